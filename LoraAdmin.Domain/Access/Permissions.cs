@@ -1,0 +1,19 @@
+namespace LoraAdmin.Domain.Access;
+
+/// <summary>One permission per action, checked on the server at every event. Words are also the scopes of API tokens.</summary>
+public static class Permissions
+{
+    public const string ViewPortal = "portal:read";
+    public const string ReadTraining = "training:read";
+    public const string SubmitTraining = "training:submit";
+    public const string CancelTraining = "training:cancel";
+    public const string RetryTraining = "training:retry";
+    public const string ReadLoras = "loras:read";
+    public const string LinkLoras = "loras:link";
+
+    /// <summary>The fault API and truth of LocalCloud; never part of a role.</summary>
+    public const string LocalCloud = "local-cloud";
+
+    public static IReadOnlyList<string> All { get; } =
+        [ViewPortal, ReadTraining, SubmitTraining, CancelTraining, RetryTraining, ReadLoras, LinkLoras, LocalCloud];
+}

@@ -1,0 +1,65 @@
+using LoraAdmin.Domain.Shared;
+
+namespace LoraAdmin.Domain.Library;
+
+/// <summary>The words of the shared column <c>lora_models.status</c>.</summary>
+public enum LoraStatus
+{
+    Training,
+    Validating,
+    Completed,
+    Failed,
+    Archived,
+}
+
+/// <summary>A row of the shared table <c>lora_models</c>.</summary>
+public sealed record Lora
+{
+    public required LoraId Id { get; init; }
+    public required UserId UserId { get; init; }
+    public required string CreatorEmail { get; init; }
+    public string? CreatorName { get; init; }
+    public required string Name { get; init; }
+    public required LoraStatus Status { get; init; }
+
+    /// <summary>Key in the bucket <c>lora-models</c>; null until the file is verified there.</summary>
+    public string? StoragePath { get; init; }
+
+    public long? FileSizeBytes { get; init; }
+
+    /// <summary>64 lower-case hex digits.</summary>
+    public string? FileSha256 { get; init; }
+
+    /// <summary>Keys in the bucket <c>lora-validation-images</c>, in order of the image's index.</summary>
+    public IReadOnlyList<string> ValidationImageKeys { get; init; } = [];
+
+    public string? ErrorMessage { get; init; }
+    public bool IsPrivate { get; init; }
+    public DateTimeOffset? LastUsedAt { get; init; }
+    public required DateTimeOffset CreatedAt { get; init; }
+    public required DateTimeOffset UpdatedAt { get; init; }
+}
+
+/// <summary>One image that the trained LoRA made, and what we think of it: a row of our <c>validation_images</c>.</summary>
+/// <param name="Index">From 0, as in the key.</param>
+/// <param name="Score">0 to 1, as the agent measured it.</param>
+/// <param name="Passed">Null until the verdict is given.</param>
+/// <param name="Reason">Why it passed or failed, for a person.</param>
+public sealed record ValidationImage(LoraId Lora, int Index, string Key, double Score, bool? Passed, string? Reason, DateTimeOffset CreatedAt);
+
+/// <summary>LoRAs and their validation images. Bound to a unit of work.</summary>
+public interface ILoraStore
+{
+    Task AddAsync(Lora lora, CancellationToken cancellationToken);
+
+    Task<Lora?> FindAsync(LoraId id, CancellationToken cancellationToken);
+
+    /// <summary>Writes all columns but the keys and <c>created_at</c>.</summary>
+    Task SaveAsync(Lora lora, CancellationToken cancellationToken);
+
+    /// <summary>Writes the images of one LoRA, replacing rows of the same index, and their keys in <c>validation_image_urls</c>.</summary>
+    Task SaveValidationImagesAsync(LoraId lora, IReadOnlyList<ValidationImage> images, CancellationToken cancellationToken);
+
+    /// <summary>In order of index; empty when there are none.</summary>
+    Task<IReadOnlyList<ValidationImage>> ListValidationImagesAsync(LoraId lora, CancellationToken cancellationToken);
+}

@@ -1,0 +1,40 @@
+using LoraAdmin.Domain.Shared;
+
+namespace LoraAdmin.Domain.Limits;
+
+/// <param name="LorasPerUserPerMonth">Default for users without a <c>monthly_limit</c> of their own.</param>
+/// <param name="AttemptsPerUserPerMonth">Bounds all charges of a month, refunded ones included.</param>
+public sealed record LimitRules(int LorasPerUserPerMonth, int AttemptsPerUserPerMonth);
+
+public enum ChargeVerdict
+{
+    Charged,
+
+    /// <summary>The user has used up the month's LoRAs; nothing was written.</summary>
+    LimitReached,
+
+    /// <summary>The user's refunded attempts of the month are used up; nothing was written.</summary>
+    AttemptsReached,
+}
+
+/// <param name="Used">The user's count in this period after the call.</param>
+/// <param name="Limit">The limit that was applied.</param>
+public sealed record ChargeResult(ChargeVerdict Verdict, int Used, int Limit);
+
+/// <summary>
+/// The per-user count of a month. A charge is a row (job, admission, period); a refund is unique per charge and lowers the counter only in the
+/// charge's own period. The portal is the only writer of <c>user_training_limits.loras_created_this_month</c> and <c>month_reset_date</c>.
+/// Bound to a unit of work.
+/// </summary>
+public interface ILimitsStore
+{
+    /// <summary>
+    /// Charges one LoRA to the user. One guarded statement: an earlier or missing period starts at 1 with <paramref name="now"/>'s date, else the
+    /// count rises by one if it lies below the limit.
+    /// </summary>
+    /// <param name="admission">From 1; a job that is retried after a refund is charged again under the next number.</param>
+    Task<ChargeResult> TryChargeAsync(UserId user, JobId job, int admission, DateTimeOffset now, LimitRules rules, CancellationToken cancellationToken);
+
+    /// <summary>Gives the newest charge of the job back. True when this call did it; false when it was already given back or never charged.</summary>
+    Task<bool> RefundAsync(JobId job, string reason, DateTimeOffset now, CancellationToken cancellationToken);
+}

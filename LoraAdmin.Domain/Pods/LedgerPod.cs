@@ -1,0 +1,126 @@
+using LoraAdmin.Domain.Shared;
+
+namespace LoraAdmin.Domain.Pods;
+
+/// <summary>What we want of a pod. Never mixed with what we saw.</summary>
+public enum PodWant
+{
+    /// <summary>Its job works with it.</summary>
+    Needed,
+
+    /// <summary>Stopped, not terminated: a finished file may lie on it that is nowhere else.</summary>
+    Held,
+
+    /// <summary>Nobody needs it any more: terminate it and see it gone.</summary>
+    Released,
+}
+
+/// <summary>What we saw of a pod.</summary>
+public enum PodSaw
+{
+    /// <summary>The ledger row is committed; whether the create call was sent, or what it did, is not known yet.</summary>
+    Requested,
+    Provisioning,
+    Running,
+    Exited,
+
+    /// <summary>DELETE was answered by 2xx or 404; not yet absent from two complete listings.</summary>
+    Terminating,
+
+    /// <summary>Verified gone, or certainly never made. Final.</summary>
+    Gone,
+
+    /// <summary>Asked to end three times and still there: costs money, tried on for ever.</summary>
+    Leaking,
+}
+
+/// <summary>Why it is safe to terminate a pod as far as its trained file is concerned (design §5, "proof about the file").</summary>
+public enum FileProof
+{
+    /// <summary>None: the pod may only be stopped and held.</summary>
+    None,
+    TrainingNeverStarted,
+
+    /// <summary>The agent said within the last two minutes that it has no finished file.</summary>
+    AgentHasNone,
+    InSpool,
+    InStorage,
+
+    /// <summary>A person took the responsibility.</summary>
+    Override,
+}
+
+/// <summary>
+/// A row of the pod ledger: one try to create one pod. It is committed before the create call and stays until the pod is verified gone.
+/// </summary>
+public sealed record LedgerPod
+{
+    /// <summary>Unique: <c>lora-{installation}-{job}-{attempt}-{try}</c> (<see cref="PodNames"/>).</summary>
+    public required string Name { get; init; }
+
+    public required JobId Job { get; init; }
+
+    /// <summary>From 1.</summary>
+    public required int Attempt { get; init; }
+
+    /// <summary>From 1 within the attempt.</summary>
+    public required int Try { get; init; }
+
+    public required PodWant Want { get; init; }
+    public string? WantReason { get; init; }
+    public FileProof Proof { get; init; }
+    public required PodSaw Saw { get; init; }
+
+    /// <summary>The provider's id; null until the create was answered or the pod was found by its name.</summary>
+    public string? PodId { get; init; }
+
+    public required string GpuType { get; init; }
+
+    /// <summary>What the provider charges per hour while it runs, disk included; null while unknown.</summary>
+    public Usd? HourlyRate { get; init; }
+
+    /// <summary>When the create call was about to be sent.</summary>
+    public required DateTimeOffset RequestedAt { get; init; }
+
+    /// <summary>The provider's own creation time.</summary>
+    public DateTimeOffset? CreatedAt { get; init; }
+
+    public DateTimeOffset? LastSeenAt { get; init; }
+
+    /// <summary>When the present <see cref="Want"/> was wished.</summary>
+    public DateTimeOffset? WantSince { get; init; }
+
+    /// <summary>Start of the first complete listing after DELETE in which the pod was absent; null when it showed up again.</summary>
+    public DateTimeOffset? AbsentSince { get; init; }
+
+    public DateTimeOffset? GoneAt { get; init; }
+    public int TerminateAttempts { get; init; }
+
+    /// <summary>When the pod loop does something about this row next.</summary>
+    public DateTimeOffset? NextActionAt { get; init; }
+
+    public string? LastError { get; init; }
+
+    /// <summary>Guards concurrent writers: a save with an older version is refused.</summary>
+    public long Version { get; init; }
+
+    /// <summary>What the pod has cost so far, by our own clock and the provider's rate. Settled figures come from this when it is gone.</summary>
+    public Usd CostUntil(DateTimeOffset now) =>
+        PodId is null || HourlyRate is not { } rate ? Usd.Zero : rate.PerHourFor((GoneAt ?? now) - (CreatedAt ?? RequestedAt));
+}
+
+/// <summary>Names by which every pod of ours can be told from others, whatever the provider forgets.</summary>
+public static class PodNames
+{
+    public const string Prefix = "lora-";
+
+    public static string For(string installation, JobId job, int attempt, int number) =>
+        $"{Prefix}{installation}-{job.Value:N}-{attempt}-{number}";
+
+    /// <summary>Whether the name says that this installation asked for the pod.</summary>
+    public static bool IsOurs(string installation, string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return name.StartsWith($"{Prefix}{installation}-", StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,238 @@
+using LoraAdmin.Domain.Shared;
+
+namespace LoraAdmin.Domain.Pods;
+
+/// <summary>What we ask the provider for.</summary>
+/// <param name="Name">The ledger name: unique per try, because the provider has no idempotency key and its names are not unique.</param>
+/// <param name="Environment">Holds the agent's token: never logged, and dropped from every answer at the parser.</param>
+/// <param name="DiskGb">Container disk, wiped by a restart.</param>
+/// <param name="MountGb">Size of the mount that survives a stop, when no network volume is configured.</param>
+public sealed record PodSpec(
+    string Name,
+    string GpuType,
+    string Image,
+    int DiskGb,
+    int MountGb,
+    string MountPath,
+    string? NetworkVolumeId,
+    IReadOnlyList<string> Ports,
+    IReadOnlyDictionary<string, string> Environment);
+
+/// <summary>Status as the provider says it; unknown words are kept as <see cref="Unknown"/>, never an error.</summary>
+public enum ProviderPodStatus
+{
+    Unknown,
+    Provisioning,
+    Starting,
+    Running,
+    Exited,
+    Error,
+    Terminated,
+}
+
+/// <summary>A pod as the provider shows it. Its <c>env</c> is never carried.</summary>
+/// <param name="Id">Matches <c>^[a-z0-9]{4,64}$</c>; anything else is refused at the parser.</param>
+/// <param name="StatusText">The provider's own word.</param>
+/// <param name="HourlyRate">Dollars per hour; zero when it says that it is stopped.</param>
+public sealed record ProviderPod(
+    string Id,
+    string Name,
+    ProviderPodStatus Status,
+    string StatusText,
+    string? GpuType,
+    Usd HourlyRate,
+    DateTimeOffset? CreatedAt,
+    DateTimeOffset? StartedAt,
+    bool Locked);
+
+/// <summary>Why a provider call gave no answer to work with.</summary>
+public enum ProviderFailure
+{
+    /// <summary>401: the key is not accepted. Nothing else will work either, pods can't be stopped.</summary>
+    Unauthorized,
+
+    /// <summary>402.</summary>
+    InsufficientBalance,
+
+    /// <summary>403: the key lacks the scope.</summary>
+    Forbidden,
+
+    /// <summary>429, or our own budget kept the call back for deletes; not sent or not done.</summary>
+    RateLimited,
+
+    /// <summary>The connection could not be made: the call was certainly not received.</summary>
+    Unreachable,
+
+    /// <summary>5xx, time-out, broken connection, unreadable answer: it may or may not have been done.</summary>
+    Ambiguous,
+
+    /// <summary>422 or another 4xx: the request itself is wrong; never repeated unchanged.</summary>
+    Rejected,
+
+    /// <summary>409: not allowed in the pod's present status; read it again, it may still bill.</summary>
+    Conflict,
+}
+
+/// <param name="Detail">The provider's own words, shortened, without secrets.</param>
+/// <param name="RetryAfter">For <see cref="ProviderFailure.RateLimited"/>: not sooner than this.</param>
+/// <param name="RequestId">The provider's <c>x-request-id</c>.</param>
+public sealed record ProviderError(ProviderFailure Failure, int? Status, string Detail, TimeSpan? RetryAfter = null, string? RequestId = null);
+
+/// <summary>Outcome of a create. Only <see cref="Created"/> and <see cref="Refused"/> are certain.</summary>
+public abstract record CreateOutcome
+{
+    private CreateOutcome()
+    {
+    }
+
+    public sealed record Created(ProviderPod Pod) : CreateOutcome;
+
+    /// <summary>400: no stock for this GPU type, or a request that breaks a rule; the provider has no code to tell them apart, the catalog decides.</summary>
+    public sealed record NoCapacityOrBadRequest(ProviderError Error) : CreateOutcome;
+
+    /// <summary>Certainly not created: 401, 402, 403, 422, 429, connection refused.</summary>
+    public sealed record Refused(ProviderError Error) : CreateOutcome;
+
+    /// <summary>5xx, time-out, broken connection: look for the name before anything else.</summary>
+    public sealed record InDoubt(ProviderError Error) : CreateOutcome;
+}
+
+/// <summary>The account's pods at one moment. "Could not read" is its own answer and proves nothing.</summary>
+public abstract record PodListing
+{
+    private PodListing()
+    {
+    }
+
+    /// <param name="StartedAt">Just before the call was sent: a pod made later may be missing.</param>
+    public sealed record Complete(IReadOnlyList<ProviderPod> Pods, DateTimeOffset StartedAt) : PodListing;
+
+    public sealed record Unavailable(ProviderError Error) : PodListing;
+}
+
+public abstract record PodReading
+{
+    private PodReading()
+    {
+    }
+
+    public sealed record Found(ProviderPod Pod) : PodReading;
+
+    /// <summary>404. Soon after a create this is normal and proves nothing.</summary>
+    public sealed record NotFound : PodReading;
+
+    public sealed record Unavailable(ProviderError Error) : PodReading;
+}
+
+/// <summary>Outcome of stop, start or terminate.</summary>
+public abstract record PodActionOutcome
+{
+    private PodActionOutcome()
+    {
+    }
+
+    /// <summary>2xx: the provider took it. For a terminate this is not yet proof that the pod is gone.</summary>
+    public sealed record Accepted : PodActionOutcome;
+
+    /// <summary>404: the provider does not know the pod (any more). For a terminate: not yet proof either.</summary>
+    public sealed record NotFound : PodActionOutcome;
+
+    public sealed record Failed(ProviderError Error) : PodActionOutcome;
+}
+
+/// <summary>
+/// The GPU provider's account. Callers: the conductor (create, list before adoption) and the pod loop (everything else); people's commands write
+/// wishes instead. No member throws for an outside failure; all obey the token. Source: RunPod REST v2.
+/// </summary>
+public interface IPodProvider
+{
+    /// <summary>How long one call may take before it is given up and, for a create, is in doubt.</summary>
+    TimeSpan CallTimeout { get; }
+
+    Task<CreateOutcome> CreateAsync(PodSpec spec, CancellationToken cancellationToken);
+
+    Task<PodListing> ListAsync(CancellationToken cancellationToken);
+
+    Task<PodReading> GetAsync(string podId, CancellationToken cancellationToken);
+
+    Task<PodActionOutcome> StopAsync(string podId, CancellationToken cancellationToken);
+
+    Task<PodActionOutcome> StartAsync(string podId, CancellationToken cancellationToken);
+
+    Task<PodActionOutcome> TerminateAsync(string podId, CancellationToken cancellationToken);
+}
+
+/// <summary>One GPU type as the catalog lists it.</summary>
+/// <param name="HourlyPrice">Secure cloud, one GPU; null when it is not offered there.</param>
+public sealed record GpuOffer(string Id, string Name, int MemoryGb, Usd? HourlyPrice, bool InStock);
+
+public abstract record CatalogReading
+{
+    private CatalogReading()
+    {
+    }
+
+    public sealed record Read(IReadOnlyList<GpuOffer> Offers, DateTimeOffset At) : CatalogReading;
+
+    public sealed record Unavailable(ProviderError Error) : CatalogReading;
+}
+
+/// <summary>Prices and stock. A hint: a create may still find no capacity.</summary>
+public interface IGpuCatalog
+{
+    Task<CatalogReading> ReadAsync(CancellationToken cancellationToken);
+}
+
+public abstract record BalanceReading
+{
+    private BalanceReading()
+    {
+    }
+
+    /// <param name="SpendPerHour">What the account spends per hour at present.</param>
+    public sealed record Read(Usd Balance, Usd SpendPerHour, DateTimeOffset At) : BalanceReading;
+
+    public sealed record Unavailable(ProviderError Error) : BalanceReading;
+}
+
+/// <summary>The account's money, behind a port of its own because its place in the provider's API is moving.</summary>
+public interface IAccountBalance
+{
+    Task<BalanceReading> ReadAsync(CancellationToken cancellationToken);
+}
+
+/// <summary>The pod ledger. Bound to a unit of work.</summary>
+public interface IPodLedger
+{
+    /// <exception cref="InvalidOperationException">The name is in use.</exception>
+    Task AddAsync(LedgerPod pod, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Writes the row if its version is still <see cref="LedgerPod.Version"/> and raises it by one. False: somebody else wrote it meanwhile, nothing
+    /// was written.
+    /// </summary>
+    Task<bool> SaveAsync(LedgerPod pod, CancellationToken cancellationToken);
+
+    Task<LedgerPod?> FindAsync(string name, CancellationToken cancellationToken);
+
+    /// <summary>All tries of one attempt, in order of try.</summary>
+    Task<IReadOnlyList<LedgerPod>> ListForAttemptAsync(JobId job, int attempt, CancellationToken cancellationToken);
+
+    /// <summary>Every row that is not <see cref="PodSaw.Gone"/>, oldest first.</summary>
+    Task<IReadOnlyList<LedgerPod>> ListAliveAsync(CancellationToken cancellationToken);
+}
+
+/// <summary>Kinds of facts that the pods feature appends.</summary>
+public static class PodEvents
+{
+    public const string Requested = "pods.requested";
+    public const string Created = "pods.created";
+    public const string Adopted = "pods.adopted";
+    public const string CreateFailed = "pods.create_failed";
+    public const string InDoubt = "pods.in_doubt";
+    public const string Released = "pods.released";
+    public const string Held = "pods.held";
+    public const string TerminateFailed = "pods.terminate_failed";
+    public const string Leaking = "pods.leaking";
+    public const string Gone = "pods.gone";
+}

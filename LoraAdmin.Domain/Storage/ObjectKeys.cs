@@ -1,0 +1,34 @@
+using System.Buffers;
+using LoraAdmin.Domain.Shared;
+
+namespace LoraAdmin.Domain.Storage;
+
+/// <summary>Where things lie in the buckets, and which keys are acceptable.</summary>
+public static class ObjectKeys
+{
+    // Supabase Storage's own list (measured: everything else is refused as InvalidKey), less the space.
+    private static readonly SearchValues<char> Allowed =
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_/!.*'()&$=@;:+,?-");
+
+    public const int MaxLength = 512;
+
+    public static ObjectRef Model(UserId user, LoraId lora) => new(Buckets.Models, $"{user}/{lora}/model.safetensors");
+
+    public static ObjectRef ValidationImage(UserId user, LoraId lora, int index) =>
+        new(Buckets.ValidationImages, $"{user}/{lora}/validation/{index}.jpg");
+
+    public static ObjectRef TrainingImage(UserId user, Guid upload, int number) => new(Buckets.TrainingImages, $"{user}/{upload:D}/{number}");
+
+    public static bool IsValid(string key)
+    {
+        ArgumentNullException.ThrowIfNull(key);
+        return key.Length is > 0 and <= MaxLength
+            && key[0] != '/'
+            && key[^1] != '/'
+            && !key.AsSpan().ContainsAnyExcept(Allowed)
+            && !key.Split('/').Any(segment => segment is "" or "." or "..");
+    }
+
+    /// <summary>Keys in a request must lie under the request's own user.</summary>
+    public static bool IsUnder(UserId user, string key) => IsValid(key) && key.StartsWith($"{user}/", StringComparison.Ordinal);
+}

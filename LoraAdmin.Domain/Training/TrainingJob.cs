@@ -1,0 +1,113 @@
+using LoraAdmin.Domain.Shared;
+
+namespace LoraAdmin.Domain.Training;
+
+/// <param name="Detail">What exactly happened, in our or the provider's words; null when the rule's message says it all.</param>
+public sealed record JobFailure(FailureCode Code, string? Detail)
+{
+    public FailureRule Rule => FailureTable.For(Code);
+}
+
+/// <summary>A person's wish to end the job. Only the conductor acts on it.</summary>
+public sealed record CancelWish(Actor By, string Reason, DateTimeOffset At);
+
+/// <summary>What the agent last said about a running training.</summary>
+/// <param name="HeartbeatAt">When we read it.</param>
+public sealed record TrainingFigures(int Step, int TotalSteps, double? Loss, DateTimeOffset HeartbeatAt);
+
+/// <summary>The trained file as the agent announced it.</summary>
+/// <param name="Sha256">64 lower-case hex digits.</param>
+public sealed record ArtifactInfo(long SizeBytes, string Sha256);
+
+/// <summary>One training job: its row in <c>lora_training_jobs</c> and in our <c>training_progress</c>.</summary>
+public sealed record TrainingJob
+{
+    public required JobId Id { get; init; }
+    public required LoraId LoraId { get; init; }
+    public required UserId UserId { get; init; }
+
+    /// <summary>The LoRA's name, 1 to 200 characters.</summary>
+    public required string Name { get; init; }
+
+    public required string CreatorEmail { get; init; }
+
+    /// <summary>The GPU type that the caller asked for; null: the first of <c>RunPod:GpuTypes</c> that has stock.</summary>
+    public string? GpuType { get; init; }
+
+    public required TrainingState State { get; init; }
+    public required DateTimeOffset StateSince { get; init; }
+    public required DateTimeOffset CreatedAt { get; init; }
+    public required DateTimeOffset UpdatedAt { get; init; }
+
+    /// <summary>The agent's own start of the training (shared column <c>started_at</c>); the deadline counts from here.</summary>
+    public DateTimeOffset? StartedAt { get; init; }
+
+    public DateTimeOffset? CompletedAt { get; init; }
+
+    /// <summary>The present attempt, from 1; one provider each.</summary>
+    public required int Attempt { get; init; }
+
+    /// <summary>How often the user's limit was charged for this job: grows with a retry after a refund.</summary>
+    public required int Admission { get; init; }
+
+    /// <summary>Why the job does not move at the moment, for a person; null when it does.</summary>
+    public string? WaitReason { get; init; }
+
+    public JobFailure? Failure { get; init; }
+    public CancelWish? Cancel { get; init; }
+
+    /// <summary><c>runpod</c> or <c>replicate</c>, once one was asked.</summary>
+    public string? Provider { get; init; }
+
+    /// <summary>The provider's id of the pod in use (shared column <c>runpod_pod_id</c>).</summary>
+    public string? PodId { get; init; }
+
+    /// <summary>Outcome of the pod's clean-up; never overwrites the job's own outcome.</summary>
+    public string? CleanupStatus { get; init; }
+
+    /// <summary>All attempts together; null until the first one is settled.</summary>
+    public Usd? Cost { get; init; }
+
+    public TrainingFigures? Figures { get; init; }
+    public ArtifactInfo? Artifact { get; init; }
+
+    /// <summary>When the conductor looks at the job next. Final jobs are never due.</summary>
+    public required DateTimeOffset DueAt { get; init; }
+
+    /// <summary>Steps in a row that threw unexpectedly; sets the back-off.</summary>
+    public int StepErrors { get; init; }
+
+    /// <summary>Tries of the present step that failed in an expected way (uploads, ranges); back to 0 with each new state.</summary>
+    public int StepTries { get; init; }
+
+    /// <summary>Raised by every wish; a save that has not seen the newest wish leaves the job due at once.</summary>
+    public long WishVersion { get; init; }
+
+    public string SharedStatus => State.ToSharedStatus();
+}
+
+/// <summary>One training image of a job. Hash and size are noted when it was decoded whole (E2).</summary>
+/// <param name="Number">From 0.</param>
+/// <param name="Key">In the bucket <c>lora-training-images</c>.</param>
+public sealed record TrainingImage(int Number, string Key, string? Sha256, long? SizeBytes, int? Width, int? Height, string? Format);
+
+public enum AttemptState
+{
+    Active,
+    Succeeded,
+    Failed,
+    Cancelled,
+}
+
+/// <summary>One provider's part in a job. At most one is active per job (unique partial index).</summary>
+/// <param name="Number">From 1.</param>
+/// <param name="Cost">Null until all its pods are verified gone and it is settled.</param>
+public sealed record TrainingAttempt(
+    JobId Job,
+    int Number,
+    string Provider,
+    AttemptState State,
+    DateTimeOffset StartedAt,
+    DateTimeOffset? EndedAt,
+    FailureCode? Failure,
+    Usd? Cost);

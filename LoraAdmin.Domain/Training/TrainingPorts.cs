@@ -1,0 +1,181 @@
+using LoraAdmin.Domain.Shared;
+
+namespace LoraAdmin.Domain.Training;
+
+/// <summary>Figures of design §20 that the training feature works by.</summary>
+public sealed record TrainingRules
+{
+    public required TimeSpan MaxDuration { get; init; }
+    public required IReadOnlyList<TimeSpan> CreateRetries { get; init; }
+    public required int ImageRetries { get; init; }
+    public required int UploadRetries { get; init; }
+    public required TimeSpan RetrieveWithin { get; init; }
+    public required TimeSpan QueueWait { get; init; }
+    public required TimeSpan PollEvery { get; init; }
+    public required int MinImages { get; init; }
+    public required int MaxImages { get; init; }
+    public required long MaxImageBytes { get; init; }
+    public required long MaxImagePixels { get; init; }
+    public required long MaxArtifactBytes { get; init; }
+    public required int MaxConcurrentPods { get; init; }
+    public required TimeSpan ReadyWithin { get; init; }
+    public required int ValidationImages { get; init; }
+    public required int ValidationMustPass { get; init; }
+    public required double ValidationMinimumScore { get; init; }
+    public required IReadOnlyList<string> GpuTypes { get; init; }
+    public required string Image { get; init; }
+    public required int DiskGb { get; init; }
+    public required int MountGb { get; init; }
+    public string? NetworkVolumeId { get; init; }
+
+    /// <summary>What an hour costs at most when the catalog does not say; reserves the worst case.</summary>
+    public required Usd WorstHourlyPrice { get; init; }
+
+    /// <summary>Design §4, the second clock: how long a pod may live at most.</summary>
+    public TimeSpan PodLifetime => ReadyWithin + MaxDuration + RetrieveWithin;
+}
+
+/// <summary>A job leased to this instance. Only its holder writes it, and only while the fence is the newest.</summary>
+/// <param name="Fence">Grows with each lease of the job; a writer with an older one is refused.</param>
+public sealed record LeasedJob(TrainingJob Job, string Owner, long Fence, DateTimeOffset Until);
+
+/// <summary>Another instance has taken the job over, or it ended meanwhile: stop, write nothing.</summary>
+public sealed class LeaseLostException : Exception
+{
+    public LeaseLostException()
+    {
+    }
+
+    public LeaseLostException(string message)
+        : base(message)
+    {
+    }
+
+    public LeaseLostException(string message, Exception innerException)
+        : base(message, innerException)
+    {
+    }
+}
+
+/// <summary>Jobs, their images and attempts. Bound to a unit of work.</summary>
+public interface ITrainingStore
+{
+    Task AddAsync(TrainingJob job, IReadOnlyList<TrainingImage> images, CancellationToken cancellationToken);
+
+    Task<TrainingJob?> FindAsync(JobId id, CancellationToken cancellationToken);
+
+    Task<IReadOnlyList<TrainingImage>> ListImagesAsync(JobId id, CancellationToken cancellationToken);
+
+    /// <summary>Replaces what is known of the job's images.</summary>
+    Task SaveImagesAsync(JobId id, IReadOnlyList<TrainingImage> images, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Takes up to <paramref name="max"/> due jobs that nobody holds (or whose lease ran out), oldest due first, raising each one's fence. Skips what
+    /// another instance is taking at the same moment.
+    /// </summary>
+    Task<IReadOnlyList<LeasedJob>> LeaseDueAsync(string owner, DateTimeOffset now, TimeSpan duration, int max, CancellationToken cancellationToken);
+
+    /// <summary>Prolongs a held lease.</summary>
+    /// <exception cref="LeaseLostException">The fence is no longer the newest.</exception>
+    Task RenewAsync(JobId id, long fence, DateTimeOffset until, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Writes the job if the fence is still the newest, leaving the wishes alone, and gives the lease back when <paramref name="release"/> is set.
+    /// A wish that came after the job was read (<see cref="TrainingJob.WishVersion"/>) makes it due at once.
+    /// </summary>
+    /// <exception cref="LeaseLostException">The fence is no longer the newest; nothing was written.</exception>
+    Task SaveAsync(TrainingJob job, long fence, bool release, CancellationToken cancellationToken);
+
+    /// <summary>Writes a final job back into an open state for a retry; only people's retries call it. False: it is not final any more.</summary>
+    Task<bool> ReopenAsync(TrainingJob job, CancellationToken cancellationToken);
+
+    /// <summary>Notes a person's wish to cancel and makes the job due. False: the job is in a state that can't be cancelled, nothing was written.</summary>
+    Task<bool> WishCancelAsync(JobId id, CancelWish wish, CancellationToken cancellationToken);
+
+    /// <summary>The soonest instant at which a job that nobody holds is due, or null: lets the loop sleep.</summary>
+    Task<DateTimeOffset?> NextDueAsync(CancellationToken cancellationToken);
+
+    /// <summary>Jobs that have asked for a pod and still need it, for <c>Training:MaxConcurrentPods</c>.</summary>
+    Task<int> CountWithPodsAsync(CancellationToken cancellationToken);
+
+    /// <exception cref="InvalidOperationException">The job has an active attempt already.</exception>
+    Task AddAttemptAsync(TrainingAttempt attempt, CancellationToken cancellationToken);
+
+    Task SaveAttemptAsync(TrainingAttempt attempt, CancellationToken cancellationToken);
+
+    /// <summary>In order of number.</summary>
+    Task<IReadOnlyList<TrainingAttempt>> ListAttemptsAsync(JobId id, CancellationToken cancellationToken);
+
+    /// <summary>Adds a settled attempt's cost to the job, lease or not (the job is final or goes on with another attempt).</summary>
+    Task AddCostAsync(JobId id, Usd cost, CancellationToken cancellationToken);
+
+    /// <summary>Writes the shared column <c>cleanup_status</c>, lease or not.</summary>
+    Task SetCleanupStatusAsync(JobId id, string status, CancellationToken cancellationToken);
+}
+
+/// <summary>Where multipart images lie until admission claims them.</summary>
+/// <param name="ClaimedBy">Null until the admission transaction claims it; unclaimed ones go after an hour.</param>
+public sealed record TrainingUpload(Guid Id, UserId User, DateTimeOffset CreatedAt, JobId? ClaimedBy);
+
+/// <summary>Bound to a unit of work.</summary>
+public interface ITrainingUploadStore
+{
+    Task AddAsync(TrainingUpload upload, CancellationToken cancellationToken);
+
+    /// <summary>False: unknown, another user's, or claimed already.</summary>
+    Task<bool> ClaimAsync(Guid upload, UserId user, JobId job, CancellationToken cancellationToken);
+
+    /// <summary>Unclaimed uploads from before the instant, oldest first.</summary>
+    Task<IReadOnlyList<TrainingUpload>> ListUnclaimedAsync(DateTimeOffset before, int max, CancellationToken cancellationToken);
+
+    Task DeleteAsync(Guid upload, CancellationToken cancellationToken);
+}
+
+/// <summary>The answer to a request that carried an Idempotency-Key.</summary>
+/// <param name="BodyHash">SHA-256 over what the caller sent, so that the same key with another body is told apart.</param>
+public sealed record IdempotencyRecord(Guid TokenId, string Key, string BodyHash, JobId Job, LoraId Lora, DateTimeOffset CreatedAt);
+
+/// <summary>Written in the admission transaction; kept for 7 days. Bound to a unit of work.</summary>
+public interface IIdempotencyStore
+{
+    Task<IdempotencyRecord?> FindAsync(Guid tokenId, string key, DateTimeOffset notBefore, CancellationToken cancellationToken);
+
+    /// <summary>Adds the record, replacing one that is too old to count.</summary>
+    Task AddAsync(IdempotencyRecord record, CancellationToken cancellationToken);
+}
+
+/// <summary>A training image decoded to its last pixel, or why it can't be.</summary>
+public abstract record ImageVerdict
+{
+    private ImageVerdict()
+    {
+    }
+
+    /// <param name="Format"><c>jpeg</c>, <c>png</c> or <c>webp</c>.</param>
+    public sealed record Good(string Format, int Width, int Height, long SizeBytes, string Sha256) : ImageVerdict;
+
+    public sealed record Bad(string Reason) : ImageVerdict;
+}
+
+/// <summary>Decodes whole images with bounded memory: size and pixel count are checked before pixels are made.</summary>
+public interface IImageInspector
+{
+    /// <param name="content">Read to its end, or to the limit.</param>
+    Task<ImageVerdict> InspectAsync(Stream content, long maxBytes, long maxPixels, CancellationToken cancellationToken);
+}
+
+/// <summary>Kinds of facts that the training feature appends.</summary>
+public static class TrainingEvents
+{
+    public const string Accepted = "training.accepted";
+    public const string StateChanged = "training.state_changed";
+    public const string Waiting = "training.waiting";
+    public const string CancelRequested = "training.cancel_requested";
+    public const string RetryRequested = "training.retry_requested";
+    public const string StepFailed = "training.step_failed";
+    public const string StepCrashed = "training.step_crashed";
+    public const string Completed = "training.completed";
+    public const string Failed = "training.failed";
+    public const string Cancelled = "training.cancelled";
+    public const string Settled = "training.settled";
+}

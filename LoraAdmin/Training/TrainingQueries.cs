@@ -1,0 +1,87 @@
+using LoraAdmin.Domain.Budget;
+using LoraAdmin.Domain.Library;
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
+
+namespace LoraAdmin.Training;
+
+/// <summary>What a list of jobs is narrowed to. All parts are optional and combine.</summary>
+/// <param name="Text">Part of the LoRA's name or e-mail, or a whole job, LoRA or user id.</param>
+public sealed record JobFilter(IReadOnlyList<TrainingState>? States = null, UserId? User = null, string? Text = null);
+
+/// <summary>Where a page of jobs ends: newest first by creation, then id. The text form is opaque to callers.</summary>
+public sealed record JobCursor(DateTimeOffset CreatedAt, JobId Id);
+
+/// <summary>One line of a list.</summary>
+public sealed record JobLine(
+    JobId Id,
+    LoraId LoraId,
+    UserId UserId,
+    string Name,
+    string CreatorEmail,
+    TrainingState State,
+    DateTimeOffset StateSince,
+    DateTimeOffset CreatedAt,
+    DateTimeOffset? CompletedAt,
+    string? WaitReason,
+    JobFailure? Failure,
+    TrainingFigures? Figures,
+    int Attempt,
+    Usd? Cost);
+
+/// <param name="Next">Null on the last page.</param>
+public sealed record JobPage(IReadOnlyList<JobLine> Jobs, JobCursor? Next);
+
+/// <param name="Kind">Kind of the fact, e.g. <c>training.accepted</c>.</param>
+public sealed record TimelineEntry(Guid Id, DateTimeOffset At, string Kind, EventSeverity Severity, string Message, int? Attempt, string? Pod, string ActorName, ErrorDetail? Error);
+
+/// <summary>Everything the job page and <c>GET /api/v1/training-jobs/{id}</c> show.</summary>
+/// <param name="Timeline">Oldest first, at most the newest 500.</param>
+public sealed record JobDetail(
+    TrainingJob Job,
+    Lora Lora,
+    IReadOnlyList<TrainingImage> Images,
+    IReadOnlyList<TrainingAttempt> Attempts,
+    IReadOnlyList<LedgerPod> Pods,
+    IReadOnlyList<ValidationImage> ValidationImages,
+    IReadOnlyList<Reservation> Reservations,
+    IReadOnlyList<TimelineEntry> Timeline);
+
+/// <summary>The overview's tiles: true from day one, each from an indexed statement about the present, not a count of history.</summary>
+/// <param name="Queued">Jobs that wait or prepare.</param>
+/// <param name="Running">Jobs between provisioning and validating.</param>
+/// <param name="Completed24h">Finished well in the last 24 hours.</param>
+/// <param name="PodsAlive">Ledger rows that are not gone and have a provider id.</param>
+/// <param name="PodsUsdPerHour">What these pods cost per hour.</param>
+/// <param name="OldestWaiting">Since when the longest waiting queued job waits.</param>
+public sealed record OverviewFigures(
+    int Queued,
+    int Running,
+    int Completed24h,
+    int Failed24h,
+    int Cancelled24h,
+    int PodsAlive,
+    Usd PodsUsdPerHour,
+    int PodsLeaking,
+    BudgetMonth Month,
+    DateTimeOffset? OldestWaiting,
+    DateTimeOffset AsOf);
+
+/// <summary>Reads for pages and API: one context per call, keyset paging, filtered in the database.</summary>
+public interface ITrainingQueries
+{
+    /// <param name="size">1 to 200.</param>
+    /// <exception cref="StoreUnavailableException">The database is away: show that, never an empty list.</exception>
+    Task<JobPage> ListAsync(JobFilter filter, JobCursor? after, int size, CancellationToken cancellationToken);
+
+    /// <exception cref="StoreUnavailableException">The database is away.</exception>
+    Task<JobDetail?> FindAsync(JobId id, CancellationToken cancellationToken);
+
+    /// <summary>The job's own row only: what a poller over the API needs, in one statement or two.</summary>
+    /// <exception cref="StoreUnavailableException">The database is away.</exception>
+    Task<(TrainingJob Job, Lora Lora, IReadOnlyList<TrainingAttempt> Attempts)?> FindForApiAsync(JobId id, CancellationToken cancellationToken);
+
+    /// <exception cref="StoreUnavailableException">The database is away.</exception>
+    Task<OverviewFigures> OverviewAsync(CancellationToken cancellationToken);
+}
