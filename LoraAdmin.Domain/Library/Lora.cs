@@ -63,3 +63,17 @@ public interface ILoraStore
     /// <summary>In order of index; empty when there are none.</summary>
     Task<IReadOnlyList<ValidationImage>> ListValidationImagesAsync(LoraId lora, CancellationToken cancellationToken);
 }
+
+public static class LoraStoreExtensions
+{
+    /// <summary>Writes a LoRA's status and error; a LoRA whose row somebody removed is left alone.</summary>
+    public static async Task SetStatusAsync(
+        this ILoraStore loras, LoraId id, LoraStatus status, string? error, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(loras);
+        if (await loras.FindAsync(id, cancellationToken) is { } lora)
+        {
+            await loras.SaveAsync(lora with { Status = status, ErrorMessage = error, UpdatedAt = now }, cancellationToken);
+        }
+    }
+}

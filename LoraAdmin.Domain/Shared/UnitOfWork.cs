@@ -7,7 +7,7 @@ public interface IUnitOfWork
 {
     /// <summary>
     /// Runs <paramref name="work"/> in one transaction and commits it. When the database is busy or two transactions collide it is rolled back and
-    /// run again, so the function must have no effect outside the unit. An exception rolls everything back.
+    /// run again, and also when the function throws <see cref="ConcurrentWriteException"/>, so it must have no effect outside the unit. An exception rolls everything back.
     /// </summary>
     /// <exception cref="StoreUnavailableException">The database could not be reached or stayed busy; nothing was written.</exception>
     Task<T> RunAsync<T>(Func<IUnit, CancellationToken, Task<T>> work, CancellationToken cancellationToken);
@@ -38,6 +38,26 @@ public static class UnitOfWorkExtensions
                 return true;
             },
             cancellationToken);
+    }
+}
+
+/// <summary>
+/// Thrown inside a unit of work when a row was written by somebody else since it was read: the unit rolls back and runs the function again.
+/// </summary>
+public sealed class ConcurrentWriteException : Exception
+{
+    public ConcurrentWriteException()
+    {
+    }
+
+    public ConcurrentWriteException(string message)
+        : base(message)
+    {
+    }
+
+    public ConcurrentWriteException(string message, Exception innerException)
+        : base(message, innerException)
+    {
     }
 }
 

@@ -53,6 +53,9 @@ public sealed record TrainingJob
     /// <summary>Why the job does not move at the moment, for a person; null when it does.</summary>
     public string? WaitReason { get; init; }
 
+    /// <summary>Since when the job has been waiting for a provider, whatever states it tried meanwhile; null once it has a pod.</summary>
+    public DateTimeOffset? WaitingSince { get; init; }
+
     public JobFailure? Failure { get; init; }
     public CancelWish? Cancel { get; init; }
 

@@ -1,0 +1,302 @@
+using LoraAdmin.Domain.Shared;
+
+namespace LoraAdmin.Domain.Pods;
+
+/// <summary>One attempt's need for one pod.</summary>
+/// <param name="GpuTypes">In order of preference.</param>
+/// <param name="Retries">Waits between tries that failed (E1: 2, 4, 8 s); their number bounds the tries.</param>
+/// <param name="RefusedSince">GPU types that refused for capacity after this instant are not asked again in this round.</param>
+public sealed record PodOrder(
+    JobId Job,
+    int Attempt,
+    IReadOnlyList<string> GpuTypes,
+    IReadOnlyList<TimeSpan> Retries,
+    DateTimeOffset RefusedSince,
+    Func<string, string, PodSpec> SpecFor);
+
+public abstract record LaunchOutcome
+{
+    private LaunchOutcome()
+    {
+    }
+
+    /// <summary>The attempt has its pod; it may still be booting.</summary>
+    public sealed record Ready(LedgerPod Pod) : LaunchOutcome;
+
+    public sealed record WaitUntil(DateTimeOffset At, string Reason) : LaunchOutcome;
+
+    /// <summary>Every GPU type was refused by a 400 in this round.</summary>
+    public sealed record NoCapacity(string Detail) : LaunchOutcome;
+
+    /// <summary>The provider refuses in a way that trying again won't change: key, balance, scope, a wrong request.</summary>
+    public sealed record Refused(ProviderError Error) : LaunchOutcome;
+
+    /// <summary>The tries are used up (E1).</summary>
+    public sealed record Exhausted(string Detail) : LaunchOutcome;
+}
+
+/// <summary>
+/// Creates a pod so that none is ever lost (design §5): the ledger row with its unique name is committed before the create call, an unclear answer
+/// is looked up before anything else, and a pod that turns up late is adopted or ended. It keeps nothing in memory: whoever takes the job over after
+/// a crash calls it again and it goes on from the ledger.
+/// </summary>
+public sealed class PodLauncher(IUnitOfWork work, IPodProvider provider, TimeProvider clock, Func<Installation> installation)
+{
+    /// <summary>How soon a failed look at the account is repeated.</summary>
+    private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(15);
+
+    /// <param name="guard">
+    /// Runs in each transaction before it writes: proves that the caller still holds the job, with more time left than one create call may take.
+    /// </param>
+    public async Task<LaunchOutcome> EnsureAsync(PodOrder order, Func<IUnit, CancellationToken, Task> guard, Actor actor, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(order);
+        while (true)
+        {
+            IReadOnlyList<LedgerPod> tries = await work.ReadAsync(
+                (unit, token) => unit.Store<IPodLedger>().ListForAttemptAsync(order.Job, order.Attempt, token), cancellationToken);
+            if (tries.FirstOrDefault(IsKept) is { } kept)
+            {
+                return new LaunchOutcome.Ready(kept);
+            }
+
+            DateTimeOffset now = clock.GetUtcNow();
+            if (tries.LastOrDefault(IsUnanswered) is { } unanswered)
+            {
+                // A predecessor died, or the answer was unclear: the call may be on its way for as long as it may take.
+                if (now < unanswered.RequestedAt + provider.CallTimeout && unanswered.LastError is null)
+                {
+                    return new LaunchOutcome.WaitUntil(unanswered.RequestedAt + provider.CallTimeout, "An earlier create call may still be answered");
+                }
+
+                if (await ResolveAsync(unanswered, guard, actor, cancellationToken) is { } outcome)
+                {
+                    return outcome;
+                }
+
+                continue;
+            }
+
+            List<LedgerPod> failed = [.. tries.Where(pod => pod.WantReason is PodReasons.InDoubt or PodReasons.CreateFailed or PodReasons.NotReady)];
+            if (failed.Count > order.Retries.Count)
+            {
+                return new LaunchOutcome.Exhausted(failed[^1].LastError ?? "no answer");
+            }
+
+            if (failed.Count > 0 && failed[^1].WantSince + order.Retries[failed.Count - 1] is { } notBefore && now < notBefore)
+            {
+                return new LaunchOutcome.WaitUntil(notBefore, $"Creating the pod failed, try {failed.Count + 1} of {order.Retries.Count + 1} follows");
+            }
+
+            if (tries.LastOrDefault(pod => pod.WantReason == PodReasons.RateLimited) is { NextActionAt: { } until } && now < until)
+            {
+                return new LaunchOutcome.WaitUntil(until, "The provider's rate limit is used up");
+            }
+
+            if (tries.LastOrDefault(IsAdoptable) is { } doubtful)
+            {
+                // Look once more before money is spent a second time.
+                switch (await FindAsync(doubtful.Name, cancellationToken))
+                {
+                    case { Listing: PodListing.Unavailable }:
+                        return new LaunchOutcome.WaitUntil(now + LookAgain, "The account can't be listed, so a pod in doubt can't be ruled out");
+                    case { Pod: { } late }:
+                        await AdoptAsync(doubtful, late, guard, actor, cancellationToken);
+                        continue;
+                }
+            }
+
+            HashSet<string> refused = [.. tries.Where(pod => pod.WantReason == PodReasons.NoCapacity && pod.RequestedAt >= order.RefusedSince).Select(pod => pod.GpuType)];
+            if (order.GpuTypes.FirstOrDefault(type => !refused.Contains(type)) is not { } gpuType)
+            {
+                return new LaunchOutcome.NoCapacity(tries.Last(pod => pod.WantReason == PodReasons.NoCapacity).LastError ?? "no stock");
+            }
+
+            if (await TryCreateAsync(order, tries.Count + 1, gpuType, guard, actor, cancellationToken) is { } end)
+            {
+                return end;
+            }
+        }
+    }
+
+    /// <summary>Gives a pod up that never became ready; the next call makes another one while tries are left.</summary>
+    public Task GiveUpAsync(LedgerPod pod, string why, Func<IUnit, CancellationToken, Task> guard, Actor actor, CancellationToken cancellationToken) =>
+        SaveAsync(
+            pod with { Want = PodWant.Released, WantReason = PodReasons.NotReady, Proof = FileProof.TrainingNeverStarted, LastError = why },
+            guard,
+            Fact(pod, PodEvents.Released, EventSeverity.Warning, $"Pod {pod.Name} was given up: {why}", PodReasons.NotReady, actor),
+            cancellationToken);
+
+    /// <summary>Starts a needed pod that was stopped, by its dead-man switch for example: its file lies on the mount.</summary>
+    public Task<PodActionOutcome> WakeAsync(string podId, CancellationToken cancellationToken) => provider.StartAsync(podId, cancellationToken);
+
+    private static bool IsKept(LedgerPod pod) => pod is { Want: PodWant.Needed, PodId: not null } && pod.Saw != PodSaw.Gone;
+
+    private static bool IsUnanswered(LedgerPod pod) => pod is { Want: PodWant.Needed, PodId: null, Saw: PodSaw.Requested };
+
+    private static bool IsAdoptable(LedgerPod pod) =>
+        pod is { WantReason: PodReasons.InDoubt, PodId: null, Saw: PodSaw.Requested, TerminateAttempts: 0 };
+
+    private async Task<LaunchOutcome?> ResolveAsync(
+        LedgerPod row, Func<IUnit, CancellationToken, Task> guard, Actor actor, CancellationToken cancellationToken)
+    {
+        (PodListing listing, ProviderPod? pod) = await FindAsync(row.Name, cancellationToken);
+        if (pod is not null)
+        {
+            await AdoptAsync(row, pod, guard, actor, cancellationToken);
+            return null;
+        }
+
+        if (listing is PodListing.Unavailable unavailable)
+        {
+            return new LaunchOutcome.WaitUntil(
+                clock.GetUtcNow() + (unavailable.Error.RetryAfter ?? LookAgain), "The account can't be listed, so a pod in doubt can't be ruled out");
+        }
+
+        await SaveAsync(
+            row with { Want = PodWant.Released, WantReason = PodReasons.InDoubt, Proof = FileProof.TrainingNeverStarted, LastError = row.LastError ?? "no answer" },
+            guard,
+            Fact(row, PodEvents.InDoubt, EventSeverity.Warning, $"Pod {row.Name} is in doubt: {row.LastError ?? "its create call was never answered"}", PodReasons.InDoubt, actor),
+            cancellationToken);
+        return null;
+    }
+
+    private async Task<LaunchOutcome?> TryCreateAsync(
+        PodOrder order, int number, string gpuType, Func<IUnit, CancellationToken, Task> guard, Actor actor, CancellationToken cancellationToken)
+    {
+        string name = PodNames.For(installation().Id, order.Job, order.Attempt, number);
+        DateTimeOffset requestedAt = clock.GetUtcNow();
+        LedgerPod row = new()
+        {
+            Name = name,
+            Job = order.Job,
+            Attempt = order.Attempt,
+            Try = number,
+            Want = PodWant.Needed,
+            Saw = PodSaw.Requested,
+            GpuType = gpuType,
+            RequestedAt = requestedAt,
+            WantSince = requestedAt,
+        };
+        await work.RunAsync(
+            async (unit, token) =>
+            {
+                await guard(unit, token);
+                await unit.Store<IPodLedger>().AddAsync(row, token);
+                await unit.Events.AppendAsync(Fact(row, PodEvents.Requested, EventSeverity.Info, $"Asking for a {gpuType} as {name}", null, actor), token);
+            },
+            cancellationToken);
+
+        CreateOutcome outcome = await provider.CreateAsync(order.SpecFor(name, gpuType), cancellationToken);
+        switch (outcome)
+        {
+            case CreateOutcome.Created created:
+                await SaveAsync(
+                    Seen(row, created.Pod),
+                    guard,
+                    Fact(row, PodEvents.Created, EventSeverity.Info, $"Pod {created.Pod.Id} was created as {name}", null, actor),
+                    cancellationToken);
+                return null;
+
+            case CreateOutcome.NoCapacityOrBadRequest refusal:
+                await NeverMadeAsync(row, PodReasons.NoCapacity, refusal.Error, null, guard, actor, cancellationToken);
+                return null;
+
+            case CreateOutcome.Refused { Error: { Failure: ProviderFailure.RateLimited } limited }:
+                DateTimeOffset until = clock.GetUtcNow() + (limited.RetryAfter ?? LookAgain);
+                await NeverMadeAsync(row, PodReasons.RateLimited, limited, until, guard, actor, cancellationToken);
+                return null;
+
+            case CreateOutcome.Refused { Error: { Failure: ProviderFailure.Unreachable } unreachable }:
+                await NeverMadeAsync(row, PodReasons.CreateFailed, unreachable, null, guard, actor, cancellationToken);
+                return null;
+
+            case CreateOutcome.Refused refused:
+                await NeverMadeAsync(row, PodReasons.Refused, refused.Error, null, guard, actor, cancellationToken);
+                return new LaunchOutcome.Refused(refused.Error);
+
+            case CreateOutcome.InDoubt doubt:
+                await SaveAsync(
+                    row with { LastError = doubt.Error.Detail },
+                    guard,
+                    Fact(row, PodEvents.CreateFailed, EventSeverity.Warning, $"The answer to creating {name} was unclear: {doubt.Error.Detail}", PodReasons.InDoubt, actor)
+                        with { Error = ErrorOf(doubt.Error) },
+                    cancellationToken);
+                return null;
+
+            default:
+                throw new NotSupportedException($"Unknown outcome {outcome.GetType().Name}.");
+        }
+    }
+
+    private Task NeverMadeAsync(
+        LedgerPod row, string reason, ProviderError error, DateTimeOffset? notBefore, Func<IUnit, CancellationToken, Task> guard, Actor actor, CancellationToken cancellationToken)
+    {
+        DateTimeOffset now = clock.GetUtcNow();
+        return SaveAsync(
+            row with
+            {
+                Want = PodWant.Released,
+                WantReason = reason,
+                WantSince = now,
+                Proof = FileProof.TrainingNeverStarted,
+                Saw = PodSaw.Gone,
+                GoneAt = now,
+                LastError = error.Detail,
+                NextActionAt = notBefore,
+            },
+            guard,
+            Fact(row, PodEvents.CreateFailed, EventSeverity.Warning, $"Pod {row.Name} was not created: {error.Detail}", reason, actor) with { Error = ErrorOf(error) },
+            cancellationToken);
+    }
+
+    private Task AdoptAsync(LedgerPod row, ProviderPod pod, Func<IUnit, CancellationToken, Task> guard, Actor actor, CancellationToken cancellationToken) =>
+        SaveAsync(
+            Seen(row, pod) with { Want = PodWant.Needed, WantReason = PodReasons.Adopted, Proof = FileProof.None, LastError = null },
+            guard,
+            Fact(row, PodEvents.Adopted, EventSeverity.Warning, $"Pod {pod.Id} was found under the name {row.Name} and adopted", PodReasons.Adopted, actor),
+            cancellationToken);
+
+    /// <summary>A row that somebody else wrote meanwhile is left to the next look: nothing is forced.</summary>
+    private Task SaveAsync(LedgerPod row, Func<IUnit, CancellationToken, Task> guard, OperationalEvent fact, CancellationToken cancellationToken) =>
+        work.RunAsync(
+            async (unit, token) =>
+            {
+                await guard(unit, token);
+                if (await unit.Store<IPodLedger>().SaveAsync(row with { WantSince = clock.GetUtcNow() }, token))
+                {
+                    await unit.Events.AppendAsync(fact, token);
+                }
+            },
+            cancellationToken);
+
+    private async Task<(PodListing Listing, ProviderPod? Pod)> FindAsync(string name, CancellationToken cancellationToken)
+    {
+        PodListing listing = await provider.ListAsync(cancellationToken);
+        return (listing, (listing as PodListing.Complete)?.Pods.FirstOrDefault(pod => pod.Name == name));
+    }
+
+    private static LedgerPod Seen(LedgerPod row, ProviderPod pod) => row with
+    {
+        PodId = pod.Id,
+        Saw = PodWatch.SawOf(pod.Status, PodSaw.Provisioning),
+        HourlyRate = pod.HourlyRate > Usd.Zero ? pod.HourlyRate : row.HourlyRate,
+        CreatedAt = pod.CreatedAt ?? row.RequestedAt,
+        AbsentSince = null,
+    };
+
+    private static OperationalEvent Fact(LedgerPod row, string kind, EventSeverity severity, string message, string? reason, Actor actor) => new()
+    {
+        Kind = kind,
+        Message = message,
+        Severity = severity,
+        Actor = actor,
+        Job = row.Job,
+        Attempt = row.Attempt,
+        Pod = row.Name,
+        Reason = reason,
+    };
+
+    private static ErrorDetail ErrorOf(ProviderError error) => new(
+        error.Status is { } status ? $"http_{status}" : error.Failure.ToString(), "runpod.create", error.Detail, error.RequestId);
+}

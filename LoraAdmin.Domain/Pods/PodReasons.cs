@@ -1,0 +1,23 @@
+namespace LoraAdmin.Domain.Pods;
+
+/// <summary>Fixed words that say why a pod is wanted, held or released: reason labels of facts and counters.</summary>
+public static class PodReasons
+{
+    public const string Adopted = "adopted";
+
+    /// <summary>Its create call was never clearly answered, and it was not in the listing: it may still turn up for 15 minutes.</summary>
+    public const string InDoubt = "in_doubt";
+    public const string CreateFailed = "create_failed";
+    public const string NoCapacity = "no_capacity";
+    public const string RateLimited = "rate_limited";
+    public const string Refused = "refused";
+
+    /// <summary>It did not become ready within <c>Pods:ReadyWithin</c>.</summary>
+    public const string NotReady = "not_ready";
+    public const string JobEnded = "job_ended";
+    public const string FileStored = "file_stored";
+
+    /// <summary>Its job is over, but a finished file may lie on it alone.</summary>
+    public const string FileUnproven = "file_unproven";
+    public const string Vanished = "vanished";
+}

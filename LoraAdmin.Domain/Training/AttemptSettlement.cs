@@ -1,0 +1,69 @@
+using LoraAdmin.Domain.Budget;
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+
+namespace LoraAdmin.Domain.Training;
+
+/// <summary>
+/// The minute loop that turns reservations into what was really spent: an attempt is settled when it is final and all its pods are verified gone.
+/// Running it twice, or on two instances, changes nothing: settling is guarded by the reservation's row.
+/// </summary>
+public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock)
+{
+    public const string Name = "training.settlement";
+
+    private const int AtOnce = 500;
+
+    private static readonly Actor Self = Actor.Portal(Name);
+
+    /// <returns>How many attempts were settled.</returns>
+    public async Task<int> RunAsync(CancellationToken cancellationToken)
+    {
+        IReadOnlyList<Reservation> open = await work.ReadAsync((unit, token) => unit.Store<IBudgetStore>().ListOpenAsync(AtOnce, token), cancellationToken);
+        int settled = 0;
+        foreach (Reservation reservation in open)
+        {
+            settled += await work.RunAsync((unit, token) => SettleAsync(unit, reservation, token), cancellationToken) ? 1 : 0;
+        }
+
+        return settled;
+    }
+
+    private async Task<bool> SettleAsync(IUnit unit, Reservation reservation, CancellationToken cancellationToken)
+    {
+        ITrainingStore store = unit.Store<ITrainingStore>();
+        TrainingAttempt? attempt = (await store.ListAttemptsAsync(reservation.Job, cancellationToken)).FirstOrDefault(one => one.Number == reservation.Attempt);
+        if (attempt is null || attempt.State == AttemptState.Active)
+        {
+            return false;
+        }
+
+        IReadOnlyList<LedgerPod> pods = await unit.Store<IPodLedger>().ListForAttemptAsync(reservation.Job, reservation.Attempt, cancellationToken);
+        if (pods.Any(pod => pod.Saw != PodSaw.Gone))
+        {
+            return false;
+        }
+
+        DateTimeOffset now = clock.GetUtcNow();
+        Usd actual = pods.Aggregate(Usd.Zero, (sum, pod) => sum + pod.CostUntil(now));
+        if (!await unit.Store<IBudgetStore>().SettleAsync(reservation.Job, reservation.Attempt, actual, now, cancellationToken))
+        {
+            return false;
+        }
+
+        await store.SaveAttemptAsync(attempt with { Cost = actual }, cancellationToken);
+        await store.AddCostAsync(reservation.Job, actual, cancellationToken);
+        await store.SetCleanupStatusAsync(reservation.Job, CleanupWords.Done, cancellationToken);
+        await unit.Events.AppendAsync(
+            new OperationalEvent
+            {
+                Kind = TrainingEvents.Settled,
+                Message = $"Attempt {reservation.Attempt} cost {actual}; {reservation.Amount} had been reserved",
+                Actor = Self,
+                Job = reservation.Job,
+                Attempt = reservation.Attempt,
+            },
+            cancellationToken);
+        return true;
+    }
+}

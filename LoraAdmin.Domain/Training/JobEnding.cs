@@ -1,0 +1,154 @@
+using LoraAdmin.Domain.Budget;
+using LoraAdmin.Domain.Library;
+using LoraAdmin.Domain.Limits;
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training.Steps;
+
+namespace LoraAdmin.Domain.Training;
+
+/// <summary>
+/// The writes by which a job ends, well or badly: job, LoRA, attempt, pods, the user's count, and the fact. All in the caller's transaction, all by
+/// the failure table.
+/// </summary>
+public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<BudgetRules> budget)
+{
+    private const int AttemptsAfterALostPod = 2;
+
+    private static readonly Actor Self = Actor.Portal(TrainingConductor.Name);
+
+    public static async Task CompleteAsync(
+        IUnit unit, TrainingJob job, long fence, string message, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(unit);
+        ArgumentNullException.ThrowIfNull(job);
+        await EndAttemptAsync(unit, job, AttemptState.Succeeded, null, now, cancellationToken);
+        bool pods = await AttemptPods.ReleaseAsync(unit, job.Id, job.Attempt, FileProof.InStorage, PodReasons.JobEnded, now, cancellationToken);
+        await SaveAsync(unit, job with { State = TrainingState.Completed, Failure = null }, fence, pods, now, cancellationToken);
+        await unit.Store<ILoraStore>().SetStatusAsync(job.LoraId, LoraStatus.Completed, null, now, cancellationToken);
+        await unit.Events.AppendAsync(Fact(job, TrainingEvents.Completed, EventSeverity.Info, $"Completed: {message}", null), cancellationToken);
+    }
+
+    public async Task FailAsync(
+        IUnit unit, TrainingJob job, long fence, JobFailure failure, FileProof proof, ErrorDetail error, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(unit);
+        ArgumentNullException.ThrowIfNull(job);
+        ArgumentNullException.ThrowIfNull(failure);
+        FailureRule rule = failure.Rule;
+        bool cancelled = failure.Code == FailureCode.Cancelled;
+        bool podAsked = (await unit.Store<IPodLedger>().ListForAttemptAsync(job.Id, job.Attempt, cancellationToken)).Count > 0;
+        await EndAttemptAsync(unit, job, cancelled ? AttemptState.Cancelled : AttemptState.Failed, failure.Code, now, cancellationToken);
+        bool pods = await AttemptPods.ReleaseAsync(unit, job.Id, job.Attempt, proof, PodReasons.JobEnded, now, cancellationToken);
+        if (rule.Retry == RetryRule.OnceByItself && job.Attempt < AttemptsAfterALostPod
+            && await TryNextAttemptAsync(unit, job, fence, failure, error, now, cancellationToken))
+        {
+            return;
+        }
+
+        bool refund = rule.Refund switch
+        {
+            RefundRule.Always => true,
+            RefundRule.Never => false,
+            _ => !podAsked || job.Cancel?.By.Kind == ActorKind.Person,
+        };
+        bool refunded = refund && await unit.Store<ILimitsStore>().RefundAsync(job.Id, rule.Code, now, cancellationToken);
+        await SaveAsync(
+            unit, job with { State = cancelled ? TrainingState.Cancelled : TrainingState.Failed, Failure = failure }, fence, pods, now, cancellationToken);
+        await unit.Store<ILoraStore>().SetStatusAsync(job.LoraId, LoraStatus.Failed, rule.Message, now, cancellationToken);
+        string money = refunded ? " The user's monthly count was given back." : "";
+        OperationalEvent fact = Fact(
+            job,
+            cancelled ? TrainingEvents.Cancelled : TrainingEvents.Failed,
+            rule.Admin == AdminNotice.Alert ? EventSeverity.Error : cancelled ? EventSeverity.Info : EventSeverity.Warning,
+            failure.Detail is { } detail ? $"{rule.Message}: {detail}.{money}" : $"{rule.Message}.{money}",
+            rule.Code);
+        await unit.Events.AppendAsync(cancelled ? fact : fact with { Error = error }, cancellationToken);
+    }
+
+    /// <summary>A lost pod is nobody's fault: the job trains once more by itself if the budget has room for it.</summary>
+    private async Task<bool> TryNextAttemptAsync(
+        IUnit unit, TrainingJob job, long fence, JobFailure failure, ErrorDetail error, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        int next = job.Attempt + 1;
+        IReadOnlyList<Reservation> before = await unit.Store<IBudgetStore>().ListForJobAsync(job.Id, cancellationToken);
+        Usd estimate = before.Count > 0 ? before[^1].Amount : training().WorstHourlyPrice.PerHourFor(training().PodLifetime);
+        if (await unit.Store<IBudgetStore>().TryReserveAsync(ids.Next(), job.Id, next, estimate, now, budget(), cancellationToken) is not ReserveResult.Reserved)
+        {
+            return false;
+        }
+
+        ITrainingStore store = unit.Store<ITrainingStore>();
+        await store.AddAttemptAsync(new TrainingAttempt(job.Id, next, "runpod", AttemptState.Active, now, null, null, null), cancellationToken);
+        TrainingJob again = job with
+        {
+            Attempt = next,
+            State = TrainingState.Queued,
+            StateSince = now,
+            UpdatedAt = now,
+            DueAt = now,
+            StartedAt = null,
+            PodId = null,
+            Figures = null,
+            Artifact = null,
+            WaitReason = null,
+            WaitingSince = null,
+            StepTries = 0,
+            StepErrors = 0,
+        };
+        await store.SaveAsync(again, fence, release: true, cancellationToken);
+        string why = failure.Detail ?? failure.Rule.Message;
+        await unit.Events.AppendAsync(
+            Fact(again, TrainingEvents.StateChanged, EventSeverity.Warning, $"{failure.Rule.Message}: {why}. Training starts again by itself (attempt {next})", failure.Rule.Code)
+                with { Error = error },
+            cancellationToken);
+        return true;
+    }
+
+    private static async Task EndAttemptAsync(
+        IUnit unit, TrainingJob job, AttemptState state, FailureCode? failure, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        ITrainingStore store = unit.Store<ITrainingStore>();
+        if ((await store.ListAttemptsAsync(job.Id, cancellationToken)).FirstOrDefault(attempt => attempt.State == AttemptState.Active) is { } active)
+        {
+            await store.SaveAttemptAsync(active with { State = state, EndedAt = now, Failure = failure }, cancellationToken);
+        }
+    }
+
+    private static Task SaveAsync(IUnit unit, TrainingJob job, long fence, bool pods, DateTimeOffset now, CancellationToken cancellationToken) =>
+        unit.Store<ITrainingStore>().SaveAsync(
+            job with
+            {
+                StateSince = now,
+                UpdatedAt = now,
+                CompletedAt = now,
+                WaitReason = null,
+                WaitingSince = null,
+                StepTries = 0,
+                StepErrors = 0,
+                CleanupStatus = pods ? CleanupWords.Pending : CleanupWords.Done,
+            },
+            fence,
+            release: true,
+            cancellationToken);
+
+    private static OperationalEvent Fact(TrainingJob job, string kind, EventSeverity severity, string message, string? reason) => new()
+    {
+        Kind = kind,
+        Message = message,
+        Severity = severity,
+        Actor = job.Cancel?.By is { } by && kind == TrainingEvents.Cancelled ? by : Self,
+        Job = job.Id,
+        Lora = job.LoraId,
+        User = job.UserId,
+        Attempt = job.Attempt,
+        Reason = reason,
+    };
+}
+
+/// <summary>Words of the shared column <c>lora_training_jobs.cleanup_status</c>.</summary>
+public static class CleanupWords
+{
+    public const string Pending = "pending";
+    public const string Done = "done";
+}

@@ -1,0 +1,41 @@
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+
+namespace LoraAdmin.Domain.Training.Steps;
+
+/// <summary>Waits for a place, with the reason shown, and ends the wait after <c>Training:QueueWait</c>.</summary>
+public sealed class QueuedStep(IUnitOfWork work, TrainingPlaces places, TimeProvider clock, Func<TrainingRules> rules) : ITrainingStep
+{
+    public TrainingState State => TrainingState.Queued;
+
+    public async Task<StepResult> RunAsync(TrainingJob job, JobLease lease, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(job);
+        IReadOnlyList<TrainingImage> images = await work.ReadAsync(
+            (unit, token) => unit.Store<ITrainingStore>().ListImagesAsync(job.Id, token), cancellationToken);
+        if (images.Any(image => image.Sha256 is null))
+        {
+            return new StepResult.Advance(TrainingState.Preparing, job, "Checking the training images");
+        }
+
+        return await places.WhyFullAsync(cancellationToken) is { } full
+            ? WaitOrGiveUp(job, full, TrainingPlaces.LookAgain, clock.GetUtcNow(), rules())
+            : new StepResult.Advance(TrainingState.Provisioning, job, "Looking for a GPU");
+    }
+
+    /// <summary>Another look later, or <c>no_provider</c> when the job has waited long enough.</summary>
+    public static StepResult WaitOrGiveUp(TrainingJob job, string reason, TimeSpan lookAgain, DateTimeOffset now, TrainingRules rules)
+    {
+        ArgumentNullException.ThrowIfNull(job);
+        ArgumentNullException.ThrowIfNull(rules);
+        DateTimeOffset since = job.WaitingSince ?? now;
+        TrainingJob waiting = job with { WaitingSince = since };
+        return now - since >= rules.QueueWait
+            ? new StepResult.Fail(
+                waiting,
+                new JobFailure(FailureCode.NoProvider, reason),
+                FileProof.TrainingNeverStarted,
+                new ErrorDetail("no_provider", "training.queue", reason, null))
+            : new StepResult.Again(lookAgain, waiting, reason);
+    }
+}

@@ -1,0 +1,49 @@
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+
+namespace LoraAdmin.Domain.Training.Steps;
+
+/// <summary>
+/// What the conductor does in one state. A step looks at what is true outside, does the next thing, and says what to write; the conductor writes it
+/// in one transaction. A step may be run again from its start after a crash at any line, by any instance.
+/// </summary>
+public interface ITrainingStep
+{
+    TrainingState State { get; }
+
+    Task<StepResult> RunAsync(TrainingJob job, JobLease lease, CancellationToken cancellationToken);
+}
+
+/// <summary>Writes that belong into the same transaction as the job's new state.</summary>
+public delegate Task Alongside(IUnit unit, CancellationToken cancellationToken);
+
+public abstract record StepResult
+{
+    private StepResult()
+    {
+    }
+
+    /// <summary>The job goes on to another state and is due at once.</summary>
+    /// <param name="Job">With the step's findings; the conductor sets state and due time.</param>
+    public sealed record Advance(TrainingState To, TrainingJob Job, string Message, Alongside? Alongside = null) : StepResult;
+
+    /// <summary>The same state again after a while.</summary>
+    /// <param name="Reason">Shown to people; null when the job is simply at work.</param>
+    public sealed record Again(TimeSpan In, TrainingJob Job, string? Reason = null, Alongside? Alongside = null) : StepResult;
+
+    /// <summary>Back into the queue: nothing can be done for a while for a reason that lies outside the job.</summary>
+    public sealed record Requeue(TimeSpan In, TrainingJob Job, string Reason) : StepResult;
+
+    /// <summary>An expected failure of one try: counted in <see cref="TrainingJob.StepTries"/>, repeated after a back-off.</summary>
+    public sealed record TryAgain(TimeSpan In, TrainingJob Job, string Reason, ErrorDetail Error) : StepResult;
+
+    /// <summary>The job ends badly by a rule of the failure table.</summary>
+    /// <param name="Proof">What is known about the trained file, for the pod's sake.</param>
+    public sealed record Fail(TrainingJob Job, JobFailure Failure, FileProof Proof, ErrorDetail Error, Alongside? Alongside = null) : StepResult;
+}
+
+internal static class StepBackoff
+{
+    /// <summary>2, 4, 8, … seconds, a minute at most.</summary>
+    public static TimeSpan After(int tries) => TimeSpan.FromSeconds(Math.Min(60, 2 << Math.Min(Math.Max(tries, 0), 5)));
+}

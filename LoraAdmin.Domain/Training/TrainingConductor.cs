@@ -1,0 +1,211 @@
+using LoraAdmin.Domain.Library;
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training.Steps;
+
+namespace LoraAdmin.Domain.Training;
+
+/// <summary>
+/// Drives every training job from admission to stored file. Level-triggered: it leases due jobs, looks at what is true, does the next step, writes
+/// what happened in one transaction, and can die between any two lines and be taken over by another instance.
+/// </summary>
+public sealed class TrainingConductor(
+    IUnitOfWork work, IEnumerable<ITrainingStep> steps, IPodAgent agent, JobEnding ending, TimeProvider clock, string instance)
+{
+    public const string Name = "training.conductor";
+
+    /// <summary>Longer than one provider call may take, so that a try is never sent with less lease than it needs.</summary>
+    public static readonly TimeSpan LeaseFor = TimeSpan.FromMinutes(2);
+
+    /// <summary>Unexpected errors in a row after which the job is reported.</summary>
+    private const int CrashesUntilReport = 5;
+
+    private static readonly Actor Self = Actor.Portal(Name);
+
+    private readonly Dictionary<TrainingState, ITrainingStep> stepOf = steps.ToDictionary(step => step.State);
+
+    public Task<IReadOnlyList<LeasedJob>> LeaseDueAsync(int max, CancellationToken cancellationToken) => work.RunAsync(
+        (unit, token) => unit.Store<ITrainingStore>().LeaseDueAsync(instance, clock.GetUtcNow(), LeaseFor, max, token), cancellationToken);
+
+    /// <summary>Does one step of a leased job and gives the lease back. No failure of one job reaches another: it is written to the job.</summary>
+    /// <exception cref="StoreUnavailableException">The database is away; the lease runs out by itself.</exception>
+    public async Task StepAsync(LeasedJob leased, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(leased);
+        await using JobLease lease = new(leased, work, clock, LeaseFor, cancellationToken);
+        try
+        {
+            StepResult result = await WishedAsync(leased.Job, lease.Lost) ?? await stepOf[leased.Job.State].RunAsync(leased.Job, lease, lease.Lost);
+            await CommitAsync(leased, result, cancellationToken);
+        }
+        catch (LeaseLostException)
+        {
+            // Whoever has the job now looks at what is true and goes on from there.
+        }
+        catch (OperationCanceledException) when (lease.Lost.IsCancellationRequested)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+        }
+        catch (Exception unexpected) when (unexpected is not StoreUnavailableException and not OperationCanceledException)
+        {
+            await CommitCrashAsync(leased, unexpected, cancellationToken);
+        }
+    }
+
+    /// <summary>Acts on a person's wish to cancel, or answers null when there is none.</summary>
+    private async Task<StepResult?> WishedAsync(TrainingJob job, CancellationToken cancellationToken)
+    {
+        if (job.Cancel is not { } wish || !job.State.CanCancel())
+        {
+            return null;
+        }
+
+        JobFailure cancelled = new(FailureCode.Cancelled, $"{wish.Reason} ({wish.By.Name})");
+        ErrorDetail words = new("cancelled", "training.cancel", wish.Reason, null);
+        if (await AttemptPods.CurrentAsync(work, job, cancellationToken) is not { } pod || job.State != TrainingState.Training)
+        {
+            return new StepResult.Fail(job, cancelled, FileProof.TrainingNeverStarted, words);
+        }
+
+        // Right before the cancel the agent is read again: if training has ended, the file is taken.
+        AgentAddress address = AttemptPods.AddressOf(pod);
+        AgentReply<AgentStatus> reply = await agent.ReadStatusAsync(address, cancellationToken);
+        if (reply.Value is { } status)
+        {
+            if (status.Artifact is not null || status.Phase is AgentPhase.Validating or AgentPhase.Done)
+            {
+                return RunningStep.Ended(job, status);
+            }
+
+            await agent.StopAsync(address, cancellationToken);
+            return new StepResult.Fail(job, cancelled, FileProof.AgentHasNone, words);
+        }
+
+        return new StepResult.Fail(job, cancelled, job.StartedAt is null ? FileProof.TrainingNeverStarted : FileProof.None, words);
+    }
+
+    private Task CommitAsync(LeasedJob leased, StepResult result, CancellationToken cancellationToken) => work.RunAsync(
+        async (unit, token) =>
+        {
+            DateTimeOffset now = clock.GetUtcNow();
+            switch (result)
+            {
+                case StepResult.Advance { To: TrainingState.Completed } done:
+                    await AlongsideAsync(done.Alongside, unit, token);
+                    await JobEnding.CompleteAsync(unit, done.Job, leased.Fence, done.Message, now, token);
+                    break;
+
+                case StepResult.Advance advance:
+                    await AlongsideAsync(advance.Alongside, unit, token);
+                    await MoveAsync(unit, leased, advance.Job, advance.To, advance.Message, null, TimeSpan.Zero, now, token);
+                    break;
+
+                case StepResult.Requeue requeue:
+                    await MoveAsync(unit, leased, requeue.Job, TrainingState.Queued, requeue.Reason, requeue.Reason, requeue.In, now, token);
+                    break;
+
+                case StepResult.Again again:
+                    await AlongsideAsync(again.Alongside, unit, token);
+                    await StayAsync(unit, leased, again.Job with { StepErrors = 0 }, again.Reason, now + again.In, now, token);
+                    break;
+
+                case StepResult.TryAgain retry:
+                    await unit.Events.AppendAsync(
+                        Fact(retry.Job, TrainingEvents.StepFailed, EventSeverity.Warning, retry.Reason, retry.Error.Code) with { Error = retry.Error }, token);
+                    TrainingJob tried = retry.Job with { StepTries = retry.Job.StepTries + 1, StepErrors = 0, WaitReason = retry.Reason };
+                    await StayAsync(unit, leased, tried, retry.Reason, now + retry.In, now, token);
+                    break;
+
+                case StepResult.Fail fail:
+                    await AlongsideAsync(fail.Alongside, unit, token);
+                    await ending.FailAsync(unit, fail.Job, leased.Fence, fail.Failure, fail.Proof, fail.Error, now, token);
+                    break;
+
+                default:
+                    throw new NotSupportedException($"Unknown result {result.GetType().Name}.");
+            }
+        },
+        cancellationToken);
+
+    private static Task AlongsideAsync(Alongside? alongside, IUnit unit, CancellationToken cancellationToken) =>
+        alongside?.Invoke(unit, cancellationToken) ?? Task.CompletedTask;
+
+    private static async Task MoveAsync(
+        IUnit unit, LeasedJob leased, TrainingJob job, TrainingState to, string message, string? waitReason, TimeSpan dueIn, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        // A job that waits for a provider looks for one every minute: that is one wait, not a new fact each time.
+        bool stillWaiting = job.WaitingSince is not null && leased.Job.WaitingSince is not null;
+        TrainingJob moved = job with
+        {
+            State = to,
+            StateSince = now,
+            UpdatedAt = now,
+            DueAt = now + dueIn,
+            WaitReason = waitReason ?? (stillWaiting ? leased.Job.WaitReason : null),
+            StepTries = 0,
+            StepErrors = 0,
+        };
+        await unit.Store<ITrainingStore>().SaveAsync(moved, leased.Fence, release: true, cancellationToken);
+        if (leased.Job.State.ToLoraStatus() != to.ToLoraStatus())
+        {
+            await unit.Store<ILoraStore>().SetStatusAsync(moved.LoraId, to.ToLoraStatus(), null, now, cancellationToken);
+        }
+
+        if (waitReason is null ? !stillWaiting : waitReason != leased.Job.WaitReason)
+        {
+            await unit.Events.AppendAsync(
+                Fact(moved, waitReason is null ? TrainingEvents.StateChanged : TrainingEvents.Waiting, EventSeverity.Info, message, to.ToWord()), cancellationToken);
+        }
+    }
+
+    private static async Task StayAsync(
+        IUnit unit, LeasedJob leased, TrainingJob job, string? reason, DateTimeOffset dueAt, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        TrainingJob waiting = job with { DueAt = dueAt, WaitReason = reason, UpdatedAt = now };
+        await unit.Store<ITrainingStore>().SaveAsync(waiting, leased.Fence, release: true, cancellationToken);
+        if (reason is not null && leased.Job.WaitReason is null)
+        {
+            await unit.Events.AppendAsync(Fact(waiting, TrainingEvents.Waiting, EventSeverity.Info, reason, job.State.ToWord()), cancellationToken);
+        }
+    }
+
+    private Task CommitCrashAsync(LeasedJob leased, Exception unexpected, CancellationToken cancellationToken) => work.RunAsync(
+        async (unit, token) =>
+        {
+            DateTimeOffset now = clock.GetUtcNow();
+            TrainingJob job = leased.Job;
+            int errors = job.StepErrors + 1;
+            string words = $"{unexpected.GetType().Name}: {unexpected.Message}";
+            TrainingJob crashed = job with { StepErrors = errors, DueAt = now + StepBackoff.After(errors), UpdatedAt = now, WaitReason = $"An unexpected error, tried again: {words}" };
+            try
+            {
+                await unit.Store<ITrainingStore>().SaveAsync(crashed, leased.Fence, release: true, token);
+            }
+            catch (LeaseLostException)
+            {
+                return;
+            }
+
+            EventSeverity severity = errors >= CrashesUntilReport ? EventSeverity.Error : EventSeverity.Warning;
+            await unit.Events.AppendAsync(
+                Fact(job, TrainingEvents.StepCrashed, severity, $"Step {job.State.ToWord()} failed unexpectedly ({errors} in a row): {words}", "unexpected") with
+                {
+                    Error = new ErrorDetail("unexpected", $"training.{job.State.ToWord()}", words, null),
+                },
+                token);
+        },
+        cancellationToken);
+
+    private static OperationalEvent Fact(TrainingJob job, string kind, EventSeverity severity, string message, string? reason) => new()
+    {
+        Kind = kind,
+        Message = message,
+        Severity = severity,
+        Actor = Self,
+        Job = job.Id,
+        Lora = job.LoraId,
+        User = job.UserId,
+        Attempt = job.Attempt,
+        Reason = reason,
+    };
+}

@@ -1,0 +1,269 @@
+using LoraAdmin.Domain.Budget;
+using LoraAdmin.Domain.Library;
+using LoraAdmin.Domain.Limits;
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Storage;
+
+namespace LoraAdmin.Domain.Training;
+
+/// <summary>The figures that admission works by, read anew for each command.</summary>
+public sealed record AdmissionRules(TrainingRules Training, BudgetRules Budget, LimitRules Limits);
+
+/// <inheritdoc cref="ITrainingDesk"/>
+public sealed class TrainingDesk(IUnitOfWork work, GpuPrices prices, IIds ids, TimeProvider clock, Func<AdmissionRules> rules) : ITrainingDesk
+{
+    public static readonly TimeSpan IdempotencyKeptFor = TimeSpan.FromDays(7);
+
+    public async Task<SubmitOutcome> SubmitAsync(TrainingRequest request, IdempotencyKey? key, Actor actor, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        AdmissionRules now = rules();
+        IReadOnlyList<FieldProblem> problems = TrainingRequestCheck.Check(request, now.Training);
+        if (problems.Count > 0)
+        {
+            return new SubmitOutcome.Invalid(problems);
+        }
+
+        // Outside the transaction: it may ask the provider's catalog.
+        Usd estimate = await EstimateAsync(request.GpuType, now.Training, cancellationToken);
+        try
+        {
+            return await work.RunAsync((unit, token) => AdmitAsync(unit, request, key, actor, estimate, now, token), cancellationToken);
+        }
+        catch (NotAdmittedException refusal)
+        {
+            return refusal.Outcome;
+        }
+    }
+
+    public async Task<CancelOutcome> CancelAsync(JobId job, string reason, Actor actor, CancellationToken cancellationToken) => await work.RunAsync<CancelOutcome>(
+        async (unit, token) =>
+        {
+            ITrainingStore store = unit.Store<ITrainingStore>();
+            if (await store.FindAsync(job, token) is not { } found)
+            {
+                return new CancelOutcome.NotFound();
+            }
+
+            if (!await store.WishCancelAsync(job, new CancelWish(actor, reason, clock.GetUtcNow()), token))
+            {
+                return new CancelOutcome.TooLate(found.State);
+            }
+
+            await unit.Events.AppendAsync(Fact(found, TrainingEvents.CancelRequested, $"Cancel requested: {reason}", actor), token);
+            return new CancelOutcome.Noted();
+        },
+        cancellationToken);
+
+    public async Task<RetryOutcome> RetryAsync(JobId job, Actor actor, CancellationToken cancellationToken)
+    {
+        AdmissionRules now = rules();
+        TrainingJob? seen = await work.ReadAsync((unit, token) => unit.Store<ITrainingStore>().FindAsync(job, token), cancellationToken);
+        if (seen is null)
+        {
+            return new RetryOutcome.NotFound();
+        }
+
+        Usd estimate = await EstimateAsync(seen.GpuType, now.Training, cancellationToken);
+        try
+        {
+            return await work.RunAsync((unit, token) => ReopenAsync(unit, job, actor, estimate, now, token), cancellationToken);
+        }
+        catch (NotReopenedException refusal)
+        {
+            return refusal.Outcome;
+        }
+    }
+
+    private async Task<Usd> EstimateAsync(string? gpuType, TrainingRules training, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<string> types = gpuType is null ? training.GpuTypes : [gpuType];
+        Usd hourly = await prices.DearestAsync(types, training.WorstHourlyPrice, cancellationToken) + PodPricing.DiskPerHour(training.DiskGb + training.MountGb);
+        return hourly.PerHourFor(training.PodLifetime);
+    }
+
+    private async Task<SubmitOutcome> AdmitAsync(
+        IUnit unit, TrainingRequest request, IdempotencyKey? key, Actor actor, Usd estimate, AdmissionRules figures, CancellationToken cancellationToken)
+    {
+        DateTimeOffset now = clock.GetUtcNow();
+        if (key is not null
+            && await unit.Store<IIdempotencyStore>().FindAsync(key.TokenId, key.Key, now - IdempotencyKeptFor, cancellationToken) is { } earlier)
+        {
+            return earlier.BodyHash == key.BodyHash ? new SubmitOutcome.Accepted(earlier.Job, earlier.Lora, Replayed: true) : new SubmitOutcome.KeyReused();
+        }
+
+        JobId jobId = new(ids.Next());
+        LoraId loraId = new(ids.Next());
+        ReserveResult reserved = await unit.Store<IBudgetStore>().TryReserveAsync(ids.Next(), jobId, 1, estimate, now, figures.Budget, cancellationToken);
+        if (reserved is ReserveResult.DoesNotFit full)
+        {
+            throw new NotAdmittedException(new SubmitOutcome.BudgetExhausted(full.Month, full.Estimate));
+        }
+
+        ChargeResult charge = await unit.Store<ILimitsStore>().TryChargeAsync(request.UserId, jobId, 1, now, figures.Limits, cancellationToken);
+        if (charge.Verdict != ChargeVerdict.Charged)
+        {
+            throw new NotAdmittedException(new SubmitOutcome.LimitReached(charge));
+        }
+
+        if (request.Upload is { } upload && !await unit.Store<ITrainingUploadStore>().ClaimAsync(upload, request.UserId, jobId, cancellationToken))
+        {
+            throw new NotAdmittedException(new SubmitOutcome.UploadGone());
+        }
+
+        TrainingJob job = NewJob(request, jobId, loraId, now);
+        Lora lora = new()
+        {
+            Id = loraId,
+            UserId = request.UserId,
+            CreatorEmail = request.CreatorEmail,
+            Name = request.Name,
+            Status = LoraStatus.Training,
+            CreatedAt = now,
+            UpdatedAt = now,
+        };
+        await unit.Store<ILoraStore>().AddAsync(lora, cancellationToken);
+        ITrainingStore store = unit.Store<ITrainingStore>();
+        List<TrainingImage> images = [.. request.ImageKeys.Select((imageKey, number) => new TrainingImage(number, imageKey, null, null, null, null, null))];
+        await store.AddAsync(job, images, cancellationToken);
+        await store.AddAttemptAsync(new TrainingAttempt(jobId, 1, "runpod", AttemptState.Active, now, null, null, null), cancellationToken);
+        if (key is not null)
+        {
+            await unit.Store<IIdempotencyStore>().AddAsync(new IdempotencyRecord(key.TokenId, key.Key, key.BodyHash, jobId, loraId, now), cancellationToken);
+        }
+
+        await unit.Events.AppendAsync(
+            Fact(job, TrainingEvents.Accepted, $"Accepted \"{request.Name}\" with {images.Count} images; {estimate} reserved at most", actor), cancellationToken);
+        return new SubmitOutcome.Accepted(jobId, loraId, Replayed: false);
+    }
+
+    private static TrainingJob NewJob(TrainingRequest request, JobId jobId, LoraId loraId, DateTimeOffset now) => new()
+    {
+        Id = jobId,
+        LoraId = loraId,
+        UserId = request.UserId,
+        Name = request.Name,
+        CreatorEmail = request.CreatorEmail,
+        GpuType = request.GpuType,
+        State = TrainingState.Queued,
+        StateSince = now,
+        CreatedAt = now,
+        UpdatedAt = now,
+        Attempt = 1,
+        Admission = 1,
+        DueAt = now,
+    };
+
+    private async Task<RetryOutcome> ReopenAsync(
+        IUnit unit, JobId id, Actor actor, Usd estimate, AdmissionRules figures, CancellationToken cancellationToken)
+    {
+        DateTimeOffset now = clock.GetUtcNow();
+        ITrainingStore store = unit.Store<ITrainingStore>();
+        if (await store.FindAsync(id, cancellationToken) is not { } job)
+        {
+            return new RetryOutcome.NotFound();
+        }
+
+        if (job.State is not (TrainingState.Failed or TrainingState.Cancelled) || job.Failure is not { } failure)
+        {
+            return new RetryOutcome.NotFinal(job.State);
+        }
+
+        switch (failure.Rule.Retry)
+        {
+            case RetryRule.WithNewImages:
+                return new RetryOutcome.NotRetryable(failure.Rule);
+
+            case RetryRule.UploadOnly when await unit.Store<ISpoolStore>().FindAsync(id, cancellationToken) is not null:
+                // The count was not given back and the file is proven: only the upload is left to do.
+                return await OpenAsync(unit, Reset(job, TrainingState.Uploading, now), job.Attempt, actor, cancellationToken);
+        }
+
+        int attempt = job.Attempt + 1;
+        if (await unit.Store<IBudgetStore>().TryReserveAsync(ids.Next(), id, attempt, estimate, now, figures.Budget, cancellationToken)
+            is ReserveResult.DoesNotFit full)
+        {
+            throw new NotReopenedException(new RetryOutcome.BudgetExhausted(full.Month, full.Estimate));
+        }
+
+        ChargeResult charge = await unit.Store<ILimitsStore>().TryChargeAsync(job.UserId, id, job.Admission + 1, now, figures.Limits, cancellationToken);
+        if (charge.Verdict != ChargeVerdict.Charged)
+        {
+            throw new NotReopenedException(new RetryOutcome.LimitReached(charge));
+        }
+
+        TrainingJob again = Reset(job, TrainingState.Queued, now) with
+        {
+            Attempt = attempt,
+            Admission = job.Admission + 1,
+            StartedAt = null,
+            PodId = null,
+            Figures = null,
+            Artifact = null,
+        };
+        return await OpenAsync(unit, again, attempt, actor, cancellationToken);
+    }
+
+    private static TrainingJob Reset(TrainingJob job, TrainingState state, DateTimeOffset now) => job with
+    {
+        State = state,
+        StateSince = now,
+        UpdatedAt = now,
+        DueAt = now,
+        CompletedAt = null,
+        Failure = null,
+        Cancel = null,
+        WaitReason = null,
+        WaitingSince = null,
+        CleanupStatus = null,
+        StepTries = 0,
+        StepErrors = 0,
+    };
+
+    private static async Task<RetryOutcome> OpenAsync(IUnit unit, TrainingJob job, int attempt, Actor actor, CancellationToken cancellationToken)
+    {
+        ITrainingStore store = unit.Store<ITrainingStore>();
+        if (!await store.ReopenAsync(job, cancellationToken))
+        {
+            throw new NotReopenedException(new RetryOutcome.NotFinal(job.State));
+        }
+
+        TrainingAttempt? existing = (await store.ListAttemptsAsync(job.Id, cancellationToken)).FirstOrDefault(one => one.Number == attempt);
+        if (existing is null)
+        {
+            await store.AddAttemptAsync(new TrainingAttempt(job.Id, attempt, "runpod", AttemptState.Active, job.UpdatedAt, null, null, null), cancellationToken);
+        }
+        else
+        {
+            await store.SaveAttemptAsync(existing with { State = AttemptState.Active, EndedAt = null, Failure = null }, cancellationToken);
+        }
+
+        await unit.Store<ILoraStore>().SetStatusAsync(job.LoraId, job.State.ToLoraStatus(), null, job.UpdatedAt, cancellationToken);
+        await unit.Events.AppendAsync(Fact(job, TrainingEvents.RetryRequested, $"Retry requested; goes on from {job.State.ToWord()}", actor), cancellationToken);
+        return new RetryOutcome.Accepted(job.State);
+    }
+
+    private static OperationalEvent Fact(TrainingJob job, string kind, string message, Actor actor) => new()
+    {
+        Kind = kind,
+        Message = message,
+        Actor = actor,
+        Job = job.Id,
+        Lora = job.LoraId,
+        User = job.UserId,
+        Attempt = job.Attempt,
+    };
+
+    /// <summary>Leaves the transaction so that it rolls back whole.</summary>
+    private sealed class NotAdmittedException(SubmitOutcome outcome) : Exception
+    {
+        public SubmitOutcome Outcome { get; } = outcome;
+    }
+
+    /// <summary>Leaves the transaction so that it rolls back whole.</summary>
+    private sealed class NotReopenedException(RetryOutcome outcome) : Exception
+    {
+        public RetryOutcome Outcome { get; } = outcome;
+    }
+}
