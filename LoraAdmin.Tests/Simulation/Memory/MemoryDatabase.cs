@@ -1,0 +1,194 @@
+using LoraAdmin.Domain.Access;
+using LoraAdmin.Domain.Budget;
+using LoraAdmin.Domain.Library;
+using LoraAdmin.Domain.Limits;
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Storage;
+using LoraAdmin.Domain.Training;
+
+namespace LoraAdmin.Tests.Simulation.Memory;
+
+/// <summary>A table whose writes of an unfinished transaction can be taken back.</summary>
+public sealed class MemoryTable<TKey, TRow>(MemoryDatabase database)
+    where TKey : notnull
+    where TRow : class
+{
+    private readonly Dictionary<TKey, TRow> rows = [];
+
+    public IEnumerable<TRow> Rows => rows.Values;
+
+    public TRow? Find(TKey key) => rows.GetValueOrDefault(key);
+
+    public void Set(TKey key, TRow? row)
+    {
+        TRow? before = rows.GetValueOrDefault(key);
+        database.OnRollback(() => Write(key, before));
+        Write(key, row);
+    }
+
+    private void Write(TKey key, TRow? row)
+    {
+        if (row is null)
+        {
+            rows.Remove(key);
+        }
+        else
+        {
+            rows[key] = row;
+        }
+    }
+}
+
+/// <summary>
+/// The portal's database in memory: the same promises as the real ones (atomic, guarded, rolled back on a throw), on one thread, at once. It
+/// outlives the simulated process.
+/// </summary>
+public sealed class MemoryDatabase : IUnitOfWork
+{
+    private readonly Stack<Action> undo = new();
+    private readonly SemaphoreSlim oneAtATime = new(1, 1);
+
+    public MemoryDatabase(TimeProvider clock)
+    {
+        Clock = clock;
+        Jobs = new(this);
+        Leases = new(this);
+        Images = new(this);
+        Attempts = new(this);
+        Uploads = new(this);
+        Idempotency = new(this);
+        Pods = new(this);
+        Months = new(this);
+        Reservations = new(this);
+        Users = new(this);
+        Charges = new(this);
+        Loras = new(this);
+        ValidationImages = new(this);
+        Spool = new(this);
+        Tokens = new(this);
+        Links = new(this);
+        LoopLeases = new(this);
+        stores = new()
+        {
+            [typeof(ITrainingStore)] = new MemoryTrainingStore(this),
+            [typeof(ITrainingUploadStore)] = new MemoryUploadStore(this),
+            [typeof(IIdempotencyStore)] = new MemoryIdempotencyStore(this),
+            [typeof(IPodLedger)] = new MemoryPodLedger(this),
+            [typeof(IBudgetStore)] = new MemoryBudgetStore(this),
+            [typeof(ILimitsStore)] = new MemoryLimitsStore(this),
+            [typeof(ILoraStore)] = new MemoryLoraStore(this),
+            [typeof(ISpoolStore)] = new MemorySpoolStore(this),
+            [typeof(IAccessStore)] = new MemoryAccessStore(this),
+            [typeof(ILeaseStore)] = new MemoryLeaseStore(this),
+        };
+    }
+
+    private readonly Dictionary<Type, object> stores;
+
+    public TimeProvider Clock { get; }
+    public MemoryTable<JobId, TrainingJob> Jobs { get; }
+    public MemoryTable<JobId, JobLeaseRow> Leases { get; }
+    public MemoryTable<JobId, Listed<TrainingImage>> Images { get; }
+    public MemoryTable<(JobId, int), TrainingAttempt> Attempts { get; }
+    public MemoryTable<Guid, TrainingUpload> Uploads { get; }
+    public MemoryTable<(Guid, string), IdempotencyRecord> Idempotency { get; }
+    public MemoryTable<string, LedgerPod> Pods { get; }
+    public MemoryTable<Month, BudgetMonth> Months { get; }
+    public MemoryTable<(JobId, int), Reservation> Reservations { get; }
+    public MemoryTable<UserId, UserCount> Users { get; }
+    public MemoryTable<(JobId, int), ChargeRow> Charges { get; }
+    public MemoryTable<LoraId, Lora> Loras { get; }
+    public MemoryTable<LoraId, Listed<ValidationImage>> ValidationImages { get; }
+    public MemoryTable<JobId, SpoolEntry> Spool { get; }
+    public MemoryTable<string, ApiToken> Tokens { get; }
+    public MemoryTable<string, LinkRow> Links { get; }
+    public MemoryTable<string, LoopLeaseRow> LoopLeases { get; }
+
+    /// <summary>Every committed fact, in order.</summary>
+    public List<OperationalEvent> Events { get; } = [];
+
+    public async Task<T> RunAsync<T>(Func<IUnit, CancellationToken, Task<T>> work, CancellationToken cancellationToken)
+    {
+        await oneAtATime.WaitAsync(cancellationToken);
+        try
+        {
+            while (true)
+            {
+                int facts = Events.Count;
+                try
+                {
+                    T result = await work(new Unit(this), cancellationToken);
+                    undo.Clear();
+                    return result;
+                }
+                catch (ConcurrentWriteException)
+                {
+                    Rollback(facts);
+                }
+                catch
+                {
+                    Rollback(facts);
+                    throw;
+                }
+            }
+        }
+        finally
+        {
+            oneAtATime.Release();
+        }
+    }
+
+    public async Task<T> ReadAsync<T>(Func<IUnit, CancellationToken, Task<T>> read, CancellationToken cancellationToken)
+    {
+        await oneAtATime.WaitAsync(cancellationToken);
+        int facts = Events.Count;
+        try
+        {
+            return await read(new Unit(this), cancellationToken);
+        }
+        finally
+        {
+            Rollback(facts);
+            oneAtATime.Release();
+        }
+    }
+
+    public void OnRollback(Action action) => undo.Push(action);
+
+    private void Rollback(int facts)
+    {
+        while (undo.TryPop(out Action? action))
+        {
+            action();
+        }
+
+        Events.RemoveRange(facts, Events.Count - facts);
+    }
+
+    private sealed class Unit(MemoryDatabase database) : IUnit, IEventSink
+    {
+        public IEventSink Events => this;
+
+        public TStore Store<TStore>()
+            where TStore : class => (TStore)database.stores[typeof(TStore)];
+
+        public Task AppendAsync(OperationalEvent fact, CancellationToken cancellationToken)
+        {
+            database.Events.Add(fact);
+            return Task.CompletedTask;
+        }
+    }
+}
+
+public sealed record JobLeaseRow(string? Owner, long Fence, DateTimeOffset Until);
+
+public sealed record Listed<T>(IReadOnlyList<T> Items);
+
+public sealed record UserCount(int Count, Month? Period, int? Limit);
+
+public sealed record ChargeRow(UserId User, Month Period, bool Refunded);
+
+public sealed record LinkRow(DateTimeOffset ExpiresAt, bool Spent);
+
+public sealed record LoopLeaseRow(string Owner, DateTimeOffset Until);

@@ -1,0 +1,246 @@
+using LoraAdmin.Domain.Access;
+using LoraAdmin.Domain.Budget;
+using LoraAdmin.Domain.Library;
+using LoraAdmin.Domain.Limits;
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Storage;
+
+namespace LoraAdmin.Tests.Simulation.Memory;
+
+internal sealed class MemoryPodLedger(MemoryDatabase database) : IPodLedger
+{
+    public Task AddAsync(LedgerPod pod, CancellationToken cancellationToken)
+    {
+        if (database.Pods.Find(pod.Name) is not null)
+        {
+            throw new InvalidOperationException($"The ledger has a pod {pod.Name} already.");
+        }
+
+        database.Pods.Set(pod.Name, pod);
+        return Task.CompletedTask;
+    }
+
+    public Task<bool> SaveAsync(LedgerPod pod, CancellationToken cancellationToken)
+    {
+        if (database.Pods.Find(pod.Name)?.Version != pod.Version)
+        {
+            return Task.FromResult(false);
+        }
+
+        database.Pods.Set(pod.Name, pod with { Version = pod.Version + 1 });
+        return Task.FromResult(true);
+    }
+
+    public Task<LedgerPod?> FindAsync(string name, CancellationToken cancellationToken) => Task.FromResult(database.Pods.Find(name));
+
+    public Task<IReadOnlyList<LedgerPod>> ListForAttemptAsync(JobId job, int attempt, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<LedgerPod>>([.. database.Pods.Rows.Where(pod => pod.Job == job && pod.Attempt == attempt).OrderBy(pod => pod.Try)]);
+
+    public Task<IReadOnlyList<LedgerPod>> ListAliveAsync(CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<LedgerPod>>(
+            [.. database.Pods.Rows.Where(pod => pod.Saw != PodSaw.Gone).OrderBy(pod => pod.RequestedAt).ThenBy(pod => pod.Name, StringComparer.Ordinal)]);
+}
+
+internal sealed class MemoryBudgetStore(MemoryDatabase database) : IBudgetStore
+{
+    public Task<ReserveResult> TryReserveAsync(
+        Guid id, JobId job, int attempt, Usd amount, DateTimeOffset now, BudgetRules rules, CancellationToken cancellationToken)
+    {
+        if (database.Reservations.Find((job, attempt)) is { } existing)
+        {
+            return Task.FromResult<ReserveResult>(new ReserveResult.Reserved(existing));
+        }
+
+        BudgetMonth month = MonthOf(Month.Of(now), rules);
+        if (month.Spent + month.Reserved + amount > month.Limit)
+        {
+            return Task.FromResult<ReserveResult>(new ReserveResult.DoesNotFit(month, amount));
+        }
+
+        Reservation reservation = new(id, job, attempt, month.Month, amount, now, null, null);
+        database.Months.Set(month.Month, month with { Reserved = month.Reserved + amount });
+        database.Reservations.Set((job, attempt), reservation);
+        return Task.FromResult<ReserveResult>(new ReserveResult.Reserved(reservation));
+    }
+
+    public Task<bool> SettleAsync(JobId job, int attempt, Usd actual, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        if (database.Reservations.Find((job, attempt)) is not { SettledAt: null } open)
+        {
+            return Task.FromResult(false);
+        }
+
+        BudgetMonth month = database.Months.Find(open.Month)!;
+        database.Months.Set(open.Month, month with { Reserved = month.Reserved - open.Amount, Spent = month.Spent + actual });
+        database.Reservations.Set((job, attempt), open with { Actual = actual, SettledAt = now });
+        return Task.FromResult(true);
+    }
+
+    public Task<IReadOnlyList<Reservation>> ListOpenAsync(int max, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<Reservation>>(
+        [.. database.Reservations.Rows.Where(one => one.SettledAt is null).OrderBy(one => one.CreatedAt).ThenBy(one => one.Id).Take(max)]);
+
+    public Task<IReadOnlyList<Reservation>> ListForJobAsync(JobId job, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<Reservation>>(
+        [.. database.Reservations.Rows.Where(one => one.Job == job).OrderBy(one => one.Attempt)]);
+
+    public Task<BudgetMonth> ReadMonthAsync(Month month, BudgetRules rules, CancellationToken cancellationToken) => Task.FromResult(MonthOf(month, rules));
+
+    private BudgetMonth MonthOf(Month month, BudgetRules rules) =>
+        database.Months.Find(month) is { } row ? row with { Limit = rules.MonthlyLimit } : new BudgetMonth(month, rules.MonthlyLimit, Usd.Zero, Usd.Zero);
+}
+
+internal sealed class MemoryLimitsStore(MemoryDatabase database) : ILimitsStore
+{
+    public Task<ChargeResult> TryChargeAsync(UserId user, JobId job, int admission, DateTimeOffset now, LimitRules rules, CancellationToken cancellationToken)
+    {
+        Month period = Month.Of(now);
+        UserCount row = database.Users.Find(user) ?? new UserCount(0, null, null);
+        int used = row.Period == period ? row.Count : 0;
+        int limit = row.Limit ?? rules.LorasPerUserPerMonth;
+        if (used >= limit)
+        {
+            return Task.FromResult(new ChargeResult(ChargeVerdict.LimitReached, used, limit));
+        }
+
+        int attempts = database.Charges.Rows.Count(charge => charge.User == user && charge.Period == period);
+        if (attempts >= rules.AttemptsPerUserPerMonth)
+        {
+            return Task.FromResult(new ChargeResult(ChargeVerdict.AttemptsReached, used, rules.AttemptsPerUserPerMonth));
+        }
+
+        database.Users.Set(user, row with { Count = used + 1, Period = period });
+        database.Charges.Set((job, admission), new ChargeRow(user, period, Refunded: false));
+        return Task.FromResult(new ChargeResult(ChargeVerdict.Charged, used + 1, limit));
+    }
+
+    public Task<bool> RefundAsync(JobId job, string reason, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        int newest = 0;
+        while (database.Charges.Find((job, newest + 1)) is not null)
+        {
+            newest++;
+        }
+
+        if (database.Charges.Find((job, newest)) is not { Refunded: false } charge)
+        {
+            return Task.FromResult(false);
+        }
+
+        database.Charges.Set((job, newest), charge with { Refunded = true });
+        if (database.Users.Find(charge.User) is { } row && row.Period == charge.Period)
+        {
+            database.Users.Set(charge.User, row with { Count = row.Count - 1 });
+        }
+
+        return Task.FromResult(true);
+    }
+}
+
+internal sealed class MemoryLoraStore(MemoryDatabase database) : ILoraStore
+{
+    public Task AddAsync(Lora lora, CancellationToken cancellationToken)
+    {
+        database.Loras.Set(lora.Id, lora);
+        return Task.CompletedTask;
+    }
+
+    public Task<Lora?> FindAsync(LoraId id, CancellationToken cancellationToken) => Task.FromResult(database.Loras.Find(id));
+
+    public Task SaveAsync(Lora lora, CancellationToken cancellationToken)
+    {
+        Lora stored = database.Loras.Find(lora.Id)!;
+        database.Loras.Set(lora.Id, lora with { UserId = stored.UserId, CreatedAt = stored.CreatedAt });
+        return Task.CompletedTask;
+    }
+
+    public Task SaveValidationImagesAsync(LoraId lora, IReadOnlyList<ValidationImage> images, CancellationToken cancellationToken)
+    {
+        Dictionary<int, ValidationImage> byIndex = (database.ValidationImages.Find(lora)?.Items ?? []).ToDictionary(image => image.Index);
+        foreach (ValidationImage image in images)
+        {
+            byIndex[image.Index] = image;
+        }
+
+        List<ValidationImage> all = [.. byIndex.Values.OrderBy(image => image.Index)];
+        database.ValidationImages.Set(lora, new(all));
+        if (database.Loras.Find(lora) is { } row)
+        {
+            database.Loras.Set(lora, row with { ValidationImageKeys = [.. all.Select(image => image.Key)] });
+        }
+
+        return Task.CompletedTask;
+    }
+
+    public Task<IReadOnlyList<ValidationImage>> ListValidationImagesAsync(LoraId lora, CancellationToken cancellationToken) =>
+        Task.FromResult(database.ValidationImages.Find(lora)?.Items ?? []);
+}
+
+internal sealed class MemorySpoolStore(MemoryDatabase database) : ISpoolStore
+{
+    public Task SaveAsync(SpoolEntry entry, CancellationToken cancellationToken)
+    {
+        database.Spool.Set(entry.Job, entry);
+        return Task.CompletedTask;
+    }
+
+    public Task<SpoolEntry?> FindAsync(JobId job, CancellationToken cancellationToken) => Task.FromResult(database.Spool.Find(job));
+
+    public Task DeleteAsync(JobId job, CancellationToken cancellationToken)
+    {
+        database.Spool.Set(job, null);
+        return Task.CompletedTask;
+    }
+}
+
+internal sealed class MemoryAccessStore(MemoryDatabase database) : IAccessStore
+{
+    public Task<ApiToken?> FindTokenAsync(string sha256, CancellationToken cancellationToken) =>
+        Task.FromResult(database.Tokens.Rows.FirstOrDefault(token => token.Sha256 == sha256));
+
+    public Task SaveTokenAsync(ApiToken token, CancellationToken cancellationToken)
+    {
+        database.Tokens.Set(token.Name, token);
+        return Task.CompletedTask;
+    }
+
+    public Task AddSignInLinkAsync(string sha256, DateTimeOffset createdAt, DateTimeOffset expiresAt, CancellationToken cancellationToken)
+    {
+        database.Links.Set(sha256, new LinkRow(expiresAt, Spent: false));
+        return Task.CompletedTask;
+    }
+
+    public Task<bool> SpendSignInLinkAsync(string sha256, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        if (database.Links.Find(sha256) is not { Spent: false } link || link.ExpiresAt <= now)
+        {
+            return Task.FromResult(false);
+        }
+
+        database.Links.Set(sha256, link with { Spent = true });
+        return Task.FromResult(true);
+    }
+}
+
+internal sealed class MemoryLeaseStore(MemoryDatabase database) : ILeaseStore
+{
+    public Task<bool> TryTakeAsync(string name, string owner, DateTimeOffset now, TimeSpan duration, CancellationToken cancellationToken)
+    {
+        if (database.LoopLeases.Find(name) is { } held && held.Owner != owner && held.Until > now)
+        {
+            return Task.FromResult(false);
+        }
+
+        database.LoopLeases.Set(name, new LoopLeaseRow(owner, now + duration));
+        return Task.FromResult(true);
+    }
+
+    public Task GiveBackAsync(string name, string owner, CancellationToken cancellationToken)
+    {
+        if (database.LoopLeases.Find(name)?.Owner == owner)
+        {
+            database.LoopLeases.Set(name, null);
+        }
+
+        return Task.CompletedTask;
+    }
+}

@@ -1,0 +1,190 @@
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
+
+namespace LoraAdmin.Tests.Simulation.Memory;
+
+internal sealed class MemoryTrainingStore(MemoryDatabase database) : ITrainingStore
+{
+    public Task AddAsync(TrainingJob job, IReadOnlyList<TrainingImage> images, CancellationToken cancellationToken)
+    {
+        database.Jobs.Set(job.Id, job);
+        database.Images.Set(job.Id, new(images.ToList()));
+        database.Leases.Set(job.Id, new JobLeaseRow(null, 0, default));
+        return Task.CompletedTask;
+    }
+
+    public Task<TrainingJob?> FindAsync(JobId id, CancellationToken cancellationToken) => Task.FromResult(database.Jobs.Find(id));
+
+    public Task<IReadOnlyList<TrainingImage>> ListImagesAsync(JobId id, CancellationToken cancellationToken) =>
+        Task.FromResult(database.Images.Find(id)?.Items ?? []);
+
+    public Task SaveImagesAsync(JobId id, IReadOnlyList<TrainingImage> images, CancellationToken cancellationToken)
+    {
+        database.Images.Set(id, new(images.ToList()));
+        return Task.CompletedTask;
+    }
+
+    public Task<IReadOnlyList<LeasedJob>> LeaseDueAsync(string owner, DateTimeOffset now, TimeSpan duration, int max, CancellationToken cancellationToken)
+    {
+        List<LeasedJob> leased = [];
+        foreach (TrainingJob job in Open().Where(job => job.DueAt <= now && IsFree(job.Id, now)).OrderBy(job => job.DueAt).ThenBy(job => job.Id.Value).Take(max).ToList())
+        {
+            JobLeaseRow row = new(owner, database.Leases.Find(job.Id)!.Fence + 1, now + duration);
+            database.Leases.Set(job.Id, row);
+            leased.Add(new LeasedJob(job, owner, row.Fence, row.Until));
+        }
+
+        return Task.FromResult<IReadOnlyList<LeasedJob>>(leased);
+    }
+
+    public Task RenewAsync(JobId id, long fence, DateTimeOffset until, CancellationToken cancellationToken)
+    {
+        database.Leases.Set(id, Held(id, fence) with { Until = until });
+        return Task.CompletedTask;
+    }
+
+    public Task SaveAsync(TrainingJob job, long fence, bool release, CancellationToken cancellationToken)
+    {
+        JobLeaseRow lease = Held(job.Id, fence);
+        TrainingJob stored = database.Jobs.Find(job.Id)!;
+        database.Jobs.Set(
+            job.Id,
+            job with
+            {
+                Cancel = stored.Cancel,
+                Cost = stored.Cost,
+                WishVersion = stored.WishVersion,
+                DueAt = stored.WishVersion == job.WishVersion ? job.DueAt : database.Clock.GetUtcNow(),
+            });
+        if (release)
+        {
+            database.Leases.Set(job.Id, lease with { Owner = null });
+        }
+
+        return Task.CompletedTask;
+    }
+
+    public Task<bool> ReopenAsync(TrainingJob job, CancellationToken cancellationToken)
+    {
+        if (database.Jobs.Find(job.Id) is not { } stored || !stored.State.IsFinal())
+        {
+            return Task.FromResult(false);
+        }
+
+        database.Jobs.Set(job.Id, job with { Cost = stored.Cost, WishVersion = stored.WishVersion + 1 });
+        return Task.FromResult(true);
+    }
+
+    public Task<bool> WishCancelAsync(JobId id, CancelWish wish, CancellationToken cancellationToken)
+    {
+        if (database.Jobs.Find(id) is not { } job || !job.State.CanCancel())
+        {
+            return Task.FromResult(false);
+        }
+
+        database.Jobs.Set(id, job with { Cancel = wish, DueAt = wish.At, WishVersion = job.WishVersion + 1 });
+        return Task.FromResult(true);
+    }
+
+    public Task<DateTimeOffset?> NextDueAsync(CancellationToken cancellationToken)
+    {
+        List<DateTimeOffset> due = [.. Open().Select(job => database.Leases.Find(job.Id) is { Owner: not null } held && held.Until > job.DueAt ? held.Until : job.DueAt)];
+        return Task.FromResult<DateTimeOffset?>(due.Count == 0 ? null : due.Min());
+    }
+
+    public Task<int> CountWithPodsAsync(CancellationToken cancellationToken) => Task.FromResult(
+        database.Pods.Rows.Where(pod => pod.Want == PodWant.Needed && pod.Saw != PodSaw.Gone).Select(pod => pod.Job).Distinct().Count());
+
+    public Task AddAttemptAsync(TrainingAttempt attempt, CancellationToken cancellationToken)
+    {
+        if (database.Attempts.Rows.Any(other => other.Job == attempt.Job && other.State == AttemptState.Active))
+        {
+            throw new InvalidOperationException($"Job {attempt.Job} has an active attempt already.");
+        }
+
+        database.Attempts.Set((attempt.Job, attempt.Number), attempt);
+        return Task.CompletedTask;
+    }
+
+    public Task SaveAttemptAsync(TrainingAttempt attempt, CancellationToken cancellationToken)
+    {
+        database.Attempts.Set((attempt.Job, attempt.Number), attempt);
+        return Task.CompletedTask;
+    }
+
+    public Task<IReadOnlyList<TrainingAttempt>> ListAttemptsAsync(JobId id, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<TrainingAttempt>>([.. Numbers(id)]);
+
+    public Task AddCostAsync(JobId id, Usd cost, CancellationToken cancellationToken)
+    {
+        TrainingJob job = database.Jobs.Find(id)!;
+        database.Jobs.Set(id, job with { Cost = (job.Cost ?? Usd.Zero) + cost });
+        return Task.CompletedTask;
+    }
+
+    public Task SetCleanupStatusAsync(JobId id, string status, CancellationToken cancellationToken)
+    {
+        database.Jobs.Set(id, database.Jobs.Find(id)! with { CleanupStatus = status });
+        return Task.CompletedTask;
+    }
+
+    private IEnumerable<TrainingJob> Open() => database.Jobs.Rows.Where(job => !job.State.IsFinal());
+
+    private IEnumerable<TrainingAttempt> Numbers(JobId id)
+    {
+        for (int number = 1; database.Attempts.Find((id, number)) is { } attempt; number++)
+        {
+            yield return attempt;
+        }
+    }
+
+    private bool IsFree(JobId id, DateTimeOffset now) => database.Leases.Find(id) is not { Owner: not null } held || held.Until <= now;
+
+    private JobLeaseRow Held(JobId id, long fence) =>
+        database.Leases.Find(id) is { Owner: not null } lease && lease.Fence == fence
+            ? lease
+            : throw new LeaseLostException($"Job {id} is held under another fence than {fence}.");
+}
+
+internal sealed class MemoryUploadStore(MemoryDatabase database) : ITrainingUploadStore
+{
+    public Task AddAsync(TrainingUpload upload, CancellationToken cancellationToken)
+    {
+        database.Uploads.Set(upload.Id, upload);
+        return Task.CompletedTask;
+    }
+
+    public Task<bool> ClaimAsync(Guid upload, UserId user, JobId job, CancellationToken cancellationToken)
+    {
+        if (database.Uploads.Find(upload) is not { ClaimedBy: null } found || found.User != user)
+        {
+            return Task.FromResult(false);
+        }
+
+        database.Uploads.Set(upload, found with { ClaimedBy = job });
+        return Task.FromResult(true);
+    }
+
+    public Task<IReadOnlyList<TrainingUpload>> ListUnclaimedAsync(DateTimeOffset before, int max, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<TrainingUpload>>(
+            [.. database.Uploads.Rows.Where(upload => upload.ClaimedBy is null && upload.CreatedAt < before).OrderBy(upload => upload.CreatedAt).Take(max)]);
+
+    public Task DeleteAsync(Guid upload, CancellationToken cancellationToken)
+    {
+        database.Uploads.Set(upload, null);
+        return Task.CompletedTask;
+    }
+}
+
+internal sealed class MemoryIdempotencyStore(MemoryDatabase database) : IIdempotencyStore
+{
+    public Task<IdempotencyRecord?> FindAsync(Guid tokenId, string key, DateTimeOffset notBefore, CancellationToken cancellationToken) =>
+        Task.FromResult(database.Idempotency.Find((tokenId, key)) is { } found && found.CreatedAt >= notBefore ? found : null);
+
+    public Task AddAsync(IdempotencyRecord record, CancellationToken cancellationToken)
+    {
+        database.Idempotency.Set((record.TokenId, record.Key), record);
+        return Task.CompletedTask;
+    }
+}

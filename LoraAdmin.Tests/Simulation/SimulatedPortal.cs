@@ -1,0 +1,59 @@
+using LoraAdmin.Domain.Budget;
+using LoraAdmin.Domain.Limits;
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Storage;
+using LoraAdmin.Domain.Training;
+using LoraAdmin.Domain.Training.Steps;
+using LoraAdmin.Platform.LocalCloud;
+using LoraAdmin.Pods;
+using LoraAdmin.Training;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+
+namespace LoraAdmin.Tests.Simulation;
+
+/// <summary>One life of the portal's process: production Domain code with the real vendor clients, without a host. Dies whole.</summary>
+public sealed class SimulatedPortal
+{
+    public SimulatedPortal(SimulatedWorld world, Mortality mortality, string instance)
+    {
+        ArgumentNullException.ThrowIfNull(world);
+        Mortality = mortality;
+        IUnitOfWork work = new MortalUnitOfWork(world.Database, mortality);
+        IObjectStore objects = new MortalObjectStore(world.Objects, mortality);
+        ISpool spool = new MortalSpool(world.Spool, mortality);
+        TimeProvider clock = world.Clock;
+#pragma warning disable RS0030 // In memory: there is no connection to pool.
+        HttpClient http = new(new MortalHandler(new LocalCloudHandler(world.Cloud), mortality)) { Timeout = Timeout.InfiniteTimeSpan };
+#pragma warning restore RS0030
+        string cloud = LocalCloudHandler.Base.ToString();
+        RunPodOptions runPod = new() { BaseUrl = $"{cloud}/runpod/v2", ApiKey = SimulatedWorld.ApiKey, Image = "trainer:1", GpuTypes = [.. world.Training.GpuTypes] };
+        RunPodClient provider = new(new RunPodWire(http, Options.Create(runPod), clock, NullLogger<RunPodWire>.Instance));
+        PodAgentOptions agentOptions = new() { UrlTemplate = $"{cloud}/agents/{{pod}}" };
+        HttpPodAgent agent = new(http, Options.Create(agentOptions), () => world.Installation, clock, NullLogger<HttpPodAgent>.Instance);
+        GpuPrices prices = new(provider, clock);
+        TrainingPlaces places = new(work, () => world.Training);
+        PodLauncher launcher = new(work, provider, clock, () => world.Installation);
+        ITrainingStep[] steps =
+        [
+            new QueuedStep(work, places, clock, () => world.Training),
+            new PreparingStep(work, objects, new Memory.TrustingInspector(), () => world.Training),
+            new ProvisioningStep(work, launcher, prices, places, agent, clock, () => world.Training, () => world.Installation),
+            new RunningStep(work, launcher, agent, objects, clock, () => world.Training),
+            new RetrievingStep(work, launcher, agent, objects, spool, clock, () => world.Training),
+            new UploadingStep(work, objects, spool, clock, () => world.Training),
+            new ValidatingStep(work, spool, () => world.Training),
+        ];
+        Conductor = new TrainingConductor(work, steps, agent, new JobEnding(world.Ids, () => world.Training, () => world.Budget), clock, instance);
+        Watch = new PodWatch(work, provider, clock, () => new PodRules(TimeSpan.FromMinutes(15), 3));
+        Settlement = new AttemptSettlement(work, clock);
+        Desk = new TrainingDesk(work, prices, world.Ids, clock, () => new AdmissionRules(world.Training, world.Budget, world.Limits));
+    }
+
+    public Mortality Mortality { get; }
+    public TrainingConductor Conductor { get; }
+    public PodWatch Watch { get; }
+    public AttemptSettlement Settlement { get; }
+    public TrainingDesk Desk { get; }
+}

@@ -1,0 +1,66 @@
+using LoraAdmin.Domain.Budget;
+using LoraAdmin.Domain.Limits;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
+using LoraAdmin.Platform.LocalCloud;
+using LoraAdmin.Tests.Doubles;
+using LoraAdmin.Tests.Simulation.Memory;
+using Microsoft.Extensions.Time.Testing;
+
+namespace LoraAdmin.Tests.Simulation;
+
+/// <summary>All that outlives a portal's process: clock, vendor, database, buckets, disk.</summary>
+public sealed class SimulatedWorld
+{
+    public const string ApiKey = "key-of-the-simulated-account";
+
+    public static readonly DateTimeOffset Start = new(2026, 3, 30, 0, 0, 0, TimeSpan.Zero);
+
+    public SimulatedWorld(int seed)
+    {
+        Clock = new FakeTimeProvider(Start);
+        Ids = new SeededIds(seed);
+        Database = new MemoryDatabase(Clock);
+        Objects = new MemoryObjectStore(Clock);
+        Spool = new MemorySpool("disk-1");
+        LocalCloudOptions cloud = new() { Speed = 1, ArtifactBytes = 4096, ValidationPixels = 8, Seed = seed, StartBalanceUsd = 10_000 };
+        Cloud = new LocalCloudFace(cloud, new LocalCloudKeys(ApiKey, "control"), Clock, new SeededIds(seed + 1_000_000), new NoJournal());
+        Installation = new Installation("5eed0001", CloudKind.Local, Ids.Secret(32), Start);
+    }
+
+    public FakeTimeProvider Clock { get; }
+    public SeededIds Ids { get; }
+    public MemoryDatabase Database { get; }
+    public MemoryObjectStore Objects { get; }
+    public MemorySpool Spool { get; }
+    public LocalCloudFace Cloud { get; }
+    public Installation Installation { get; }
+    public LimitRules Limits { get; } = new(10, 30);
+    public BudgetRules Budget { get; } = new(Usd.FromDollars(200), Usd.FromDollars(150));
+
+    public TrainingRules Training { get; } = new()
+    {
+        MaxDuration = TimeSpan.FromHours(2),
+        CreateRetries = [TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(8)],
+        ImageRetries = 3,
+        UploadRetries = 3,
+        RetrieveWithin = TimeSpan.FromMinutes(30),
+        QueueWait = TimeSpan.FromHours(1),
+        PollEvery = TimeSpan.FromSeconds(15),
+        MinImages = 1,
+        MaxImages = 100,
+        MaxImageBytes = 20_000_000,
+        MaxImagePixels = 40_000_000,
+        MaxArtifactBytes = 2_000_000_000,
+        MaxConcurrentPods = 10,
+        ReadyWithin = TimeSpan.FromMinutes(20),
+        ValidationImages = 3,
+        ValidationMustPass = 2,
+        ValidationMinimumScore = 0.6,
+        GpuTypes = ["NVIDIA A40", "NVIDIA RTX A5000"],
+        Image = "trainer:1",
+        DiskGb = 40,
+        MountGb = 20,
+        WorstHourlyPrice = Usd.FromDollars(1),
+    };
+}

@@ -1,0 +1,38 @@
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
+using LoraAdmin.Platform;
+using LoraAdmin.Platform.Data;
+
+namespace LoraAdmin.Training;
+
+/// <summary>The minute loop of the training feature: settles ended attempts and removes uploads that nobody claimed. Any instance may run it.</summary>
+internal sealed partial class SettlementService(
+    AttemptSettlement settlement, UploadSweep uploads, CommitSignal commits, PortalStarted started, TimeProvider clock, ILogger<SettlementService> logger) : BackgroundService
+{
+    private static readonly TimeSpan AtLeastEvery = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan AtMostEvery = TimeSpan.FromSeconds(2);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await started.WaitAsync(stoppingToken);
+        using CommitListener listener = commits.Listen();
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                await settlement.RunAsync(stoppingToken);
+                await uploads.RunAsync(clock.GetUtcNow(), stoppingToken);
+            }
+            catch (StoreUnavailableException away)
+            {
+                LogDatabaseAway(logger, away);
+            }
+
+            await Task.Delay(AtMostEvery, clock, stoppingToken);
+            await listener.WaitAsync(AtLeastEvery - AtMostEvery, clock, stoppingToken);
+        }
+    }
+
+    [LoggerMessage(EventId = 2011, Level = LogLevel.Warning, Message = "The database is away; attempts are settled as soon as it is back")]
+    private static partial void LogDatabaseAway(ILogger logger, Exception exception);
+}
