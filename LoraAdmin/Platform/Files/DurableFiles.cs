@@ -57,7 +57,7 @@ public static class DurableFiles
             Options = FileOptions.Asynchronous,
             BufferSize = 0,
         };
-        if (!OperatingSystem.IsWindows())
+        if (!OperatingSystem.IsWindows() && mode != FileMode.Open)
         {
             options.UnixCreateMode = PrivateFile;
         }
