@@ -1,0 +1,167 @@
+using System.ComponentModel;
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace LoraAdmin.Platform.Files;
+
+/// <summary>
+/// Files that survive a power cut and that only this user can read: a rename or a new name counts only after its folder was flushed, which .NET
+/// offers no call for. On Windows the file system journals names itself, so flushing a folder does nothing there.
+/// </summary>
+public static class DurableFiles
+{
+    private const UnixFileMode PrivateFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    private const UnixFileMode PrivateFolder = PrivateFile | UnixFileMode.UserExecute;
+    private const int Interrupted = 4;
+    private const int NotSupported = 22;
+
+    /// <summary>Creates the folder and what is missing above it with mode 0700, each one flushed into its parent.</summary>
+    /// <exception cref="IOException">The folder can't be made, e.g. a file stands in its place.</exception>
+    public static void CreateFolder(string path)
+    {
+        string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+        if (Directory.Exists(full))
+        {
+            return;
+        }
+
+        string? parent = Path.GetDirectoryName(full);
+        if (parent is not null)
+        {
+            CreateFolder(parent);
+        }
+
+        if (OperatingSystem.IsWindows())
+        {
+            Directory.CreateDirectory(full);
+        }
+        else
+        {
+            Directory.CreateDirectory(full, PrivateFolder);
+        }
+
+        if (parent is not null)
+        {
+            FlushFolder(parent);
+        }
+    }
+
+    /// <summary>Opens for asynchronous writing; a file that is created gets mode 0600.</summary>
+    public static FileStream OpenWrite(string path, FileMode mode)
+    {
+        FileStreamOptions options = new()
+        {
+            Mode = mode,
+            Access = FileAccess.Write,
+            Share = FileShare.Read,
+            Options = FileOptions.Asynchronous,
+            BufferSize = 0,
+        };
+        if (!OperatingSystem.IsWindows() && mode != FileMode.Open)
+        {
+            options.UnixCreateMode = PrivateFile;
+        }
+
+        return new FileStream(path, options);
+    }
+
+    /// <summary>Opens for asynchronous reading; the file may be replaced or deleted meanwhile, the reader keeps what it opened.</summary>
+    public static FileStream OpenRead(string path, FileShare share = FileShare.Read | FileShare.Delete) =>
+        new(path, new FileStreamOptions
+        {
+            Mode = FileMode.Open,
+            Access = FileAccess.Read,
+            Share = share,
+            Options = FileOptions.Asynchronous | FileOptions.SequentialScan,
+            BufferSize = 0,
+        });
+
+    /// <summary>Renames, replacing an older file in one step, and flushes the target's folder (and the source's when it is another one).</summary>
+    public static void MoveInto(string source, string target)
+    {
+        File.Move(source, target, overwrite: true);
+        string sourceFolder = Path.GetDirectoryName(Path.GetFullPath(source))!;
+        string targetFolder = Path.GetDirectoryName(Path.GetFullPath(target))!;
+        FlushFolder(targetFolder);
+        if (sourceFolder != targetFolder)
+        {
+            FlushFolder(sourceFolder);
+        }
+    }
+
+    /// <summary>
+    /// The bytes of a small private file; made from <paramref name="create"/> when there is none, whole or not at all.
+    /// Only one process at a time may call it for a path.
+    /// </summary>
+    public static byte[] ReadOrCreate(string path, Func<byte[]> create)
+    {
+        ArgumentNullException.ThrowIfNull(create);
+        if (File.Exists(path))
+        {
+            return File.ReadAllBytes(path);
+        }
+
+        CreateFolder(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        byte[] content = create();
+        string draft = path + ".new";
+        using (FileStream file = OpenWrite(draft, FileMode.Create))
+        {
+            file.Write(content);
+            file.Flush(flushToDisk: true);
+        }
+
+        MoveInto(draft, path);
+        return content;
+    }
+
+    /// <summary>Makes the folder's names (created, renamed, deleted) survive a power cut.</summary>
+    /// <exception cref="IOException">The folder can't be opened or flushed.</exception>
+    public static void FlushFolder(string path)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return;
+        }
+
+        int descriptor = Open(Encoding.UTF8.GetBytes(path + "\0"), 0);
+        if (descriptor < 0)
+        {
+            throw Failure("open", path, Marshal.GetLastPInvokeError());
+        }
+
+        try
+        {
+            int error;
+            do
+            {
+                error = Fsync(descriptor) == 0 ? 0 : Marshal.GetLastPInvokeError();
+            }
+            while (error == Interrupted);
+
+            // Some network file systems answer EINVAL: they have nothing to flush for a folder.
+            if (error is not 0 and not NotSupported)
+            {
+                throw Failure("flush", path, error);
+            }
+        }
+        finally
+        {
+            _ = Close(descriptor);
+        }
+    }
+
+    private static IOException Failure(string verb, string path, int error) =>
+        new($"Could not {verb} the folder {path}: {new Win32Exception(error).Message}", error);
+
+    [DllImport("libc", EntryPoint = "open", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern int Open(byte[] path, int flags);
+
+    [DllImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern int Fsync(int descriptor);
+
+    [DllImport("libc", EntryPoint = "close", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern int Close(int descriptor);
+}

@@ -1,0 +1,44 @@
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Storage;
+using LoraAdmin.Platform.Files;
+using Microsoft.Extensions.Options;
+
+namespace LoraAdmin.Storage;
+
+/// <summary>Buckets as files, signed links to them, and the spool. Everything lies below <c>Data:Path</c> unless configured otherwise.</summary>
+public static class StorageFeature
+{
+    /// <param name="dataPath">The resolved <c>Data:Path</c>.</param>
+    public static IServiceCollection AddStorage(this IServiceCollection services, IConfiguration configuration, string dataPath)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        services.AddSingleton<IValidateOptions<StorageOptions>, StorageOptionsValidator>();
+        services.AddSingleton<IValidateOptions<SpoolOptions>, SpoolOptionsValidator>();
+        services.AddOptions<StorageOptions>().Bind(configuration.GetSection(StorageOptions.Section)).ValidateOnStart();
+        services.AddOptions<SpoolOptions>().Bind(configuration.GetSection(SpoolOptions.Section)).ValidateOnStart();
+
+        services.AddSingleton<IObjectStore>(provider => new FileObjectStore(
+            Path.Combine(dataPath, "objects"), provider.GetRequiredService<IIds>(), provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new LinkSigner(
+            SigningKey(provider, dataPath), () => configuration["Portal:PublicUrl"] ?? "", provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<ILinkSigner>(provider => provider.GetRequiredService<LinkSigner>());
+        services.AddSingleton<ISpool>(provider =>
+        {
+            SpoolOptions options = provider.GetRequiredService<IOptions<SpoolOptions>>().Value;
+            string instance = FileSpool.ReadInstance(Path.Combine(dataPath, "instance-id"), provider.GetRequiredService<IIds>());
+            string folder = string.IsNullOrWhiteSpace(options.Path) ? Path.Combine(dataPath, "spool") : options.Path;
+            return new FileSpool(folder, instance, options.MinimumFreeBytes);
+        });
+        return services;
+    }
+
+    private static byte[] SigningKey(IServiceProvider provider, string dataPath)
+    {
+        string path = Path.Combine(dataPath, "keys", "links.key");
+        byte[] key = provider.GetRequiredService<IOptions<StorageOptions>>().Value.DecodeLinkKey()
+            ?? DurableFiles.ReadOrCreate(path, () => provider.GetRequiredService<IIds>().Secret(LinkSigner.MinimumKeyBytes));
+        return key.Length >= LinkSigner.MinimumKeyBytes
+            ? key
+            : throw new InvalidDataException($"The file {path} is damaged. Delete it: a new key is made, and links that people hold end.");
+    }
+}

@@ -1,0 +1,76 @@
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Storage;
+using LoraAdmin.Domain.Training;
+
+namespace LoraAdmin.Training;
+
+/// <param name="Removed">Uploads of which nothing is left.</param>
+/// <param name="Left">Uploads that storage could not remove now; the next run tries again.</param>
+public sealed record UploadSweepResult(int Removed, int Left);
+
+/// <summary>
+/// Removes staged images that no training job claimed. Looks at what is there, so running it twice, at the same time or after a crash does no harm.
+/// </summary>
+public sealed class UploadSweep(IUnitOfWork unitOfWork, IObjectStore store)
+{
+    /// <summary>Design §4: staged images that nobody claimed go after an hour.</summary>
+    public static readonly TimeSpan UnclaimedAfter = TimeSpan.FromHours(1);
+
+    private const int AtOnce = 100;
+
+    /// <exception cref="StoreUnavailableException">The database is away; the next run goes on.</exception>
+    public async Task<UploadSweepResult> RunAsync(DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<TrainingUpload> unclaimed = await unitOfWork.ReadAsync(
+            (unit, token) => unit.Store<ITrainingUploadStore>().ListUnclaimedAsync(now - UnclaimedAfter, AtOnce, token), cancellationToken);
+        int removed = 0;
+        foreach (TrainingUpload upload in unclaimed)
+        {
+            int? stored = await CountAsync(upload, cancellationToken);
+            if (stored is { } count && await RemoveAsync(unitOfWork, store, upload.User, upload.Id, count, cancellationToken))
+            {
+                removed++;
+            }
+        }
+
+        return new UploadSweepResult(removed, unclaimed.Count - removed);
+    }
+
+    /// <summary>
+    /// Removes the objects from the last to the first and then the row. Objects of an upload thus are always numbered from 0 without a gap, whatever
+    /// dies in between, and can be counted without a listing.
+    /// </summary>
+    /// <returns>False: something could not be removed now, and the row is kept.</returns>
+    internal static async Task<bool> RemoveAsync(
+        IUnitOfWork unitOfWork, IObjectStore store, UserId user, Guid upload, int stored, CancellationToken cancellationToken)
+    {
+        for (int number = stored - 1; number >= 0; number--)
+        {
+            if (!await store.DeleteAsync(ObjectKeys.TrainingImage(user, upload, number), cancellationToken))
+            {
+                return false;
+            }
+        }
+
+        await unitOfWork.RunAsync((unit, token) => unit.Store<ITrainingUploadStore>().DeleteAsync(upload, token), cancellationToken);
+        return true;
+    }
+
+    // Null: storage can't be read, so nothing is known about this upload.
+    private async Task<int?> CountAsync(TrainingUpload upload, CancellationToken cancellationToken)
+    {
+        for (int number = 0; ; number++)
+        {
+            switch (await store.OpenAsync(ObjectKeys.TrainingImage(upload.User, upload.Id, number), cancellationToken))
+            {
+                case ObjectReading.Found found:
+                    await found.Content.DisposeAsync();
+                    break;
+                case ObjectReading.NotFound:
+                    return number;
+                default:
+                    return null;
+            }
+        }
+    }
+}
