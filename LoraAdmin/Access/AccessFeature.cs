@@ -1,0 +1,80 @@
+using LoraAdmin.Domain.Access;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authentication.Cookies;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.Extensions.Options;
+
+namespace LoraAdmin.Access;
+
+/// <summary>Who may do what: the sign-in cookie for people, bearer tokens for systems, one policy per permission.</summary>
+public static class AccessFeature
+{
+    public const string CookieScheme = "SignIn";
+    public const string CookieName = "loraadmin";
+
+    /// <summary>Decides per request which of the two counts; below <c>/api</c> it is never the cookie.</summary>
+    private const string EitherScheme = "CookieOrToken";
+
+    public static IServiceCollection AddAccess(this IServiceCollection services)
+    {
+        services.AddOptions<ApiOptions>().BindConfiguration(ApiOptions.Section).ValidateOnStart();
+        services.AddSingleton<IValidateOptions<ApiOptions>, ApiOptionsCheck>();
+        services.AddSingleton<ApiTokenCache>();
+        services.AddSingleton<SignInLinks>();
+        services.AddSingleton<AccessStartup>();
+        services.AddHttpContextAccessor();
+        services.AddCascadingAuthenticationState();
+        services.AddAuthentication(EitherScheme)
+            .AddPolicyScheme(EitherScheme, displayName: null, scheme => scheme.ForwardDefaultSelector = Choose)
+            .AddScheme<AuthenticationSchemeOptions, ApiTokenAuthentication>(ApiTokenAuthentication.Scheme, static _ => { })
+            .AddCookie(CookieScheme, SetUpCookie);
+        services.AddAuthorization(SetUpPolicies);
+        return services;
+    }
+
+    private static string Choose(HttpContext context) =>
+        context.Request.Path.StartsWithSegments("/api")
+        || context.Request.Headers.Authorization.ToString().StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase)
+            ? ApiTokenAuthentication.Scheme
+            : CookieScheme;
+
+    private static void SetUpCookie(CookieAuthenticationOptions cookie)
+    {
+        cookie.Cookie.Name = CookieName;
+        cookie.Cookie.HttpOnly = true;
+        cookie.Cookie.SameSite = SameSiteMode.Lax;
+        cookie.Cookie.SecurePolicy = CookieSecurePolicy.SameAsRequest;
+        cookie.ExpireTimeSpan = TimeSpan.FromHours(12);
+        cookie.SlidingExpiration = false;
+        cookie.LoginPath = SignInPage.Path;
+        cookie.ReturnUrlParameter = "returnUrl";
+        cookie.Events.OnRedirectToLogin = redirect =>
+        {
+            if (!IsNavigation(redirect.Request))
+            {
+                return AccessRefusals.SignInNeeded().ExecuteAsync(redirect.HttpContext);
+            }
+
+            redirect.Response.Redirect($"{SignInPage.Path}{QueryString.Create("returnUrl", redirect.Request.PathBase + redirect.Request.Path + redirect.Request.QueryString)}");
+            return Task.CompletedTask;
+        };
+        cookie.Events.OnRedirectToAccessDenied = denied => AccessRefusals.MissingPermission(denied.HttpContext).ExecuteAsync(denied.HttpContext);
+    }
+
+    /// <summary>A person who opens a page is sent to sign in; a script or a socket is told 401.</summary>
+    private static bool IsNavigation(HttpRequest request) =>
+        (HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method))
+        && request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase);
+
+    private static void SetUpPolicies(AuthorizationOptions authorization)
+    {
+        AuthorizationPolicy signedIn = new AuthorizationPolicyBuilder().RequireAuthenticatedUser().Build();
+        authorization.DefaultPolicy = signedIn;
+        // Whatever nobody thought of asks for a signed-in caller too.
+        authorization.FallbackPolicy = signedIn;
+        foreach (string permission in Permissions.All)
+        {
+            authorization.AddPolicy(permission, policy => policy.RequireAuthenticatedUser().RequireAssertion(context => context.User.Holds(permission)));
+        }
+    }
+}
