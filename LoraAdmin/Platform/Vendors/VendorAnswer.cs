@@ -31,3 +31,7 @@ public sealed record VendorAnswer(
     /// <summary>Status only: a body may hold secrets that were sent.</summary>
     public override string ToString() => $"HTTP {Status}, {Body?.Length ?? 0} bytes";
 }
+
+/// <param name="Bytes">Null when the body could not be read whole; <paramref name="Problem"/> says why.</param>
+/// <param name="IsTooLong">The bound was passed: the other side's fault, not the connection's.</param>
+public readonly record struct VendorBody(byte[]? Bytes, string? Problem, bool IsTooLong = false);

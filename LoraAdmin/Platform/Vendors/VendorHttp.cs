@@ -32,20 +32,19 @@ public static class VendorHttp
 
         using (response)
         {
-            (byte[]? body, string? problem) = await ReadBodyAsync(response.Content, maxBodyBytes, deadline);
-            return new VendorExchange.Answered(AnswerOf(response, body, problem));
+            return new VendorExchange.Answered(AnswerOf(response, await ReadBodyAsync(response.Content, maxBodyBytes, deadline)));
         }
     }
 
     /// <summary>Reads a body whole, or says why it can't be: too long, broken off, too slow.</summary>
-    public static async Task<(byte[]? Body, string? Problem)> ReadBodyAsync(HttpContent content, long maxBytes, VendorDeadline deadline)
+    public static async Task<VendorBody> ReadBodyAsync(HttpContent content, long maxBytes, VendorDeadline deadline)
     {
         ArgumentNullException.ThrowIfNull(content);
         ArgumentNullException.ThrowIfNull(deadline);
         long? declared = content.Headers.ContentLength;
         if (declared > maxBytes)
         {
-            return (null, TooLong(maxBytes));
+            return TooLong(maxBytes);
         }
 
         try
@@ -58,20 +57,20 @@ public static class VendorHttp
             {
                 if (body.Length + read > maxBytes)
                 {
-                    return (null, TooLong(maxBytes));
+                    return TooLong(maxBytes);
                 }
 
                 body.Write(buffer, 0, read);
             }
 
             return declared is { } length && body.Length < length
-                ? (null, "the answer broke off")
-                : (body.ToArray(), null);
+                ? new VendorBody(null, "the answer broke off")
+                : new VendorBody(body.ToArray(), null);
         }
         catch (Exception failure) when (IsOutside(failure))
         {
             deadline.ThrowIfCallerGaveUp();
-            return (null, Describe(failure, deadline));
+            return new VendorBody(null, Describe(failure, deadline));
         }
     }
 
@@ -131,13 +130,13 @@ public static class VendorHttp
         };
     }
 
-    private static VendorAnswer AnswerOf(HttpResponseMessage response, byte[]? body, string? problem)
+    private static VendorAnswer AnswerOf(HttpResponseMessage response, VendorBody body)
     {
         string? requestId = Header(response.Headers, "x-request-id");
         return new VendorAnswer(
             (int)response.StatusCode,
-            body,
-            problem,
+            body.Bytes,
+            body.Problem,
             requestId is { Length: > 200 } ? requestId[..200] : requestId,
             Header(response.Headers, "RateLimit"),
             Header(response.Headers, "RateLimit-Policy"),
@@ -147,5 +146,6 @@ public static class VendorHttp
     private static string? Header(HttpResponseHeaders headers, string name) =>
         headers.NonValidated.TryGetValues(name, out HeaderStringValues values) ? values.ToString() : null;
 
-    private static string TooLong(long maxBytes) => string.Create(CultureInfo.InvariantCulture, $"the answer is longer than {maxBytes} bytes");
+    private static VendorBody TooLong(long maxBytes) =>
+        new(null, string.Create(CultureInfo.InvariantCulture, $"the answer is longer than {maxBytes} bytes"), IsTooLong: true);
 }
