@@ -1,0 +1,42 @@
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Platform.Vendors;
+using Microsoft.Extensions.Options;
+
+namespace LoraAdmin.Pods;
+
+/// <summary>Registers the RunPod account behind its ports and the sections <c>RunPod</c> and <c>Pods</c>.</summary>
+public static class PodsFeature
+{
+    public static IServiceCollection AddPods(this IServiceCollection services)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        services.AddOptions<RunPodOptions>()
+            .BindConfiguration(RunPodOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true)
+            .PostConfigure(options =>
+            {
+                // A default in the property itself would stay in front of the configured types: the binder appends to lists.
+                if (options.GpuTypes.Count == 0)
+                {
+                    options.GpuTypes = [.. RunPodOptions.DefaultGpuTypes];
+                }
+            })
+            .ValidateOnStart();
+        services.AddSingleton<IValidateOptions<RunPodOptions>, RunPodOptionsValidator>();
+        services.AddOptions<PodsOptions>()
+            .BindConfiguration(PodsOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true)
+            .ValidateOnStart();
+        services.AddSingleton<IValidateOptions<PodsOptions>, PodsOptionsValidator>();
+
+        services.AddVendorHttpClient(RunPodWire.HttpClientName, provider => provider.GetRequiredService<IOptions<RunPodOptions>>().Value.BaseUrl);
+        services.AddSingleton(provider => new RunPodWire(
+            provider.GetRequiredService<IHttpClientFactory>().CreateClient(RunPodWire.HttpClientName),
+            provider.GetRequiredService<IOptions<RunPodOptions>>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<RunPodWire>>()));
+        services.AddSingleton<RunPodClient>();
+        services.AddSingleton<IPodProvider>(provider => provider.GetRequiredService<RunPodClient>());
+        services.AddSingleton<IGpuCatalog>(provider => provider.GetRequiredService<RunPodClient>());
+        services.AddSingleton<IAccountBalance, RunPodBalance>();
+        return services;
+    }
+}

@@ -1,0 +1,261 @@
+using System.Globalization;
+using System.Text.Json;
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Platform.Vendors;
+
+namespace LoraAdmin.Pods;
+
+/// <summary>
+/// RunPod REST v2 bodies. Reads leniently what can be missing (unknown fields and statuses, numbers as strings) and strictly what makes a pod ours: id and
+/// name. <c>env</c> is never read.
+/// </summary>
+internal static class RunPodJson
+{
+    private const decimal HighestPrice = 100_000m;
+
+    public static byte[] Create(PodSpec spec)
+    {
+        using MemoryStream body = new();
+        using (Utf8JsonWriter json = new(body))
+        {
+            json.WriteStartObject();
+            json.WriteString("name", spec.Name);
+            json.WriteString("image", spec.Image);
+            json.WriteStartObject("gpu");
+            json.WriteString("id", spec.GpuType);
+            // Left out, it matches no machine and is answered like missing stock.
+            json.WriteNumber("count", 1);
+            json.WriteEndObject();
+            json.WriteString("cloud", "SECURE");
+            json.WriteNumber("disk", spec.DiskGb);
+            WriteMounts(json, spec);
+            json.WriteStartArray("ports");
+            foreach (string port in spec.Ports)
+            {
+                json.WriteStringValue(port);
+            }
+
+            json.WriteEndArray();
+            json.WriteStartObject("env");
+            foreach ((string name, string value) in spec.Environment)
+            {
+                json.WriteString(name, value);
+            }
+
+            json.WriteEndObject();
+            json.WriteEndObject();
+        }
+
+        return body.ToArray();
+    }
+
+    public static byte[] Action(string action) => [.. "{\"action\":\""u8, .. System.Text.Encoding.ASCII.GetBytes(action), .. "\"}"u8];
+
+    /// <summary>One pod, or why it can't be read.</summary>
+    public static (ProviderPod? Pod, string? Problem) ReadPod(VendorAnswer answer) =>
+        Read<ProviderPod>(answer, root => PodOf(root) is { } pod ? (pod, null) : (null, "the pod has no usable id or name"));
+
+    /// <summary>All pods, or why not: one pod that can't be read could be ours, so it spoils the listing.</summary>
+    public static (IReadOnlyList<ProviderPod>? Pods, string? Problem) ReadList(VendorAnswer answer) => Read<IReadOnlyList<ProviderPod>>(answer, root =>
+    {
+        if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("pods", out JsonElement list) || list.ValueKind != JsonValueKind.Array)
+        {
+            return (null, "the listing has no pods");
+        }
+
+        if (SaysThereIsMore(root) || (root.TryGetProperty("pagination", out JsonElement pages) && SaysThereIsMore(pages)))
+        {
+            return (null, "the listing is only the first page");
+        }
+
+        Dictionary<string, ProviderPod> pods = new(list.GetArrayLength(), StringComparer.Ordinal);
+        int unreadable = 0;
+        foreach (JsonElement item in list.EnumerateArray())
+        {
+            if (PodOf(item) is { } pod)
+            {
+                pods.TryAdd(pod.Id, pod);
+            }
+            else
+            {
+                unreadable++;
+            }
+        }
+
+        return unreadable == 0
+            ? ([.. pods.Values], null)
+            : (null, string.Create(CultureInfo.InvariantCulture, $"{unreadable} of {list.GetArrayLength()} listed pods have no usable id or name"));
+    });
+
+    /// <summary>The catalog and how many of its entries could not be read.</summary>
+    public static (IReadOnlyList<GpuOffer>? Offers, int LeftOut, string? Problem) ReadCatalog(VendorAnswer answer)
+    {
+        int leftOut = 0;
+        (IReadOnlyList<GpuOffer>? offers, string? problem) = Read<IReadOnlyList<GpuOffer>>(answer, root =>
+        {
+            if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("gpus", out JsonElement list) || list.ValueKind != JsonValueKind.Array)
+            {
+                return (null, "the catalog has no gpus");
+            }
+
+            List<GpuOffer> read = [];
+            foreach (JsonElement item in list.EnumerateArray())
+            {
+                if (OfferOf(item) is { } offer)
+                {
+                    read.Add(offer);
+                }
+                else
+                {
+                    leftOut++;
+                }
+            }
+
+            return read.Count == 0 && leftOut > 0 ? (null, "no entry of the catalog can be read") : (read, null);
+        });
+        return (offers, leftOut, problem);
+    }
+
+    /// <summary>Money as a number or a string of one; null when it is neither or out of all proportion.</summary>
+    public static Usd? MoneyOf(JsonElement parent, string name, bool mayBeNegative = false)
+    {
+        if (parent.ValueKind != JsonValueKind.Object || !parent.TryGetProperty(name, out JsonElement value))
+        {
+            return null;
+        }
+
+        decimal dollars;
+        bool read = value.ValueKind switch
+        {
+            JsonValueKind.Number => value.TryGetDecimal(out dollars),
+            JsonValueKind.String => decimal.TryParse(value.GetString(), NumberStyles.Float, CultureInfo.InvariantCulture, out dollars),
+            _ => Nothing(out dollars),
+        };
+        return read && Math.Abs(dollars) <= (mayBeNegative ? 1_000_000_000m : HighestPrice) && (mayBeNegative || dollars >= 0) ? Usd.FromDollars(dollars) : null;
+    }
+
+    public static (T? Value, string? Problem) Read<T>(VendorAnswer answer, Func<JsonElement, (T? Value, string? Problem)> read)
+        where T : class
+    {
+        if (answer.Body is not { } body)
+        {
+            return (null, answer.BodyProblem ?? "the answer has no body");
+        }
+
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(body);
+            return read(document.RootElement);
+        }
+        catch (Exception failure) when (failure is JsonException or InvalidOperationException)
+        {
+            // InvalidOperationException: a string that is not valid UTF-8.
+            return (null, "the answer is no readable JSON");
+        }
+    }
+
+    private static void WriteMounts(Utf8JsonWriter json, PodSpec spec)
+    {
+        json.WriteStartObject("mounts");
+        if (spec.NetworkVolumeId is { } volume)
+        {
+            json.WriteStartArray("network");
+            json.WriteStartObject();
+            json.WriteString("volumeId", volume);
+            json.WriteString("path", spec.MountPath);
+            json.WriteEndObject();
+            json.WriteEndArray();
+        }
+        else
+        {
+            json.WriteStartObject("persistent");
+            json.WriteNumber("size", spec.MountGb);
+            json.WriteString("path", spec.MountPath);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndObject();
+    }
+
+    private static ProviderPod? PodOf(JsonElement pod)
+    {
+        if (pod.ValueKind != JsonValueKind.Object || TextOf(pod, "id") is not { } id || !PodIds.IsValid(id) || TextOf(pod, "name") is not { } name)
+        {
+            return null;
+        }
+
+        string status = TextOf(pod, "status") ?? "";
+        return new ProviderPod(
+            id,
+            name,
+            StatusOf(status),
+            status.Length > 64 ? status[..64] : status,
+            pod.TryGetProperty("gpu", out JsonElement gpu) ? TextOf(gpu, "id") : null,
+            MoneyOf(pod, "cost") ?? Usd.Zero,
+            TimeOf(pod, "createdAt"),
+            TimeOf(pod, "startedAt"),
+            pod.TryGetProperty("locked", out JsonElement locked) && locked.ValueKind == JsonValueKind.True);
+    }
+
+    private static ProviderPodStatus StatusOf(string status) => status.ToUpperInvariant() switch
+    {
+        "PROVISIONING" => ProviderPodStatus.Provisioning,
+        "STARTING" => ProviderPodStatus.Starting,
+        "RUNNING" => ProviderPodStatus.Running,
+        "EXITED" => ProviderPodStatus.Exited,
+        "ERROR" => ProviderPodStatus.Error,
+        "TERMINATED" => ProviderPodStatus.Terminated,
+        _ => ProviderPodStatus.Unknown,
+    };
+
+    private static GpuOffer? OfferOf(JsonElement gpu)
+    {
+        if (gpu.ValueKind != JsonValueKind.Object || TextOf(gpu, "id") is not { Length: > 0 } id)
+        {
+            return null;
+        }
+
+        bool offered = !(gpu.TryGetProperty("secure", out JsonElement secure) && secure.ValueKind == JsonValueKind.False)
+            && !(gpu.TryGetProperty("maxCount", out JsonElement most) && NumberOf(most, "secure") is 0);
+        // The catalog lists placeholder prices for clouds on which a GPU is not offered.
+        Usd? price = offered && gpu.TryGetProperty("price", out JsonElement prices) ? MoneyOf(prices, "secure") : null;
+        return new GpuOffer(id, TextOf(gpu, "name") ?? id, NumberOf(gpu, "memory") ?? 0, price, offered && HasStock(gpu));
+    }
+
+    /// <summary>A word we don't know is no reason not to ask: the create itself decides.</summary>
+    private static bool HasStock(JsonElement gpu) =>
+        !gpu.TryGetProperty("availability", out JsonElement availability)
+        || (availability.ValueKind != JsonValueKind.Null && !string.Equals(TextOf(gpu, "availability"), "NONE", StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>REST v2 has no pages today. Should it get them, a first page must not pass as the whole account.</summary>
+    private static bool SaysThereIsMore(JsonElement element) =>
+        element.ValueKind == JsonValueKind.Object
+        && (IsTrue(element, "hasNextPage") || IsTrue(element, "hasMore")
+            || TextOf(element, "nextCursor") is { Length: > 0 } || TextOf(element, "nextPageToken") is { Length: > 0 } || TextOf(element, "next") is { Length: > 0 });
+
+    private static bool IsTrue(JsonElement parent, string name) => parent.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.True;
+
+    private static string? TextOf(JsonElement parent, string name) =>
+        parent.ValueKind == JsonValueKind.Object && parent.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.String
+            ? value.GetString()
+            : null;
+
+    private static int? NumberOf(JsonElement parent, string name) =>
+        parent.ValueKind == JsonValueKind.Object && parent.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Number
+        && value.TryGetDouble(out double number) && number is >= 0 and <= int.MaxValue
+            ? (int)number
+            : null;
+
+    private static DateTimeOffset? TimeOf(JsonElement parent, string name) =>
+        DateTimeOffset.TryParse(
+            TextOf(parent, name), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out DateTimeOffset time)
+            ? time
+            : null;
+
+    private static bool Nothing(out decimal value)
+    {
+        value = 0;
+        return false;
+    }
+}
