@@ -1,0 +1,229 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace LoraAdmin.Platform.LocalCloud;
+
+/// <summary>What a journal gave back at start.</summary>
+public sealed record JournalContent(IReadOnlyList<PodRecord> Pods, AccountRecord? Account);
+
+/// <summary>Where LocalCloud writes what it is about to answer, so that a killed process loses nothing it said. Caller: the world alone.</summary>
+public interface ILocalCloudJournal
+{
+    /// <summary>Whether records are wanted at all; saves the work of collecting them.</summary>
+    bool Keeps { get; }
+
+    /// <summary>The last record of each pod, in order of creation.</summary>
+    /// <exception cref="StartupRefusedException">The journal can't be read; says what to do.</exception>
+    JournalContent Load();
+
+    /// <summary>Returns when the records are with the operating system: they survive the death of the process.</summary>
+    void Append(IReadOnlyCollection<PodRecord> pods, AccountRecord? account);
+}
+
+/// <summary>Keeps nothing: for tests and the simulation.</summary>
+public sealed class NoJournal : ILocalCloudJournal
+{
+    public static NoJournal Instance { get; } = new();
+
+    public bool Keeps => false;
+
+    public JournalContent Load() => new([], null);
+
+    public void Append(IReadOnlyCollection<PodRecord> pods, AccountRecord? account)
+    {
+    }
+}
+
+/// <summary>
+/// One JSON line per changed record, the last line of an id wins. A line torn by a kill is dropped at the next start; start also writes the
+/// journal anew without what was overtaken, and so does a long run.
+/// </summary>
+public sealed class FileLocalCloudJournal : ILocalCloudJournal, IDisposable
+{
+    private const long CompactAboveBytes = 64L * 1024 * 1024;
+    private const byte NewLine = (byte)'\n';
+    private readonly string path;
+    private readonly long compactAbove;
+    private readonly Dictionary<string, byte[]> latest = [];
+    private readonly List<string> order = [];
+    private byte[]? latestAccount;
+    private FileStream? file;
+    private long nextCompaction;
+
+    /// <param name="path">The journal's file; its folder is made.</param>
+    /// <param name="compactAbove">Size in bytes at which a running journal is written anew.</param>
+    public FileLocalCloudJournal(string path, long compactAbove = CompactAboveBytes)
+    {
+        this.path = path;
+        this.compactAbove = compactAbove;
+        nextCompaction = compactAbove;
+    }
+
+    public bool Keeps => true;
+
+    public JournalContent Load()
+    {
+        try
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+            JournalContent content = Read();
+            Compact();
+            return content;
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw new StartupRefusedException(
+                "Data:Path", $"LocalCloud's journal {path} can't be opened: {failure.Message}",
+                "Make the folder writable, and let only one process use it.");
+        }
+    }
+
+    public void Append(IReadOnlyCollection<PodRecord> pods, AccountRecord? account)
+    {
+        ArgumentNullException.ThrowIfNull(pods);
+        FileStream journal = file ?? throw new InvalidOperationException("The journal is not loaded.");
+        using MemoryStream lines = new();
+        foreach (PodRecord pod in pods)
+        {
+            byte[] line = JsonSerializer.SerializeToUtf8Bytes(new JournalLine { Pod = pod }, LocalCloudJson.Default.JournalLine);
+            Remember(pod.Id, line);
+            lines.Write(line);
+            lines.WriteByte(NewLine);
+        }
+
+        if (account is not null)
+        {
+            latestAccount = JsonSerializer.SerializeToUtf8Bytes(new JournalLine { Account = account }, LocalCloudJson.Default.JournalLine);
+            lines.Write(latestAccount);
+            lines.WriteByte(NewLine);
+        }
+
+        journal.Write(lines.GetBuffer(), 0, (int)lines.Length);
+        journal.Flush();
+        if (journal.Length > nextCompaction)
+        {
+            Compact();
+        }
+    }
+
+    public void Dispose() => file?.Dispose();
+
+    private JournalContent Read()
+    {
+        Dictionary<string, PodRecord> pods = [];
+        AccountRecord? account = null;
+        byte[] bytes = File.Exists(path) ? File.ReadAllBytes(path) : [];
+        int number = 0;
+        for (int start = 0; start < bytes.Length; number++)
+        {
+            int length = bytes.AsSpan(start).IndexOf(NewLine);
+            if (length < 0)
+            {
+                break;
+            }
+
+            byte[] text = bytes.AsSpan(start, length).ToArray();
+            JournalLine line = Parse(text, number + 1);
+            if (line.Pod is { } pod)
+            {
+                pods[pod.Id] = pod;
+                Remember(pod.Id, text);
+            }
+            else if (line.Account is { } found)
+            {
+                account = found;
+                latestAccount = text;
+            }
+
+            start += length + 1;
+        }
+
+        return new JournalContent([.. order.Select(id => pods[id])], account);
+    }
+
+    private JournalLine Parse(byte[] text, int number)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(text, LocalCloudJson.Default.JournalLine) ?? new JournalLine();
+        }
+        catch (JsonException failure)
+        {
+            throw new StartupRefusedException(
+                "Data:Path", $"Line {number} of LocalCloud's journal {path} can't be read: {failure.Message}",
+                "Restore the file, or remove it to start with an empty local cloud.");
+        }
+    }
+
+    private void Remember(string id, byte[] line)
+    {
+        if (!latest.ContainsKey(id))
+        {
+            order.Add(id);
+        }
+
+        latest[id] = line;
+    }
+
+    /// <summary>Writes beside the journal and renames over it: a kill leaves the old file or the new one.</summary>
+    private void Compact()
+    {
+        // On Windows an open file can't be replaced; elsewhere the open handle keeps a second process out until the new one is open.
+        file?.Dispose();
+        file = null;
+        using (FileStream held = Open(path, FileMode.OpenOrCreate))
+        {
+            string next = path + ".next";
+            using (FileStream written = Open(next, FileMode.Create))
+            {
+                foreach (string id in order)
+                {
+                    written.Write(latest[id]);
+                    written.WriteByte(NewLine);
+                }
+
+                if (latestAccount is not null)
+                {
+                    written.Write(latestAccount);
+                    written.WriteByte(NewLine);
+                }
+
+                written.Flush(flushToDisk: true);
+            }
+
+            if (OperatingSystem.IsWindows())
+            {
+                held.Dispose();
+            }
+
+            File.Move(next, path, overwrite: true);
+        }
+
+        file = Open(path, FileMode.Append);
+        nextCompaction = Math.Max(compactAbove, file.Length * 2);
+    }
+
+    private static FileStream Open(string path, FileMode mode)
+    {
+        FileStreamOptions options = new() { Mode = mode, Access = FileAccess.Write, Share = FileShare.Read, BufferSize = 0 };
+        if (!OperatingSystem.IsWindows())
+        {
+            // The records hold the agents' tokens.
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        }
+
+        return new FileStream(path, options);
+    }
+}
+
+/// <summary>One line: exactly one of both is there.</summary>
+internal sealed class JournalLine
+{
+    public PodRecord? Pod { get; init; }
+    public AccountRecord? Account { get; init; }
+}
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(JournalLine))]
+internal sealed partial class LocalCloudJson : JsonSerializerContext;

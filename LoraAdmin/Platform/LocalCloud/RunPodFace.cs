@@ -1,0 +1,391 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace LoraAdmin.Platform.LocalCloud;
+
+/// <summary>
+/// RunPod as its REST v2 and the balance query of its GraphQL show it. Status codes, texts and shapes follow reference figures listed in
+/// docs/localcloud.md; what LocalCloud does not rent (CPU pods, templates, clusters) is refused as the vendor refuses what it lacks.
+/// </summary>
+internal sealed class RunPodFace(LocalCloudWorld world, LocalCloudOptions options, LocalCloudKeys keys)
+{
+    public const string NoCapacity =
+        "There are no longer any instances available with the requested specifications. Please refresh and try again.";
+
+    private const int DefaultRetryAfter = 30;
+    private const double DefaultHangSeconds = 600;
+
+    public VendorResponse Handle(string path, VendorRequest request, VendorBody body)
+    {
+        string[] parts = path.Split('/', StringSplitOptions.RemoveEmptyEntries);
+        string? authorization = request.Header("Authorization");
+        bool graph = parts is ["graphql"];
+        if (graph && string.IsNullOrEmpty(authorization))
+        {
+            return Answers.Json(200, static writer => WriteNobody(writer));
+        }
+
+        PodRecord? pod = parts is ["v2", "pods", { } id, ..] ? world.Find(id) : null;
+        if (!LocalCloudFace.TokenMatches(authorization, keys.ApiKey) || world.Faults.Take(FaultKind.Unauth401, pod?.Name, world.Now) is not null)
+        {
+            return Answers.Problem(401, string.IsNullOrEmpty(authorization) ? "missing bearer token" : "invalid bearer token");
+        }
+
+        if (graph)
+        {
+            return GraphQl(request, body);
+        }
+
+        if (world.Rates.Count(world.Now) is { } refused)
+        {
+            return TooMany(refused.Window, refused.RetryAfter);
+        }
+
+        if (world.Faults.Take(FaultKind.Rate429, pod?.Name, world.Now) is { } limited)
+        {
+            return TooMany("minute", (int)Math.Ceiling(limited.Seconds ?? DefaultRetryAfter));
+        }
+
+        if (body.TooLarge)
+        {
+            return WithRates(Answers.Problem(413, "request body too large"));
+        }
+
+        return WithRates(parts switch
+        {
+            ["v2", "pods"] => Pods(request, body),
+            ["v2", "pods", _] => OnePod(pod, request, body),
+            ["v2", "pods", _, "action"] => Act(pod, request, body),
+            ["v2", "catalog", "gpus"] => Gpus(request),
+            ["v2", "billing", "pods"] => BillingFace.Pods(world, request),
+            _ => Answers.Problem(404, "resource not found"),
+        });
+    }
+
+    private VendorResponse Pods(VendorRequest request, VendorBody body)
+    {
+        switch (request.Method)
+        {
+            case "GET":
+                return world.Faults.Take(FaultKind.List500, null, world.Now) is not null
+                    ? Answers.Problem(500, "internal server error")
+                    : Answers.Json(200, List);
+            case "POST":
+                return Create(body);
+            default:
+                return NotAllowed("GET, POST");
+        }
+    }
+
+    private void List(Utf8JsonWriter writer)
+    {
+        writer.WriteStartObject();
+        writer.WriteStartArray("pods");
+        foreach (PodRecord pod in world.Alive)
+        {
+            PodJson.Write(writer, pod, world.Now);
+        }
+
+        writer.WriteEndArray();
+        writer.WriteEndObject();
+    }
+
+    private VendorResponse Create(VendorBody body)
+    {
+        if (!CreateOrder.TryParse(body.Bytes, out CreateOrder? order, out VendorResponse? refused))
+        {
+            return refused;
+        }
+
+        string name = order.Name;
+        DateTimeOffset now = world.Now;
+        if (world.Faults.Take(FaultKind.Validate422, name, now) is not null)
+        {
+            return Answers.Problem(422, "Request validation failed.", ["$.gpu.id: value is not one of the allowed values"]);
+        }
+
+        LocalGpu? gpu = LocalGpu.Find(order.GpuId);
+        if (gpu is null)
+        {
+            return Answers.Problem(400, $"gpu id '{order.GpuId}' is not a known GPU type");
+        }
+
+        decimal? price = order.Cloud == "COMMUNITY" ? gpu.Community : gpu.Secure;
+
+        // A create without a count matches no machine at the vendor, and says so in the words of missing capacity.
+        if (price is null || order.GpuCount is not { } count || world.FreeGpus(gpu.Id) < count
+            || world.Faults.Take(FaultKind.NoCapacity, name, now) is not null)
+        {
+            return Answers.Problem(400, NoCapacity);
+        }
+
+        if (world.BalanceUsd < price.Value * count || world.Faults.Take(FaultKind.Balance402, name, now) is not null)
+        {
+            return Answers.Problem(402, "Your balance is too low to deploy this pod. Please add funds and try again.");
+        }
+
+        if (world.Faults.Take(FaultKind.Create500, name, now) is not null)
+        {
+            return Answers.Problem(500, "Something went wrong. Please try again later or contact support.");
+        }
+
+        PodRecord pod = world.Create((id, at) => order.ToRecord(id, at, price.Value * count));
+        if (world.Faults.Take(FaultKind.Early404, name, now) is { } early)
+        {
+            pod.HiddenUntil = now + TimeSpan.FromSeconds(early.Seconds ?? 15);
+        }
+
+        if (world.Faults.Take(FaultKind.Create500ButCreated, name, now) is not null)
+        {
+            return Answers.Problem(500, "Something went wrong. Please try again later or contact support.");
+        }
+
+        VendorResponse created = Answers.Json(201, writer => PodJson.Write(writer, pod, now));
+        if (world.Faults.Take(FaultKind.CreateHangButCreated, name, now) is { } hang)
+        {
+            created.Hang = TimeSpan.FromSeconds(hang.Seconds ?? DefaultHangSeconds);
+        }
+
+        return created;
+    }
+
+    private VendorResponse OnePod(PodRecord? pod, VendorRequest request, VendorBody body)
+    {
+        if (Hidden(pod))
+        {
+            return Answers.Problem(404, "resource not found");
+        }
+
+        return request.Method switch
+        {
+            "GET" => Answers.Json(200, writer => PodJson.Write(writer, pod!, world.Now)),
+            "DELETE" => Terminate(pod!),
+            "PATCH" => Patch(pod!, body),
+            _ => NotAllowed("DELETE, GET, PATCH"),
+        };
+    }
+
+    private VendorResponse Act(PodRecord? pod, VendorRequest request, VendorBody body)
+    {
+        if (request.Method != "POST")
+        {
+            return NotAllowed("POST");
+        }
+
+        if (Hidden(pod))
+        {
+            return Answers.Problem(404, "resource not found");
+        }
+
+        if (!JsonFields.TryParse(body.Bytes, out JsonElement json, out VendorResponse? refused))
+        {
+            return refused;
+        }
+
+        List<string> errors = [];
+        JsonFields fields = new(json, "$", errors, ["action"]);
+        string? action = fields.Text("action", required: true);
+        if (action is not (null or "start" or "stop" or "restart" or "terminate"))
+        {
+            errors.Add("$.action: value must be one of 'start', 'stop', 'restart', 'terminate'");
+        }
+
+        if (errors.Count > 0)
+        {
+            return Answers.Problem(422, JsonFields.Failed, errors);
+        }
+
+        if (action == "terminate")
+        {
+            return Terminate(pod!);
+        }
+
+        if (action == "start" && pod!.Status == PodStatus.Exited
+            && (world.BalanceUsd < pod.GpuRate || world.Faults.Take(FaultKind.Balance402, pod.Name, world.Now) is not null))
+        {
+            return Answers.Problem(402, "Your balance is too low to start this pod. Please add funds and try again.");
+        }
+
+        PodRefusal refusal = action switch
+        {
+            "start" => world.Start(pod!),
+            "stop" => world.Stop(pod!),
+            _ => world.Restart(pod!),
+        };
+        return refusal switch
+        {
+            PodRefusal.None => Answers.Json(200, writer => PodJson.Write(writer, pod!, world.Now)),
+            PodRefusal.NoGpu => Answers.Problem(400, "There are not enough free GPUs on the host machine to start this pod."),
+            _ => Answers.Problem(409, $"action '{action}' is not allowed while the pod is {pod!.Status}{(pod.Locked ? " and locked" : "")}"),
+        };
+    }
+
+    private VendorResponse Terminate(PodRecord pod)
+    {
+        if (world.Faults.Take(FaultKind.Delete500, pod.Name, world.Now) is not null)
+        {
+            return Answers.Problem(500, "internal server error");
+        }
+
+        if (world.Faults.Take(FaultKind.DeleteIgnored, pod.Name, world.Now) is null)
+        {
+            world.Terminate(pod);
+        }
+
+        return Answers.Empty(204);
+    }
+
+    private VendorResponse Patch(PodRecord pod, VendorBody body)
+    {
+        if (!JsonFields.TryParse(body.Bytes, out JsonElement json, out VendorResponse? refused))
+        {
+            return refused;
+        }
+
+        List<string> errors = [];
+        JsonFields fields = new(json, "$", errors, ["name", "locked"]);
+        string? name = fields.Text("name", required: false);
+        bool? locked = fields.Flag("locked");
+        if (name is "")
+        {
+            errors.Add("$.name: length must be at least 1");
+        }
+
+        if (errors.Count > 0)
+        {
+            return Answers.Problem(422, JsonFields.Failed, errors);
+        }
+
+        pod.Name = name ?? pod.Name;
+        pod.Locked = locked ?? pod.Locked;
+        world.Touch(pod);
+        return Answers.Json(200, writer => PodJson.Write(writer, pod, world.Now));
+    }
+
+    private VendorResponse Gpus(VendorRequest request)
+    {
+        if (request.Method != "GET")
+        {
+            return NotAllowed("GET");
+        }
+
+        QueryValues query = new(request.Query);
+        bool availability = string.Equals(query["include"], "AVAILABILITY", StringComparison.OrdinalIgnoreCase);
+        if (availability && query["product"] is null)
+        {
+            return Answers.Problem(400, "product is required when include is AVAILABILITY");
+        }
+
+        return Answers.Json(200, writer =>
+        {
+            writer.WriteStartObject();
+            writer.WriteStartArray("gpus");
+            foreach (LocalGpu gpu in LocalGpu.Catalog)
+            {
+                Write(writer, gpu, availability ? Stock(world.FreeGpus(gpu.Id)) : null);
+            }
+
+            writer.WriteEndArray();
+            writer.WriteEndObject();
+        });
+    }
+
+    private static void Write(Utf8JsonWriter writer, LocalGpu gpu, string? availability)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("id", gpu.Id);
+        writer.WriteString("name", gpu.Name);
+        writer.WriteNumber("memory", gpu.MemoryGb);
+        writer.WriteBoolean("secure", true);
+        writer.WriteBoolean("community", gpu.Community is not null);
+        writer.WriteStartObject("price");
+        writer.WriteNumber("secure", gpu.Secure);
+        writer.WriteNumber("community", gpu.Community ?? 0);
+        writer.WriteEndObject();
+        writer.WriteStartObject("maxCount");
+        writer.WriteNumber("secure", 8);
+        writer.WriteNumber("community", gpu.Community is null ? 0 : 8);
+        writer.WriteEndObject();
+        if (availability is not null)
+        {
+            writer.WriteString("availability", availability);
+        }
+
+        writer.WriteEndObject();
+    }
+
+    private static string Stock(int free) => free switch
+    {
+        <= 0 => "NONE",
+        < 4 => "LOW",
+        < 16 => "MEDIUM",
+        _ => "HIGH",
+    };
+
+    private VendorResponse GraphQl(VendorRequest request, VendorBody body)
+    {
+        if (request.Method != "POST")
+        {
+            return NotAllowed("POST");
+        }
+
+        if (!JsonFields.TryParse(body.Bytes, out JsonElement json, out _)
+            || !json.TryGetProperty("query", out JsonElement query) || query.ValueKind != JsonValueKind.String)
+        {
+            return Answers.Json(400, static writer => WriteErrors(writer, "Must provide query string.", "BAD_REQUEST"));
+        }
+
+        string text = query.GetString()!;
+        if (!text.Contains("myself", StringComparison.Ordinal))
+        {
+            return Answers.Json(200, static writer => WriteErrors(writer, "Cannot query this field on type \"Query\".", "GRAPHQL_VALIDATION_FAILED"));
+        }
+
+        return Answers.Json(200, writer =>
+        {
+            writer.WriteStartObject();
+            writer.WriteStartObject("data");
+            writer.WriteStartObject("myself");
+            writer.WriteNumber("clientBalance", Math.Round(world.BalanceUsd, 6));
+            writer.WriteNumber("currentSpendPerHr", Math.Round(world.SpendPerHourUsd, 6));
+            writer.WriteNumber("spendLimit", options.SpendLimitUsdPerHour);
+            writer.WriteEndObject();
+            writer.WriteEndObject();
+            writer.WriteEndObject();
+        });
+    }
+
+    private static void WriteNobody(Utf8JsonWriter writer)
+    {
+        writer.WriteStartObject();
+        writer.WriteStartObject("data");
+        writer.WriteNull("myself");
+        writer.WriteEndObject();
+        writer.WriteEndObject();
+    }
+
+    private static void WriteErrors(Utf8JsonWriter writer, string message, string code)
+    {
+        writer.WriteStartObject();
+        writer.WriteStartArray("errors");
+        writer.WriteStartObject();
+        writer.WriteString("message", message);
+        writer.WriteStartObject("extensions");
+        writer.WriteString("code", code);
+        writer.WriteEndObject();
+        writer.WriteEndObject();
+        writer.WriteEndArray();
+        writer.WriteEndObject();
+    }
+
+    private bool Hidden(PodRecord? pod) => pod is null || pod.HiddenUntil > world.Now;
+
+    private VendorResponse TooMany(string window, int seconds) =>
+        WithRates(Answers.Problem(429, $"rate limit exceeded for the {window} window"))
+            .With("Retry-After", seconds.ToString(CultureInfo.InvariantCulture));
+
+    private VendorResponse WithRates(VendorResponse response) =>
+        response.With("RateLimit-Policy", world.Rates.Policy).With("RateLimit", world.Rates.Left(world.Now));
+
+    private static VendorResponse NotAllowed(string allow) => Answers.Problem(405, "method not allowed").With("Allow", allow);
+}
