@@ -47,6 +47,9 @@ public interface IBudgetStore
     /// <summary>Open reservations, oldest first.</summary>
     Task<IReadOnlyList<Reservation>> ListOpenAsync(int max, CancellationToken cancellationToken);
 
+    /// <summary>All reservations of a job, settled ones too, in order of attempt.</summary>
+    Task<IReadOnlyList<Reservation>> ListForJobAsync(JobId job, CancellationToken cancellationToken);
+
     /// <summary>The month's row, or one of zeros with the rules' limit when nothing was reserved in it yet.</summary>
     Task<BudgetMonth> ReadMonthAsync(Month month, BudgetRules rules, CancellationToken cancellationToken);
 }
