@@ -1,0 +1,96 @@
+using LoraAdmin.Domain.Access;
+using LoraAdmin.Platform.Data;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+
+namespace LoraAdmin.Access;
+
+internal sealed class ApiTokenRow : IEntityTypeConfiguration<ApiTokenRow>
+{
+    public Guid Id { get; set; }
+    public string Name { get; set; } = "";
+    public string Sha256 { get; set; } = "";
+
+    /// <summary>Words parted by spaces.</summary>
+    public string Scopes { get; set; } = "";
+
+    public long CreatedAt { get; set; }
+    public long? ExpiresAt { get; set; }
+    public long? RevokedAt { get; set; }
+
+    public void Configure(EntityTypeBuilder<ApiTokenRow> builder)
+    {
+        builder.ToTable("api_tokens");
+        builder.HasKey(row => row.Id);
+        builder.Property(row => row.Id).ValueGeneratedNever();
+        builder.HasIndex(row => row.Sha256).IsUnique();
+        builder.HasIndex(row => row.Name).IsUnique();
+    }
+}
+
+internal sealed class SignInLinkRow : IEntityTypeConfiguration<SignInLinkRow>
+{
+    public string Sha256 { get; set; } = "";
+    public long CreatedAt { get; set; }
+    public long ExpiresAt { get; set; }
+    public long? SpentAt { get; set; }
+
+    public void Configure(EntityTypeBuilder<SignInLinkRow> builder)
+    {
+        builder.ToTable("sign_in_links");
+        builder.HasKey(row => row.Sha256);
+    }
+}
+
+internal sealed class AccessStore(LoraDb db) : IAccessStore
+{
+    private DbSet<ApiTokenRow> Tokens => db.Set<ApiTokenRow>();
+
+    private DbSet<SignInLinkRow> Links => db.Set<SignInLinkRow>();
+
+    public async Task<ApiToken?> FindTokenAsync(string sha256, CancellationToken cancellationToken)
+    {
+        ApiTokenRow? row = await Tokens.AsNoTracking().SingleOrDefaultAsync(token => token.Sha256 == sha256, cancellationToken);
+        return row is null
+            ? null
+            : new ApiToken(
+                row.Id,
+                row.Name,
+                row.Sha256,
+                row.Scopes.Split(' ', StringSplitOptions.RemoveEmptyEntries),
+                Instants.FromMillis(row.CreatedAt),
+                Instants.FromMillis(row.ExpiresAt),
+                Instants.FromMillis(row.RevokedAt));
+    }
+
+    public async Task SaveTokenAsync(ApiToken token, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(token);
+        await Tokens.Where(row => row.Name == token.Name).ExecuteDeleteAsync(cancellationToken);
+        db.Add(new ApiTokenRow
+        {
+            Id = token.Id,
+            Name = token.Name,
+            Sha256 = token.Sha256,
+            Scopes = string.Join(' ', token.Scopes),
+            CreatedAt = token.CreatedAt.ToMillis(),
+            ExpiresAt = token.ExpiresAt.ToMillis(),
+            RevokedAt = token.RevokedAt.ToMillis(),
+        });
+        await db.SaveAndForgetAsync(cancellationToken);
+    }
+
+    public async Task AddSignInLinkAsync(string sha256, DateTimeOffset createdAt, DateTimeOffset expiresAt, CancellationToken cancellationToken)
+    {
+        db.Add(new SignInLinkRow { Sha256 = sha256, CreatedAt = createdAt.ToMillis(), ExpiresAt = expiresAt.ToMillis() });
+        await db.SaveAndForgetAsync(cancellationToken);
+    }
+
+    public async Task<bool> SpendSignInLinkAsync(string sha256, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        long at = now.ToMillis();
+        return await Links
+            .Where(row => row.Sha256 == sha256 && row.SpentAt == null && row.ExpiresAt > at)
+            .ExecuteUpdateAsync(set => set.SetProperty(row => row.SpentAt, (long?)at), cancellationToken) == 1;
+    }
+}

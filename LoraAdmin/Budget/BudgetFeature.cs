@@ -1,0 +1,52 @@
+using LoraAdmin.Domain.Budget;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Platform.Data;
+using Microsoft.Extensions.Options;
+
+namespace LoraAdmin.Budget;
+
+/// <summary>Section <c>Budget</c>; money in dollars.</summary>
+public sealed class BudgetOptions
+{
+    public const string Section = "Budget";
+
+    /// <summary>What a month may cost: nothing is admitted that might pass it.</summary>
+    public decimal MonthlyLimitUsd { get; set; } = 200m;
+
+    public decimal WarnAtUsd { get; set; } = 150m;
+
+    public BudgetRules ToRules() => new(Usd.FromDollars(MonthlyLimitUsd), Usd.FromDollars(WarnAtUsd));
+}
+
+internal sealed class BudgetOptionsValidator : IValidateOptions<BudgetOptions>
+{
+    private const decimal Highest = 1_000_000_000m;
+
+    public ValidateOptionsResult Validate(string? name, BudgetOptions options)
+    {
+        List<string> problems = [];
+        if (options.MonthlyLimitUsd is < 0 or > Highest)
+        {
+            problems.Add($"Budget:MonthlyLimitUsd is {options.MonthlyLimitUsd}: set it between 0 and {Highest} dollars (0 admits no training).");
+        }
+
+        if (options.WarnAtUsd is < 0 or > Highest)
+        {
+            problems.Add($"Budget:WarnAtUsd is {options.WarnAtUsd}: set it between 0 and {Highest} dollars.");
+        }
+
+        return problems.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);
+    }
+}
+
+public static class BudgetFeature
+{
+    public static IServiceCollection AddBudget(this IServiceCollection services, IConfiguration configuration)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        services.AddOptions<BudgetOptions>().Bind(configuration.GetSection(BudgetOptions.Section)).ValidateOnStart();
+        services.AddSingleton<IValidateOptions<BudgetOptions>, BudgetOptionsValidator>();
+        services.AddSingleton(provider => provider.GetRequiredService<IOptions<BudgetOptions>>().Value.ToRules());
+        return services.AddStore<IBudgetStore, BudgetStore>();
+    }
+}

@@ -1,0 +1,112 @@
+using LoraAdmin.Domain.Budget;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Platform.Data;
+using Microsoft.EntityFrameworkCore;
+
+namespace LoraAdmin.Budget;
+
+internal sealed class BudgetStore(LoraDb db) : IBudgetStore
+{
+    private DbSet<BudgetMonthRow> Months => db.Set<BudgetMonthRow>();
+
+    private DbSet<BudgetReservationRow> Reservations => db.Set<BudgetReservationRow>();
+
+    public async Task<ReserveResult> TryReserveAsync(
+        Guid id, JobId job, int attempt, Usd amount, DateTimeOffset now, BudgetRules rules, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(rules);
+        ArgumentOutOfRangeException.ThrowIfNegative(amount.Micros);
+        BudgetReservationRow? present = await Reservations.AsNoTracking()
+            .SingleOrDefaultAsync(row => row.JobId == job.Value && row.Attempt == attempt, cancellationToken);
+        if (present is not null)
+        {
+            return new ReserveResult.Reserved(present.ToReservation());
+        }
+
+        Month month = Month.Of(now);
+        string key = month.ToString();
+        long limit = rules.MonthlyLimit.Micros;
+        await db.Database.ExecuteSqlAsync(
+            $"""
+            INSERT INTO budget_months (month, limit_micros, spent_micros, reserved_micros) VALUES ({key}, {limit}, 0, 0)
+            ON CONFLICT (month) DO NOTHING
+            """,
+            cancellationToken);
+        int written = await Months
+            .Where(row => row.Month == key && row.SpentMicros + row.ReservedMicros + amount.Micros <= limit)
+            .ExecuteUpdateAsync(
+                set => set
+                    .SetProperty(row => row.ReservedMicros, row => row.ReservedMicros + amount.Micros)
+                    .SetProperty(row => row.LimitMicros, limit),
+                cancellationToken);
+        if (written == 0)
+        {
+            return new ReserveResult.DoesNotFit(await ReadMonthAsync(month, rules, cancellationToken), amount);
+        }
+
+        BudgetReservationRow reservation = new()
+        {
+            Id = id,
+            JobId = job.Value,
+            Attempt = attempt,
+            Month = key,
+            AmountMicros = amount.Micros,
+            CreatedAt = now.ToMillis(),
+        };
+        db.Add(reservation);
+        await db.SaveAndForgetAsync(cancellationToken);
+        return new ReserveResult.Reserved(reservation.ToReservation());
+    }
+
+    public async Task<bool> SettleAsync(JobId job, int attempt, Usd actual, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(actual.Micros);
+        int settled = await Reservations
+            .Where(row => row.JobId == job.Value && row.Attempt == attempt && row.SettledAt == null)
+            .ExecuteUpdateAsync(
+                set => set.SetProperty(row => row.ActualMicros, (long?)actual.Micros).SetProperty(row => row.SettledAt, (long?)now.ToMillis()),
+                cancellationToken);
+        if (settled == 0)
+        {
+            return false;
+        }
+
+        var reserved = await Reservations
+            .Where(row => row.JobId == job.Value && row.Attempt == attempt)
+            .Select(row => new { row.Month, row.AmountMicros })
+            .SingleAsync(cancellationToken);
+        await Months.Where(row => row.Month == reserved.Month).ExecuteUpdateAsync(
+            set => set
+                .SetProperty(row => row.ReservedMicros, row => row.ReservedMicros - reserved.AmountMicros)
+                .SetProperty(row => row.SpentMicros, row => row.SpentMicros + actual.Micros),
+            cancellationToken);
+        return true;
+    }
+
+    public async Task<IReadOnlyList<Reservation>> ListOpenAsync(int max, CancellationToken cancellationToken)
+    {
+        List<BudgetReservationRow> rows = await Reservations.AsNoTracking()
+            .Where(row => row.SettledAt == null)
+            .OrderBy(row => row.CreatedAt).ThenBy(row => row.Id)
+            .Take(max)
+            .ToListAsync(cancellationToken);
+        return rows.ConvertAll(row => row.ToReservation());
+    }
+
+    public async Task<IReadOnlyList<Reservation>> ListForJobAsync(JobId job, CancellationToken cancellationToken)
+    {
+        List<BudgetReservationRow> rows = await Reservations.AsNoTracking()
+            .Where(row => row.JobId == job.Value)
+            .OrderBy(row => row.Attempt)
+            .ToListAsync(cancellationToken);
+        return rows.ConvertAll(row => row.ToReservation());
+    }
+
+    public async Task<BudgetMonth> ReadMonthAsync(Month month, BudgetRules rules, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(rules);
+        string key = month.ToString();
+        BudgetMonthRow? row = await Months.AsNoTracking().SingleOrDefaultAsync(found => found.Month == key, cancellationToken);
+        return new BudgetMonth(month, rules.MonthlyLimit, new Usd(row?.SpentMicros ?? 0), new Usd(row?.ReservedMicros ?? 0));
+    }
+}

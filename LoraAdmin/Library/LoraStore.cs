@@ -1,0 +1,75 @@
+using LoraAdmin.Domain.Library;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Platform.Data;
+using Microsoft.EntityFrameworkCore;
+
+namespace LoraAdmin.Library;
+
+internal sealed class LoraStore(LoraDb db) : ILoraStore
+{
+    private DbSet<LoraModelRow> Models => db.Set<LoraModelRow>();
+
+    private DbSet<ValidationImageRow> Images => db.Set<ValidationImageRow>();
+
+    public async Task AddAsync(Lora lora, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(lora);
+        db.Add(LoraModelRow.From(lora));
+        await db.SaveAndForgetAsync(cancellationToken);
+    }
+
+    public async Task<Lora?> FindAsync(LoraId id, CancellationToken cancellationToken)
+    {
+        LoraModelRow? row = await Models.AsNoTracking().SingleOrDefaultAsync(model => model.Id == id.Value, cancellationToken);
+        return row?.ToLora();
+    }
+
+    public async Task SaveAsync(Lora lora, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(lora);
+        LoraModelRow next = LoraModelRow.From(lora);
+        int written = await Models.Where(row => row.Id == next.Id).ExecuteUpdateAsync(
+            set => set
+                .SetProperty(row => row.CreatorEmail, next.CreatorEmail)
+                .SetProperty(row => row.CreatorName, next.CreatorName)
+                .SetProperty(row => row.Name, next.Name)
+                .SetProperty(row => row.Status, next.Status)
+                .SetProperty(row => row.StoragePath, next.StoragePath)
+                .SetProperty(row => row.FileSizeBytes, next.FileSizeBytes)
+                .SetProperty(row => row.FileSha256, next.FileSha256)
+                .SetProperty(row => row.ErrorMessage, next.ErrorMessage)
+                .SetProperty(row => row.IsPrivate, next.IsPrivate)
+                .SetProperty(row => row.LastUsedAt, next.LastUsedAt)
+                .SetProperty(row => row.UpdatedAt, next.UpdatedAt),
+            cancellationToken);
+        if (written == 0)
+        {
+            throw new InvalidOperationException($"There is no LoRA {lora.Id}.");
+        }
+    }
+
+    public async Task SaveValidationImagesAsync(LoraId lora, IReadOnlyList<ValidationImage> images, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(images);
+        int[] indexes = [.. images.Select(image => image.Index)];
+        await Images.Where(row => row.LoraId == lora.Value && indexes.Contains(row.Index)).ExecuteDeleteAsync(cancellationToken);
+        db.AddRange(images.Select(ValidationImageRow.From));
+        await db.SaveAndForgetAsync(cancellationToken);
+        List<string> keys = await Images
+            .Where(row => row.LoraId == lora.Value)
+            .OrderBy(row => row.Index)
+            .Select(row => row.Key)
+            .ToListAsync(cancellationToken);
+        await Models.Where(row => row.Id == lora.Value)
+            .ExecuteUpdateAsync(set => set.SetProperty(row => row.ValidationImageUrls, keys), cancellationToken);
+    }
+
+    public async Task<IReadOnlyList<ValidationImage>> ListValidationImagesAsync(LoraId lora, CancellationToken cancellationToken)
+    {
+        List<ValidationImageRow> rows = await Images.AsNoTracking()
+            .Where(row => row.LoraId == lora.Value)
+            .OrderBy(row => row.Index)
+            .ToListAsync(cancellationToken);
+        return rows.ConvertAll(row => row.ToImage());
+    }
+}

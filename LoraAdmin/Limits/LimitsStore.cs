@@ -1,0 +1,139 @@
+using LoraAdmin.Domain.Limits;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Platform.Data;
+using Microsoft.EntityFrameworkCore;
+
+namespace LoraAdmin.Limits;
+
+internal sealed class LimitsStore(LoraDb db) : ILimitsStore
+{
+    private DbSet<LimitChargeRow> Charges => db.Set<LimitChargeRow>();
+
+    public async Task<ChargeResult> TryChargeAsync(
+        UserId user, JobId job, int admission, DateTimeOffset now, LimitRules rules, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(rules);
+        Month month = Month.Of(now);
+        string period = month.ToString();
+        if (await Charges.AnyAsync(row => row.JobId == job.Value && row.Admission == admission, cancellationToken))
+        {
+            Counter charged = await ReadAsync(user, month, rules, cancellationToken);
+            return new ChargeResult(ChargeVerdict.Charged, charged.Used, charged.Applied);
+        }
+
+        int attempts = await CountAttemptsAsync(user, period, cancellationToken);
+        if (attempts >= rules.AttemptsPerUserPerMonth)
+        {
+            return new ChargeResult(ChargeVerdict.AttemptsReached, attempts, rules.AttemptsPerUserPerMonth);
+        }
+
+        if (!await RaiseAsync(user, month, now, rules, cancellationToken))
+        {
+            Counter full = await ReadAsync(user, month, rules, cancellationToken);
+            return new ChargeResult(ChargeVerdict.LimitReached, full.Used, full.Applied);
+        }
+
+        // The user's row is locked now: whoever charged at the same moment has committed, and this count sees it. Running again refuses cleanly.
+        if (db.IsPostgres && await CountAttemptsAsync(user, period, cancellationToken) >= rules.AttemptsPerUserPerMonth)
+        {
+            throw new UnitRetryException("Another charge of this user used up the month's attempts.");
+        }
+
+        db.Add(new LimitChargeRow
+        {
+            JobId = job.Value,
+            Admission = admission,
+            UserId = user.Value,
+            Period = period,
+            ChargedAt = now.ToMillis(),
+        });
+        await db.SaveAndForgetAsync(cancellationToken);
+        Counter counter = await ReadAsync(user, month, rules, cancellationToken);
+        return new ChargeResult(ChargeVerdict.Charged, counter.Used, counter.Applied);
+    }
+
+    public async Task<bool> RefundAsync(JobId job, string reason, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        LimitChargeRow? newest = await Charges.AsNoTracking()
+            .Where(row => row.JobId == job.Value)
+            .OrderByDescending(row => row.Admission)
+            .FirstOrDefaultAsync(cancellationToken);
+        if (newest is null || newest.RefundedAt is not null)
+        {
+            return false;
+        }
+
+        int refunded = await Charges
+            .Where(row => row.JobId == newest.JobId && row.Admission == newest.Admission && row.RefundedAt == null)
+            .ExecuteUpdateAsync(
+                set => set.SetProperty(row => row.RefundedAt, (long?)now.ToMillis()).SetProperty(row => row.RefundReason, reason),
+                cancellationToken);
+        if (refunded == 0)
+        {
+            return false;
+        }
+
+        Month charged = Month.Parse(newest.Period);
+        DateOnly start = FirstDay(charged);
+        DateOnly end = start.AddMonths(1);
+        await db.Database.ExecuteSqlAsync(
+            $"""
+            UPDATE user_training_limits SET loras_created_this_month = loras_created_this_month - 1
+            WHERE user_id = {newest.UserId} AND loras_created_this_month > 0 AND month_reset_date >= {start} AND month_reset_date < {end}
+            """,
+            cancellationToken);
+        return true;
+    }
+
+    // One guarded statement: a user without a row, with an earlier period or without one starts at 1; else one more if below the limit.
+    private async Task<bool> RaiseAsync(UserId user, Month month, DateTimeOffset now, LimitRules rules, CancellationToken cancellationToken)
+    {
+        DateOnly start = FirstDay(month);
+        DateOnly today = DateOnly.FromDateTime(now.UtcDateTime);
+        int limit = rules.LorasPerUserPerMonth;
+        int written = await db.Database.ExecuteSqlAsync(
+            $"""
+            INSERT INTO user_training_limits (user_id, loras_created_this_month, month_reset_date)
+            SELECT {user.Value}, 1, {today}
+            WHERE {limit} > 0 OR EXISTS (SELECT 1 FROM user_training_limits WHERE user_id = {user.Value})
+            ON CONFLICT (user_id) DO UPDATE SET
+                loras_created_this_month = CASE
+                    WHEN user_training_limits.month_reset_date IS NULL OR user_training_limits.month_reset_date < {start} THEN 1
+                    ELSE COALESCE(user_training_limits.loras_created_this_month, 0) + 1 END,
+                month_reset_date = CASE
+                    WHEN user_training_limits.month_reset_date IS NULL OR user_training_limits.month_reset_date < {start} THEN {today}
+                    ELSE user_training_limits.month_reset_date END
+            WHERE COALESCE(user_training_limits.monthly_limit, {limit}) > CASE
+                WHEN user_training_limits.month_reset_date IS NULL OR user_training_limits.month_reset_date < {start} THEN 0
+                ELSE COALESCE(user_training_limits.loras_created_this_month, 0) END
+            """,
+            cancellationToken);
+        return written == 1;
+    }
+
+    private Task<int> CountAttemptsAsync(UserId user, string period, CancellationToken cancellationToken) =>
+        Charges.CountAsync(row => row.UserId == user.Value && row.Period == period, cancellationToken);
+
+    private async Task<Counter> ReadAsync(UserId user, Month month, LimitRules rules, CancellationToken cancellationToken)
+    {
+        DateOnly start = FirstDay(month);
+        Counter? counter = await db.Database.SqlQuery<Counter>(
+            $"""
+            SELECT CASE WHEN month_reset_date IS NULL OR month_reset_date < {start} THEN 0
+                ELSE COALESCE(loras_created_this_month, 0) END AS used, monthly_limit AS own_limit, {rules.LorasPerUserPerMonth} AS default_limit
+            FROM user_training_limits WHERE user_id = {user.Value}
+            """).SingleOrDefaultAsync(cancellationToken);
+        return counter ?? new Counter { DefaultLimit = rules.LorasPerUserPerMonth };
+    }
+
+    private static DateOnly FirstDay(Month month) => new(month.Year, month.Number, 1);
+
+    private sealed class Counter
+    {
+        public int Used { get; set; }
+        public int? OwnLimit { get; set; }
+        public int DefaultLimit { get; set; }
+
+        public int Applied => OwnLimit ?? DefaultLimit;
+    }
+}

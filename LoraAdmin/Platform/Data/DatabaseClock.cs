@@ -1,0 +1,95 @@
+using System.Diagnostics;
+using Npgsql;
+
+namespace LoraAdmin.Platform.Data;
+
+/// <summary>
+/// The database's wall clock, followed from here: instances that share a PostgreSQL agree on leases and months even if their own clocks differ.
+/// Timers and durations stay the machine's own.
+/// </summary>
+public sealed class DatabaseClock(TimeProvider machine) : TimeProvider
+{
+    private const int Samples = 3;
+
+    private long offsetTicks;
+
+    /// <summary>How far the database is ahead of this machine; negative when it is behind.</summary>
+    public TimeSpan Offset => TimeSpan.FromTicks(Volatile.Read(ref offsetTicks));
+
+    public override TimeZoneInfo LocalTimeZone => machine.LocalTimeZone;
+
+    public override long TimestampFrequency => machine.TimestampFrequency;
+
+    public override DateTimeOffset GetUtcNow() => machine.GetUtcNow() + Offset;
+
+    public override long GetTimestamp() => machine.GetTimestamp();
+
+    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+        machine.CreateTimer(callback, state, dueTime, period);
+
+    /// <summary>Measures the offset anew. Of a few readings the one with the shortest round trip counts; the database read its clock half-way through.</summary>
+    public async Task MeasureAsync(NpgsqlDataSource dataSource, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(dataSource);
+        await using NpgsqlConnection connection = await dataSource.OpenConnectionAsync(cancellationToken);
+        await using NpgsqlCommand command = new("SELECT clock_timestamp()", connection);
+        TimeSpan shortest = TimeSpan.MaxValue;
+        TimeSpan offset = TimeSpan.Zero;
+        for (int sample = 0; sample < Samples; sample++)
+        {
+            DateTimeOffset sent = machine.GetUtcNow();
+            long started = machine.GetTimestamp();
+            object? read = await command.ExecuteScalarAsync(cancellationToken);
+            TimeSpan roundTrip = machine.GetElapsedTime(started);
+            if (read is not DateTime database)
+            {
+                throw new UnreachableException("clock_timestamp() gave no instant.");
+            }
+
+            if (roundTrip < shortest)
+            {
+                shortest = roundTrip;
+                offset = new DateTimeOffset(database, TimeSpan.Zero) - (sent + roundTrip / 2);
+            }
+        }
+
+        Volatile.Write(ref offsetTicks, offset.Ticks);
+    }
+}
+
+/// <summary>Follows the database's clock every minute. When the database is away the last offset holds.</summary>
+internal sealed partial class DatabaseClockService(DatabaseClock clock, LoraDbFactory contexts, ILogger<DatabaseClockService> logger) : BackgroundService
+{
+    private static readonly TimeSpan Every = TimeSpan.FromMinutes(1);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        if (contexts.DataSource is not { } dataSource)
+        {
+            return;
+        }
+
+        using PeriodicTimer timer = new(Every, clock);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(stoppingToken))
+            {
+                try
+                {
+                    await clock.MeasureAsync(dataSource, stoppingToken);
+                }
+                catch (Exception exception) when (exception is NpgsqlException or TimeoutException)
+                {
+                    NotMeasured(logger, clock.Offset, exception);
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The host stops.
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The database's clock could not be read; its last offset of {Offset} holds.")]
+    private static partial void NotMeasured(ILogger logger, TimeSpan offset, Exception exception);
+}

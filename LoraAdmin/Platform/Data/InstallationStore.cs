@@ -1,0 +1,54 @@
+using LoraAdmin.Domain.Shared;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+
+namespace LoraAdmin.Platform.Data;
+
+internal sealed class InstallationRow : IEntityTypeConfiguration<InstallationRow>
+{
+    public const int TheOne = 1;
+
+    /// <summary>Always 1: a database is one installation.</summary>
+    public int Key { get; set; } = TheOne;
+
+    public string Id { get; set; } = "";
+    public CloudKind Cloud { get; set; }
+
+    /// <summary>Secret.</summary>
+    public byte[] AgentKey { get; set; } = [];
+
+    public long CreatedAt { get; set; }
+
+    public void Configure(EntityTypeBuilder<InstallationRow> builder)
+    {
+        builder.ToTable("installation");
+        builder.HasKey(row => row.Key);
+        builder.Property(row => row.Key).HasColumnName("only_row").ValueGeneratedNever();
+        builder.Property(row => row.Cloud).HasConversion<WordConverter<CloudKind>>();
+    }
+}
+
+/// <summary>Reads the installation, or makes it. Two instances that start at once on a new database agree on the first one's.</summary>
+internal sealed class InstallationStore(LoraDb db, IIds ids, TimeProvider clock)
+{
+    public async Task<Installation> FindOrAddAsync(CloudKind cloud, CancellationToken cancellationToken)
+    {
+        InstallationRow? present = await db.Set<InstallationRow>().AsNoTracking().SingleOrDefaultAsync(cancellationToken);
+        if (present is null)
+        {
+            string id = Convert.ToHexStringLower(ids.Secret(4));
+            byte[] agentKey = ids.Secret(32);
+            string cloudWord = Words<CloudKind>.Of(cloud);
+            long now = clock.GetUtcNow().ToMillis();
+            await db.Database.ExecuteSqlAsync(
+                $"""
+                INSERT INTO installation (only_row, id, cloud, agent_key, created_at)
+                VALUES ({InstallationRow.TheOne}, {id}, {cloudWord}, {agentKey}, {now}) ON CONFLICT (only_row) DO NOTHING
+                """,
+                cancellationToken);
+            present = await db.Set<InstallationRow>().AsNoTracking().SingleAsync(cancellationToken);
+        }
+
+        return new Installation(present.Id, present.Cloud, present.AgentKey, Instants.FromMillis(present.CreatedAt));
+    }
+}

@@ -1,0 +1,71 @@
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Platform.Data;
+using Microsoft.EntityFrameworkCore;
+
+namespace LoraAdmin.Pods;
+
+internal sealed class PodLedger(LoraDb db) : IPodLedger
+{
+    private DbSet<PodLedgerRow> Pods => db.Set<PodLedgerRow>();
+
+    public async Task AddAsync(LedgerPod pod, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(pod);
+        db.Add(PodLedgerRow.From(pod));
+        await db.SaveNewAsync($"The pod ledger has the name {pod.Name}, or this try of its attempt, already.", cancellationToken);
+    }
+
+    public async Task<bool> SaveAsync(LedgerPod pod, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(pod);
+        PodLedgerRow next = PodLedgerRow.From(pod);
+        int written = await Pods
+            .Where(row => row.Name == next.Name && row.Version == next.Version)
+            .ExecuteUpdateAsync(
+                set => set
+                    .SetProperty(row => row.Want, next.Want)
+                    .SetProperty(row => row.WantReason, next.WantReason)
+                    .SetProperty(row => row.WantSince, next.WantSince)
+                    .SetProperty(row => row.Proof, next.Proof)
+                    .SetProperty(row => row.Saw, next.Saw)
+                    .SetProperty(row => row.PodId, next.PodId)
+                    .SetProperty(row => row.GpuType, next.GpuType)
+                    .SetProperty(row => row.HourlyMicros, next.HourlyMicros)
+                    .SetProperty(row => row.RequestedAt, next.RequestedAt)
+                    .SetProperty(row => row.CreatedAt, next.CreatedAt)
+                    .SetProperty(row => row.LastSeenAt, next.LastSeenAt)
+                    .SetProperty(row => row.AbsentSince, next.AbsentSince)
+                    .SetProperty(row => row.GoneAt, next.GoneAt)
+                    .SetProperty(row => row.TerminateAttempts, next.TerminateAttempts)
+                    .SetProperty(row => row.NextActionAt, next.NextActionAt)
+                    .SetProperty(row => row.LastError, next.LastError)
+                    .SetProperty(row => row.Version, next.Version + 1),
+                cancellationToken);
+        return written == 1;
+    }
+
+    public async Task<LedgerPod?> FindAsync(string name, CancellationToken cancellationToken)
+    {
+        PodLedgerRow? row = await Pods.AsNoTracking().SingleOrDefaultAsync(pod => pod.Name == name, cancellationToken);
+        return row?.ToPod();
+    }
+
+    public async Task<IReadOnlyList<LedgerPod>> ListForAttemptAsync(JobId job, int attempt, CancellationToken cancellationToken)
+    {
+        List<PodLedgerRow> rows = await Pods.AsNoTracking()
+            .Where(row => row.JobId == job.Value && row.Attempt == attempt)
+            .OrderBy(row => row.Try)
+            .ToListAsync(cancellationToken);
+        return rows.ConvertAll(row => row.ToPod());
+    }
+
+    public async Task<IReadOnlyList<LedgerPod>> ListAliveAsync(CancellationToken cancellationToken)
+    {
+        List<PodLedgerRow> rows = await Pods.AsNoTracking()
+            .Where(row => row.Saw != PodSaw.Gone)
+            .OrderBy(row => row.RequestedAt).ThenBy(row => row.Name)
+            .ToListAsync(cancellationToken);
+        return rows.ConvertAll(row => row.ToPod());
+    }
+}

@@ -1,0 +1,95 @@
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Platform.Data;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+
+namespace LoraAdmin.Pods;
+
+internal sealed class PodLedgerRow : IEntityTypeConfiguration<PodLedgerRow>
+{
+    public string Name { get; set; } = "";
+    public Guid JobId { get; set; }
+    public int Attempt { get; set; }
+    public int Try { get; set; }
+    public PodWant Want { get; set; }
+    public string? WantReason { get; set; }
+    public long? WantSince { get; set; }
+    public FileProof Proof { get; set; }
+    public PodSaw Saw { get; set; }
+    public string? PodId { get; set; }
+    public string GpuType { get; set; } = "";
+    public long? HourlyMicros { get; set; }
+    public long RequestedAt { get; set; }
+    public long? CreatedAt { get; set; }
+    public long? LastSeenAt { get; set; }
+    public long? AbsentSince { get; set; }
+    public long? GoneAt { get; set; }
+    public int TerminateAttempts { get; set; }
+    public long? NextActionAt { get; set; }
+    public string? LastError { get; set; }
+    public long Version { get; set; }
+
+    public void Configure(EntityTypeBuilder<PodLedgerRow> builder)
+    {
+        builder.ToTable("pod_ledger");
+        builder.HasKey(row => row.Name);
+        builder.Property(row => row.Try).HasColumnName("try_number");
+        builder.Property(row => row.Want).HasConversion<WordConverter<PodWant>>();
+        builder.Property(row => row.Proof).HasColumnName("file_proof").HasConversion<WordConverter<FileProof>>();
+        builder.Property(row => row.Saw).HasConversion<WordConverter<PodSaw>>();
+        builder.HasIndex(row => new { row.JobId, row.Attempt, row.Try }).IsUnique();
+        builder.HasIndex(row => row.PodId);
+        builder.HasIndex(row => new { row.RequestedAt, row.Name }, "ix_pod_ledger_alive").HasFilter("saw <> 'gone'");
+    }
+
+    public static PodLedgerRow From(LedgerPod pod) => new()
+    {
+        Name = pod.Name,
+        JobId = pod.Job.Value,
+        Attempt = pod.Attempt,
+        Try = pod.Try,
+        Want = pod.Want,
+        WantReason = pod.WantReason,
+        WantSince = pod.WantSince.ToMillis(),
+        Proof = pod.Proof,
+        Saw = pod.Saw,
+        PodId = pod.PodId,
+        GpuType = pod.GpuType,
+        HourlyMicros = pod.HourlyRate?.Micros,
+        RequestedAt = pod.RequestedAt.ToMillis(),
+        CreatedAt = pod.CreatedAt.ToMillis(),
+        LastSeenAt = pod.LastSeenAt.ToMillis(),
+        AbsentSince = pod.AbsentSince.ToMillis(),
+        GoneAt = pod.GoneAt.ToMillis(),
+        TerminateAttempts = pod.TerminateAttempts,
+        NextActionAt = pod.NextActionAt.ToMillis(),
+        LastError = pod.LastError,
+        Version = pod.Version,
+    };
+
+    public LedgerPod ToPod() => new()
+    {
+        Name = Name,
+        Job = new JobId(JobId),
+        Attempt = Attempt,
+        Try = Try,
+        Want = Want,
+        WantReason = WantReason,
+        WantSince = Instants.FromMillis(WantSince),
+        Proof = Proof,
+        Saw = Saw,
+        PodId = PodId,
+        GpuType = GpuType,
+        HourlyRate = HourlyMicros is { } rate ? new Usd(rate) : null,
+        RequestedAt = Instants.FromMillis(RequestedAt),
+        CreatedAt = Instants.FromMillis(CreatedAt),
+        LastSeenAt = Instants.FromMillis(LastSeenAt),
+        AbsentSince = Instants.FromMillis(AbsentSince),
+        GoneAt = Instants.FromMillis(GoneAt),
+        TerminateAttempts = TerminateAttempts,
+        NextActionAt = Instants.FromMillis(NextActionAt),
+        LastError = LastError,
+        Version = Version,
+    };
+}

@@ -1,0 +1,60 @@
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Storage;
+using LoraAdmin.Platform.Data;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+
+namespace LoraAdmin.Storage;
+
+internal sealed class SpoolFileRow : IEntityTypeConfiguration<SpoolFileRow>
+{
+    public Guid JobId { get; set; }
+    public int Attempt { get; set; }
+    public string Instance { get; set; } = "";
+    public string Name { get; set; } = "";
+    public long SizeBytes { get; set; }
+    public string Sha256 { get; set; } = "";
+    public long VerifiedAt { get; set; }
+
+    public void Configure(EntityTypeBuilder<SpoolFileRow> builder)
+    {
+        builder.ToTable("spool_files");
+        builder.HasKey(row => row.JobId);
+        builder.Property(row => row.JobId).ValueGeneratedNever();
+        builder.HasIndex(row => row.Instance);
+    }
+}
+
+/// <summary>One proven file per job: a later attempt's file takes the place of an earlier one's.</summary>
+internal sealed class SpoolStore(LoraDb db) : ISpoolStore
+{
+    private DbSet<SpoolFileRow> Files => db.Set<SpoolFileRow>();
+
+    public async Task SaveAsync(SpoolEntry entry, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(entry);
+        await DeleteAsync(entry.Job, cancellationToken);
+        db.Add(new SpoolFileRow
+        {
+            JobId = entry.Job.Value,
+            Attempt = entry.Attempt,
+            Instance = entry.Instance,
+            Name = entry.Name,
+            SizeBytes = entry.SizeBytes,
+            Sha256 = entry.Sha256,
+            VerifiedAt = entry.VerifiedAt.ToMillis(),
+        });
+        await db.SaveAndForgetAsync(cancellationToken);
+    }
+
+    public async Task<SpoolEntry?> FindAsync(JobId job, CancellationToken cancellationToken)
+    {
+        SpoolFileRow? row = await Files.AsNoTracking().SingleOrDefaultAsync(file => file.JobId == job.Value, cancellationToken);
+        return row is null
+            ? null
+            : new SpoolEntry(job, row.Attempt, row.Instance, row.Name, row.SizeBytes, row.Sha256, Instants.FromMillis(row.VerifiedAt));
+    }
+
+    public Task DeleteAsync(JobId job, CancellationToken cancellationToken) =>
+        Files.Where(row => row.JobId == job.Value).ExecuteDeleteAsync(cancellationToken);
+}

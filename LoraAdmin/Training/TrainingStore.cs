@@ -1,0 +1,99 @@
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
+using LoraAdmin.Platform.Data;
+using Microsoft.EntityFrameworkCore;
+
+namespace LoraAdmin.Training;
+
+/// <summary>Jobs: reading, adding and what people wish. Leases and guarded saves are in the other part.</summary>
+internal sealed partial class TrainingStore(LoraDb db) : ITrainingStore
+{
+    private DbSet<TrainingProgressRow> Progress => db.Set<TrainingProgressRow>();
+
+    private DbSet<TrainingJobRow> Shared => db.Set<TrainingJobRow>();
+
+    public async Task AddAsync(TrainingJob job, IReadOnlyList<TrainingImage> images, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(job);
+        ArgumentNullException.ThrowIfNull(images);
+        db.Add(TrainingProgressRow.From(job));
+        db.Add(TrainingJobRow.From(job));
+        db.AddRange(images.Select(image => TrainingImageRow.From(job.Id, image)));
+        await db.SaveAndForgetAsync(cancellationToken);
+    }
+
+    public async Task<TrainingJob?> FindAsync(JobId id, CancellationToken cancellationToken)
+    {
+        TrainingProgressRow? row = await Progress.AsNoTracking().SingleOrDefaultAsync(progress => progress.JobId == id.Value, cancellationToken);
+        return row?.ToJob();
+    }
+
+    public async Task<IReadOnlyList<TrainingImage>> ListImagesAsync(JobId id, CancellationToken cancellationToken)
+    {
+        List<TrainingImageRow> rows = await db.Set<TrainingImageRow>().AsNoTracking()
+            .Where(row => row.JobId == id.Value)
+            .OrderBy(row => row.Number)
+            .ToListAsync(cancellationToken);
+        return rows.ConvertAll(row => row.ToImage());
+    }
+
+    public async Task SaveImagesAsync(JobId id, IReadOnlyList<TrainingImage> images, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(images);
+        await db.Set<TrainingImageRow>().Where(row => row.JobId == id.Value).ExecuteDeleteAsync(cancellationToken);
+        db.AddRange(images.Select(image => TrainingImageRow.From(id, image)));
+        await db.SaveAndForgetAsync(cancellationToken);
+    }
+
+    public async Task<bool> WishCancelAsync(JobId id, CancelWish wish, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(wish);
+        TrainingState[] cancellable = [.. Enum.GetValues<TrainingState>().Where(state => state.CanCancel())];
+        long at = wish.At.ToMillis();
+        int written = await Progress
+            .Where(row => row.JobId == id.Value && cancellable.Contains(row.State))
+            .ExecuteUpdateAsync(
+                set => set
+                    .SetProperty(row => row.CancelByKind, wish.By.Kind)
+                    .SetProperty(row => row.CancelByName, wish.By.Name)
+                    .SetProperty(row => row.CancelReason, wish.Reason)
+                    .SetProperty(row => row.CancelAt, at)
+                    .SetProperty(row => row.WishVersion, row => row.WishVersion + 1)
+                    .SetProperty(row => row.DueAt, row => row.DueAt < at ? row.DueAt : at),
+                cancellationToken);
+        return written == 1;
+    }
+
+    public async Task<DateTimeOffset?> NextDueAsync(CancellationToken cancellationToken)
+    {
+        long? due = await Progress.Where(row => row.IsOpen && row.LeaseOwner == null).MinAsync(row => (long?)row.DueAt, cancellationToken);
+        return Instants.FromMillis(due);
+    }
+
+    public Task<int> CountWithPodsAsync(CancellationToken cancellationToken)
+    {
+        TrainingState[] withPods = [TrainingState.Provisioning, TrainingState.Training, TrainingState.Retrieving];
+        return Progress.CountAsync(row => row.IsOpen && withPods.Contains(row.State), cancellationToken);
+    }
+
+    public async Task AddCostAsync(JobId id, Usd cost, CancellationToken cancellationToken)
+    {
+        await Progress.Where(row => row.JobId == id.Value).ExecuteUpdateAsync(
+            set => set.SetProperty(row => row.CostMicros, row => (row.CostMicros ?? 0) + cost.Micros), cancellationToken);
+
+        // From the sum in micro-dollars, so that the shared column can't drift from it.
+        await Shared.Where(row => row.Id == id.Value).ExecuteUpdateAsync(
+            set => set.SetProperty(
+                row => row.CostUsd,
+                row => Progress.Where(progress => progress.JobId == id.Value).Select(progress => (decimal?)progress.CostMicros).First() / 1_000_000m),
+            cancellationToken);
+    }
+
+    public async Task SetCleanupStatusAsync(JobId id, string status, CancellationToken cancellationToken)
+    {
+        await Progress.Where(row => row.JobId == id.Value)
+            .ExecuteUpdateAsync(set => set.SetProperty(row => row.CleanupStatus, status), cancellationToken);
+        await Shared.Where(row => row.Id == id.Value)
+            .ExecuteUpdateAsync(set => set.SetProperty(row => row.CleanupStatus, status), cancellationToken);
+    }
+}

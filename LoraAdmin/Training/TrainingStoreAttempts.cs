@@ -1,0 +1,46 @@
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
+using LoraAdmin.Platform.Data;
+using Microsoft.EntityFrameworkCore;
+
+namespace LoraAdmin.Training;
+
+internal sealed partial class TrainingStore
+{
+    public async Task AddAttemptAsync(TrainingAttempt attempt, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(attempt);
+        db.Add(TrainingAttemptRow.From(attempt));
+        await db.SaveNewAsync($"Job {attempt.Job} has an active attempt, or attempt {attempt.Number}, already.", cancellationToken);
+    }
+
+    public async Task SaveAttemptAsync(TrainingAttempt attempt, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(attempt);
+        TrainingAttemptRow next = TrainingAttemptRow.From(attempt);
+        int written = await db.Set<TrainingAttemptRow>()
+            .Where(row => row.JobId == next.JobId && row.Number == next.Number)
+            .ExecuteUpdateAsync(
+                set => set
+                    .SetProperty(row => row.Provider, next.Provider)
+                    .SetProperty(row => row.State, next.State)
+                    .SetProperty(row => row.StartedAt, next.StartedAt)
+                    .SetProperty(row => row.EndedAt, next.EndedAt)
+                    .SetProperty(row => row.FailureCode, next.FailureCode)
+                    .SetProperty(row => row.CostMicros, next.CostMicros),
+                cancellationToken);
+        if (written == 0)
+        {
+            throw new InvalidOperationException($"Job {attempt.Job} has no attempt {attempt.Number}.");
+        }
+    }
+
+    public async Task<IReadOnlyList<TrainingAttempt>> ListAttemptsAsync(JobId id, CancellationToken cancellationToken)
+    {
+        List<TrainingAttemptRow> rows = await db.Set<TrainingAttemptRow>().AsNoTracking()
+            .Where(row => row.JobId == id.Value)
+            .OrderBy(row => row.Number)
+            .ToListAsync(cancellationToken);
+        return rows.ConvertAll(row => row.ToAttempt());
+    }
+}

@@ -1,0 +1,142 @@
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
+using LoraAdmin.Platform.Data;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Query;
+
+namespace LoraAdmin.Training;
+
+internal sealed partial class TrainingStore
+{
+    public async Task<IReadOnlyList<LeasedJob>> LeaseDueAsync(
+        string owner, DateTimeOffset now, TimeSpan duration, int max, CancellationToken cancellationToken)
+    {
+        long at = now.ToMillis();
+        long until = (now + duration).ToMillis();
+
+        // A common table expression with FOR UPDATE is evaluated once; as a plain sub-select PostgreSQL may run it again and take more than asked.
+        string sql = $$"""
+            WITH due AS (
+                SELECT job_id FROM training_progress
+                WHERE is_open AND due_at <= {0} AND (lease_owner IS NULL OR lease_until <= {0})
+                ORDER BY due_at, job_id LIMIT {1} {{db.SkipLocked}})
+            UPDATE training_progress SET lease_owner = {2}, lease_until = {3}, fence = fence + 1
+            WHERE job_id IN (SELECT job_id FROM due)
+            RETURNING *
+            """;
+        List<TrainingProgressRow> rows = await Progress.FromSqlRaw(sql, at, max, owner, until).AsNoTracking().ToListAsync(cancellationToken);
+        return [.. rows.OrderBy(row => row.DueAt).ThenBy(row => row.JobId.ToString(), StringComparer.Ordinal).Select(row => row.ToLease())];
+    }
+
+    public async Task RenewAsync(JobId id, long fence, DateTimeOffset until, CancellationToken cancellationToken)
+    {
+        int written = await Progress
+            .Where(row => row.JobId == id.Value && row.Fence == fence && row.LeaseOwner != null)
+            .ExecuteUpdateAsync(set => set.SetProperty(row => row.LeaseUntil, until.ToMillis()), cancellationToken);
+        Guard(id, fence, written);
+    }
+
+    public async Task SaveAsync(TrainingJob job, long fence, bool release, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(job);
+        TrainingProgressRow next = TrainingProgressRow.From(job);
+        long seen = job.WishVersion;
+        int written = await Progress
+            .Where(row => row.JobId == next.JobId && row.Fence == fence && row.IsOpen)
+            .ExecuteUpdateAsync(
+                set =>
+                {
+                    SetAllButWishes(set, next);
+                    set.SetProperty(row => row.DueAt, row => row.WishVersion > seen && next.UpdatedAt < next.DueAt ? next.UpdatedAt : next.DueAt);
+                    if (release)
+                    {
+                        set.SetProperty(row => row.LeaseOwner, (string?)null).SetProperty(row => row.LeaseUntil, (long?)null);
+                    }
+                },
+                cancellationToken);
+        Guard(job.Id, fence, written);
+        await SaveSharedAsync(job, cancellationToken);
+    }
+
+    public async Task<bool> ReopenAsync(TrainingJob job, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(job);
+        TrainingProgressRow next = TrainingProgressRow.From(job);
+        int written = await Progress
+            .Where(row => row.JobId == next.JobId && !row.IsOpen)
+            .ExecuteUpdateAsync(
+                set =>
+                {
+                    SetAllButWishes(set, next);
+                    set.SetProperty(row => row.DueAt, next.DueAt)
+                        .SetProperty(row => row.CancelByKind, next.CancelByKind)
+                        .SetProperty(row => row.CancelByName, next.CancelByName)
+                        .SetProperty(row => row.CancelReason, next.CancelReason)
+                        .SetProperty(row => row.CancelAt, next.CancelAt)
+                        .SetProperty(row => row.WishVersion, row => row.WishVersion + 1)
+                        .SetProperty(row => row.LeaseOwner, (string?)null)
+                        .SetProperty(row => row.LeaseUntil, (long?)null)
+                        .SetProperty(row => row.Fence, row => row.Fence + 1);
+                },
+                cancellationToken);
+        if (written == 0)
+        {
+            return false;
+        }
+
+        await SaveSharedAsync(job, cancellationToken);
+        return true;
+    }
+
+    // Cost and clean-up have statements of their own, which go past the lease: a save must not undo them.
+    private static void SetAllButWishes(UpdateSettersBuilder<TrainingProgressRow> set, TrainingProgressRow next) => set
+        .SetProperty(row => row.Name, next.Name)
+        .SetProperty(row => row.CreatorEmail, next.CreatorEmail)
+        .SetProperty(row => row.SearchText, next.SearchText)
+        .SetProperty(row => row.GpuType, next.GpuType)
+        .SetProperty(row => row.State, next.State)
+        .SetProperty(row => row.IsOpen, next.IsOpen)
+        .SetProperty(row => row.StateSince, next.StateSince)
+        .SetProperty(row => row.UpdatedAt, next.UpdatedAt)
+        .SetProperty(row => row.StartedAt, next.StartedAt)
+        .SetProperty(row => row.CompletedAt, next.CompletedAt)
+        .SetProperty(row => row.Attempt, next.Attempt)
+        .SetProperty(row => row.Admission, next.Admission)
+        .SetProperty(row => row.WaitReason, next.WaitReason)
+        .SetProperty(row => row.FailureCode, next.FailureCode)
+        .SetProperty(row => row.FailureDetail, next.FailureDetail)
+        .SetProperty(row => row.Provider, next.Provider)
+        .SetProperty(row => row.PodId, next.PodId)
+        .SetProperty(row => row.Step, next.Step)
+        .SetProperty(row => row.TotalSteps, next.TotalSteps)
+        .SetProperty(row => row.Loss, next.Loss)
+        .SetProperty(row => row.HeartbeatAt, next.HeartbeatAt)
+        .SetProperty(row => row.ArtifactBytes, next.ArtifactBytes)
+        .SetProperty(row => row.ArtifactSha256, next.ArtifactSha256)
+        .SetProperty(row => row.StepErrors, next.StepErrors)
+        .SetProperty(row => row.StepTries, next.StepTries);
+
+    private async Task SaveSharedAsync(TrainingJob job, CancellationToken cancellationToken)
+    {
+        TrainingJobRow next = TrainingJobRow.From(job);
+        await Shared.Where(row => row.Id == next.Id).ExecuteUpdateAsync(
+            set => set
+                .SetProperty(row => row.Status, next.Status)
+                .SetProperty(row => row.Provider, next.Provider)
+                .SetProperty(row => row.RunpodPodId, next.RunpodPodId)
+                .SetProperty(row => row.ErrorCode, next.ErrorCode)
+                .SetProperty(row => row.ErrorMessage, next.ErrorMessage)
+                .SetProperty(row => row.StartedAt, next.StartedAt)
+                .SetProperty(row => row.CompletedAt, next.CompletedAt)
+                .SetProperty(row => row.UpdatedAt, next.UpdatedAt),
+            cancellationToken);
+    }
+
+    private static void Guard(JobId id, long fence, int written)
+    {
+        if (written == 0)
+        {
+            throw new LeaseLostException($"Job {id} was taken over or has ended: fence {fence} is no longer the newest.");
+        }
+    }
+}
