@@ -1,0 +1,132 @@
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
+using LoraAdmin.Shell;
+using MudBlazor;
+
+namespace LoraAdmin.Training;
+
+/// <summary>How the pages say what a job is and does.</summary>
+public static class JobPageFigures
+{
+    public static Tone ToneOf(TrainingState state) => state switch
+    {
+        TrainingState.Queued => Tone.Waiting,
+        TrainingState.Completed => Tone.Good,
+        TrainingState.Failed => Tone.Bad,
+        TrainingState.Cancelled => Tone.Quiet,
+        _ => Tone.Active,
+    };
+
+    public static string IconOf(TrainingState state) => state switch
+    {
+        TrainingState.Queued => Icons.Material.Outlined.HourglassEmpty,
+        TrainingState.Preparing => Icons.Material.Outlined.ImageSearch,
+        TrainingState.Provisioning => Icons.Material.Outlined.Memory,
+        TrainingState.Training => Icons.Material.Outlined.ModelTraining,
+        TrainingState.Retrieving => Icons.Material.Outlined.Download,
+        TrainingState.Uploading => Icons.Material.Outlined.CloudUpload,
+        TrainingState.Validating => Icons.Material.Outlined.FactCheck,
+        TrainingState.Completed => Icons.Material.Outlined.CheckCircle,
+        TrainingState.Failed => Icons.Material.Outlined.ErrorOutline,
+        TrainingState.Cancelled => Icons.Material.Outlined.DoNotDisturbOn,
+        _ => Icons.Material.Outlined.HelpOutline,
+    };
+
+    /// <summary>What the portal does in the state, for a person.</summary>
+    public static string Explain(TrainingState state) => state switch
+    {
+        TrainingState.Queued => "Waits for its turn",
+        TrainingState.Preparing => "Checks every training image",
+        TrainingState.Provisioning => "Asks a GPU provider for a pod",
+        TrainingState.Training => "Trains on the pod",
+        TrainingState.Retrieving => "Fetches the trained file and checks it",
+        TrainingState.Uploading => "Stores the file and reads it back",
+        TrainingState.Validating => "Scores the validation images",
+        TrainingState.Completed => "Trained, stored and validated",
+        TrainingState.Failed => "Ended without a usable LoRA",
+        TrainingState.Cancelled => "Ended by a person",
+        _ => state.ToWord(),
+    };
+
+    /// <summary>0 to 100; null while nothing was reported.</summary>
+    public static double? Percent(TrainingFigures? figures) =>
+        figures is { TotalSteps: > 0 } known ? Math.Clamp(100.0 * known.Step / known.TotalSteps, 0, 100) : null;
+
+    /// <summary>When training ends if it goes on at its average pace; null while that says nothing yet.</summary>
+    public static DateTimeOffset? ProjectedFinish(TrainingJob job)
+    {
+        if (job.State != TrainingState.Training || job.StartedAt is not { } start || job.Figures is not { Step: > 0 } figures
+            || figures.TotalSteps < figures.Step || figures.HeartbeatAt <= start)
+        {
+            return null;
+        }
+
+        TimeSpan perStep = (figures.HeartbeatAt - start) / figures.Step;
+        return figures.HeartbeatAt + (perStep * (figures.TotalSteps - figures.Step));
+    }
+
+    /// <summary>What the job's pods have cost so far by the ledger, settled or not.</summary>
+    public static Usd CostSoFar(JobDetail detail, DateTimeOffset now) =>
+        detail.Pods.Aggregate(Usd.Zero, (sum, pod) => sum + pod.CostUntil(now));
+
+    /// <summary>Failed jobs among those that ended well or failed; null when none ended.</summary>
+    public static double? FailureRate(OverviewFigures figures) =>
+        figures.Completed24h + figures.Failed24h is > 0 and int ended ? (double)figures.Failed24h / ended : null;
+
+    public static string RefundWords(FailureRule rule) => rule.Refund switch
+    {
+        RefundRule.Always => "Given back to the user's monthly count",
+        RefundRule.Never => "Not given back: the file is kept and will be stored",
+        _ => "Given back if no pod was asked for, or when an admin cancelled",
+    };
+
+    public static string WhatNext(FailureRule rule) => rule.Failure switch
+    {
+        FailureCode.InvalidTrainingImages => "The images are the problem, so a retry can't help. Submit a new job with other images; the detail names the bad ones.",
+        FailureCode.NoProvider => "No GPU was to be had within the waiting time. Retry, or choose another GPU type in a new job.",
+        FailureCode.TrainingTimeout => "The training passed its deadline. Retry; if it happens again, look at the trainer's pace in the timeline.",
+        FailureCode.TrainingFailed => "The trainer gave up. Its words are in the timeline. Retry once; if it fails alike, the images or the trainer are at fault.",
+        FailureCode.ArtifactCorrupt => "The file that came from the pod was damaged. Retry trains it again.",
+        FailureCode.PodLost => "The pod went away and one automatic retry did not help. Retry when the provider is well again.",
+        FailureCode.UploadFailed => "Nothing is lost: the file lies checked in the spool. Retry uploads it again and never trains.",
+        FailureCode.QualityValidationFailed => "Too few validation images passed; scores are below. Retry trains anew, other images may do better.",
+        FailureCode.BudgetExhausted => "The month's money is reserved or spent. Retry next month, or when running jobs have settled for less than their reservation.",
+        _ => "Retry starts it again from the last thing that is proven.",
+    };
+
+    /// <summary>Null: may be retried by a person now.</summary>
+    public static string? WhyNoRetry(TrainingJob job) => job switch
+    {
+        { State: TrainingState.Completed } => "The job is completed: there is nothing to retry.",
+        { State: not (TrainingState.Failed or TrainingState.Cancelled) } => "Only a failed or cancelled job can be retried.",
+        { Failure.Rule.Retry: RetryRule.WithNewImages } => "A retry can't help: the images are the problem. Submit a new job with other images.",
+        _ => null,
+    };
+
+    /// <summary>Null: may be cancelled now.</summary>
+    public static string? WhyNoCancel(TrainingJob job) => job switch
+    {
+        { Cancel: not null } when !job.State.IsFinal() => "Cancelling has been asked for already; the job ends at its next step.",
+        _ when job.State.IsFinal() => "The job is over.",
+        _ when !job.State.CanCancel() => "Training has ended: the money is spent and the file is worth having.",
+        _ => null,
+    };
+
+    public static (Tone Tone, string Icon) Look(PodSaw saw) => saw switch
+    {
+        PodSaw.Running => (Tone.Active, Icons.Material.Outlined.PlayCircle),
+        PodSaw.Gone => (Tone.Quiet, Icons.Material.Outlined.CheckCircle),
+        PodSaw.Leaking => (Tone.Bad, Icons.Material.Outlined.WaterDrop),
+        PodSaw.Exited or PodSaw.Terminating => (Tone.Warn, Icons.Material.Outlined.StopCircle),
+        _ => (Tone.Waiting, Icons.Material.Outlined.HourglassEmpty),
+    };
+
+    public static (Tone Tone, string Icon) Look(AttemptState state) => state switch
+    {
+        AttemptState.Active => (Tone.Active, Icons.Material.Outlined.PlayCircle),
+        AttemptState.Succeeded => (Tone.Good, Icons.Material.Outlined.CheckCircle),
+        AttemptState.Failed => (Tone.Bad, Icons.Material.Outlined.ErrorOutline),
+        _ => (Tone.Quiet, Icons.Material.Outlined.DoNotDisturbOn),
+    };
+}
