@@ -184,7 +184,9 @@ internal ref struct SafetensorsHeader
             if (begin != position)
             {
                 throw new BrokenRuleException(
-                    begin < position ? $"Two tensors overlap at byte {begin} of the data." : $"Bytes {position} to {begin} of the data belong to no tensor.");
+                    begin < position
+                        ? $"Two tensors overlap at byte {begin} of the data."
+                        : $"Bytes {position} to {begin} of the data belong to no tensor.");
             }
 
             position = end;

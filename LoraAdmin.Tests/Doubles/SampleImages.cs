@@ -39,7 +39,8 @@ public static class SampleImages
     /// A PNG whose pixels are all one colour, written row by row: few bytes that unfold to <paramref name="width"/> × <paramref name="height"/> pixels.
     /// </summary>
     /// <param name="color">PNG colour type: 0 grey, 2 RGB, 6 RGBA.</param>
-    public static byte[] PlainPng(int width, int height, byte color = 0)
+    /// <param name="isInterlaced">Written in Adam7's seven passes.</param>
+    public static byte[] PlainPng(int width, int height, byte color = 0, bool isInterlaced = false)
     {
         int channels = color switch { 0 => 1, 2 => 3, _ => 4 };
         using MemoryStream file = new();
@@ -49,15 +50,19 @@ public static class SampleImages
         BinaryPrimitives.WriteInt32BigEndian(header.AsSpan(4), height);
         header[8] = 8;
         header[9] = color;
+        header[12] = isInterlaced ? (byte)1 : (byte)0;
         WriteChunk(file, "IHDR", header);
         using (MemoryStream packed = new())
         {
             using (ZLibStream zlib = new(packed, CompressionLevel.Fastest, leaveOpen: true))
             {
-                byte[] row = new byte[1 + (width * channels)];
-                for (int line = 0; line < height; line++)
+                foreach ((int columns, int lines) in isInterlaced ? Adam7(width, height) : [(width, height)])
                 {
-                    zlib.Write(row);
+                    byte[] row = new byte[1 + (columns * channels)];
+                    for (int line = 0; line < lines && columns > 0; line++)
+                    {
+                        zlib.Write(row);
+                    }
                 }
             }
 
@@ -66,6 +71,13 @@ public static class SampleImages
 
         WriteChunk(file, "IEND", []);
         return file.ToArray();
+    }
+
+    private static IEnumerable<(int Columns, int Lines)> Adam7(int width, int height)
+    {
+        (int X, int Y, int StepX, int StepY)[] passes =
+            [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)];
+        return passes.Select(pass => ((width - pass.X + pass.StepX - 1) / pass.StepX, (height - pass.Y + pass.StepY - 1) / pass.StepY));
     }
 
     private static void WriteChunk(Stream file, string type, byte[] data)

@@ -163,7 +163,7 @@ public sealed partial class FileObjectStore : IObjectStore
         }
     }
 
-    // A delete of the folder's last other object may prune the folder between the two calls: then both are done again.
+    // A delete of the folder's last other object may prune the folder at any point in here.
     private static void MoveToKey(string draft, string path)
     {
         for (int attempt = 1; ; attempt++)
@@ -174,8 +174,13 @@ public sealed partial class FileObjectStore : IObjectStore
                 DurableFiles.MoveInto(draft, path);
                 return;
             }
-            catch (Exception failure) when (failure is DirectoryNotFoundException or FileNotFoundException && attempt < MoveTries && File.Exists(draft))
+            catch (Exception failure) when (failure is DirectoryNotFoundException or FileNotFoundException && attempt < MoveTries)
             {
+                if (!File.Exists(draft))
+                {
+                    // It was stored, and deleted again before its folder could be flushed.
+                    return;
+                }
             }
         }
     }

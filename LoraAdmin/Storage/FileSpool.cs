@@ -10,7 +10,8 @@ namespace LoraAdmin.Storage;
 
 /// <summary>
 /// Trained files below <c>Spool:Path</c>: <c>{name}.part</c> while one grows, <c>{name}</c> once it is sealed. What an append has answered, and what
-/// <see cref="FindAsync"/> reports, survives a power cut. Reads let <see cref="IOException"/> through: a disk that can't be read is not an absent file.
+/// <see cref="FindAsync"/> reports, survives a power cut. Reads let <see cref="IOException"/> through: a disk that can't be read is not an
+/// absent file.
 /// </summary>
 /// <param name="folder"><c>Spool:Path</c>; created when missing.</param>
 /// <param name="instance">See <see cref="ReadInstance"/>.</param>
@@ -86,7 +87,7 @@ public sealed partial class FileSpool(string folder, string instance, long minim
 
             if (file.Length < offset)
             {
-                return new SpoolOutcome.Failed($"{name} holds {file.Length} bytes, so it can't go on at {offset}: read what is there and go on from it.");
+                return new SpoolOutcome.Failed($"{name} holds {file.Length} bytes, so it can't go on at {offset}: go on from what is there.");
             }
 
             file.SetLength(offset);
@@ -244,7 +245,8 @@ public sealed partial class FileSpool(string folder, string instance, long minim
         Name().IsMatch(name) && !name.Split('/').Any(segment => segment.EndsWith(PartSuffix, StringComparison.Ordinal))
             ? Path.Combine(folder, name)
             : throw new ArgumentException(
-                $"\"{name}\" is no spool name: up to four parts of letters, digits, dot, hyphen and underscore, not ending in {PartSuffix}.", nameof(name));
+                $"\"{name}\" is no spool name: up to four parts of letters, digits, dot, hyphen and underscore, not ending in {PartSuffix}.",
+                nameof(name));
 
     [GeneratedRegex("^[A-Za-z0-9][A-Za-z0-9._-]{0,120}(/[A-Za-z0-9][A-Za-z0-9._-]{0,120}){0,3}\\z")]
     private static partial Regex Name();

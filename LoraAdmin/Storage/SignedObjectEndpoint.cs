@@ -7,8 +7,8 @@ namespace LoraAdmin.Storage;
 public sealed class SignedLinkMetadata;
 
 /// <summary>
-/// <c>GET|HEAD /objects/{bucket}/{key}?expires=…&amp;signature=…</c>. Whoever holds a link may fetch its object until it expires; only JPEG, PNG and
-/// WebP are shown, everything else is a download, so that no stored file runs as a page of ours.
+/// <c>GET|HEAD /objects/{bucket}/{key}?expires=…&amp;signature=…</c>. Whoever holds a link may fetch its object until it expires; only JPEG, PNG
+/// and WebP are shown, everything else is a download, so that no stored file runs as a page of ours.
 /// </summary>
 public static class SignedObjectEndpoint
 {

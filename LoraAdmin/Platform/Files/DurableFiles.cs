@@ -12,6 +12,7 @@ public static class DurableFiles
 {
     private const UnixFileMode PrivateFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private const UnixFileMode PrivateFolder = PrivateFile | UnixFileMode.UserExecute;
+    private const int NotFound = 2;
     private const int Interrupted = 4;
     private const int NotSupported = 22;
 
@@ -115,6 +116,7 @@ public static class DurableFiles
     }
 
     /// <summary>Makes the folder's names (created, renamed, deleted) survive a power cut.</summary>
+    /// <exception cref="DirectoryNotFoundException">The folder is gone.</exception>
     /// <exception cref="IOException">The folder can't be opened or flushed.</exception>
     public static void FlushFolder(string path)
     {
@@ -150,8 +152,11 @@ public static class DurableFiles
         }
     }
 
-    private static IOException Failure(string verb, string path, int error) =>
-        new($"Could not {verb} the folder {path}: {new Win32Exception(error).Message}", error);
+    private static IOException Failure(string verb, string path, int error)
+    {
+        string message = $"Could not {verb} the folder {path}: {new Win32Exception(error).Message}";
+        return error == NotFound ? new DirectoryNotFoundException(message) : new IOException(message, error);
+    }
 
     [DllImport("libc", EntryPoint = "open", SetLastError = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
