@@ -115,22 +115,22 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
         }
     }
 
-    private static Task SaveAsync(IUnit unit, TrainingJob job, long fence, bool pods, DateTimeOffset now, CancellationToken cancellationToken) =>
-        unit.Store<ITrainingStore>().SaveAsync(
-            job with
-            {
-                StateSince = now,
-                UpdatedAt = now,
-                CompletedAt = now,
-                WaitReason = null,
-                WaitingSince = null,
-                StepTries = 0,
-                StepErrors = 0,
-                CleanupStatus = pods ? CleanupWords.Pending : CleanupWords.Done,
-            },
-            fence,
-            release: true,
-            cancellationToken);
+    private static async Task SaveAsync(IUnit unit, TrainingJob job, long fence, bool pods, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        ITrainingStore store = unit.Store<ITrainingStore>();
+        TrainingJob ended = job with
+        {
+            StateSince = now,
+            UpdatedAt = now,
+            CompletedAt = now,
+            WaitReason = null,
+            WaitingSince = null,
+            StepTries = 0,
+            StepErrors = 0,
+        };
+        await store.SaveAsync(ended, fence, release: true, cancellationToken);
+        await store.SetCleanupStatusAsync(job.Id, pods ? CleanupWords.Pending : CleanupWords.Done, cancellationToken);
+    }
 
     private static OperationalEvent Fact(TrainingJob job, string kind, EventSeverity severity, string message, string? reason) => new()
     {

@@ -216,7 +216,6 @@ public sealed class TrainingDesk(IUnitOfWork work, GpuPrices prices, IIds ids, T
         Cancel = null,
         WaitReason = null,
         WaitingSince = null,
-        CleanupStatus = null,
         StepTries = 0,
         StepErrors = 0,
     };

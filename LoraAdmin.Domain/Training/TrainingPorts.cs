@@ -80,7 +80,7 @@ public interface ITrainingStore
     Task RenewAsync(JobId id, long fence, DateTimeOffset until, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Writes the job if the fence is still the newest, leaving the wishes alone, and gives the lease back when <paramref name="release"/> is set.
+    /// Writes the job if the fence is still the newest, leaving wishes, cost and clean-up status alone, and gives the lease back when <paramref name="release"/> is set.
     /// A wish that came after the job was read (<see cref="TrainingJob.WishVersion"/>) makes it due at once.
     /// </summary>
     /// <exception cref="LeaseLostException">The fence is no longer the newest; nothing was written.</exception>
@@ -121,6 +121,8 @@ public sealed record TrainingUpload(Guid Id, UserId User, DateTimeOffset Created
 public interface ITrainingUploadStore
 {
     Task AddAsync(TrainingUpload upload, CancellationToken cancellationToken);
+
+    Task<TrainingUpload?> FindAsync(Guid upload, CancellationToken cancellationToken);
 
     /// <summary>False: unknown, another user's, or claimed already.</summary>
     Task<bool> ClaimAsync(Guid upload, UserId user, JobId job, CancellationToken cancellationToken);

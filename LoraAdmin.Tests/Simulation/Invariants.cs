@@ -67,7 +67,7 @@ public sealed class Invariants(SimulatedWorld world)
         {
             LedgerPod row = world.Database.Pods.Find(pod.Name)!;
             TrainingJob job = world.Database.Jobs.Find(row.Job)!;
-            bool spooled = world.Spool.Sealed(RetrievingStep.SpoolName(job)) is not null;
+            bool spooled = world.Spool.FindSealed(RetrievingStep.SpoolName(job)) is not null;
             bool stored = world.Objects.Find(ObjectKeys.Model(job.UserId, job.LoraId)) is not null;
             Require(spooled || stored, $"3: pod {pod.Id} was terminated and the file of job {job.Id} is nowhere");
         }

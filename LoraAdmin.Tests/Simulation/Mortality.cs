@@ -66,11 +66,6 @@ public sealed class MortalHandler(HttpMessageHandler inner, Mortality mortality)
         mortality.Cross($"after {call}");
         return response;
     }
-
-    protected override void Dispose(bool disposing)
-    {
-        // The world behind the inner handler outlives the process.
-    }
 }
 
 public sealed class MortalObjectStore(IObjectStore inner, Mortality mortality) : IObjectStore

@@ -26,6 +26,8 @@ internal sealed class MemoryUploads : IUnitOfWork, IUnit, ITrainingUploadStore
         return Task.CompletedTask;
     }
 
+    public Task<TrainingUpload?> FindAsync(Guid upload, CancellationToken cancellationToken) => Task.FromResult(Rows.GetValueOrDefault(upload));
+
     public Task<bool> ClaimAsync(Guid upload, UserId user, JobId job, CancellationToken cancellationToken)
     {
         bool isFree = Rows.TryGetValue(upload, out TrainingUpload? row) && row.User == user && row.ClaimedBy is null;

@@ -58,7 +58,7 @@ public sealed class UploadStagingTests : IDisposable
     [Trait("Requirement", "E2")]
     public async Task Stage_SomeBadImages_NamesEachAndKeepsNothing()
     {
-        StagingOutcome.Refused refused = Assert.IsType<StagingOutcome.Refused>(await StageAsync(
+        StagingOutcome.Rejected refused = Assert.IsType<StagingOutcome.Rejected>(await StageAsync(
         [
             ("good.jpg", SampleImages.Jpeg()),
             ("text.jpg", "just text, no image"u8.ToArray()),
@@ -83,7 +83,7 @@ public sealed class UploadStagingTests : IDisposable
     {
         byte[] image = SampleImages.Jpeg(32, 32);
 
-        StagingOutcome.Refused refused = Assert.IsType<StagingOutcome.Refused>(
+        StagingOutcome.Rejected refused = Assert.IsType<StagingOutcome.Rejected>(
             await StageAsync([.. Enumerable.Repeat(("a.jpg", image), count)]));
 
         FieldProblem only = Assert.Single(refused.Problems);
@@ -97,8 +97,8 @@ public sealed class UploadStagingTests : IDisposable
     {
         GeneratedStream big = new(200_000_000, SampleImages.Jpeg());
 
-        StagingOutcome.Refused refused = Assert.IsType<StagingOutcome.Refused>(
-            await staging.StageAsync(User, FilesOf([new UploadFile("big.jpg", big)]), CancellationToken.None));
+        StagingOutcome.Rejected refused = Assert.IsType<StagingOutcome.Rejected>(
+            await staging.StageAsync(User, FilesOf([new StagedFile("big.jpg", big)]), CancellationToken.None));
 
         Assert.Equal("images[0] (big.jpg)", Assert.Single(refused.Problems).Field);
         Assert.InRange(big.BytesRead, 2_000_000, 2_000_100);
@@ -108,7 +108,7 @@ public sealed class UploadStagingTests : IDisposable
     [Fact]
     public async Task Stage_SenderBreaksOff_ThrowsAndKeepsNothing()
     {
-        UploadFile[] files =
+        StagedFile[] files =
         [
             new("one.jpg", new MemoryStream(SampleImages.Jpeg())),
             new("two.jpg", new GeneratedStream(100_000, SampleImages.Jpeg()) { BreaksAt = 900 }),
@@ -125,7 +125,8 @@ public sealed class UploadStagingTests : IDisposable
     {
         store.FailsPuts = true;
 
-        Assert.Equal(new StagingOutcome.Unavailable("No room."), await StageAsync([("a.jpg", SampleImages.Jpeg())]));
+        StoreUnavailableException away = await Assert.ThrowsAsync<StoreUnavailableException>(() => StageAsync([("a.jpg", SampleImages.Jpeg())]));
+        Assert.Contains("No room.", away.Message, StringComparison.Ordinal);
         AssertNothingKept();
     }
 
@@ -141,16 +142,16 @@ public sealed class UploadStagingTests : IDisposable
     [Fact]
     public async Task Stage_NeverEndingRequest_EndsBeforeTheSweepCouldMeetIt()
     {
-        async IAsyncEnumerable<UploadFile> Endless([System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken token = default)
+        async IAsyncEnumerable<StagedFile> Endless([System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken token = default)
         {
-            yield return new UploadFile("a.jpg", new MemoryStream(SampleImages.Jpeg()));
+            yield return new StagedFile("a.jpg", new MemoryStream(SampleImages.Jpeg()));
             clock.Advance(UploadStaging.MostTime);
             await Task.Delay(Timeout.InfiniteTimeSpan, clock, token);
         }
 
         StagingOutcome outcome = await staging.StageAsync(User, Endless(), CancellationToken.None);
 
-        Assert.Contains("30 minutes", Assert.Single(Assert.IsType<StagingOutcome.Refused>(outcome).Problems).Problem, StringComparison.Ordinal);
+        Assert.Contains("30 minutes", Assert.Single(Assert.IsType<StagingOutcome.Rejected>(outcome).Problems).Problem, StringComparison.Ordinal);
         AssertNothingKept();
     }
 
@@ -159,7 +160,7 @@ public sealed class UploadStagingTests : IDisposable
     {
         StagingOutcome outcome = await StageAsync([("../../\r\n" + new string('x', 10_000), [1, 2])]);
 
-        string field = Assert.Single(Assert.IsType<StagingOutcome.Refused>(outcome).Problems, problem => problem.Field != "images").Field;
+        string field = Assert.Single(Assert.IsType<StagingOutcome.Rejected>(outcome).Problems, problem => problem.Field != "images").Field;
         Assert.InRange(field.Length, 1, 100);
         Assert.DoesNotContain(field, char.IsControl);
     }
@@ -186,7 +187,7 @@ public sealed class UploadStagingTests : IDisposable
     public async Task Sweep_StorageCannotDelete_KeepsTheRowForTheNextRun()
     {
         store.FailsDeletes = true;
-        Assert.IsType<StagingOutcome.Refused>(await StageAsync([("a.jpg", SampleImages.Jpeg()), ("b.jpg", [1])]));
+        Assert.IsType<StagingOutcome.Rejected>(await StageAsync([("a.jpg", SampleImages.Jpeg()), ("b.jpg", [1])]));
         Assert.Single(uploads.Rows);
         clock.Advance(TimeSpan.FromMinutes(61));
 
@@ -223,9 +224,9 @@ public sealed class UploadStagingTests : IDisposable
         WorstHourlyPrice = new Usd(1_000_000),
     };
 
-    private static async IAsyncEnumerable<UploadFile> FilesOf(IEnumerable<UploadFile> files)
+    private static async IAsyncEnumerable<StagedFile> FilesOf(IEnumerable<StagedFile> files)
     {
-        foreach (UploadFile file in files)
+        foreach (StagedFile file in files)
         {
             await Task.Yield();
             yield return file;
@@ -235,7 +236,7 @@ public sealed class UploadStagingTests : IDisposable
     private Task<StagingOutcome> StageGoodAsync() => StageAsync([("a.jpg", SampleImages.Jpeg(64, 64)), ("b.png", SampleImages.Png(64, 64))]);
 
     private Task<StagingOutcome> StageAsync((string Name, byte[] Bytes)[] files) =>
-        staging.StageAsync(User, FilesOf(files.Select(file => new UploadFile(file.Name, new MemoryStream(file.Bytes)))), CancellationToken.None);
+        staging.StageAsync(User, FilesOf(files.Select(file => new StagedFile(file.Name, new MemoryStream(file.Bytes)))), CancellationToken.None);
 
     private Task<ReadBack> ReadAsync(string key) => store.ReadBackSha256Async(new ObjectRef(Buckets.TrainingImages, key), CancellationToken.None);
 

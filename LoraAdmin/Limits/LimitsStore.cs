@@ -36,7 +36,7 @@ internal sealed class LimitsStore(LoraDb db) : ILimitsStore
         // The user's row is locked now: whoever charged at the same moment has committed, and this count sees it. Running again refuses cleanly.
         if (db.IsPostgres && await CountAttemptsAsync(user, period, cancellationToken) >= rules.AttemptsPerUserPerMonth)
         {
-            throw new UnitRetryException("Another charge of this user used up the month's attempts.");
+            throw new ConcurrentWriteException("Another charge of this user used up the month's attempts.");
         }
 
         db.Add(new LimitChargeRow

@@ -32,6 +32,7 @@ internal sealed class TrainingProgressRow : IEntityTypeConfiguration<TrainingPro
     public int Attempt { get; set; }
     public int Admission { get; set; }
     public string? WaitReason { get; set; }
+    public long? WaitingSince { get; set; }
     public string? FailureCode { get; set; }
     public string? FailureDetail { get; set; }
     public ActorKind? CancelByKind { get; set; }
@@ -91,6 +92,7 @@ internal sealed class TrainingProgressRow : IEntityTypeConfiguration<TrainingPro
         Attempt = job.Attempt,
         Admission = job.Admission,
         WaitReason = job.WaitReason,
+        WaitingSince = job.WaitingSince.ToMillis(),
         FailureCode = job.Failure?.Rule.Code,
         FailureDetail = job.Failure?.Detail,
         CancelByKind = job.Cancel?.By.Kind,
@@ -130,6 +132,7 @@ internal sealed class TrainingProgressRow : IEntityTypeConfiguration<TrainingPro
         Attempt = Attempt,
         Admission = Admission,
         WaitReason = WaitReason,
+        WaitingSince = Instants.FromMillis(WaitingSince),
         Failure = ToFailure(FailureCode, FailureDetail),
         Cancel = CancelAt is { } at
             ? new CancelWish(new Actor(CancelByKind ?? ActorKind.Portal, CancelByName ?? ""), CancelReason ?? "", Instants.FromMillis(at))

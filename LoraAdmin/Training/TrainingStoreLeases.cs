@@ -103,6 +103,7 @@ internal sealed partial class TrainingStore
         .SetProperty(row => row.Attempt, next.Attempt)
         .SetProperty(row => row.Admission, next.Admission)
         .SetProperty(row => row.WaitReason, next.WaitReason)
+        .SetProperty(row => row.WaitingSince, next.WaitingSince)
         .SetProperty(row => row.FailureCode, next.FailureCode)
         .SetProperty(row => row.FailureDetail, next.FailureDetail)
         .SetProperty(row => row.Provider, next.Provider)

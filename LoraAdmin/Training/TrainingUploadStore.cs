@@ -22,6 +22,9 @@ internal sealed class TrainingUploadStore(LoraDb db) : ITrainingUploadStore
         await db.SaveAndForgetAsync(cancellationToken);
     }
 
+    public async Task<TrainingUpload?> FindAsync(Guid upload, CancellationToken cancellationToken) =>
+        (await Uploads.AsNoTracking().SingleOrDefaultAsync(row => row.Id == upload, cancellationToken))?.ToUpload();
+
     public async Task<bool> ClaimAsync(Guid upload, UserId user, JobId job, CancellationToken cancellationToken) =>
         await Uploads
             .Where(row => row.Id == upload && row.UserId == user.Value && row.ClaimedBy == null)

@@ -6,42 +6,21 @@ using LoraAdmin.Platform.Files;
 
 namespace LoraAdmin.Training;
 
-/// <param name="Name">As the sender named it; shown in messages and used for nothing else.</param>
-/// <param name="Content">Read once, from its start, and not disposed.</param>
-public sealed record UploadFile(string Name, Stream Content);
-
-public abstract record StagingOutcome
-{
-    private StagingOutcome()
-    {
-    }
-
-    /// <param name="Upload">To be claimed in the admission transaction within <see cref="UploadSweep.UnclaimedAfter"/>.</param>
-    /// <param name="Keys">Keys in the bucket <c>lora-training-images</c>, in the order of the files.</param>
-    public sealed record Staged(Guid Upload, IReadOnlyList<string> Keys) : StagingOutcome;
-
-    /// <summary>The files are not acceptable; nothing of them was kept.</summary>
-    public sealed record Refused(IReadOnlyList<FieldProblem> Problems) : StagingOutcome;
-
-    /// <summary>Storage took no files now; nothing of them was kept, and sending them again later may succeed.</summary>
-    public sealed record Unavailable(string Reason) : StagingOutcome;
-}
-
 /// <summary>
 /// Takes the image files of one request into the bucket, each one decoded whole, in memory that does not grow with their number or size. The upload's
 /// row is written first, so that whatever happens <see cref="UploadSweep"/> finds what was left. Called by the API and the "New training job" dialog.
 /// </summary>
 public sealed class UploadStaging(
-    IUnitOfWork unitOfWork, IObjectStore store, IImageInspector inspector, TrainingRules rules, IIds ids, TimeProvider clock)
+    IUnitOfWork unitOfWork, IObjectStore store, IImageInspector inspector, TrainingRules rules, IIds ids, TimeProvider clock) : IImageStaging
 {
     /// <summary>Half of the time after which unclaimed uploads go, so that the sweep never meets an upload that is still coming in.</summary>
     public static readonly TimeSpan MostTime = UploadSweep.UnclaimedAfter / 2;
 
     private const int MostShownName = 80;
 
-    /// <exception cref="StoreUnavailableException">The database is away; nothing was written.</exception>
+    /// <exception cref="StoreUnavailableException">Database or storage is away; nothing was kept.</exception>
     /// <exception cref="IOException">The sender broke off; nothing was kept.</exception>
-    public async Task<StagingOutcome> StageAsync(UserId user, IAsyncEnumerable<UploadFile> files, CancellationToken cancellationToken)
+    public async Task<StagingOutcome> StageAsync(UserId user, IAsyncEnumerable<StagedFile> files, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(files);
         using CancellationTokenSource deadline = new(MostTime, clock);
@@ -56,7 +35,7 @@ public sealed class UploadStaging(
         }
         catch (OperationCanceledException) when (deadline.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
-            return new StagingOutcome.Refused(
+            return new StagingOutcome.Rejected(
             [
                 new FieldProblem(
                     "images",
@@ -73,24 +52,33 @@ public sealed class UploadStaging(
         }
     }
 
-    private async Task<StagingOutcome> TakeAllAsync(Batch batch, IAsyncEnumerable<UploadFile> files, CancellationToken cancellationToken)
+    public async Task DiscardAsync(Guid upload, CancellationToken cancellationToken)
+    {
+        TrainingUpload? row = await unitOfWork.ReadAsync((unit, token) => unit.Store<ITrainingUploadStore>().FindAsync(upload, token), cancellationToken);
+        if (row is { ClaimedBy: null })
+        {
+            await UploadSweep.RemoveAsync(unitOfWork, store, row.User, row.Id, rules.MaxImages, cancellationToken);
+        }
+    }
+
+    private async Task<StagingOutcome> TakeAllAsync(Batch batch, IAsyncEnumerable<StagedFile> files, CancellationToken cancellationToken)
     {
         int index = 0;
-        await foreach (UploadFile file in files.WithCancellation(cancellationToken))
+        await foreach (StagedFile file in files.WithCancellation(cancellationToken))
         {
             if (index == rules.MaxImages)
             {
                 batch.Problems.Add(CountProblem($"more than {rules.MaxImages} files"));
-                return new StagingOutcome.Refused(batch.Problems);
+                return new StagingOutcome.Rejected(batch.Problems);
             }
 
-            string field = $"images[{index++}] ({Shown(file.Name)})";
+            string field = $"images[{index++}] ({Shown(file.FileName)})";
             switch (await TakeAsync(batch, field, file.Content, cancellationToken))
             {
                 case Taken.Stop:
-                    return new StagingOutcome.Refused(batch.Problems);
+                    return new StagingOutcome.Rejected(batch.Problems);
                 case Taken.StorageFailed failed:
-                    return new StagingOutcome.Unavailable(failed.Reason);
+                    throw new StoreUnavailableException($"Storage took no file: {failed.Reason}");
                 default:
                     break;
             }
@@ -101,7 +89,7 @@ public sealed class UploadStaging(
             batch.Problems.Add(CountProblem(index == 0 ? "no files" : $"{index} files"));
         }
 
-        return batch.Problems.Count > 0 ? new StagingOutcome.Refused(batch.Problems) : new StagingOutcome.Staged(batch.Upload, batch.Keys);
+        return batch.Problems.Count > 0 ? new StagingOutcome.Rejected(batch.Problems) : new StagingOutcome.Staged(batch.Upload, batch.Keys, batch.Sha256);
     }
 
     private async Task<Taken> TakeAsync(Batch batch, string field, Stream content, CancellationToken cancellationToken)
@@ -129,8 +117,9 @@ public sealed class UploadStaging(
         upload.SenderFailure?.Throw();
         switch (put)
         {
-            case PutOutcome.Stored:
+            case PutOutcome.Stored stored:
                 batch.Keys.Add(target.Key);
+                batch.Sha256.Add(stored.Sha256);
                 return await JudgeAsync(batch, field, target, cancellationToken);
             case PutOutcome.Failed failed:
                 return new Taken.StorageFailed(failed.Reason);
@@ -222,6 +211,7 @@ public sealed class UploadStaging(
         public Guid Upload { get; } = upload;
         public bool HasRow { get; set; }
         public List<string> Keys { get; } = [];
+        public List<string> Sha256 { get; } = [];
         public List<FieldProblem> Problems { get; } = [];
     }
 

@@ -125,7 +125,7 @@ public sealed class RetrievingStep(
             {
                 SpoolOutcome appended = await AppendAsync(name, have, range.Content, cancellationToken);
                 return appended is SpoolOutcome.Failed failed
-                    ? new StepResult.Again(StepBackoff.After(3), job, $"The spool can't take the file: {failed.Reason}. Make room or set Spool:Path; the pod is kept meanwhile")
+                    ? new StepResult.Again(StepBackoff.After(3), job, $"The spool did not take the file whole: {failed.Reason} The pod is kept meanwhile")
                     : new StepResult.Again(TimeSpan.Zero, job);
             }
         }

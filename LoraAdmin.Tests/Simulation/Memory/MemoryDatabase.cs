@@ -44,7 +44,7 @@ public sealed class MemoryTable<TKey, TRow>(MemoryDatabase database)
 /// The portal's database in memory: the same promises as the real ones (atomic, guarded, rolled back on a throw), on one thread, at once. It
 /// outlives the simulated process.
 /// </summary>
-public sealed class MemoryDatabase : IUnitOfWork
+public sealed class MemoryDatabase : IUnitOfWork, IDisposable
 {
     private readonly Stack<Action> undo = new();
     private readonly SemaphoreSlim oneAtATime = new(1, 1);
@@ -153,6 +153,8 @@ public sealed class MemoryDatabase : IUnitOfWork
             oneAtATime.Release();
         }
     }
+
+    public void Dispose() => oneAtATime.Dispose();
 
     public void OnRollback(Action action) => undo.Push(action);
 

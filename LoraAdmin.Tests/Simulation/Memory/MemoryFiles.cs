@@ -41,7 +41,7 @@ public sealed class MemorySpool(string instance) : ISpool
 
     public string Instance => instance;
 
-    public byte[]? Sealed(string name) => files.TryGetValue(name, out (byte[] Bytes, bool Sealed) found) && found.Sealed ? found.Bytes : null;
+    public byte[]? FindSealed(string name) => files.TryGetValue(name, out (byte[] Bytes, bool Sealed) found) && found.Sealed ? found.Bytes : null;
 
     public Task<SpoolFile?> FindAsync(string name, CancellationToken cancellationToken) =>
         Task.FromResult(files.TryGetValue(name, out (byte[] Bytes, bool) found) ? new SpoolFile(name, found.Bytes.Length) : null);

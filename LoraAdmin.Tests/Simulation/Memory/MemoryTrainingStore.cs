@@ -54,6 +54,7 @@ internal sealed class MemoryTrainingStore(MemoryDatabase database) : ITrainingSt
             {
                 Cancel = stored.Cancel,
                 Cost = stored.Cost,
+                CleanupStatus = stored.CleanupStatus,
                 WishVersion = stored.WishVersion,
                 DueAt = stored.WishVersion == job.WishVersion ? job.DueAt : database.Clock.GetUtcNow(),
             });
@@ -72,7 +73,7 @@ internal sealed class MemoryTrainingStore(MemoryDatabase database) : ITrainingSt
             return Task.FromResult(false);
         }
 
-        database.Jobs.Set(job.Id, job with { Cost = stored.Cost, WishVersion = stored.WishVersion + 1 });
+        database.Jobs.Set(job.Id, job with { Cost = stored.Cost, CleanupStatus = stored.CleanupStatus, WishVersion = stored.WishVersion + 1 });
         return Task.FromResult(true);
     }
 
@@ -154,6 +155,8 @@ internal sealed class MemoryUploadStore(MemoryDatabase database) : ITrainingUplo
         database.Uploads.Set(upload.Id, upload);
         return Task.CompletedTask;
     }
+
+    public Task<TrainingUpload?> FindAsync(Guid upload, CancellationToken cancellationToken) => Task.FromResult(database.Uploads.Find(upload));
 
     public Task<bool> ClaimAsync(Guid upload, UserId user, JobId job, CancellationToken cancellationToken)
     {

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using LoraAdmin.Domain.Shared;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
@@ -25,7 +26,7 @@ internal static class DatabaseFailures
 {
     public static DatabaseFailure Classify(Exception exception) => Driver(exception) switch
     {
-        UnitRetryException => DatabaseFailure.Contention,
+        ConcurrentWriteException => DatabaseFailure.Contention,
         PostgresException postgres => Classify(postgres),
         NpgsqlException npgsql when npgsql.IsTransient || npgsql.InnerException is SocketException or IOException or TimeoutException => DatabaseFailure.Unavailable,
         SqliteException sqlite => Classify(sqlite),
@@ -65,22 +66,4 @@ internal static class DatabaseFailures
         { SqliteErrorCode: 8 or 10 or 13 or 14 } => DatabaseFailure.Unavailable,
         _ => DatabaseFailure.Other,
     };
-}
-
-/// <summary>Thrown by a store that lost a race it can only see after writing: the unit is rolled back and run again.</summary>
-internal sealed class UnitRetryException : Exception
-{
-    public UnitRetryException()
-    {
-    }
-
-    public UnitRetryException(string message)
-        : base(message)
-    {
-    }
-
-    public UnitRetryException(string message, Exception innerException)
-        : base(message, innerException)
-    {
-    }
 }

@@ -54,6 +54,7 @@ public static class PlatformData
         services.TryAddSingleton<StoreRegistry>();
         services.AddSingleton<CommitSignal>();
         services.AddSingleton<IUnitOfWork, EfUnitOfWork>();
+        services.AddStore<ILeaseStore, LeaseStore>();
         services.AddSingleton<EventPump>();
         services.AddSingleton<InstallationHolder>();
         services.AddSingleton(provider => provider.GetRequiredService<InstallationHolder>().Current);

@@ -12,6 +12,7 @@ internal sealed partial class EventPumpService(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        using CommitListener listener = committed.Listen();
         TimeSpan pause = Poll;
         while (!stoppingToken.IsCancellationRequested)
         {
@@ -38,7 +39,7 @@ internal sealed partial class EventPumpService(
 
             try
             {
-                await committed.WaitAsync(pause, clock, stoppingToken);
+                await listener.WaitAsync(pause, clock, stoppingToken);
             }
             catch (OperationCanceledException)
             {
