@@ -19,7 +19,8 @@ internal sealed class HttpPodAgentUpload : HttpContent
     /// <summary>Why our own stream could not be read: nothing that the agent did.</summary>
     public string? SourceProblem { get; private set; }
 
-    protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => SerializeToStreamAsync(stream, context, CancellationToken.None);
+    protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
+        SerializeToStreamAsync(stream, context, CancellationToken.None);
 
     protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
     {
