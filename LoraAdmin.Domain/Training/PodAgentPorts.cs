@@ -83,7 +83,10 @@ public sealed record AgentReply<T>
 #pragma warning restore CA1000
 }
 
-/// <summary>A bounded piece of the trained file. Caller disposes the content.</summary>
+/// <summary>
+/// A bounded piece of the trained file. Caller disposes the content. Reading it gives exactly <paramref name="LengthBytes"/>, or throws an
+/// <see cref="IOException"/> when the connection breaks, the time-out passes or the agent sends less.
+/// </summary>
 /// <param name="TotalBytes">Size of the whole file as this answer says it.</param>
 public sealed record ArtifactRange(Stream Content, long Offset, long LengthBytes, long TotalBytes);
 

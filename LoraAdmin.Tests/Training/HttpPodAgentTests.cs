@@ -266,6 +266,15 @@ public sealed class HttpPodAgentTests : IDisposable
         Assert.Contains("shorter than its noted size", reply.Detail, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void PutImage_ReadWithoutAwaiting_GivesTheSameBytes()
+    {
+        using HttpPodAgentUpload upload = new(new MemoryStream([1, 2, 3]), 3);
+        using MemoryStream copy = new();
+        upload.ReadAsStream().CopyTo(copy);
+        Assert.Equal([1, 2, 3], copy.ToArray());
+    }
+
     [Theory]
     [InlineData(0, 10, "bytes 0-9/25", 10, 25)]
     [InlineData(20, 10, "bytes 20-24/25", 5, 25)]

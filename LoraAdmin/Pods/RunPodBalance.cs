@@ -46,7 +46,8 @@ public sealed class RunPodBalance(RunPodWire wire) : IAccountBalance
             return (null, MessageOf(errors[0]));
         }
 
-        if (!root.TryGetProperty("data", out JsonElement data) || data.ValueKind != JsonValueKind.Object || !data.TryGetProperty("myself", out JsonElement myself))
+        if (!root.TryGetProperty("data", out JsonElement data) || data.ValueKind != JsonValueKind.Object
+            || !data.TryGetProperty("myself", out JsonElement myself))
         {
             return (null, "the answer has no account");
         }
@@ -68,7 +69,8 @@ public sealed class RunPodBalance(RunPodWire wire) : IAccountBalance
     }
 
     private static string MessageOf(JsonElement error) =>
-        error.ValueKind == JsonValueKind.Object && error.TryGetProperty("message", out JsonElement message) && message.ValueKind == JsonValueKind.String
+        error.ValueKind == JsonValueKind.Object && error.TryGetProperty("message", out JsonElement message)
+        && message.ValueKind == JsonValueKind.String
             ? message.GetString() ?? "an error without words"
             : "an error without words";
 }

@@ -15,7 +15,8 @@ public sealed class RunPodClient(RunPodWire wire) : IPodProvider, IGpuCatalog
     public async Task<CreateOutcome> CreateAsync(PodSpec spec, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(spec);
-        RunPodCall call = new("create", HttpMethod.Post, "/pods", CallPriority.Normal, MaxBodyBytes, RunPodJson.Create(spec), spec.Environment.Values);
+        RunPodCall call = new(
+            "create", HttpMethod.Post, "/pods", CallPriority.Normal, MaxBodyBytes, RunPodJson.Create(spec), spec.Environment.Values);
         RunPodReply reply = await wire.SendAsync(call, cancellationToken);
         if (reply is { Error: null, Answer: { } answer })
         {
@@ -123,7 +124,8 @@ public sealed class RunPodClient(RunPodWire wire) : IPodProvider, IGpuCatalog
             return new PodActionOutcome.Failed(BadId());
         }
 
-        RunPodReply reply = await wire.SendAsync(new RunPodCall(name, method, $"/pods/{podId}{suffix}", priority, MaxBodyBytes, body), cancellationToken);
+        RunPodCall call = new(name, method, $"/pods/{podId}{suffix}", priority, MaxBodyBytes, body);
+        RunPodReply reply = await wire.SendAsync(call, cancellationToken);
         return reply.Error switch
         {
             null => new PodActionOutcome.Accepted(),

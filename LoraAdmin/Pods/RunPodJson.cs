@@ -7,12 +7,13 @@ using LoraAdmin.Platform.Vendors;
 namespace LoraAdmin.Pods;
 
 /// <summary>
-/// RunPod REST v2 bodies. Reads leniently what can be missing (unknown fields and statuses, numbers as strings) and strictly what makes a pod ours: id and
-/// name. <c>env</c> is never read.
+/// RunPod REST v2 bodies. Reads leniently what can be missing (unknown fields and statuses, numbers as strings) and strictly what makes
+/// a pod ours: id and name. <c>env</c> is never read.
 /// </summary>
 internal static class RunPodJson
 {
     private const decimal HighestPrice = 100_000m;
+    private const decimal HighestBalance = 1_000_000_000m;
 
     public static byte[] Create(PodSpec spec)
     {
@@ -57,36 +58,8 @@ internal static class RunPodJson
         Read<ProviderPod>(answer, root => PodOf(root) is { } pod ? (pod, null) : (null, "the pod has no usable id or name"));
 
     /// <summary>All pods, or why not: one pod that can't be read could be ours, so it spoils the listing.</summary>
-    public static (IReadOnlyList<ProviderPod>? Pods, string? Problem) ReadList(VendorAnswer answer) => Read<IReadOnlyList<ProviderPod>>(answer, root =>
-    {
-        if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("pods", out JsonElement list) || list.ValueKind != JsonValueKind.Array)
-        {
-            return (null, "the listing has no pods");
-        }
-
-        if (SaysThereIsMore(root) || (root.TryGetProperty("pagination", out JsonElement pages) && SaysThereIsMore(pages)))
-        {
-            return (null, "the listing is only the first page");
-        }
-
-        Dictionary<string, ProviderPod> pods = new(list.GetArrayLength(), StringComparer.Ordinal);
-        int unreadable = 0;
-        foreach (JsonElement item in list.EnumerateArray())
-        {
-            if (PodOf(item) is { } pod)
-            {
-                pods.TryAdd(pod.Id, pod);
-            }
-            else
-            {
-                unreadable++;
-            }
-        }
-
-        return unreadable == 0
-            ? ([.. pods.Values], null)
-            : (null, string.Create(CultureInfo.InvariantCulture, $"{unreadable} of {list.GetArrayLength()} listed pods have no usable id or name"));
-    });
+    public static (IReadOnlyList<ProviderPod>? Pods, string? Problem) ReadList(VendorAnswer answer) =>
+        Read<IReadOnlyList<ProviderPod>>(answer, PodsOf);
 
     /// <summary>The catalog and how many of its entries could not be read.</summary>
     public static (IReadOnlyList<GpuOffer>? Offers, int LeftOut, string? Problem) ReadCatalog(VendorAnswer answer)
@@ -132,7 +105,8 @@ internal static class RunPodJson
             JsonValueKind.String => decimal.TryParse(value.GetString(), NumberStyles.Float, CultureInfo.InvariantCulture, out dollars),
             _ => Nothing(out dollars),
         };
-        return read && Math.Abs(dollars) <= (mayBeNegative ? 1_000_000_000m : HighestPrice) && (mayBeNegative || dollars >= 0) ? Usd.FromDollars(dollars) : null;
+        bool inProportion = mayBeNegative ? Math.Abs(dollars) <= HighestBalance : dollars is >= 0 and <= HighestPrice;
+        return read && inProportion ? Usd.FromDollars(dollars) : null;
     }
 
     public static (T? Value, string? Problem) Read<T>(VendorAnswer answer, Func<JsonElement, (T? Value, string? Problem)> read)
@@ -153,6 +127,37 @@ internal static class RunPodJson
             // InvalidOperationException: a string that is not valid UTF-8.
             return (null, "the answer is no readable JSON");
         }
+    }
+
+    private static (IReadOnlyList<ProviderPod>? Pods, string? Problem) PodsOf(JsonElement root)
+    {
+        if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("pods", out JsonElement list) || list.ValueKind != JsonValueKind.Array)
+        {
+            return (null, "the listing has no pods");
+        }
+
+        if (SaysThereIsMore(root) || (root.TryGetProperty("pagination", out JsonElement pages) && SaysThereIsMore(pages)))
+        {
+            return (null, "the listing is only the first page");
+        }
+
+        Dictionary<string, ProviderPod> pods = new(list.GetArrayLength(), StringComparer.Ordinal);
+        int unreadable = 0;
+        foreach (JsonElement item in list.EnumerateArray())
+        {
+            if (PodOf(item) is { } pod)
+            {
+                pods.TryAdd(pod.Id, pod);
+            }
+            else
+            {
+                unreadable++;
+            }
+        }
+
+        return unreadable == 0
+            ? ([.. pods.Values], null)
+            : (null, string.Create(CultureInfo.InvariantCulture, $"{unreadable} of {list.GetArrayLength()} listed pods have no usable id or name"));
     }
 
     private static void WriteMounts(Utf8JsonWriter json, PodSpec spec)
@@ -232,9 +237,12 @@ internal static class RunPodJson
     private static bool SaysThereIsMore(JsonElement element) =>
         element.ValueKind == JsonValueKind.Object
         && (IsTrue(element, "hasNextPage") || IsTrue(element, "hasMore")
-            || TextOf(element, "nextCursor") is { Length: > 0 } || TextOf(element, "nextPageToken") is { Length: > 0 } || TextOf(element, "next") is { Length: > 0 });
+            || TextOf(element, "nextCursor") is { Length: > 0 }
+            || TextOf(element, "nextPageToken") is { Length: > 0 }
+            || TextOf(element, "next") is { Length: > 0 });
 
-    private static bool IsTrue(JsonElement parent, string name) => parent.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.True;
+    private static bool IsTrue(JsonElement parent, string name) =>
+        parent.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.True;
 
     private static string? TextOf(JsonElement parent, string name) =>
         parent.ValueKind == JsonValueKind.Object && parent.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.String
@@ -249,7 +257,10 @@ internal static class RunPodJson
 
     private static DateTimeOffset? TimeOf(JsonElement parent, string name) =>
         DateTimeOffset.TryParse(
-            TextOf(parent, name), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out DateTimeOffset time)
+            TextOf(parent, name),
+            CultureInfo.InvariantCulture,
+            DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal,
+            out DateTimeOffset time)
             ? time
             : null;
 

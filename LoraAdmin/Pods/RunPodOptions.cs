@@ -60,19 +60,23 @@ public sealed class RunPodOptionsValidator : IValidateOptions<RunPodOptions>
         List<string> problems = [];
         if (!VendorUrls.IsRoot(options.BaseUrl) || !options.BaseUrl.TrimEnd('/').EndsWith("/v2", StringComparison.Ordinal))
         {
-            problems.Add($"RunPod:BaseUrl is \"{VendorUrls.Shown(options.BaseUrl)}\": give an absolute http or https URL that ends in /v2, like https://api.runpod.io/v2.");
+            problems.Add(
+                $"RunPod:BaseUrl is \"{VendorUrls.Shown(options.BaseUrl)}\": give an absolute http or https URL that ends in /v2, "
+                + "like https://api.runpod.io/v2.");
         }
 
         if (options.GraphQlUrl.Length > 0 && !VendorUrls.IsRoot(options.GraphQlUrl))
         {
             problems.Add(
-                $"RunPod:GraphQlUrl is \"{VendorUrls.Shown(options.GraphQlUrl)}\": give an absolute http or https URL, or remove it to use the one beside RunPod:BaseUrl.");
+                $"RunPod:GraphQlUrl is \"{VendorUrls.Shown(options.GraphQlUrl)}\": give an absolute http or https URL, "
+                + "or remove it to use the one beside RunPod:BaseUrl.");
         }
 
         if (options.ApiKey.Length == 0 || options.ApiKey.Any(c => c is <= ' ' or > '~'))
         {
             problems.Add(
-                "RunPod:ApiKey is empty or has blanks or line breaks in it: set it to a key of the RunPod account, or remove RunPod:BaseUrl and RunPod:ApiKey to work on LocalCloud.");
+                "RunPod:ApiKey is empty or has blanks or line breaks in it: set it to a key of the RunPod account, "
+                + "or remove RunPod:BaseUrl and RunPod:ApiKey to work on LocalCloud.");
         }
 
         if (string.IsNullOrWhiteSpace(options.Image))
@@ -80,14 +84,19 @@ public sealed class RunPodOptionsValidator : IValidateOptions<RunPodOptions>
             problems.Add("RunPod:Image is empty: name the trainer image that implements docs/pod-agent.md.");
         }
 
-        if (options.GpuTypes.Count == 0 || options.GpuTypes.Any(string.IsNullOrWhiteSpace) || options.GpuTypes.Distinct().Count() != options.GpuTypes.Count)
+        if (options.GpuTypes.Count == 0
+            || options.GpuTypes.Any(string.IsNullOrWhiteSpace)
+            || options.GpuTypes.Distinct().Count() != options.GpuTypes.Count)
         {
-            problems.Add("RunPod:GpuTypes has no entry, an empty one or one twice: list GPU type ids of RunPod's catalog, like \"NVIDIA A40\", each once.");
+            problems.Add(
+                "RunPod:GpuTypes has no entry, an empty one or one twice: list GPU type ids of RunPod's catalog, like \"NVIDIA A40\", each once.");
         }
 
         if (options.NetworkVolumeId is { } volume && !PodIds.IsValid(volume))
         {
-            problems.Add("RunPod:NetworkVolumeId is not a volume id (4 to 64 lower-case letters and digits): copy it from RunPod's storage page, or remove it.");
+            problems.Add(
+                "RunPod:NetworkVolumeId is not a volume id (4 to 64 lower-case letters and digits): "
+                + "copy it from RunPod's storage page, or remove it.");
         }
 
         Range(problems, "RunPod:DiskGb", options.DiskGb, 10, 4096);

@@ -42,7 +42,8 @@ public sealed class RunPodWire(HttpClient http, IOptions<RunPodOptions> options,
         if (budget.TryEnter(call.Priority) is { } wait)
         {
             RunPodLog.KeptBack(Logger, call.Name, wait.TotalSeconds);
-            return new RunPodReply(null, new ProviderError(ProviderFailure.RateLimited, null, "not sent: the rate limit is used up or kept for deletes", wait));
+            return new RunPodReply(
+                null, new ProviderError(ProviderFailure.RateLimited, null, "not sent: the rate limit is used up or kept for deletes", wait));
         }
 
         VendorExchange exchange;
@@ -77,7 +78,11 @@ public sealed class RunPodWire(HttpClient http, IOptions<RunPodOptions> options,
 
     /// <summary>A 2xx whose body is not what the contract says.</summary>
     internal RunPodReply Unreadable(RunPodCall call, VendorAnswer answer, string why) =>
-        Fail(call, answer, new ProviderError(ProviderFailure.Ambiguous, answer.Status, VendorText.Clean(why, SecretsOf(call)), RequestId: answer.RequestId));
+        Fail(
+            call,
+            answer,
+            new ProviderError(
+                ProviderFailure.Ambiguous, answer.Status, VendorText.Clean(why, SecretsOf(call)), RequestId: CleanRequestId(answer.RequestId)));
 
     /// <summary>A 2xx that tells of a failure inside.</summary>
     internal RunPodReply Fail(RunPodCall call, VendorAnswer? answer, ProviderError error)

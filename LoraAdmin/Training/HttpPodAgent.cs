@@ -37,7 +37,8 @@ public sealed class HttpPodAgent(
         ArgumentNullException.ThrowIfNull(content);
         if (image.Number is < 0 or > HttpPodAgentJson.MaxImageNumber)
         {
-            return AgentReply<AgentAck>.Failed(AgentFailure.Refused, $"not sent: image number {image.Number} is not within 0 to {HttpPodAgentJson.MaxImageNumber}");
+            return AgentReply<AgentAck>.Failed(
+                AgentFailure.Refused, $"not sent: image number {image.Number} is not within 0 to {HttpPodAgentJson.MaxImageNumber}");
         }
 
         using HttpPodAgentUpload upload = new(content, image.SizeBytes);
@@ -129,8 +130,8 @@ public sealed class HttpPodAgent(
                 }
 
                 string? text = response.Headers.NonValidated.TryGetValues("X-Validation-Score", out HeaderStringValues values) ? values.ToString() : null;
-                return double.TryParse(text, NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent, CultureInfo.InvariantCulture, out double score)
-                    && score is >= 0 and <= 1
+                const NumberStyles Style = NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent;
+                return double.TryParse(text, Style, CultureInfo.InvariantCulture, out double score) && score is >= 0 and <= 1
                     ? AgentReply<AgentValidationImage>.Ok(new AgentValidationImage(body, score))
                     : Broken<AgentValidationImage>($"validation image {number} has no X-Validation-Score from 0 to 1");
             },
@@ -147,8 +148,8 @@ public sealed class HttpPodAgent(
         CommandAsync(agent, "stop", "/v1/stop", "{}"u8.ToArray(), cancellationToken);
 
     /// <summary>
-    /// By status: what the proxy says when nothing stands behind it is <see cref="AgentFailure.Unreachable"/>, also when it throttles; the agent's own 4xx is
-    /// a refusal.
+    /// By status: what the proxy says when nothing stands behind it is <see cref="AgentFailure.Unreachable"/>, also when it throttles; the
+    /// agent's own 4xx is a refusal.
     /// </summary>
     private static AgentFailure FailureOf(int status) => status switch
     {
@@ -164,18 +165,21 @@ public sealed class HttpPodAgent(
     private static string? Refusal(Call call) =>
         PodIds.IsValid(call.Agent.PodId) ? null : "not sent: the pod id is not 4 to 64 lower-case letters and digits";
 
-    private async Task<AgentReply<AgentAck>> CommandAsync(AgentAddress agent, string name, string path, byte[] body, CancellationToken cancellationToken)
+    private async Task<AgentReply<AgentAck>> CommandAsync(
+        AgentAddress agent, string name, string path, byte[] body, CancellationToken cancellationToken)
     {
         using ByteArrayContent content = new(body);
         content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
-        return await AckAsync(new Call(agent, name, HttpMethod.Post, path, options.Value.CommandTimeout, MaxErrorBytes, content), cancellationToken);
+        Call call = new(agent, name, HttpMethod.Post, path, options.Value.CommandTimeout, MaxErrorBytes, content);
+        return await AckAsync(call, cancellationToken);
     }
 
     /// <summary>A 2xx says all; its body is not read.</summary>
     private Task<AgentReply<AgentAck>> AckAsync(Call call, CancellationToken cancellationToken) =>
         CallAsync(call, null, (_, _, _) => AgentReply<AgentAck>.Ok(new AgentAck()), cancellationToken);
 
-    private Task<AgentReply<T>> CallAsync<T>(Call call, Func<HttpResponseMessage, byte[], string, AgentReply<T>> read, CancellationToken cancellationToken)
+    private Task<AgentReply<T>> CallAsync<T>(
+        Call call, Func<HttpResponseMessage, byte[], string, AgentReply<T>> read, CancellationToken cancellationToken)
         where T : class => CallAsync(call, 200, read, cancellationToken);
 
     /// <param name="wanted">The one good status, whose body is read; null: any 2xx, without its body.</param>
@@ -215,7 +219,12 @@ public sealed class HttpPodAgent(
     }
 
     private static async Task<AgentReply<T>> ReadAsync<T>(
-        Call call, int? wanted, HttpResponseMessage response, string token, Func<HttpResponseMessage, byte[], string, AgentReply<T>> read, VendorDeadline deadline)
+        Call call,
+        int? wanted,
+        HttpResponseMessage response,
+        string token,
+        Func<HttpResponseMessage, byte[], string, AgentReply<T>> read,
+        VendorDeadline deadline)
         where T : class
     {
         if (wanted is null)
@@ -237,8 +246,9 @@ public sealed class HttpPodAgent(
         return AgentReply<T>.Failed(FailureOf(status), VendorText.Clean($"{call.Name} was answered by {status}: {words}", [token]));
     }
 
-    /// <summary>A 206 that says exactly the range that was asked for (the last one may be shorter), or a 200 that is the whole file within it.</summary>
-    private static async Task<AgentReply<ArtifactRange>> RangeOfAsync(HttpResponseMessage response, long offset, long length, VendorDeadline deadline)
+    /// <summary>A 206 that says exactly the range that was asked for (the last may be shorter), or a 200 that is the whole file within it.</summary>
+    private static async Task<AgentReply<ArtifactRange>> RangeOfAsync(
+        HttpResponseMessage response, long offset, long length, VendorDeadline deadline)
     {
         HttpContentHeaders headers = response.Content.Headers;
         if (headers.ContentEncoding.Count > 0)

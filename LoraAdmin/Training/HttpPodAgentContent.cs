@@ -19,7 +19,8 @@ internal sealed class HttpPodAgentUpload : HttpContent
     /// <summary>Why our own stream could not be read: nothing that the agent did.</summary>
     public string? SourceProblem { get; private set; }
 
-    protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => SerializeToStreamAsync(stream, context, CancellationToken.None);
+    protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
+        SerializeToStreamAsync(stream, context, CancellationToken.None);
 
     protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
     {
@@ -33,24 +34,55 @@ internal sealed class HttpPodAgentUpload : HttpContent
         }
     }
 
+    /// <summary>In-memory handlers may read a body without awaiting.</summary>
+    protected override void SerializeToStream(Stream stream, TransportContext? context, CancellationToken cancellationToken)
+    {
+        byte[] buffer = new byte[64 * 1024];
+        long left = length;
+        while (left > 0)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            int read;
+            try
+            {
+                read = Whole(source.Read(buffer, 0, (int)Math.Min(buffer.Length, left)));
+            }
+            catch (Exception failure) when (IsSourceFailure(failure))
+            {
+                throw SourceFailed(failure);
+            }
+
+            stream.Write(buffer, 0, read);
+            left -= read;
+        }
+    }
+
     protected override bool TryComputeLength(out long length)
     {
         length = this.length;
         return true;
     }
 
+    private static bool IsSourceFailure(Exception failure) => failure is IOException or ObjectDisposedException or NotSupportedException;
+
+    private static int Whole(int read) => read > 0 ? read : throw new EndOfStreamException("the image is shorter than its noted size");
+
     private async ValueTask<int> ReadSourceAsync(Memory<byte> buffer, CancellationToken cancellationToken)
     {
         try
         {
-            int read = await source.ReadAsync(buffer, cancellationToken);
-            return read > 0 ? read : throw new EndOfStreamException("the image is shorter than its noted size");
+            return Whole(await source.ReadAsync(buffer, cancellationToken));
         }
-        catch (Exception failure) when (failure is IOException or ObjectDisposedException or NotSupportedException)
+        catch (Exception failure) when (IsSourceFailure(failure))
         {
-            SourceProblem = failure is EndOfStreamException ? failure.Message : "the image could not be read";
-            throw new IOException(SourceProblem, failure);
+            throw SourceFailed(failure);
         }
+    }
+
+    private IOException SourceFailed(Exception failure)
+    {
+        SourceProblem = failure is EndOfStreamException ? failure.Message : "the image could not be read";
+        return new IOException(SourceProblem, failure);
     }
 }
 

@@ -93,7 +93,9 @@ internal static class HttpPodAgentJson
         SortedSet<int> numbers = [];
         foreach (JsonElement item in list.EnumerateArray())
         {
-            Require(item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out int number) && number is >= 0 and <= MaxImageNumber && numbers.Add(number), "images_held");
+            Require(
+                item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out int number) && number is >= 0 and <= MaxImageNumber && numbers.Add(number),
+                "images_held");
         }
 
         return numbers;

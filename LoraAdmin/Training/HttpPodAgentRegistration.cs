@@ -16,7 +16,8 @@ public static class HttpPodAgentRegistration
             .BindConfiguration(PodAgentOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true)
             .ValidateOnStart();
         services.AddSingleton<IValidateOptions<PodAgentOptions>, PodAgentOptionsValidator>();
-        services.AddVendorHttpClient(HttpPodAgent.HttpClientName, provider => provider.GetRequiredService<IOptions<PodAgentOptions>>().Value.UrlTemplate);
+        services.AddVendorHttpClient(
+            HttpPodAgent.HttpClientName, provider => provider.GetRequiredService<IOptions<PodAgentOptions>>().Value.UrlTemplate);
         services.AddSingleton<IPodAgent>(provider => new HttpPodAgent(
             provider.GetRequiredService<IHttpClientFactory>().CreateClient(HttpPodAgent.HttpClientName),
             provider.GetRequiredService<IOptions<PodAgentOptions>>(),

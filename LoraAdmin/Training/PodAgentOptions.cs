@@ -34,10 +34,12 @@ public sealed class PodAgentOptionsValidator : IValidateOptions<PodAgentOptions>
         ArgumentNullException.ThrowIfNull(options);
         List<string> problems = [];
         string template = options.UrlTemplate ?? "";
-        if (template.Split(PodAgentOptions.PodMark).Length != 2 || !VendorUrls.IsRoot(template.Replace(PodAgentOptions.PodMark, "abcd", StringComparison.Ordinal)))
+        if (template.Split(PodAgentOptions.PodMark).Length != 2
+            || !VendorUrls.IsRoot(template.Replace(PodAgentOptions.PodMark, "abcd", StringComparison.Ordinal)))
         {
             problems.Add(
-                $"PodAgent:UrlTemplate is \"{VendorUrls.Shown(template)}\": give an absolute http or https URL that has {{pod}} in it once, like https://{{pod}}-8000.proxy.runpod.net.");
+                $"PodAgent:UrlTemplate is \"{VendorUrls.Shown(template)}\": give an absolute http or https URL that has {{pod}} in it once, "
+                + "like https://{pod}-8000.proxy.runpod.net.");
         }
 
         Within(problems, "PodAgent:StatusTimeout", options.StatusTimeout);

@@ -28,7 +28,9 @@ public sealed class RateBudget(int reserve, TimeProvider clock)
     private DateTimeOffset normalNotBefore;
     private DateTimeOffset endingNotBefore;
 
-    /// <summary>Null: send it, and report back by <see cref="Answered"/>, <see cref="Unanswered"/> or <see cref="NotSent"/>. Else: not sooner than this.</summary>
+    /// <summary>
+    /// Null: send it, and report back by <see cref="Answered"/>, <see cref="Unanswered"/> or <see cref="NotSent"/>. Else: not sooner than this.
+    /// </summary>
     public TimeSpan? TryEnter(CallPriority priority)
     {
         lock (gate)

@@ -31,7 +31,8 @@ public static class RateLimitHeaders
     {
         if (!RetryConditionHeaderValue.TryParse(header?.Trim(), out RetryConditionHeaderValue? value))
         {
-            return double.TryParse(header, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double seconds) && seconds <= LongestWait.TotalSeconds
+            bool read = double.TryParse(header, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double seconds);
+            return read && seconds <= LongestWait.TotalSeconds
                 ? TimeSpan.FromSeconds(Math.Ceiling(seconds))
                 : null;
         }

@@ -11,7 +11,7 @@ public static class VendorText
     /// <summary>Shorter values are words like <c>1</c> or <c>true</c>: hiding them would garble the text and protect nothing.</summary>
     private const int ShortestSecret = 6;
 
-    /// <summary>What an error body says: problem+json (<c>detail</c>, <c>errors</c>, <c>title</c>), <c>message</c> or <c>error</c>, else its text.</summary>
+    /// <summary>What an error body says: problem+json (<c>detail</c>, <c>errors</c>, <c>title</c>), <c>message</c>, <c>error</c>, else its text.</summary>
     public static string OfError(VendorAnswer answer, IEnumerable<string> secrets)
     {
         ArgumentNullException.ThrowIfNull(answer);
@@ -72,7 +72,12 @@ public static class VendorText
             {
                 IEnumerable<string> lines = errors.EnumerateArray()
                     .Take(10)
-                    .Select(error => error.ValueKind == JsonValueKind.Object ? Text(error, "message") : error.ValueKind == JsonValueKind.String ? error.GetString() : null)
+                    .Select(error => error.ValueKind switch
+                    {
+                        JsonValueKind.Object => Text(error, "message"),
+                        JsonValueKind.String => error.GetString(),
+                        _ => null,
+                    })
                     .OfType<string>();
                 words = string.Join("; ", words is null ? lines : lines.Prepend(words));
             }
