@@ -1,4 +1,5 @@
 using LoraAdmin.Domain.Access;
+using LoraAdmin.Platform.Data;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Cookies;
 using Microsoft.AspNetCore.Authorization;
@@ -19,6 +20,7 @@ public static class AccessFeature
     {
         services.AddOptions<ApiOptions>().BindConfiguration(ApiOptions.Section).ValidateOnStart();
         services.AddSingleton<IValidateOptions<ApiOptions>, ApiOptionsCheck>();
+        services.AddStore<IAccessStore, AccessStore>();
         services.AddSingleton<ApiTokenCache>();
         services.AddSingleton<SignInLinks>();
         services.AddSingleton<AccessStartup>();

@@ -1,4 +1,6 @@
 using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Platform.Data;
 using LoraAdmin.Platform.Vendors;
 using Microsoft.Extensions.Options;
 
@@ -37,6 +39,19 @@ public static class PodsFeature
         services.AddSingleton<IPodProvider>(provider => provider.GetRequiredService<RunPodClient>());
         services.AddSingleton<IGpuCatalog>(provider => provider.GetRequiredService<RunPodClient>());
         services.AddSingleton<IAccountBalance, RunPodBalance>();
+        services.AddSingleton<GpuPrices>();
+        services.AddSingleton(provider => new PodLauncher(
+            provider.GetRequiredService<IUnitOfWork>(),
+            provider.GetRequiredService<IPodProvider>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<Func<Installation>>()));
+        services.AddSingleton(provider => new PodWatch(
+            provider.GetRequiredService<IUnitOfWork>(),
+            provider.GetRequiredService<IPodProvider>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<PodRules>));
+        services.AddStore<IPodLedger, PodLedger>();
+        services.AddHostedService<PodWatchService>();
         return services;
     }
 }

@@ -1,5 +1,6 @@
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
+using LoraAdmin.Platform.Data;
 using LoraAdmin.Platform.Files;
 using Microsoft.Extensions.Options;
 
@@ -17,6 +18,7 @@ public static class StorageFeature
         services.AddOptions<StorageOptions>().Bind(configuration.GetSection(StorageOptions.Section)).ValidateOnStart();
         services.AddOptions<SpoolOptions>().Bind(configuration.GetSection(SpoolOptions.Section)).ValidateOnStart();
 
+        services.AddStore<ISpoolStore, SpoolStore>();
         services.AddSingleton<IObjectStore>(provider => new FileObjectStore(
             Path.Combine(dataPath, "objects"), provider.GetRequiredService<IIds>(), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new LinkSigner(

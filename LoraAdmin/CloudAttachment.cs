@@ -1,0 +1,26 @@
+using LoraAdmin.Domain.Shared;
+
+namespace LoraAdmin;
+
+/// <summary>Which cloud this portal works on, read from the configuration alone.</summary>
+/// <param name="LocalCloudInside">LocalCloud runs in this process.</param>
+/// <param name="LocalCloudIsVendor">The portal's own clients talk to the LocalCloud in this process.</param>
+public sealed record CloudAttachment(CloudKind Kind, bool LocalCloudInside, bool LocalCloudIsVendor)
+{
+    /// <summary>Keys that attach a real vendor when they are set.</summary>
+    public const string RunPodKey = "RunPod:ApiKey";
+
+    private const string RunPodUrl = "RunPod:BaseUrl";
+
+    public static CloudAttachment From(IConfiguration configuration)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        bool keyed = !string.IsNullOrWhiteSpace(configuration[RunPodKey]);
+        bool? wished = bool.TryParse(configuration["LocalCloud:Enabled"], out bool enabled) ? enabled : null;
+
+        // A LocalCloud that runs as its own process is reached by a key as well: an address on this machine is no real vendor.
+        bool elsewhereOnThisMachine = keyed && Uri.TryCreate(configuration[RunPodUrl], UriKind.Absolute, out Uri? url) && url.IsLoopback;
+        CloudKind kind = keyed && !elsewhereOnThisMachine ? CloudKind.Real : CloudKind.Local;
+        return new CloudAttachment(kind, wished ?? !keyed, !keyed);
+    }
+}

@@ -1,0 +1,61 @@
+using LoraAdmin.Domain.Budget;
+using LoraAdmin.Domain.Limits;
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
+using LoraAdmin.Pods;
+using LoraAdmin.Training;
+using Microsoft.Extensions.Options;
+
+namespace LoraAdmin;
+
+/// <summary>Turns the options of several features into the records that Domain decides by: features don't know each other's options.</summary>
+internal static class Rules
+{
+    public static IServiceCollection AddRules(this IServiceCollection services)
+    {
+        services.AddSingleton(provider => TrainingRulesOf(
+            provider.GetRequiredService<IOptions<TrainingOptions>>().Value,
+            provider.GetRequiredService<IOptions<ValidationOptions>>().Value,
+            provider.GetRequiredService<IOptions<RunPodOptions>>().Value,
+            provider.GetRequiredService<IOptions<PodsOptions>>().Value));
+        services.AddSingleton(provider => PodRulesOf(provider.GetRequiredService<IOptions<PodsOptions>>().Value));
+        services.AddSingleton(provider => new AdmissionRules(
+            provider.GetRequiredService<TrainingRules>(), provider.GetRequiredService<BudgetRules>(), provider.GetRequiredService<LimitRules>()));
+        services.AddSingleton<Func<Installation>>(provider =>
+        {
+            Platform.Data.InstallationHolder holder = provider.GetRequiredService<Platform.Data.InstallationHolder>();
+            return () => holder.Current;
+        });
+        return services;
+    }
+
+    private static PodRules PodRulesOf(PodsOptions pods) => new(pods.VanishedAfter, pods.CleanupAttempts);
+
+    private static TrainingRules TrainingRulesOf(TrainingOptions training, ValidationOptions validation, RunPodOptions runPod, PodsOptions pods) => new()
+    {
+        MaxDuration = training.MaxDuration,
+        CreateRetries = [.. training.CreateRetries],
+        ImageRetries = training.ImageRetries,
+        UploadRetries = training.UploadRetries,
+        RetrieveWithin = training.RetrieveWithin,
+        QueueWait = training.QueueWait,
+        PollEvery = training.PollEvery,
+        MinImages = training.MinImages,
+        MaxImages = training.MaxImages,
+        MaxImageBytes = training.MaxImageBytes,
+        MaxImagePixels = training.MaxImagePixels,
+        MaxArtifactBytes = training.MaxArtifactBytes,
+        MaxConcurrentPods = training.MaxConcurrentPods,
+        ReadyWithin = pods.ReadyWithin,
+        ValidationImages = validation.Images,
+        ValidationMustPass = validation.MustPass,
+        ValidationMinimumScore = validation.MinimumScore,
+        GpuTypes = [.. runPod.GpuTypes],
+        Image = runPod.Image,
+        DiskGb = runPod.DiskGb,
+        MountGb = runPod.MountGb,
+        NetworkVolumeId = string.IsNullOrWhiteSpace(runPod.NetworkVolumeId) ? null : runPod.NetworkVolumeId,
+        WorstHourlyPrice = Usd.FromDollars(runPod.WorstHourlyPriceUsd),
+    };
+}

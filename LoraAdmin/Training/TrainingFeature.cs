@@ -1,0 +1,89 @@
+using LoraAdmin.Domain.Budget;
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Storage;
+using LoraAdmin.Domain.Training;
+using LoraAdmin.Domain.Training.Steps;
+using LoraAdmin.Platform;
+using LoraAdmin.Platform.Data;
+using Microsoft.Extensions.Options;
+
+namespace LoraAdmin.Training;
+
+/// <summary>
+/// Training jobs: sections <c>Training</c>, <c>Validation</c>, <c>PodAgent</c>; tables <c>lora_training_jobs</c>, <c>training_*</c>,
+/// <c>idempotency_keys</c>; loops <see cref="ConductorService"/> and <see cref="SettlementService"/>; pages /training and /training/{id}.
+/// </summary>
+public static class TrainingFeature
+{
+    private static readonly TimeSpan[] CreateRetries = [TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(8)];
+
+    public static IServiceCollection AddTraining(this IServiceCollection services)
+    {
+        services.AddOptions<TrainingOptions>()
+            .BindConfiguration(TrainingOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true)
+            .PostConfigure<IConfiguration>((options, configuration) =>
+            {
+                // An empty list in the configuration means "no retries", an absent one the default.
+                if (options.CreateRetries.Count == 0 && !configuration.GetSection($"{TrainingOptions.Section}:{nameof(TrainingOptions.CreateRetries)}").Exists())
+                {
+                    foreach (TimeSpan wait in CreateRetries)
+                    {
+                        options.CreateRetries.Add(wait);
+                    }
+                }
+            })
+            .ValidateOnStart();
+        services.AddSingleton<IValidateOptions<TrainingOptions>, TrainingOptionsValidator>();
+        services.AddOptions<ValidationOptions>()
+            .BindConfiguration(ValidationOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true)
+            .ValidateOnStart();
+        services.AddSingleton<IValidateOptions<ValidationOptions>, ValidationOptionsValidator>();
+        services.AddPodAgent();
+
+        services.AddStore<ITrainingStore, TrainingStore>();
+        services.AddStore<ITrainingUploadStore, TrainingUploadStore>();
+        services.AddStore<IIdempotencyStore, IdempotencyStore>();
+        services.AddSingleton<ITrainingQueries, TrainingQueryStore>();
+        services.AddSingleton<IImageInspector, SkiaImageInspector>();
+        services.AddSingleton<IImageStaging, UploadStaging>();
+        services.AddSingleton<UploadSweep>();
+
+        services.AddSingleton<ITrainingDesk>(provider => new TrainingDesk(
+            provider.GetRequiredService<IUnitOfWork>(),
+            provider.GetRequiredService<GpuPrices>(),
+            provider.GetRequiredService<IIds>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<AdmissionRules>));
+        services.AddSingleton(Conductor);
+        services.AddSingleton<AttemptSettlement>();
+        services.AddHostedService<ConductorService>();
+        services.AddHostedService<SettlementService>();
+        return services;
+    }
+
+    private static TrainingConductor Conductor(IServiceProvider provider)
+    {
+        IUnitOfWork work = provider.GetRequiredService<IUnitOfWork>();
+        IObjectStore objects = provider.GetRequiredService<IObjectStore>();
+        ISpool spool = provider.GetRequiredService<ISpool>();
+        IPodAgent agent = provider.GetRequiredService<IPodAgent>();
+        PodLauncher launcher = provider.GetRequiredService<PodLauncher>();
+        TimeProvider clock = provider.GetRequiredService<TimeProvider>();
+        Func<TrainingRules> rules = provider.GetRequiredService<TrainingRules>;
+        TrainingPlaces places = new(work, rules);
+        ITrainingStep[] steps =
+        [
+            new QueuedStep(work, places, clock, rules),
+            new PreparingStep(work, objects, provider.GetRequiredService<IImageInspector>(), rules),
+            new ProvisioningStep(
+                work, launcher, provider.GetRequiredService<GpuPrices>(), places, agent, clock, rules, provider.GetRequiredService<Func<Installation>>()),
+            new RunningStep(work, launcher, agent, objects, clock, rules),
+            new RetrievingStep(work, launcher, agent, objects, spool, clock, rules),
+            new UploadingStep(work, objects, spool, clock, rules),
+            new ValidatingStep(work, spool, rules),
+        ];
+        JobEnding ending = new(provider.GetRequiredService<IIds>(), rules, provider.GetRequiredService<BudgetRules>);
+        return new TrainingConductor(work, steps, agent, ending, clock, provider.GetRequiredService<PortalInstance>().Id);
+    }
+}
