@@ -29,6 +29,7 @@ public static class SignInPage
         button{width:100%;margin-top:16px;padding:12px;font:inherit;font-weight:600;border:0;border-radius:8px;background:var(--act);color:var(--act-ink);cursor:pointer}
         input:focus-visible,button:focus-visible{outline:3px solid var(--act);outline-offset:2px}
         code{display:block;margin:0 0 4px;padding:10px;border:1px solid var(--line);border-radius:8px;color:var(--ink);overflow-wrap:anywhere;font-size:.9rem}
+        code span{white-space:nowrap}
         .refused{padding:12px;border-radius:8px;background:var(--bad-ground);color:var(--bad)}
         .help{margin-top:20px;padding-top:16px;border-top:1px solid var(--line);font-size:.9rem}.help p{margin-bottom:8px}
         """;
@@ -136,7 +137,7 @@ public static class SignInPage
             </form>
             <div class="help" id="help">
             <p>No link, or one that no longer works? Print another on the portal's machine:</p>
-            <code>dotnet run --project LoraAdmin -- sign-in-link</code>
+            <code>dotnet run --project LoraAdmin <span>-- sign-in-link</span></code>
             <p>The code is the part of the link behind the # sign.</p>
             </div>
             </main>

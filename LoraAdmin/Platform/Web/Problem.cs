@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using LoraAdmin.Domain.Training;
@@ -33,9 +34,9 @@ public sealed record ProblemBody
     [JsonPropertyName("correlation_id")]
     public required string CorrelationId { get; init; }
 
-    /// <summary>Members of one kind of refusal only, for example <c>state</c> or <c>limit_usd</c>.</summary>
+    /// <summary>Members of one kind of refusal only, for example <c>state</c> or <c>limit_usd</c>. Settable, because extension data can't be init-only.</summary>
     [JsonExtensionData]
-    public JsonObject? More { get; init; }
+    public Dictionary<string, JsonElement>? More { get; set; }
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
@@ -103,8 +104,8 @@ public sealed record Problem(int Status, string Code, string Title, string Detai
             Remedy = Remedy,
             Errors = Errors,
             CorrelationId = CorrelationOf(httpContext),
-            // A node has one parent only, and a result may be executed for more than one request.
-            More = More?.DeepClone().AsObject(),
+            // Elements, because the generated writer nests a JsonObject of extension data without a name, which is no JSON.
+            More = More?.ToDictionary(member => member.Key, member => JsonElement.Parse(member.Value?.ToJsonString() ?? "null")),
         };
         return response.WriteAsJsonAsync(body, ProblemJson.Default.ProblemBody, ContentType, httpContext.RequestAborted);
     }
