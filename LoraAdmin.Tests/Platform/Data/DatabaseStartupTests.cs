@@ -1,7 +1,9 @@
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
 using LoraAdmin.Platform;
 using LoraAdmin.Platform.Data;
 using LoraAdmin.Tests.Doubles;
+using Microsoft.AspNetCore.DataProtection;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -107,6 +109,42 @@ public sealed class DatabaseStartupTests : IDisposable
 
         Assert.Equal("ConnectionStrings:Database", refused.Key);
         Assert.DoesNotContain("hidden-word", refused.ToString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("  ")]
+    public void Configure_FolderEmpty_NamesTheKey(string path) =>
+        Assert.Equal("Data:Path", Assert.Throws<StartupRefusedException>(() => Portal(("Data:Path", path))).Key);
+
+    [Fact]
+    public async Task Protected_BeforeARestart_IsReadAfterIt()
+    {
+        string secret;
+        await using (ServiceProvider portal = Portal())
+        {
+            await StartAsync(portal);
+            secret = portal.GetRequiredService<IDataProtectionProvider>().CreateProtector("tests").Protect("cookie");
+        }
+
+        await using ServiceProvider again = Portal();
+        await StartAsync(again);
+
+        Assert.Equal("cookie", again.GetRequiredService<IDataProtectionProvider>().CreateProtector("tests").Unprotect(secret));
+    }
+
+    [Fact]
+    public async Task Unit_DatabaseAway_SaysSo()
+    {
+        string away = $"Host=127.0.0.1;Port={PostgresServer.FreePort()};Database=x;Username=u";
+        await using ServiceProvider portal = TestDatabase.Build(new DatabaseTarget.Postgres(away));
+        IUnitOfWork work = portal.GetRequiredService<IUnitOfWork>();
+        JobId job = new(new Guid("0193f0a0-0000-7000-8000-000000000001"));
+
+        await Assert.ThrowsAsync<StoreUnavailableException>(() =>
+            work.RunAsync((unit, token) => unit.Store<ITrainingStore>().FindAsync(job, token), CancellationToken.None));
+        await Assert.ThrowsAsync<StoreUnavailableException>(() =>
+            work.ReadAsync((unit, token) => unit.Store<ITrainingStore>().FindAsync(job, token), CancellationToken.None));
     }
 
     [Fact]

@@ -137,6 +137,15 @@ public abstract class TrainingStoreContract : StoreContract
     }
 
     [Fact]
+    public async Task NextDue_HeldJob_IsTheEndOfItsLease()
+    {
+        await AddedJob();
+        await Lease("a", Start);
+
+        Assert.Equal(Start + LeaseTime, await Read<ITrainingStore, DateTimeOffset?>(store => store.NextDueAsync(None)));
+    }
+
+    [Fact]
     public async Task Save_Released_CanBeLeasedWhenDueAgain()
     {
         await AddedJob();
