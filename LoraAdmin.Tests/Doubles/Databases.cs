@@ -30,6 +30,10 @@ public enum DatabaseKind
 /// <summary>A fresh, really migrated database of one kind with all stores on it. Gone when disposed.</summary>
 public sealed class TestDatabase : IAsyncDisposable
 {
+    // Migrated once per run and copied for each test.
+    private static readonly Lazy<Task<string>> PostgresTemplate = new(MakePostgresTemplateAsync);
+    private static readonly Lazy<Task<string>> SqliteTemplate = new(MakeSqliteTemplateAsync);
+
     private readonly ServiceProvider services;
     private readonly string? folder;
 
@@ -48,10 +52,16 @@ public sealed class TestDatabase : IAsyncDisposable
     /// <summary>A new database with the schema of this version.</summary>
     public static async Task<TestDatabase> CreateAsync(DatabaseKind kind, TimeProvider? clock = null)
     {
-        TestDatabase database = await CreateEmptyAsync(kind, clock);
-        await using LoraDb db = database.NewContext();
-        await db.Database.MigrateAsync();
-        return database;
+        string template = await (kind == DatabaseKind.Postgres ? PostgresTemplate : SqliteTemplate).Value;
+        if (kind == DatabaseKind.Postgres)
+        {
+            return new TestDatabase(Build(new DatabaseTarget.Postgres(await PostgresServer.NewDatabaseAsync(template)), clock), folder: null);
+        }
+
+        string folder = Directory.CreateTempSubdirectory("loraadmin-db-").FullName;
+        string file = Path.Combine(folder, "test.db");
+        File.Copy(template, file);
+        return new TestDatabase(Build(new DatabaseTarget.Sqlite(file), clock), folder);
     }
 
     /// <summary>A new database without any table.</summary>
@@ -87,6 +97,30 @@ public sealed class TestDatabase : IAsyncDisposable
         services.AddStore<ISpoolStore, SpoolStore>();
         services.AddStore<IAccessStore, AccessStore>();
         return services.BuildServiceProvider();
+    }
+
+    private static async Task<string> MakePostgresTemplateAsync()
+    {
+        string connectionString = await PostgresServer.NewDatabaseAsync();
+        await MigrateAsync(new DatabaseTarget.Postgres(connectionString));
+        return new NpgsqlConnectionStringBuilder(connectionString).Database!;
+    }
+
+    private static async Task<string> MakeSqliteTemplateAsync()
+    {
+        string folder = Directory.CreateTempSubdirectory("loraadmin-template-").FullName;
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(folder, recursive: true);
+        string file = Path.Combine(folder, "template.db");
+        await MigrateAsync(new DatabaseTarget.Sqlite(file));
+        return file;
+    }
+
+    // Disposing the services closes every connection, and with the last one SQLite folds its write-ahead log into the file.
+    private static async Task MigrateAsync(DatabaseTarget target)
+    {
+        await using ServiceProvider services = Build(target);
+        await using LoraDb db = services.GetRequiredService<LoraDbFactory>().CreateDbContext();
+        await db.Database.MigrateAsync();
     }
 
     public async ValueTask DisposeAsync()

@@ -27,14 +27,15 @@ public sealed class PostgresServer : IAsyncDisposable
 
     public int Port { get; }
 
-    /// <returns>A connection string to a new, empty database.</returns>
-    public static async Task<string> NewDatabaseAsync()
+    /// <param name="template">The database to copy; the empty one when null.</param>
+    /// <returns>A connection string to a new database.</returns>
+    public static async Task<string> NewDatabaseAsync(string? template = null)
     {
         PostgresServer server = await SharedAsync();
         string name = $"test_{Interlocked.Increment(ref databases)}";
         await using NpgsqlConnection connection = new(server.ConnectionString("postgres"));
         await connection.OpenAsync();
-        await using NpgsqlCommand command = new($"CREATE DATABASE {name} TEMPLATE template0", connection);
+        await using NpgsqlCommand command = new($"CREATE DATABASE {name} TEMPLATE {template ?? "template0"}", connection);
         await command.ExecuteNonQueryAsync();
         return server.ConnectionString(name);
     }

@@ -79,7 +79,7 @@ internal sealed class LimitsStore(LoraDb db) : ILimitsStore
         await db.Database.ExecuteSqlAsync(
             $"""
             UPDATE user_training_limits SET loras_created_this_month = loras_created_this_month - 1
-            WHERE user_id = {newest.UserId} AND loras_created_this_month > 0 AND month_reset_date >= {start} AND month_reset_date < {end}
+            WHERE user_id = {db.SqlId(newest.UserId)} AND loras_created_this_month > 0 AND month_reset_date >= {start} AND month_reset_date < {end}
             """,
             cancellationToken);
         return true;
@@ -91,11 +91,12 @@ internal sealed class LimitsStore(LoraDb db) : ILimitsStore
         DateOnly start = FirstDay(month);
         DateOnly today = DateOnly.FromDateTime(now.UtcDateTime);
         int limit = rules.LorasPerUserPerMonth;
+        object id = db.SqlId(user.Value);
         int written = await db.Database.ExecuteSqlAsync(
             $"""
             INSERT INTO user_training_limits (user_id, loras_created_this_month, month_reset_date)
-            SELECT {user.Value}, 1, {today}
-            WHERE {limit} > 0 OR EXISTS (SELECT 1 FROM user_training_limits WHERE user_id = {user.Value})
+            SELECT {id}, 1, {today}
+            WHERE {limit} > 0 OR EXISTS (SELECT 1 FROM user_training_limits WHERE user_id = {id})
             ON CONFLICT (user_id) DO UPDATE SET
                 loras_created_this_month = CASE
                     WHEN user_training_limits.month_reset_date IS NULL OR user_training_limits.month_reset_date < {start} THEN 1
@@ -121,7 +122,7 @@ internal sealed class LimitsStore(LoraDb db) : ILimitsStore
             $"""
             SELECT CASE WHEN month_reset_date IS NULL OR month_reset_date < {start} THEN 0
                 ELSE COALESCE(loras_created_this_month, 0) END AS used, monthly_limit AS own_limit, {rules.LorasPerUserPerMonth} AS default_limit
-            FROM user_training_limits WHERE user_id = {user.Value}
+            FROM user_training_limits WHERE user_id = {db.SqlId(user.Value)}
             """).SingleOrDefaultAsync(cancellationToken);
         return counter ?? new Counter { DefaultLimit = rules.LorasPerUserPerMonth };
     }

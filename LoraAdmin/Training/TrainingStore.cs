@@ -66,7 +66,10 @@ internal sealed partial class TrainingStore(LoraDb db) : ITrainingStore
 
     public async Task<DateTimeOffset?> NextDueAsync(CancellationToken cancellationToken)
     {
-        long? due = await Progress.Where(row => row.IsOpen && row.LeaseOwner == null).MinAsync(row => (long?)row.DueAt, cancellationToken);
+        // A held job is nobody's when its lease runs out: a sleeper has to wake then, or a dead holder's job would wait for the next new one.
+        long? due = await Progress.Where(row => row.IsOpen).MinAsync(
+            row => row.LeaseOwner != null && row.LeaseUntil > row.DueAt ? row.LeaseUntil : (long?)row.DueAt,
+            cancellationToken);
         return Instants.FromMillis(due);
     }
 

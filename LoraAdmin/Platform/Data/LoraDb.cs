@@ -20,6 +20,9 @@ public abstract class LoraDb(DbContextOptions options) : DbContext(options), IDa
     /// <summary>Ends a SELECT that takes work which another instance may be taking at the same moment; SQLite has one writer and needs nothing.</summary>
     public string SkipLocked => IsPostgres ? "FOR UPDATE SKIP LOCKED" : "";
 
+    /// <summary>An id as a parameter of hand-written SQL, which no conversion of the model reaches.</summary>
+    public object SqlId(Guid id) => IsPostgres ? id : id.ToString("D");
+
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
         ArgumentNullException.ThrowIfNull(modelBuilder);
@@ -36,11 +39,9 @@ public sealed class SqliteLoraDb(DbContextOptions<SqliteLoraDb> options) : LoraD
     {
         ArgumentNullException.ThrowIfNull(configurationBuilder);
 
-        // The driver writes upper-case text by itself; lower case sorts as PostgreSQL's uuid does. The second line covers parameters of raw SQL.
+        // The driver writes upper-case text by itself; lower case sorts as PostgreSQL's uuid does.
         configurationBuilder.Properties<Guid>().HaveConversion<GuidToStringConverter>();
-        configurationBuilder.DefaultTypeMapping<Guid>().HasConversion<GuidToStringConverter>();
         configurationBuilder.Properties<DateTimeOffset>().HaveConversion<InstantToMillis>();
-        configurationBuilder.DefaultTypeMapping<DateTimeOffset>().HasConversion<InstantToMillis>();
     }
 
     private sealed class InstantToMillis() : ValueConverter<DateTimeOffset, long>(

@@ -9,18 +9,22 @@ namespace LoraAdmin.Platform.Data;
 /// <summary>Registers the database and what hangs on it. Program runs <see cref="DatabaseStartup"/> before it starts the host.</summary>
 public static class PlatformData
 {
-    /// <exception cref="StartupRefusedException">The connection string can't be read.</exception>
+    /// <exception cref="StartupRefusedException">The folder or the connection string can't be read.</exception>
     public static IServiceCollection AddPlatformData(this IServiceCollection services, IConfiguration configuration)
     {
         ArgumentNullException.ThrowIfNull(configuration);
-        services.AddOptions<DataOptions>().Bind(configuration.GetSection(DataOptions.Section))
-            .Validate(
-                options => !string.IsNullOrWhiteSpace(options.Path),
-                "Data:Path is empty: name the folder for everything the portal writes, or remove the key for the default 'data'.")
-            .ValidateOnStart();
+        DataOptions options = configuration.GetSection(DataOptions.Section).Get<DataOptions>() ?? new DataOptions();
+        if (string.IsNullOrWhiteSpace(options.Path))
+        {
+            throw new StartupRefusedException(
+                $"{DataOptions.Section}:{nameof(DataOptions.Path)}",
+                "It is empty.",
+                "Name the folder for everything the portal writes, or remove the key for the default 'data'.");
+        }
+
         string? connectionString = configuration.GetConnectionString("Database");
         services.AddSingleton(provider => new DataFolder(Path.GetFullPath(
-            configuration[$"{DataOptions.Section}:{nameof(DataOptions.Path)}"] ?? new DataOptions().Path,
+            options.Path,
             provider.GetRequiredService<IHostEnvironment>().ContentRootPath)));
         if (string.IsNullOrWhiteSpace(connectionString))
         {

@@ -1,0 +1,221 @@
+using LoraAdmin.Domain.Budget;
+using LoraAdmin.Domain.Limits;
+using LoraAdmin.Domain.Shared;
+using Xunit;
+
+namespace LoraAdmin.Tests.Platform.Data.Contracts;
+
+public abstract class BudgetStoreContract : StoreContract
+{
+    private static readonly BudgetRules Rules = new(Usd.FromDollars(10), Usd.FromDollars(8));
+
+    [Fact]
+    public async Task Reserve_ByManyAtOnce_NeverPassesTheLimit()
+    {
+        ReserveResult[] results = await Task.WhenAll(Enumerable.Range(0, 64).Select(_ => (Id: NextId(), Job: NextJob())).ToArray()
+            .Select(one => Task.Run(() => Reserve(one.Job, Usd.FromDollars(0.7m), one.Id))));
+
+        Assert.Equal(14, results.Count(result => result is ReserveResult.Reserved));
+        BudgetMonth month = await Month();
+        Assert.Equal(Usd.FromDollars(9.8m), month.Reserved);
+        Assert.Equal(Usd.FromDollars(0.2m), month.Free);
+    }
+
+    [Fact]
+    public async Task Reserve_DoesNotFit_WritesNothing()
+    {
+        ReserveResult.DoesNotFit refused = Assert.IsType<ReserveResult.DoesNotFit>(await Reserve(NextJob(), Usd.FromDollars(10.000001m)));
+
+        Assert.Equal((Usd.FromDollars(10.000001m), Usd.Zero), (refused.Estimate, refused.Month.Reserved));
+        Assert.Empty(await Open());
+    }
+
+    [Fact]
+    public async Task Reserve_ToTheLastMicroDollar_Fits() =>
+        Assert.IsType<ReserveResult.Reserved>(await Reserve(NextJob(), Usd.FromDollars(10)));
+
+    [Fact]
+    public async Task Reserve_AskedAgain_AnswersTheSameReservation()
+    {
+        JobId job = NextJob();
+        ReserveResult first = await Reserve(job, Usd.FromDollars(6));
+
+        Assert.Equal(first, await Reserve(job, Usd.FromDollars(6)));
+
+        Assert.Equal(Usd.FromDollars(6), (await Month()).Reserved);
+    }
+
+    [Fact]
+    public async Task Settle_Twice_BooksOnceInTheReservationsMonth()
+    {
+        JobId job = NextJob();
+        await Reserve(job, Usd.FromDollars(6));
+        DateTimeOffset nextMonth = Start.AddMonths(1);
+
+        Assert.True(await In<IBudgetStore, bool>(store => store.SettleAsync(job, 1, Usd.FromDollars(2.5m), nextMonth, None)));
+        Assert.False(await In<IBudgetStore, bool>(store => store.SettleAsync(job, 1, Usd.FromDollars(9), nextMonth, None)));
+
+        BudgetMonth month = await Month();
+        Assert.Equal((Usd.FromDollars(2.5m), Usd.Zero), (month.Spent, month.Reserved));
+        BudgetMonth next = await Read<IBudgetStore, BudgetMonth>(store => store.ReadMonthAsync(Domain.Shared.Month.Of(nextMonth), Rules, None));
+        Assert.Equal((Usd.Zero, Usd.Zero, Rules.MonthlyLimit), (next.Spent, next.Reserved, next.Limit));
+        Assert.Empty(await Open());
+        Reservation settled = Assert.Single(await Read<IBudgetStore, IReadOnlyList<Reservation>>(store => store.ListForJobAsync(job, None)));
+        Assert.Equal(Usd.FromDollars(2.5m), settled.Actual);
+    }
+
+    [Fact]
+    public async Task Settle_ByManyAtOnce_BooksOnce()
+    {
+        JobId job = NextJob();
+        await Reserve(job, Usd.FromDollars(6));
+
+        bool[] settled = await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => Task.Run(() =>
+            In<IBudgetStore, bool>(store => store.SettleAsync(job, 1, Usd.FromDollars(1), Start, None)))));
+
+        Assert.Single(settled, done => done);
+        Assert.Equal(Usd.FromDollars(1), (await Month()).Spent);
+    }
+
+    [Fact]
+    public async Task Settle_NeverReserved_IsFalse() =>
+        Assert.False(await In<IBudgetStore, bool>(store => store.SettleAsync(NextJob(), 1, Usd.Zero, Start, None)));
+
+    [Fact]
+    public async Task Spent_CountsAgainstTheLimit()
+    {
+        JobId job = NextJob();
+        await Reserve(job, Usd.FromDollars(1));
+        await In<IBudgetStore, bool>(store => store.SettleAsync(job, 1, Usd.FromDollars(9.5m), Start, None));
+
+        Assert.IsType<ReserveResult.DoesNotFit>(await Reserve(NextJob(), Usd.FromDollars(0.6m)));
+    }
+
+    private Task<ReserveResult> Reserve(JobId job, Usd amount, Guid? id = null)
+    {
+        Guid reservation = id ?? NextId();
+        return In<IBudgetStore, ReserveResult>(store => store.TryReserveAsync(reservation, job, 1, amount, Start, Rules, None));
+    }
+
+    private Task<BudgetMonth> Month() =>
+        Read<IBudgetStore, BudgetMonth>(store => store.ReadMonthAsync(Domain.Shared.Month.Of(Start), Rules, None));
+
+    private Task<IReadOnlyList<Reservation>> Open() => Read<IBudgetStore, IReadOnlyList<Reservation>>(store => store.ListOpenAsync(10, None));
+}
+
+public abstract class LimitsStoreContract : StoreContract
+{
+    private static readonly LimitRules Rules = new(3, 5);
+
+    [Fact]
+    public async Task Charge_ByManyAtOnce_StopsAtTheLimit()
+    {
+        UserId user = NextUser();
+        JobId[] jobs = [.. Enumerable.Range(0, 64).Select(_ => NextJob())];
+
+        ChargeResult[] results = await Task.WhenAll(jobs.Select(job => Task.Run(() => Charge(user, job))));
+
+        Assert.Equal([1, 2, 3], results.Where(result => result.Verdict == ChargeVerdict.Charged).Select(result => result.Used).Order());
+        Assert.All(results.Where(result => result.Verdict != ChargeVerdict.Charged), result => Assert.Equal(ChargeVerdict.LimitReached, result.Verdict));
+        Assert.Equal(new ChargeResult(ChargeVerdict.LimitReached, 3, 3), await Charge(user, NextJob()));
+    }
+
+    [Fact]
+    public async Task Charge_ManyAtOnceWithARoomyLimit_StopsAtTheAttempts()
+    {
+        UserId user = NextUser();
+        LimitRules rules = new(100, 5);
+        JobId[] jobs = [.. Enumerable.Range(0, 32).Select(_ => NextJob())];
+
+        ChargeResult[] results = await Task.WhenAll(jobs.Select(job => Task.Run(() => Charge(user, job, rules: rules))));
+
+        Assert.Equal(5, results.Count(result => result.Verdict == ChargeVerdict.Charged));
+        Assert.Equal(27, results.Count(result => result.Verdict == ChargeVerdict.AttemptsReached));
+    }
+
+    [Fact]
+    public async Task Refund_Twice_GivesBackOnce()
+    {
+        UserId user = NextUser();
+        JobId job = NextJob();
+        await Charge(user, job);
+        await Charge(user, NextJob());
+
+        bool[] refunds = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => Refund(job, Start))));
+
+        Assert.Single(refunds, refunded => refunded);
+        Assert.Equal(2, (await Charge(user, NextJob())).Used);
+    }
+
+    [Fact]
+    public async Task Refund_NeverCharged_IsFalse() => Assert.False(await Refund(NextJob(), Start));
+
+    [Fact]
+    public async Task Refund_AfterTheMonth_LeavesTheNewCount()
+    {
+        UserId user = NextUser();
+        JobId old = NextJob();
+        await Charge(user, old);
+        DateTimeOffset next = Start.AddMonths(1);
+        Assert.Equal(1, (await Charge(user, NextJob(), next)).Used);
+
+        Assert.True(await Refund(old, next));
+
+        Assert.Equal(2, (await Charge(user, NextJob(), next)).Used);
+    }
+
+    [Fact]
+    public async Task Charge_NewMonth_StartsAtOne()
+    {
+        UserId user = NextUser();
+        for (int job = 0; job < 3; job++)
+        {
+            await Charge(user, NextJob());
+        }
+
+        ChargeResult next = await Charge(user, NextJob(), new DateTimeOffset(2026, 12, 1, 0, 0, 0, TimeSpan.Zero));
+
+        Assert.Equal(new ChargeResult(ChargeVerdict.Charged, 1, 3), next);
+    }
+
+    [Fact]
+    public async Task Charge_RefundedManyTimes_StopsAtTheAttempts()
+    {
+        UserId user = NextUser();
+        for (int job = 0; job < Rules.AttemptsPerUserPerMonth; job++)
+        {
+            JobId charged = NextJob();
+            Assert.Equal(ChargeVerdict.Charged, (await Charge(user, charged)).Verdict);
+            Assert.True(await Refund(charged, Start));
+        }
+
+        Assert.Equal(ChargeVerdict.AttemptsReached, (await Charge(user, NextJob())).Verdict);
+        Assert.Equal(ChargeVerdict.Charged, (await Charge(user, NextJob(), Start.AddMonths(1))).Verdict);
+    }
+
+    [Fact]
+    public async Task Charge_RetryAfterRefund_IsChargedUnderTheNextAdmission()
+    {
+        UserId user = NextUser();
+        JobId job = NextJob();
+        await Charge(user, job);
+        await Refund(job, Start);
+
+        Assert.Equal(new ChargeResult(ChargeVerdict.Charged, 1, 3), await Charge(user, job, admission: 2));
+        Assert.True(await Refund(job, Start));
+        Assert.False(await Refund(job, Start));
+    }
+
+    [Fact]
+    public async Task Charge_LimitOfZero_AdmitsNobody()
+    {
+        Assert.Equal(
+            new ChargeResult(ChargeVerdict.LimitReached, 0, 0),
+            await Charge(NextUser(), NextJob(), rules: new LimitRules(0, 5)));
+    }
+
+    private Task<ChargeResult> Charge(UserId user, JobId job, DateTimeOffset? now = null, LimitRules? rules = null, int admission = 1) =>
+        In<ILimitsStore, ChargeResult>(store => store.TryChargeAsync(user, job, admission, now ?? Start, rules ?? Rules, None));
+
+    private Task<bool> Refund(JobId job, DateTimeOffset now) => In<ILimitsStore, bool>(store => store.RefundAsync(job, "failed", now, None));
+}

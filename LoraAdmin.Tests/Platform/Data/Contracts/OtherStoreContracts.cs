@@ -1,0 +1,241 @@
+using LoraAdmin.Domain.Access;
+using LoraAdmin.Domain.Library;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Storage;
+using LoraAdmin.Domain.Training;
+using Xunit;
+
+namespace LoraAdmin.Tests.Platform.Data.Contracts;
+
+public abstract class LoraStoreContract : StoreContract
+{
+    [Fact]
+    public async Task Lora_Saved_IsReadBackWhole()
+    {
+        Lora lora = NewLora();
+        await In<ILoraStore>(store => store.AddAsync(lora, None));
+        Lora done = lora with
+        {
+            CreatorName = "Mara M.",
+            Status = LoraStatus.Completed,
+            StoragePath = "u/l/model.safetensors",
+            FileSizeBytes = 5_000_000_000,
+            FileSha256 = new string('d', 64),
+            ErrorMessage = "none",
+            IsPrivate = true,
+            LastUsedAt = Start.AddDays(1),
+            UpdatedAt = Start.AddHours(1),
+        };
+
+        await In<ILoraStore>(store => store.SaveAsync(done, None));
+
+        Lora? read = await Read<ILoraStore, Lora?>(store => store.FindAsync(lora.Id, None));
+        Assert.NotNull(read);
+        Assert.Empty(read.ValidationImageKeys);
+        Assert.Equal(done, read with { ValidationImageKeys = done.ValidationImageKeys });
+    }
+
+    [Fact]
+    public async Task Find_Unknown_IsNull() => Assert.Null(await Read<ILoraStore, Lora?>(store => store.FindAsync(new LoraId(NextId()), None)));
+
+    [Fact]
+    public async Task ValidationImages_SavedAgain_ReplaceTheSameIndexAndKeepTheKeysInOrder()
+    {
+        Lora lora = NewLora();
+        await In<ILoraStore>(store => store.AddAsync(lora, None));
+        ValidationImage[] images = [Image(1, 0.3, null), Image(0, 0.9, null), Image(2, 0.7, null)];
+        await In<ILoraStore>(store => store.SaveValidationImagesAsync(lora.Id, images, None));
+
+        ValidationImage verdict = Image(1, 0.3, false) with { Reason = "Score 0.30 is below 0.60." };
+        await In<ILoraStore>(store => store.SaveValidationImagesAsync(lora.Id, [verdict], None));
+
+        Assert.Equal([images[1], verdict, images[2]], await Read<ILoraStore, IReadOnlyList<ValidationImage>>(store => store.ListValidationImagesAsync(lora.Id, None)));
+        Assert.Equal(["v/0.jpg", "v/1.jpg", "v/2.jpg"], (await Read<ILoraStore, Lora?>(store => store.FindAsync(lora.Id, None)))!.ValidationImageKeys);
+
+        ValidationImage Image(int index, double score, bool? passed) => new(lora.Id, index, $"v/{index}.jpg", score, passed, null, Start);
+    }
+}
+
+public abstract class SpoolStoreContract : StoreContract
+{
+    [Fact]
+    public async Task Entry_SavedAgain_TakesThePlaceOfTheFirst()
+    {
+        SpoolEntry first = new(NextJob(), 1, "here", "a.safetensors", 10, new string('a', 64), Start);
+        SpoolEntry second = first with { Attempt = 2, Name = "b.safetensors" };
+        await In<ISpoolStore>(store => store.SaveAsync(first, None));
+
+        await In<ISpoolStore>(store => store.SaveAsync(second, None));
+
+        Assert.Equal(second, await Read<ISpoolStore, SpoolEntry?>(store => store.FindAsync(first.Job, None)));
+        await In<ISpoolStore>(store => store.DeleteAsync(first.Job, None));
+        Assert.Null(await Read<ISpoolStore, SpoolEntry?>(store => store.FindAsync(first.Job, None)));
+    }
+}
+
+public abstract class AccessStoreContract : StoreContract
+{
+    [Fact]
+    public async Task Token_SavedUnderTheSameName_ReplacesTheOldOne()
+    {
+        ApiToken old = new(NextId(), "bootstrap", "hash-1", [Permissions.ReadTraining, Permissions.ReadLoras], Start, Start.AddDays(1), null);
+        ApiToken next = old with { Id = NextId(), Sha256 = "hash-2", ExpiresAt = null, RevokedAt = Start };
+        await In<IAccessStore>(store => store.SaveTokenAsync(old, None));
+        await In<IAccessStore>(store => store.SaveTokenAsync(old, None));
+
+        await In<IAccessStore>(store => store.SaveTokenAsync(next, None));
+
+        Assert.Null(await Read<IAccessStore, ApiToken?>(store => store.FindTokenAsync("hash-1", None)));
+        ApiToken? read = await Read<IAccessStore, ApiToken?>(store => store.FindTokenAsync("hash-2", None));
+        Assert.NotNull(read);
+        Assert.Equal(next.Scopes, read.Scopes);
+        Assert.Equal(next, read with { Scopes = next.Scopes });
+    }
+
+    [Fact]
+    public async Task SignInLink_SpentByManyAtOnce_WorksOnce()
+    {
+        await In<IAccessStore>(store => store.AddSignInLinkAsync("link", Start, Start.AddMinutes(15), None));
+
+        bool[] spent = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() =>
+            In<IAccessStore, bool>(store => store.SpendSignInLinkAsync("link", Start.AddMinutes(1), None)))));
+
+        Assert.Single(spent, done => done);
+    }
+
+    [Fact]
+    public async Task SignInLink_AtItsEnd_IsRefused()
+    {
+        await In<IAccessStore>(store => store.AddSignInLinkAsync("link", Start, Start.AddMinutes(15), None));
+
+        Assert.False(await In<IAccessStore, bool>(store => store.SpendSignInLinkAsync("link", Start.AddMinutes(15), None)));
+        Assert.False(await In<IAccessStore, bool>(store => store.SpendSignInLinkAsync("other", Start, None)));
+    }
+}
+
+public abstract class IdempotencyContract : StoreContract
+{
+    [Fact]
+    public async Task Key_TakenByManyAtOnce_IsWrittenOnce()
+    {
+        Guid token = NextId();
+        IdempotencyRecord[] records = [.. Enumerable.Range(0, 16).Select(_ => new IdempotencyRecord(token, "key", "hash", NextJob(), new LoraId(NextId()), Start))];
+
+        JobId[] answered = await Task.WhenAll(records.Select(record => Task.Run(() => Work.RunAsync(
+            async (unit, cancellationToken) =>
+            {
+                IIdempotencyStore store = unit.Store<IIdempotencyStore>();
+                if (await store.FindAsync(token, "key", Start.AddDays(-7), cancellationToken) is { } present)
+                {
+                    return present.Job;
+                }
+
+                await store.AddAsync(record, cancellationToken);
+                return record.Job;
+            },
+            None))));
+
+        Assert.Single(answered.Distinct());
+    }
+
+    [Fact]
+    public async Task Key_TooOldToCount_IsReplaced()
+    {
+        IdempotencyRecord old = new(NextId(), "key", "hash", NextJob(), new LoraId(NextId()), Start.AddDays(-8));
+        await In<IIdempotencyStore>(store => store.AddAsync(old, None));
+        Assert.Null(await Read<IIdempotencyStore, IdempotencyRecord?>(store => store.FindAsync(old.TokenId, "key", Start.AddDays(-7), None)));
+
+        IdempotencyRecord next = old with { BodyHash = "other", CreatedAt = Start };
+        await In<IIdempotencyStore>(store => store.AddAsync(next, None));
+
+        Assert.Equal(next, await Read<IIdempotencyStore, IdempotencyRecord?>(store => store.FindAsync(old.TokenId, "key", Start.AddDays(-7), None)));
+        Assert.Null(await Read<IIdempotencyStore, IdempotencyRecord?>(store => store.FindAsync(NextId(), "key", Start.AddDays(-7), None)));
+    }
+}
+
+public abstract class UnitOfWorkContract : StoreContract
+{
+    [Fact]
+    public async Task Run_Throws_RollsEverythingBack()
+    {
+        TrainingJob job = NewJob();
+        Lora lora = NewLora();
+
+        await Assert.ThrowsAsync<NotSupportedException>(() => Work.RunAsync(
+            async (unit, cancellationToken) =>
+            {
+                await unit.Store<ITrainingStore>().AddAsync(job, [], cancellationToken);
+                await unit.Store<ILoraStore>().AddAsync(lora, cancellationToken);
+                await unit.Events.AppendAsync(Fact(job.Id), cancellationToken);
+                throw new NotSupportedException("planned");
+            },
+            None));
+
+        Assert.Null(await Read<ITrainingStore, TrainingJob?>(store => store.FindAsync(job.Id, None)));
+        Assert.Null(await Read<ILoraStore, Lora?>(store => store.FindAsync(lora.Id, None)));
+    }
+
+    [Fact]
+    public async Task Run_SeveralStores_SeeEachOthersWritesAndCommitTogether()
+    {
+        TrainingJob job = NewJob();
+        Lora lora = NewLora();
+
+        bool seen = await Work.RunAsync(
+            async (unit, cancellationToken) =>
+            {
+                await unit.Events.AppendAsync(Fact(job.Id), cancellationToken);
+                await unit.Store<ITrainingStore>().AddAsync(job, [], cancellationToken);
+                await unit.Store<ILoraStore>().AddAsync(lora, cancellationToken);
+                return await unit.Store<ITrainingStore>().FindAsync(job.Id, cancellationToken) is not null;
+            },
+            None);
+
+        Assert.True(seen);
+        Assert.NotNull(await Read<ITrainingStore, TrainingJob?>(store => store.FindAsync(job.Id, None)));
+        Assert.NotNull(await Read<ILoraStore, Lora?>(store => store.FindAsync(lora.Id, None)));
+    }
+
+    [Fact]
+    public async Task Read_ThatWrites_CommitsNothing()
+    {
+        TrainingJob job = NewJob();
+
+        await Work.ReadAsync(
+            async (unit, cancellationToken) =>
+            {
+                await unit.Store<ITrainingStore>().AddAsync(job, [], cancellationToken);
+                return true;
+            },
+            None);
+
+        Assert.Null(await Read<ITrainingStore, TrainingJob?>(store => store.FindAsync(job.Id, None)));
+    }
+
+    [Fact]
+    public async Task Run_Cancelled_WritesNothing()
+    {
+        TrainingJob job = NewJob();
+        using CancellationTokenSource source = new();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Work.RunAsync(
+            async (unit, cancellationToken) =>
+            {
+                await unit.Store<ITrainingStore>().AddAsync(job, [], cancellationToken);
+                await source.CancelAsync();
+                cancellationToken.ThrowIfCancellationRequested();
+            },
+            source.Token));
+
+        Assert.Null(await Read<ITrainingStore, TrainingJob?>(store => store.FindAsync(job.Id, None)));
+    }
+
+    [Fact]
+    public async Task Store_AskedTwiceInAUnit_IsTheSame()
+    {
+        bool same = await Work.ReadAsync(
+            (unit, _) => Task.FromResult(ReferenceEquals(unit.Store<ITrainingStore>(), unit.Store<ITrainingStore>())), None);
+
+        Assert.True(same);
+    }
+}

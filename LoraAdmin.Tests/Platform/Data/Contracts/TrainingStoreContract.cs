@@ -1,0 +1,314 @@
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
+using Xunit;
+
+namespace LoraAdmin.Tests.Platform.Data.Contracts;
+
+public abstract class TrainingStoreContract : StoreContract
+{
+    private static readonly TimeSpan LeaseTime = TimeSpan.FromMinutes(1);
+
+    [Fact]
+    public async Task Job_AddedWithImages_IsReadBackWhole()
+    {
+        TrainingJob job = NewJob() with
+        {
+            GpuType = "NVIDIA RTX 4090",
+            WaitReason = "Waits for capacity.",
+            Failure = new JobFailure(FailureCode.PodLost, "gone"),
+            Cancel = new CancelWish(new Actor(ActorKind.Person, "ada"), "wrong images", Start),
+            Provider = "runpod",
+            PodId = "abcd1234",
+            CleanupStatus = "cleaned",
+            Cost = new Usd(1_234_567),
+            Figures = new TrainingFigures(120, 1000, 0.125, Start),
+            Artifact = new ArtifactInfo(5_000_000_000, new string('a', 64)),
+            StartedAt = Start.AddMinutes(1),
+            StepErrors = 2,
+            StepTries = 1,
+        };
+        TrainingImage[] images =
+        [
+            new(0, "u/x/0", null, null, null, null, null),
+            new(1, "u/x/1", new string('b', 64), 1000, 640, 480, "png"),
+        ];
+
+        await In<ITrainingStore>(store => store.AddAsync(job, images, None));
+
+        Assert.Equal(job, await Read<ITrainingStore, TrainingJob?>(store => store.FindAsync(job.Id, None)));
+        Assert.Equal(images, await Read<ITrainingStore, IReadOnlyList<TrainingImage>>(store => store.ListImagesAsync(job.Id, None)));
+    }
+
+    [Fact]
+    public async Task Job_Unknown_IsNull() =>
+        Assert.Null(await Read<ITrainingStore, TrainingJob?>(store => store.FindAsync(NextJob(), None)));
+
+    [Fact]
+    public async Task Images_Saved_ReplaceWhatWasKnown()
+    {
+        TrainingJob job = NewJob();
+        await In<ITrainingStore>(store => store.AddAsync(job, [new(0, "a", null, null, null, null, null), new(1, "b", null, null, null, null, null)], None));
+        TrainingImage[] known = [new(0, "a", new string('c', 64), 10, 1, 1, "jpeg")];
+
+        await In<ITrainingStore>(store => store.SaveImagesAsync(job.Id, known, None));
+
+        Assert.Equal(known, await Read<ITrainingStore, IReadOnlyList<TrainingImage>>(store => store.ListImagesAsync(job.Id, None)));
+    }
+
+    [Fact]
+    public async Task Lease_SeveralDue_GivesOldestDueFirstAndRaisesTheFence()
+    {
+        TrainingJob later = await AddedJob(Start.AddSeconds(2));
+        TrainingJob sooner = await AddedJob(Start.AddSeconds(1));
+        await AddedJob(Start.AddHours(1));
+
+        IReadOnlyList<LeasedJob> leased = await Lease("a", Start.AddSeconds(5));
+
+        Assert.Equal([sooner.Id, later.Id], leased.Select(lease => lease.Job.Id));
+        Assert.All(leased, lease => Assert.Equal(("a", 1L, Start.AddSeconds(65)), (lease.Owner, lease.Fence, lease.Until)));
+    }
+
+    [Fact]
+    public async Task Lease_HeldByAnother_IsSkippedUntilItRunsOut()
+    {
+        await AddedJob();
+        Assert.Single(await Lease("a", Start));
+
+        Assert.Empty(await Lease("b", Start + LeaseTime - TimeSpan.FromMilliseconds(1)));
+        LeasedJob taken = Assert.Single(await Lease("b", Start + LeaseTime));
+
+        Assert.Equal(2, taken.Fence);
+    }
+
+    [Fact]
+    public async Task Lease_MaxGiven_TakesNoMore()
+    {
+        for (int job = 0; job < 5; job++)
+        {
+            await AddedJob();
+        }
+
+        Assert.Equal(2, (await Lease("a", Start, max: 2)).Count);
+        Assert.Equal(3, (await Lease("b", Start, max: 10)).Count);
+    }
+
+    [Fact]
+    public async Task Lease_TakenByManyAtOnce_NeverSharesAJob()
+    {
+        for (int job = 0; job < 40; job++)
+        {
+            await AddedJob();
+        }
+
+        IReadOnlyList<LeasedJob>[] taken = await Task.WhenAll(
+            Enumerable.Range(0, 16).Select(taker => Task.Run(() => Lease($"taker-{taker}", Start, max: 5))));
+
+        JobId[] all = [.. taken.SelectMany(leases => leases).Select(lease => lease.Job.Id)];
+        Assert.Equal(all.Length, all.Distinct().Count());
+        Assert.Equal(40, all.Length + (await Lease("rest", Start, max: 100)).Count);
+    }
+
+    [Fact]
+    public async Task Save_FenceOfAnEarlierLease_IsRefusedAndWritesNothing()
+    {
+        await AddedJob();
+        LeasedJob old = Assert.Single(await Lease("a", Start));
+        LeasedJob now = Assert.Single(await Lease("b", Start + LeaseTime));
+
+        await Assert.ThrowsAsync<LeaseLostException>(() =>
+            In<ITrainingStore>(store => store.SaveAsync(old.Job with { State = TrainingState.Failed }, old.Fence, release: true, None)));
+        await Assert.ThrowsAsync<LeaseLostException>(() => In<ITrainingStore>(store => store.RenewAsync(old.Job.Id, old.Fence, Start.AddHours(1), None)));
+
+        Assert.Equal(TrainingState.Queued, (await Find(old.Job.Id)).State);
+        await In<ITrainingStore>(store => store.SaveAsync(now.Job with { State = TrainingState.Preparing }, now.Fence, release: true, None));
+        Assert.Equal(TrainingState.Preparing, (await Find(old.Job.Id)).State);
+    }
+
+    [Fact]
+    public async Task Renew_NewestFence_KeepsOthersOut()
+    {
+        await AddedJob();
+        LeasedJob lease = Assert.Single(await Lease("a", Start));
+
+        await In<ITrainingStore>(store => store.RenewAsync(lease.Job.Id, lease.Fence, Start.AddMinutes(10), None));
+
+        Assert.Empty(await Lease("b", Start.AddMinutes(9)));
+        Assert.Single(await Lease("b", Start.AddMinutes(10)));
+    }
+
+    [Fact]
+    public async Task NextDue_HeldJob_IsTheEndOfItsLease()
+    {
+        await AddedJob();
+        await Lease("a", Start);
+
+        Assert.Equal(Start + LeaseTime, await Read<ITrainingStore, DateTimeOffset?>(store => store.NextDueAsync(None)));
+    }
+
+    [Fact]
+    public async Task Save_Released_CanBeLeasedWhenDueAgain()
+    {
+        await AddedJob();
+        LeasedJob lease = Assert.Single(await Lease("a", Start));
+
+        await In<ITrainingStore>(store => store.SaveAsync(lease.Job with { DueAt = Start.AddSeconds(5) }, lease.Fence, release: true, None));
+
+        Assert.Equal(Start.AddSeconds(5), await Read<ITrainingStore, DateTimeOffset?>(store => store.NextDueAsync(None)));
+        Assert.Empty(await Lease("b", Start.AddSeconds(4)));
+        Assert.Equal(2, Assert.Single(await Lease("b", Start.AddSeconds(5))).Fence);
+    }
+
+    [Fact]
+    public async Task Save_WishCameDuringTheStep_LeavesTheWishAndMakesTheJobDue()
+    {
+        await AddedJob();
+        LeasedJob lease = Assert.Single(await Lease("a", Start));
+        CancelWish wish = new(new Actor(ActorKind.Person, "ada"), "not needed", Start.AddSeconds(1));
+        Assert.True(await In<ITrainingStore, bool>(store => store.WishCancelAsync(lease.Job.Id, wish, None)));
+
+        TrainingJob step = lease.Job with { State = TrainingState.Preparing, UpdatedAt = Start.AddSeconds(2), DueAt = Start.AddHours(1) };
+        await In<ITrainingStore>(store => store.SaveAsync(step, lease.Fence, release: true, None));
+
+        LeasedJob again = Assert.Single(await Lease("a", Start.AddSeconds(2)));
+        Assert.Equal(wish, again.Job.Cancel);
+        Assert.Equal(lease.Job.WishVersion + 1, again.Job.WishVersion);
+        Assert.Equal(TrainingState.Preparing, again.Job.State);
+    }
+
+    [Fact]
+    public async Task Save_WishSeen_KeepsTheDueInstant()
+    {
+        TrainingJob job = await AddedJob();
+        await In<ITrainingStore, bool>(store => store.WishCancelAsync(job.Id, new CancelWish(Actor.Portal("x"), "why", Start), None));
+        LeasedJob lease = Assert.Single(await Lease("a", Start));
+
+        await In<ITrainingStore>(store => store.SaveAsync(lease.Job with { DueAt = Start.AddHours(1) }, lease.Fence, release: true, None));
+
+        Assert.Equal(Start.AddHours(1), (await Find(job.Id)).DueAt);
+    }
+
+    [Fact]
+    public async Task WishCancel_WaitingJob_MakesItDue()
+    {
+        TrainingJob job = await AddedJob(Start.AddHours(1));
+
+        Assert.True(await In<ITrainingStore, bool>(store => store.WishCancelAsync(job.Id, new CancelWish(Actor.Portal("x"), "why", Start), None)));
+
+        Assert.Single(await Lease("a", Start));
+    }
+
+    [Theory]
+    [InlineData(TrainingState.Retrieving)]
+    [InlineData(TrainingState.Completed)]
+    public async Task WishCancel_TrainingHasEnded_IsRefused(TrainingState state)
+    {
+        TrainingJob job = NewJob() with { State = state };
+        await In<ITrainingStore>(store => store.AddAsync(job, [], None));
+
+        Assert.False(await In<ITrainingStore, bool>(store => store.WishCancelAsync(job.Id, new CancelWish(Actor.Portal("x"), "why", Start), None)));
+
+        Assert.Null((await Find(job.Id)).Cancel);
+    }
+
+    [Fact]
+    public async Task FinalJob_IsNeverDueAndCanBeReopenedOnce()
+    {
+        await AddedJob();
+        LeasedJob lease = Assert.Single(await Lease("a", Start));
+        TrainingJob failed = lease.Job with { State = TrainingState.Failed, Failure = new JobFailure(FailureCode.PodLost, null), CompletedAt = Start };
+        await In<ITrainingStore>(store => store.SaveAsync(failed, lease.Fence, release: true, None));
+        Assert.Empty(await Lease("a", Start.AddDays(1)));
+        Assert.Null(await Read<ITrainingStore, DateTimeOffset?>(store => store.NextDueAsync(None)));
+
+        TrainingJob again = failed with { State = TrainingState.Queued, Failure = null, CompletedAt = null, Attempt = 2, Admission = 2 };
+        Assert.True(await In<ITrainingStore, bool>(store => store.ReopenAsync(again, None)));
+        Assert.False(await In<ITrainingStore, bool>(store => store.ReopenAsync(again, None)));
+
+        LeasedJob open = Assert.Single(await Lease("b", Start));
+        Assert.Equal((TrainingState.Queued, 2, 2), (open.Job.State, open.Job.Attempt, open.Job.Admission));
+        await Assert.ThrowsAsync<LeaseLostException>(() => In<ITrainingStore>(store => store.SaveAsync(failed, lease.Fence, release: true, None)));
+    }
+
+    [Fact]
+    public async Task CountWithPods_CountsJobsThatNeedOne()
+    {
+        foreach (TrainingState state in Enum.GetValues<TrainingState>())
+        {
+            await In<ITrainingStore>(store => store.AddAsync(NewJob() with { State = state }, [], None));
+        }
+
+        Assert.Equal(3, await Read<ITrainingStore, int>(store => store.CountWithPodsAsync(None)));
+    }
+
+    [Fact]
+    public async Task Attempt_SecondActive_IsRefused()
+    {
+        TrainingJob job = await AddedJob();
+        TrainingAttempt first = new(job.Id, 1, "runpod", AttemptState.Active, Start, null, null, null);
+        await In<ITrainingStore>(store => store.AddAttemptAsync(first, None));
+
+        await Assert.ThrowsAsync<InvalidOperationException>(() => In<ITrainingStore>(store => store.AddAttemptAsync(first with { Number = 2 }, None)));
+
+        TrainingAttempt ended = first with { State = AttemptState.Failed, EndedAt = Start.AddMinutes(5), Failure = FailureCode.PodLost, Cost = new Usd(12) };
+        await In<ITrainingStore>(store => store.SaveAttemptAsync(ended, None));
+        await In<ITrainingStore>(store => store.AddAttemptAsync(first with { Number = 2 }, None));
+        Assert.Equal([ended, first with { Number = 2 }], await Read<ITrainingStore, IReadOnlyList<TrainingAttempt>>(store => store.ListAttemptsAsync(job.Id, None)));
+    }
+
+    [Fact]
+    public async Task Cost_AddedByManyAtOnce_IsTheExactSum()
+    {
+        TrainingJob job = await AddedJob();
+
+        await Task.WhenAll(Enumerable.Range(1, 20).Select(part => Task.Run(() => In<ITrainingStore>(store => store.AddCostAsync(job.Id, new Usd(part), None)))));
+        await In<ITrainingStore>(store => store.SetCleanupStatusAsync(job.Id, "cleaned", None));
+
+        TrainingJob read = await Find(job.Id);
+        Assert.Equal(new Usd(210), read.Cost);
+        Assert.Equal("cleaned", read.CleanupStatus);
+    }
+
+    [Fact]
+    public async Task Upload_ClaimedByManyAtOnce_GoesToOne()
+    {
+        TrainingUpload upload = new(NextId(), NextUser(), Start, null);
+        await In<ITrainingUploadStore>(store => store.AddAsync(upload, None));
+        JobId[] jobs = [.. Enumerable.Range(0, 8).Select(_ => NextJob())];
+        Assert.False(await In<ITrainingUploadStore, bool>(store => store.ClaimAsync(upload.Id, NextUser(), jobs[0], None)));
+
+        bool[] claims = await Task.WhenAll(
+            jobs.Select(job => Task.Run(() => In<ITrainingUploadStore, bool>(store => store.ClaimAsync(upload.Id, upload.User, job, None)))));
+
+        Assert.Single(claims, claimed => claimed);
+        Assert.Empty(await Read<ITrainingUploadStore, IReadOnlyList<TrainingUpload>>(store => store.ListUnclaimedAsync(Start.AddHours(1), 10, None)));
+    }
+
+    [Fact]
+    public async Task Upload_Unclaimed_IsListedOldestFirstAndCanGo()
+    {
+        TrainingUpload newer = new(NextId(), NextUser(), Start.AddMinutes(1), null);
+        TrainingUpload older = new(NextId(), NextUser(), Start, null);
+        TrainingUpload fresh = new(NextId(), NextUser(), Start.AddHours(1), null);
+        foreach (TrainingUpload upload in new[] { newer, older, fresh })
+        {
+            await In<ITrainingUploadStore>(store => store.AddAsync(upload, None));
+        }
+
+        Assert.Equal([older, newer], await Unclaimed());
+        await In<ITrainingUploadStore>(store => store.DeleteAsync(older.Id, None));
+        Assert.Equal([newer], await Unclaimed());
+
+        Task<IReadOnlyList<TrainingUpload>> Unclaimed() =>
+            Read<ITrainingUploadStore, IReadOnlyList<TrainingUpload>>(store => store.ListUnclaimedAsync(Start.AddHours(1), 10, None));
+    }
+
+    private Task<IReadOnlyList<LeasedJob>> Lease(string owner, DateTimeOffset now, int max = 10) =>
+        In<ITrainingStore, IReadOnlyList<LeasedJob>>(store => store.LeaseDueAsync(owner, now, LeaseTime, max, None));
+
+    private async Task<TrainingJob> Find(JobId id)
+    {
+        TrainingJob? job = await Read<ITrainingStore, TrainingJob?>(store => store.FindAsync(id, None));
+        Assert.NotNull(job);
+        return job;
+    }
+}

@@ -1,0 +1,201 @@
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
+using LoraAdmin.Platform;
+using LoraAdmin.Platform.Data;
+using LoraAdmin.Tests.Doubles;
+using Microsoft.AspNetCore.DataProtection;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Hosting.Internal;
+using Microsoft.Extensions.Time.Testing;
+using Npgsql;
+using Xunit;
+
+namespace LoraAdmin.Tests.Platform.Data;
+
+public sealed class DatabaseStartupTests : IDisposable
+{
+    private readonly string root = Directory.CreateTempSubdirectory("loraadmin-start-").FullName;
+
+    public void Dispose() => Directory.Delete(root, recursive: true);
+
+    [Fact]
+    public async Task Start_NothingConfigured_MakesFolderDatabaseAndInstallation()
+    {
+        Installation first;
+        await using (ServiceProvider portal = Portal())
+        {
+            first = await StartAsync(portal);
+            Assert.Equal(first, portal.GetRequiredService<Installation>());
+        }
+
+        Assert.Matches("^[0-9a-f]{8}$", first.Id);
+        Assert.Equal(32, first.AgentKey.Length);
+        Assert.True(File.Exists(Path.Combine(root, "data", "loraadmin.db")));
+        await using ServiceProvider again = Portal();
+        Installation second = await StartAsync(again);
+        Assert.Equal((first.Id, first.CreatedAt), (second.Id, second.CreatedAt));
+        Assert.Equal(first.AgentKey, second.AgentKey);
+    }
+
+    [Fact]
+    public async Task Start_SecondProcessOnTheFolder_IsRefusedAndNamesTheHolder()
+    {
+        await using ServiceProvider holder = Portal();
+        await StartAsync(holder);
+        await using ServiceProvider second = Portal();
+
+        StartupRefusedException refused = await Assert.ThrowsAsync<StartupRefusedException>(() => StartAsync(second));
+
+        Assert.Equal("Data:Path", refused.Key);
+        Assert.Contains($"process {Environment.ProcessId} on {Environment.MachineName}, started ", refused.Problem, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(CloudKind.Local, CloudKind.Real)]
+    [InlineData(CloudKind.Real, CloudKind.Local)]
+    public async Task Start_OtherKindOfCloud_IsRefusedAndNamesTheKeys(CloudKind recorded, CloudKind now)
+    {
+        await using (ServiceProvider portal = Portal())
+        {
+            await StartAsync(portal, recorded);
+        }
+
+        await using ServiceProvider other = Portal();
+        StartupRefusedException refused = await Assert.ThrowsAsync<StartupRefusedException>(() => StartAsync(other, now));
+
+        Assert.Equal("RunPod:ApiKey", refused.Key);
+        Assert.Contains("ConnectionStrings:Database", refused.Remedy, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Start_FolderCannotBeMade_NamesKeyAndRemedy()
+    {
+        File.WriteAllText(Path.Combine(root, "file"), "");
+        await using ServiceProvider portal = Portal(("Data:Path", "file/below"));
+
+        StartupRefusedException refused = await Assert.ThrowsAsync<StartupRefusedException>(() => StartAsync(portal));
+
+        Assert.Equal("Data:Path", refused.Key);
+        Assert.Contains("write access", refused.Remedy, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Start_StaleMigrationLock_IsCleared()
+    {
+        await using (ServiceProvider portal = Portal())
+        {
+            await StartAsync(portal);
+            await using LoraDb db = portal.GetRequiredService<LoraDbFactory>().CreateDbContext();
+            await db.Database.ExecuteSqlRawAsync(
+                "CREATE TABLE IF NOT EXISTS \"__EFMigrationsLock\" (\"Id\" INTEGER NOT NULL PRIMARY KEY, \"Timestamp\" TEXT NOT NULL)");
+            await db.Database.ExecuteSqlRawAsync("INSERT INTO \"__EFMigrationsLock\" VALUES (1, '2026-01-01')");
+        }
+
+        await using ServiceProvider again = Portal();
+        using CancellationTokenSource timeout = new(TimeSpan.FromSeconds(20), TimeProvider.System);
+        await again.GetRequiredService<DatabaseStartup>().RunAsync(CloudKind.Local, timeout.Token);
+    }
+
+    [Fact]
+    public async Task Start_PostgresUnreachable_NamesKeyAndRemedyWithoutThePassword()
+    {
+        await using ServiceProvider portal = Portal(
+            ("ConnectionStrings:Database", $"Host=127.0.0.1;Port={PostgresServer.FreePort()};Database=x;Username=u;Password=hidden-word"));
+
+        StartupRefusedException refused = await Assert.ThrowsAsync<StartupRefusedException>(() => StartAsync(portal));
+
+        Assert.Equal("ConnectionStrings:Database", refused.Key);
+        Assert.DoesNotContain("hidden-word", refused.ToString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("  ")]
+    public void Configure_FolderEmpty_NamesTheKey(string path) =>
+        Assert.Equal("Data:Path", Assert.Throws<StartupRefusedException>(() => Portal(("Data:Path", path))).Key);
+
+    [Fact]
+    public async Task Protected_BeforeARestart_IsReadAfterIt()
+    {
+        string secret;
+        await using (ServiceProvider portal = Portal())
+        {
+            await StartAsync(portal);
+            secret = portal.GetRequiredService<IDataProtectionProvider>().CreateProtector("tests").Protect("cookie");
+        }
+
+        await using ServiceProvider again = Portal();
+        await StartAsync(again);
+
+        Assert.Equal("cookie", again.GetRequiredService<IDataProtectionProvider>().CreateProtector("tests").Unprotect(secret));
+    }
+
+    [Fact]
+    public async Task Unit_DatabaseAway_SaysSo()
+    {
+        string away = $"Host=127.0.0.1;Port={PostgresServer.FreePort()};Database=x;Username=u";
+        await using ServiceProvider portal = TestDatabase.Build(new DatabaseTarget.Postgres(away));
+        IUnitOfWork work = portal.GetRequiredService<IUnitOfWork>();
+        JobId job = new(new Guid("0193f0a0-0000-7000-8000-000000000001"));
+
+        await Assert.ThrowsAsync<StoreUnavailableException>(() =>
+            work.RunAsync((unit, token) => unit.Store<ITrainingStore>().FindAsync(job, token), CancellationToken.None));
+        await Assert.ThrowsAsync<StoreUnavailableException>(() =>
+            work.ReadAsync((unit, token) => unit.Store<ITrainingStore>().FindAsync(job, token), CancellationToken.None));
+    }
+
+    [Fact]
+    public void Configure_ConnectionStringUnreadable_NamesTheKey()
+    {
+        StartupRefusedException refused = Assert.Throws<StartupRefusedException>(() => Portal(("ConnectionStrings:Database", "Hots=here;Colour=blue")));
+
+        Assert.Equal("ConnectionStrings:Database", refused.Key);
+    }
+
+    [Fact]
+    public async Task Start_TwoInstancesAtOnceOnOnePostgres_AgreeOnTheInstallation()
+    {
+        string connectionString = await PostgresServer.NewDatabaseAsync();
+        await using ServiceProvider one = Portal(("ConnectionStrings:Database", connectionString), ("Data:Path", "one"));
+        await using ServiceProvider two = Portal(("ConnectionStrings:Database", connectionString), ("Data:Path", "two"));
+
+        Installation[] both = await Task.WhenAll(Task.Run(() => StartAsync(one)), Task.Run(() => StartAsync(two)));
+
+        Assert.Equal(both[0].Id, both[1].Id);
+        Assert.IsType<DatabaseClock>(one.GetRequiredService<TimeProvider>());
+    }
+
+    [Fact]
+    public async Task Clock_MachineIsWrong_FollowsTheDatabase()
+    {
+        FakeTimeProvider machine = new(new DateTimeOffset(2020, 1, 1, 0, 0, 0, TimeSpan.Zero));
+        DatabaseClock clock = new(machine);
+        PostgresServer server = await PostgresServer.SharedAsync();
+        await using NpgsqlDataSource dataSource = NpgsqlDataSource.Create(server.ConnectionString("postgres"));
+
+        await clock.MeasureAsync(dataSource, CancellationToken.None);
+
+        Assert.InRange(clock.GetUtcNow() - TimeProvider.System.GetUtcNow(), TimeSpan.FromSeconds(-20), TimeSpan.FromSeconds(20));
+        DateTimeOffset before = clock.GetUtcNow();
+        machine.Advance(TimeSpan.FromMinutes(5));
+        Assert.Equal(TimeSpan.FromMinutes(5), clock.GetUtcNow() - before);
+    }
+
+    private static Task<Installation> StartAsync(ServiceProvider portal, CloudKind cloud = CloudKind.Local) =>
+        portal.GetRequiredService<DatabaseStartup>().RunAsync(cloud, CancellationToken.None);
+
+    private ServiceProvider Portal(params (string Key, string Value)[] settings)
+    {
+        IConfiguration configuration = new ConfigurationBuilder()
+            .AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value)))
+            .Build();
+        ServiceCollection services = new();
+        services.AddLogging();
+        services.AddSingleton<IHostEnvironment>(new HostingEnvironment { ContentRootPath = root });
+        services.AddPlatformData(configuration);
+        return services.BuildServiceProvider();
+    }
+}

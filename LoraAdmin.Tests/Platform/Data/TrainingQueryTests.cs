@@ -1,0 +1,209 @@
+using LoraAdmin.Domain.Budget;
+using LoraAdmin.Domain.Library;
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
+using LoraAdmin.Tests.Doubles;
+using LoraAdmin.Training;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
+using Xunit;
+
+namespace LoraAdmin.Tests.Platform.Data;
+
+public sealed class TrainingQueryTests
+{
+    private static readonly DateTimeOffset Now = new(2026, 11, 24, 12, 0, 0, TimeSpan.Zero);
+
+    [Fact]
+    public async Task List_PagedByKeyset_GivesTheSameOrderOnBothDatabases()
+    {
+        List<JobId> sqlite = await WalkAsync(DatabaseKind.Sqlite);
+        List<JobId> postgres = await WalkAsync(DatabaseKind.Postgres);
+
+        Assert.Equal(60, sqlite.Distinct().Count());
+        Assert.Equal(sqlite, postgres);
+
+        static async Task<List<JobId>> WalkAsync(DatabaseKind kind)
+        {
+            await using TestDatabase database = await TestDatabase.CreateAsync(kind);
+            SeededIds ids = new(3);
+            for (int job = 0; job < 60; job++)
+            {
+                // Many share an instant, so that the id decides.
+                await AddAsync(database, NewJob(ids) with { CreatedAt = Now.AddMilliseconds(job / 10) });
+            }
+
+            TrainingQueryStore queries = Queries(database);
+            List<JobId> seen = [];
+            JobCursor? after = null;
+            do
+            {
+                JobPage page = await queries.ListAsync(new JobFilter(), after, 7, CancellationToken.None);
+                seen.AddRange(page.Jobs.Select(line => line.Id));
+                after = page.Next;
+            }
+            while (after is not null);
+            return seen;
+        }
+    }
+
+    [Theory]
+    [InlineData(DatabaseKind.Sqlite)]
+    [InlineData(DatabaseKind.Postgres)]
+    public async Task List_Filtered_FindsWhatWasMeant(DatabaseKind kind)
+    {
+        await using TestDatabase database = await TestDatabase.CreateAsync(kind);
+        SeededIds ids = new(4);
+        TrainingJob percent = NewJob(ids) with { Name = "100%_Ärger\\", CreatorEmail = "Jo@Example.org" };
+        TrainingJob plain = NewJob(ids) with { Name = "100 Mal", State = TrainingState.Failed, Failure = new JobFailure(FailureCode.PodLost, "x") };
+        await AddAsync(database, percent);
+        await AddAsync(database, plain);
+        TrainingQueryStore queries = Queries(database);
+
+        Assert.Equal([percent.Id], await Find(new JobFilter(Text: "0%_ä")));
+        Assert.Equal([percent.Id], await Find(new JobFilter(Text: "ÄRGER\\")));
+        Assert.Equal([percent.Id], await Find(new JobFilter(Text: "jo@EXAMPLE")));
+        Assert.Equal([plain.Id], await Find(new JobFilter(Text: plain.Id.ToString().ToUpperInvariant())));
+        Assert.Equal([plain.Id], await Find(new JobFilter(Text: plain.LoraId.ToString())));
+        Assert.Equal([plain.Id], await Find(new JobFilter(States: [TrainingState.Failed, TrainingState.Cancelled])));
+        Assert.Equal([percent.Id], await Find(new JobFilter(User: percent.UserId, States: [])));
+        Assert.Empty(await Find(new JobFilter(User: percent.UserId, Text: "mal")));
+        Assert.Equal(2, (await Find(new JobFilter(Text: "  "))).Length);
+
+        async Task<JobId[]> Find(JobFilter filter) =>
+            [.. (await queries.ListAsync(filter, null, 50, CancellationToken.None)).Jobs.Select(line => line.Id)];
+    }
+
+    [Theory]
+    [InlineData(DatabaseKind.Sqlite)]
+    [InlineData(DatabaseKind.Postgres)]
+    public async Task Find_Job_GivesAllThatBelongsToIt(DatabaseKind kind)
+    {
+        await using TestDatabase database = await TestDatabase.CreateAsync(kind);
+        SeededIds ids = new(5);
+        TrainingJob job = NewJob(ids);
+        await AddAsync(database, job);
+        await database.Work.RunAsync(
+            async (unit, token) =>
+            {
+                await unit.Store<ITrainingStore>().AddAttemptAsync(new TrainingAttempt(job.Id, 1, "runpod", AttemptState.Active, Now, null, null, null), token);
+                await unit.Store<IPodLedger>().AddAsync(NewPod(job, 1), token);
+                await unit.Store<IBudgetStore>().TryReserveAsync(ids.Next(), job.Id, 1, Usd.FromDollars(2), Now, new BudgetRules(Usd.FromDollars(200), Usd.Zero), token);
+                await unit.Events.AppendAsync(NewFact(job, "first", null), token);
+                await unit.Events.AppendAsync(NewFact(job, "second", new ErrorDetail("pod_lost", "agent.status", "404", "r-1")), token);
+            },
+            CancellationToken.None);
+        TrainingQueryStore queries = Queries(database);
+
+        JobDetail? detail = await queries.FindAsync(job.Id, CancellationToken.None);
+
+        Assert.NotNull(detail);
+        Assert.Equal(job, detail.Job);
+        Assert.Equal(job.LoraId, detail.Lora.Id);
+        Assert.Single(detail.Attempts);
+        Assert.Single(detail.Pods);
+        Assert.Single(detail.Reservations);
+        Assert.Equal(["first", "second"], detail.Timeline.Select(entry => entry.Message));
+        Assert.Equal([null, new ErrorDetail("pod_lost", "agent.status", "404", "r-1")], detail.Timeline.Select(entry => entry.Error));
+        Assert.Equal(job, (await queries.FindForApiAsync(job.Id, CancellationToken.None))!.Value.Job);
+        Assert.Null(await queries.FindAsync(new JobId(ids.Next()), CancellationToken.None));
+        Assert.Null(await queries.FindForApiAsync(new JobId(ids.Next()), CancellationToken.None));
+    }
+
+    [Theory]
+    [InlineData(DatabaseKind.Sqlite)]
+    [InlineData(DatabaseKind.Postgres)]
+    public async Task Overview_ShowsThePresent(DatabaseKind kind)
+    {
+        await using TestDatabase database = await TestDatabase.CreateAsync(kind);
+        SeededIds ids = new(6);
+        TrainingQueryStore queries = Queries(database);
+        OverviewFigures empty = await queries.OverviewAsync(CancellationToken.None);
+        Assert.Equal((0, 0, 0, null), (empty.Queued, empty.Running, empty.PodsAlive, empty.OldestWaiting));
+
+        foreach (TrainingState state in Enum.GetValues<TrainingState>())
+        {
+            await AddAsync(database, NewJob(ids) with { State = state, CompletedAt = state.IsFinal() ? Now.AddHours(-1) : null });
+        }
+
+        await AddAsync(database, NewJob(ids) with { State = TrainingState.Completed, CompletedAt = Now.AddHours(-25) });
+        TrainingJob waiting = NewJob(ids) with { StateSince = Now.AddHours(-3) };
+        await AddAsync(database, waiting);
+        await database.Work.RunAsync(
+            async (unit, token) =>
+            {
+                await unit.Store<IPodLedger>().AddAsync(NewPod(waiting, 1), token);
+                await unit.Store<IPodLedger>().AddAsync(NewPod(waiting, 2) with { PodId = "abcd", HourlyRate = Usd.FromDollars(0.69m), Saw = PodSaw.Leaking }, token);
+                await unit.Store<IPodLedger>().AddAsync(NewPod(waiting, 3) with { PodId = "efgh", HourlyRate = Usd.FromDollars(5), Saw = PodSaw.Gone }, token);
+            },
+            CancellationToken.None);
+
+        OverviewFigures figures = await queries.OverviewAsync(CancellationToken.None);
+
+        Assert.Equal((3, 5), (figures.Queued, figures.Running));
+        Assert.Equal((1, 1, 1), (figures.Completed24h, figures.Failed24h, figures.Cancelled24h));
+        Assert.Equal((1, Usd.FromDollars(0.69m), 1), (figures.PodsAlive, figures.PodsUsdPerHour, figures.PodsLeaking));
+        Assert.Equal(waiting.StateSince, figures.OldestWaiting);
+        Assert.Equal(Usd.FromDollars(200), figures.Month.Limit);
+    }
+
+    private static TrainingQueryStore Queries(TestDatabase database) =>
+        new(database.Work, database.Services.GetRequiredService<BudgetRules>(), new FakeTimeProvider(Now));
+
+    private static Task AddAsync(TestDatabase database, TrainingJob job) => database.Work.RunAsync(
+        async (unit, token) =>
+        {
+            await unit.Store<ILoraStore>().AddAsync(
+                new Lora
+                {
+                    Id = job.LoraId,
+                    UserId = job.UserId,
+                    CreatorEmail = job.CreatorEmail,
+                    Name = job.Name,
+                    Status = job.State.ToLoraStatus(),
+                    CreatedAt = job.CreatedAt,
+                    UpdatedAt = job.CreatedAt,
+                },
+                token);
+            await unit.Store<ITrainingStore>().AddAsync(job, [], token);
+        },
+        CancellationToken.None);
+
+    private static TrainingJob NewJob(SeededIds ids) => new()
+    {
+        Id = new JobId(ids.Next()),
+        LoraId = new LoraId(ids.Next()),
+        UserId = new UserId(ids.Next()),
+        Name = "Mara",
+        CreatorEmail = "mara@example.org",
+        State = TrainingState.Queued,
+        StateSince = Now,
+        CreatedAt = Now,
+        UpdatedAt = Now,
+        Attempt = 1,
+        Admission = 1,
+        DueAt = Now,
+    };
+
+    private static LedgerPod NewPod(TrainingJob job, int number) => new()
+    {
+        Name = PodNames.For("0a1b2c3d", job.Id, 1, number),
+        Job = job.Id,
+        Attempt = 1,
+        Try = number,
+        Want = PodWant.Needed,
+        Saw = PodSaw.Requested,
+        GpuType = "NVIDIA RTX 4090",
+        RequestedAt = Now,
+    };
+
+    private static OperationalEvent NewFact(TrainingJob job, string message, ErrorDetail? error) => new()
+    {
+        Kind = TrainingEvents.StateChanged,
+        Message = message,
+        Actor = Actor.Portal("tests"),
+        Job = job.Id,
+        Error = error,
+    };
+}

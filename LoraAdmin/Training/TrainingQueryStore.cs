@@ -1,0 +1,119 @@
+using LoraAdmin.Domain.Budget;
+using LoraAdmin.Domain.Library;
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
+using LoraAdmin.Platform.Data;
+using LoraAdmin.Platform.Data.Events;
+using Microsoft.EntityFrameworkCore;
+
+namespace LoraAdmin.Training;
+
+/// <summary>Reads one job and the overview. What other features keep comes through their ports; lists are in the other part.</summary>
+internal sealed partial class TrainingQueryStore(IUnitOfWork work, BudgetRules budget, TimeProvider clock) : ITrainingQueries
+{
+    private const int TimelineLength = 500;
+
+    public Task<JobDetail?> FindAsync(JobId id, CancellationToken cancellationToken) => work.ReadAsync(
+        async (unit, token) =>
+        {
+            ITrainingStore training = unit.Store<ITrainingStore>();
+            if (await training.FindAsync(id, token) is not { } job)
+            {
+                return null;
+            }
+
+            IReadOnlyList<TrainingAttempt> attempts = await training.ListAttemptsAsync(id, token);
+            List<LedgerPod> pods = [];
+            foreach (TrainingAttempt attempt in attempts)
+            {
+                pods.AddRange(await unit.Store<IPodLedger>().ListForAttemptAsync(id, attempt.Number, token));
+            }
+
+            ILoraStore loras = unit.Store<ILoraStore>();
+            return new JobDetail(
+                job,
+                await LoraOfAsync(unit, job, token),
+                await training.ListImagesAsync(id, token),
+                attempts,
+                pods,
+                await loras.ListValidationImagesAsync(job.LoraId, token),
+                await unit.Store<IBudgetStore>().ListForJobAsync(id, token),
+                await TimelineAsync(Db(unit), id, token));
+        },
+        cancellationToken);
+
+    public Task<(TrainingJob Job, Lora Lora, IReadOnlyList<TrainingAttempt> Attempts)?> FindForApiAsync(JobId id, CancellationToken cancellationToken) =>
+        work.ReadAsync<(TrainingJob, Lora, IReadOnlyList<TrainingAttempt>)?>(
+            async (unit, token) =>
+            {
+                ITrainingStore training = unit.Store<ITrainingStore>();
+                return await training.FindAsync(id, token) is { } job
+                    ? (job, await LoraOfAsync(unit, job, token), await training.ListAttemptsAsync(id, token))
+                    : null;
+            },
+            cancellationToken);
+
+    public Task<OverviewFigures> OverviewAsync(CancellationToken cancellationToken) => work.ReadAsync(
+        async (unit, token) =>
+        {
+            DateTimeOffset now = clock.GetUtcNow();
+            DbSet<TrainingProgressRow> jobs = Db(unit).Set<TrainingProgressRow>();
+            var open = await jobs
+                .Where(row => row.IsOpen)
+                .GroupBy(row => row.State)
+                .Select(group => new { State = group.Key, Count = group.Count(), Oldest = group.Min(row => row.StateSince) })
+                .ToListAsync(token);
+            long dayAgo = now.AddHours(-24).ToMillis();
+            var ended = await jobs
+                .Where(row => !row.IsOpen && row.CompletedAt >= dayAgo)
+                .GroupBy(row => row.State)
+                .Select(group => new { State = group.Key, Count = group.Count() })
+                .ToDictionaryAsync(group => group.State, group => group.Count, token);
+            IReadOnlyList<LedgerPod> pods = await unit.Store<IPodLedger>().ListAliveAsync(token);
+            BudgetMonth month = await unit.Store<IBudgetStore>().ReadMonthAsync(Month.Of(now), budget, token);
+            return new OverviewFigures(
+                Queued: open.Where(group => Waits(group.State)).Sum(group => group.Count),
+                Running: open.Where(group => !Waits(group.State)).Sum(group => group.Count),
+                Completed24h: ended.GetValueOrDefault(TrainingState.Completed),
+                Failed24h: ended.GetValueOrDefault(TrainingState.Failed),
+                Cancelled24h: ended.GetValueOrDefault(TrainingState.Cancelled),
+                PodsAlive: pods.Count(pod => pod.PodId is not null),
+                PodsUsdPerHour: pods.Where(pod => pod.PodId is not null).Aggregate(Usd.Zero, (sum, pod) => sum + (pod.HourlyRate ?? Usd.Zero)),
+                PodsLeaking: pods.Count(pod => pod.Saw == PodSaw.Leaking),
+                month,
+                OldestWaiting: Instants.FromMillis(open.Where(group => group.State == TrainingState.Queued).Select(group => (long?)group.Oldest).Min()),
+                AsOf: now);
+        },
+        cancellationToken);
+
+    private static bool Waits(TrainingState state) => state is TrainingState.Queued or TrainingState.Preparing;
+
+    private static LoraDb Db(IUnit unit) => ((EfUnit)unit).Db;
+
+    private static async Task<Lora> LoraOfAsync(IUnit unit, TrainingJob job, CancellationToken cancellationToken) =>
+        await unit.Store<ILoraStore>().FindAsync(job.LoraId, cancellationToken)
+        ?? throw new InvalidOperationException($"Job {job.Id} belongs to LoRA {job.LoraId}, which has no row in lora_models.");
+
+    private static async Task<IReadOnlyList<TimelineEntry>> TimelineAsync(LoraDb db, JobId id, CancellationToken cancellationToken)
+    {
+        var newest = await (
+            from fact in db.Set<OperationalEventRow>().AsNoTracking()
+            where fact.JobId == id.Value
+            orderby fact.Sequence descending
+            select new { Fact = fact, Error = db.Set<ErrorEventRow>().FirstOrDefault(error => error.EventId == fact.Id) })
+            .Take(TimelineLength)
+            .ToListAsync(cancellationToken);
+        newest.Reverse();
+        return newest.ConvertAll(entry => new TimelineEntry(
+            entry.Fact.Id,
+            Instants.FromMillis(entry.Fact.At),
+            entry.Fact.Kind,
+            entry.Fact.Severity,
+            entry.Fact.Message,
+            entry.Fact.Attempt,
+            entry.Fact.Pod,
+            entry.Fact.ActorName,
+            entry.Error is { } error ? new ErrorDetail(error.Code, error.Where, error.ProviderWords, error.CorrelationId) : null));
+    }
+}
