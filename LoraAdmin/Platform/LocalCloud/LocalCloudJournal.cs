@@ -47,6 +47,7 @@ public sealed class FileLocalCloudJournal : ILocalCloudJournal, IDisposable
     private readonly Dictionary<string, byte[]> latest = [];
     private readonly List<string> order = [];
     private byte[]? latestAccount;
+    private FileStream? held;
     private FileStream? file;
     private long nextCompaction;
 
@@ -66,6 +67,9 @@ public sealed class FileLocalCloudJournal : ILocalCloudJournal, IDisposable
         try
         {
             Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+
+            // A file of its own: the journal is replaced when it is written anew, and people may read it meanwhile.
+            held = Open(path + ".lock", FileMode.OpenOrCreate, FileShare.None);
             JournalContent content = Read();
             Compact();
             return content;
@@ -106,7 +110,11 @@ public sealed class FileLocalCloudJournal : ILocalCloudJournal, IDisposable
         }
     }
 
-    public void Dispose() => file?.Dispose();
+    public void Dispose()
+    {
+        file?.Dispose();
+        held?.Dispose();
+    }
 
     private JournalContent Read()
     {
@@ -168,44 +176,34 @@ public sealed class FileLocalCloudJournal : ILocalCloudJournal, IDisposable
     /// <summary>Writes beside the journal and renames over it: a kill leaves the old file or the new one.</summary>
     private void Compact()
     {
-        // On Windows an open file can't be replaced; elsewhere the open handle keeps a second process out until the new one is open.
         file?.Dispose();
         file = null;
-        using (FileStream held = Open(path, FileMode.OpenOrCreate))
+        string next = path + ".next";
+        using (FileStream written = Open(next, FileMode.Create))
         {
-            string next = path + ".next";
-            using (FileStream written = Open(next, FileMode.Create))
+            foreach (string id in order)
             {
-                foreach (string id in order)
-                {
-                    written.Write(latest[id]);
-                    written.WriteByte(NewLine);
-                }
-
-                if (latestAccount is not null)
-                {
-                    written.Write(latestAccount);
-                    written.WriteByte(NewLine);
-                }
-
-                written.Flush(flushToDisk: true);
+                written.Write(latest[id]);
+                written.WriteByte(NewLine);
             }
 
-            if (OperatingSystem.IsWindows())
+            if (latestAccount is not null)
             {
-                held.Dispose();
+                written.Write(latestAccount);
+                written.WriteByte(NewLine);
             }
 
-            File.Move(next, path, overwrite: true);
+            written.Flush(flushToDisk: true);
         }
 
+        File.Move(next, path, overwrite: true);
         file = Open(path, FileMode.Append);
         nextCompaction = Math.Max(compactAbove, file.Length * 2);
     }
 
-    private static FileStream Open(string path, FileMode mode)
+    private static FileStream Open(string path, FileMode mode, FileShare share = FileShare.Read)
     {
-        FileStreamOptions options = new() { Mode = mode, Access = FileAccess.Write, Share = FileShare.Read, BufferSize = 0 };
+        FileStreamOptions options = new() { Mode = mode, Access = FileAccess.Write, Share = share, BufferSize = 0 };
         if (!OperatingSystem.IsWindows())
         {
             // The records hold the agents' tokens.

@@ -9,6 +9,9 @@ namespace LoraAdmin.Platform.LocalCloud;
 /// <summary>LocalCloud as a process of its own, so that it outlives a portal that is killed.</summary>
 public static class LocalCloudProgram
 {
+    /// <summary>The word on the portal's command line that starts this instead.</summary>
+    public const string Verb = "local-cloud";
+
     private const string DefaultUrls = "http://127.0.0.1:5090";
 
     /// <summary>
@@ -49,6 +52,7 @@ public static class LocalCloudProgram
 
     internal static WebApplication Build(string[] args)
     {
+        args = args is [Verb, .. string[] rest] ? rest : args;
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder(args);
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
         if (string.IsNullOrEmpty(builder.Configuration[WebHostDefaults.ServerUrlsKey]))

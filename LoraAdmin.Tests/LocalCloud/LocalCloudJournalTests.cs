@@ -1,0 +1,132 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using LoraAdmin.Platform;
+using LoraAdmin.Platform.LocalCloud;
+using Xunit;
+
+namespace LoraAdmin.Tests.LocalCloud;
+
+public sealed class LocalCloudJournalTests : IDisposable
+{
+    private readonly string folder = Directory.CreateTempSubdirectory("localcloud-").FullName;
+
+    private string JournalPath => Path.Combine(folder, "localcloud", "journal.jsonl");
+
+    [Fact]
+    public async Task Restart_WhileTraining_TrainingWentOn()
+    {
+        string id;
+        using FileLocalCloudJournal first = new(JournalPath);
+        using TestCloud before = new(first);
+        id = await before.TrainingAsync();
+        first.Dispose();
+        before.Pass(TimeSpan.FromMinutes(13));
+
+        using FileLocalCloudJournal second = new(JournalPath);
+        using TestCloud after = new(second, clock: before.Clock);
+        JsonObject status = await after.AgentStatusAsync(id);
+        Assert.Equal("validating", (string)status["phase"]!);
+        Assert.Equal([0, 1], status["images_held"]!.AsArray().Select(number => (int)number!));
+    }
+
+    [Fact]
+    public async Task Restart_AfterLongAbsence_DeadManFiredAndDollarsRan()
+    {
+        using FileLocalCloudJournal first = new(JournalPath);
+        using TestCloud before = new(first);
+        string id = await before.TrainingAsync();
+        DateTimeOffset lastCall = before.Clock.GetUtcNow();
+        first.Dispose();
+        before.Pass(TimeSpan.FromDays(2));
+
+        using FileLocalCloudJournal second = new(JournalPath);
+        using TestCloud after = new(second, clock: before.Clock);
+        JsonNode pod = (await after.TruthAsync())["pods"]![0]!;
+        Assert.Equal(new StatusChange(lastCall.AddMinutes(20), "EXITED"), after.World.Find(id)!.History[^1]);
+        decimal running = (28m / 60 * 0.40m) + (28 * 60 * 70 * 0.10m / (30 * 86400));
+        decimal stopped = ((2 * 86400) - (20 * 60)) * 40 * 0.20m / (30 * 86400);
+        Assert.Equal(running + stopped, (decimal)pod["usd"]!, 5);
+    }
+
+    [Fact]
+    public async Task Restart_Always_TruthCoversTheWholeLife()
+    {
+        using FileLocalCloudJournal first = new(JournalPath);
+        using TestCloud before = new(first);
+        string gone = await before.CreateAsync("gone");
+        await before.RunPodAsync(HttpMethod.Delete, $"/pods/{gone}");
+        await before.CreateAsync("alive");
+        JsonObject truth = await before.TruthAsync();
+        first.Dispose();
+
+        using FileLocalCloudJournal second = new(JournalPath);
+        using TestCloud after = new(second, clock: before.Clock);
+        Assert.Equal(truth.ToJsonString(), (await after.TruthAsync()).ToJsonString());
+    }
+
+    [Fact]
+    public async Task Kill_AtAnyByte_RestartsWithEveryWholeLine()
+    {
+        using (FileLocalCloudJournal journal = new(JournalPath))
+        {
+            using TestCloud cloud = new(journal);
+            string id = await cloud.CreateAsync("one");
+            await cloud.RunPodAsync(HttpMethod.Post, $"/pods/{id}/action", new JsonObject { ["action"] = "stop" });
+            await cloud.CreateAsync("two");
+        }
+
+        byte[] whole = await File.ReadAllBytesAsync(JournalPath);
+        for (int length = 0; length <= whole.Length; length += 7)
+        {
+            await File.WriteAllBytesAsync(JournalPath, whole[..length]);
+            int pods = Encoding.UTF8.GetString(whole, 0, length).Split('\n')[..^1].Count(line => line.StartsWith("{\"pod\"", StringComparison.Ordinal));
+            using FileLocalCloudJournal journal = new(JournalPath);
+            Assert.InRange(journal.Load().Pods.Count, pods == 0 ? 0 : 1, Math.Min(pods, 2));
+        }
+    }
+
+    [Fact]
+    public async Task Load_LineBrokenInTheMiddle_RefusesAndSaysWhatToDo()
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(JournalPath)!);
+        await File.WriteAllTextAsync(JournalPath, "{\"account\":{}}\n{\"pod\":{\"id\n{\"account\":{}}\n");
+        using FileLocalCloudJournal journal = new(JournalPath);
+        StartupRefusedException refused = Assert.Throws<StartupRefusedException>(journal.Load);
+        Assert.Contains("Line 2", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Load_JournalInUse_RefusesASecondProcess()
+    {
+        using FileLocalCloudJournal first = new(JournalPath);
+        using TestCloud cloud = new(first);
+        await cloud.CreateAsync();
+        using FileLocalCloudJournal second = new(JournalPath);
+        StartupRefusedException refused = Assert.Throws<StartupRefusedException>(second.Load);
+        Assert.Equal("Data:Path", refused.Key);
+    }
+
+    [Fact]
+    public async Task Append_ManyChanges_FileStaysSmallAndComplete()
+    {
+        const int limit = 32 * 1024;
+        string id;
+        using (FileLocalCloudJournal journal = new(JournalPath, limit))
+        {
+            using TestCloud cloud = new(journal);
+            id = await cloud.TrainingAsync();
+            for (int i = 0; i < 200; i++)
+            {
+                cloud.Pass(TimeSpan.FromSeconds(1));
+                await cloud.AgentStatusAsync(id);
+            }
+
+            Assert.InRange(new FileInfo(JournalPath).Length, 1, limit * 2);
+        }
+
+        using FileLocalCloudJournal again = new(JournalPath);
+        Assert.Equal(id, Assert.Single(again.Load().Pods).Id);
+    }
+
+    public void Dispose() => Directory.Delete(folder, recursive: true);
+}
