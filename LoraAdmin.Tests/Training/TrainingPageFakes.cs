@@ -193,12 +193,12 @@ public sealed class PageStaging : IImageStaging
 /// <summary>Links that say what they were signed for.</summary>
 public sealed class PageLinks(TimeProvider clock) : ILinkSigner
 {
-    public List<(ObjectRef Target, TimeSpan Lifetime)> Signed { get; } = [];
+    public List<(ObjectRef Target, TimeSpan Lifetime)> Made { get; } = [];
 
     public SignedLink Sign(ObjectRef target, TimeSpan lifetime)
     {
-        Signed.Add((target, lifetime));
-        return new SignedLink($"/files/{target}?sig={Signed.Count}", clock.GetUtcNow() + lifetime);
+        Made.Add((target, lifetime));
+        return new SignedLink($"/files/{target}?sig={Made.Count}", clock.GetUtcNow() + lifetime);
     }
 }
 

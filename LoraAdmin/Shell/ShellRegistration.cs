@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using MudBlazor;
 using MudBlazor.Services;
@@ -32,13 +33,18 @@ public static class ShellRegistration
     public static WebApplication UseShell(this WebApplication app)
     {
         ArgumentNullException.ThrowIfNull(app);
-        app.UseWhen(
-            context => HttpMethods.IsGet(context.Request.Method) && !IsForMachines(context.Request.Path),
-            pages =>
+        app.UseExceptionHandler("/error", createScopeForErrors: true);
+        app.UseStatusCodePagesWithReExecute("/not-found", createScopeForStatusCodePages: true);
+        app.Use((context, next) =>
+        {
+            if (!HttpMethods.IsGet(context.Request.Method) || IsForMachines(context.Request.Path))
             {
-                pages.UseExceptionHandler("/error", createScopeForErrors: true);
-                pages.UseStatusCodePagesWithReExecute("/not-found", createScopeForStatusCodePages: true);
-            });
+                // Programs get the bare status: a page would only be in their way.
+                context.Features.Get<IStatusCodePagesFeature>()?.Enabled = false;
+            }
+
+            return next(context);
+        });
         return app;
     }
 

@@ -1,0 +1,79 @@
+using System.Diagnostics;
+using Bunit;
+using Bunit.TestDoubles;
+using LoraAdmin.Domain.Access;
+using LoraAdmin.Platform.Live;
+using LoraAdmin.Shell;
+using Microsoft.AspNetCore.Components;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
+using MudBlazor;
+using MudBlazor.Services;
+using Xunit;
+
+namespace LoraAdmin.Tests.Doubles;
+
+/// <summary>Pages under test: fake clock, a signed-in person with every permission, MudBlazor without transitions and with its providers.</summary>
+public abstract class LoraBunitContext : BunitContext
+{
+    protected static readonly DateTimeOffset Start = new(2026, 11, 24, 9, 0, 0, TimeSpan.Zero);
+
+    protected LoraBunitContext()
+    {
+        JSInterop.Mode = JSRuntimeMode.Loose;
+        JSInterop.SetupModule(_ => true).Mode = JSRuntimeMode.Loose;
+        Services.AddSingleton<TimeProvider>(Clock);
+        Services.AddSingleton(new PortalStatus());
+        Services.AddScoped<CurrentPerson>();
+        Services.AddLive(new ConfigurationBuilder().Build());
+        Services.AddMudServices(options =>
+        {
+            options.SnackbarConfiguration.ShowTransitionDuration = 0;
+            options.SnackbarConfiguration.HideTransitionDuration = 0;
+            options.PopoverOptions.CheckForPopoverProvider = false;
+        });
+        Person = this.AddAuthorization();
+        Person.SetAuthorized("ada");
+        Person.SetPolicies([.. Permissions.All]);
+    }
+
+    protected FakeTimeProvider Clock { get; } = new(Start);
+
+    protected BunitAuthorizationContext Person { get; }
+
+    /// <summary>Where dialogs appear.</summary>
+    protected IRenderedComponent<MudDialogProvider> Dialogs { get; private set; } = null!;
+
+    protected IRenderedComponent<MudSnackbarProvider> Snackbars { get; private set; } = null!;
+
+    protected NavigationManager Address => Services.GetRequiredService<NavigationManager>();
+
+    /// <summary>Renders the page beside MudBlazor's providers.</summary>
+    protected IRenderedComponent<T> RenderPage<T>(Action<ComponentParameterCollectionBuilder<T>>? parameters = null)
+        where T : IComponent
+    {
+        Render<MudPopoverProvider>();
+        Dialogs = Render<MudDialogProvider>();
+        Snackbars = Render<MudSnackbarProvider>();
+        return Render(parameters ?? (_ => { }));
+    }
+
+    /// <summary>Something changed and enough time has passed for the next read.</summary>
+    protected void TellChange()
+    {
+        Clock.Advance(TimeSpan.FromSeconds(1));
+        Services.GetRequiredService<ILiveSignal>().Changed(LiveTopics.Training);
+    }
+
+    /// <summary>Yields until the condition holds; for what happens on other threads.</summary>
+    public static async Task UntilAsync(Func<bool> condition)
+    {
+        Stopwatch watch = Stopwatch.StartNew();
+        while (!condition())
+        {
+            Assert.True(watch.Elapsed < TimeSpan.FromSeconds(10), "The condition did not come true within 10 seconds.");
+            await Task.Yield();
+        }
+    }
+}

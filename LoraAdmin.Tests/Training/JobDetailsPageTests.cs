@@ -1,0 +1,227 @@
+using Bunit;
+using LoraAdmin.Domain.Access;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Storage;
+using LoraAdmin.Domain.Training;
+using LoraAdmin.Tests.Doubles;
+using LoraAdmin.Training;
+using Microsoft.Extensions.DependencyInjection;
+using Xunit;
+
+namespace LoraAdmin.Tests.Training;
+
+public sealed class JobDetailsPageTests : LoraBunitContext
+{
+    private readonly PageQueries queries;
+    private readonly PageDesk desk = new();
+    private readonly PageLinks links;
+
+    public JobDetailsPageTests()
+    {
+        queries = new PageQueries(Clock);
+        links = new PageLinks(Clock);
+        Services.AddSingleton<ITrainingQueries>(queries);
+        Services.AddSingleton<ITrainingDesk>(desk);
+        Services.AddSingleton<ILinkSigner>(links);
+        Services.AddSingleton(PageSamples.Rules);
+    }
+
+    [Fact]
+    public void Job_Training_ShowsStepLossHeartbeatAndCost()
+    {
+        IRenderedComponent<JobDetailsPage> page = Show(PageSamples.Job(4, TrainingState.Training, Start));
+
+        Assert.Contains("612 of 1,200", page.Markup, StringComparison.Ordinal);
+        Assert.Contains("0.0871", page.Markup, StringComparison.Ordinal);
+        Assert.Contains("4 s ago", page.Markup, StringComparison.Ordinal);
+        Assert.Contains("Cost so far", page.Markup, StringComparison.Ordinal);
+        Assert.Equal("612", page.Find("[role=progressbar]").GetAttribute("aria-valuenow"));
+    }
+
+    [Theory]
+    [InlineData(FailureCode.InvalidTrainingImages)]
+    [InlineData(FailureCode.NoProvider)]
+    [InlineData(FailureCode.TrainingTimeout)]
+    [InlineData(FailureCode.TrainingFailed)]
+    [InlineData(FailureCode.ArtifactCorrupt)]
+    [InlineData(FailureCode.PodLost)]
+    [InlineData(FailureCode.UploadFailed)]
+    [InlineData(FailureCode.QualityValidationFailed)]
+    [InlineData(FailureCode.BudgetExhausted)]
+    public void Job_Failed_SaysTheTablesMessageLetterByLetter(FailureCode failure)
+    {
+        IRenderedComponent<JobDetailsPage> page = Show(PageSamples.Job(4, TrainingState.Failed, Start, failure: failure));
+
+        Assert.Equal(FailureTable.For(failure).Message, page.Find("#failure-head").TextContent);
+        Assert.Contains("What to do", page.Markup, StringComparison.Ordinal);
+        Assert.Equal(failure == FailureCode.InvalidTrainingImages, Button(page, "Retry").HasAttribute("disabled"));
+    }
+
+    [Theory]
+    [MemberData(nameof(States))]
+    public void Job_AnyState_HasItsWordAndOneHeading(TrainingState state)
+    {
+        FailureCode? failure = state == TrainingState.Failed ? FailureCode.PodLost : null;
+        IRenderedComponent<JobDetailsPage> page = Show(PageSamples.Job(4, state, Start, failure: failure));
+
+        Assert.Single(page.FindAll("h1"));
+        Assert.Contains(state.ToWord(), page.Find(".page-head .chip").TextContent, StringComparison.Ordinal);
+    }
+
+    public static TheoryData<TrainingState> States => [.. Enum.GetValues<TrainingState>()];
+
+    [Fact]
+    public void Job_Unknown_SaysSoAndOffersTheList()
+    {
+        IRenderedComponent<JobDetailsPage> page = RenderPage<JobDetailsPage>(parameters => parameters.Add(job => job.Id, Guid.Empty));
+
+        page.WaitForAssertion(() => Assert.Contains("There is no such job", page.Markup, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Job_DatabaseAway_IsNotNotFound()
+    {
+        queries.Away = "The database did not answer.";
+        IRenderedComponent<JobDetailsPage> page = RenderPage<JobDetailsPage>(parameters => parameters.Add(job => job.Id, Guid.Empty));
+
+        page.WaitForAssertion(() => Assert.Contains("Could not read this job", page.Markup, StringComparison.Ordinal));
+        Assert.DoesNotContain("There is no such job", page.Markup, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Job_Advances_PageFollows()
+    {
+        IRenderedComponent<JobDetailsPage> page = Show(PageSamples.Job(4, TrainingState.Training, Start));
+
+        queries.Replace(PageSamples.Job(4, TrainingState.Completed, Start));
+        TellChange();
+
+        page.WaitForAssertion(() => Assert.Contains("completed", page.Find(".page-head .chip").TextContent, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Cancel_WithReason_ReachesTheDeskAsThePerson()
+    {
+        IRenderedComponent<JobDetailsPage> page = Show(PageSamples.Job(4, TrainingState.Training, Start));
+        OpenCancel(page);
+        Assert.True(Button(Dialogs, "Cancel the job").HasAttribute("disabled"));
+
+        Dialogs.Find("#confirm-reason").Input("wrong images");
+        Button(Dialogs, "Cancel the job").Click();
+
+        (JobId job, string reason, Actor actor) = Assert.Single(desk.Cancelled);
+        Assert.Equal((PageSamples.IdOf(4), "wrong images", new Actor(ActorKind.Person, "ada")), (job, reason, actor));
+        Assert.Contains("Noted", Dialogs.Markup, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Cancel_TooLate_SaysWhatTheJobDoesByNow()
+    {
+        desk.Cancel = new CancelOutcome.TooLate(TrainingState.Uploading);
+        IRenderedComponent<JobDetailsPage> page = Show(PageSamples.Job(4, TrainingState.Training, Start));
+        OpenCancel(page);
+        Dialogs.Find("#confirm-reason").Input("wrong images");
+        Button(Dialogs, "Cancel the job").Click();
+
+        Assert.Contains("Too late: the job is uploading by now", Dialogs.Markup, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Cancel_PermissionTakenMeanwhile_IsRefusedAtTheEvent()
+    {
+        IRenderedComponent<JobDetailsPage> page = Show(PageSamples.Job(4, TrainingState.Training, Start));
+        OpenCancel(page);
+        Person.SetPolicies(Permissions.ReadTraining);
+        Dialogs.Find("#confirm-reason").Input("wrong images");
+        Button(Dialogs, "Cancel the job").Click();
+
+        Assert.Empty(desk.Cancelled);
+        Assert.Contains("You may not cancel", Dialogs.Markup, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Cancel_AfterTraining_IsDisabledWithTheReason()
+    {
+        IRenderedComponent<JobDetailsPage> page = Show(PageSamples.Job(4, TrainingState.Uploading, Start));
+
+        Assert.True(Button(page, "Cancel job").HasAttribute("disabled"));
+        Assert.Contains("Training has ended", page.Markup, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Actions_WithoutPermission_AreNotThere()
+    {
+        Person.SetPolicies(Permissions.ReadTraining);
+        IRenderedComponent<JobDetailsPage> page = Show(PageSamples.Job(4, TrainingState.Training, Start));
+
+        Assert.DoesNotContain("Cancel job", page.Markup, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Retry_Accepted_SaysFromWhere()
+    {
+        desk.Retry = new RetryOutcome.Accepted(TrainingState.Uploading);
+        IRenderedComponent<JobDetailsPage> page = Show(PageSamples.Job(4, TrainingState.Failed, Start, failure: FailureCode.UploadFailed));
+        Button(page, "Retry").Click();
+        Dialogs.WaitForAssertion(() => Button(Dialogs, "Retry"));
+        Button(Dialogs, "Retry").Click();
+
+        Assert.Single(desk.Retried);
+        Assert.Contains("goes on from uploading", Dialogs.Markup, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [Trait("Requirement", "S3")]
+    public void File_Download_SignsALinkOfOneHourOnlyOnClick()
+    {
+        IRenderedComponent<JobDetailsPage> page = Show(PageSamples.Job(4, TrainingState.Completed, Start));
+        Assert.DoesNotContain(links.Made, link => link.Target.Bucket == Buckets.Models);
+
+        Button(page, "Download").Click();
+
+        (ObjectRef target, TimeSpan lifetime) = Assert.Single(links.Made, link => link.Target.Bucket == Buckets.Models);
+        Assert.EndsWith("model.safetensors", target.Key, StringComparison.Ordinal);
+        Assert.Equal(TimeSpan.FromHours(1), lifetime);
+        Assert.Contains("/files/lora-models/", Address.Uri, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Validation_LiveUpdates_KeepTheImagesLinks()
+    {
+        IRenderedComponent<JobDetailsPage> page = Show(PageSamples.Job(4, TrainingState.Completed, Start));
+        Assert.Equal(3, page.FindAll(".images img").Count);
+        Assert.Contains("2 of 3 passed", page.Markup, StringComparison.Ordinal);
+        int reads = queries.Reads;
+
+        TellChange();
+        page.WaitForAssertion(() => Assert.True(queries.Reads > reads));
+
+        Assert.Equal(3, links.Made.Count);
+    }
+
+    [Fact]
+    public void Timeline_Error_HoldsTheProvidersWords()
+    {
+        IRenderedComponent<JobDetailsPage> page = Show(PageSamples.Job(4, TrainingState.Failed, Start, failure: FailureCode.TrainingFailed));
+
+        Assert.Contains("device-side assert", page.Find("details pre").TextContent, StringComparison.Ordinal);
+    }
+
+    private IRenderedComponent<JobDetailsPage> Show(JobDetail detail)
+    {
+        queries.Jobs.Add(detail);
+        IRenderedComponent<JobDetailsPage> page = RenderPage<JobDetailsPage>(parameters => parameters.Add(job => job.Id, detail.Job.Id.Value));
+        page.WaitForAssertion(() => page.Find(".page-head .chip"));
+        return page;
+    }
+
+    private void OpenCancel(IRenderedComponent<JobDetailsPage> page)
+    {
+        Button(page, "Cancel job").Click();
+        Dialogs.WaitForAssertion(() => Dialogs.Find("#confirm-reason"));
+    }
+
+    private static AngleSharp.Dom.IElement Button<T>(IRenderedComponent<T> within, string text)
+        where T : Microsoft.AspNetCore.Components.IComponent =>
+        within.FindAll("button").Single(button => button.TextContent.Trim() == text);
+}

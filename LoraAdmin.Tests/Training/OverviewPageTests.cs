@@ -1,0 +1,130 @@
+using Bunit;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
+using LoraAdmin.Platform.Live;
+using LoraAdmin.Tests.Doubles;
+using LoraAdmin.Training;
+using Microsoft.Extensions.DependencyInjection;
+using Xunit;
+
+namespace LoraAdmin.Tests.Training;
+
+public sealed class OverviewPageTests : LoraBunitContext
+{
+    private readonly PageQueries queries;
+
+    public OverviewPageTests()
+    {
+        queries = new PageQueries(Clock);
+        Services.AddSingleton<ITrainingQueries>(queries);
+    }
+
+    [Fact]
+    public void Overview_WithJobs_ShowsFiguresThatLeadToTheirRows()
+    {
+        queries.Jobs.AddRange([PageSamples.Job(1, TrainingState.Queued, Start), PageSamples.Job(2, TrainingState.Training, Start), PageSamples.Job(3, TrainingState.Failed, Start, failure: FailureCode.PodLost)]);
+        queries.Leaking = 2;
+        IRenderedComponent<OverviewPage> page = RenderPage<OverviewPage>();
+
+        page.WaitForAssertion(() => Assert.Equal(5, page.FindAll("a.tile").Count));
+        Assert.Contains("href=\"/training?state=queued&amp;state=preparing\"", page.Markup, StringComparison.Ordinal);
+        Assert.Contains("100.0 % of 1 ended", page.Markup, StringComparison.Ordinal);
+        Assert.Contains("2 leaking", page.Markup, StringComparison.Ordinal);
+        Assert.Contains("$0.74/h", page.Markup, StringComparison.Ordinal);
+        Assert.Contains("Oldest waits 4 min 00 s", page.Markup, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Overview_Budget_SaysWhatTheMonthCanCostAtMost()
+    {
+        IRenderedComponent<OverviewPage> page = RenderPage<OverviewPage>();
+
+        page.WaitForAssertion(() => Assert.Equal("Spent $61.40 and reserved $22.50 of $200.00; $116.10 free.", page.Find(".gauge").GetAttribute("aria-label")));
+    }
+
+    [Fact]
+    public void Overview_BudgetUsedUp_SaysThatJobsAreRefused()
+    {
+        queries.Month = queries.Month with { Reserved = Usd.FromDollars(138.6m) };
+        IRenderedComponent<OverviewPage> page = RenderPage<OverviewPage>();
+
+        page.WaitForAssertion(() => Assert.Contains("new jobs are refused", page.Markup, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Overview_NoJobs_InvitesToSubmit()
+    {
+        IRenderedComponent<OverviewPage> page = RenderPage<OverviewPage>();
+
+        page.WaitForAssertion(() => Assert.Contains("No training job yet", page.Markup, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Overview_WhileReading_ShowsGhostsAndNoZeros()
+    {
+        queries.Hold();
+        IRenderedComponent<OverviewPage> page = RenderPage<OverviewPage>();
+
+        Assert.NotEmpty(page.FindAll(".tile-ghost"));
+        Assert.Empty(page.FindAll("a.tile"));
+        queries.Release();
+        page.WaitForAssertion(() => Assert.NotEmpty(page.FindAll("a.tile")));
+    }
+
+    [Fact]
+    public void Overview_DatabaseAway_SaysSoAndShowsNoFigures()
+    {
+        queries.Away = "The database did not answer.";
+        IRenderedComponent<OverviewPage> page = RenderPage<OverviewPage>();
+
+        page.WaitForAssertion(() => Assert.Equal(2, page.FindAll("[role=alert]").Count));
+        Assert.Contains("The database did not answer.", page.Markup, StringComparison.Ordinal);
+        Assert.Empty(page.FindAll("a.tile"));
+        Assert.DoesNotContain("No training job yet", page.Markup, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Overview_FeedDiesLater_KeepsLastFiguresAndGreysThem()
+    {
+        queries.Jobs.Add(PageSamples.Job(2, TrainingState.Training, Start));
+        IRenderedComponent<OverviewPage> page = RenderPage<OverviewPage>();
+        page.WaitForAssertion(() => Assert.NotEmpty(page.FindAll("a.tile")));
+
+        queries.Away = "The database did not answer.";
+        TellChange();
+
+        page.WaitForAssertion(() => Assert.Equal(5, page.FindAll("a.tile.stale").Count));
+        Assert.Contains("Getting old", page.Markup, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Overview_JobChanges_ShowsItWithoutReload()
+    {
+        queries.Jobs.Add(PageSamples.Job(2, TrainingState.Training, Start));
+        IRenderedComponent<OverviewPage> page = RenderPage<OverviewPage>();
+        page.WaitForAssertion(() => Assert.Contains("Step 612 of 1200", page.Markup, StringComparison.Ordinal));
+
+        queries.Replace(PageSamples.Job(2, TrainingState.Completed, Start));
+        TellChange();
+
+        page.WaitForAssertion(() => Assert.Contains("tone-good", page.Markup, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Overview_Paused_StandsStillUntilResumed()
+    {
+        queries.Jobs.Add(PageSamples.Job(2, TrainingState.Training, Start));
+        IRenderedComponent<OverviewPage> page = RenderPage<OverviewPage>();
+        page.WaitForAssertion(() => Assert.Contains("Step 612 of 1200", page.Markup, StringComparison.Ordinal));
+        LivePause pause = Services.GetRequiredService<LivePause>();
+
+        pause.Toggle();
+        queries.Replace(PageSamples.Job(2, TrainingState.Completed, Start));
+        TellChange();
+        Assert.Equal(0, Services.GetRequiredService<LiveHub>().Get(TrainingPageLive.Latest).Watchers);
+        Assert.Contains("Step 612 of 1200", page.Markup, StringComparison.Ordinal);
+
+        pause.Toggle();
+        page.WaitForAssertion(() => Assert.Contains("tone-good", page.Markup, StringComparison.Ordinal));
+    }
+}
