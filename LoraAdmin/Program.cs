@@ -1,3 +1,11 @@
-var builder = WebApplication.CreateBuilder(args);
-var app = builder.Build();
-app.Run();
+using LoraAdmin;
+using LoraAdmin.Commands;
+using LoraAdmin.Platform.LocalCloud;
+
+return args switch
+{
+    ["local-cloud", .. string[] rest] => await LocalCloudProgram.RunAsync(rest, CancellationToken.None),
+    ["sign-in-link", .. string[] rest] => await SignInLinkProgram.RunAsync(rest),
+    ["check", .. string[] rest] => await CheckProgram.RunAsync(rest),
+    _ => await Portal.RunAsync(args),
+};

@@ -1,0 +1,91 @@
+using LoraAdmin.Access;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Platform;
+using LoraAdmin.Platform.Data;
+using LoraAdmin.Platform.Web;
+using LoraAdmin.Shell;
+using Microsoft.Extensions.Options;
+
+namespace LoraAdmin;
+
+/// <summary>Builds, prepares and runs the portal.</summary>
+public static class Portal
+{
+    /// <returns>0 after a clean end, 1 when it could not start; the reason stands on standard error.</returns>
+    public static async Task<int> RunAsync(string[] args)
+    {
+        try
+        {
+            await using WebApplication app = Build(args);
+            await PrepareAsync(app, CancellationToken.None);
+            await app.StartAsync();
+            await AnnounceAsync(app);
+            await app.WaitForShutdownAsync();
+            return 0;
+        }
+        catch (Exception failure) when (StartupScreen.Explains(failure))
+        {
+            await StartupScreen.WriteAsync(failure, Console.Error);
+            return 1;
+        }
+    }
+
+    public static WebApplication Build(string[] args)
+    {
+        // Published: wwwroot/ lies beside the program. From source: dotnet run starts in the repository's root.
+        bool published = Directory.Exists(Path.Combine(AppContext.BaseDirectory, "wwwroot"));
+        WebApplicationBuilder builder = WebApplication.CreateBuilder(new WebApplicationOptions
+        {
+            Args = args,
+            ContentRootPath = published ? AppContext.BaseDirectory : null,
+        });
+        builder.WebHost.UseStaticWebAssets();
+        if (!HasAddress(builder.Configuration))
+        {
+            builder.WebHost.UseUrls(PortalAddress.Default);
+        }
+
+        builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(10));
+        builder.Services.AddFeatures(builder.Configuration, builder.Environment);
+        WebApplication app = builder.Build();
+        app.MapFeatures();
+        return app;
+    }
+
+    /// <summary>Everything that must hold before the first request: options, data folder, database, installation, configured token.</summary>
+    /// <exception cref="StartupRefusedException">Names the key and the remedy.</exception>
+    /// <exception cref="OptionsValidationException">Names each wrong key.</exception>
+    public static async Task PrepareAsync(WebApplication app, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(app);
+        app.Services.GetRequiredService<IStartupValidator>().Validate();
+        CloudAttachment cloud = app.Services.GetRequiredService<CloudAttachment>();
+        Installation installation = await app.Services.GetRequiredService<DatabaseStartup>().RunAsync(cloud.Kind, cancellationToken);
+        PortalStatus status = app.Services.GetRequiredService<PortalStatus>();
+        status.CloudKind = installation.Cloud;
+        status.Installation = installation.Id;
+        await app.Services.GetRequiredService<AccessStartup>().RunAsync(cancellationToken);
+    }
+
+    private static bool HasAddress(ConfigurationManager configuration) =>
+        !string.IsNullOrEmpty(configuration[WebHostDefaults.ServerUrlsKey])
+        || !string.IsNullOrEmpty(configuration["http_ports"])
+        || !string.IsNullOrEmpty(configuration["https_ports"])
+        || configuration.GetSection("Kestrel:Endpoints").GetChildren().Any();
+
+    /// <summary>To the console and not to the log: whoever reads the link is an admin.</summary>
+    private static async Task AnnounceAsync(WebApplication app)
+    {
+        string address = app.Services.GetRequiredService<PortalAddress>().BaseUrl;
+        await Console.Out.WriteLineAsync($"{Environment.NewLine}LoraAdmin is ready: {address}");
+        if (app.Services.GetRequiredService<CloudAttachment>() is { Kind: CloudKind.Local } cloud)
+        {
+            await Console.Out.WriteLineAsync(cloud.LocalCloudIsVendor
+                ? $"No real cloud is attached: LocalCloud plays RunPod. Set {CloudAttachment.RunPodKey} to work on a real account."
+                : "No real cloud is attached: a LocalCloud on this machine plays RunPod.");
+        }
+
+        await SignInLinkCommand.RunAsync(app.Services, Console.Out, CancellationToken.None);
+        await Console.Out.WriteLineAsync("Another link: dotnet run --project LoraAdmin -- sign-in-link. End with Ctrl-C.");
+    }
+}
