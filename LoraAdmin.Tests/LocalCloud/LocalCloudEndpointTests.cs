@@ -156,6 +156,21 @@ public sealed class LocalCloudEndpointTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Program_Cancelled_EndsCleanly()
+    {
+        using CancellationTokenSource stop = new(TimeSpan.FromMilliseconds(500));
+        string[] args = ["--urls", "http://127.0.0.1:0", "--Data:Path=" + Path.Combine(folder, "program")];
+        Assert.Equal(0, await LocalCloudProgram.RunAsync(args, stop.Token));
+    }
+
+    [Fact]
+    public async Task Program_OnAFolderInUse_EndsWithAnError()
+    {
+        string[] args = ["--urls", "http://127.0.0.1:0", "--Data:Path=" + folder];
+        Assert.Equal(1, await LocalCloudProgram.RunAsync(args, CancellationToken.None));
+    }
+
+    [Fact]
     public void Keys_Made_AreReadableByTheOwnerAlone()
     {
         string path = Path.Combine(folder, "localcloud", "keys.json");

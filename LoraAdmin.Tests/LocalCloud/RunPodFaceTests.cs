@@ -92,7 +92,8 @@ public sealed class RunPodFaceTests
         await cloud.CreateAsync("one");
         using HttpResponseMessage answer = await cloud.RunPodAsync(HttpMethod.Post, "/pods", TestCloud.Order("two"));
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
-        Assert.StartsWith("There are no longer any instances available", (string)(await TestCloud.JsonAsync(answer))["detail"]!, StringComparison.Ordinal);
+        string detail = (string)(await TestCloud.JsonAsync(answer))["detail"]!;
+        Assert.StartsWith("There are no longer any instances available", detail, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -124,7 +125,8 @@ public sealed class RunPodFaceTests
             using HttpResponseMessage passed = await cloud.RunPodAsync(HttpMethod.Get, "/pods");
             Assert.Equal(HttpStatusCode.OK, passed.StatusCode);
             Assert.StartsWith(
-                string.Create(CultureInfo.InvariantCulture, $"\"minute\";r={i};t=60, "), passed.Headers.GetValues("RateLimit").Single(), StringComparison.Ordinal);
+                string.Create(CultureInfo.InvariantCulture, $"\"minute\";r={i};t=60, "),
+                passed.Headers.GetValues("RateLimit").Single(), StringComparison.Ordinal);
         }
 
         cloud.Pass(TimeSpan.FromSeconds(18));

@@ -130,7 +130,9 @@ public sealed class AgentSimulation(LocalCloudOptions options)
 
     private static bool Works(AgentRecord agent) => Phase(agent) is AgentPhases.Training or AgentPhases.Validating;
 
-    /// <summary>The lease protects a training and what is fetched; an agent that never got an order waits, and the portal's pod lifetime bounds it.</summary>
+    /// <summary>
+    /// The lease protects a training and what is fetched; an agent that never got an order waits, and the portal's pod lifetime bounds it.
+    /// </summary>
     private static DateTimeOffset? DeadManAt(AgentRecord agent)
     {
         DateTimeOffset? free = agent.TrainingEndedAt;

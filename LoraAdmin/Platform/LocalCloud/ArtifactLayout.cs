@@ -70,7 +70,8 @@ public sealed class ArtifactLayout
 
     /// <summary>The seed of a pod's file: another name, another file.</summary>
     public static ulong SeedOf(int seed, string podName) =>
-        BinaryPrimitives.ReadUInt64LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{seed}:{podName}"))));
+        BinaryPrimitives.ReadUInt64LittleEndian(
+            SHA256.HashData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{seed}:{podName}"))));
 
     /// <summary>Writes the bytes of the file that stand at an offset; the range lies within the file.</summary>
     public void Fill(ulong seed, long offset, Span<byte> target)

@@ -27,7 +27,9 @@ public sealed record FaultKind(string Kind, string Effect, string? Seconds = nul
         new(NoCapacity, "create answers 400 with the vendor's no-capacity sentence; no pod is made"),
         new(Create500, "create answers 500; no pod is made"),
         new(Create500ButCreated, "create answers 500, and the pod exists and bills"),
-        new(CreateHangButCreated, "create does not answer before the caller gives up, and the pod exists and bills", "how long the answer takes, default 600"),
+        new(
+            CreateHangButCreated, "create does not answer before the caller gives up, and the pod exists and bills",
+            "how long the answer takes, default 600"),
         new(Rate429, "a call on the account answers 429", "the Retry-After, default 30"),
         new(Unauth401, "a call on the account answers 401, as after the key was revoked"),
         new(Balance402, "create or start answers 402"),

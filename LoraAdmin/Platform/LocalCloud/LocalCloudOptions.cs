@@ -2,7 +2,9 @@ using Microsoft.Extensions.Options;
 
 namespace LoraAdmin.Platform.LocalCloud;
 
-/// <summary>How the stand-in cloud behaves. Section <c>LocalCloud</c>. Lengths are given as the real vendor takes them and divided by <see cref="Speed"/>.</summary>
+/// <summary>
+/// How the stand-in cloud behaves. Section <c>LocalCloud</c>. Lengths are given as the real vendor takes them and divided by <see cref="Speed"/>.
+/// </summary>
 public sealed class LocalCloudOptions
 {
     public const string Section = "LocalCloud";

@@ -60,7 +60,8 @@ public static class LocalCloudProgram
             builder.WebHost.UseUrls(DefaultUrls);
         }
 
-        string dataPath = Path.GetFullPath(builder.Configuration["Data:Path"] is { Length: > 0 } path ? path : "data", builder.Environment.ContentRootPath);
+        string configured = builder.Configuration["Data:Path"] is { Length: > 0 } path ? path : "data";
+        string dataPath = Path.GetFullPath(configured, builder.Environment.ContentRootPath);
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.Services.TryAddSingleton<IIds, SystemIds>();
         builder.Services.AddLocalCloud(builder.Configuration, dataPath);
