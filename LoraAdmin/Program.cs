@@ -4,7 +4,7 @@ using LoraAdmin.Platform.LocalCloud;
 
 return args switch
 {
-    ["local-cloud", .. string[] rest] => await LocalCloudProgram.RunAsync(rest, CancellationToken.None),
+    [LocalCloudProgram.Verb, .. string[] rest] => await LocalCloudProgram.RunAsync(rest, CancellationToken.None),
     ["sign-in-link", .. string[] rest] => await SignInLinkProgram.RunAsync(rest),
     ["check", .. string[] rest] => await CheckProgram.RunAsync(rest),
     _ => await Portal.RunAsync(args),

@@ -92,9 +92,9 @@ internal static class CheckProgram
     private static async Task<string?> DatabaseAsync(IServiceProvider services, CancellationToken cancellationToken)
     {
         LoraDbFactory factory = services.GetRequiredService<LoraDbFactory>();
-        if (factory.Target is DatabaseTarget.Sqlite sqlite && !File.Exists(sqlite.Path))
+        if (factory.Target is DatabaseTarget.Sqlite sqlite && !File.Exists(sqlite.File))
         {
-            return $"There is no database in {Path.GetDirectoryName(sqlite.Path)} yet. The first start of the portal makes it.";
+            return $"There is no database in {Path.GetDirectoryName(sqlite.File)} yet. The first start of the portal makes it.";
         }
 
         await using LoraDb db = factory.CreateDbContext();

@@ -12,9 +12,9 @@ internal static class SignInLinkProgram
         {
             await using WebApplication app = Portal.Build([.. args, "--Logging:LogLevel:Default=Warning"]);
             DatabaseTarget target = app.Services.GetRequiredService<DatabaseTarget>();
-            if (target is DatabaseTarget.Sqlite sqlite && !File.Exists(sqlite.Path))
+            if (target is DatabaseTarget.Sqlite sqlite && !File.Exists(sqlite.File))
             {
-                await Console.Error.WriteLineAsync($"There is no portal in {Path.GetDirectoryName(sqlite.Path)} yet. Start it first: dotnet run --project LoraAdmin");
+                await Console.Error.WriteLineAsync($"There is no portal in {Path.GetDirectoryName(sqlite.File)} yet. Start it first: dotnet run --project LoraAdmin");
                 return 1;
             }
 
