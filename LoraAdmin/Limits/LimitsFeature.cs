@@ -25,7 +25,9 @@ internal sealed class LimitsOptionsValidator : IValidateOptions<LimitsOptions>
         List<string> problems = [];
         if (options.LorasPerUserPerMonth < 0)
         {
-            problems.Add($"Limits:LorasPerUserPerMonth is {options.LorasPerUserPerMonth}: set it to 0 or more (0 admits only users with a limit of their own).");
+            problems.Add(
+                $"Limits:LorasPerUserPerMonth is {options.LorasPerUserPerMonth}: set it to 0 or more "
+                + "(0 admits only users with a limit of their own).");
         }
 
         if (options.AttemptsPerUserPerMonth < 1)

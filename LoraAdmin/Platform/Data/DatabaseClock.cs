@@ -27,7 +27,9 @@ public sealed class DatabaseClock(TimeProvider machine) : TimeProvider
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
         machine.CreateTimer(callback, state, dueTime, period);
 
-    /// <summary>Measures the offset anew. Of a few readings the one with the shortest round trip counts; the database read its clock half-way through.</summary>
+    /// <summary>
+    /// Measures the offset anew. Of a few readings the one with the shortest round trip counts; the database read its clock half-way through.
+    /// </summary>
     public async Task MeasureAsync(NpgsqlDataSource dataSource, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(dataSource);

@@ -28,7 +28,8 @@ internal static class DatabaseFailures
     {
         ConcurrentWriteException => DatabaseFailure.Contention,
         PostgresException postgres => Classify(postgres),
-        NpgsqlException npgsql when npgsql.IsTransient || npgsql.InnerException is SocketException or IOException or TimeoutException => DatabaseFailure.Unavailable,
+        NpgsqlException { IsTransient: true } => DatabaseFailure.Unavailable,
+        NpgsqlException { InnerException: SocketException or IOException or TimeoutException } => DatabaseFailure.Unavailable,
         SqliteException sqlite => Classify(sqlite),
         SocketException or TimeoutException => DatabaseFailure.Unavailable,
         _ => DatabaseFailure.Other,
@@ -47,7 +48,8 @@ internal static class DatabaseFailures
 
     private static DatabaseFailure Classify(PostgresException exception) => exception.SqlState switch
     {
-        PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.LockNotAvailable => DatabaseFailure.Contention,
+        PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.LockNotAvailable =>
+            DatabaseFailure.Contention,
         PostgresErrorCodes.UniqueViolation => DatabaseFailure.UniqueRace,
         PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.InvalidPassword or PostgresErrorCodes.InvalidAuthorizationSpecification =>
             DatabaseFailure.Unavailable,

@@ -26,6 +26,8 @@ public sealed class InstallationHolder
 public sealed partial class DatabaseStartup(
     LoraDbFactory contexts, DataFolder folder, InstallationHolder holder, IIds ids, TimeProvider clock, ILogger<DatabaseStartup> logger) : IDisposable
 {
+    private const string OtherDatabase = $"{DataOptions.ConnectionStringKey} or {DataOptions.Section}:{nameof(DataOptions.Path)}";
+
     private static readonly TimeSpan ReachWithin = TimeSpan.FromSeconds(10);
 
     private FolderLock? folderLock;
@@ -100,7 +102,8 @@ public sealed partial class DatabaseStartup(
             throw new StartupRefusedException(
                 DataOptions.ConnectionStringKey,
                 $"PostgreSQL at {where.Host}:{where.Port} could not be used within {ReachWithin.TotalSeconds} seconds: {exception.Message}",
-                $"Check host, port, user and password in {DataOptions.ConnectionStringKey} and that the server runs, or leave the key empty to work on SQLite.",
+                $"Check host, port, user and password in {DataOptions.ConnectionStringKey} and that the server runs, "
+                + "or leave the key empty to work on SQLite.",
                 exception);
         }
     }
@@ -127,11 +130,11 @@ public sealed partial class DatabaseStartup(
         ? new StartupRefusedException(
             "RunPod:ApiKey",
             "This database was made for the local cloud, but a real vendor is configured now.",
-            $"Use another database for the real clouds ({DataOptions.ConnectionStringKey} or {DataOptions.Section}:{nameof(DataOptions.Path)}), or remove the vendors' keys.")
+            $"Use another database for the real clouds ({OtherDatabase}), or remove the vendors' keys.")
         : new StartupRefusedException(
             "RunPod:ApiKey",
             "This database was made for real clouds, but no real vendor is configured now: its pods could be neither seen nor stopped.",
-            $"Set RunPod:ApiKey, or use another database for the local cloud ({DataOptions.ConnectionStringKey} or {DataOptions.Section}:{nameof(DataOptions.Path)}).");
+            $"Set RunPod:ApiKey, or use another database for the local cloud ({OtherDatabase}).");
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{Database} is ready; data folder {Folder}; installation {Installation} on {Cloud} clouds.")]
     private static partial void Ready(ILogger logger, string database, string folder, string installation, CloudKind cloud);

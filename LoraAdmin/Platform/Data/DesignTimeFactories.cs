@@ -12,5 +12,6 @@ internal sealed class SqliteDesignTimeFactory : IDesignTimeDbContextFactory<Sqli
 /// <summary>For <c>dotnet ef migrations add NAME --context PostgresLoraDb -o Platform/Data/Migrations/Postgres</c>; connects to nothing.</summary>
 internal sealed class PostgresDesignTimeFactory : IDesignTimeDbContextFactory<PostgresLoraDb>
 {
-    public PostgresLoraDb CreateDbContext(string[] args) => new(LoraDbFactory.PostgresOptions(NpgsqlDataSource.Create("Host=localhost;Database=design")));
+    public PostgresLoraDb CreateDbContext(string[] args) =>
+        new(LoraDbFactory.PostgresOptions(NpgsqlDataSource.Create("Host=localhost;Database=design")));
 }

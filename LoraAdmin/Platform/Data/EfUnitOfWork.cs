@@ -81,7 +81,8 @@ internal sealed class EfUnitOfWork(IDbContextFactory<LoraDb> contexts, StoreRegi
 
         if (!await sqliteWriter.WaitAsync(GateWait, cancellationToken))
         {
-            throw new StoreUnavailableException($"Another transaction of this process has been writing for {GateWait.TotalSeconds} seconds; nothing was written.");
+            throw new StoreUnavailableException(
+                $"Another transaction of this process has been writing for {GateWait.TotalSeconds} seconds; nothing was written.");
         }
 
         try

@@ -20,7 +20,9 @@ internal sealed partial class EventLog(ILogger<EventLog> logger) : IEventConsume
             };
             if (fact.Error is { } error)
             {
-                Failure(logger, level, fact.Kind, fact.Message, fact.Job, fact.Attempt, fact.Pod, fact.Actor, error.Code, error.Where, error.ProviderWords, error.CorrelationId);
+                Failure(
+                    logger, level, fact.Kind, fact.Message, fact.Job, fact.Attempt, fact.Pod, fact.Actor,
+                    error.Code, error.Where, error.ProviderWords, error.CorrelationId);
             }
             else
             {
@@ -36,5 +38,6 @@ internal sealed partial class EventLog(ILogger<EventLog> logger) : IEventConsume
 
     [LoggerMessage(Message = "{Kind}: {Text} (job {Job}, attempt {Attempt}, pod {Pod}, by {Actor}; {Code} at {Where}: {Words}; request {CorrelationId})")]
     private static partial void Failure(
-        ILogger logger, LogLevel level, string kind, string text, JobId? job, int? attempt, string? pod, Actor actor, string code, string where, string? words, string? correlationId);
+        ILogger logger, LogLevel level, string kind, string text, JobId? job, int? attempt, string? pod, Actor actor,
+        string code, string where, string? words, string? correlationId);
 }

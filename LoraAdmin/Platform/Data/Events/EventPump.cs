@@ -52,7 +52,9 @@ public sealed class EventPump(IDbContextFactory<LoraDb> contexts, TimeProvider c
         Guid[] failed = [.. rows.Where(row => row.HasError).Select(row => row.Id)];
         Dictionary<Guid, ErrorEventRow> errors = failed.Length == 0
             ? []
-            : await db.Set<ErrorEventRow>().AsNoTracking().Where(row => failed.Contains(row.EventId)).ToDictionaryAsync(row => row.EventId, cancellationToken);
+            : await db.Set<ErrorEventRow>().AsNoTracking()
+                .Where(row => failed.Contains(row.EventId))
+                .ToDictionaryAsync(row => row.EventId, cancellationToken);
         return [.. rows.OrderBy(row => row.Sequence).Select(row => ToEvent(row, errors.GetValueOrDefault(row.Id)))];
     }
 

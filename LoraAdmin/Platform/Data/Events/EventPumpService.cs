@@ -2,7 +2,8 @@ namespace LoraAdmin.Platform.Data.Events;
 
 /// <summary>Runs the consumers: at once after a commit of this process, and every second for what others have written.</summary>
 internal sealed partial class EventPumpService(
-    EventPump pump, CommitSignal committed, IEnumerable<IEventConsumer> consumers, TimeProvider clock, ILogger<EventPumpService> logger) : BackgroundService
+    EventPump pump, CommitSignal committed, IEnumerable<IEventConsumer> consumers, TimeProvider clock, ILogger<EventPumpService> logger)
+    : BackgroundService
 {
     private const int Batch = 200;
     private static readonly TimeSpan Poll = TimeSpan.FromSeconds(1);
