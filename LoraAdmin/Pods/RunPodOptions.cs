@@ -92,7 +92,7 @@ public sealed class RunPodOptionsValidator : IValidateOptions<RunPodOptions>
                 "RunPod:GpuTypes has no entry, an empty one or one twice: list GPU type ids of RunPod's catalog, like \"NVIDIA A40\", each once.");
         }
 
-        if (options.NetworkVolumeId is { } volume && !PodIds.IsValid(volume))
+        if (options.NetworkVolumeId is { Length: > 0 } volume && !PodIds.IsValid(volume))
         {
             problems.Add(
                 "RunPod:NetworkVolumeId is not a volume id (4 to 64 lower-case letters and digits): "

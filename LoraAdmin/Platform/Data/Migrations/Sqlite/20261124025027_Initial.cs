@@ -1,4 +1,4 @@
-﻿using System;
+using System;
 using Microsoft.EntityFrameworkCore.Migrations;
 
 #nullable disable
@@ -119,6 +119,19 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                 constraints: table =>
                 {
                     table.PrimaryKey("pk_limit_charges", x => new { x.job_id, x.admission });
+                });
+
+            migrationBuilder.CreateTable(
+                name: "loop_leases",
+                columns: table => new
+                {
+                    name = table.Column<string>(type: "TEXT", nullable: false),
+                    owner = table.Column<string>(type: "TEXT", nullable: false),
+                    held_until = table.Column<long>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_loop_leases", x => x.name);
                 });
 
             migrationBuilder.CreateTable(
@@ -283,6 +296,7 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                     attempt = table.Column<int>(type: "INTEGER", nullable: false),
                     admission = table.Column<int>(type: "INTEGER", nullable: false),
                     wait_reason = table.Column<string>(type: "TEXT", nullable: true),
+                    waiting_since = table.Column<long>(type: "INTEGER", nullable: true),
                     failure_code = table.Column<string>(type: "TEXT", nullable: true),
                     failure_detail = table.Column<string>(type: "TEXT", nullable: true),
                     cancel_by_kind = table.Column<string>(type: "TEXT", nullable: true),
@@ -591,6 +605,9 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
 
             migrationBuilder.DropTable(
                 name: "limit_charges");
+
+            migrationBuilder.DropTable(
+                name: "loop_leases");
 
             migrationBuilder.DropTable(
                 name: "lora_models");

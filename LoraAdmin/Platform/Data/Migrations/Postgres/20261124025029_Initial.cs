@@ -1,4 +1,4 @@
-﻿using System;
+using System;
 using System.Collections.Generic;
 using Microsoft.EntityFrameworkCore.Migrations;
 using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
@@ -126,6 +126,19 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                 });
 
             migrationBuilder.CreateTable(
+                name: "loop_leases",
+                columns: table => new
+                {
+                    name = table.Column<string>(type: "text", nullable: false),
+                    owner = table.Column<string>(type: "text", nullable: false),
+                    held_until = table.Column<long>(type: "bigint", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_loop_leases", x => x.name);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "operational_events",
                 columns: table => new
                 {
@@ -237,6 +250,7 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                     attempt = table.Column<int>(type: "integer", nullable: false),
                     admission = table.Column<int>(type: "integer", nullable: false),
                     wait_reason = table.Column<string>(type: "text", nullable: true),
+                    waiting_since = table.Column<long>(type: "bigint", nullable: true),
                     failure_code = table.Column<string>(type: "text", nullable: true),
                     failure_detail = table.Column<string>(type: "text", nullable: true),
                     cancel_by_kind = table.Column<string>(type: "text", nullable: true),
@@ -531,6 +545,9 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
 
             migrationBuilder.DropTable(
                 name: "limit_charges");
+
+            migrationBuilder.DropTable(
+                name: "loop_leases");
 
             migrationBuilder.DropTable(
                 name: "operational_events");
