@@ -39,6 +39,10 @@ export function listen(reference) {
   document.addEventListener("keydown", onKey);
 }
 
+export function signOut() {
+  document.getElementById("sign-out").requestSubmit();
+}
+
 export function leave() {
   layout = null;
   document.removeEventListener("keydown", onKey);
