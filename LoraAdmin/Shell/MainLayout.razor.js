@@ -37,6 +37,8 @@ function onKey(event) {
 export function listen(reference) {
   layout = reference;
   document.addEventListener("keydown", onKey);
+  // From here on buttons answer: said to scripts that drive the page.
+  document.documentElement.dataset.interactive = "";
 }
 
 export function signOut() {
