@@ -74,7 +74,7 @@ public sealed class TrainingConductor(
         {
             if (status.Artifact is not null || status.Phase is AgentPhase.Validating or AgentPhase.Done)
             {
-                return RunningStep.Ended(job, status);
+                return RunningStep.Ended(job, status, clock.GetUtcNow());
             }
 
             await agent.StopAsync(address, cancellationToken);

@@ -37,6 +37,12 @@ function onKey(event) {
 export function listen(reference) {
   layout = reference;
   document.addEventListener("keydown", onKey);
+  // From here on buttons answer: said to scripts that drive the page.
+  document.documentElement.dataset.interactive = "";
+}
+
+export function signOut() {
+  document.getElementById("sign-out").requestSubmit();
 }
 
 export function leave() {

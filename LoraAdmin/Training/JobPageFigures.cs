@@ -49,6 +49,13 @@ public static class JobPageFigures
         _ => state.ToWord(),
     };
 
+    public static string ProviderName(string provider) => provider switch
+    {
+        "runpod" => "RunPod",
+        "replicate" => "Replicate",
+        _ => provider,
+    };
+
     /// <summary>0 to 100; null while nothing was reported.</summary>
     public static double? Percent(TrainingFigures? figures) =>
         figures is { TotalSteps: > 0 } known ? Math.Clamp(100.0 * known.Step / known.TotalSteps, 0, 100) : null;

@@ -34,10 +34,10 @@ public sealed class RunningStep(
                 return Follow(job, status, figures);
 
             case AgentPhase.Validating or AgentPhase.Done:
-                return Ended(job, status);
+                return Ended(job, status, clock.GetUtcNow());
 
             case AgentPhase.Stopped when status.Artifact is not null:
-                return Ended(job, status);
+                return Ended(job, status, clock.GetUtcNow());
 
             case AgentPhase.Failed or AgentPhase.Stopped:
                 string said = status.Error ?? "the agent gave no reason";
@@ -52,9 +52,14 @@ public sealed class RunningStep(
         }
     }
 
-    internal static StepResult Ended(TrainingJob job, AgentStatus status) => new StepResult.Advance(
+    internal static StepResult.Advance Ended(TrainingJob job, AgentStatus status, DateTimeOffset now) => new(
         TrainingState.Retrieving,
-        job with { StartedAt = status.TrainingStartedAt ?? job.StartedAt, Artifact = status.Artifact ?? job.Artifact },
+        job with
+        {
+            StartedAt = status.TrainingStartedAt ?? job.StartedAt,
+            Artifact = status.Artifact ?? job.Artifact,
+            Figures = status.TotalSteps > 0 ? new TrainingFigures(status.Step, status.TotalSteps, status.Loss ?? job.Figures?.Loss, now) : job.Figures,
+        },
         "Training has ended; fetching the file");
 
     internal static StepResult Lost(TrainingJob job, string detail) => new StepResult.Fail(

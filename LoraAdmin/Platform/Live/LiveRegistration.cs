@@ -1,4 +1,6 @@
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Platform.Data.Events;
+using LoraAdmin.Platform.Web;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using StackExchange.Redis;
 
@@ -15,6 +17,7 @@ public static class LiveRegistration
         services.AddSingleton<LocalLiveSignal>();
         services.AddSingleton<LiveHub>();
         services.AddScoped<LivePause>();
+        services.AddSingleton<IEventConsumer, LiveEvents>();
 
         string? redis = configuration.GetConnectionString("Redis");
         if (string.IsNullOrWhiteSpace(redis))
@@ -32,6 +35,7 @@ public static class LiveRegistration
             provider.GetRequiredService<ILogger<RedisLiveSignal>>()));
         services.AddSingleton<ILiveSignal>(provider => provider.GetRequiredService<RedisLiveSignal>());
         services.AddHostedService(provider => provider.GetRequiredService<RedisLiveSignal>());
+        services.AddSingleton<IReadinessCheck, RedisReadiness>();
         return services;
     }
 

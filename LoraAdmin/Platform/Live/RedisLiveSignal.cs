@@ -36,6 +36,19 @@ public sealed partial class RedisLiveSignal(
 
     public IDisposable Listen(string topic, Action heard) => local.Listen(topic, heard);
 
+    /// <summary>Whether Redis answers now; false: no connection was made yet.</summary>
+    /// <exception cref="RedisException">It does not answer.</exception>
+    public async Task<bool> AnswersAsync()
+    {
+        if (subscriber is not { } redis)
+        {
+            return false;
+        }
+
+        await redis.PingAsync();
+        return true;
+    }
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         while (!stoppingToken.IsCancellationRequested)
