@@ -61,6 +61,7 @@ public static class Portal
         app.Services.GetRequiredService<IStartupValidator>().Validate();
         CloudAttachment cloud = app.Services.GetRequiredService<CloudAttachment>();
         Installation installation = await app.Services.GetRequiredService<DatabaseStartup>().RunAsync(cloud.Kind, cancellationToken);
+        await StaleLeases.EndAsync(app.Services, cancellationToken);
         PortalStatus status = app.Services.GetRequiredService<PortalStatus>();
         status.CloudKind = installation.Cloud;
         status.Installation = installation.Id;

@@ -7,5 +7,6 @@ return args switch
     [LocalCloudProgram.Verb, .. string[] rest] => await LocalCloudProgram.RunAsync(rest, CancellationToken.None),
     ["sign-in-link", .. string[] rest] => await SignInLinkProgram.RunAsync(rest),
     ["check", .. string[] rest] => await CheckProgram.RunAsync(rest),
+    _ when UnknownCommand.Is(args) => await UnknownCommand.RefuseAsync(args[0]),
     _ => await Portal.RunAsync(args),
 };

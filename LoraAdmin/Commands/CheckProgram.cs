@@ -25,7 +25,9 @@ internal static class CheckProgram
             await using WebApplication app = Portal.Build([.. args, "--Logging:LogLevel:Default=Warning"]);
             app.Services.GetRequiredService<IStartupValidator>().Validate();
             int wrong = await CheckAsync(app.Services, app.Configuration, Console.Out, CancellationToken.None);
-            await Console.Out.WriteLineAsync(wrong == 0 ? "Everything that is configured works." : $"{wrong} of the parts above need attention.");
+            await Console.Out.WriteLineAsync(wrong == 0
+                ? "Everything that is configured works."
+                : $"{wrong} of the parts above {(wrong == 1 ? "needs" : "need")} attention.");
             return wrong == 0 ? 0 : 1;
         }
         catch (Exception failure) when (StartupScreen.Explains(failure))

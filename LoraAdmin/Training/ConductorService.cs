@@ -91,7 +91,16 @@ internal sealed partial class ConductorService(
         {
             LogDatabaseAway(logger, away);
         }
+#pragma warning disable CA1031 // What can't even be written to the job must not end unseen in a task that nobody awaits; the lease runs out by itself.
+        catch (Exception unexpected)
+#pragma warning restore CA1031
+        {
+            LogNotWritten(logger, unexpected, job.Job.Id, job.Job.State);
+        }
     }
+
+    [LoggerMessage(EventId = 2002, Level = LogLevel.Error, Message = "A step of job {Job} in state {State} failed and could not be written down; it is done again when its lease has run out")]
+    private static partial void LogNotWritten(ILogger logger, Exception exception, JobId job, TrainingState state);
 
     [LoggerMessage(EventId = 2001, Level = LogLevel.Warning, Message = "The database is away; jobs go on as soon as it is back")]
     private static partial void LogDatabaseAway(ILogger logger, Exception exception);

@@ -1,0 +1,193 @@
+using System.Globalization;
+using System.Net;
+using LoraAdmin.Tests.Doubles;
+using LoraAdmin.Tests.EndToEnd.Processes;
+using LoraAdmin.Tests.Storage;
+
+namespace LoraAdmin.Tests.EndToEnd;
+
+/// <summary>The commands and the way the portal starts and ends, as a person at a console meets them.</summary>
+public sealed class CommandTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+
+    [Fact]
+    public async Task SignInLink_BesideARunningPortal_SignsInExactlyOnce()
+    {
+        await using PortalProcess portal = await PortalProcess.StartAsync(folder.Under("data"));
+
+        ProgramRun command = await ProgramRun.ToEndAsync(["sign-in-link", "--urls", portal.BaseUrl.ToString()], Environment());
+
+        Assert.True(command.ExitCode == 0, command.Said);
+        string link = Assert.Single(PortalProcess.Links(command.Output));
+        Assert.StartsWith(portal.BaseUrl.ToString(), link, StringComparison.Ordinal);
+        using HttpClient first = portal.NewBrowserlessClient();
+        Assert.Equal(HttpStatusCode.Redirect, await SpendAsync(first, link));
+        Assert.Equal(HttpStatusCode.OK, (await PageAsync(first)).StatusCode);
+        using HttpClient second = portal.NewBrowserlessClient();
+        Assert.Equal(HttpStatusCode.Forbidden, await SpendAsync(second, link));
+        HttpResponseMessage refused = await PageAsync(second);
+        Assert.Equal("/sign-in", new Uri(portal.BaseUrl, refused.Headers.Location!).AbsolutePath);
+    }
+
+    [Fact]
+    public async Task SignInLink_PrintedAtStart_SignsIn()
+    {
+        await using PortalProcess portal = await PortalProcess.StartAsync(folder.Under("data"));
+        using HttpClient browser = portal.NewBrowserlessClient();
+
+        Assert.Equal(HttpStatusCode.Redirect, await SpendAsync(browser, portal.SignInUrl));
+        Assert.Equal(HttpStatusCode.OK, (await PageAsync(browser)).StatusCode);
+    }
+
+    [Fact]
+    public async Task SignInLink_WithoutAPortal_SaysHowToStartOne()
+    {
+        ProgramRun command = await ProgramRun.ToEndAsync(["sign-in-link"], Environment());
+
+        Assert.Equal(1, command.ExitCode);
+        Assert.Contains("dotnet run --project LoraAdmin", command.Errors, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(folder.Under("data")));
+    }
+
+    [Fact]
+    [Trait("Requirement", "O3")]
+    public async Task Check_OnAFreshFolder_SaysThatTheFirstStartMakesTheDatabaseAndLeavesNothing()
+    {
+        ProgramRun command = await ProgramRun.ToEndAsync(["check"], Environment());
+
+        Assert.Equal(1, command.ExitCode);
+        Assert.Contains("The first start of the portal makes it.", command.Output, StringComparison.Ordinal);
+        Assert.Contains("1 of the parts above needs attention.", command.Output, StringComparison.Ordinal);
+        Assert.Empty(Files());
+    }
+
+    [Fact]
+    [Trait("Requirement", "O3")]
+    public async Task Check_BesideARunningPortal_FindsEverythingGoodAndLeavesNothing()
+    {
+        await using LocalCloudProcess cloud = await LocalCloudProcess.StartAsync(folder.Under("cloud"));
+        await using PortalProcess portal = await PortalProcess.StartAsync(folder.Under("data"), cloud.PortalSettings);
+        using (HttpResponseMessage ready = await portal.Api.Http.GetAsync("/health/ready"))
+        {
+            Assert.Equal(HttpStatusCode.OK, ready.StatusCode);
+        }
+
+        ProgramRun command = await ProgramRun.ToEndAsync(["check"], Environment(cloud.PortalSettings));
+
+        Assert.True(command.ExitCode == 0, command.Said);
+        Assert.Contains("Everything that is configured works.", command.Output, StringComparison.Ordinal);
+        foreach (string part in new[] { "options", "database", "storage", "spool", "runpod", "gpu types", "balance" })
+        {
+            Assert.Contains($"ok {part}", command.Output, StringComparison.Ordinal);
+        }
+
+        Assert.DoesNotContain(Files(), file => file.Contains("check", StringComparison.Ordinal));
+        Assert.Empty(await cloud.TruthAsync());
+    }
+
+    [Fact]
+    [Trait("Requirement", "O3")]
+    public async Task Check_WithAWrongKey_NamesTheKey()
+    {
+        await using LocalCloudProcess cloud = await LocalCloudProcess.StartAsync(folder.Under("cloud"));
+        Dictionary<string, string> settings = new(cloud.PortalSettings) { ["RunPod:ApiKey"] = "not-the-key-of-this-account" };
+
+        ProgramRun command = await ProgramRun.ToEndAsync(["check"], Environment(settings));
+
+        Assert.Equal(1, command.ExitCode);
+        string line = Assert.Single(command.Output.Split('\n'), line => line.StartsWith("!  runpod", StringComparison.Ordinal));
+        Assert.Contains("Set a valid RunPod:ApiKey.", line, StringComparison.Ordinal);
+        Assert.DoesNotContain("not-the-key-of-this-account", command.Said, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task CtrlC_WhileAJobTrains_EndsCleanlyAndTheNextStartGoesOn()
+    {
+        await using LocalCloudProcess cloud = await LocalCloudProcess.StartAsync(
+            folder.Under("cloud"), new Dictionary<string, string> { ["Speed"] = "1", ["Boot"] = "00:00:00.2", ["Pull"] = "00:00:00.2", ["Training"] = "00:00:06", ["Validation"] = "00:00:00.5" });
+        Dictionary<string, string> settings = new(cloud.PortalSettings) { ["Training:PollEvery"] = "00:00:00.2" };
+        string job;
+        await using (PortalProcess first = await PortalProcess.StartAsync(folder.Under("data"), settings))
+        {
+            job = await first.Api.SubmitAsync("6b1f7f3e-64d8-4f0c-9a51-3f0c2f1d7a10", "Ada", [SampleImages.Jpeg()]);
+            await first.Api.ReachesAsync(job, "training", TimeSpan.FromSeconds(30));
+
+            Assert.Equal(0, await first.StopAsync(TimeSpan.FromSeconds(10)));
+            Assert.Equal("", first.Errors.Trim());
+        }
+
+        await using PortalProcess second = await PortalProcess.StartAsync(folder.Under("data"), settings);
+        SeenJob done = await second.Api.ReachesAsync(job, "completed", TimeSpan.FromSeconds(60));
+        Assert.Equal(done.Sha256, await second.Api.FileSha256Async(done.LoraId));
+        Assert.Single(await cloud.TruthAsync());
+    }
+
+    [Fact]
+    public async Task Urls_AsArgument_AreListenedOnAndAnnounced()
+    {
+        string url = string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{PostgresServer.FreePort()}");
+
+        await using PortalProcess portal = await PortalProcess.StartAsync(folder.Under("data"), arguments: ["--urls", url]);
+
+        await AnswersAtAsync(portal, url);
+    }
+
+    [Fact]
+    public async Task Urls_AsEnvironmentVariable_AreListenedOnAndAnnounced()
+    {
+        string url = string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{PostgresServer.FreePort()}");
+
+        await using PortalProcess portal = await PortalProcess.StartAsync(
+            folder.Under("data"), new Dictionary<string, string> { ["ASPNETCORE_URLS"] = url }, arguments: []);
+
+        await AnswersAtAsync(portal, url);
+    }
+
+    [Fact]
+    public async Task UnknownCommand_IsRefusedWithTheKnownOnes()
+    {
+        ProgramRun command = await ProgramRun.ToEndAsync(["chekc"], Environment());
+
+        Assert.Equal(1, command.ExitCode);
+        Assert.Contains("chekc", command.Errors, StringComparison.Ordinal);
+        foreach (string known in new[] { "check", "sign-in-link", "local-cloud" })
+        {
+            Assert.Contains(known, command.Errors, StringComparison.Ordinal);
+        }
+
+        Assert.False(Directory.Exists(folder.Under("data")));
+    }
+
+    public void Dispose() => folder.Dispose();
+
+    private static async Task AnswersAtAsync(PortalProcess portal, string url)
+    {
+        Assert.Equal(new Uri(url), portal.BaseUrl);
+        Assert.StartsWith($"{url}/sign-in#", portal.SignInUrl, StringComparison.Ordinal);
+        using HttpResponseMessage live = await portal.Api.Http.GetAsync("/health/live");
+        Assert.Equal(HttpStatusCode.OK, live.StatusCode);
+    }
+
+    private static async Task<HttpStatusCode> SpendAsync(HttpClient browser, string link)
+    {
+        using FormUrlEncodedContent form = new(new Dictionary<string, string> { ["code"] = new Uri(link).Fragment[1..], ["returnUrl"] = "/" });
+        using HttpRequestMessage request = new(HttpMethod.Post, "/sign-in") { Content = form };
+        request.Headers.Add("Origin", browser.BaseAddress!.GetLeftPart(UriPartial.Authority));
+        using HttpResponseMessage answer = await browser.SendAsync(request);
+        return answer.StatusCode;
+    }
+
+    private static async Task<HttpResponseMessage> PageAsync(HttpClient browser)
+    {
+        using HttpRequestMessage request = new(HttpMethod.Get, "/");
+        request.Headers.Accept.ParseAdd("text/html");
+        return await browser.SendAsync(request);
+    }
+
+    private Dictionary<string, string> Environment(IReadOnlyDictionary<string, string>? settings = null) =>
+        PortalProcess.EnvironmentOf(folder.Under("data"), settings);
+
+    private List<string> Files() =>
+        Directory.Exists(folder.Under("data")) ? [.. Directory.EnumerateFiles(folder.Under("data"), "*", SearchOption.AllDirectories)] : [];
+}

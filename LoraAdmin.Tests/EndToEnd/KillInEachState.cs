@@ -1,0 +1,70 @@
+using LoraAdmin.Tests.EndToEnd.Processes;
+
+namespace LoraAdmin.Tests.EndToEnd;
+
+/// <summary>kill -9 in a state of a job, a new start, and what must have come of it. Run on each database.</summary>
+internal static class KillInEachState
+{
+    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(60);
+
+    /// <summary>States that last longer than a look takes: the kill falls somewhere in their middle.</summary>
+    public static async Task InLongStateAsync(string state, bool onPostgres)
+    {
+        await using KillRun run = await KillRun.StartAsync(onPostgres);
+        string job = await run.SubmitAsync();
+        await run.Portal.Api.ReachesAsync(job, state, Soon);
+
+        await run.KillAsync();
+        await run.RestartAsync();
+
+        await run.EverythingCameTrueAsync(job);
+    }
+
+    /// <summary>States that last milliseconds: the database refuses to note that the state was left, and the portal dies there.</summary>
+    public static async Task InShortStateAsync(string state, bool onPostgres)
+    {
+        await using KillRun run = await KillRun.StartAsync(onPostgres);
+        await run.Database.HoldAsync(state);
+        string job = await run.SubmitAsync();
+        await run.Portal.Api.ReachesAsync(job, state, Soon);
+
+        await run.KillAsync();
+        await run.Database.ReleaseAsync();
+        await run.RestartAsync();
+
+        await run.EverythingCameTrueAsync(job);
+    }
+
+    /// <summary>The only place is taken by another job, so that this one waits in the queue; both are there when the portal dies.</summary>
+    public static async Task WhileQueuedAsync(bool onPostgres)
+    {
+        await using KillRun run = await KillRun.StartAsync(onPostgres, new Dictionary<string, string> { ["Training:MaxConcurrentPods"] = "1" });
+        string first = await run.SubmitAsync();
+        await run.Portal.Api.ReachesAsync(first, "provisioning", Soon);
+        string waiting = await run.SubmitAsync();
+        await Until.TrueAsync(
+            "The second job waits for the place",
+            async () => await run.Portal.Api.JobAsync(waiting) is { State: "queued", WaitReason: not null },
+            Soon);
+
+        await run.KillAsync();
+        await run.RestartAsync();
+
+        await run.EverythingCameTrueAsync(first, waiting);
+    }
+
+    /// <summary>The vendor has made the pod and not answered yet: only the ledger row, written before the call, knows its name.</summary>
+    public static async Task RightAfterCreateWasSentAsync(bool onPostgres)
+    {
+        await using KillRun run = await KillRun.StartAsync(onPostgres);
+        await run.Cloud.FaultAsync("create_hang_but_created", seconds: 600);
+        string job = await run.SubmitAsync();
+        await Until.TrueAsync("The pod exists", async () => (await run.Cloud.TruthAsync()).Count == 1, Soon);
+        Assert.Equal(1, await run.Database.NumberAsync("SELECT COUNT(*) FROM pod_ledger WHERE pod_id IS NULL"));
+
+        await run.KillAsync();
+        await run.RestartAsync();
+
+        await run.EverythingCameTrueAsync(job);
+    }
+}

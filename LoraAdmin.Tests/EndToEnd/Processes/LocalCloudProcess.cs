@@ -1,0 +1,96 @@
+using System.Globalization;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Text.Json;
+using LoraAdmin.Tests.Doubles;
+
+namespace LoraAdmin.Tests.EndToEnd.Processes;
+
+/// <param name="Bills">Whether it costs money right now.</param>
+public sealed record TruePod(string Id, string Name, string Status, bool Bills);
+
+/// <summary>LocalCloud as a process of its own: it outlives the portals that a test kills, and knows every pod that ever was.</summary>
+public sealed class LocalCloudProcess : IAsyncDisposable
+{
+    private const string ApiKey = "local-key-0123456789";
+    private const string ControlToken = "control-token-0123456789";
+
+    private readonly ProgramRun run;
+    private readonly HttpClient http;
+
+    private LocalCloudProcess(ProgramRun run, string url)
+    {
+        this.run = run;
+        Url = url;
+        http = new HttpClient(new SocketsHttpHandler()) { BaseAddress = new Uri(url) };
+        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", ControlToken);
+    }
+
+    public string Url { get; }
+
+    /// <summary>What attaches a portal to this cloud.</summary>
+    public IReadOnlyDictionary<string, string> PortalSettings => new Dictionary<string, string>
+    {
+        ["RunPod:BaseUrl"] = $"{Url}/localcloud/runpod/v2",
+        ["RunPod:ApiKey"] = ApiKey,
+        ["RunPod:Image"] = "localcloud/trainer:1",
+        ["PodAgent:UrlTemplate"] = $"{Url}/localcloud/agents/{{pod}}",
+    };
+
+    /// <param name="settings">Keys below <c>LocalCloud:</c>.</param>
+    public static async Task<LocalCloudProcess> StartAsync(string dataPath, IReadOnlyDictionary<string, string>? settings = null)
+    {
+        string url = string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{PostgresServer.FreePort()}");
+        Dictionary<string, string> environment = new(StringComparer.Ordinal)
+        {
+            ["Data__Path"] = dataPath,
+            ["LocalCloud__ApiKey"] = ApiKey,
+            ["LocalCloud__ControlToken"] = ControlToken,
+            ["LocalCloud__RequestsPerMinute"] = "100000",
+            ["LocalCloud__RequestsPerHour"] = "1000000",
+            ["LocalCloud__RequestsPerDay"] = "10000000",
+        };
+        foreach ((string key, string value) in settings ?? new Dictionary<string, string>())
+        {
+            environment[$"LocalCloud__{key}"] = value;
+        }
+
+        ProgramRun run = ProgramRun.Start(["local-cloud", "--urls", url], environment);
+        try
+        {
+            await run.LineAsync("control token", TimeSpan.FromSeconds(60));
+            return new LocalCloudProcess(run, url);
+        }
+        catch
+        {
+            await run.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Every pod that ever was.</summary>
+    public async Task<IReadOnlyList<TruePod>> TruthAsync()
+    {
+        using JsonDocument truth = JsonDocument.Parse(await http.GetStringAsync("/localcloud/truth"));
+        return
+        [
+            .. truth.RootElement.GetProperty("pods").EnumerateArray().Select(pod => new TruePod(
+                pod.GetProperty("id").GetString()!,
+                pod.GetProperty("name").GetString()!,
+                pod.GetProperty("status").GetString()!,
+                pod.GetProperty("bills").GetBoolean())),
+        ];
+    }
+
+    public async Task FaultAsync(string kind, int count = 1, double? seconds = null)
+    {
+        using HttpResponseMessage answer = await http.PostAsJsonAsync("/localcloud/faults", new { kind, count, seconds });
+        Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        http.Dispose();
+        await run.DisposeAsync();
+    }
+}
