@@ -16,6 +16,7 @@ internal sealed class BudgetStore(LoraDb db) : IBudgetStore
     {
         ArgumentNullException.ThrowIfNull(rules);
         ArgumentOutOfRangeException.ThrowIfNegative(amount.Micros);
+        await db.SendAsync(cancellationToken);
         BudgetReservationRow? present = await Reservations.AsNoTracking()
             .SingleOrDefaultAsync(row => row.JobId == job.Value && row.Attempt == attempt, cancellationToken);
         if (present is not null)
@@ -53,14 +54,14 @@ internal sealed class BudgetStore(LoraDb db) : IBudgetStore
             AmountMicros = amount.Micros,
             CreatedAt = now.ToMillis(),
         };
-        db.Add(reservation);
-        await db.SaveAndForgetAsync(cancellationToken);
+        db.AddForNextSave(reservation);
         return new ReserveResult.Reserved(reservation.ToReservation());
     }
 
     public async Task<bool> SettleAsync(JobId job, int attempt, Usd actual, DateTimeOffset now, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(actual.Micros);
+        await db.SendAsync(cancellationToken);
         int settled = await Reservations
             .Where(row => row.JobId == job.Value && row.Attempt == attempt && row.SettledAt == null)
             .ExecuteUpdateAsync(
@@ -85,6 +86,7 @@ internal sealed class BudgetStore(LoraDb db) : IBudgetStore
 
     public async Task<IReadOnlyList<Reservation>> ListOpenAsync(int max, CancellationToken cancellationToken)
     {
+        await db.SendAsync(cancellationToken);
         List<BudgetReservationRow> rows = await Reservations.AsNoTracking()
             .Where(row => row.SettledAt == null)
             .OrderBy(row => row.CreatedAt).ThenBy(row => row.Id)
@@ -95,6 +97,7 @@ internal sealed class BudgetStore(LoraDb db) : IBudgetStore
 
     public async Task<IReadOnlyList<Reservation>> ListForJobAsync(JobId job, CancellationToken cancellationToken)
     {
+        await db.SendAsync(cancellationToken);
         List<BudgetReservationRow> rows = await Reservations.AsNoTracking()
             .Where(row => row.JobId == job.Value)
             .OrderBy(row => row.Attempt)

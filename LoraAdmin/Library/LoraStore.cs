@@ -11,15 +11,16 @@ internal sealed class LoraStore(LoraDb db) : ILoraStore
 
     private DbSet<ValidationImageRow> Images => db.Set<ValidationImageRow>();
 
-    public async Task AddAsync(Lora lora, CancellationToken cancellationToken)
+    public Task AddAsync(Lora lora, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(lora);
-        db.Add(LoraModelRow.From(lora));
-        await db.SaveAndForgetAsync(cancellationToken);
+        db.AddForNextSave(LoraModelRow.From(lora));
+        return Task.CompletedTask;
     }
 
     public async Task<Lora?> FindAsync(LoraId id, CancellationToken cancellationToken)
     {
+        await db.SendAsync(cancellationToken);
         LoraModelRow? row = await Models.AsNoTracking().SingleOrDefaultAsync(model => model.Id == id.Value, cancellationToken);
         return row?.ToLora();
     }
@@ -28,6 +29,7 @@ internal sealed class LoraStore(LoraDb db) : ILoraStore
     {
         ArgumentNullException.ThrowIfNull(lora);
         LoraModelRow next = LoraModelRow.From(lora);
+        await db.SendAsync(cancellationToken);
         int written = await Models.Where(row => row.Id == next.Id).ExecuteUpdateAsync(
             set => set
                 .SetProperty(row => row.CreatorEmail, next.CreatorEmail)
@@ -51,6 +53,7 @@ internal sealed class LoraStore(LoraDb db) : ILoraStore
     public async Task SaveValidationImagesAsync(LoraId lora, IReadOnlyList<ValidationImage> images, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(images);
+        await db.SendAsync(cancellationToken);
         int[] indexes = [.. images.Select(image => image.Index)];
         await Images.Where(row => row.LoraId == lora.Value && indexes.Contains(row.Index)).ExecuteDeleteAsync(cancellationToken);
         db.AddRange(images.Select(ValidationImageRow.From));

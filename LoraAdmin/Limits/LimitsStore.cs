@@ -15,19 +15,23 @@ internal sealed class LimitsStore(LoraDb db) : ILimitsStore
         ArgumentNullException.ThrowIfNull(rules);
         Month month = Month.Of(now);
         string period = month.ToString();
-        if (await Charges.AnyAsync(row => row.JobId == job.Value && row.Admission == admission, cancellationToken))
+        await db.SendAsync(cancellationToken);
+        List<LimitChargeRow> charges = await Charges.AsNoTracking()
+            .Where(row => (row.UserId == user.Value && row.Period == period) || (row.JobId == job.Value && row.Admission == admission))
+            .ToListAsync(cancellationToken);
+        if (charges.Exists(row => row.JobId == job.Value && row.Admission == admission))
         {
             Counter charged = await ReadAsync(user, month, rules, cancellationToken);
             return new ChargeResult(ChargeVerdict.Charged, charged.Used, charged.Applied);
         }
 
-        int attempts = await CountAttemptsAsync(user, period, cancellationToken);
+        int attempts = charges.Count(row => row.UserId == user.Value && row.Period == period);
         if (attempts >= rules.AttemptsPerUserPerMonth)
         {
             return new ChargeResult(ChargeVerdict.AttemptsReached, attempts, rules.AttemptsPerUserPerMonth);
         }
 
-        if (!await RaiseAsync(user, month, now, rules, cancellationToken))
+        if (await RaiseAsync(user, month, now, rules, cancellationToken) is not { } raised)
         {
             Counter full = await ReadAsync(user, month, rules, cancellationToken);
             return new ChargeResult(ChargeVerdict.LimitReached, full.Used, full.Applied);
@@ -39,7 +43,7 @@ internal sealed class LimitsStore(LoraDb db) : ILimitsStore
             throw new ConcurrentWriteException("Another charge of this user used up the month's attempts.");
         }
 
-        db.Add(new LimitChargeRow
+        db.AddForNextSave(new LimitChargeRow
         {
             JobId = job.Value,
             Admission = admission,
@@ -47,13 +51,12 @@ internal sealed class LimitsStore(LoraDb db) : ILimitsStore
             Period = period,
             ChargedAt = now.ToMillis(),
         });
-        await db.SaveAndForgetAsync(cancellationToken);
-        Counter counter = await ReadAsync(user, month, rules, cancellationToken);
-        return new ChargeResult(ChargeVerdict.Charged, counter.Used, counter.Applied);
+        return new ChargeResult(ChargeVerdict.Charged, raised.Used, raised.Applied);
     }
 
     public async Task<bool> RefundAsync(JobId job, string reason, DateTimeOffset now, CancellationToken cancellationToken)
     {
+        await db.SendAsync(cancellationToken);
         LimitChargeRow? newest = await Charges.AsNoTracking()
             .Where(row => row.JobId == job.Value)
             .OrderByDescending(row => row.Admission)
@@ -86,13 +89,14 @@ internal sealed class LimitsStore(LoraDb db) : ILimitsStore
     }
 
     // One guarded statement: a user without a row, with an earlier period or without one starts at 1; else one more if below the limit.
-    private async Task<bool> RaiseAsync(UserId user, Month month, DateTimeOffset now, LimitRules rules, CancellationToken cancellationToken)
+    // Null: the limit is reached.
+    private async Task<Counter?> RaiseAsync(UserId user, Month month, DateTimeOffset now, LimitRules rules, CancellationToken cancellationToken)
     {
         DateOnly start = FirstDay(month);
         DateOnly today = DateOnly.FromDateTime(now.UtcDateTime);
         int limit = rules.LorasPerUserPerMonth;
         object id = db.SqlId(user.Value);
-        int written = await db.Database.ExecuteSqlAsync(
+        List<Counter> raised = await db.Database.SqlQuery<Counter>(
             $"""
             INSERT INTO user_training_limits (user_id, loras_created_this_month, month_reset_date)
             SELECT {id}, 1, {today}
@@ -107,9 +111,9 @@ internal sealed class LimitsStore(LoraDb db) : ILimitsStore
             WHERE COALESCE(user_training_limits.monthly_limit, {limit}) > CASE
                 WHEN user_training_limits.month_reset_date IS NULL OR user_training_limits.month_reset_date < {start} THEN 0
                 ELSE COALESCE(user_training_limits.loras_created_this_month, 0) END
-            """,
-            cancellationToken);
-        return written == 1;
+            RETURNING loras_created_this_month AS used, monthly_limit AS own_limit, {limit} AS default_limit
+            """).ToListAsync(cancellationToken);
+        return raised.SingleOrDefault();
     }
 
     private Task<int> CountAttemptsAsync(UserId user, string period, CancellationToken cancellationToken) =>

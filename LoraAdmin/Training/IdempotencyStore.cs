@@ -6,7 +6,7 @@ using Microsoft.EntityFrameworkCore;
 namespace LoraAdmin.Training;
 
 /// <summary>
-/// Two requests with the same key at the same moment: the second one's insert fails, its unit runs again and finds the first one's record.
+/// Two requests with the same key at the same moment: the second one writes nothing, its unit runs again and finds the first one's record.
 /// </summary>
 internal sealed class IdempotencyStore(LoraDb db) : IIdempotencyStore
 {
@@ -28,16 +28,19 @@ internal sealed class IdempotencyStore(LoraDb db) : IIdempotencyStore
     {
         ArgumentNullException.ThrowIfNull(record);
         long old = (record.CreatedAt - Kept).ToMillis();
-        await Keys.Where(row => row.TokenId == record.TokenId && row.Key == record.Key && row.CreatedAt < old).ExecuteDeleteAsync(cancellationToken);
-        db.Add(new IdempotencyRow
+        int written = await db.Database.ExecuteSqlAsync(
+            $"""
+            INSERT INTO idempotency_keys (token_id, idempotency_key, body_hash, job_id, lora_id, created_at)
+            VALUES ({db.SqlId(record.TokenId)}, {record.Key}, {record.BodyHash}, {db.SqlId(record.Job.Value)}, {db.SqlId(record.Lora.Value)},
+                {record.CreatedAt.ToMillis()})
+            ON CONFLICT (token_id, idempotency_key) DO UPDATE SET
+                body_hash = excluded.body_hash, job_id = excluded.job_id, lora_id = excluded.lora_id, created_at = excluded.created_at
+            WHERE idempotency_keys.created_at < {old}
+            """,
+            cancellationToken);
+        if (written == 0)
         {
-            TokenId = record.TokenId,
-            Key = record.Key,
-            BodyHash = record.BodyHash,
-            JobId = record.Job.Value,
-            LoraId = record.Lora.Value,
-            CreatedAt = record.CreatedAt.ToMillis(),
-        });
-        await db.SaveAndForgetAsync(cancellationToken);
+            throw new ConcurrentWriteException("Another request with the same idempotency key was accepted at the same moment.");
+        }
     }
 }

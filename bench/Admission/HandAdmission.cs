@@ -1,0 +1,138 @@
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
+
+namespace LoraAdmin.Bench.Admission;
+
+/// <summary>
+/// The admission transaction as somebody would write it who has nothing but a driver: same guards, same rows, as few round trips as the guards
+/// allow, all statements prepared.
+/// </summary>
+internal sealed class HandAdmission(HandDatabase database, AdmissionRound round, IIds ids)
+{
+    private const string Progress =
+        """
+        INSERT INTO training_progress (job_id, lora_id, user_id, name, creator_email, search_text, state, is_open, state_since, created_at, updated_at,
+            attempt, admission, due_at, step_errors, step_tries, wish_version, fence)
+        VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7, $8, $8, $8, 1, 1, $8, 0, 0, 0, 0)
+        """;
+
+    private const string RaiseLimit =
+        """
+        INSERT INTO user_training_limits (user_id, loras_created_this_month, month_reset_date)
+        SELECT $1, 1, $3 WHERE $4 > 0 OR EXISTS (SELECT 1 FROM user_training_limits WHERE user_id = $1)
+        ON CONFLICT (user_id) DO UPDATE SET
+            loras_created_this_month = CASE
+                WHEN user_training_limits.month_reset_date IS NULL OR user_training_limits.month_reset_date < $2 THEN 1
+                ELSE COALESCE(user_training_limits.loras_created_this_month, 0) + 1 END,
+            month_reset_date = CASE
+                WHEN user_training_limits.month_reset_date IS NULL OR user_training_limits.month_reset_date < $2 THEN $3
+                ELSE user_training_limits.month_reset_date END
+        WHERE COALESCE(user_training_limits.monthly_limit, $4) > CASE
+            WHEN user_training_limits.month_reset_date IS NULL OR user_training_limits.month_reset_date < $2 THEN 0
+            ELSE COALESCE(user_training_limits.loras_created_this_month, 0) END
+        RETURNING loras_created_this_month, COALESCE(monthly_limit, $4)
+        """;
+
+    private const string CountCharges = "SELECT count(*) FROM limit_charges WHERE user_id = $1 AND period = $2";
+
+    /// <returns>Whether the job was admitted.</returns>
+    public async Task<bool> SubmitAsync(TrainingRequest request, IdempotencyKey key)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        ArgumentNullException.ThrowIfNull(key);
+        DateTimeOffset now = round.Now;
+        long millis = now.ToUnixTimeMilliseconds();
+        string period = Month.Of(now).ToString();
+        Guid user = request.UserId.Value;
+        await using HandTransaction transaction = await database.BeginAsync();
+        Statement earlier = new(
+            "SELECT body_hash, job_id, lora_id FROM idempotency_keys WHERE token_id = $1 AND idempotency_key = $2 AND created_at >= $3",
+            key.TokenId, key.Key, Oldest(now));
+        if (await transaction.ReadAsync(earlier) is not null)
+        {
+            return true;
+        }
+
+        await transaction.WriteAsync(new Statement(
+            "INSERT INTO budget_months (month, limit_micros, spent_micros, reserved_micros) VALUES ($1, $2, 0, 0) ON CONFLICT (month) DO NOTHING",
+            period, round.Limit.Micros));
+        int reserved = await transaction.WriteAsync(new Statement(
+            """
+            UPDATE budget_months SET reserved_micros = reserved_micros + $2, limit_micros = $3
+            WHERE month = $1 AND spent_micros + reserved_micros + $2 <= $3
+            """,
+            period, AdmissionRound.Estimate.Micros, round.Limit.Micros));
+        if (reserved == 0)
+        {
+            await transaction.ReadAsync(new Statement("SELECT spent_micros, reserved_micros FROM budget_months WHERE month = $1", period));
+            return false;
+        }
+
+        Statement count = new(CountCharges, user, period);
+        if (await CountAsync(transaction, count) >= AdmissionRound.AttemptsPerUser)
+        {
+            return false;
+        }
+
+        Statement raise = new(RaiseLimit, user, new DateOnly(now.Year, now.Month, 1), DateOnly.FromDateTime(now.UtcDateTime), AdmissionRound.LorasPerUser);
+        if (await transaction.ReadAsync(raise) is null)
+        {
+            await transaction.ReadAsync(new Statement("SELECT loras_created_this_month FROM user_training_limits WHERE user_id = $1", user));
+            return false;
+        }
+
+        if (database.IsPostgres && await CountAsync(transaction, count) >= AdmissionRound.AttemptsPerUser)
+        {
+            return false;
+        }
+
+        await transaction.WriteAllAsync(Inserts(request, key, now, millis, period));
+        await transaction.CommitAsync();
+        return true;
+    }
+
+    private static async Task<long> CountAsync(HandTransaction transaction, Statement count) => (long)(await transaction.ReadAsync(count))![0];
+
+    private static long Oldest(DateTimeOffset now) => (now - TrainingDesk.IdempotencyKeptFor).ToUnixTimeMilliseconds();
+
+    private List<Statement> Inserts(TrainingRequest request, IdempotencyKey key, DateTimeOffset now, long millis, string period)
+    {
+        Guid job = ids.Next();
+        Guid lora = ids.Next();
+        Guid user = request.UserId.Value;
+        string search = $"{request.Name}\n{request.CreatorEmail}".ToLowerInvariant();
+        List<Statement> inserts =
+        [
+            new("INSERT INTO budget_reservations (id, job_id, attempt, month, amount_micros, created_at) VALUES ($1, $2, 1, $3, $4, $5)",
+                ids.Next(), job, period, AdmissionRound.Estimate.Micros, millis),
+            new("INSERT INTO limit_charges (job_id, admission, user_id, period, charged_at) VALUES ($1, 1, $2, $3, $4)", job, user, period, millis),
+            new("INSERT INTO lora_models (id, user_id, creator_email, name, status, is_private, created_at, updated_at) "
+                + "VALUES ($1, $2, $3, $4, 'training', $5, $6, $6)",
+                lora, user, request.CreatorEmail, request.Name, false, now),
+            new(Progress, job, lora, user, request.Name, request.CreatorEmail, search, true, millis),
+            new("INSERT INTO lora_training_jobs (id, lora_id, user_id, status, created_at, updated_at) VALUES ($1, $2, $3, 'queued', $4, $4)",
+                job, lora, user, now),
+        ];
+        for (int number = 0; number < request.ImageKeys.Count; number++)
+        {
+            inserts.Add(new Statement(
+                "INSERT INTO training_images (job_id, number, object_key) VALUES ($1, $2, $3)", job, number, request.ImageKeys[number]));
+        }
+
+        inserts.Add(new Statement(
+            "INSERT INTO training_attempts (job_id, number, provider, state, started_at) VALUES ($1, 1, 'runpod', 'active', $2)", job, millis));
+        inserts.Add(new Statement(
+            "DELETE FROM idempotency_keys WHERE token_id = $1 AND idempotency_key = $2 AND created_at < $3", key.TokenId, key.Key, Oldest(now)));
+        inserts.Add(new Statement(
+            "INSERT INTO idempotency_keys (token_id, idempotency_key, body_hash, job_id, lora_id, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
+            key.TokenId, key.Key, key.BodyHash, job, lora, millis));
+        inserts.Add(new Statement(
+            """
+            INSERT INTO operational_events (id, at, kind, message, severity, actor_kind, actor_name, job_id, lora_id, user_id, attempt, has_error, claims)
+            VALUES ($1, $2, $3, $4, 'info', 'token', $5, $6, $7, $8, 1, $9, 0)
+            """,
+            ids.Next(), millis, TrainingEvents.Accepted, $"Accepted \"{request.Name}\" with {request.ImageKeys.Count} images", AdmissionRound.Caller.Name,
+            job, lora, user, false));
+        return inserts;
+    }
+}

@@ -1,0 +1,211 @@
+using Microsoft.Data.Sqlite;
+using Npgsql;
+
+namespace LoraAdmin.Bench.Admission;
+
+/// <summary>One statement with the values of $1, $2, … in order.</summary>
+internal sealed record Statement(string Sql, params object[] Values);
+
+/// <summary>A driver without anything above it: pooled connections, prepared statements, transactions.</summary>
+internal abstract class HandDatabase : IAsyncDisposable
+{
+    public abstract bool IsPostgres { get; }
+
+    public abstract Task<HandTransaction> BeginAsync();
+
+    public abstract ValueTask DisposeAsync();
+}
+
+/// <summary>Rolled back unless committed.</summary>
+internal abstract class HandTransaction : IAsyncDisposable
+{
+    /// <summary>The first row, or null.</summary>
+    public abstract Task<object[]?> ReadAsync(Statement statement);
+
+    public abstract Task<int> WriteAsync(Statement statement);
+
+    /// <summary>In one round trip where the driver can.</summary>
+    public abstract Task WriteAllAsync(IReadOnlyList<Statement> statements);
+
+    public abstract Task CommitAsync();
+
+    public abstract ValueTask DisposeAsync();
+}
+
+/// <summary>Npgsql prepares each statement at its first use on a connection and keeps it.</summary>
+internal sealed class HandPostgres(string connectionString) : HandDatabase
+{
+    private readonly NpgsqlDataSource source = NpgsqlDataSource.Create(
+        new NpgsqlConnectionStringBuilder(connectionString) { MaxAutoPrepare = 64, AutoPrepareMinUsages = 1, Timezone = "UTC" }.ToString());
+
+    public override bool IsPostgres => true;
+
+    public override async Task<HandTransaction> BeginAsync()
+    {
+        NpgsqlConnection connection = await source.OpenConnectionAsync();
+        return new Transaction(connection, await connection.BeginTransactionAsync());
+    }
+
+    public override ValueTask DisposeAsync() => source.DisposeAsync();
+
+    private sealed class Transaction(NpgsqlConnection connection, NpgsqlTransaction transaction) : HandTransaction
+    {
+        public override async Task<object[]?> ReadAsync(Statement statement)
+        {
+            await using NpgsqlCommand command = Command(statement);
+            await using NpgsqlDataReader reader = await command.ExecuteReaderAsync();
+            if (!await reader.ReadAsync())
+            {
+                return null;
+            }
+
+            object[] row = new object[reader.FieldCount];
+            reader.GetValues(row);
+            return row;
+        }
+
+        public override async Task<int> WriteAsync(Statement statement)
+        {
+            await using NpgsqlCommand command = Command(statement);
+            return await command.ExecuteNonQueryAsync();
+        }
+
+        public override async Task WriteAllAsync(IReadOnlyList<Statement> statements)
+        {
+            await using NpgsqlBatch batch = new(connection, transaction);
+            foreach (Statement statement in statements)
+            {
+                NpgsqlBatchCommand command = new(statement.Sql);
+                foreach (object value in statement.Values)
+                {
+                    command.Parameters.Add(new NpgsqlParameter { Value = value });
+                }
+
+                batch.BatchCommands.Add(command);
+            }
+
+            await batch.ExecuteNonQueryAsync();
+        }
+
+        public override Task CommitAsync() => transaction.CommitAsync();
+
+        public override async ValueTask DisposeAsync()
+        {
+            await transaction.DisposeAsync();
+            await connection.DisposeAsync();
+        }
+
+        private NpgsqlCommand Command(Statement statement)
+        {
+            NpgsqlCommand command = new(statement.Sql, connection, transaction);
+            foreach (object value in statement.Values)
+            {
+                command.Parameters.Add(new NpgsqlParameter { Value = value });
+            }
+
+            return command;
+        }
+    }
+}
+
+/// <summary>One writing connection, since SQLite has one writer, kept open with its statements prepared; the settings are the portal's.</summary>
+internal sealed class HandSqlite : HandDatabase
+{
+    private readonly SqliteConnection connection;
+    private readonly SemaphoreSlim writer = new(1, 1);
+    private readonly Dictionary<string, SqliteCommand> prepared = [];
+
+    public HandSqlite(string file)
+    {
+        connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = file, Pooling = false }.ToString());
+        connection.Open();
+        using SqliteCommand settings = connection.CreateCommand();
+        settings.CommandText = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;";
+        settings.ExecuteNonQuery();
+    }
+
+    public override bool IsPostgres => false;
+
+    public override async Task<HandTransaction> BeginAsync()
+    {
+        await writer.WaitAsync();
+        return new Transaction(this, connection.BeginTransaction(deferred: false));
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        foreach (SqliteCommand command in prepared.Values)
+        {
+            await command.DisposeAsync();
+        }
+
+        await connection.DisposeAsync();
+        writer.Dispose();
+    }
+
+    private sealed class Transaction(HandSqlite owner, SqliteTransaction transaction) : HandTransaction
+    {
+        public override async Task<object[]?> ReadAsync(Statement statement)
+        {
+            await using SqliteDataReader reader = await Command(statement).ExecuteReaderAsync();
+            if (!await reader.ReadAsync())
+            {
+                return null;
+            }
+
+            object[] row = new object[reader.FieldCount];
+            reader.GetValues(row);
+            return row;
+        }
+
+        public override Task<int> WriteAsync(Statement statement) => Command(statement).ExecuteNonQueryAsync();
+
+        public override async Task WriteAllAsync(IReadOnlyList<Statement> statements)
+        {
+            foreach (Statement statement in statements)
+            {
+                await WriteAsync(statement);
+            }
+        }
+
+        public override Task CommitAsync() => transaction.CommitAsync();
+
+        public override async ValueTask DisposeAsync()
+        {
+            await transaction.DisposeAsync();
+            owner.writer.Release();
+        }
+
+        private SqliteCommand Command(Statement statement)
+        {
+            if (!owner.prepared.TryGetValue(statement.Sql, out SqliteCommand? command))
+            {
+                command = owner.connection.CreateCommand();
+                command.CommandText = statement.Sql;
+                for (int number = 1; number <= statement.Values.Length; number++)
+                {
+                    command.Parameters.Add(new SqliteParameter { ParameterName = $"${number}" });
+                }
+
+                owner.prepared.Add(statement.Sql, command);
+            }
+
+            command.Transaction = transaction;
+            for (int number = 0; number < statement.Values.Length; number++)
+            {
+                command.Parameters[number].Value = ForSqlite(statement.Values[number]);
+            }
+
+            return command;
+        }
+
+        // As the portal's own tables and EF's provider write them.
+        private static object ForSqlite(object value) => value switch
+        {
+            Guid id => id.ToString("D"),
+            DateTimeOffset instant => instant.ToUnixTimeMilliseconds(),
+            DateOnly date => date.ToString("yyyy-MM-dd", System.Globalization.CultureInfo.InvariantCulture),
+            _ => value,
+        };
+    }
+}
