@@ -45,9 +45,13 @@ public static class Portal
             builder.WebHost.UseUrls(PortalAddress.Default);
         }
 
+        // What keeps the server from starting is told by one screen; the host's own report of it would put a stack trace before that.
+        bool started = false;
+        builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", level => started && level >= LogLevel.Information);
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(10));
         builder.Services.AddFeatures(builder.Configuration, builder.Environment);
         WebApplication app = builder.Build();
+        app.Lifetime.ApplicationStarted.Register(() => started = true);
         app.MapFeatures();
         return app;
     }
@@ -59,6 +63,7 @@ public static class Portal
     {
         ArgumentNullException.ThrowIfNull(app);
         app.Services.GetRequiredService<IStartupValidator>().Validate();
+        ListenAddresses.Check(app.Configuration);
         CloudAttachment cloud = app.Services.GetRequiredService<CloudAttachment>();
         Installation installation = await app.Services.GetRequiredService<DatabaseStartup>().RunAsync(cloud.Kind, cancellationToken);
         await StaleLeases.EndAsync(app.Services, cancellationToken);

@@ -14,6 +14,10 @@ internal static class KillInEachState
         string job = await run.SubmitAsync();
         await run.Portal.Api.ReachesAsync(job, state, Soon);
 
+        // Before that moment a successor can't know whether the call was sent, and keeps the row in doubt for a quarter of an hour.
+        await Until.TrueAsync(
+            "The ledger knows the pod", async () => await run.Database.NumberAsync("SELECT COUNT(*) FROM pod_ledger WHERE pod_id IS NOT NULL") == 1, Soon);
+
         await run.KillAsync();
         await run.RestartAsync();
 

@@ -126,7 +126,8 @@ internal sealed class KillRun : IAsyncDisposable
             "Every reservation is settled",
             async () => await Database.NumberAsync("SELECT COUNT(*) FROM budget_reservations WHERE settled_at IS NULL") == 0,
             Soon + Soon,
-            every: TimeSpan.FromMilliseconds(500));
+            () => Portal.Output,
+            TimeSpan.FromMilliseconds(500));
         Assert.Equal(0, await Database.NumberAsync("SELECT SUM(reserved_micros) FROM budget_months"));
         long spent = await Database.NumberAsync("SELECT SUM(actual_micros) FROM budget_reservations");
         Assert.True(spent > 0);

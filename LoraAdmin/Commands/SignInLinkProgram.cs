@@ -1,5 +1,6 @@
 using LoraAdmin.Access;
 using LoraAdmin.Platform.Data;
+using Microsoft.Extensions.Options;
 
 namespace LoraAdmin.Commands;
 
@@ -11,6 +12,7 @@ internal static class SignInLinkProgram
         try
         {
             await using WebApplication app = Portal.Build([.. args, "--Logging:LogLevel:Default=Warning"]);
+            app.Services.GetRequiredService<IStartupValidator>().Validate();
             DatabaseTarget target = app.Services.GetRequiredService<DatabaseTarget>();
             if (target is DatabaseTarget.Sqlite sqlite && !File.Exists(sqlite.File))
             {

@@ -39,16 +39,24 @@ public sealed partial class DatabaseStartup(
         folderLock ??= FolderLock.Take(folder.Path, TimeProvider.System);
         await ReachAsync(cancellationToken);
         await using LoraDb db = contexts.CreateDbContext();
-        if (!db.IsPostgres)
-        {
-            await ClearStaleMigrationLockAsync(db, cancellationToken);
-        }
-
         try
         {
+            if (!db.IsPostgres)
+            {
+                await ClearStaleMigrationLockAsync(db, cancellationToken);
+            }
+
             await db.Database.MigrateAsync(cancellationToken);
         }
-        catch (Exception exception) when (exception is PostgresException or SqliteException or NpgsqlException)
+        catch (SqliteException exception)
+        {
+            throw new StartupRefusedException(
+                $"{DataOptions.Section}:{nameof(DataOptions.Path)}",
+                $"The database in {folder.Path} can't be used: {exception.Message}",
+                "Put back a good copy of loraadmin.db, check the room on the disk, or set the key to another folder.",
+                exception);
+        }
+        catch (Exception exception) when (exception is PostgresException or NpgsqlException)
         {
             throw new StartupRefusedException(
                 DataOptions.ConnectionStringKey,

@@ -1,0 +1,117 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using LoraAdmin.Access;
+using LoraAdmin.Domain.Access;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Tests.Access;
+using LoraAdmin.Tests.EndToEnd.Processes;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace LoraAdmin.Tests.EndToEnd;
+
+/// <summary>Who gets no answer from the whole portal, with every route that it really has.</summary>
+public sealed class AnonymousTests
+{
+    private const string Faults = "/localcloud/faults";
+
+    [Fact]
+    [Trait("Requirement", "S1")]
+    public async Task EveryRoute_WithoutCredentials_IsTurnedAwayUnlessListed()
+    {
+        await using InProcessPortal portal = await InProcessPortal.StartAsync();
+
+        IReadOnlyList<WalkedRoute> walked = await EndpointWalker.WalkAsync(portal.Services, portal.Anonymous);
+
+        Assert.All(walked.Where(route => !route.MayBeAnonymous), route => Assert.True(route.TurnedAway, $"{route.Route} answered {route.Status}."));
+        List<string> guarded = [.. walked.Where(route => !route.MayBeAnonymous).Select(route => route.Route)];
+        foreach (string known in new[]
+        {
+            "GET /", "GET /training", "GET /training/{", "GET /api/v1/training-jobs", "POST /api/v1/training-jobs", "GET /openapi/", "POST /localcloud/faults",
+            "GET /localcloud/truth", "POST /sign-out",
+        })
+        {
+            Assert.True(guarded.Exists(route => route.StartsWith(known, StringComparison.Ordinal)), $"{known} was not walked: {string.Join(", ", guarded)}");
+        }
+
+        Assert.Contains(guarded, route => route.Contains("_blazor", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Faults_WithoutAToken_Are401()
+    {
+        await using InProcessPortal portal = await InProcessPortal.StartAsync();
+
+        Assert.Equal(HttpStatusCode.Unauthorized, await FaultAsync(portal, token: null));
+        Assert.Equal(HttpStatusCode.Unauthorized, await FaultAsync(portal, "made-up-0123456789-0123456789"));
+    }
+
+    [Fact]
+    public async Task Faults_WithoutTheScope_Are403()
+    {
+        await using InProcessPortal portal = await InProcessPortal.StartAsync();
+        string token = await TokenAsync(portal, [.. Permissions.All.Where(permission => permission != Permissions.LocalCloud)]);
+
+        Assert.Equal(HttpStatusCode.Forbidden, await FaultAsync(portal, token));
+        Assert.Equal(HttpStatusCode.Created, await FaultAsync(portal, await TokenAsync(portal, [Permissions.LocalCloud])));
+    }
+
+    [Theory]
+    [InlineData("X-Forwarded-For", "203.0.113.7")]
+    [InlineData("Forwarded", "for=203.0.113.7")]
+    public async Task Faults_ThroughAProxy_Are403(string header, string value)
+    {
+        await using InProcessPortal portal = await InProcessPortal.StartAsync();
+
+        Assert.Equal(HttpStatusCode.Forbidden, await FaultAsync(portal, PortalProcess.Token, (header, value)));
+        Assert.Equal(HttpStatusCode.Created, await FaultAsync(portal, PortalProcess.Token));
+    }
+
+    [Fact]
+    public async Task Api_WithTheCookieOnly_Is401()
+    {
+        await using InProcessPortal portal = await InProcessPortal.StartAsync();
+        SignInLink link = await portal.Services.GetRequiredService<SignInLinks>().CreateAsync(CancellationToken.None);
+        using HttpClient browser = new(new SocketsHttpHandler { AllowAutoRedirect = false, CookieContainer = new CookieContainer() }) { BaseAddress = portal.BaseUrl };
+        using (HttpRequestMessage signIn = new(HttpMethod.Post, "/sign-in"))
+        {
+            signIn.Content = new FormUrlEncodedContent(new Dictionary<string, string> { ["code"] = new Uri(link.Url).Fragment[1..] });
+            signIn.Headers.Add("Origin", portal.BaseUrl.GetLeftPart(UriPartial.Authority));
+            using HttpResponseMessage signedIn = await browser.SendAsync(signIn);
+            Assert.Equal(HttpStatusCode.Redirect, signedIn.StatusCode);
+        }
+
+        Assert.Equal(HttpStatusCode.OK, await StatusAsync(browser, "/training"));
+        Assert.Equal(HttpStatusCode.Unauthorized, await StatusAsync(browser, "/api/v1/training-jobs"));
+    }
+
+    private static async Task<HttpStatusCode> StatusAsync(HttpClient client, string path)
+    {
+        using HttpRequestMessage request = new(HttpMethod.Get, path);
+        request.Headers.Accept.ParseAdd("text/html");
+        using HttpResponseMessage answer = await client.SendAsync(request);
+        return answer.StatusCode;
+    }
+
+    private static async Task<HttpStatusCode> FaultAsync(InProcessPortal portal, string? token, (string Name, string Value)? header = null)
+    {
+        using HttpRequestMessage request = new(HttpMethod.Post, Faults) { Content = JsonContent.Create(new { kind = "create_500" }) };
+        request.Headers.Authorization = token is null ? null : new AuthenticationHeaderValue("Bearer", token);
+        if (header is var (name, value))
+        {
+            request.Headers.Add(name, value);
+        }
+
+        using HttpResponseMessage answer = await portal.Anonymous.SendAsync(request);
+        return answer.StatusCode;
+    }
+
+    private static async Task<string> TokenAsync(InProcessPortal portal, IReadOnlyList<string> scopes)
+    {
+        IIds ids = portal.Services.GetRequiredService<IIds>();
+        string secret = Secrets.New(ids);
+        ApiToken token = new(ids.Next(), "narrow", Secrets.Hash(secret), scopes, TimeProvider.System.GetUtcNow(), ExpiresAt: null, RevokedAt: null);
+        await portal.Services.GetRequiredService<IUnitOfWork>().RunAsync((unit, stop) => unit.Store<IAccessStore>().SaveTokenAsync(token, stop), CancellationToken.None);
+        return secret;
+    }
+}

@@ -1,0 +1,137 @@
+using LoraAdmin.Tests.EndToEnd.Processes;
+using LoraAdmin.Tests.Storage;
+
+namespace LoraAdmin.Tests.EndToEnd;
+
+/// <summary>Wrong settings: the start is refused with one screen that names the key and the remedy.</summary>
+public sealed class ConfigurationTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+
+    [Theory]
+    [InlineData("Training")]
+    [InlineData("RunPod")]
+    [InlineData("Pods")]
+    [InlineData("PodAgent")]
+    [InlineData("Validation")]
+    [InlineData("Budget")]
+    [InlineData("Limits")]
+    [InlineData("Storage")]
+    [InlineData("Spool")]
+    [InlineData("Data")]
+    [InlineData("Portal")]
+    [InlineData("Api")]
+    [InlineData("LocalCloud")]
+    [InlineData("RateLimits")]
+    public Task UnknownKey_InAKnownSection_IsRefusedByItsWholeName(string section) => RefusedAsync($"{section}:MaxDurtion", "02:00:00");
+
+    [Fact]
+    public async Task UnknownKeys_TwoInOneSection_AreBothNamed()
+    {
+        string screen = await RefusedStart.IsExplainedAsync(
+            folder.Under("data"), "Budget:Limit", new Dictionary<string, string> { ["Budget:Limit"] = "1", ["Budget:Warn"] = "1" });
+
+        Assert.Contains("Budget:Warn", screen, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Training:MaxDuration", "-00:10:00")]
+    [InlineData("Training:PollEvery", "00:00:00")]
+    [InlineData("Training:MaxImages", "-1")]
+    [InlineData("Pods:VanishedAfter", "-00:15:00")]
+    [InlineData("PodAgent:StatusTimeout", "-00:00:20")]
+    [InlineData("Validation:MinimumScore", "-0.1")]
+    [InlineData("Validation:MustPass", "-1")]
+    [InlineData("Budget:MonthlyLimitUsd", "-200")]
+    [InlineData("Limits:LorasPerUserPerMonth", "-10")]
+    [InlineData("Limits:AttemptsPerUserPerMonth", "-30")]
+    [InlineData("Storage:SignedLinkLifetime", "-01:00:00")]
+    [InlineData("Spool:MinimumFreeBytes", "-1")]
+    [InlineData("RunPod:DiskGb", "-40")]
+    [InlineData("RunPod:WorstHourlyPriceUsd", "-1")]
+    [InlineData("RateLimits:ApiPerMinute", "-1")]
+    [InlineData("LocalCloud:Speed", "-60")]
+    public Task NegativeFigure_IsRefusedByName(string key, string value) => RefusedAsync(key, value);
+
+    [Theory]
+    [InlineData("Training:QueueWait", "an hour")]
+    [InlineData("Training:MaxImages", "many")]
+    [InlineData("Training:CreateRetries:1", "4 s")]
+    [InlineData("Budget:WarnAtUsd", "$150")]
+    [InlineData("Pods:CleanupAttempts", "3.5")]
+    [InlineData("Pods:ReadyWithin", "99999999999999")]
+    [InlineData("LocalCloud:Enabled", "maybe")]
+    public Task UnreadableValue_IsRefusedByName(string key, string value) => RefusedAsync(key, value);
+
+    [Theory]
+    [InlineData("Portal:PublicUrl", "lora.example.org")]
+    [InlineData("Portal:PublicUrl", "https://lora.example.org/portal")]
+    [InlineData("RunPod:BaseUrl", "https://api.runpod.io/v1")]
+    [InlineData("RunPod:BaseUrl", "api.runpod.io/v2")]
+    [InlineData("PodAgent:UrlTemplate", "https://proxy.runpod.net")]
+    [InlineData("Api:BootstrapToken", "short")]
+    [InlineData("Storage:LinkKey", "!")]
+    public async Task WrongText_WithARealKeySet_IsRefusedByName(string key, string value)
+    {
+        string screen = await RefusedStart.IsExplainedAsync(folder.Under("data"), key, new Dictionary<string, string>
+        {
+            ["RunPod:ApiKey"] = "rpa_0123456789",
+            ["RunPod:Image"] = "example/trainer:1",
+            [key] = value,
+        });
+
+        Assert.DoesNotContain("rpa_0123456789", screen, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public Task RunPodKey_WithoutAnImage_IsRefused() => RefusedAsync("RunPod:ApiKey", "rpa_0123456789", named: "RunPod:Image");
+
+    [Fact]
+    public Task NegativeWait_InAList_IsRefused() => RefusedAsync("Training:CreateRetries:0", "-00:00:02", named: "Training:CreateRetries");
+
+    [Fact]
+    public Task EmptyDataPath_IsRefused() => RefusedStart.IsExplainedAsync(" ", "Data:Path", new Dictionary<string, string>());
+
+    [Fact]
+    public async Task SeveralWrongKeys_AreAllNamedAtOnce()
+    {
+        string screen = await RefusedStart.IsExplainedAsync(
+            folder.Under("data"), "Budget:MonthlyLimitUsd", new Dictionary<string, string> { ["Budget:MonthlyLimitUsd"] = "-1", ["Pods:CleanupAttempts"] = "0" });
+
+        Assert.Contains("Pods:CleanupAttempts", screen, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("{ \"Training\": { \"MaxImages\": 5, } }}")]
+    [InlineData("not json")]
+    [InlineData("[1, 2]")]
+    public async Task SettingsFile_ThatIsNoJsonObject_IsRefusedByItsName(string content)
+    {
+        await File.WriteAllTextAsync(folder.Under("appsettings.json"), content);
+
+        await RefusedStart.IsExplainedAsync(
+            folder.Under("data"), "appsettings.json", new Dictionary<string, string>(), workingDirectory: folder.Path);
+    }
+
+    [Theory]
+    [InlineData("not a url")]
+    [InlineData("ftp://127.0.0.1:5080")]
+    [InlineData("http://127.0.0.1:99999")]
+    public Task Urls_ThatCantBeListenedOn_AreRefused(string urls) => RefusedStart.IsExplainedAsync(
+        folder.Under("data"), "urls", new Dictionary<string, string>(), ["--urls", urls]);
+
+    [Fact]
+    public async Task Command_WithAWrongKey_IsRefusedLikeAStart()
+    {
+        foreach (string command in new[] { "check", "sign-in-link" })
+        {
+            await RefusedStart.IsExplainedAsync(
+                folder.Under("data"), "Budget:MonthlyLimit", new Dictionary<string, string> { ["Budget:MonthlyLimit"] = "5" }, [command]);
+        }
+    }
+
+    public void Dispose() => folder.Dispose();
+
+    private Task<string> RefusedAsync(string key, string value, string? named = null) =>
+        RefusedStart.IsExplainedAsync(folder.Under("data"), named ?? key, new Dictionary<string, string> { [key] = value });
+}

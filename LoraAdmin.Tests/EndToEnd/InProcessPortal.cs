@@ -1,0 +1,61 @@
+using LoraAdmin.Tests.EndToEnd.Processes;
+using LoraAdmin.Tests.Storage;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace LoraAdmin.Tests.EndToEnd;
+
+/// <summary>The whole portal in the test's own process, so that a test can see its routes and services.</summary>
+internal sealed class InProcessPortal : IAsyncDisposable
+{
+    private readonly TemporaryFolder folder;
+    private readonly WebApplication app;
+
+    private InProcessPortal(TemporaryFolder folder, WebApplication app)
+    {
+        this.folder = folder;
+        this.app = app;
+        BaseUrl = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single());
+        Anonymous = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }) { BaseAddress = BaseUrl };
+    }
+
+    public Uri BaseUrl { get; }
+
+    public IServiceProvider Services => app.Services;
+
+    /// <summary>Follows no redirect and carries nothing.</summary>
+    public HttpClient Anonymous { get; }
+
+    public static async Task<InProcessPortal> StartAsync()
+    {
+        TemporaryFolder folder = new();
+        WebApplication? app = null;
+        try
+        {
+            app = Portal.Build(
+            [
+                "--urls", "http://127.0.0.1:0", "--contentRoot", ProgramRun.Root, "--applicationName", "LoraAdmin", "--Data:Path", folder.Under("data"),
+                "--Api:BootstrapToken", PortalProcess.Token, "--RateLimits:SignInPerMinute", "1000", "--Logging:LogLevel:Default", "Error",
+            ]);
+            await Portal.PrepareAsync(app, CancellationToken.None);
+            await app.StartAsync();
+            return new InProcessPortal(folder, app);
+        }
+        catch
+        {
+            await (app?.DisposeAsync() ?? ValueTask.CompletedTask);
+            folder.Dispose();
+            throw;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Anonymous.Dispose();
+        await app.StopAsync();
+        await app.DisposeAsync();
+        folder.Dispose();
+    }
+}
