@@ -28,8 +28,9 @@ public sealed class Browser : IAsyncLifetime
         browser = await playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions { ExecutablePath = program, Args = Arguments });
     }
 
-    /// <summary>A window of a person who has not signed in, with nothing left from others.</summary>
-    public async Task<BrowserWindow> OpenAsync(string baseUrl, int width = 1280, bool dark = false)
+    /// <summary>A window with nothing left from others.</summary>
+    /// <param name="signedInAs">What <see cref="BrowserWindow.SessionAsync"/> gave; null: nobody has signed in.</param>
+    public async Task<BrowserWindow> OpenAsync(string baseUrl, int width = 1280, bool dark = false, string? signedInAs = null)
     {
         IBrowserContext context = await browser!.NewContextAsync(new BrowserNewContextOptions
         {
@@ -38,6 +39,7 @@ public sealed class Browser : IAsyncLifetime
             ViewportSize = new ViewportSize { Width = width, Height = width < 600 ? 844 : 900 },
             ColorScheme = dark ? ColorScheme.Dark : ColorScheme.Light,
             ReducedMotion = ReducedMotion.Reduce,
+            StorageState = signedInAs,
         });
         return new BrowserWindow(context, await context.NewPageAsync());
     }
@@ -101,6 +103,9 @@ public sealed class BrowserWindow : IAsyncDisposable
         await Page.GetByRole(AriaRole.Button, new() { Name = "Sign in" }).ClickAsync();
         await Page.WaitForURLAsync($"{portal.BaseUrl}/");
     }
+
+    /// <summary>The session, for a second window of the same person.</summary>
+    public Task<string> SessionAsync() => context.StorageStateAsync();
 
     /// <summary>Opens an address and waits until the page answers to clicks.</summary>
     public async Task GoToAsync(string path)

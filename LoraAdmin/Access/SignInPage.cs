@@ -34,11 +34,13 @@ public static class SignInPage
         .help{margin-top:20px;padding-top:16px;border-top:1px solid var(--line);font-size:.9rem}.help p{margin-bottom:8px}
         """;
 
-    // The code stands behind '#', which only the browser sees; it leaves the address bar at once so that it isn't bookmarked or shared.
+    // The code stands behind '#', which only the browser sees; it leaves the address bar at once so that it isn't bookmarked or shared. A link that
+    // is opened over this very page only changes what stands behind '#': the page is not loaded again.
     private const string Script = """
-        const code=location.hash.slice(1);
+        const take=()=>{const code=location.hash.slice(1);
         if(code){document.getElementById('code').value=code;history.replaceState(null,'',location.pathname+location.search);
-        document.getElementById('lead').textContent='Your link is ready. It works once.';document.getElementById('go').focus();}
+        document.getElementById('lead').textContent='Your link is ready. It works once.';document.getElementById('go').focus();}};
+        addEventListener('hashchange',take);take();
         """;
 
     public static void MapSignIn(this IEndpointRouteBuilder routes)
@@ -122,6 +124,7 @@ public static class SignInPage
             <meta name="viewport" content="width=device-width, initial-scale=1">
             <meta name="robots" content="noindex">
             <title>Sign in · LoraAdmin</title>
+            <link rel="icon" type="image/svg+xml" href="/favicon.svg">
             <style nonce="{nonce}">{Styles}</style>
             </head>
             <body>
