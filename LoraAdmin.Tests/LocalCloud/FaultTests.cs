@@ -133,7 +133,7 @@ public sealed class FaultTests
 
         static bool[] Hits()
         {
-            FaultTable table = new(5);
+            FaultTable table = new(5, []);
             table.Add(FaultKind.List500, 10_000, probability: 0.5);
             return [.. Enumerable.Range(0, 1000).Select(_ => table.Take(FaultKind.List500, null, default) is not null)];
         }
