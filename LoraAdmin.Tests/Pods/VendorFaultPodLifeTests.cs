@@ -79,6 +79,7 @@ public sealed class VendorFaultPodLifeTests : IDisposable
     {
         string id = await account.CreatedAsync();
         account.Faults.Add(FaultKind.StuckProvisioning, seconds: 600);
+        Assert.Equal(ProviderPodStatus.Provisioning, await account.StatusAsync(id));
         account.Pass(account.Cloud.Options.Boot + TimeSpan.FromSeconds(599));
         Assert.Equal(ProviderPodStatus.Provisioning, await account.StatusAsync(id));
         account.Pass(TimeSpan.FromSeconds(1));
