@@ -133,7 +133,7 @@ public sealed class FaultTests
 
         static bool[] Hits()
         {
-            FaultTable table = new(5);
+            FaultTable table = new(5, []);
             table.Add(FaultKind.List500, 10_000, probability: 0.5);
             return [.. Enumerable.Range(0, 1000).Select(_ => table.Take(FaultKind.List500, null, default) is not null)];
         }
@@ -191,9 +191,47 @@ public sealed class FaultTests
     }
 
     [Fact]
-    public void Documentation_NamesEveryKind()
+    public void Documentation_Table_IsTheListOfKinds()
     {
-        string page = File.ReadAllText(PodAgentContract.PathOf("localcloud.md"));
-        Assert.All(FaultKind.All, kind => Assert.Contains($"| `{kind.Kind}` |", page, StringComparison.Ordinal));
+        const string head = "| kind | where | effect | `seconds` |";
+        string[] lines = File.ReadAllLines(PodAgentContract.PathOf("localcloud.md"));
+        IEnumerable<string> documented = lines.SkipWhile(line => line != head).Skip(2).TakeWhile(line => line.StartsWith('|'));
+        Assert.Equal(
+            FaultKind.All.Select(kind => $"| `{kind.Kind}` | {kind.Where} | {kind.Effect} | {kind.Seconds ?? "window"} |"),
+            documented);
+    }
+
+    [Fact]
+    public async Task Control_FaultOfAPodsLife_HitsThePodThatIsThereAtThatInstant()
+    {
+        using TestCloud cloud = new();
+        string id = await cloud.RunningAsync();
+        using HttpResponseMessage set = await cloud.ControlAsync(HttpMethod.Post, "/faults", new JsonObject { ["kind"] = "pod_exits" });
+        DateTimeOffset at = cloud.Clock.GetUtcNow();
+        cloud.Pass(TimeSpan.FromMinutes(5));
+        Assert.Equal("EXITED", await cloud.StatusAsync(id));
+        Assert.Equal(at, cloud.World.Find(id)!.History[^1].At);
+    }
+
+    [Fact]
+    public async Task LifeFault_WithProbability_HitsTheSamePodsForTheSameSeed()
+    {
+        string[] hit = await ExitedAsync();
+        Assert.InRange(hit.Length, 8, 32);
+        Assert.Equal(hit, await ExitedAsync());
+
+        static async Task<string[]> ExitedAsync()
+        {
+            using TestCloud cloud = new(change: options => options.RequestsPerMinute = 1000);
+            cloud.World.Faults.Add(FaultKind.PodExits, 1000, probability: 0.5);
+            for (int i = 0; i < 40; i++)
+            {
+                await cloud.CreateAsync($"lora-{i}");
+            }
+
+            cloud.Pass(TimeSpan.FromMinutes(8));
+            await cloud.TruthAsync();
+            return [.. cloud.World.Pods.Where(pod => pod.Status == PodStatus.Exited).Select(pod => pod.Name)];
+        }
     }
 }

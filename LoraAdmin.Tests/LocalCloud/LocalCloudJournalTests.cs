@@ -65,6 +65,60 @@ public sealed class LocalCloudJournalTests : IDisposable
     }
 
     [Fact]
+    public async Task Restart_WithFaults_FailsOnInTheSameWindows()
+    {
+        using FileLocalCloudJournal first = new(JournalPath);
+        using TestCloud before = new(first);
+        await before.CreateAsync();
+        await before.ControlAsync(HttpMethod.Post, "/faults", new JsonObject { ["kind"] = "list_empty", ["seconds"] = 100 });
+        await before.ControlAsync(HttpMethod.Post, "/faults", new JsonObject { ["kind"] = "create_500", ["count"] = 2, ["match"] = "x-" });
+        Assert.Equal(0, await ListedAsync(before));
+        await before.RunPodAsync(HttpMethod.Post, "/pods", TestCloud.Order("x-1"));
+        first.Dispose();
+        before.Pass(TimeSpan.FromSeconds(99));
+
+        using FileLocalCloudJournal second = new(JournalPath);
+        using TestCloud after = new(second, clock: before.Clock);
+        Assert.Equal(0, await ListedAsync(after));
+        after.Pass(TimeSpan.FromSeconds(1));
+        Assert.Equal(1, await ListedAsync(after));
+        Fault left = Assert.Single(after.World.Faults.Pending);
+        Assert.Equal((FaultKind.Create500, 1, "x-"), (left.Kind, left.Remaining, left.Match));
+        await after.ControlAsync(HttpMethod.Delete, "/faults");
+        second.Dispose();
+
+        using FileLocalCloudJournal third = new(JournalPath);
+        using TestCloud last = new(third, clock: before.Clock);
+        Assert.Empty(last.World.Faults.Pending);
+
+        static async Task<int> ListedAsync(TestCloud cloud)
+        {
+            using HttpResponseMessage listed = await cloud.RunPodAsync(HttpMethod.Get, "/pods");
+            return (await TestCloud.JsonAsync(listed))["pods"]!.AsArray().Count;
+        }
+    }
+
+    [Fact]
+    public async Task Restart_BeforeALatePodAppears_ItAppearsOnTime()
+    {
+        using FileLocalCloudJournal first = new(JournalPath);
+        using TestCloud before = new(first);
+        before.World.Faults.Add(FaultKind.CreateHangThenLate, seconds: 120);
+        await Assert.ThrowsAsync<TaskCanceledException>(() => before.RunPodAsync(HttpMethod.Post, "/pods", TestCloud.Order("late")));
+        DateTimeOffset due = before.Clock.GetUtcNow().AddSeconds(120);
+        first.Dispose();
+        before.Pass(TimeSpan.FromSeconds(60));
+
+        using FileLocalCloudJournal second = new(JournalPath);
+        using TestCloud after = new(second, clock: before.Clock);
+        Assert.Empty(after.World.Pods);
+        after.Pass(TimeSpan.FromSeconds(90));
+        await after.TruthAsync();
+        PodRecord pod = Assert.Single(after.World.Alive);
+        Assert.Equal(("late", new StatusChange(due, "PROVISIONING")), (pod.Name, pod.History[0]));
+    }
+
+    [Fact]
     public async Task Kill_AtAnyByte_RestartsWithEveryWholeLine()
     {
         using (FileLocalCloudJournal journal = new(JournalPath))

@@ -17,6 +17,9 @@ internal sealed class AgentFace(LocalCloudWorld world, LocalCloudOptions options
 
     private const long MaxTrainingSeconds = 7 * 86400;
 
+    /// <summary>The vendor's proxy ends a connection that has no answer by then.</summary>
+    private static readonly TimeSpan ProxyPatience = TimeSpan.FromSeconds(100);
+
     public VendorResponse Handle(string podId, string path, VendorRequest request, VendorBody body)
     {
         PodRecord? pod = world.Find(podId);
@@ -35,8 +38,15 @@ internal sealed class AgentFace(LocalCloudWorld world, LocalCloudOptions options
             return Answers.Problem(401, "The bearer token is missing or is not this pod's.");
         }
 
-        world.Renew(pod);
         string[] parts = path.Split('/', StringSplitOptions.RemoveEmptyEntries);
+        if (world.IsSilent(pod, readsStatus: request.Method == "GET" && parts is ["v1", "status"]))
+        {
+            VendorResponse silence = Answers.Proxy(524);
+            silence.Hang = ProxyPatience;
+            return silence;
+        }
+
+        world.Renew(pod);
         return (request.Method, parts) switch
         {
             ("GET", ["v1", "status"]) => Status(pod),
@@ -171,7 +181,7 @@ internal sealed class AgentFace(LocalCloudWorld world, LocalCloudOptions options
             return Answers.Problem(409, $"The order needs {order.Images} images, {agent.Images.Count} are held; send the others first.");
         }
 
-        world.StartTraining(pod, order, world.Faults.Take(FaultKind.TrainingFails, pod.Name, world.Now) is not null);
+        world.StartTraining(pod, order);
         return Status(pod);
     }
 

@@ -23,6 +23,9 @@ public sealed class AgentSimulation(LocalCloudOptions options)
     /// <summary>Share of the steps after which an ordered failure happens.</summary>
     private const double FailsAfter = 0.4;
 
+    /// <summary>Share of the steps after which an ordered standstill happens, in a training that is started with it.</summary>
+    private const double HangsAfter = 0.4;
+
     private readonly TimeSpan training = options.Scripted(options.Training);
     private readonly TimeSpan validation = options.Scripted(options.Validation);
 
@@ -33,6 +36,8 @@ public sealed class AgentSimulation(LocalCloudOptions options)
         AgentRecord agent = pod.Agent;
         agent.Lease = options.FirstLease;
         agent.LeaseUntil = at + agent.Lease;
+        agent.SilentUntil = null;
+        Recover(agent);
         agent.WorkingSince = Works(agent) ? at : null;
     }
 
@@ -56,6 +61,24 @@ public sealed class AgentSimulation(LocalCloudOptions options)
         agent.WillFail = willFail;
     }
 
+    /// <summary>Lets a training that was just started stand still at two fifths of its steps.</summary>
+    public void HangLater(AgentRecord agent, TimeSpan? length)
+    {
+        ArgumentNullException.ThrowIfNull(agent);
+        agent.HangsAfter = training * HangsAfter;
+        agent.HangsFor = length;
+    }
+
+    /// <summary>Lets a training that runs stand still from now on.</summary>
+    public static void HangNow(AgentRecord agent, TimeSpan? length, DateTimeOffset at)
+    {
+        ArgumentNullException.ThrowIfNull(agent);
+        agent.HangsAfter = TrainedUntil(agent, at);
+        agent.HangsFor = length;
+    }
+
+    public static bool Trains(AgentRecord agent) => Phase(agent) == AgentPhases.Training && agent.WorkingSince is not null;
+
     /// <summary>Ends the training or the validating; a finished file stays.</summary>
     public static void Stop(AgentRecord agent, DateTimeOffset at)
     {
@@ -66,6 +89,7 @@ public sealed class AgentSimulation(LocalCloudOptions options)
         }
 
         Pause(agent, at);
+        Recover(agent);
         agent.Stopped = true;
         if (agent.Order is not null)
         {
@@ -89,7 +113,18 @@ public sealed class AgentSimulation(LocalCloudOptions options)
         AgentRecord agent = pod.Agent;
         if (WorkEnds(agent) <= at)
         {
-            if (agent.TrainingEndedAt is not null)
+            if (agent.Hangs)
+            {
+                Recover(agent);
+                agent.WorkingSince = at;
+            }
+            else if (HangsNext(agent))
+            {
+                Pause(agent, at);
+                agent.Hangs = true;
+                agent.HangsUntil = at + agent.HangsFor;
+            }
+            else if (agent.TrainingEndedAt is not null)
             {
                 agent.ValidatedBefore = validation;
                 agent.ValidationEnded = true;
@@ -185,9 +220,35 @@ public sealed class AgentSimulation(LocalCloudOptions options)
 
     private TimeSpan Goal(AgentRecord agent) => agent.WillFail ? training * FailsAfter : training;
 
-    private DateTimeOffset? WorkEnds(AgentRecord agent) => agent.WorkingSince is not { } since
-        ? null
-        : since + (agent.TrainingEndedAt is null ? Goal(agent) - agent.TrainedBefore : validation - agent.ValidatedBefore);
+    /// <summary>The standstill comes before the end of the training; one that was ordered too late never comes.</summary>
+    private bool HangsNext(AgentRecord agent) => agent.TrainingEndedAt is null && agent.HangsAfter < Goal(agent);
+
+    private static void Recover(AgentRecord agent)
+    {
+        if (agent.Hangs)
+        {
+            agent.Hangs = false;
+            agent.HangsUntil = null;
+            agent.HangsAfter = null;
+        }
+    }
+
+    private DateTimeOffset? WorkEnds(AgentRecord agent)
+    {
+        if (agent.Hangs)
+        {
+            return agent.HangsUntil;
+        }
+
+        if (agent.WorkingSince is not { } since)
+        {
+            return null;
+        }
+
+        TimeSpan rest = agent.TrainingEndedAt is not null ? validation - agent.ValidatedBefore
+            : (HangsNext(agent) ? agent.HangsAfter!.Value : Goal(agent)) - agent.TrainedBefore;
+        return since + rest;
+    }
 
     private static TimeSpan TrainedUntil(AgentRecord agent, DateTimeOffset now) =>
         agent.TrainingEndedAt is null && agent.WorkingSince is { } since ? agent.TrainedBefore + (now - since) : agent.TrainedBefore;

@@ -2,11 +2,15 @@ using System.Text.Json;
 
 namespace LoraAdmin.Platform.LocalCloud;
 
-/// <summary>What people and tests tell LocalCloud, and ask it: faults and the truth.</summary>
+/// <summary>What people and tests tell LocalCloud, and ask it: faults, pods to fill the account with, and the truth.</summary>
 internal sealed class ControlFace(LocalCloudWorld world)
 {
     private const int MaxCount = 1_000_000;
     private const double MaxSeconds = 30 * 86400;
+    private const int MaxPods = 100_000;
+    private const double MaxUsdPerHour = 1000;
+    private static readonly string[] Statuses =
+        [PodStatus.Provisioning, PodStatus.Starting, PodStatus.Running, PodStatus.Exited, PodStatus.Error];
 
     public VendorResponse Handle(VendorRequest request, VendorBody body) =>
         (request.Method, request.Path[LocalCloudFace.Prefix.Length..]) switch
@@ -15,7 +19,9 @@ internal sealed class ControlFace(LocalCloudWorld world)
             ("GET", "/faults") => Answers.Json(200, WriteFaults),
             ("POST", "/faults") => Add(body),
             ("DELETE", "/faults") => Clear(),
+            ("POST", "/pods") => Fill(body),
             (_, "/truth") => Answers.Problem(405, "Use GET.").With("Allow", "GET"),
+            (_, "/pods") => Answers.Problem(405, "Use POST.").With("Allow", "POST"),
             (_, "/faults") => Answers.Problem(405, "Use GET, POST or DELETE.").With("Allow", "DELETE, GET, POST"),
             _ => Answers.Problem(404, "There is no such path."),
         };
@@ -60,7 +66,69 @@ internal sealed class ControlFace(LocalCloudWorld world)
         }
 
         Fault fault = world.Faults.Add(kind!, (int)(count ?? 1), match ?? "", probability ?? 1, seconds);
+
+        // Pods that are there already are hit now, not at the next call.
+        world.AdvanceTo(world.Now);
         return Answers.Json(201, writer => Write(writer, fault));
+    }
+
+    private VendorResponse Fill(VendorBody body)
+    {
+        if (body.TooLarge)
+        {
+            return Answers.Problem(413, "The order is too large.");
+        }
+
+        if (!JsonFields.TryParse(body.Bytes, out JsonElement json, out VendorResponse? refused))
+        {
+            return refused;
+        }
+
+        List<string> errors = [];
+        JsonFields fields = new(json, "$", errors, ["count", "name_prefix", "status", "usd_per_hour", "age_seconds"]);
+        long? count = fields.Whole("count", required: true, 1, MaxPods);
+        string? prefix = fields.Text("name_prefix", required: true);
+        string status = fields.Text("status", required: false) ?? PodStatus.Running;
+        double usd = fields.Number("usd_per_hour") ?? 0.40;
+        double age = fields.Number("age_seconds") ?? 0;
+        if (prefix is "")
+        {
+            errors.Add("$.name_prefix: length must be at least 1");
+        }
+
+        if (!Statuses.Contains(status))
+        {
+            errors.Add($"$.status: use one of {string.Join(", ", Statuses)}");
+        }
+
+        if (usd is not (>= 0 and <= MaxUsdPerHour))
+        {
+            errors.Add($"$.usd_per_hour: must be from 0 to {MaxUsdPerHour}");
+        }
+
+        if (age is not (>= 0 and <= 100 * MaxSeconds))
+        {
+            errors.Add($"$.age_seconds: must be from 0 to {100 * MaxSeconds}");
+        }
+
+        if (errors.Count > 0)
+        {
+            return Answers.Problem(422, "The pods can't be made: " + string.Join("; ", errors), errors);
+        }
+
+        IReadOnlyList<PodRecord> made = world.AddForeign(prefix!, (int)count!.Value, status, (decimal)usd, TimeSpan.FromSeconds(age));
+        return Answers.Json(201, writer =>
+        {
+            writer.WriteStartObject();
+            writer.WriteStartArray("ids");
+            foreach (PodRecord pod in made)
+            {
+                writer.WriteStringValue(pod.Id);
+            }
+
+            writer.WriteEndArray();
+            writer.WriteEndObject();
+        });
     }
 
     private VendorResponse Clear()
@@ -84,8 +152,9 @@ internal sealed class ControlFace(LocalCloudWorld world)
         {
             writer.WriteStartObject();
             writer.WriteString("kind", kind.Kind);
+            writer.WriteString("where", kind.Where);
             writer.WriteString("effect", kind.Effect);
-            writer.WriteString("seconds", kind.Seconds ?? "the first hit opens a window of this length in which every matching call is hit");
+            writer.WriteString("seconds", kind.Seconds ?? "the first hit opens a window of this length in which everything that fits is hit");
             writer.WriteEndObject();
         }
 
@@ -122,6 +191,7 @@ internal sealed class ControlFace(LocalCloudWorld world)
             writer.WriteString("created_at", PodJson.Iso(pod.CreatedAt));
             writer.WriteNumber("usd", Math.Round(BillingLedger.Total(pod, world.Now), 6));
             writer.WriteBoolean("bills", BillingLedger.PerSecond(pod, pod.Status).Total > 0);
+            writer.WriteNumber("terminate_requests", pod.TerminateRequests);
             writer.WriteStartArray("history");
             foreach (StatusChange change in pod.History)
             {
@@ -137,6 +207,7 @@ internal sealed class ControlFace(LocalCloudWorld world)
 
         writer.WriteEndArray();
         writer.WriteNumber("requests", world.Account.Requests);
+        writer.WriteNumber("listings", world.Account.Listings);
         writer.WriteNumber("rate_limit_violations", world.Account.RateLimitViolations);
         writer.WriteEndObject();
     }

@@ -45,7 +45,7 @@ public static class LocalCloudEndpoints
     private static List<IEndpointConventionBuilder> MapControl(IEndpointRouteBuilder endpoints, RequestDelegate handler)
     {
         List<IEndpointConventionBuilder> routes = [];
-        foreach (string route in new[] { "faults", "truth" })
+        foreach (string route in new[] { "faults", "pods", "truth" })
         {
             routes.Add(endpoints.Map($"{LocalCloudFace.Prefix}/{route}", handler).DisableAntiforgery().ExcludeFromDescription());
         }

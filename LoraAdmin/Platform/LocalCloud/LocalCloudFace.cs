@@ -55,7 +55,7 @@ public sealed class LocalCloudFace
         return Enter(() => Route(request, body));
     }
 
-    /// <summary>Answers a control call: <c>/localcloud/faults</c> and <c>/localcloud/truth</c>. The caller has checked who asks.</summary>
+    /// <summary>Answers a control call: <c>/localcloud/faults</c>, <c>/pods</c> and <c>/truth</c>. The caller has checked who asks.</summary>
     public async Task<VendorResponse> HandleControlAsync(VendorRequest request, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);

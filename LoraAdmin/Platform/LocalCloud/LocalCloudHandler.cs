@@ -3,8 +3,8 @@ using System.Net;
 namespace LoraAdmin.Platform.LocalCloud;
 
 /// <summary>
-/// Lets the real vendor clients talk to LocalCloud in memory: completes synchronously, touches no thread and no timer. A hanging call ends in the
-/// time-out exception of <see cref="HttpClient"/> at once.
+/// Lets the real vendor clients talk to LocalCloud in memory: completes synchronously, touches no thread and no timer. An answer that comes late
+/// ends in the time-out exception of <see cref="HttpClient"/> at once, however late: how long the caller would wait can't be known here.
 /// </summary>
 public sealed class LocalCloudHandler(LocalCloudFace face) : HttpMessageHandler
 {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using LoraAdmin.Domain.Shared;
 
 namespace LoraAdmin.Platform.LocalCloud;
@@ -19,7 +20,7 @@ public enum PodRefusal
 /// caller (<see cref="LocalCloudFace"/>) lets one call in at a time, moves it to the present by <see cref="AdvanceTo"/> first, and calls
 /// <see cref="Commit"/> before it answers.
 /// </summary>
-public sealed class LocalCloudWorld
+public sealed partial class LocalCloudWorld
 {
     private const string IdAlphabet = "abcdefghijklmnopqrstuvwxyz0123456789";
     private const int IdLength = 14;
@@ -31,10 +32,9 @@ public sealed class LocalCloudWorld
     private readonly List<PodRecord> pods = [];
     private readonly List<PodRecord> alive = [];
     private readonly HashSet<PodRecord> changed = [];
+    private readonly Dictionary<string, int> gpusInUse = [];
+    private readonly AccountMeter meter = new();
     private bool accountChanged;
-    private decimal goneUsd;
-    private DateTimeOffset? due;
-    private bool dueIsKnown;
 
     /// <summary>Reads the journal and plays forward what happened meanwhile.</summary>
     public LocalCloudWorld(LocalCloudOptions options, IIds ids, ILocalCloudJournal journal, DateTimeOffset now)
@@ -45,13 +45,20 @@ public sealed class LocalCloudWorld
         this.ids = ids;
         this.journal = journal;
         agents = new AgentSimulation(options);
-        Faults = new FaultTable(options.Seed);
         Layout = ArtifactLayout.For(options.ArtifactBytes);
         JournalContent content = journal.Load();
         Account = content.Account ?? new AccountRecord { Credit = options.StartBalanceUsd };
+        Account.Faults.RemoveAll(fault => FaultKind.Find(fault.Kind) is null);
+        Faults = new FaultTable(options.Seed, Account.Faults, () => accountChanged = journal.Keeps);
         Rates = new RateWindows(options, Account);
         foreach (PodRecord pod in content.Pods)
         {
+            if (pod.AppearsAt is not null)
+            {
+                Await(pod);
+                continue;
+            }
+
             Add(pod);
             if (pod.History[^1].At > Now)
             {
@@ -79,52 +86,9 @@ public sealed class LocalCloudWorld
     /// <summary>Pods that are not terminated, in order of creation.</summary>
     public IReadOnlyList<PodRecord> Alive => alive;
 
-    public decimal BalanceUsd
-    {
-        get
-        {
-            decimal spent = goneUsd;
-            foreach (PodRecord pod in alive)
-            {
-                spent += BillingLedger.Total(pod, Now);
-            }
+    public decimal BalanceUsd => Account.Credit - meter.Spent(Now);
 
-            return Account.Credit - spent;
-        }
-    }
-
-    public decimal SpendPerHourUsd
-    {
-        get
-        {
-            decimal perSecond = 0;
-            foreach (PodRecord pod in alive)
-            {
-                perSecond += BillingLedger.PerSecond(pod, pod.Status).Total;
-            }
-
-            return perSecond * 3600;
-        }
-    }
-
-    /// <summary>Lets everything happen that was due until now, in order of time. A clock that was set back changes nothing.</summary>
-    public void AdvanceTo(DateTimeOffset now)
-    {
-        while (NextDue() is { } at && at <= now)
-        {
-            if (at > Now)
-            {
-                Now = at;
-            }
-
-            StepDue();
-        }
-
-        if (now > Now)
-        {
-            Now = now;
-        }
-    }
+    public decimal SpendPerHourUsd => meter.PerHour;
 
     /// <summary>Journals what changed since the last commit.</summary>
     public void Commit()
@@ -138,25 +102,32 @@ public sealed class LocalCloudWorld
     }
 
     /// <summary>A pod that is not terminated.</summary>
-    public PodRecord? Find(string id) => byId.TryGetValue(id, out PodRecord? pod) && pod.Status != PodStatus.Terminated ? pod : null;
+    public PodRecord? Find(string id) => Known(id) is { } pod && pod.Status != PodStatus.Terminated ? pod : null;
 
-    /// <summary>Marks the account as changed: a call was counted.</summary>
+    /// <summary>Counts a call on the account.</summary>
     public void CountRequest()
     {
         Account.Requests++;
         accountChanged = journal.Keeps;
     }
 
-    public int FreeGpus(string gpuId)
+    public void CountListing()
     {
-        int free = options.GpuStock;
-        foreach (PodRecord pod in alive)
-        {
-            free -= pod.GpuId == gpuId && pod.Occupies ? pod.GpuCount : 0;
-        }
-
-        return Math.Max(0, free);
+        Account.Listings++;
+        accountChanged = journal.Keeps;
     }
+
+    /// <summary>Counts a call that asks for the end of a pod, also of one that is gone.</summary>
+    public void CountTerminate(string id)
+    {
+        if (Known(id) is { } pod)
+        {
+            pod.TerminateRequests++;
+            Touch(pod);
+        }
+    }
+
+    public int FreeGpus(string gpuId) => Math.Max(0, options.GpuStock - gpusInUse.GetValueOrDefault(gpuId));
 
     /// <summary>Makes a pod from a record whose id and times are still to be given.</summary>
     public PodRecord Create(Func<string, DateTimeOffset, PodRecord> make)
@@ -167,13 +138,57 @@ public sealed class LocalCloudWorld
         pod.StatusUntil = Now + options.Scripted(options.Boot);
         Add(pod);
         Touch(pod);
+        StrikeNew(pod);
         return pod;
+    }
+
+    /// <summary>Takes the order for a pod that appears only later, also when nobody waits for it any more.</summary>
+    public void CreateLate(Func<string, DateTimeOffset, PodRecord> make, TimeSpan after)
+    {
+        ArgumentNullException.ThrowIfNull(make);
+        PodRecord pod = make(NewId(), Now + after);
+        pod.AppearsAt = Now + after;
+        Await(pod);
+        Touch(pod);
+    }
+
+    /// <summary>
+    /// Fills the account with pods that were not asked for by a create: they have no agent, take nothing of the stock and cost
+    /// <paramref name="usdPerHour"/> each while they occupy a machine.
+    /// </summary>
+    /// <param name="namePrefix">Followed by a number from 1.</param>
+    /// <param name="age">How long ago they say that they were made; dollars run from now on.</param>
+    public IReadOnlyList<PodRecord> AddForeign(
+        string namePrefix, int count, string status = PodStatus.Running, decimal usdPerHour = 0.40m, TimeSpan age = default)
+    {
+        PodRecord[] made = new PodRecord[count];
+        for (int i = 0; i < count; i++)
+        {
+            PodRecord pod = new()
+            {
+                Id = NewId(),
+                Name = namePrefix + (i + 1).ToString(CultureInfo.InvariantCulture),
+                Image = "someone/else:1",
+                GpuId = "NVIDIA A40",
+                GpuRate = usdPerHour,
+                CreatedAt = Now - age,
+                StartedAt = status == PodStatus.Running ? Now - age : null,
+                Status = status,
+                Planted = true,
+            };
+            pod.History.Add(new StatusChange(Now, status));
+            Add(pod);
+            Touch(pod);
+            made[i] = pod;
+        }
+
+        return made;
     }
 
     public PodRefusal Stop(PodRecord pod)
     {
         ArgumentNullException.ThrowIfNull(pod);
-        if (pod.Locked || !pod.Occupies)
+        if (pod.Locked || pod.Status is not (PodStatus.Provisioning or PodStatus.Starting or PodStatus.Running))
         {
             return PodRefusal.Conflict;
         }
@@ -186,12 +201,13 @@ public sealed class LocalCloudWorld
     public PodRefusal Start(PodRecord pod)
     {
         ArgumentNullException.ThrowIfNull(pod);
-        if (pod.Status != PodStatus.Exited)
+        if (!pod.CanStart)
         {
             return PodRefusal.Conflict;
         }
 
-        if (FreeGpus(pod.GpuId) < pod.GpuCount)
+        if (Faults.Take(FaultKind.StartWithoutGpu, pod.Name, Now) is not null
+            || (!pod.Planted && !pod.Occupies && FreeGpus(pod.GpuId) < pod.GpuCount))
         {
             return PodRefusal.NoGpu;
         }
@@ -218,7 +234,6 @@ public sealed class LocalCloudWorld
         ArgumentNullException.ThrowIfNull(pod);
         SetStatus(pod, PodStatus.Terminated, null);
         alive.Remove(pod);
-        goneUsd += pod.SettledUsd;
     }
 
     /// <summary>An authenticated call renews the dead-man lease: it never gets shorter by that.</summary>
@@ -249,10 +264,15 @@ public sealed class LocalCloudWorld
         Touch(pod);
     }
 
-    public void StartTraining(PodRecord pod, AgentOrder order, bool willFail)
+    public void StartTraining(PodRecord pod, AgentOrder order)
     {
         ArgumentNullException.ThrowIfNull(pod);
-        AgentSimulation.Start(pod.Agent, order, Now, willFail);
+        AgentSimulation.Start(pod.Agent, order, Now, Faults.Take(FaultKind.TrainingFails, pod.Name, Now) is not null);
+        if (Faults.Take(FaultKind.TrainingHangs, pod.Name, Now) is { } hang)
+        {
+            agents.HangLater(pod.Agent, LengthOf(hang));
+        }
+
         Touch(pod);
         AdvanceTo(Now);
     }
@@ -282,128 +302,63 @@ public sealed class LocalCloudWorld
     /// <summary>To be called after a record was written from outside (rename, lock).</summary>
     public void Touch(PodRecord pod)
     {
-        dueIsKnown = false;
+        stale.Add(pod);
         if (journal.Keeps)
         {
             changed.Add(pod);
         }
     }
 
-    private DateTimeOffset? NextDue()
-    {
-        if (!dueIsKnown)
-        {
-            due = EmptyAt();
-            foreach (PodRecord pod in alive)
-            {
-                if (DueOf(pod) is { } at && !(due <= at))
-                {
-                    due = at;
-                }
-            }
-
-            dueIsKnown = true;
-        }
-
-        return due;
-    }
-
-    private DateTimeOffset? DueOf(PodRecord pod) => pod.Status == PodStatus.Running ? agents.NextDue(pod) : pod.StatusUntil;
-
-    /// <summary>When the present spending empties the account.</summary>
-    private DateTimeOffset? EmptyAt()
-    {
-        decimal perHour = SpendPerHourUsd;
-        if (perHour <= 0)
-        {
-            return null;
-        }
-
-        decimal hours = Math.Max(0, BalanceUsd) / perHour;
-        return hours > 24 * 3650 ? null : Now + TimeSpan.FromTicks((long)Math.Ceiling(hours * TimeSpan.TicksPerHour));
-    }
-
-    /// <summary>Does the one thing that is due at this instant; the pod that was made first goes first.</summary>
-    private void StepDue()
-    {
-        foreach (PodRecord pod in alive)
-        {
-            if (!(DueOf(pod) <= Now))
-            {
-                continue;
-            }
-
-            if (pod.Status == PodStatus.Running)
-            {
-                if (agents.Advance(pod, Now))
-                {
-                    StopItself(pod);
-                }
-
-                Touch(pod);
-            }
-            else if (pod.Status == PodStatus.Provisioning)
-            {
-                SetStatus(pod, PodStatus.Starting, Now + options.Scripted(options.Pull));
-            }
-            else
-            {
-                pod.StartedAt = Now;
-                SetStatus(pod, PodStatus.Running, null);
-                agents.Boot(pod, Now);
-            }
-
-            return;
-        }
-
-        RunDry();
-    }
-
-    /// <summary>The agent stops its own pod by its pod-scoped key; a lock does not hold it back.</summary>
-    private void StopItself(PodRecord pod)
-    {
-        agents.Halt(pod, Now);
-        SetStatus(pod, PodStatus.Exited, null);
-    }
-
-    /// <summary>At zero dollars pods with a network volume are stopped and all others are terminated with their data.</summary>
-    private void RunDry()
-    {
-        dueIsKnown = false;
-        foreach (PodRecord pod in alive.ToArray())
-        {
-            if (pod.NetworkVolumeId is null)
-            {
-                Terminate(pod);
-            }
-            else if (pod.Occupies)
-            {
-                StopItself(pod);
-            }
-        }
-    }
+    /// <summary>A pod of this id that is or was there.</summary>
+    private PodRecord? Known(string id) => byId.TryGetValue(id, out PodRecord? pod) && pod.AppearsAt is null ? pod : null;
 
     private void SetStatus(PodRecord pod, string status, DateTimeOffset? until)
     {
+        string before = pod.Status;
+        CountGpus(pod, -1);
         pod.SettledUsd = BillingLedger.Total(pod, Now);
         pod.History.Add(new StatusChange(Now, status));
         pod.Status = status;
         pod.StatusUntil = until;
+        pod.ExitsAt = null;
+        CountGpus(pod, 1);
+        meter.Change(pod, before, Now);
+        emptyIsKnown = false;
         Touch(pod);
     }
 
     private void Add(PodRecord pod)
     {
-        byId.Add(pod.Id, pod);
-        pods.Add(pod);
-        dueIsKnown = false;
-        if (pod.Status == PodStatus.Terminated)
+        if (byId.TryAdd(pod.Id, pod))
         {
-            goneUsd += pod.SettledUsd;
+            due.Add(pod);
         }
-        else
+
+        pods.Add(pod);
+        if (pod.Status != PodStatus.Terminated)
         {
             alive.Add(pod);
+        }
+
+        CountGpus(pod, 1);
+        meter.Add(pod);
+        emptyIsKnown = false;
+        stale.Add(pod);
+    }
+
+    /// <summary>Notes a pod that is not there yet: its id is given away, nobody finds it.</summary>
+    private void Await(PodRecord pod)
+    {
+        byId.Add(pod.Id, pod);
+        due.Add(pod);
+        stale.Add(pod);
+    }
+
+    private void CountGpus(PodRecord pod, int sign)
+    {
+        if (pod is { Occupies: true, Planted: false })
+        {
+            gpusInUse[pod.GpuId] = gpusInUse.GetValueOrDefault(pod.GpuId) + (sign * pod.GpuCount);
         }
     }
 

@@ -6,12 +6,13 @@ namespace LoraAdmin.Platform.LocalCloud;
 /// <summary>A pod as REST v2 answers it.</summary>
 internal static class PodJson
 {
-    public static void Write(Utf8JsonWriter writer, PodRecord pod, DateTimeOffset now)
+    /// <param name="status">The word to show instead of the pod's own.</param>
+    public static void Write(Utf8JsonWriter writer, PodRecord pod, DateTimeOffset now, string? status = null)
     {
         writer.WriteStartObject();
         writer.WriteString("id", pod.Id);
         writer.WriteString("name", pod.Name);
-        writer.WriteString("status", pod.Status);
+        writer.WriteString("status", status ?? pod.Status);
         Texts(writer, "actions", Actions(pod.Status));
         writer.WriteString("image", pod.Image);
         writer.WriteString("args", pod.Args);
@@ -65,7 +66,7 @@ internal static class PodJson
         {
             writer.WriteNumber("uptime", (long)(now - started).TotalSeconds);
             writer.WriteStartArray("gpus");
-            bool busy = AgentSimulation.Phase(pod.Agent) is AgentPhases.Training or AgentPhases.Validating;
+            bool busy = pod.Agent.WorkingSince is not null;
             for (int i = 0; i < pod.GpuCount; i++)
             {
                 writer.WriteStartObject();
@@ -119,7 +120,7 @@ internal static class PodJson
     private static string[] Actions(string status) => status switch
     {
         PodStatus.Running => ["stop", "restart", "terminate"],
-        PodStatus.Exited => ["start", "terminate"],
+        PodStatus.Exited or PodStatus.Error => ["start", "terminate"],
         PodStatus.Provisioning or PodStatus.Starting => ["stop", "terminate"],
         _ => [],
     };

@@ -7,6 +7,7 @@ public static class PodStatus
     public const string Starting = "STARTING";
     public const string Running = "RUNNING";
     public const string Exited = "EXITED";
+    public const string Error = "ERROR";
     public const string Terminated = "TERMINATED";
 }
 
@@ -54,6 +55,21 @@ public sealed class PodRecord
     /// <summary>A GET before this instant answers 404, as the vendor's does for a pod just made.</summary>
     public DateTimeOffset? HiddenUntil { get; set; }
 
+    /// <summary>Ordered by a call that hangs, and not there before this instant; null once it is there.</summary>
+    public DateTimeOffset? AppearsAt { get; set; }
+
+    /// <summary>Its container ends by itself then, if it runs until then.</summary>
+    public DateTimeOffset? ExitsAt { get; set; }
+
+    /// <summary>It is lost then, whatever its status.</summary>
+    public DateTimeOffset? VanishesAt { get; set; }
+
+    /// <summary>Put into the account for a test: takes nothing of the stock, and keeps its status until somebody acts on it.</summary>
+    public bool Planted { get; init; }
+
+    /// <summary>Calls that asked for its termination, however they were answered.</summary>
+    public int TerminateRequests { get; set; }
+
     public List<StatusChange> History { get; init; } = [];
 
     /// <summary>What the pod cost up to its last change of status.</summary>
@@ -65,6 +81,8 @@ public sealed class PodRecord
 
     /// <summary>The vendor charges, and says a cost above zero, in every status but EXITED and TERMINATED.</summary>
     public bool Occupies => Status is not (PodStatus.Exited or PodStatus.Terminated);
+
+    public bool CanStart => Status is PodStatus.Exited or PodStatus.Error;
 }
 
 /// <summary>What lies on a pod's mount and in its agent's memory.</summary>
@@ -94,6 +112,21 @@ public sealed class AgentRecord
     /// <summary>The training ends by failing, at two fifths of its steps.</summary>
     public bool WillFail { get; set; }
 
+    /// <summary>The training stands still once this much of it is done; null: it does not.</summary>
+    public TimeSpan? HangsAfter { get; set; }
+
+    /// <summary>For how long; null: until the pod is started anew.</summary>
+    public TimeSpan? HangsFor { get; set; }
+
+    /// <summary>It stands still now.</summary>
+    public bool Hangs { get; set; }
+
+    /// <summary>End of the present standstill, when it has one.</summary>
+    public DateTimeOffset? HangsUntil { get; set; }
+
+    /// <summary>The agent answers nothing before this instant, or before the pod is started anew.</summary>
+    public DateTimeOffset? SilentUntil { get; set; }
+
     /// <summary>What an authenticated call renews the dead-man lease by.</summary>
     public TimeSpan Lease { get; set; }
 
@@ -112,6 +145,9 @@ public sealed class AccountRecord
 {
     public long Requests { get; set; }
 
+    /// <summary>Listings that were asked for and not refused by a rate limit, however they were answered.</summary>
+    public long Listings { get; set; }
+
     /// <summary>Calls that the rate windows refused. Injected 429s are no violation of the caller's and are not counted.</summary>
     public long RateLimitViolations { get; set; }
 
@@ -122,4 +158,7 @@ public sealed class AccountRecord
 
     /// <summary>Dollars put on the account.</summary>
     public decimal Credit { get; set; }
+
+    /// <summary>What was asked to fail and is not used up.</summary>
+    public List<Fault> Faults { get; init; } = [];
 }

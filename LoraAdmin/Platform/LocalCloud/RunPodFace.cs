@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text.Json;
 
@@ -14,6 +15,12 @@ internal sealed class RunPodFace(LocalCloudWorld world, LocalCloudOptions option
 
     private const int DefaultRetryAfter = 30;
     private const double DefaultHangSeconds = 600;
+    private const double DefaultLateSeconds = 60;
+    private const double DefaultSlowSeconds = 60;
+    private const double DefaultHiddenSeconds = 15;
+
+    /// <summary>A word that the vendor's contract does not have.</summary>
+    private const string UnknownStatus = "MIGRATING";
 
     public VendorResponse Handle(string path, VendorRequest request, VendorBody body)
     {
@@ -26,7 +33,8 @@ internal sealed class RunPodFace(LocalCloudWorld world, LocalCloudOptions option
         }
 
         PodRecord? pod = parts is ["v2", "pods", { } id, ..] ? world.Find(id) : null;
-        if (!LocalCloudFace.TokenMatches(authorization, keys.ApiKey) || world.Faults.Take(FaultKind.Unauth401, pod?.Name, world.Now) is not null)
+        string? name = NameOf(pod, parts, request, body);
+        if (!LocalCloudFace.TokenMatches(authorization, keys.ApiKey) || world.Faults.Take(FaultKind.Unauth401, name, world.Now) is not null)
         {
             return Answers.Problem(401, string.IsNullOrEmpty(authorization) ? "missing bearer token" : "invalid bearer token");
         }
@@ -41,9 +49,14 @@ internal sealed class RunPodFace(LocalCloudWorld world, LocalCloudOptions option
             return TooMany(refused.Window, refused.RetryAfter);
         }
 
-        if (world.Faults.Take(FaultKind.Rate429, pod?.Name, world.Now) is { } limited)
+        if (world.Faults.Take(FaultKind.Rate429, name, world.Now) is { } limited)
         {
             return TooMany("minute", (int)Math.Ceiling(limited.Seconds ?? DefaultRetryAfter));
+        }
+
+        if (world.Faults.Take(FaultKind.Forbidden403, name, world.Now) is not null)
+        {
+            return WithRates(Answers.Problem(403, "access denied"));
         }
 
         if (body.TooLarge)
@@ -54,36 +67,67 @@ internal sealed class RunPodFace(LocalCloudWorld world, LocalCloudOptions option
         return WithRates(parts switch
         {
             ["v2", "pods"] => Pods(request, body),
-            ["v2", "pods", _] => OnePod(pod, request, body),
-            ["v2", "pods", _, "action"] => Act(pod, request, body),
+            ["v2", "pods", { } one] => OnePod(one, pod, request, body),
+            ["v2", "pods", { } one, "action"] => Act(one, pod, request, body),
             ["v2", "catalog", "gpus"] => Gpus(request),
             ["v2", "billing", "pods"] => BillingFace.Pods(world, request),
             _ => Answers.Problem(404, "resource not found"),
         });
     }
 
-    private VendorResponse Pods(VendorRequest request, VendorBody body)
+    /// <summary>The name of the pod that a call is about, for a create the one in its order; null: about none, or about one that is gone.</summary>
+    private string? NameOf(PodRecord? pod, string[] parts, VendorRequest request, VendorBody body)
     {
-        switch (request.Method)
+        bool create = request.Method == "POST" && parts is ["v2", "pods"];
+        if (!create || world.Faults.Pending.Count == 0)
         {
-            case "GET":
-                return world.Faults.Take(FaultKind.List500, null, world.Now) is not null
-                    ? Answers.Problem(500, "internal server error")
-                    : Answers.Json(200, List);
-            case "POST":
-                return Create(body);
-            default:
-                return NotAllowed("GET, POST");
+            return pod?.Name;
         }
+
+        return JsonFields.TryParse(body.Bytes, out JsonElement json, out _) && json.ValueKind == JsonValueKind.Object
+            && json.TryGetProperty("name", out JsonElement name) && name.ValueKind == JsonValueKind.String
+            ? name.GetString()
+            : null;
     }
 
-    private void List(Utf8JsonWriter writer)
+    private VendorResponse Pods(VendorRequest request, VendorBody body) => request.Method switch
+    {
+        "GET" => List(),
+        "POST" => Create(body),
+        _ => NotAllowed("GET, POST"),
+    };
+
+    private VendorResponse List()
+    {
+        world.CountListing();
+        if (world.Faults.Take(FaultKind.List500, null, world.Now) is not null)
+        {
+            return Answers.Problem(500, "internal server error");
+        }
+
+        IReadOnlyList<PodRecord> pods = world.Faults.Take(FaultKind.ListEmpty, null, world.Now) is not null ? [] : world.Alive;
+        Fault? partial = world.Faults.Take(FaultKind.ListPartial, null, world.Now);
+        Fault? unknown = world.Faults.Take(FaultKind.ListUnknownStatus, null, world.Now);
+        VendorResponse listing = Answers.Json(200, writer => Write(writer, pods, partial, unknown));
+        if (world.Faults.Take(FaultKind.ListSlow, null, world.Now) is { } slow)
+        {
+            listing.Hang = slow.Length(DefaultSlowSeconds);
+        }
+
+        return listing;
+    }
+
+    private void Write(Utf8JsonWriter writer, IReadOnlyList<PodRecord> pods, Fault? partial, Fault? unknown)
     {
         writer.WriteStartObject();
         writer.WriteStartArray("pods");
-        foreach (PodRecord pod in world.Alive)
+        for (int i = 0; i < pods.Count; i++)
         {
-            PodJson.Write(writer, pod, world.Now);
+            bool missing = partial is not null && (partial.Match.Length == 0 ? i % 2 == 0 : partial.Names(pods[i].Name));
+            if (!missing)
+            {
+                PodJson.Write(writer, pods[i], world.Now, unknown?.Names(pods[i].Name) == true ? UnknownStatus : null);
+            }
         }
 
         writer.WriteEndArray();
@@ -126,31 +170,44 @@ internal sealed class RunPodFace(LocalCloudWorld world, LocalCloudOptions option
 
         if (world.Faults.Take(FaultKind.Create500, name, now) is not null)
         {
-            return Answers.Problem(500, "Something went wrong. Please try again later or contact support.");
+            return SomethingWrong();
+        }
+
+        if (world.Faults.Take(FaultKind.CreateHangThenLate, name, now) is { } late)
+        {
+            world.CreateLate((id, at) => order.ToRecord(id, at, price.Value * count), late.Length(DefaultLateSeconds));
+            VendorResponse broken = SomethingWrong();
+            broken.Hang = TimeSpan.FromSeconds(DefaultHangSeconds);
+            return broken;
         }
 
         PodRecord pod = world.Create((id, at) => order.ToRecord(id, at, price.Value * count));
         if (world.Faults.Take(FaultKind.Early404, name, now) is { } early)
         {
-            pod.HiddenUntil = now + TimeSpan.FromSeconds(early.Seconds ?? 15);
+            pod.HiddenUntil = now + early.Length(DefaultHiddenSeconds);
         }
 
         if (world.Faults.Take(FaultKind.Create500ButCreated, name, now) is not null)
         {
-            return Answers.Problem(500, "Something went wrong. Please try again later or contact support.");
+            return SomethingWrong();
         }
 
         VendorResponse created = Answers.Json(201, writer => PodJson.Write(writer, pod, now));
         if (world.Faults.Take(FaultKind.CreateHangButCreated, name, now) is { } hang)
         {
-            created.Hang = TimeSpan.FromSeconds(hang.Seconds ?? DefaultHangSeconds);
+            created.Hang = hang.Length(DefaultHangSeconds);
         }
 
         return created;
     }
 
-    private VendorResponse OnePod(PodRecord? pod, VendorRequest request, VendorBody body)
+    private VendorResponse OnePod(string id, PodRecord? pod, VendorRequest request, VendorBody body)
     {
+        if (request.Method == "DELETE")
+        {
+            return Terminate(id, pod);
+        }
+
         if (Hidden(pod))
         {
             return Answers.Problem(404, "resource not found");
@@ -159,27 +216,21 @@ internal sealed class RunPodFace(LocalCloudWorld world, LocalCloudOptions option
         return request.Method switch
         {
             "GET" => Answers.Json(200, writer => PodJson.Write(writer, pod!, world.Now)),
-            "DELETE" => Terminate(pod!),
             "PATCH" => Patch(pod!, body),
             _ => NotAllowed("DELETE, GET, PATCH"),
         };
     }
 
-    private VendorResponse Act(PodRecord? pod, VendorRequest request, VendorBody body)
+    private VendorResponse Act(string id, PodRecord? pod, VendorRequest request, VendorBody body)
     {
         if (request.Method != "POST")
         {
             return NotAllowed("POST");
         }
 
-        if (Hidden(pod))
-        {
-            return Answers.Problem(404, "resource not found");
-        }
-
         if (!JsonFields.TryParse(body.Bytes, out JsonElement json, out VendorResponse? refused))
         {
-            return refused;
+            return Hidden(pod) ? Answers.Problem(404, "resource not found") : refused;
         }
 
         List<string> errors = [];
@@ -190,17 +241,22 @@ internal sealed class RunPodFace(LocalCloudWorld world, LocalCloudOptions option
             errors.Add("$.action: value must be one of 'start', 'stop', 'restart', 'terminate'");
         }
 
+        if (action == "terminate" && errors.Count == 0)
+        {
+            return Terminate(id, pod);
+        }
+
+        if (Hidden(pod))
+        {
+            return Answers.Problem(404, "resource not found");
+        }
+
         if (errors.Count > 0)
         {
             return Answers.Problem(422, JsonFields.Failed, errors);
         }
 
-        if (action == "terminate")
-        {
-            return Terminate(pod!);
-        }
-
-        if (action == "start" && pod!.Status == PodStatus.Exited
+        if (action == "start" && pod!.CanStart
             && (world.BalanceUsd < pod.GpuRate || world.Faults.Take(FaultKind.Balance402, pod.Name, world.Now) is not null))
         {
             return Answers.Problem(402, "Your balance is too low to start this pod. Please add funds and try again.");
@@ -220,11 +276,22 @@ internal sealed class RunPodFace(LocalCloudWorld world, LocalCloudOptions option
         };
     }
 
-    private VendorResponse Terminate(PodRecord pod)
+    private VendorResponse Terminate(string id, PodRecord? pod)
     {
-        if (world.Faults.Take(FaultKind.Delete500, pod.Name, world.Now) is not null)
+        world.CountTerminate(id);
+        if (Hidden(pod))
+        {
+            return Answers.Problem(404, "resource not found");
+        }
+
+        if (world.Faults.Take(FaultKind.Delete500, pod!.Name, world.Now) is not null)
         {
             return Answers.Problem(500, "internal server error");
+        }
+
+        if (world.Faults.Take(FaultKind.Delete404, pod.Name, world.Now) is not null)
+        {
+            return Answers.Problem(404, "resource not found");
         }
 
         if (world.Faults.Take(FaultKind.DeleteIgnored, pod.Name, world.Now) is null)
@@ -378,7 +445,7 @@ internal sealed class RunPodFace(LocalCloudWorld world, LocalCloudOptions option
         writer.WriteEndObject();
     }
 
-    private bool Hidden(PodRecord? pod) => pod is null || pod.HiddenUntil > world.Now;
+    private bool Hidden([NotNullWhen(false)] PodRecord? pod) => pod is null || pod.HiddenUntil > world.Now;
 
     private VendorResponse TooMany(string window, int seconds) =>
         WithRates(Answers.Problem(429, $"rate limit exceeded for the {window} window"))
@@ -386,6 +453,8 @@ internal sealed class RunPodFace(LocalCloudWorld world, LocalCloudOptions option
 
     private VendorResponse WithRates(VendorResponse response) =>
         response.With("RateLimit-Policy", world.Rates.Policy).With("RateLimit", world.Rates.Left(world.Now));
+
+    private static VendorResponse SomethingWrong() => Answers.Problem(500, "Something went wrong. Please try again later or contact support.");
 
     private static VendorResponse NotAllowed(string allow) => Answers.Problem(405, "method not allowed").With("Allow", allow);
 }

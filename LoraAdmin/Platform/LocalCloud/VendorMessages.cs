@@ -23,7 +23,7 @@ public sealed class VendorResponse
     public List<KeyValuePair<string, string>> Headers { get; } = [];
 
     /// <summary>
-    /// The vendor does not answer for this long although the call was done: over HTTP the answer waits, in memory the call ends in a time-out at once.
+    /// The vendor does not answer for this long whatever the call did: over HTTP the answer waits, in memory the call ends in a time-out at once.
     /// </summary>
     public TimeSpan? Hang { get; set; }
 
@@ -99,6 +99,7 @@ internal static class Answers
         422 => "Unprocessable Entity",
         429 => "Too Many Requests",
         502 => "Bad Gateway",
+        524 => "A Timeout Occurred",
         _ => "Internal Server Error",
     };
 }

@@ -1,0 +1,107 @@
+namespace LoraAdmin.Platform.LocalCloud;
+
+/// <summary>A way in which LocalCloud can be told to fail.</summary>
+/// <param name="Kind">The word that the control route takes.</param>
+/// <param name="Where">What it can hit: a call, or a moment in a pod's life.</param>
+/// <param name="Effect">What a caller sees.</param>
+/// <param name="Seconds">What the fault's <c>seconds</c> means here, or null when it opens a window in which everything that fits is hit.</param>
+public sealed record FaultKind(string Kind, string Where, string Effect, string? Seconds = null)
+{
+    public const string NoCapacity = "no_capacity";
+    public const string Balance402 = "balance_402";
+    public const string Unauth401 = "unauth_401";
+    public const string Forbidden403 = "forbidden_403";
+    public const string Validate422 = "validate_422";
+    public const string Rate429 = "rate_429";
+    public const string Create500 = "create_500";
+    public const string Create500ButCreated = "create_500_but_created";
+    public const string CreateHangButCreated = "create_hang_but_created";
+    public const string CreateHangThenLate = "create_hang_then_late";
+    public const string Early404 = "early_404";
+    public const string ListEmpty = "list_empty";
+    public const string ListPartial = "list_partial";
+    public const string List500 = "list_500";
+    public const string ListSlow = "list_slow";
+    public const string ListUnknownStatus = "list_unknown_status";
+    public const string Delete500 = "delete_500";
+    public const string DeleteIgnored = "delete_accepted_but_ignored";
+    public const string Delete404 = "delete_404_but_alive";
+    public const string PodExits = "pod_exits";
+    public const string PodVanishes = "pod_vanishes";
+    public const string StuckProvisioning = "stuck_provisioning";
+    public const string StartWithoutGpu = "start_without_gpu";
+    public const string AgentUnreachable = "agent_unreachable";
+    public const string TrainingFails = "training_fails";
+    public const string TrainingHangs = "training_hangs";
+    public const string HeartbeatStops = "heartbeat_stops";
+
+    private const string Account = "account";
+    private const string Create = "create";
+    private const string Listing = "listing";
+    private const string Terminate = "terminate";
+    private const string Start = "start";
+    private const string Life = "pod's life";
+    private const string Agent = "agent";
+
+    /// <summary>Every kind that can be asked for. A new kind is one line here and one question to the table where it applies.</summary>
+    public static IReadOnlyList<FaultKind> All { get; } =
+    [
+        new(NoCapacity, Create, "400 with the no-capacity sentence; no pod"),
+        new(Balance402, "create, start", "402; nothing is done"),
+        new(Unauth401, Account, "401, as after the key was revoked; the balance too"),
+        new(Forbidden403, Account, "403, as with a key that lacks the scope"),
+        new(Validate422, Create, "422; no pod"),
+        new(Rate429, Account, "429; not counted as a violation", "the `Retry-After` (30)"),
+        new(Create500, Create, "500; no pod"),
+        new(Create500ButCreated, Create, "500, and the pod exists and bills"),
+        new(
+            CreateHangButCreated, Create, "no answer before the caller gives up, and the pod exists and bills",
+            "how long the answer takes (600)"),
+        new(
+            CreateHangThenLate, Create, "no answer before the caller gives up; the pod appears, and bills, only later",
+            "from the call to the pod's appearance (60)"),
+        new(Early404, Create, "the pod just made answers 404 to everything but the listing", "for how long (15)"),
+        new(ListEmpty, Listing, "200 without any pod"),
+        new(ListPartial, Listing, "200 without the pods that `match` names; with an empty one every second pod is missing, the oldest first"),
+        new(List500, Listing, "500"),
+        new(ListSlow, Listing, "the answer comes late, and shows what was when it was asked for", "how long the answer takes (60)"),
+        new(ListUnknownStatus, Listing, "the pods that `match` names, or all, show a status that the contract does not know"),
+        new(Delete500, Terminate, "500; the pod stays"),
+        new(DeleteIgnored, Terminate, "204, and the pod stays, is listed and bills"),
+        new(Delete404, Terminate, "404, and the pod stays, is listed and bills"),
+        new(
+            PodExits, Life, "a pod that runs is EXITED by itself; its mount stays",
+            "after it came up, or after the fault was set on one that runs (0)"),
+        new(
+            PodVanishes, Life, "a pod is gone, and bills no more, without anyone having asked; its data are lost",
+            "after it was made, or after the fault was set on one that exists (0)"),
+        new(StuckProvisioning, Life, "a pod does not leave PROVISIONING, and bills", "how much longer it takes (for ever)"),
+        new(StartWithoutGpu, Start, "400: the stopped pod's machine has no free GPU"),
+        new(AgentUnreachable, Agent, "the proxy answers 502 for the pod's agent"),
+        new(TrainingFails, Life, "the training that is started next fails at two fifths of its steps"),
+        new(
+            TrainingHangs, Life,
+            "steps stop and the agent goes on answering: at two fifths of the training that is started next, or at once in one that runs",
+            "for how long (until the pod is started anew)"),
+        new(
+            HeartbeatStops, Agent,
+            "from a status read of a training on, the agent takes every call and answers none, and renews no lease; the training goes on",
+            "for how long (until the pod is started anew)"),
+    ];
+
+    /// <summary>Whether <c>match</c> picks pods within an answer about many, instead of the calls that are hit.</summary>
+    public bool MatchPicksPods => Kind is ListPartial or ListUnknownStatus;
+
+    public static FaultKind? Find(string kind)
+    {
+        foreach (FaultKind known in All)
+        {
+            if (known.Kind == kind)
+            {
+                return known;
+            }
+        }
+
+        return null;
+    }
+}
