@@ -183,7 +183,7 @@ public sealed class PodLauncher(IUnitOfWork work, IPodProvider provider, TimePro
             {
                 await guard(unit, token);
                 await unit.Store<IPodLedger>().AddAsync(row, token);
-                await unit.Events.AppendAsync(Fact(row, PodEvents.Requested, EventSeverity.Info, $"Asking for a {gpuType} as {name}", null, actor), token);
+                await unit.Events.AppendAsync(Fact(row, PodEvents.Requested, EventSeverity.Info, $"Asking for one {gpuType} as {name}", null, actor), token);
             },
             cancellationToken);
 

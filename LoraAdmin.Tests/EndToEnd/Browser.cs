@@ -4,7 +4,7 @@ using Microsoft.Playwright;
 namespace LoraAdmin.Tests.EndToEnd;
 
 /// <summary>One Chromium for the tests of the collection; each test gets a profile of its own. They run one after the other: two cores draw slowly.</summary>
-[CollectionDefinition(nameof(Browser))]
+[CollectionDefinition(nameof(Browser), DisableParallelization = true)]
 public sealed class BrowserCollection : ICollectionFixture<Browser>;
 
 public sealed class Browser : IAsyncLifetime

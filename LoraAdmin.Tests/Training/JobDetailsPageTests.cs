@@ -100,14 +100,14 @@ public sealed class JobDetailsPageTests : LoraBunitContext
     }
 
     [Fact]
-    public void Cancel_WithReason_ReachesTheDeskAsThePerson()
+    public async Task Cancel_WithReason_ReachesTheDeskAsThePerson()
     {
         IRenderedComponent<JobDetailsPage> page = Show(PageSamples.Job(4, TrainingState.Training, Start));
-        OpenCancel(page);
+        await OpenCancelAsync(page);
         Assert.True(Button(Dialogs, "Cancel the job").HasAttribute("disabled"));
 
         Dialogs.Find("#confirm-reason").Input("wrong images");
-        Button(Dialogs, "Cancel the job").Click();
+        await Button(Dialogs, "Cancel the job").ClickAsync();
 
         (JobId job, string reason, Actor actor) = Assert.Single(desk.Cancelled);
         Assert.Equal((PageSamples.IdOf(4), "wrong images", new Actor(ActorKind.Person, "ada")), (job, reason, actor));
@@ -115,25 +115,25 @@ public sealed class JobDetailsPageTests : LoraBunitContext
     }
 
     [Fact]
-    public void Cancel_TooLate_SaysWhatTheJobDoesByNow()
+    public async Task Cancel_TooLate_SaysWhatTheJobDoesByNow()
     {
         desk.Cancel = new CancelOutcome.TooLate(TrainingState.Uploading);
         IRenderedComponent<JobDetailsPage> page = Show(PageSamples.Job(4, TrainingState.Training, Start));
-        OpenCancel(page);
+        await OpenCancelAsync(page);
         Dialogs.Find("#confirm-reason").Input("wrong images");
-        Button(Dialogs, "Cancel the job").Click();
+        await Button(Dialogs, "Cancel the job").ClickAsync();
 
         Assert.Contains("Too late: the job is uploading by now", Dialogs.Markup, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void Cancel_PermissionTakenMeanwhile_IsRefusedAtTheEvent()
+    public async Task Cancel_PermissionTakenMeanwhile_IsRefusedAtTheEvent()
     {
         IRenderedComponent<JobDetailsPage> page = Show(PageSamples.Job(4, TrainingState.Training, Start));
-        OpenCancel(page);
+        await OpenCancelAsync(page);
         Person.SetPolicies(Permissions.ReadTraining);
         Dialogs.Find("#confirm-reason").Input("wrong images");
-        Button(Dialogs, "Cancel the job").Click();
+        await Button(Dialogs, "Cancel the job").ClickAsync();
 
         Assert.Empty(desk.Cancelled);
         Assert.Contains("You may not cancel", Dialogs.Markup, StringComparison.Ordinal);
@@ -158,13 +158,13 @@ public sealed class JobDetailsPageTests : LoraBunitContext
     }
 
     [Fact]
-    public void Retry_Accepted_SaysFromWhere()
+    public async Task Retry_Accepted_SaysFromWhere()
     {
         desk.Retry = new RetryOutcome.Accepted(TrainingState.Uploading);
         IRenderedComponent<JobDetailsPage> page = Show(PageSamples.Job(4, TrainingState.Failed, Start, failure: FailureCode.UploadFailed));
-        Button(page, "Retry").Click();
+        await Button(page, "Retry").ClickAsync();
         Dialogs.WaitForAssertion(() => Button(Dialogs, "Retry"));
-        Button(Dialogs, "Retry").Click();
+        await Button(Dialogs, "Retry").ClickAsync();
 
         Assert.Single(desk.Retried);
         Assert.Contains("goes on from uploading", Dialogs.Markup, StringComparison.Ordinal);
@@ -172,12 +172,12 @@ public sealed class JobDetailsPageTests : LoraBunitContext
 
     [Fact]
     [Trait("Requirement", "S3")]
-    public void File_Download_SignsALinkOfOneHourOnlyOnClick()
+    public async Task File_Download_SignsALinkOfOneHourOnlyOnClick()
     {
         IRenderedComponent<JobDetailsPage> page = Show(PageSamples.Job(4, TrainingState.Completed, Start));
         Assert.DoesNotContain(links.Made, link => link.Target.Bucket == Buckets.Models);
 
-        Button(page, "Download").Click();
+        await Button(page, "Download").ClickAsync();
 
         (ObjectRef target, TimeSpan lifetime) = Assert.Single(links.Made, link => link.Target.Bucket == Buckets.Models);
         Assert.EndsWith("model.safetensors", target.Key, StringComparison.Ordinal);
@@ -200,7 +200,7 @@ public sealed class JobDetailsPageTests : LoraBunitContext
     }
 
     [Fact]
-    public void Timeline_Error_HoldsTheProvidersWords()
+    public async Task Timeline_Error_HoldsTheProvidersWords()
     {
         IRenderedComponent<JobDetailsPage> page = Show(PageSamples.Job(4, TrainingState.Failed, Start, failure: FailureCode.TrainingFailed));
 
@@ -215,9 +215,9 @@ public sealed class JobDetailsPageTests : LoraBunitContext
         return page;
     }
 
-    private void OpenCancel(IRenderedComponent<JobDetailsPage> page)
+    private async Task OpenCancelAsync(IRenderedComponent<JobDetailsPage> page)
     {
-        Button(page, "Cancel job").Click();
+        await Button(page, "Cancel job").ClickAsync();
         Dialogs.WaitForAssertion(() => Dialogs.Find("#confirm-reason"));
     }
 

@@ -149,7 +149,7 @@ public sealed class NewJobDialogPageTests : LoraBunitContext
 
         Assert.Equal(2, Dialogs.FindAll(".chosen li.wrong").Count);
         Assert.Contains("Larger than 1.0 kB.", Dialogs.Markup, StringComparison.Ordinal);
-        Dialogs.FindAll(".remove")[0].Click();
+        await Dialogs.FindAll(".remove")[0].ClickAsync();
         Assert.Single(Dialogs.FindAll(".chosen li"));
     }
 

@@ -89,7 +89,7 @@ public sealed class TrainingPageTests : LoraBunitContext
 
         page.FindAll("button.state-toggle").Single(button => button.TextContent.Trim() == "training").Click();
 
-        Assert.EndsWith("/training?state=training", Address.Uri, StringComparison.Ordinal);
+        page.WaitForAssertion(() => Assert.EndsWith("/training?state=training", Address.Uri, StringComparison.Ordinal));
     }
 
     [Fact]

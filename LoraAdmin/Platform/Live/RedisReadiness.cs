@@ -8,6 +8,9 @@ internal sealed class RedisReadiness(RedisLiveSignal signal) : IReadinessCheck
 {
     public string Name => "redis";
 
+    /// <summary>Pages read once a second anyway; only the quick refresh between instances is lost.</summary>
+    public bool IsEssential => false;
+
     public async Task<(bool Ok, string Detail)> CheckAsync(CancellationToken cancellationToken)
     {
         try

@@ -10,6 +10,9 @@ public interface IReadinessCheck
     /// <summary>One word that people recognise: <c>database</c>, <c>redis</c>, <c>storage</c>.</summary>
     string Name { get; }
 
+    /// <summary>Without it the portal can't serve; a part that is only nice to have makes it degraded, and stays in the load balancer.</summary>
+    bool IsEssential => true;
+
     /// <summary>An exception counts as away; so does an answer that takes longer than <see cref="Health.Patience"/>.</summary>
     Task<(bool Ok, string Detail)> CheckAsync(CancellationToken cancellationToken);
 }
@@ -17,7 +20,7 @@ public interface IReadinessCheck
 /// <param name="Status"><c>ok</c> or <c>away</c>.</param>
 public sealed record HealthPart(string Name, string Status, string Detail);
 
-/// <param name="Status"><c>live</c>, <c>ready</c> or <c>away</c> (then at least one part is).</param>
+/// <param name="Status"><c>live</c>, <c>ready</c>, <c>degraded</c> (a part that it can do without is away) or <c>away</c> (one that it can't).</param>
 public sealed record HealthAnswer(string Status, IReadOnlyList<HealthPart> Parts);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
@@ -46,9 +49,11 @@ public static partial class Health
     {
         ILogger logger = loggers.CreateLogger(typeof(Health).FullName!);
         HealthPart[] parts = await Task.WhenAll(checks.Select(check => AskAsync(check, clock, logger, context.RequestAborted)));
-        bool ready = parts.All(part => part.Status == "ok");
-        context.Response.StatusCode = ready ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
-        await WriteAsync(context, new HealthAnswer(ready ? "ready" : "away", [.. parts.OrderBy(part => part.Name, StringComparer.Ordinal)]));
+        HashSet<string> essential = [.. checks.Where(check => check.IsEssential).Select(check => check.Name)];
+        bool away = parts.Any(part => part.Status != "ok" && essential.Contains(part.Name));
+        string status = away ? "away" : parts.All(part => part.Status == "ok") ? "ready" : "degraded";
+        context.Response.StatusCode = away ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status200OK;
+        await WriteAsync(context, new HealthAnswer(status, [.. parts.OrderBy(part => part.Name, StringComparer.Ordinal)]));
     }
 
     private static async Task<HealthPart> AskAsync(IReadinessCheck check, TimeProvider clock, ILogger logger, CancellationToken cancellationToken)
