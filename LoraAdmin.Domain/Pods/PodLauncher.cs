@@ -5,6 +5,7 @@ namespace LoraAdmin.Domain.Pods;
 /// <summary>One attempt's need for one pod.</summary>
 /// <param name="GpuTypes">In order of preference.</param>
 /// <param name="Retries">Waits between tries that failed (E1: 2, 4, 8 s); their number bounds the tries.</param>
+/// <param name="Lifetime">Design §4, the second clock: after it the sweep ends the pod, file first.</param>
 /// <param name="RefusedSince">GPU types that refused for capacity after this instant are not asked again in this round.</param>
 public sealed record PodOrder(
     JobId Job,
@@ -12,6 +13,7 @@ public sealed record PodOrder(
     IReadOnlyList<string> GpuTypes,
     IReadOnlyList<TimeSpan> Retries,
     DateTimeOffset RefusedSince,
+    TimeSpan Lifetime,
     Func<string, string, PodSpec> SpecFor);
 
 public abstract record LaunchOutcome
@@ -177,6 +179,7 @@ public sealed class PodLauncher(IUnitOfWork work, IPodProvider provider, TimePro
             GpuType = gpuType,
             RequestedAt = requestedAt,
             WantSince = requestedAt,
+            LiveUntil = requestedAt + order.Lifetime,
         };
         await work.RunAsync(
             async (unit, token) =>

@@ -26,7 +26,11 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
         bool pods = await AttemptPods.ReleaseAsync(unit, job.Id, job.Attempt, FileProof.InStorage, PodReasons.JobEnded, now, cancellationToken);
         await SaveAsync(unit, job with { State = TrainingState.Completed, Failure = null }, fence, pods, now, cancellationToken);
         await unit.Store<ILoraStore>().SetStatusAsync(job.LoraId, LoraStatus.Completed, null, now, cancellationToken);
-        await unit.Events.AppendAsync(Fact(job, TrainingEvents.Completed, EventSeverity.Info, $"Completed: {message}", null), cancellationToken);
+        OperationalEvent fact = Fact(job, TrainingEvents.Completed, EventSeverity.Info, $"Completed: {message}", null) with
+        {
+            Signals = TrainingIncidents.OverWith(job.Id, "The job completed"),
+        };
+        await unit.Events.AppendAsync(fact, cancellationToken);
     }
 
     public async Task FailAsync(
@@ -62,7 +66,10 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
             cancelled ? TrainingEvents.Cancelled : TrainingEvents.Failed,
             rule.Admin == AdminNotice.Alert ? EventSeverity.Error : cancelled ? EventSeverity.Info : EventSeverity.Warning,
             failure.Detail is { } detail ? $"{rule.Message}: {detail}.{money}" : $"{rule.Message}.{money}",
-            rule.Code);
+            rule.Code) with
+        {
+            Signals = TrainingIncidents.OverWith(job.Id, $"The job ended: {rule.Message}"),
+        };
         await unit.Events.AppendAsync(cancelled ? fact : fact with { Error = error }, cancellationToken);
     }
 

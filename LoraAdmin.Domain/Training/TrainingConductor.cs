@@ -191,6 +191,9 @@ public sealed class TrainingConductor(
                 Fact(job, TrainingEvents.StepCrashed, severity, $"Step {job.State.ToWord()} failed unexpectedly ({errors} in a row): {words}", "unexpected") with
                 {
                     Error = new ErrorDetail("unexpected", $"training.{job.State.ToWord()}", words, null),
+                    Signals = errors >= CrashesUntilReport
+                        ? [new IncidentSignal(TrainingIncidents.Crashing, job.Id.ToString(), $"Job \"{job.Name}\" can't go on: {words}")]
+                        : [],
                 },
                 token);
         },

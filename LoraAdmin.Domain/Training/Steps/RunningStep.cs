@@ -1,3 +1,4 @@
+using System.Globalization;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
@@ -104,12 +105,38 @@ public sealed class RunningStep(
     {
         DateTimeOffset now = clock.GetUtcNow();
         DateTimeOffset startedAt = status.TrainingStartedAt ?? job.StartedAt ?? now;
-        TrainingJob followed = job with { StartedAt = startedAt, Figures = new TrainingFigures(status.Step, status.TotalSteps, status.Loss, now) };
+        DateTimeOffset stepAt = job.Figures is { } before && before.Step == status.Step ? before.StepAt : now;
+        TrainingJob followed = job with { StartedAt = startedAt, Figures = new TrainingFigures(status.Step, status.TotalSteps, status.Loss, now, stepAt) };
 
         // The answer just read is the last look before the cancel: it says that training has not ended.
         return now - startedAt > figures.MaxDuration
             ? TimedOut(followed, FileProof.AgentHasNone, $"Step {status.Step} of {status.TotalSteps} after {figures.MaxDuration.TotalHours:0.#} hours")
-            : new StepResult.Again(figures.PollEvery, followed);
+            : Stuck(followed, now - stepAt >= figures.StuckAfter, $"no step since {stepAt:HH:mm} UTC", null, figures, now);
+    }
+
+    /// <summary>Goes on polling, and tells once when a training stops moving, and once when it moves again.</summary>
+    private static StepResult.Again Stuck(TrainingJob job, bool stuck, string how, string? waitReason, TrainingRules figures, DateTimeOffset now)
+    {
+        if (stuck == job.StuckSince is not null)
+        {
+            return new StepResult.Again(figures.PollEvery, job, waitReason);
+        }
+
+        OperationalEvent fact = new()
+        {
+            Kind = stuck ? TrainingEvents.Stuck : TrainingEvents.Unstuck,
+            Message = stuck ? $"Training does not move: {how}" : "Training moves again",
+            Severity = stuck ? EventSeverity.Warning : EventSeverity.Info,
+            Actor = Actor.Portal(TrainingConductor.Name),
+            Job = job.Id,
+            Lora = job.LoraId,
+            User = job.UserId,
+            Attempt = job.Attempt,
+            Reason = stuck ? "stuck" : null,
+            Signals = [new IncidentSignal(TrainingIncidents.Stuck, job.Id.ToString(), stuck ? $"Training of \"{job.Name}\" does not move: {how}" : "It moves again", Over: !stuck)],
+        };
+        return new StepResult.Again(
+            figures.PollEvery, job with { StuckSince = stuck ? now : null }, waitReason, (unit, token) => unit.Events.AppendAsync(fact, token));
     }
 
     private async Task<StepResult> UnansweredAsync(
@@ -126,7 +153,9 @@ public sealed class RunningStep(
         if (now < giveUpAt)
         {
             string since = job.Figures is { } last ? $" (last answer {(now - last.HeartbeatAt).TotalSeconds:0} s ago)" : "";
-            return new StepResult.Again(figures.PollEvery, job, $"The pod's agent does not answer: {reply.Detail}{since}");
+            DateTimeOffset heardAt = job.Figures?.HeartbeatAt ?? job.StateSince;
+            return Stuck(
+                job, now - heardAt >= figures.StuckAfter, $"no answer since {heardAt:HH:mm} UTC", $"The pod's agent does not answer: {reply.Detail}{since}", figures, now);
         }
 
         return job.StartedAt is null
@@ -134,6 +163,28 @@ public sealed class RunningStep(
             : TimedOut(job, FileProof.None, $"The agent does not answer: {reply.Detail}");
     }
 
-    private static StepResult.Fail TimedOut(TrainingJob job, FileProof proof, string detail) => new StepResult.Fail(
-        job, new JobFailure(FailureCode.TrainingTimeout, detail), proof, new ErrorDetail("training_timeout", "training.deadline", detail, null));
+    private StepResult.Fail TimedOut(TrainingJob job, FileProof proof, string detail)
+    {
+        // M1, letter by letter; the figure follows the option.
+        string limit = rules().MaxDuration.TotalHours.ToString("0.##", CultureInfo.InvariantCulture);
+        OperationalEvent overTime = new()
+        {
+            Kind = TrainingEvents.OverTime,
+            Message = $"LoRA training job {job.Id} has been running for >{limit} hours",
+            Severity = EventSeverity.Error,
+            Actor = Actor.Portal(TrainingConductor.Name),
+            Job = job.Id,
+            Lora = job.LoraId,
+            User = job.UserId,
+            Attempt = job.Attempt,
+            Reason = "training_timeout",
+            Signals = [new IncidentSignal(TrainingIncidents.OverTime, job.Id.ToString(), $"LoRA training job {job.Id} has been running for >{limit} hours")],
+        };
+        return new StepResult.Fail(
+            job,
+            new JobFailure(FailureCode.TrainingTimeout, detail),
+            proof,
+            new ErrorDetail("training_timeout", "training.deadline", detail, null),
+            (unit, token) => unit.Events.AppendAsync(overTime, token));
+    }
 }
