@@ -55,7 +55,13 @@ public sealed class RunningStep(
 
     internal static StepResult Ended(TrainingJob job, AgentStatus status) => new StepResult.Advance(
         TrainingState.Retrieving,
-        job with { StartedAt = status.TrainingStartedAt ?? job.StartedAt, Artifact = status.Artifact ?? job.Artifact },
+        job with
+        {
+            StartedAt = status.TrainingStartedAt ?? job.StartedAt,
+            Artifact = status.Artifact ?? job.Artifact,
+            Figures = job.Figures is { } figures ? figures with { Step = status.Step, TotalSteps = status.TotalSteps, Loss = status.Loss } : null,
+            StuckSince = null,
+        },
         "Training has ended; fetching the file");
 
     internal static StepResult Lost(TrainingJob job, string detail) => new StepResult.Fail(
