@@ -258,7 +258,7 @@ public sealed class PodWatch(IUnitOfWork work, IPodProvider provider, PodSweep s
             return await SaveAsync(
                 row,
                 row with { Want = PodWant.Held, WantReason = PodReasons.FileUnproven, WantSince = now },
-                Fact(row, PodEvents.Held, EventSeverity.Warning, $"Pod {row.PodId} is held: its trained file may be nowhere else", PodReasons.FileUnproven) with
+                PodFacts.Of(row, PodEvents.Held, $"Pod {row.PodId} is held: its trained file may be nowhere else", Self, EventSeverity.Warning, PodReasons.FileUnproven) with
                 {
                     Signals = [new IncidentSignal(PodIncidents.Held, row.PodId, $"Pod {row.PodId} is stopped and kept: its trained file may be nowhere else")],
                 },
@@ -314,14 +314,14 @@ public sealed class PodWatch(IUnitOfWork work, IPodProvider provider, PodSweep s
             NextActionAt = error is null ? now + DeleteShowsWithin : now + Longer(error.RetryAfter, Backoff(attempts)),
         };
         OperationalEvent? fact = leaking && row.Saw != PodSaw.Leaking
-            ? Fact(row, PodEvents.Leaking, EventSeverity.Error, $"Pod {row.PodId} does not end and costs money: {error?.Detail ?? "it is still listed"}", row.WantReason)
+            ? PodFacts.Of(row, PodEvents.Leaking, $"Pod {row.PodId} does not end and costs money: {error?.Detail ?? "it is still listed"}", Self, EventSeverity.Error, row.WantReason)
                 with
             {
                 Error = ErrorOf(error, "still_listed"),
                 Signals = [new IncidentSignal(PodIncidents.Leaking, row.PodId!, $"Pod {row.PodId} does not end and costs money: {error?.Detail ?? "it is still listed"}")],
             }
             : error is not null
-                ? Fact(row, PodEvents.TerminateFailed, EventSeverity.Warning, $"Pod {row.PodId} could not be ended, try {attempts}: {error.Detail}", row.WantReason)
+                ? PodFacts.Of(row, PodEvents.TerminateFailed, $"Pod {row.PodId} could not be ended, try {attempts}: {error.Detail}", Self, EventSeverity.Warning, row.WantReason)
                     with { Error = ErrorOf(error, "failed") }
                 : null;
         return await SaveAsync(noted, done, fact, cancellationToken);
@@ -340,7 +340,7 @@ public sealed class PodWatch(IUnitOfWork work, IPodProvider provider, PodSweep s
     private Task<LedgerPod> GoneAsync(LedgerPod row, string how, CancellationToken cancellationToken) => SaveAsync(
         row,
         row with { Saw = PodSaw.Gone, GoneAt = row.AbsentSince ?? clock.GetUtcNow(), NextActionAt = null },
-        Fact(row, PodEvents.Gone, EventSeverity.Info, $"Pod {row.PodId ?? row.Name} is gone. {how}", row.WantReason) with
+        PodFacts.Of(row, PodEvents.Gone, $"Pod {row.PodId ?? row.Name} is gone. {how}", Self, EventSeverity.Info, row.WantReason) with
         {
             Signals = row.PodId is { } id ? PodIncidents.AllOver(id, how) : [],
         },
@@ -379,18 +379,6 @@ public sealed class PodWatch(IUnitOfWork work, IPodProvider provider, PodSweep s
 
     private static ErrorDetail ErrorOf(ProviderError? error, string otherwise) => new(
         error?.Status is { } status ? $"http_{status}" : error?.Failure.ToString() ?? otherwise, "runpod.terminate", error?.Detail, error?.RequestId);
-
-    private static OperationalEvent Fact(LedgerPod row, string kind, EventSeverity severity, string message, string? reason) => new()
-    {
-        Kind = kind,
-        Message = message,
-        Severity = severity,
-        Actor = Self,
-        Job = row.Job,
-        Attempt = row.Attempt,
-        Pod = row.Name,
-        Reason = reason,
-    };
 
     /// <summary>One complete listing, findable by id and by name.</summary>
     private sealed class Account

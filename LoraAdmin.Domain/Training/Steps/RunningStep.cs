@@ -9,6 +9,8 @@ namespace LoraAdmin.Domain.Training.Steps;
 public sealed class RunningStep(
     IUnitOfWork work, PodLauncher launcher, IPodAgent agent, IObjectStore objects, TimeProvider clock, Func<TrainingRules> rules) : ITrainingStep
 {
+    private static readonly Actor Self = Actor.Portal(TrainingConductor.Name);
+
     public TrainingState State => TrainingState.Training;
 
     public async Task<StepResult> RunAsync(TrainingJob job, JobLease lease, CancellationToken cancellationToken)
@@ -128,17 +130,14 @@ public sealed class RunningStep(
             return new StepResult.Again(figures.PollEvery, job, waitReason);
         }
 
-        OperationalEvent fact = new()
+        OperationalEvent fact = TrainingFacts.Of(
+            job,
+            stuck ? TrainingEvents.Stuck : TrainingEvents.Unstuck,
+            stuck ? $"Training does not move: {how}" : "Training moves again",
+            Self,
+            stuck ? EventSeverity.Warning : EventSeverity.Info,
+            stuck ? "stuck" : null) with
         {
-            Kind = stuck ? TrainingEvents.Stuck : TrainingEvents.Unstuck,
-            Message = stuck ? $"Training does not move: {how}" : "Training moves again",
-            Severity = stuck ? EventSeverity.Warning : EventSeverity.Info,
-            Actor = Actor.Portal(TrainingConductor.Name),
-            Job = job.Id,
-            Lora = job.LoraId,
-            User = job.UserId,
-            Attempt = job.Attempt,
-            Reason = stuck ? "stuck" : null,
             Signals = [new IncidentSignal(TrainingIncidents.Stuck, job.Id.ToString(), stuck ? $"Training of \"{job.Name}\" does not move: {how}" : "It moves again", Over: !stuck)],
         };
         return new StepResult.Again(
@@ -173,17 +172,14 @@ public sealed class RunningStep(
     {
         // M1, letter by letter; the figure follows the option.
         string limit = rules().MaxDuration.TotalHours.ToString("0.##", CultureInfo.InvariantCulture);
-        OperationalEvent overTime = new()
+        OperationalEvent overTime = TrainingFacts.Of(
+            job,
+            TrainingEvents.OverTime,
+            $"LoRA training job {job.Id} has been running for >{limit} hours",
+            Self,
+            EventSeverity.Error,
+            "training_timeout") with
         {
-            Kind = TrainingEvents.OverTime,
-            Message = $"LoRA training job {job.Id} has been running for >{limit} hours",
-            Severity = EventSeverity.Error,
-            Actor = Actor.Portal(TrainingConductor.Name),
-            Job = job.Id,
-            Lora = job.LoraId,
-            User = job.UserId,
-            Attempt = job.Attempt,
-            Reason = "training_timeout",
             Signals = [new IncidentSignal(TrainingIncidents.OverTime, job.Id.ToString(), $"LoRA training job {job.Id} has been running for >{limit} hours")],
         };
         return new StepResult.Fail(
