@@ -8,6 +8,18 @@ public static class Permissions
     public const string SubmitTraining = "training:submit";
     public const string CancelTraining = "training:cancel";
     public const string RetryTraining = "training:retry";
+    public const string PauseTraining = "training:pause";
+
+    /// <summary>O2: stop everything.</summary>
+    public const string StopEverything = "training:stop-everything";
+    public const string ReadPods = "pods:read";
+
+    /// <summary>Run the sweep and approve its capped plans.</summary>
+    public const string SweepPods = "pods:sweep";
+    public const string EndPods = "pods:end";
+
+    /// <summary>Say that a pod is ours, or not.</summary>
+    public const string ClaimPods = "pods:claim";
     public const string ReadLoras = "loras:read";
     public const string LinkLoras = "loras:link";
 
@@ -15,5 +27,6 @@ public static class Permissions
     public const string LocalCloud = "local-cloud";
 
     public static IReadOnlyList<string> All { get; } =
-        [ViewPortal, ReadTraining, SubmitTraining, CancelTraining, RetryTraining, ReadLoras, LinkLoras, LocalCloud];
+        [ViewPortal, ReadTraining, SubmitTraining, CancelTraining, RetryTraining, PauseTraining, StopEverything,
+        ReadPods, SweepPods, EndPods, ClaimPods, ReadLoras, LinkLoras, LocalCloud];
 }

@@ -93,6 +93,12 @@ public sealed record LedgerPod
     /// <summary>Start of the first complete listing after DELETE in which the pod was absent; null when it showed up again.</summary>
     public DateTimeOffset? AbsentSince { get; init; }
 
+    /// <summary>How often a GET has answered 404 while the pod was absent from listings; back to 0 when it is seen.</summary>
+    public int MissingReads { get; init; }
+
+    /// <summary>When the pod's lifetime is over, whatever its job does (design §4, the second clock); null: not bounded by the ledger.</summary>
+    public DateTimeOffset? LiveUntil { get; init; }
+
     public DateTimeOffset? GoneAt { get; init; }
     public int TerminateAttempts { get; init; }
 
@@ -107,20 +113,4 @@ public sealed record LedgerPod
     /// <summary>What the pod has cost so far, by our own clock and the provider's rate. Settled figures come from this when it is gone.</summary>
     public Usd CostUntil(DateTimeOffset now) =>
         PodId is null || HourlyRate is not { } rate ? Usd.Zero : rate.PerHourFor((GoneAt ?? now) - (CreatedAt ?? RequestedAt));
-}
-
-/// <summary>Names by which every pod of ours can be told from others, whatever the provider forgets.</summary>
-public static class PodNames
-{
-    public const string Prefix = "lora-";
-
-    public static string For(string installation, JobId job, int attempt, int number) =>
-        $"{Prefix}{installation}-{job.Value:N}-{attempt}-{number}";
-
-    /// <summary>Whether the name says that this installation asked for the pod.</summary>
-    public static bool IsOurs(string installation, string name)
-    {
-        ArgumentNullException.ThrowIfNull(name);
-        return name.StartsWith($"{Prefix}{installation}-", StringComparison.Ordinal);
-    }
 }

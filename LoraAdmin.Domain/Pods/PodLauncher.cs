@@ -5,6 +5,7 @@ namespace LoraAdmin.Domain.Pods;
 /// <summary>One attempt's need for one pod.</summary>
 /// <param name="GpuTypes">In order of preference.</param>
 /// <param name="Retries">Waits between tries that failed (E1: 2, 4, 8 s); their number bounds the tries.</param>
+/// <param name="Lifetime">Design §4, the second clock: after it the sweep ends the pod, file first.</param>
 /// <param name="RefusedSince">GPU types that refused for capacity after this instant are not asked again in this round.</param>
 public sealed record PodOrder(
     JobId Job,
@@ -12,6 +13,7 @@ public sealed record PodOrder(
     IReadOnlyList<string> GpuTypes,
     IReadOnlyList<TimeSpan> Retries,
     DateTimeOffset RefusedSince,
+    TimeSpan Lifetime,
     Func<string, string, PodSpec> SpecFor);
 
 public abstract record LaunchOutcome
@@ -124,7 +126,7 @@ public sealed class PodLauncher(IUnitOfWork work, IPodProvider provider, TimePro
         SaveAsync(
             pod with { Want = PodWant.Released, WantReason = PodReasons.NotReady, Proof = FileProof.TrainingNeverStarted, LastError = why },
             guard,
-            Fact(pod, PodEvents.Released, EventSeverity.Warning, $"Pod {pod.Name} was given up: {why}", PodReasons.NotReady, actor),
+            PodFacts.Of(pod, PodEvents.Released, $"Pod {pod.Name} was given up: {why}", actor, EventSeverity.Warning, PodReasons.NotReady),
             cancellationToken);
 
     /// <summary>Starts a needed pod that was stopped, by its dead-man switch for example: its file lies on the mount.</summary>
@@ -156,7 +158,7 @@ public sealed class PodLauncher(IUnitOfWork work, IPodProvider provider, TimePro
         await SaveAsync(
             row with { Want = PodWant.Released, WantReason = PodReasons.InDoubt, Proof = FileProof.TrainingNeverStarted, LastError = row.LastError ?? "no answer" },
             guard,
-            Fact(row, PodEvents.InDoubt, EventSeverity.Warning, $"Pod {row.Name} is in doubt: {row.LastError ?? "its create call was never answered"}", PodReasons.InDoubt, actor),
+            PodFacts.Of(row, PodEvents.InDoubt, $"Pod {row.Name} is in doubt: {row.LastError ?? "its create call was never answered"}", actor, EventSeverity.Warning, PodReasons.InDoubt),
             cancellationToken);
         return null;
     }
@@ -177,13 +179,14 @@ public sealed class PodLauncher(IUnitOfWork work, IPodProvider provider, TimePro
             GpuType = gpuType,
             RequestedAt = requestedAt,
             WantSince = requestedAt,
+            LiveUntil = requestedAt + order.Lifetime,
         };
         await work.RunAsync(
             async (unit, token) =>
             {
                 await guard(unit, token);
                 await unit.Store<IPodLedger>().AddAsync(row, token);
-                await unit.Events.AppendAsync(Fact(row, PodEvents.Requested, EventSeverity.Info, $"Asking for one {gpuType} as {name}", null, actor), token);
+                await unit.Events.AppendAsync(PodFacts.Of(row, PodEvents.Requested, $"Asking for one {gpuType} as {name}", actor), token);
             },
             cancellationToken);
 
@@ -194,7 +197,7 @@ public sealed class PodLauncher(IUnitOfWork work, IPodProvider provider, TimePro
                 await SaveAsync(
                     Seen(row, created.Pod),
                     guard,
-                    Fact(row, PodEvents.Created, EventSeverity.Info, $"Pod {created.Pod.Id} was created as {name}", null, actor),
+                    PodFacts.Of(row, PodEvents.Created, $"Pod {created.Pod.Id} was created as {name}", actor),
                     cancellationToken);
                 return null;
 
@@ -219,7 +222,7 @@ public sealed class PodLauncher(IUnitOfWork work, IPodProvider provider, TimePro
                 await SaveAsync(
                     row with { LastError = doubt.Error.Detail },
                     guard,
-                    Fact(row, PodEvents.CreateFailed, EventSeverity.Warning, $"The answer to creating {name} was unclear: {doubt.Error.Detail}", PodReasons.InDoubt, actor)
+                    PodFacts.Of(row, PodEvents.CreateFailed, $"The answer to creating {name} was unclear: {doubt.Error.Detail}", actor, EventSeverity.Warning, PodReasons.InDoubt)
                         with { Error = ErrorOf(doubt.Error) },
                     cancellationToken);
                 return null;
@@ -246,7 +249,7 @@ public sealed class PodLauncher(IUnitOfWork work, IPodProvider provider, TimePro
                 NextActionAt = notBefore,
             },
             guard,
-            Fact(row, PodEvents.CreateFailed, EventSeverity.Warning, $"Pod {row.Name} was not created: {error.Detail}", reason, actor) with { Error = ErrorOf(error) },
+            PodFacts.Of(row, PodEvents.CreateFailed, $"Pod {row.Name} was not created: {error.Detail}", actor, EventSeverity.Warning, reason) with { Error = ErrorOf(error) },
             cancellationToken);
     }
 
@@ -254,7 +257,7 @@ public sealed class PodLauncher(IUnitOfWork work, IPodProvider provider, TimePro
         SaveAsync(
             Seen(row, pod) with { Want = PodWant.Needed, WantReason = PodReasons.Adopted, Proof = FileProof.None, LastError = null },
             guard,
-            Fact(row, PodEvents.Adopted, EventSeverity.Warning, $"Pod {pod.Id} was found under the name {row.Name} and adopted", PodReasons.Adopted, actor),
+            PodFacts.Of(row, PodEvents.Adopted, $"Pod {pod.Id} was found under the name {row.Name} and adopted", actor, EventSeverity.Warning, PodReasons.Adopted),
             cancellationToken);
 
     /// <summary>A row that somebody else wrote meanwhile is left to the next look: nothing is forced.</summary>
@@ -283,18 +286,6 @@ public sealed class PodLauncher(IUnitOfWork work, IPodProvider provider, TimePro
         HourlyRate = pod.HourlyRate > Usd.Zero ? pod.HourlyRate : row.HourlyRate,
         CreatedAt = pod.CreatedAt ?? row.RequestedAt,
         AbsentSince = null,
-    };
-
-    private static OperationalEvent Fact(LedgerPod row, string kind, EventSeverity severity, string message, string? reason, Actor actor) => new()
-    {
-        Kind = kind,
-        Message = message,
-        Severity = severity,
-        Actor = actor,
-        Job = row.Job,
-        Attempt = row.Attempt,
-        Pod = row.Name,
-        Reason = reason,
     };
 
     private static ErrorDetail ErrorOf(ProviderError error) => new(

@@ -215,11 +215,48 @@ public interface IPodLedger
 
     Task<LedgerPod?> FindAsync(string name, CancellationToken cancellationToken);
 
+    /// <summary>The newest row with the provider's id, gone ones included.</summary>
+    Task<LedgerPod?> FindByPodIdAsync(string podId, CancellationToken cancellationToken);
+
     /// <summary>All tries of one attempt, in order of try.</summary>
     Task<IReadOnlyList<LedgerPod>> ListForAttemptAsync(JobId job, int attempt, CancellationToken cancellationToken);
 
     /// <summary>Every row that is not <see cref="PodSaw.Gone"/>, oldest first.</summary>
     Task<IReadOnlyList<LedgerPod>> ListAliveAsync(CancellationToken cancellationToken);
+
+    /// <summary>What the sweep has released by itself since the instant: rows whose reason is one of <see cref="PodReasons.OfTheSweep"/>.</summary>
+    Task<SweepTally> TallySweepAsync(DateTimeOffset since, CancellationToken cancellationToken);
+}
+
+/// <param name="HourlyPrice">What the released pods cost per hour, together.</param>
+public sealed record SweepTally(int Kills, Usd HourlyPrice);
+
+public enum ClaimVerdict
+{
+    Ours,
+    NotOurs,
+}
+
+/// <summary>What a person said about a pod that the portal can't place by its name.</summary>
+/// <param name="Reason">1 to 500 characters.</param>
+public sealed record PodClaim(string PodId, ClaimVerdict Verdict, Actor By, string Reason, DateTimeOffset At);
+
+/// <summary>Bound to a unit of work.</summary>
+public interface IPodClaimStore
+{
+    Task<IReadOnlyList<PodClaim>> ListAsync(CancellationToken cancellationToken);
+
+    /// <summary>Replaces an earlier claim about the same pod.</summary>
+    Task SaveAsync(PodClaim claim, CancellationToken cancellationToken);
+}
+
+/// <summary>
+/// What is known about the trained file of one pod's attempt. Implemented by the training feature; asks storage, spool and, last, the pod's agent.
+/// </summary>
+public interface IFileProofs
+{
+    /// <summary><see cref="FileProof.None"/>: the file may lie on the pod alone, or nobody could say.</summary>
+    Task<FileProof> FindAsync(JobId job, int attempt, string podName, string podId, CancellationToken cancellationToken);
 }
 
 /// <summary>Kinds of facts that the pods feature appends.</summary>
@@ -235,4 +272,32 @@ public static class PodEvents
     public const string TerminateFailed = "pods.terminate_failed";
     public const string Leaking = "pods.leaking";
     public const string Gone = "pods.gone";
+
+    /// <summary>M2: a pod runs that nothing needs.</summary>
+    public const string Orphaned = "pods.orphaned";
+    public const string ForeignSeen = "pods.foreign_seen";
+    public const string CapReached = "pods.cap_reached";
+    public const string CapCleared = "pods.cap_cleared";
+    public const string Claimed = "pods.claimed";
+    public const string EndRequested = "pods.end_requested";
+}
+
+/// <summary>Rules of incidents about pods; the subject is the provider's id of the pod.</summary>
+public static class PodIncidents
+{
+    /// <summary>M2.</summary>
+    public const string Orphaned = "pods.orphaned";
+    public const string Leaking = "pods.leaking";
+    public const string Held = "pods.held";
+    public const string Foreign = "pods.foreign";
+
+    /// <summary>The subject is the sweep itself.</summary>
+    public const string CapReached = "pods.cap_reached";
+
+    /// <summary>The subject is the sweep itself.</summary>
+    public const string SweepSubject = "sweep";
+
+    /// <summary>A pod that is gone ends whatever was wrong with it.</summary>
+    public static IReadOnlyList<IncidentSignal> AllOver(string podId, string how) =>
+        [new(Orphaned, podId, how, Over: true), new(Leaking, podId, how, Over: true), new(Held, podId, how, Over: true)];
 }

@@ -20,4 +20,16 @@ public static class PodReasons
     /// <summary>Its job is over, but a finished file may lie on it alone.</summary>
     public const string FileUnproven = "file_unproven";
     public const string Vanished = "vanished";
+
+    /// <summary>It outlived boot, training and retrieval together, and its job did not end it.</summary>
+    public const string PastLifetime = "past_lifetime";
+
+    /// <summary>It bears our name, or a person said that it is ours, and no row knew it.</summary>
+    public const string Unknown = "unknown";
+
+    /// <summary>A person ended it.</summary>
+    public const string ByPerson = "by_person";
+
+    /// <summary>Reasons for which the sweep ends pods that nobody asked it to end: these alone count against its caps.</summary>
+    public static IReadOnlyList<string> OfTheSweep { get; } = [PastLifetime, Unknown];
 }

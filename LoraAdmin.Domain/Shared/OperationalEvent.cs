@@ -38,9 +38,21 @@ public sealed record OperationalEvent
     /// <summary>Reason label for counters: one of few fixed words, never free text.</summary>
     public string? Reason { get; init; }
 
+    /// <summary>What this fact means to the incidents: most facts mean nothing to them.</summary>
+    public IReadOnlyList<IncidentSignal> Signals { get; init; } = [];
+
     /// <summary>Set when the fact is a failure: it then has a row in <c>error_events</c> too.</summary>
     public ErrorDetail? Error { get; init; }
 }
+
+/// <summary>
+/// That one thing is wrong, or right again. One incident is open per rule and subject; a fact that raises it once more only counts.
+/// </summary>
+/// <param name="Rule">Dotted name of what is watched, e.g. <c>pods.leaking</c>.</param>
+/// <param name="Subject">What it is about: a pod's id, a job's id.</param>
+/// <param name="Text">One sentence for a person; on <paramref name="Over"/>, how it ended.</param>
+/// <param name="Over">It is right again.</param>
+public sealed record IncidentSignal(string Rule, string Subject, string Text, bool Over = false);
 
 /// <summary>What went wrong in the failing party's own words.</summary>
 /// <param name="Code">Code of the failure table or a provider's code.</param>

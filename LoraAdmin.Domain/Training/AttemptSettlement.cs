@@ -62,6 +62,7 @@ public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock)
                 Actor = Self,
                 Job = reservation.Job,
                 Attempt = reservation.Attempt,
+                Signals = [new IncidentSignal(TrainingIncidents.OverTime, reservation.Job.ToString(), "The job ended and its pods are gone", Over: true)],
             },
             cancellationToken);
         return true;

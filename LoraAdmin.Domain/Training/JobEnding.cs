@@ -26,7 +26,11 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
         bool pods = await AttemptPods.ReleaseAsync(unit, job.Id, job.Attempt, FileProof.InStorage, PodReasons.JobEnded, now, cancellationToken);
         await SaveAsync(unit, job with { State = TrainingState.Completed, Failure = null }, fence, pods, now, cancellationToken);
         await unit.Store<ILoraStore>().SetStatusAsync(job.LoraId, LoraStatus.Completed, null, now, cancellationToken);
-        await unit.Events.AppendAsync(Fact(job, TrainingEvents.Completed, EventSeverity.Info, $"Completed: {message}", null), cancellationToken);
+        OperationalEvent fact = TrainingFacts.Of(job, TrainingEvents.Completed, $"Completed: {message}", Self) with
+        {
+            Signals = TrainingIncidents.OverWith(job.Id, "The job completed"),
+        };
+        await unit.Events.AppendAsync(fact, cancellationToken);
     }
 
     public async Task FailAsync(
@@ -57,12 +61,16 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
             unit, job with { State = cancelled ? TrainingState.Cancelled : TrainingState.Failed, Failure = failure }, fence, pods, now, cancellationToken);
         await unit.Store<ILoraStore>().SetStatusAsync(job.LoraId, LoraStatus.Failed, rule.Message, now, cancellationToken);
         string money = refunded ? " The user's monthly count was given back." : "";
-        OperationalEvent fact = Fact(
+        OperationalEvent fact = TrainingFacts.Of(
             job,
             cancelled ? TrainingEvents.Cancelled : TrainingEvents.Failed,
-            rule.Admin == AdminNotice.Alert ? EventSeverity.Error : cancelled ? EventSeverity.Info : EventSeverity.Warning,
             failure.Detail is { } detail ? $"{rule.Message}: {detail}.{money}" : $"{rule.Message}.{money}",
-            rule.Code);
+            cancelled && job.Cancel is { } wish ? wish.By : Self,
+            rule.Admin == AdminNotice.Alert ? EventSeverity.Error : cancelled ? EventSeverity.Info : EventSeverity.Warning,
+            rule.Code) with
+        {
+            Signals = TrainingIncidents.OverWith(job.Id, $"The job ended: {rule.Message}"),
+        };
         await unit.Events.AppendAsync(cancelled ? fact : fact with { Error = error }, cancellationToken);
     }
 
@@ -99,7 +107,13 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
         await store.SaveAsync(again, fence, release: true, cancellationToken);
         string why = failure.Detail ?? failure.Rule.Message;
         await unit.Events.AppendAsync(
-            Fact(again, TrainingEvents.StateChanged, EventSeverity.Warning, $"{failure.Rule.Message}: {why}. Training starts again by itself (attempt {next})", failure.Rule.Code)
+            TrainingFacts.Of(
+                again,
+                TrainingEvents.StateChanged,
+                $"{failure.Rule.Message}: {why}. Training starts again by itself (attempt {next})",
+                Self,
+                EventSeverity.Warning,
+                failure.Rule.Code)
                 with { Error = error },
             cancellationToken);
         return true;
@@ -131,19 +145,6 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
         await store.SaveAsync(ended, fence, release: true, cancellationToken);
         await store.SetCleanupStatusAsync(job.Id, pods ? CleanupWords.Pending : CleanupWords.Done, cancellationToken);
     }
-
-    private static OperationalEvent Fact(TrainingJob job, string kind, EventSeverity severity, string message, string? reason) => new()
-    {
-        Kind = kind,
-        Message = message,
-        Severity = severity,
-        Actor = job.Cancel?.By is { } by && kind == TrainingEvents.Cancelled ? by : Self,
-        Job = job.Id,
-        Lora = job.LoraId,
-        User = job.UserId,
-        Attempt = job.Attempt,
-        Reason = reason,
-    };
 }
 
 /// <summary>Words of the shared column <c>lora_training_jobs.cleanup_status</c>.</summary>

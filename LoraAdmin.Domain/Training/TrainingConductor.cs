@@ -111,7 +111,7 @@ public sealed class TrainingConductor(
 
                 case StepResult.TryAgain retry:
                     await unit.Events.AppendAsync(
-                        Fact(retry.Job, TrainingEvents.StepFailed, EventSeverity.Warning, retry.Reason, retry.Error.Code) with { Error = retry.Error }, token);
+                        TrainingFacts.Of(retry.Job, TrainingEvents.StepFailed, retry.Reason, Self, EventSeverity.Warning, retry.Error.Code) with { Error = retry.Error }, token);
                     TrainingJob tried = retry.Job with { StepTries = retry.Job.StepTries + 1, StepErrors = 0, WaitReason = retry.Reason };
                     await StayAsync(unit, leased, tried, retry.Reason, now + retry.In, now, token);
                     break;
@@ -154,7 +154,7 @@ public sealed class TrainingConductor(
         if (waitReason is null ? !stillWaiting : waitReason != leased.Job.WaitReason)
         {
             await unit.Events.AppendAsync(
-                Fact(moved, waitReason is null ? TrainingEvents.StateChanged : TrainingEvents.Waiting, EventSeverity.Info, message, to.ToWord()), cancellationToken);
+                TrainingFacts.Of(moved, waitReason is null ? TrainingEvents.StateChanged : TrainingEvents.Waiting, message, Self, reason: to.ToWord()), cancellationToken);
         }
     }
 
@@ -165,7 +165,7 @@ public sealed class TrainingConductor(
         await unit.Store<ITrainingStore>().SaveAsync(waiting, leased.Fence, release: true, cancellationToken);
         if (reason is not null && leased.Job.WaitReason is null)
         {
-            await unit.Events.AppendAsync(Fact(waiting, TrainingEvents.Waiting, EventSeverity.Info, reason, job.State.ToWord()), cancellationToken);
+            await unit.Events.AppendAsync(TrainingFacts.Of(waiting, TrainingEvents.Waiting, reason, Self, reason: job.State.ToWord()), cancellationToken);
         }
     }
 
@@ -188,24 +188,14 @@ public sealed class TrainingConductor(
 
             EventSeverity severity = errors >= CrashesUntilReport ? EventSeverity.Error : EventSeverity.Warning;
             await unit.Events.AppendAsync(
-                Fact(job, TrainingEvents.StepCrashed, severity, $"Step {job.State.ToWord()} failed unexpectedly ({errors} in a row): {words}", "unexpected") with
+                TrainingFacts.Of(job, TrainingEvents.StepCrashed, $"Step {job.State.ToWord()} failed unexpectedly ({errors} in a row): {words}", Self, severity, "unexpected") with
                 {
                     Error = new ErrorDetail("unexpected", $"training.{job.State.ToWord()}", words, null),
+                    Signals = errors >= CrashesUntilReport
+                        ? [new IncidentSignal(TrainingIncidents.Crashing, job.Id.ToString(), $"Job \"{job.Name}\" can't go on: {words}")]
+                        : [],
                 },
                 token);
         },
         cancellationToken);
-
-    private static OperationalEvent Fact(TrainingJob job, string kind, EventSeverity severity, string message, string? reason) => new()
-    {
-        Kind = kind,
-        Message = message,
-        Severity = severity,
-        Actor = Self,
-        Job = job.Id,
-        Lora = job.LoraId,
-        User = job.UserId,
-        Attempt = job.Attempt,
-        Reason = reason,
-    };
 }

@@ -51,7 +51,7 @@ public sealed class TrainingDesk(IUnitOfWork work, GpuPrices prices, IIds ids, T
                 return new CancelOutcome.TooLate(found.State);
             }
 
-            await unit.Events.AppendAsync(Fact(found, TrainingEvents.CancelRequested, $"Cancel requested: {reason}", actor), token);
+            await unit.Events.AppendAsync(TrainingFacts.Of(found, TrainingEvents.CancelRequested, $"Cancel requested: {reason}", actor), token);
             return new CancelOutcome.Noted();
         },
         cancellationToken);
@@ -134,7 +134,7 @@ public sealed class TrainingDesk(IUnitOfWork work, GpuPrices prices, IIds ids, T
         }
 
         await unit.Events.AppendAsync(
-            Fact(job, TrainingEvents.Accepted, $"Accepted \"{request.Name}\" with {images.Count} images; {estimate} reserved at most", actor), cancellationToken);
+            TrainingFacts.Of(job, TrainingEvents.Accepted, $"Accepted \"{request.Name}\" with {images.Count} images; {estimate} reserved at most", actor), cancellationToken);
         return new SubmitOutcome.Accepted(jobId, loraId, Replayed: false);
     }
 
@@ -239,20 +239,9 @@ public sealed class TrainingDesk(IUnitOfWork work, GpuPrices prices, IIds ids, T
         }
 
         await unit.Store<ILoraStore>().SetStatusAsync(job.LoraId, job.State.ToLoraStatus(), null, job.UpdatedAt, cancellationToken);
-        await unit.Events.AppendAsync(Fact(job, TrainingEvents.RetryRequested, $"Retry requested; goes on from {job.State.ToWord()}", actor), cancellationToken);
+        await unit.Events.AppendAsync(TrainingFacts.Of(job, TrainingEvents.RetryRequested, $"Retry requested; goes on from {job.State.ToWord()}", actor), cancellationToken);
         return new RetryOutcome.Accepted(job.State);
     }
-
-    private static OperationalEvent Fact(TrainingJob job, string kind, string message, Actor actor) => new()
-    {
-        Kind = kind,
-        Message = message,
-        Actor = actor,
-        Job = job.Id,
-        Lora = job.LoraId,
-        User = job.UserId,
-        Attempt = job.Attempt,
-    };
 
     /// <summary>Leaves the transaction so that it rolls back whole.</summary>
     private sealed class NotAdmittedException(SubmitOutcome outcome) : Exception

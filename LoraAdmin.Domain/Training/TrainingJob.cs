@@ -13,7 +13,8 @@ public sealed record CancelWish(Actor By, string Reason, DateTimeOffset At);
 
 /// <summary>What the agent last said about a running training.</summary>
 /// <param name="HeartbeatAt">When we read it.</param>
-public sealed record TrainingFigures(int Step, int TotalSteps, double? Loss, DateTimeOffset HeartbeatAt);
+/// <param name="StepAt">Since when the step has been the same.</param>
+public sealed record TrainingFigures(int Step, int TotalSteps, double? Loss, DateTimeOffset HeartbeatAt, DateTimeOffset StepAt);
 
 /// <summary>The trained file as the agent announced it.</summary>
 /// <param name="Sha256">64 lower-case hex digits.</param>
@@ -72,6 +73,9 @@ public sealed record TrainingJob
     public Usd? Cost { get; init; }
 
     public TrainingFigures? Figures { get; init; }
+
+    /// <summary>Since when the training has counted as stuck; null while it moves.</summary>
+    public DateTimeOffset? StuckSince { get; init; }
     public ArtifactInfo? Artifact { get; init; }
 
     /// <summary>When the conductor looks at the job next. Final jobs are never due.</summary>

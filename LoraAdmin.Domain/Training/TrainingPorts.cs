@@ -12,6 +12,9 @@ public sealed record TrainingRules
     public required TimeSpan RetrieveWithin { get; init; }
     public required TimeSpan QueueWait { get; init; }
     public required TimeSpan PollEvery { get; init; }
+
+    /// <summary>Without a step or an answer for this long a training counts as stuck; shown and told, never cancelled for it.</summary>
+    public required TimeSpan StuckAfter { get; init; }
     public required int MinImages { get; init; }
     public required int MaxImages { get; init; }
     public required long MaxImageBytes { get; init; }
@@ -94,6 +97,9 @@ public interface ITrainingStore
 
     /// <summary>The soonest instant at which a job that nobody holds is due, or null: lets the loop sleep.</summary>
     Task<DateTimeOffset?> NextDueAsync(CancellationToken cancellationToken);
+
+    /// <summary>Every job that is not final.</summary>
+    Task<IReadOnlyList<JobId>> ListOpenAsync(CancellationToken cancellationToken);
 
     /// <summary>Jobs that have asked for a pod and still need it, for <c>Training:MaxConcurrentPods</c>.</summary>
     Task<int> CountWithPodsAsync(CancellationToken cancellationToken);
@@ -180,4 +186,27 @@ public static class TrainingEvents
     public const string Failed = "training.failed";
     public const string Cancelled = "training.cancelled";
     public const string Settled = "training.settled";
+
+    /// <summary>M1: training runs past its limit; cancellation is attempted.</summary>
+    public const string OverTime = "training.over_time";
+
+    /// <summary>No step, or no answer, for <c>Training:StuckAfter</c>: a person should look before the limit is reached.</summary>
+    public const string Stuck = "training.stuck";
+    public const string Unstuck = "training.unstuck";
+    public const string Paused = "training.paused";
+    public const string Resumed = "training.resumed";
+    public const string EverythingStopped = "training.everything_stopped";
+}
+
+/// <summary>Rules of incidents about training jobs; the subject is the job's id.</summary>
+public static class TrainingIncidents
+{
+    /// <summary>M1.</summary>
+    public const string OverTime = "training.over_time";
+    public const string Stuck = "training.stuck";
+    public const string Crashing = "training.crashing";
+
+    /// <summary>Where a job that ends leaves its incidents: stuck and crashing are over, that it ran too long stays for a person until its pods are gone.</summary>
+    public static IReadOnlyList<IncidentSignal> OverWith(JobId job, string how) =>
+        [new(Stuck, job.ToString(), how, Over: true), new(Crashing, job.ToString(), how, Over: true)];
 }

@@ -9,6 +9,7 @@ public sealed class ProvisioningStep(
     PodLauncher launcher,
     GpuPrices prices,
     TrainingPlaces places,
+    ProviderFunds funds,
     IPodAgent agent,
     TimeProvider clock,
     Func<TrainingRules> rules,
@@ -29,9 +30,17 @@ public sealed class ProvisioningStep(
         ArgumentNullException.ThrowIfNull(lease);
         TrainingRules figures = rules();
         IReadOnlyList<LedgerPod> tries = await AttemptPods.ListAsync(work, job, cancellationToken);
-        if (!tries.Any(pod => pod.Want == PodWant.Needed && pod.Saw != PodSaw.Gone) && await places.WhyFullAsync(cancellationToken) is { } full)
+        if (!tries.Any(pod => pod.Want == PodWant.Needed && pod.Saw != PodSaw.Gone))
         {
-            return BackToQueue(job, full, TrainingPlaces.LookAgain, figures);
+            if (await places.WhyFullAsync(cancellationToken) is { } full)
+            {
+                return Requeue(QueuedStep.Wait(job, full, clock.GetUtcNow(), figures));
+            }
+
+            if (await funds.WhyShortAsync(job, cancellationToken) is { } shortage)
+            {
+                return BackToQueue(job, shortage, LookForStockEvery, figures);
+            }
         }
 
         PodOrder order = new(
@@ -40,6 +49,7 @@ public sealed class ProvisioningStep(
             job.GpuType is { } asked ? [asked] : figures.GpuTypes,
             figures.CreateRetries,
             job.StateSince,
+            figures.PodLifetime,
             SpecFor);
         LaunchOutcome outcome = await launcher.EnsureAsync(order, lease.GuardAsync, Self, cancellationToken);
         TrainingJob asking = job with { Provider = "runpod" };
@@ -93,11 +103,10 @@ public sealed class ProvisioningStep(
     }
 
     private StepResult BackToQueue(TrainingJob job, string reason, TimeSpan lookAgain, TrainingRules figures) =>
-        QueuedStep.WaitOrGiveUp(job, reason, lookAgain, clock.GetUtcNow(), figures) switch
-        {
-            StepResult.Again again => new StepResult.Requeue(again.In, again.Job, reason),
-            StepResult other => other,
-        };
+        Requeue(QueuedStep.WaitOrGiveUp(job, reason, lookAgain, clock.GetUtcNow(), figures));
+
+    private static StepResult Requeue(StepResult result) =>
+        result is StepResult.Again { Reason: { } reason } again ? new StepResult.Requeue(again.In, again.Job, reason) : result;
 
     private PodSpec SpecFor(string name, string gpuType)
     {

@@ -19,8 +19,17 @@ public sealed class QueuedStep(IUnitOfWork work, TrainingPlaces places, TimeProv
         }
 
         return await places.WhyFullAsync(cancellationToken) is { } full
-            ? WaitOrGiveUp(job, full, TrainingPlaces.LookAgain, clock.GetUtcNow(), rules())
+            ? Wait(job, full, clock.GetUtcNow(), rules())
             : new StepResult.Advance(TrainingState.Provisioning, job, "Looking for a GPU");
+    }
+
+    /// <summary>Waits for a place; a pause that a person made never fails the job.</summary>
+    public static StepResult Wait(TrainingJob job, NoPlace full, DateTimeOffset now, TrainingRules rules)
+    {
+        ArgumentNullException.ThrowIfNull(full);
+        return full.Counts
+            ? WaitOrGiveUp(job, full.Reason, TrainingPlaces.LookAgain, now, rules)
+            : new StepResult.Again(TrainingPlaces.LookAgain, job with { WaitingSince = null }, full.Reason);
     }
 
     /// <summary>Another look later, or <c>no_provider</c> when the job has waited long enough.</summary>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
@@ -8,6 +9,8 @@ namespace LoraAdmin.Domain.Training.Steps;
 public sealed class RunningStep(
     IUnitOfWork work, PodLauncher launcher, IPodAgent agent, IObjectStore objects, TimeProvider clock, Func<TrainingRules> rules) : ITrainingStep
 {
+    private static readonly Actor Self = Actor.Portal(TrainingConductor.Name);
+
     public TrainingState State => TrainingState.Training;
 
     public async Task<StepResult> RunAsync(TrainingJob job, JobLease lease, CancellationToken cancellationToken)
@@ -58,7 +61,8 @@ public sealed class RunningStep(
         {
             StartedAt = status.TrainingStartedAt ?? job.StartedAt,
             Artifact = status.Artifact ?? job.Artifact,
-            Figures = status.TotalSteps > 0 ? new TrainingFigures(status.Step, status.TotalSteps, status.Loss ?? job.Figures?.Loss, now) : job.Figures,
+            Figures = status.TotalSteps > 0 ? new TrainingFigures(status.Step, status.TotalSteps, status.Loss ?? job.Figures?.Loss, now, now) : job.Figures,
+            StuckSince = null,
         },
         "Training has ended; fetching the file");
 
@@ -109,12 +113,35 @@ public sealed class RunningStep(
     {
         DateTimeOffset now = clock.GetUtcNow();
         DateTimeOffset startedAt = status.TrainingStartedAt ?? job.StartedAt ?? now;
-        TrainingJob followed = job with { StartedAt = startedAt, Figures = new TrainingFigures(status.Step, status.TotalSteps, status.Loss, now) };
+        DateTimeOffset stepAt = job.Figures is { } before && before.Step == status.Step ? before.StepAt : now;
+        TrainingJob followed = job with { StartedAt = startedAt, Figures = new TrainingFigures(status.Step, status.TotalSteps, status.Loss, now, stepAt) };
 
         // The answer just read is the last look before the cancel: it says that training has not ended.
         return now - startedAt > figures.MaxDuration
             ? TimedOut(followed, FileProof.AgentHasNone, $"Step {status.Step} of {status.TotalSteps} after {figures.MaxDuration.TotalHours:0.#} hours")
-            : new StepResult.Again(figures.PollEvery, followed);
+            : Stuck(followed, now - stepAt >= figures.StuckAfter, $"no step since {stepAt:HH:mm} UTC", null, figures, now);
+    }
+
+    /// <summary>Goes on polling, and tells once when a training stops moving, and once when it moves again.</summary>
+    private static StepResult.Again Stuck(TrainingJob job, bool stuck, string how, string? waitReason, TrainingRules figures, DateTimeOffset now)
+    {
+        if (stuck == job.StuckSince is not null)
+        {
+            return new StepResult.Again(figures.PollEvery, job, waitReason);
+        }
+
+        OperationalEvent fact = TrainingFacts.Of(
+            job,
+            stuck ? TrainingEvents.Stuck : TrainingEvents.Unstuck,
+            stuck ? $"Training does not move: {how}" : "Training moves again",
+            Self,
+            stuck ? EventSeverity.Warning : EventSeverity.Info,
+            stuck ? "stuck" : null) with
+        {
+            Signals = [new IncidentSignal(TrainingIncidents.Stuck, job.Id.ToString(), stuck ? $"Training of \"{job.Name}\" does not move: {how}" : "It moves again", Over: !stuck)],
+        };
+        return new StepResult.Again(
+            figures.PollEvery, job with { StuckSince = stuck ? now : null }, waitReason, (unit, token) => unit.Events.AppendAsync(fact, token));
     }
 
     private async Task<StepResult> UnansweredAsync(
@@ -131,7 +158,9 @@ public sealed class RunningStep(
         if (now < giveUpAt)
         {
             string since = job.Figures is { } last ? $" (last answer {(now - last.HeartbeatAt).TotalSeconds:0} s ago)" : "";
-            return new StepResult.Again(figures.PollEvery, job, $"The pod's agent does not answer: {reply.Detail}{since}");
+            DateTimeOffset heardAt = job.Figures?.HeartbeatAt ?? job.StateSince;
+            return Stuck(
+                job, now - heardAt >= figures.StuckAfter, $"no answer since {heardAt:HH:mm} UTC", $"The pod's agent does not answer: {reply.Detail}{since}", figures, now);
         }
 
         return job.StartedAt is null
@@ -139,6 +168,25 @@ public sealed class RunningStep(
             : TimedOut(job, FileProof.None, $"The agent does not answer: {reply.Detail}");
     }
 
-    private static StepResult.Fail TimedOut(TrainingJob job, FileProof proof, string detail) => new StepResult.Fail(
-        job, new JobFailure(FailureCode.TrainingTimeout, detail), proof, new ErrorDetail("training_timeout", "training.deadline", detail, null));
+    private StepResult.Fail TimedOut(TrainingJob job, FileProof proof, string detail)
+    {
+        // M1, letter by letter; the figure follows the option.
+        string limit = rules().MaxDuration.TotalHours.ToString("0.##", CultureInfo.InvariantCulture);
+        OperationalEvent overTime = TrainingFacts.Of(
+            job,
+            TrainingEvents.OverTime,
+            $"LoRA training job {job.Id} has been running for >{limit} hours",
+            Self,
+            EventSeverity.Error,
+            "training_timeout") with
+        {
+            Signals = [new IncidentSignal(TrainingIncidents.OverTime, job.Id.ToString(), $"LoRA training job {job.Id} has been running for >{limit} hours")],
+        };
+        return new StepResult.Fail(
+            job,
+            new JobFailure(FailureCode.TrainingTimeout, detail),
+            proof,
+            new ErrorDetail("training_timeout", "training.deadline", detail, null),
+            (unit, token) => unit.Events.AppendAsync(overTime, token));
+    }
 }
