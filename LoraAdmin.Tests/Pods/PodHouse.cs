@@ -24,7 +24,7 @@ internal sealed class PodHouse
 
     public IReadOnlyList<OperationalEvent> Facts => World.Database.Events;
 
-    public static CancellationToken None => CancellationToken.None;
+    public static CancellationToken None => Xunit.TestContext.Current.CancellationToken;
 
     public JobId NextJob() => new(World.Ids.Next());
 
