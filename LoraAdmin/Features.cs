@@ -1,4 +1,5 @@
 using LoraAdmin.Access;
+using LoraAdmin.Alerts;
 using LoraAdmin.Api;
 using LoraAdmin.Budget;
 using LoraAdmin.Library;
@@ -44,6 +45,7 @@ public static class Features
         services.AddBudget(configuration);
         services.AddPods();
         services.AddTraining();
+        services.AddAlerts();
         services.AddAccess();
 
         // Faces.

@@ -1,5 +1,6 @@
 using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Limits;
+using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Platform.LocalCloud;
@@ -16,16 +17,17 @@ public sealed class SimulatedWorld
 
     public static readonly DateTimeOffset Start = new(2026, 3, 30, 0, 0, 0, TimeSpan.Zero);
 
-    public SimulatedWorld(int seed)
+    /// <param name="neighbour">Works on the same vendor account, by the same clock.</param>
+    public SimulatedWorld(int seed, SimulatedWorld? neighbour = null, string installation = "5eed0001")
     {
-        Clock = new FakeTimeProvider(Start);
+        Clock = neighbour?.Clock ?? new FakeTimeProvider(Start);
         Ids = new SeededIds(seed);
         Database = new MemoryDatabase(Clock);
         Objects = new MemoryObjectStore(Clock);
         Spool = new MemorySpool("disk-1");
         LocalCloudOptions cloud = new() { Speed = 1, ArtifactBytes = 4096, ValidationPixels = 8, Seed = seed, StartBalanceUsd = 10_000 };
-        Cloud = new LocalCloudFace(cloud, new LocalCloudKeys(ApiKey, "control"), Clock, new SeededIds(seed + 1_000_000), new NoJournal());
-        Installation = new Installation("5eed0001", CloudKind.Local, Ids.Secret(32), Start);
+        Cloud = neighbour?.Cloud ?? new LocalCloudFace(cloud, new LocalCloudKeys(ApiKey, "control"), Clock, new SeededIds(seed + 1_000_000), new NoJournal());
+        Installation = new Installation(installation, CloudKind.Local, Ids.Secret(32), Start);
     }
 
     public FakeTimeProvider Clock { get; }
@@ -38,6 +40,8 @@ public sealed class SimulatedWorld
     public LimitRules Limits { get; } = new(10, 30);
     public BudgetRules Budget { get; } = new(Usd.FromDollars(200), Usd.FromDollars(150));
 
+    public SweepCaps Caps { get; set; } = new(20, Usd.FromDollars(20));
+
     public TrainingRules Training { get; } = new()
     {
         MaxDuration = TimeSpan.FromHours(2),
@@ -47,6 +51,7 @@ public sealed class SimulatedWorld
         RetrieveWithin = TimeSpan.FromMinutes(30),
         QueueWait = TimeSpan.FromHours(1),
         PollEvery = TimeSpan.FromSeconds(15),
+        StuckAfter = TimeSpan.FromMinutes(10),
         MinImages = 1,
         MaxImages = 100,
         MaxImageBytes = 20_000_000,
