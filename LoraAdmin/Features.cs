@@ -1,4 +1,5 @@
 using LoraAdmin.Access;
+using LoraAdmin.Alerts;
 using LoraAdmin.Api;
 using LoraAdmin.Budget;
 using LoraAdmin.Library;
@@ -49,6 +50,9 @@ public static class Features
         // Faces.
         services.AddLoraApi();
         services.AddShell();
+        services.AddAlertPages();
+        services.AddSwitchPages();
+        services.AddPodPages();
         services.AddRules();
         if (cloud.LocalCloudIsVendor)
         {

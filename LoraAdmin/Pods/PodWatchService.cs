@@ -9,7 +9,7 @@ namespace LoraAdmin.Pods;
 internal sealed partial class PodWatchService(
     PodWatch watch, IUnitOfWork work, CommitSignal commits, PortalStarted started, PortalInstance instance, TimeProvider clock, ILogger<PodWatchService> logger) : BackgroundService
 {
-    private static readonly TimeSpan LeaseFor = TimeSpan.FromMinutes(3);
+    internal static readonly TimeSpan LeaseFor = TimeSpan.FromMinutes(3);
     private static readonly TimeSpan AtMostEvery = TimeSpan.FromSeconds(2);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
