@@ -7,7 +7,7 @@ namespace LoraAdmin.Pods;
 
 /// <summary>Runs the pod loop on the one instance that holds its lease; at once after a commit that released a pod, otherwise at the loop's own pace.</summary>
 internal sealed partial class PodWatchService(
-    PodWatch watch, IUnitOfWork work, CommitSignal commits, PortalStarted started, PortalInstance instance, TimeProvider clock, ILogger<PodWatchService> logger) : BackgroundService
+    PodWatch watch, IUnitOfWork work, CommitSignal commits, PortalStarted started, PortalInstance instance, LastCensus census, TimeProvider clock, ILogger<PodWatchService> logger) : BackgroundService
 {
     internal static readonly TimeSpan LeaseFor = TimeSpan.FromMinutes(3);
     private static readonly TimeSpan AtMostEvery = TimeSpan.FromSeconds(2);
@@ -68,7 +68,15 @@ internal sealed partial class PodWatchService(
         {
             bool mine = await work.RunAsync(
                 (unit, token) => unit.Store<ILeaseStore>().TryTakeAsync(PodWatch.LeaseName, instance.Id, clock.GetUtcNow(), LeaseFor, token), stoppingToken);
-            return mine ? (await watch.TickAsync(stoppingToken)).NextIn : PodWatch.EveryWhileEnding;
+            if (!mine)
+            {
+                census.NoteElsewhere();
+                return PodWatch.EveryWhileEnding;
+            }
+
+            PodWatchReport report = await watch.TickAsync(stoppingToken);
+            census.Note(report);
+            return report.NextIn;
         }
         catch (StoreUnavailableException away)
         {
