@@ -18,7 +18,10 @@ public static class PodQueriesBoard
             ? Listed(census, listedAt, open, claims, installation, now)
             : open.Where(row => row.PodId is not null).Select(row => FromLedger(row, now));
         return new PodsBoard(
-            [.. pods.Concat(open.Where(row => row.PodId is null).Select(row => Nameless(row, now))).OrderBy(pod => Rank(pod)).ThenByDescending(pod => pod.CostSoFar).ThenBy(pod => pod.Key, StringComparer.Ordinal)],
+            [
+                .. pods.Concat(open.Where(row => row.PodId is null).Select(row => Nameless(row, now)))
+                    .OrderBy(Rank).ThenByDescending(pod => pod.CostSoFar).ThenBy(pod => pod.Key, StringComparer.Ordinal),
+            ],
             census,
             lister,
             now);

@@ -1,5 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
-
 namespace LoraAdmin.Shell;
 
 /// <summary>Places on a page where other features show something of theirs: pages then don't know each other's features.</summary>
@@ -23,4 +21,4 @@ public static class SlotPlaces
 
 /// <param name="Place">One of <see cref="SlotPlaces"/>.</param>
 /// <param name="Component">Has no required parameter.</param>
-public sealed record Slot(string Place, [property: DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.All)] Type Component);
+public sealed record Slot(string Place, Type Component);
