@@ -45,6 +45,7 @@ public static class Features
         services.AddBudget(configuration);
         services.AddPods();
         services.AddTraining();
+        services.AddAlerts();
         services.AddAccess();
 
         // Faces.

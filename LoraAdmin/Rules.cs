@@ -20,6 +20,7 @@ internal static class Rules
             provider.GetRequiredService<IOptions<RunPodOptions>>().Value,
             provider.GetRequiredService<IOptions<PodsOptions>>().Value));
         services.AddSingleton(provider => PodRulesOf(provider.GetRequiredService<IOptions<PodsOptions>>().Value));
+        services.AddSingleton(provider => SweepCapsOf(provider.GetRequiredService<IOptions<PodsOptions>>().Value));
         services.AddSingleton(provider => new AdmissionRules(
             provider.GetRequiredService<TrainingRules>(), provider.GetRequiredService<BudgetRules>(), provider.GetRequiredService<LimitRules>()));
         services.AddSingleton<Func<Installation>>(provider =>
@@ -32,6 +33,8 @@ internal static class Rules
 
     private static PodRules PodRulesOf(PodsOptions pods) => new(pods.VanishedAfter, pods.CleanupAttempts);
 
+    private static SweepCaps SweepCapsOf(PodsOptions pods) => new(pods.MaxSweepKillsPerHour, Usd.FromDollars(pods.MaxSweepUsdPerHour));
+
     private static TrainingRules TrainingRulesOf(TrainingOptions training, ValidationOptions validation, RunPodOptions runPod, PodsOptions pods) => new()
     {
         MaxDuration = training.MaxDuration,
@@ -41,6 +44,7 @@ internal static class Rules
         RetrieveWithin = training.RetrieveWithin,
         QueueWait = training.QueueWait,
         PollEvery = training.PollEvery,
+        StuckAfter = training.StuckAfter,
         MinImages = training.MinImages,
         MaxImages = training.MaxImages,
         MaxImageBytes = training.MaxImageBytes,

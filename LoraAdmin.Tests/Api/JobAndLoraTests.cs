@@ -19,7 +19,7 @@ public sealed class JobAndLoraTests
         {
             State = TrainingState.Failed,
             Failure = new JobFailure(FailureCode.TrainingTimeout, "No end after 2 h."),
-            Figures = new TrainingFigures(120, 1000, double.NaN, host.Clock.GetUtcNow()),
+            Figures = new TrainingFigures(120, 1000, double.NaN, host.Clock.GetUtcNow(), host.Clock.GetUtcNow()),
             Cost = Usd.FromDollars(1.23m),
         };
         host.Training.Put(job);

@@ -1,6 +1,8 @@
 using LoraAdmin.Access;
+using LoraAdmin.Alerts;
 using LoraAdmin.Budget;
 using LoraAdmin.Domain.Access;
+using LoraAdmin.Domain.Alerts;
 using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Library;
 using LoraAdmin.Domain.Limits;
@@ -91,6 +93,9 @@ public sealed class TestDatabase : IAsyncDisposable
         services.AddStore<ITrainingUploadStore, TrainingUploadStore>();
         services.AddStore<IIdempotencyStore, IdempotencyStore>();
         services.AddStore<IPodLedger, PodLedger>();
+        services.AddStore<IPodClaimStore, PodClaimStore>();
+        services.AddStore<ITrainingPauseStore, TrainingPauseStore>();
+        services.AddStore<IIncidentStore, IncidentStore>();
         services.AddStore<IBudgetStore, BudgetStore>();
         services.AddStore<ILimitsStore, LimitsStore>();
         services.AddStore<ILoraStore, LoraStore>();

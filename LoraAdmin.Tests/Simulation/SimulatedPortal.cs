@@ -29,31 +29,40 @@ public sealed class SimulatedPortal
 #pragma warning restore RS0030
         string cloud = LocalCloudHandler.Base.ToString();
         RunPodOptions runPod = new() { BaseUrl = $"{cloud}/runpod/v2", ApiKey = SimulatedWorld.ApiKey, Image = "trainer:1", GpuTypes = [.. world.Training.GpuTypes] };
-        RunPodClient provider = new(new RunPodWire(http, Options.Create(runPod), clock, NullLogger<RunPodWire>.Instance));
+        RunPodWire wire = new(http, Options.Create(runPod), clock, NullLogger<RunPodWire>.Instance);
+        RunPodClient provider = new(wire);
         PodAgentOptions agentOptions = new() { UrlTemplate = $"{cloud}/agents/{{pod}}" };
         HttpPodAgent agent = new(http, Options.Create(agentOptions), () => world.Installation, clock, NullLogger<HttpPodAgent>.Instance);
         GpuPrices prices = new(provider, clock);
-        TrainingPlaces places = new(work, () => world.Training);
+        TrainingPlaces places = new(work, clock, () => world.Training);
+        ProviderFunds funds = new(work, new RunPodBalance(wire), prices, clock, () => world.Training);
         PodLauncher launcher = new(work, provider, clock, () => world.Installation);
         ITrainingStep[] steps =
         [
             new QueuedStep(work, places, clock, () => world.Training),
             new PreparingStep(work, objects, new Memory.TrustingInspector(), () => world.Training),
-            new ProvisioningStep(work, launcher, prices, places, agent, clock, () => world.Training, () => world.Installation),
+            new ProvisioningStep(work, launcher, prices, places, funds, agent, clock, () => world.Training, () => world.Installation),
             new RunningStep(work, launcher, agent, objects, clock, () => world.Training),
             new RetrievingStep(work, launcher, agent, objects, spool, clock, () => world.Training),
             new UploadingStep(work, objects, spool, clock, () => world.Training),
             new ValidatingStep(work, spool, () => world.Training),
         ];
         Conductor = new TrainingConductor(work, steps, agent, new JobEnding(world.Ids, () => world.Training, () => world.Budget), clock, instance);
-        Watch = new PodWatch(work, provider, clock, () => new PodRules(TimeSpan.FromMinutes(15), 3));
+        FileProofs proofs = new(work, agent);
+        Sweep = new PodSweep(work, provider, proofs, clock, () => world.Caps, () => world.Installation);
+        Watch = new PodWatch(work, provider, Sweep, proofs, clock, () => new PodRules(TimeSpan.FromMinutes(15), 3));
+        Pods = new PodDesk(work, Sweep, proofs, clock);
+        Switches = new TrainingSwitches(work, clock);
         Settlement = new AttemptSettlement(work, clock);
         Desk = new TrainingDesk(work, prices, world.Ids, clock, () => new AdmissionRules(world.Training, world.Budget, world.Limits));
     }
 
     public Mortality Mortality { get; }
     public TrainingConductor Conductor { get; }
+    public PodSweep Sweep { get; }
     public PodWatch Watch { get; }
+    public PodDesk Pods { get; }
+    public TrainingSwitches Switches { get; }
     public AttemptSettlement Settlement { get; }
     public TrainingDesk Desk { get; }
 }

@@ -1,5 +1,6 @@
 using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Limits;
+using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Platform.LocalCloud;
@@ -38,6 +39,8 @@ public sealed class SimulatedWorld
     public LimitRules Limits { get; } = new(10, 30);
     public BudgetRules Budget { get; } = new(Usd.FromDollars(200), Usd.FromDollars(150));
 
+    public SweepCaps Caps { get; set; } = new(20, Usd.FromDollars(20));
+
     public TrainingRules Training { get; } = new()
     {
         MaxDuration = TimeSpan.FromHours(2),
@@ -47,6 +50,7 @@ public sealed class SimulatedWorld
         RetrieveWithin = TimeSpan.FromMinutes(30),
         QueueWait = TimeSpan.FromHours(1),
         PollEvery = TimeSpan.FromSeconds(15),
+        StuckAfter = TimeSpan.FromMinutes(10),
         MinImages = 1,
         MaxImages = 100,
         MaxImageBytes = 20_000_000,

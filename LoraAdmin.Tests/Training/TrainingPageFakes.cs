@@ -262,7 +262,7 @@ public static class PageSamples
             Provider = started ? "runpod" : null,
             PodId = started ? $"pod{number:00000}" : null,
             Cost = state.IsFinal() ? Usd.FromDollars(0.52m) : null,
-            Figures = started ? new TrainingFigures(done ? 1200 : 612, 1200, 0.0871, now - TimeSpan.FromSeconds(4)) : null,
+            Figures = started ? new TrainingFigures(done ? 1200 : 612, 1200, 0.0871, now - TimeSpan.FromSeconds(4), now - TimeSpan.FromSeconds(9)) : null,
             Artifact = done ? new ArtifactInfo(37_912_104, new string('c', 64)) : null,
             DueAt = now,
         };

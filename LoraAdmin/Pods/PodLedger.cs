@@ -13,7 +13,7 @@ internal sealed class PodLedger(LoraDb db) : IPodLedger
     {
         ArgumentNullException.ThrowIfNull(pod);
         db.Add(PodLedgerRow.From(pod));
-        await db.SaveNewAsync($"The pod ledger has the name {pod.Name}, or this try of its attempt, already.", cancellationToken);
+        await db.SaveNewAsync($"The pod ledger has the name {pod.Name} already.", cancellationToken);
     }
 
     public async Task<bool> SaveAsync(LedgerPod pod, CancellationToken cancellationToken)
@@ -36,6 +36,8 @@ internal sealed class PodLedger(LoraDb db) : IPodLedger
                     .SetProperty(row => row.CreatedAt, next.CreatedAt)
                     .SetProperty(row => row.LastSeenAt, next.LastSeenAt)
                     .SetProperty(row => row.AbsentSince, next.AbsentSince)
+                    .SetProperty(row => row.MissingReads, next.MissingReads)
+                    .SetProperty(row => row.LiveUntil, next.LiveUntil)
                     .SetProperty(row => row.GoneAt, next.GoneAt)
                     .SetProperty(row => row.TerminateAttempts, next.TerminateAttempts)
                     .SetProperty(row => row.NextActionAt, next.NextActionAt)
@@ -48,6 +50,15 @@ internal sealed class PodLedger(LoraDb db) : IPodLedger
     public async Task<LedgerPod?> FindAsync(string name, CancellationToken cancellationToken)
     {
         PodLedgerRow? row = await Pods.AsNoTracking().SingleOrDefaultAsync(pod => pod.Name == name, cancellationToken);
+        return row?.ToPod();
+    }
+
+    public async Task<LedgerPod?> FindByPodIdAsync(string podId, CancellationToken cancellationToken)
+    {
+        PodLedgerRow? row = await Pods.AsNoTracking()
+            .Where(pod => pod.PodId == podId)
+            .OrderByDescending(pod => pod.RequestedAt).ThenByDescending(pod => pod.Name)
+            .FirstOrDefaultAsync(cancellationToken);
         return row?.ToPod();
     }
 
@@ -67,5 +78,15 @@ internal sealed class PodLedger(LoraDb db) : IPodLedger
             .OrderBy(row => row.RequestedAt).ThenBy(row => row.Name)
             .ToListAsync(cancellationToken);
         return rows.ConvertAll(row => row.ToPod());
+    }
+
+    public async Task<SweepTally> TallySweepAsync(DateTimeOffset since, CancellationToken cancellationToken)
+    {
+        long from = since.ToMillis();
+        List<long?> prices = await Pods
+            .Where(row => row.WantSince >= from && row.Want == PodWant.Released && PodReasons.OfTheSweep.Contains(row.WantReason))
+            .Select(row => row.HourlyMicros)
+            .ToListAsync(cancellationToken);
+        return new SweepTally(prices.Count, new Usd(prices.Sum() ?? 0));
     }
 }

@@ -24,6 +24,8 @@ internal sealed class PodLedgerRow : IEntityTypeConfiguration<PodLedgerRow>
     public long? CreatedAt { get; set; }
     public long? LastSeenAt { get; set; }
     public long? AbsentSince { get; set; }
+    public int MissingReads { get; set; }
+    public long? LiveUntil { get; set; }
     public long? GoneAt { get; set; }
     public int TerminateAttempts { get; set; }
     public long? NextActionAt { get; set; }
@@ -38,7 +40,12 @@ internal sealed class PodLedgerRow : IEntityTypeConfiguration<PodLedgerRow>
         builder.Property(row => row.Want).HasConversion<WordConverter<PodWant>>();
         builder.Property(row => row.Proof).HasColumnName("file_proof").HasConversion<WordConverter<FileProof>>();
         builder.Property(row => row.Saw).HasConversion<WordConverter<PodSaw>>();
-        builder.HasIndex(row => new { row.JobId, row.Attempt, row.Try }).IsUnique();
+
+        // Not unique: a pod that was found under a name of ours is noted beside the try whose name it bears.
+        builder.HasIndex(row => new { row.JobId, row.Attempt, row.Try });
+
+        // The sweep counts what it ended in the last hour, however long the history.
+        builder.HasIndex(row => row.WantSince);
         builder.HasIndex(row => row.PodId);
         builder.HasIndex(row => new { row.RequestedAt, row.Name }, "ix_pod_ledger_alive").HasFilter("saw <> 'gone'");
     }
@@ -61,6 +68,8 @@ internal sealed class PodLedgerRow : IEntityTypeConfiguration<PodLedgerRow>
         CreatedAt = pod.CreatedAt.ToMillis(),
         LastSeenAt = pod.LastSeenAt.ToMillis(),
         AbsentSince = pod.AbsentSince.ToMillis(),
+        MissingReads = pod.MissingReads,
+        LiveUntil = pod.LiveUntil.ToMillis(),
         GoneAt = pod.GoneAt.ToMillis(),
         TerminateAttempts = pod.TerminateAttempts,
         NextActionAt = pod.NextActionAt.ToMillis(),
@@ -86,6 +95,8 @@ internal sealed class PodLedgerRow : IEntityTypeConfiguration<PodLedgerRow>
         CreatedAt = Instants.FromMillis(CreatedAt),
         LastSeenAt = Instants.FromMillis(LastSeenAt),
         AbsentSince = Instants.FromMillis(AbsentSince),
+        MissingReads = MissingReads,
+        LiveUntil = Instants.FromMillis(LiveUntil),
         GoneAt = Instants.FromMillis(GoneAt),
         TerminateAttempts = TerminateAttempts,
         NextActionAt = Instants.FromMillis(NextActionAt),

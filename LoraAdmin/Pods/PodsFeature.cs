@@ -45,12 +45,23 @@ public static class PodsFeature
             provider.GetRequiredService<IPodProvider>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<Func<Installation>>()));
+        services.AddSingleton(provider => new PodSweep(
+            provider.GetRequiredService<IUnitOfWork>(),
+            provider.GetRequiredService<IPodProvider>(),
+            provider.GetRequiredService<IFileProofs>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<SweepCaps>,
+            provider.GetRequiredService<Func<Installation>>()));
         services.AddSingleton(provider => new PodWatch(
             provider.GetRequiredService<IUnitOfWork>(),
             provider.GetRequiredService<IPodProvider>(),
+            provider.GetRequiredService<PodSweep>(),
+            provider.GetRequiredService<IFileProofs>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<PodRules>));
+        services.AddSingleton<PodDesk>();
         services.AddStore<IPodLedger, PodLedger>();
+        services.AddStore<IPodClaimStore, PodClaimStore>();
         services.AddHostedService<PodWatchService>();
         return services;
     }

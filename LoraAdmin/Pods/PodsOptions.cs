@@ -15,6 +15,12 @@ public sealed class PodsOptions
 
     /// <summary>Terminations after which a pod that is still there counts as leaking.</summary>
     public int CleanupAttempts { get; set; } = 3;
+
+    /// <summary>How many pods the sweep may end by itself in an hour; what is beyond waits for a person.</summary>
+    public int MaxSweepKillsPerHour { get; set; } = 20;
+
+    /// <summary>What the pods that the sweep ends by itself in an hour may cost per hour, together.</summary>
+    public decimal MaxSweepUsdPerHour { get; set; } = 20;
 }
 
 /// <summary>Each message names the key and the remedy.</summary>
@@ -37,6 +43,18 @@ public sealed class PodsOptionsValidator : IValidateOptions<PodsOptions>
         if (options.CleanupAttempts is < 1 or > 100)
         {
             problems.Add($"Pods:CleanupAttempts is {options.CleanupAttempts}: give a whole number from 1 to 100.");
+        }
+
+        if (options.MaxSweepKillsPerHour is < 0 or > 100_000)
+        {
+            problems.Add(
+                $"Pods:MaxSweepKillsPerHour is {options.MaxSweepKillsPerHour}: give a whole number from 0 to 100000 (0: a person approves each end).");
+        }
+
+        if (options.MaxSweepUsdPerHour is < 0 or > 1_000_000)
+        {
+            problems.Add(
+                $"Pods:MaxSweepUsdPerHour is {options.MaxSweepUsdPerHour}: give dollars per hour from 0 to 1000000 (0: a person approves each end).");
         }
 
         return problems.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);

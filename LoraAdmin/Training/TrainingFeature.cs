@@ -43,6 +43,7 @@ public static class TrainingFeature
 
         services.AddStore<ITrainingStore, TrainingStore>();
         services.AddStore<ITrainingUploadStore, TrainingUploadStore>();
+        services.AddStore<ITrainingPauseStore, TrainingPauseStore>();
         services.AddStore<IIdempotencyStore, IdempotencyStore>();
         services.AddSingleton<ITrainingQueries, TrainingQueryStore>();
         services.AddSingleton<IImageInspector, SkiaImageInspector>();
@@ -55,6 +56,14 @@ public static class TrainingFeature
             provider.GetRequiredService<IIds>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<AdmissionRules>));
+        services.AddSingleton<IFileProofs, FileProofs>();
+        services.AddSingleton(provider => new ProviderFunds(
+            provider.GetRequiredService<IUnitOfWork>(),
+            provider.GetRequiredService<IAccountBalance>(),
+            provider.GetRequiredService<GpuPrices>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<TrainingRules>));
+        services.AddSingleton<TrainingSwitches>();
         services.AddSingleton(Conductor);
         services.AddSingleton<AttemptSettlement>();
         services.AddHostedService<ConductorService>();
@@ -71,13 +80,21 @@ public static class TrainingFeature
         PodLauncher launcher = provider.GetRequiredService<PodLauncher>();
         TimeProvider clock = provider.GetRequiredService<TimeProvider>();
         Func<TrainingRules> rules = provider.GetRequiredService<TrainingRules>;
-        TrainingPlaces places = new(work, rules);
+        TrainingPlaces places = new(work, clock, rules);
         ITrainingStep[] steps =
         [
             new QueuedStep(work, places, clock, rules),
             new PreparingStep(work, objects, provider.GetRequiredService<IImageInspector>(), rules),
             new ProvisioningStep(
-                work, launcher, provider.GetRequiredService<GpuPrices>(), places, agent, clock, rules, provider.GetRequiredService<Func<Installation>>()),
+                work,
+                launcher,
+                provider.GetRequiredService<GpuPrices>(),
+                places,
+                provider.GetRequiredService<ProviderFunds>(),
+                agent,
+                clock,
+                rules,
+                provider.GetRequiredService<Func<Installation>>()),
             new RunningStep(work, launcher, agent, objects, clock, rules),
             new RetrievingStep(work, launcher, agent, objects, spool, clock, rules),
             new UploadingStep(work, objects, spool, clock, rules),

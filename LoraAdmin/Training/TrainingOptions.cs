@@ -23,6 +23,9 @@ public sealed class TrainingOptions
 
     public TimeSpan PollEvery { get; set; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>Without a step or an answer for this long a training is shown as stuck, and told.</summary>
+    public TimeSpan StuckAfter { get; set; } = TimeSpan.FromMinutes(10);
+
     public int MinImages { get; set; } = 1;
 
     public int MaxImages { get; set; } = 100;
@@ -75,6 +78,14 @@ internal sealed class TrainingOptionsValidator : IValidateOptions<TrainingOption
         Positive("RetrieveWithin", options.RetrieveWithin);
         Positive("QueueWait", options.QueueWait, zeroAllowed: true);
         Positive("PollEvery", options.PollEvery);
+        Positive("StuckAfter", options.StuckAfter);
+        if (options.StuckAfter <= options.PollEvery)
+        {
+            problems.Add(
+                $"Training:StuckAfter is {options.StuckAfter}, not longer than Training:PollEvery ({options.PollEvery}): every training would look stuck; "
+                + "give a longer duration, such as 00:10:00.");
+        }
+
         Positive("ImageRetention", options.ImageRetention);
         if (options.CreateRetries.Any(wait => wait < TimeSpan.Zero))
         {

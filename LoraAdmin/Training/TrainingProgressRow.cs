@@ -47,6 +47,8 @@ internal sealed class TrainingProgressRow : IEntityTypeConfiguration<TrainingPro
     public int? TotalSteps { get; set; }
     public double? Loss { get; set; }
     public long? HeartbeatAt { get; set; }
+    public long? StepAt { get; set; }
+    public long? StuckSince { get; set; }
     public long? ArtifactBytes { get; set; }
     public string? ArtifactSha256 { get; set; }
     public long DueAt { get; set; }
@@ -107,6 +109,8 @@ internal sealed class TrainingProgressRow : IEntityTypeConfiguration<TrainingPro
         TotalSteps = job.Figures?.TotalSteps,
         Loss = job.Figures?.Loss,
         HeartbeatAt = job.Figures?.HeartbeatAt.ToMillis(),
+        StepAt = job.Figures?.StepAt.ToMillis(),
+        StuckSince = job.StuckSince.ToMillis(),
         ArtifactBytes = job.Artifact?.SizeBytes,
         ArtifactSha256 = job.Artifact?.Sha256,
         DueAt = job.DueAt.ToMillis(),
@@ -141,7 +145,8 @@ internal sealed class TrainingProgressRow : IEntityTypeConfiguration<TrainingPro
         PodId = PodId,
         CleanupStatus = CleanupStatus,
         Cost = CostMicros is { } cost ? new Usd(cost) : null,
-        Figures = ToFigures(Step, TotalSteps, Loss, HeartbeatAt),
+        Figures = ToFigures(Step, TotalSteps, Loss, HeartbeatAt, StepAt),
+        StuckSince = Instants.FromMillis(StuckSince),
         Artifact = ArtifactBytes is { } bytes ? new ArtifactInfo(bytes, ArtifactSha256 ?? "") : null,
         DueAt = Instants.FromMillis(DueAt),
         StepErrors = StepErrors,
@@ -153,8 +158,10 @@ internal sealed class TrainingProgressRow : IEntityTypeConfiguration<TrainingPro
 
     public static string SearchTextOf(TrainingJob job) => $"{job.Name}\n{job.CreatorEmail}".ToLowerInvariant();
 
-    public static TrainingFigures? ToFigures(int? step, int? totalSteps, double? loss, long? heartbeatAt) =>
-        heartbeatAt is { } at ? new TrainingFigures(step ?? 0, totalSteps ?? 0, loss, Instants.FromMillis(at)) : null;
+    public static TrainingFigures? ToFigures(int? step, int? totalSteps, double? loss, long? heartbeatAt, long? stepAt) =>
+        heartbeatAt is { } at
+            ? new TrainingFigures(step ?? 0, totalSteps ?? 0, loss, Instants.FromMillis(at), Instants.FromMillis(stepAt ?? at))
+            : null;
 
     public static JobFailure? ToFailure(string? code, string? detail) => code is null
         ? null

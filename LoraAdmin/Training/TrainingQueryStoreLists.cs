@@ -40,7 +40,7 @@ internal sealed partial class TrainingQueryStore
                     Instants.FromMillis(row.CompletedAt),
                     row.WaitReason,
                     TrainingProgressRow.ToFailure(row.FailureCode, row.FailureDetail),
-                    TrainingProgressRow.ToFigures(row.Step, row.TotalSteps, row.Loss, row.HeartbeatAt),
+                    TrainingProgressRow.ToFigures(row.Step, row.TotalSteps, row.Loss, row.HeartbeatAt, row.StepAt),
                     row.Attempt,
                     row.CostMicros is { } cost ? new Usd(cost) : null)).ToList();
                 return new JobPage(lines, rows.Count > size ? new JobCursor(lines[^1].CreatedAt, lines[^1].Id) : null);

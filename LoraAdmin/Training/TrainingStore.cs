@@ -73,6 +73,14 @@ internal sealed partial class TrainingStore(LoraDb db) : ITrainingStore
         return Instants.FromMillis(due);
     }
 
+    public async Task<IReadOnlyList<JobId>> ListOpenAsync(CancellationToken cancellationToken)
+    {
+        List<Guid> ids = await Progress.Where(row => row.IsOpen).OrderBy(row => row.DueAt).ThenBy(row => row.JobId)
+            .Select(row => row.JobId)
+            .ToListAsync(cancellationToken);
+        return ids.ConvertAll(id => new JobId(id));
+    }
+
     public Task<int> CountWithPodsAsync(CancellationToken cancellationToken)
     {
         TrainingState[] withPods = [TrainingState.Provisioning, TrainingState.Training, TrainingState.Retrieving];

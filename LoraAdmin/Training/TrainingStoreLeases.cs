@@ -112,6 +112,8 @@ internal sealed partial class TrainingStore
         .SetProperty(row => row.TotalSteps, next.TotalSteps)
         .SetProperty(row => row.Loss, next.Loss)
         .SetProperty(row => row.HeartbeatAt, next.HeartbeatAt)
+        .SetProperty(row => row.StepAt, next.StepAt)
+        .SetProperty(row => row.StuckSince, next.StuckSince)
         .SetProperty(row => row.ArtifactBytes, next.ArtifactBytes)
         .SetProperty(row => row.ArtifactSha256, next.ArtifactSha256)
         .SetProperty(row => row.StepErrors, next.StepErrors)

@@ -1,4 +1,5 @@
 using LoraAdmin.Domain.Access;
+using LoraAdmin.Domain.Alerts;
 using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Library;
 using LoraAdmin.Domain.Limits;
@@ -69,6 +70,11 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
         Tokens = new(this);
         Links = new(this);
         LoopLeases = new(this);
+        Claims = new(this);
+        Pauses = new(this);
+        Incidents = new(this);
+        IncidentFacts = new(this);
+        IncidentEnds = new(this);
         stores = new()
         {
             [typeof(ITrainingStore)] = new MemoryTrainingStore(this),
@@ -81,6 +87,9 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
             [typeof(ISpoolStore)] = new MemorySpoolStore(this),
             [typeof(IAccessStore)] = new MemoryAccessStore(this),
             [typeof(ILeaseStore)] = new MemoryLeaseStore(this),
+            [typeof(IPodClaimStore)] = new MemoryPodClaimStore(this),
+            [typeof(ITrainingPauseStore)] = new MemoryTrainingPauseStore(this),
+            [typeof(IIncidentStore)] = new MemoryIncidentStore(this),
         };
     }
 
@@ -104,6 +113,11 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
     public MemoryTable<string, ApiToken> Tokens { get; }
     public MemoryTable<string, LinkRow> Links { get; }
     public MemoryTable<string, LoopLeaseRow> LoopLeases { get; }
+    public MemoryTable<string, PodClaim> Claims { get; }
+    public MemoryTable<int, TrainingPause> Pauses { get; }
+    public MemoryTable<Guid, Incident> Incidents { get; }
+    public MemoryTable<Guid, TakenFact> IncidentFacts { get; }
+    public MemoryTable<(string, string), IncidentEnd> IncidentEnds { get; }
 
     /// <summary>Every committed fact, in order.</summary>
     public List<OperationalEvent> Events { get; } = [];
@@ -192,5 +206,9 @@ public sealed record UserCount(int Count, Month? Period, int? Limit);
 public sealed record ChargeRow(UserId User, Month Period, bool Refunded);
 
 public sealed record LinkRow(DateTimeOffset ExpiresAt, bool Spent);
+
+public sealed record TakenFact(Guid Id);
+
+public sealed record IncidentEnd(DateTimeOffset At);
 
 public sealed record LoopLeaseRow(string Owner, DateTimeOffset Until);

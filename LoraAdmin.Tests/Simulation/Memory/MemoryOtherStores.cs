@@ -34,6 +34,16 @@ internal sealed class MemoryPodLedger(MemoryDatabase database) : IPodLedger
 
     public Task<LedgerPod?> FindAsync(string name, CancellationToken cancellationToken) => Task.FromResult(database.Pods.Find(name));
 
+    public Task<LedgerPod?> FindByPodIdAsync(string podId, CancellationToken cancellationToken) => Task.FromResult(
+        database.Pods.Rows.Where(pod => pod.PodId == podId).OrderBy(pod => pod.RequestedAt).ThenBy(pod => pod.Name, StringComparer.Ordinal).LastOrDefault());
+
+    public Task<SweepTally> TallySweepAsync(DateTimeOffset since, CancellationToken cancellationToken)
+    {
+        List<LedgerPod> swept = [.. database.Pods.Rows.Where(pod =>
+            pod is { Want: PodWant.Released, WantReason: { } reason } && pod.WantSince >= since && PodReasons.OfTheSweep.Contains(reason))];
+        return Task.FromResult(new SweepTally(swept.Count, swept.Aggregate(Usd.Zero, (sum, pod) => sum + (pod.HourlyRate ?? Usd.Zero))));
+    }
+
     public Task<IReadOnlyList<LedgerPod>> ListForAttemptAsync(JobId job, int attempt, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<LedgerPod>>([.. database.Pods.Rows.Where(pod => pod.Job == job && pod.Attempt == attempt).OrderBy(pod => pod.Try)]);
 

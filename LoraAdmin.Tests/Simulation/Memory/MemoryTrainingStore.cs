@@ -94,6 +94,9 @@ internal sealed class MemoryTrainingStore(MemoryDatabase database) : ITrainingSt
         return Task.FromResult<DateTimeOffset?>(due.Count == 0 ? null : due.Min());
     }
 
+    public Task<IReadOnlyList<JobId>> ListOpenAsync(CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<JobId>>([.. Open().OrderBy(job => job.DueAt).ThenBy(job => job.Id.Value).Select(job => job.Id)]);
+
     public Task<int> CountWithPodsAsync(CancellationToken cancellationToken) => Task.FromResult(
         database.Pods.Rows.Where(pod => pod.Want == PodWant.Needed && pod.Saw != PodSaw.Gone).Select(pod => pod.Job).Distinct().Count());
 

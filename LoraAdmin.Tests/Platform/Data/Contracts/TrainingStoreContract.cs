@@ -21,7 +21,7 @@ public abstract class TrainingStoreContract : StoreContract
             PodId = "abcd1234",
             CleanupStatus = "cleaned",
             Cost = new Usd(1_234_567),
-            Figures = new TrainingFigures(120, 1000, 0.125, Start),
+            Figures = new TrainingFigures(120, 1000, 0.125, Start, Start.AddMinutes(-1)),
             Artifact = new ArtifactInfo(5_000_000_000, new string('a', 64)),
             StartedAt = Start.AddMinutes(1),
             StepErrors = 2,

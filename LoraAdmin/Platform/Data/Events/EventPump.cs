@@ -90,6 +90,7 @@ public sealed class EventPump(IDbContextFactory<LoraDb> contexts, TimeProvider c
             Attempt = row.Attempt,
             Pod = row.Pod,
             Reason = row.Reason,
+            Signals = EventSignals.FromText(row.Signals),
             Error = error is null ? null : new ErrorDetail(error.Code, error.Where, error.ProviderWords, error.CorrelationId),
         },
         row.Claims);

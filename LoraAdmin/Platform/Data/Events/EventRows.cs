@@ -24,6 +24,9 @@ internal sealed class OperationalEventRow : IEntityTypeConfiguration<Operational
     public string? Reason { get; set; }
     public bool HasError { get; set; }
 
+    /// <summary>What the fact means to the incidents, as JSON; null for the many facts that mean nothing to them.</summary>
+    public string? Signals { get; set; }
+
     /// <summary>Null: not yet taken in by every consumer.</summary>
     public long? ProcessedAt { get; set; }
 

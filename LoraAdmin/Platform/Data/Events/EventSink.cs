@@ -26,6 +26,7 @@ internal sealed class EventSink(LoraDb db, IIds ids, TimeProvider clock) : IEven
             Pod = fact.Pod,
             Reason = fact.Reason,
             HasError = fact.Error is not null,
+            Signals = EventSignals.ToText(fact.Signals),
         };
         db.Add(row);
         if (fact.Error is { } error)

@@ -1,0 +1,91 @@
+using LoraAdmin.Domain.Alerts;
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
+
+namespace LoraAdmin.Tests.Simulation.Memory;
+
+internal sealed class MemoryPodClaimStore(MemoryDatabase database) : IPodClaimStore
+{
+    public Task<IReadOnlyList<PodClaim>> ListAsync(CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<PodClaim>>(
+        [.. database.Claims.Rows.OrderBy(claim => claim.At).ThenBy(claim => claim.PodId, StringComparer.Ordinal)]);
+
+    public Task SaveAsync(PodClaim claim, CancellationToken cancellationToken)
+    {
+        database.Claims.Set(claim.PodId, claim);
+        return Task.CompletedTask;
+    }
+}
+
+internal sealed class MemoryTrainingPauseStore(MemoryDatabase database) : ITrainingPauseStore
+{
+    public Task<TrainingPause?> FindAsync(CancellationToken cancellationToken) => Task.FromResult(database.Pauses.Find(1));
+
+    public Task SaveAsync(TrainingPause? pause, CancellationToken cancellationToken)
+    {
+        database.Pauses.Set(1, pause);
+        return Task.CompletedTask;
+    }
+}
+
+internal sealed class MemoryIncidentStore(MemoryDatabase database) : IIncidentStore
+{
+    public Task<bool> TryTakeInAsync(Guid eventId, CancellationToken cancellationToken)
+    {
+        if (database.IncidentFacts.Find(eventId) is not null)
+        {
+            return Task.FromResult(false);
+        }
+
+        database.IncidentFacts.Set(eventId, new TakenFact(eventId));
+        return Task.FromResult(true);
+    }
+
+    public Task RaiseAsync(
+        IncidentSignal signal, EventSeverity severity, JobId? job, Guid newId, DateTimeOffset at, CancellationToken cancellationToken)
+    {
+        if (database.IncidentEnds.Find((signal.Rule, signal.Subject)) is { } end && end.At > at)
+        {
+            return Task.CompletedTask;
+        }
+
+        Incident raised = Open(signal) is { } open
+            ? open with
+            {
+                Severity = severity > open.Severity ? severity : open.Severity,
+                Text = at >= open.LastSeenAt ? signal.Text : open.Text,
+                Since = at < open.Since ? at : open.Since,
+                LastSeenAt = at > open.LastSeenAt ? at : open.LastSeenAt,
+                Count = open.Count + 1,
+                Job = open.Job ?? job,
+            }
+            : new Incident(newId, signal.Rule, signal.Subject, severity, signal.Text, at, at, 1, job, null, null);
+        database.Incidents.Set(raised.Id, raised);
+        return Task.CompletedTask;
+    }
+
+    public Task ResolveAsync(IncidentSignal signal, DateTimeOffset at, CancellationToken cancellationToken)
+    {
+        if (Open(signal) is { } open && open.LastSeenAt <= at)
+        {
+            database.Incidents.Set(open.Id, open with { ResolvedAt = at, ResolvedHow = signal.Text });
+        }
+
+        if (database.IncidentEnds.Find((signal.Rule, signal.Subject)) is not { } end || end.At < at)
+        {
+            database.IncidentEnds.Set((signal.Rule, signal.Subject), new IncidentEnd(at));
+        }
+
+        return Task.CompletedTask;
+    }
+
+    public Task<IReadOnlyList<Incident>> ListOpenAsync(int max, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<Incident>>(
+    [
+        .. database.Incidents.Rows.Where(incident => incident.ResolvedAt is null)
+            .OrderByDescending(incident => incident.Severity).ThenBy(incident => incident.Since).ThenBy(incident => incident.Id)
+            .Take(max),
+    ]);
+
+    private Incident? Open(IncidentSignal signal) => database.Incidents.Rows.SingleOrDefault(
+        incident => incident.ResolvedAt is null && incident.Rule == signal.Rule && incident.Subject == signal.Subject);
+}

@@ -1,0 +1,78 @@
+using LoraAdmin.Domain.Alerts;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Platform.Data;
+using Microsoft.EntityFrameworkCore;
+
+namespace LoraAdmin.Alerts;
+
+/// <inheritdoc cref="IIncidentStore"/>
+internal sealed class IncidentStore(LoraDb db) : IIncidentStore
+{
+    /// <summary>Facts are handed out in order but for seconds or minutes; a day is far beyond.</summary>
+    private static readonly TimeSpan KeepEndsFor = TimeSpan.FromDays(1);
+
+    public async Task<bool> TryTakeInAsync(Guid eventId, CancellationToken cancellationToken) =>
+        await db.Database.ExecuteSqlAsync(
+            $"INSERT INTO incident_facts (event_id) VALUES ({db.SqlId(eventId)}) ON CONFLICT (event_id) DO NOTHING", cancellationToken) > 0;
+
+    public Task RaiseAsync(
+        IncidentSignal signal, EventSeverity severity, JobId? job, Guid newId, DateTimeOffset at, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(signal);
+        long seen = at.ToMillis();
+        string word = Words<EventSeverity>.Of(severity);
+        int rank = (int)severity;
+
+        // One statement, so that two instances that raise the same thing at once open it once. The empty id stands for "no job": a bare null would
+        // have no type on PostgreSQL.
+        return db.Database.ExecuteSqlAsync(
+            $"""
+            INSERT INTO incidents (id, rule, subject, severity, text, open_since, last_seen_at, seen_count, job_id)
+            SELECT {db.SqlId(newId)}, {signal.Rule}, {signal.Subject}, {word}, {signal.Text}, {seen}, {seen}, 1,
+                NULLIF({db.SqlId(job?.Value ?? Guid.Empty)}, '00000000-0000-0000-0000-000000000000')
+            WHERE NOT EXISTS (SELECT 1 FROM incidents WHERE rule = {signal.Rule} AND subject = {signal.Subject} AND resolved_at > {seen})
+                AND NOT EXISTS (SELECT 1 FROM incident_ends WHERE rule = {signal.Rule} AND subject = {signal.Subject} AND ended_at > {seen})
+            ON CONFLICT (rule, subject) WHERE resolved_at IS NULL DO UPDATE SET
+                seen_count = incidents.seen_count + 1,
+                text = CASE WHEN excluded.last_seen_at >= incidents.last_seen_at THEN excluded.text ELSE incidents.text END,
+                severity = CASE WHEN {rank} > CASE incidents.severity WHEN 'error' THEN 2 WHEN 'warning' THEN 1 ELSE 0 END
+                    THEN excluded.severity ELSE incidents.severity END,
+                open_since = CASE WHEN excluded.open_since < incidents.open_since THEN excluded.open_since ELSE incidents.open_since END,
+                last_seen_at = CASE WHEN excluded.last_seen_at > incidents.last_seen_at THEN excluded.last_seen_at ELSE incidents.last_seen_at END,
+                job_id = COALESCE(incidents.job_id, excluded.job_id)
+            """,
+            cancellationToken);
+    }
+
+    public async Task ResolveAsync(IncidentSignal signal, DateTimeOffset at, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(signal);
+        long ended = at.ToMillis();
+
+        // Raised again after this end was written, but handed out before it: it stays open.
+        await db.Set<IncidentRow>()
+            .Where(row => row.Rule == signal.Rule && row.Subject == signal.Subject && row.ResolvedAt == null && row.LastSeenAt <= ended)
+            .ExecuteUpdateAsync(
+                set => set.SetProperty(row => row.ResolvedAt, (long?)ended).SetProperty(row => row.ResolvedHow, signal.Text), cancellationToken);
+        await db.Database.ExecuteSqlAsync(
+            $"""
+            INSERT INTO incident_ends (rule, subject, ended_at) VALUES ({signal.Rule}, {signal.Subject}, {ended})
+            ON CONFLICT (rule, subject) DO UPDATE SET
+                ended_at = CASE WHEN excluded.ended_at > incident_ends.ended_at THEN excluded.ended_at ELSE incident_ends.ended_at END
+            """,
+            cancellationToken);
+        long forget = (at - KeepEndsFor).ToMillis();
+        await db.Set<IncidentEndRow>().Where(row => row.EndedAt < forget).ExecuteDeleteAsync(cancellationToken);
+    }
+
+    public async Task<IReadOnlyList<Incident>> ListOpenAsync(int max, CancellationToken cancellationToken)
+    {
+        List<IncidentRow> rows = await db.Set<IncidentRow>().AsNoTracking()
+            .Where(row => row.ResolvedAt == null)
+            .OrderBy(row => row.Severity == EventSeverity.Error ? 0 : row.Severity == EventSeverity.Warning ? 1 : 2)
+            .ThenBy(row => row.Since).ThenBy(row => row.Id)
+            .Take(max)
+            .ToListAsync(cancellationToken);
+        return rows.ConvertAll(row => row.ToIncident());
+    }
+}
