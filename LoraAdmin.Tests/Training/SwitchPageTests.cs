@@ -2,9 +2,11 @@ using Bunit;
 using LoraAdmin.Domain.Access;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
+using LoraAdmin.Platform.Live;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Training;
 using Microsoft.AspNetCore.Components;
+using Microsoft.Extensions.DependencyInjection;
 using Xunit;
 
 namespace LoraAdmin.Tests.Training;
@@ -159,7 +161,7 @@ public sealed class SwitchPageTests : LoraBunitContext
     {
         switches.Figures = new SwitchFigures(new TrainingPause("RunPod is shaky", Grace, Start, null), 4, 1, 3, 0, 0, 0);
         IRenderedComponent<StopProgress> page = RenderPage<StopProgress>();
-        page.WaitForAssertion(() => Assert.True(Services.GetService(typeof(LoraAdmin.Platform.Live.LiveHub)) is LoraAdmin.Platform.Live.LiveHub hub && hub.Get(SwitchPages.Figures).Current.HasValue));
+        page.WaitForAssertion(() => Assert.True(Services.GetRequiredService<LiveHub>().Get(SwitchPages.Figures).Current.HasValue));
 
         Assert.Empty(page.FindAll("section"));
     }
