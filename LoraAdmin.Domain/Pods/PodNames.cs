@@ -14,6 +14,9 @@ public static class PodNames
     public static string For(string installation, JobId job, int attempt, int number) =>
         $"{Prefix}{installation}-{job.Value:N}-{attempt}-{number}";
 
+    /// <summary>Ledger name of a pod that a job from before the portal has; at the provider it bears another.</summary>
+    public static string Imported(string podId) => $"imported@{podId}";
+
     /// <summary>Whether the name says that this installation asked for the pod.</summary>
     public static bool IsOurs(string installation, string name)
     {

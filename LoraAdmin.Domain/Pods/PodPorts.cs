@@ -263,6 +263,9 @@ public interface IFileProofs
 public static class PodEvents
 {
     public const string Requested = "pods.requested";
+
+    /// <summary>A pod of a job that was made before the portal took the database over now stands in the ledger.</summary>
+    public const string Imported = "pods.imported";
     public const string Created = "pods.created";
     public const string Adopted = "pods.adopted";
     public const string CreateFailed = "pods.create_failed";

@@ -12,6 +12,9 @@ public static class PodReasons
     public const string RateLimited = "rate_limited";
     public const string Refused = "refused";
 
+    /// <summary>A job from before the portal took the database over has it.</summary>
+    public const string Imported = "imported";
+
     /// <summary>It did not become ready within <c>Pods:ReadyWithin</c>.</summary>
     public const string NotReady = "not_ready";
     public const string JobEnded = "job_ended";

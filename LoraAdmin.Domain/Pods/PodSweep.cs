@@ -113,7 +113,7 @@ public sealed class PodSweep(
 
     private static bool IsForTheSweep(CountedPod pod, DateTimeOffset now) =>
         (pod.Class == PodClass.Unknown && !(now - pod.Pod!.CreatedAt < UnknownAfter))
-        || (pod.Class == PodClass.Orphan && pod.Reason == PodReasons.PastLifetime);
+        || (pod.Class == PodClass.Orphan && pod.Row!.Want == PodWant.Needed);
 
     private async Task<SweepItem> ItemAsync(CountedPod pod, DateTimeOffset now, CancellationToken cancellationToken)
     {
@@ -166,7 +166,7 @@ public sealed class PodSweep(
 
             // Names are unique in the ledger and not at the provider.
             bool taken = PodNames.Parse(item.Name) is null || await ledger.FindAsync(item.Name, cancellationToken) is not null;
-            await ledger.AddAsync(Wish(Found(item, taken ? $"{item.Name}@{item.PodId}" : item.Name, now), item, now), cancellationToken);
+            await ledger.AddAsync(Wish(Found(item, taken ? $"{item.Name}@{item.PodId}" : item.Name, now), item, actor, now), cancellationToken);
         }
         else if (row.Saw == PodSaw.Gone || row.Want != PodWant.Needed)
         {
@@ -176,7 +176,7 @@ public sealed class PodSweep(
         {
             return "Its lifetime was prolonged";
         }
-        else if (!await ledger.SaveAsync(Wish(row, item, now), cancellationToken))
+        else if (!await ledger.SaveAsync(Wish(row, item, actor, now), cancellationToken))
         {
             throw new ConcurrentWriteException($"Pod {row.Name} was written meanwhile.");
         }
@@ -200,10 +200,11 @@ public sealed class PodSweep(
         return null;
     }
 
-    private static LedgerPod Wish(LedgerPod row, SweepItem item, DateTimeOffset now) => row with
+    /// <summary>What a person approved was asked for: it does not count against the caps.</summary>
+    private static LedgerPod Wish(LedgerPod row, SweepItem item, Actor actor, DateTimeOffset now) => row with
     {
         Want = item.Action == SweepAction.Terminate ? PodWant.Released : PodWant.Held,
-        WantReason = item.Reason,
+        WantReason = actor.Kind == ActorKind.Portal ? item.Reason : PodReasons.ByPerson,
         WantSince = now,
         Proof = item.Proof,
         NextActionAt = now,

@@ -49,6 +49,8 @@ public sealed class SimulatedPortal
         ];
         Conductor = new TrainingConductor(work, steps, agent, new JobEnding(world.Ids, () => world.Training, () => world.Budget), clock, instance);
         FileProofs proofs = new(work, agent);
+        Provider = provider;
+        Proofs = proofs;
         Sweep = new PodSweep(work, provider, proofs, clock, () => world.Caps, () => world.Installation);
         Watch = new PodWatch(work, provider, Sweep, proofs, clock, () => new PodRules(TimeSpan.FromMinutes(15), 3));
         Pods = new PodDesk(work, Sweep, proofs, clock);
@@ -59,6 +61,8 @@ public sealed class SimulatedPortal
 
     public Mortality Mortality { get; }
     public TrainingConductor Conductor { get; }
+    public IPodProvider Provider { get; }
+    public IFileProofs Proofs { get; }
     public PodSweep Sweep { get; }
     public PodWatch Watch { get; }
     public PodDesk Pods { get; }

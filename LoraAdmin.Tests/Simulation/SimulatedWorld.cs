@@ -17,16 +17,17 @@ public sealed class SimulatedWorld
 
     public static readonly DateTimeOffset Start = new(2026, 3, 30, 0, 0, 0, TimeSpan.Zero);
 
-    public SimulatedWorld(int seed)
+    /// <param name="neighbour">Works on the same vendor account, by the same clock.</param>
+    public SimulatedWorld(int seed, SimulatedWorld? neighbour = null, string installation = "5eed0001")
     {
-        Clock = new FakeTimeProvider(Start);
+        Clock = neighbour?.Clock ?? new FakeTimeProvider(Start);
         Ids = new SeededIds(seed);
         Database = new MemoryDatabase(Clock);
         Objects = new MemoryObjectStore(Clock);
         Spool = new MemorySpool("disk-1");
         LocalCloudOptions cloud = new() { Speed = 1, ArtifactBytes = 4096, ValidationPixels = 8, Seed = seed, StartBalanceUsd = 10_000 };
-        Cloud = new LocalCloudFace(cloud, new LocalCloudKeys(ApiKey, "control"), Clock, new SeededIds(seed + 1_000_000), new NoJournal());
-        Installation = new Installation("5eed0001", CloudKind.Local, Ids.Secret(32), Start);
+        Cloud = neighbour?.Cloud ?? new LocalCloudFace(cloud, new LocalCloudKeys(ApiKey, "control"), Clock, new SeededIds(seed + 1_000_000), new NoJournal());
+        Installation = new Installation(installation, CloudKind.Local, Ids.Secret(32), Start);
     }
 
     public FakeTimeProvider Clock { get; }

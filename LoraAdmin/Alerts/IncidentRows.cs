@@ -61,7 +61,9 @@ internal sealed class IncidentFactRow : IEntityTypeConfiguration<IncidentFactRow
     }
 }
 
-/// <summary>When a rule was last said to be right again about a subject, kept for a day: the fact that raised it may be handed out after that one.</summary>
+/// <summary>
+/// When a rule was last said to be right again about a subject, kept for a day: the fact that raised it may be handed out after that one.
+/// </summary>
 internal sealed class IncidentEndRow : IEntityTypeConfiguration<IncidentEndRow>
 {
     public string Rule { get; set; } = "";

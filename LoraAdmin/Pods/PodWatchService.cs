@@ -7,7 +7,15 @@ namespace LoraAdmin.Pods;
 
 /// <summary>Runs the pod loop on the one instance that holds its lease; at once after a commit that released a pod, otherwise at the loop's own pace.</summary>
 internal sealed partial class PodWatchService(
-    PodWatch watch, IUnitOfWork work, CommitSignal commits, PortalStarted started, PortalInstance instance, LastCensus census, TimeProvider clock, ILogger<PodWatchService> logger) : BackgroundService
+    PodWatch watch,
+    PodImport import,
+    LastCensus census,
+    IUnitOfWork work,
+    CommitSignal commits,
+    PortalStarted started,
+    PortalInstance instance,
+    TimeProvider clock,
+    ILogger<PodWatchService> logger) : BackgroundService
 {
     internal static readonly TimeSpan LeaseFor = TimeSpan.FromMinutes(3);
     private static readonly TimeSpan AtMostEvery = TimeSpan.FromSeconds(2);
@@ -74,6 +82,7 @@ internal sealed partial class PodWatchService(
                 return PodWatch.EveryWhileEnding;
             }
 
+            await import.RunAsync(stoppingToken);
             PodWatchReport report = await watch.TickAsync(stoppingToken);
             census.Note(report);
             return report.NextIn;

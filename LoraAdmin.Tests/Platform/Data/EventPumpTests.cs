@@ -30,11 +30,14 @@ public sealed class EventPumpTests
             default));
         Assert.Empty(await Pump(database).ClaimUnprocessedAsync(10, default));
 
-        await AppendAsync(database, Fact("first"), Fact("second") with { Error = new ErrorDetail("x", "runpod.create", "503", "r-1"), Severity = EventSeverity.Error });
+        IncidentSignal[] signals = [new("pods.leaking", "abcd1234", "it \"leaks\""), new("pods.held", "abcd1234", "over", Over: true)];
+        await AppendAsync(database, Fact("first") with { Signals = signals }, Fact("second") with { Error = new ErrorDetail("x", "runpod.create", "503", "r-1"), Severity = EventSeverity.Error });
 
         IReadOnlyList<StoredEvent> events = await Pump(database).ClaimUnprocessedAsync(10, default);
         Assert.Equal(["first", "second"], events.Select(stored => stored.Fact.Message));
         Assert.Equal(new ErrorDetail("x", "runpod.create", "503", "r-1"), events[1].Fact.Error);
+        Assert.Equal(signals, events[0].Fact.Signals);
+        Assert.Empty(events[1].Fact.Signals);
         Assert.Empty(await Pump(database).ClaimUnprocessedAsync(10, default));
     }
 

@@ -24,8 +24,9 @@ public sealed class RateBudgetTests
     [InlineData("\"minute\";r=19;t=12", null, 12)]
     [InlineData("\"minute\";r=19;t=12, \"hour\";r=5;t=900", null, 900)]
     [InlineData("\"minute\";r=50;t=12, \"hour\";r=5;t=900", null, 900)]
-    [InlineData("\"minute\";r=0", "\"minute\";q=60;w=60", 60)]
-    [InlineData("\"minute\";r=0", null, 60)]
+    [InlineData("\"minute\";r=1", "\"minute\";q=60;w=60", 60)]
+    [InlineData("\"minute\";r=1", null, 60)]
+    [InlineData("\"hour\";r=0;t=900", null, 900)]
     [InlineData("\"tiny\";r=4;t=9", "\"tiny\";q=10;w=10", null)]
     [InlineData("\"tiny\";r=2;t=9", "\"tiny\";q=10;w=10", 9)]
     public void TryEnter_AfterAnAnswer_KeepsTheReserveForDeletes(string remaining, string? policy, int? waitSeconds)
@@ -35,6 +36,19 @@ public sealed class RateBudgetTests
         budget.Answered(Answer(200, remaining, policy), CallPriority.Normal);
 
         Assert.Equal(waitSeconds is { } wait ? TimeSpan.FromSeconds(wait) : null, budget.TryEnter(CallPriority.Normal));
+        Assert.Null(budget.TryEnter(CallPriority.EndsCosts));
+    }
+
+    [Fact]
+    public void TryEnter_MinuteUsedUp_HoldsDeletesBackToo()
+    {
+        RateBudget budget = new(20, clock);
+        budget.TryEnter(CallPriority.EndsCosts);
+        budget.Answered(Answer(200, "\"minute\";r=1;t=12"), CallPriority.EndsCosts);
+
+        Assert.Null(budget.TryEnter(CallPriority.EndsCosts));
+        Assert.Equal(TimeSpan.FromSeconds(12), budget.TryEnter(CallPriority.EndsCosts));
+        clock.Advance(TimeSpan.FromSeconds(12));
         Assert.Null(budget.TryEnter(CallPriority.EndsCosts));
     }
 

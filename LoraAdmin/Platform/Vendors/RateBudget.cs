@@ -11,7 +11,7 @@ public enum CallPriority
 
 /// <summary>
 /// What one account may still send, by the vendor's own headers. Below the reserve in any window only calls that end costs go out; after a 429
-/// nothing but those, and they too wait as long as <c>Retry-After</c> says. Knows nothing until the first answer and then lets everything pass that
+/// nothing but those, and they too wait as long as <c>Retry-After</c> says, or until a used-up minute is over. Knows nothing until the first answer and then lets everything pass that
 /// no header speaks against: both headers are optional. Thread safe.
 /// </summary>
 public sealed class RateBudget(int reserve, TimeProvider clock)
@@ -37,14 +37,16 @@ public sealed class RateBudget(int reserve, TimeProvider clock)
         {
             DateTimeOffset now = clock.GetUtcNow();
             DateTimeOffset until = priority == CallPriority.EndsCosts ? endingNotBefore : normalNotBefore;
-            if (priority == CallPriority.Normal)
+            foreach (Window window in windows.Values)
             {
-                foreach (Window window in windows.Values)
+                // The vendor refuses what comes after the last call of a window, and counts it against the account. A long window is tried all the
+                // same: its figure may be old, and a pod must not bill for an hour because of it.
+                bool closed = priority == CallPriority.Normal
+                    ? window.Remaining - inFlight < window.ReserveOf(reserve)
+                    : window.Remaining - inFlight <= 0 && window.ResetsAt - now <= UnnamedWindow;
+                if (closed && window.ResetsAt > now && window.ResetsAt > until)
                 {
-                    if (window.ResetsAt > now && window.Remaining - inFlight < window.ReserveOf(reserve) && window.ResetsAt > until)
-                    {
-                        until = window.ResetsAt;
-                    }
+                    until = window.ResetsAt;
                 }
             }
 

@@ -23,6 +23,8 @@ public abstract class PodLedgerContract : StoreContract
             CreatedAt = Start.AddSeconds(2),
             LastSeenAt = Start.AddMinutes(2),
             AbsentSince = Start.AddMinutes(4),
+            MissingReads = 2,
+            LiveUntil = Start.AddHours(3),
             TerminateAttempts = 1,
             NextActionAt = Start.AddMinutes(5),
             LastError = "503",
@@ -74,6 +76,60 @@ public abstract class PodLedgerContract : StoreContract
 
     [Fact]
     public async Task Find_UnknownName_IsNull() => Assert.Null(await Read<IPodLedger, LedgerPod?>(ledger => ledger.FindAsync("lora-none", None)));
+
+    [Fact]
+    public async Task FindByPodId_SeveralRows_IsTheNewestGoneOrNot()
+    {
+        JobId job = NextJob();
+        LedgerPod older = NewPod(job, 1) with { PodId = "abcd1234" };
+        LedgerPod newer = NewPod(job, 2) with { PodId = "abcd1234", RequestedAt = Start.AddMinutes(1), Saw = PodSaw.Gone, GoneAt = Start.AddMinutes(2) };
+        foreach (LedgerPod pod in new[] { newer, older })
+        {
+            await In<IPodLedger>(ledger => ledger.AddAsync(pod, None));
+        }
+
+        Assert.Equal(newer, await Read<IPodLedger, LedgerPod?>(ledger => ledger.FindByPodIdAsync("abcd1234", None)));
+        Assert.Null(await Read<IPodLedger, LedgerPod?>(ledger => ledger.FindByPodIdAsync("none0000", None)));
+    }
+
+    [Fact]
+    public async Task Add_SameTryUnderAnotherName_IsTaken()
+    {
+        LedgerPod pod = NewPod(NextJob(), 1);
+        LedgerPod twin = pod with { Name = $"{pod.Name}@abcd1234", PodId = "abcd1234" };
+        await In<IPodLedger>(ledger => ledger.AddAsync(pod, None));
+
+        await In<IPodLedger>(ledger => ledger.AddAsync(twin, None));
+
+        Assert.Equal(twin, await Read<IPodLedger, LedgerPod?>(ledger => ledger.FindAsync(twin.Name, None)));
+    }
+
+    [Fact]
+    public async Task Tally_CountsOnlyWhatTheSweepHasReleasedSince()
+    {
+        JobId job = NextJob();
+        LedgerPod swept = NewPod(job, 1) with
+        {
+            Want = PodWant.Released, WantReason = PodReasons.Unknown, WantSince = Start, HourlyRate = Usd.FromDollars(0.40m),
+        };
+        LedgerPod[] pods =
+        [
+            swept,
+            swept with { Name = "2", WantReason = PodReasons.PastLifetime, Saw = PodSaw.Gone, GoneAt = Start },
+            swept with { Name = "3", HourlyRate = null },
+            swept with { Name = "4", WantSince = Start.AddMilliseconds(-1) },
+            swept with { Name = "5", WantReason = PodReasons.JobEnded },
+            swept with { Name = "6", Want = PodWant.Held },
+            swept with { Name = "7", WantReason = null },
+        ];
+        foreach (LedgerPod pod in pods)
+        {
+            await In<IPodLedger>(ledger => ledger.AddAsync(pod, None));
+        }
+
+        Assert.Equal(new SweepTally(3, Usd.FromDollars(0.80m)), await Read<IPodLedger, SweepTally>(ledger => ledger.TallySweepAsync(Start, None)));
+        Assert.Equal(new SweepTally(0, Usd.Zero), await Read<IPodLedger, SweepTally>(ledger => ledger.TallySweepAsync(Start.AddMinutes(1), None)));
+    }
 
     private static LedgerPod NewPod(JobId job, int number) => new()
     {

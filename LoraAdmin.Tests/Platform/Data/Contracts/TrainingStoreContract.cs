@@ -24,6 +24,7 @@ public abstract class TrainingStoreContract : StoreContract
             Figures = new TrainingFigures(120, 1000, 0.125, Start, Start.AddMinutes(-1)),
             Artifact = new ArtifactInfo(5_000_000_000, new string('a', 64)),
             StartedAt = Start.AddMinutes(1),
+            StuckSince = Start.AddMinutes(2),
             StepErrors = 2,
             StepTries = 1,
         };
@@ -37,6 +38,17 @@ public abstract class TrainingStoreContract : StoreContract
 
         Assert.Equal(job, await Read<ITrainingStore, TrainingJob?>(store => store.FindAsync(job.Id, None)));
         Assert.Equal(images, await Read<ITrainingStore, IReadOnlyList<TrainingImage>>(store => store.ListImagesAsync(job.Id, None)));
+    }
+
+    [Fact]
+    public async Task Open_ListsWhatIsNotFinal()
+    {
+        TrainingJob second = await AddedJob(Start.AddMinutes(1));
+        TrainingJob first = await AddedJob(Start);
+        TrainingJob done = NewJob() with { State = TrainingState.Completed };
+        await In<ITrainingStore>(store => store.AddAsync(done, [], None));
+
+        Assert.Equal([first.Id, second.Id], await Read<ITrainingStore, IReadOnlyList<JobId>>(store => store.ListOpenAsync(None)));
     }
 
     [Fact]

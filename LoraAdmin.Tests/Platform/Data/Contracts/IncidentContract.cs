@@ -1,0 +1,138 @@
+using LoraAdmin.Domain.Alerts;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Platform;
+using Xunit;
+
+namespace LoraAdmin.Tests.Platform.Data.Contracts;
+
+/// <summary>The store and the keeper on it, as the consumer of facts uses them.</summary>
+public abstract class IncidentContract : StoreContract
+{
+    private const string Rule = "pods.leaking";
+    private const string Subject = "abcd1234";
+
+    private readonly Lock gate = new();
+    private readonly SystemIds newIds = new(TimeProvider.System);
+
+    [Fact]
+    public async Task Raise_Twice_CountsInOneIncident()
+    {
+        JobId job = NextJob();
+        await TakeIn(Start, Raised("first words", EventSeverity.Warning) with { Job = job });
+        await TakeIn(Start.AddMinutes(5), Raised("newest words", EventSeverity.Error));
+
+        Incident incident = Assert.Single(await Open());
+        Assert.Equal((Rule, Subject, "newest words", 2), (incident.Rule, incident.Subject, incident.Text, incident.Count));
+        Assert.Equal((Start, Start.AddMinutes(5)), (incident.Since, incident.LastSeenAt));
+        Assert.Equal(EventSeverity.Error, incident.Severity);
+        Assert.Equal(job, incident.Job);
+        Assert.Null(incident.ResolvedAt);
+    }
+
+    [Fact]
+    public async Task Fact_TakenInAgain_CountsOnce()
+    {
+        Guid fact = NextId();
+        await TakeIn(Start, Raised("it leaks"), fact);
+
+        await TakeIn(Start, Raised("it leaks"), fact);
+
+        Assert.Equal(1, Assert.Single(await Open()).Count);
+    }
+
+    [Fact]
+    public async Task Resolve_Open_EndsItAndNothingElse()
+    {
+        await TakeIn(Start, Raised("it leaks"));
+        await TakeIn(Start, Raised("it leaks", subject: "other567"));
+
+        await TakeIn(Start.AddMinutes(1), Over());
+
+        Assert.Equal("other567", Assert.Single(await Open()).Subject);
+    }
+
+    [Fact]
+    public async Task Raise_AfterItsEnd_OpensANewOne()
+    {
+        await TakeIn(Start, Raised("it leaks"));
+        Guid first = Assert.Single(await Open()).Id;
+        await TakeIn(Start.AddMinutes(1), Over());
+
+        await TakeIn(Start.AddMinutes(2), Raised("it leaks again"));
+
+        Incident second = Assert.Single(await Open());
+        Assert.NotEqual(first, second.Id);
+        Assert.Equal((1, Start.AddMinutes(2)), (second.Count, second.Since));
+    }
+
+    [Fact]
+    public async Task Raise_OlderThanTheEnd_ChangesNothing()
+    {
+        await TakeIn(Start, Raised("it leaks"));
+        await TakeIn(Start.AddMinutes(2), Over());
+
+        await TakeIn(Start.AddMinutes(1), Raised("handed out late"));
+
+        Assert.Empty(await Open());
+    }
+
+    [Fact]
+    public async Task Raise_HandedOutOnlyAfterItsEnd_DoesNotStayOpenForEver()
+    {
+        await TakeIn(Start.AddMinutes(2), Over());
+
+        await TakeIn(Start.AddMinutes(1), Raised("handed out late"));
+
+        Assert.Empty(await Open());
+    }
+
+    [Fact]
+    public async Task Resolve_OlderThanTheLastSighting_LeavesItOpen()
+    {
+        await TakeIn(Start.AddMinutes(2), Raised("it leaks"));
+
+        await TakeIn(Start.AddMinutes(1), Over());
+
+        Assert.Single(await Open());
+    }
+
+    [Fact]
+    public async Task Open_Listed_IsWorstFirstThenOldestFirst()
+    {
+        await TakeIn(Start, Raised("old warning", EventSeverity.Warning, "aaaa"));
+        await TakeIn(Start.AddMinutes(3), Raised("late error", EventSeverity.Error, "bbbb"));
+        await TakeIn(Start.AddMinutes(2), Raised("early error", EventSeverity.Error, "cccc"));
+        await TakeIn(Start.AddMinutes(-9), Raised("note", EventSeverity.Info, "dddd"));
+
+        Assert.Equal(["early error", "late error", "old warning", "note"], (await Open()).Select(incident => incident.Text));
+        Assert.Equal(["early error"], (await Open(1)).Select(incident => incident.Text));
+    }
+
+    [Fact]
+    public async Task Raise_ByManyAtOnce_OpensOneAndCountsAll()
+    {
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(number => Task.Run(() => TakeIn(Start.AddSeconds(number), Raised($"sighting {number}")))));
+
+        Incident incident = Assert.Single(await Open());
+        Assert.Equal((8, Start, Start.AddSeconds(7), "sighting 7"), (incident.Count, incident.Since, incident.LastSeenAt, incident.Text));
+    }
+
+    private static OperationalEvent Raised(string text, EventSeverity severity = EventSeverity.Warning, string subject = Subject) =>
+        Fact() with { Severity = severity, Signals = [new IncidentSignal(Rule, subject, text)] };
+
+    private static OperationalEvent Over() => Fact() with { Signals = [new IncidentSignal(Rule, Subject, "It is gone", Over: true)] };
+
+    private Task TakeIn(DateTimeOffset at, OperationalEvent fact, Guid? id = null) =>
+        new IncidentKeeper(Work, newIds).TakeInAsync(id ?? NextFact(), at, fact, None);
+
+    private Guid NextFact()
+    {
+        lock (gate)
+        {
+            return NextId();
+        }
+    }
+
+    private Task<IReadOnlyList<Incident>> Open(int max = 100) =>
+        Read<IIncidentStore, IReadOnlyList<Incident>>(store => store.ListOpenAsync(max, None));
+}

@@ -1,0 +1,250 @@
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Platform.LocalCloud;
+using LoraAdmin.Tests.Simulation;
+using Xunit;
+
+namespace LoraAdmin.Tests.Pods;
+
+public sealed class PodSweepTests
+{
+    private static readonly TimeSpan NoLongerYoung = PodSweep.UnknownAfter + TimeSpan.FromSeconds(1);
+
+    [Fact]
+    [Trait("Requirement", "J1")]
+    [Trait("Requirement", "M2")]
+    public async Task Sweep_UnknownPodOfOursWithoutFile_IsEndedAndTold()
+    {
+        PodHouse house = new();
+        PodRecord pod = house.AddPod(house.NextName());
+        house.Pass(NoLongerYoung);
+
+        await house.RunAsync(TimeSpan.FromMinutes(3));
+
+        Assert.Equal(PodStatus.Terminated, pod.Status);
+        LedgerPod row = Assert.Single(house.Rows);
+        Assert.Equal((PodSaw.Gone, PodReasons.Unknown, FileProof.TrainingNeverStarted), (row.Saw, row.WantReason, row.Proof));
+        OperationalEvent told = Assert.Single(house.Facts, fact => fact.Kind == PodEvents.Orphaned);
+        Assert.Equal(
+            [new IncidentSignal("pods.orphaned", pod.Id, $"Orphaned RunPod instance detected: {pod.Id}")], told.Signals);
+        OperationalEvent gone = Assert.Single(house.Facts, fact => fact.Kind == PodEvents.Gone);
+        Assert.Contains(gone.Signals, signal => signal is { Rule: "pods.orphaned", Over: true } && signal.Subject == pod.Id);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    [Trait("Requirement", "J1")]
+    public async Task Sweep_UnknownPodWithoutProof_IsStoppedAndHeld(bool fileOnIt)
+    {
+        PodHouse house = new();
+        PodRecord pod = house.AddPod(house.NextName(), agentKnowsUs: fileOnIt);
+        if (fileOnIt)
+        {
+            house.FinishTraining(pod);
+        }
+
+        house.Pass(NoLongerYoung);
+        await house.RunAsync(TimeSpan.FromHours(6));
+
+        Assert.Equal(PodStatus.Exited, pod.Status);
+        Assert.Equal((PodWant.Held, FileProof.None, 0), (house.Rows[0].Want, house.Rows[0].Proof, house.Rows[0].TerminateAttempts));
+        Assert.Single(house.Facts, fact => fact.Kind == PodEvents.Orphaned);
+    }
+
+    [Fact]
+    [Trait("Requirement", "J1")]
+    public async Task Sweep_ForeignPods_AreNeverTouched()
+    {
+        PodHouse house = new();
+        PodRecord anybodys = house.AddPod("notebook");
+        PodRecord another = house.AddPod(house.NextName("deadbeef"));
+        PodRecord disowned = house.AddPod(house.NextName());
+        await house.Portal.Pods.ClaimAsync(disowned.Id, ClaimVerdict.NotOurs, "copied by hand", new Actor(ActorKind.Person, "ada"), PodHouse.None);
+
+        await house.RunAsync(TimeSpan.FromHours(12));
+
+        Assert.All([anybodys, another, disowned], pod => Assert.Equal([PodStatus.Provisioning], pod.History.Select(change => change.Status)));
+        Assert.Empty(house.Rows);
+        OperationalEvent told = Assert.Single(house.Facts, fact => fact.Kind == PodEvents.ForeignSeen && fact.Signals[0].Subject == another.Id);
+        Assert.Equal(another.Name, told.Pod);
+    }
+
+    [Fact]
+    [Trait("Requirement", "J1")]
+    public async Task Sweep_PodThatAPersonCallsOurs_IsTakenOver()
+    {
+        PodHouse house = new();
+        PodRecord pod = house.AddPod("by-hand");
+        house.Pass(NoLongerYoung);
+        await house.Portal.Pods.ClaimAsync(pod.Id, ClaimVerdict.Ours, "I made it", new Actor(ActorKind.Person, "ada"), PodHouse.None);
+
+        await house.RunAsync(TimeSpan.FromMinutes(5));
+
+        // Nobody can say what lies on it: it is stopped and kept.
+        Assert.Equal(PodStatus.Exited, pod.Status);
+        Assert.Equal(PodWant.Held, Assert.Single(house.Rows).Want);
+    }
+
+    [Fact]
+    public async Task Plan_YoungUnknownPod_IsLeftAlone()
+    {
+        PodHouse house = new();
+        house.AddPod(house.NextName());
+        house.Pass(PodSweep.UnknownAfter - TimeSpan.FromSeconds(1));
+        Assert.Empty((await house.PlanAsync()).Items);
+
+        house.Pass(TimeSpan.FromSeconds(2));
+
+        Assert.Single((await house.PlanAsync()).Items);
+    }
+
+    [Fact]
+    [Trait("Requirement", "J1")]
+    public async Task Sweep_PodPastItsLifetime_IsEndedOnce_OthersStay()
+    {
+        PodHouse house = new();
+        PodRecord[] late = [.. Enumerable.Range(0, 15).Select(_ => house.AddPod(house.NextName()))];
+        PodRecord young = house.AddPod(house.NextName());
+        DateTimeOffset until = house.World.Clock.GetUtcNow().AddMinutes(10);
+        foreach (PodRecord pod in late)
+        {
+            await house.KnowAsync(pod, row => row with { LiveUntil = until });
+        }
+
+        await house.KnowAsync(young);
+        await house.RunAsync(TimeSpan.FromMinutes(9));
+        Assert.All(late, pod => Assert.Equal(PodStatus.Running, pod.Status));
+
+        await house.RunAsync(TimeSpan.FromMinutes(10));
+
+        Assert.All(late, pod => Assert.Equal(PodStatus.Terminated, pod.Status));
+        Assert.Equal(PodStatus.Running, young.Status);
+        Assert.Equal(15, house.Facts.Count(fact => fact.Kind == PodEvents.Orphaned));
+
+        // What is released already is no plan any more, and must not fill the caps a second time.
+        Assert.DoesNotContain(house.Facts, fact => fact.Kind == PodEvents.CapReached);
+    }
+
+    [Fact]
+    [Trait("Requirement", "E4")]
+    public async Task Sweep_DeleteIsIgnoredForADay_LeaksWithItsCostRisingUntilItIsGone()
+    {
+        PodHouse house = new();
+        PodRecord pod = house.AddPod(house.NextName());
+        Fault ignored = house.World.Cloud.World.Faults.Add(FaultKind.DeleteIgnored, count: 1_000_000);
+        house.Pass(NoLongerYoung);
+
+        await house.RunAsync(TimeSpan.FromMinutes(10));
+        LedgerPod early = Assert.Single(house.Rows);
+        Usd before = early.CostUntil(house.World.Clock.GetUtcNow());
+        await house.RunAsync(TimeSpan.FromHours(24));
+
+        LedgerPod row = Assert.Single(house.Rows);
+        Assert.Equal((PodSaw.Leaking, PodStatus.Running), (row.Saw, pod.Status));
+        Assert.True(early.TerminateAttempts >= 3 && row.TerminateAttempts > early.TerminateAttempts + 100, $"{row.TerminateAttempts} tries");
+        Assert.True(row.CostUntil(house.World.Clock.GetUtcNow()) - before >= Usd.FromDollars(9), "The meter stands still.");
+        OperationalEvent told = Assert.Single(house.Facts, fact => fact.Kind == PodEvents.Leaking);
+        Assert.Equal((EventSeverity.Error, "pods.leaking", pod.Id), (told.Severity, told.Signals[0].Rule, told.Signals[0].Subject));
+
+        house.World.Cloud.World.Faults.Clear();
+        await house.RunAsync(TimeSpan.FromMinutes(5));
+        Assert.Equal(PodSaw.Gone, Assert.Single(house.Rows).Saw);
+        Assert.Contains(house.Facts, fact => fact.Signals.Any(signal => signal is { Rule: "pods.leaking", Over: true }));
+        Assert.True(ignored.Remaining < 1_000_000);
+    }
+
+    [Fact]
+    [Trait("Requirement", "J1")]
+    public async Task Loop_ListingTurnsEmptyForFiveMinutes_KillsAndForgetsNothing()
+    {
+        PodHouse house = new();
+        PodRecord[] needed = [.. Enumerable.Range(0, 4).Select(_ => house.AddPod(house.NextName()))];
+        foreach (PodRecord pod in needed)
+        {
+            await house.KnowAsync(pod);
+        }
+
+        PodRecord stubborn = house.AddPod(house.NextName());
+        await house.KnowAsync(stubborn, row => row with { Want = PodWant.Released, WantReason = PodReasons.JobEnded, Proof = FileProof.InStorage });
+        house.World.Cloud.World.Faults.Add(FaultKind.DeleteIgnored, count: 1_000);
+        BlindProvider blind = new(house.Portal.Provider);
+        PodWatch watch = new(
+            house.World.Database,
+            blind,
+            new PodSweep(
+                house.World.Database, blind, house.Portal.Proofs, house.World.Clock, () => house.World.Caps, () => house.World.Installation),
+            house.Portal.Proofs,
+            house.World.Clock,
+            () => new PodRules(TimeSpan.FromMinutes(15), 3));
+        await house.RunAsync(TimeSpan.FromMinutes(2), watch);
+
+        blind.IsBlind = true;
+        await house.RunAsync(TimeSpan.FromMinutes(5), watch);
+        blind.IsBlind = false;
+        await house.RunAsync(TimeSpan.FromMinutes(2), watch);
+
+        Assert.True(blind.Blinked > 3, "The listing was never empty.");
+        Assert.All(needed, pod => Assert.Equal(PodStatus.Running, pod.Status));
+        Assert.All(house.Rows, row => Assert.NotEqual(PodSaw.Gone, row.Saw));
+        Assert.All(house.Rows, row => Assert.Null(row.AbsentSince));
+        Assert.Equal(4, house.Rows.Count(row => row.Want == PodWant.Needed));
+    }
+
+    [Fact]
+    [Trait("Requirement", "J1")]
+    public async Task TwoInstallations_OnOneAccount_NeverTouchEachOthersPods()
+    {
+        PodHouse one = new();
+        PodHouse other = new(new SimulatedWorld(2, one.World, "5eed0002"));
+        PodRecord oneNeeded = one.AddPod(one.NextName());
+        await one.KnowAsync(oneNeeded);
+        PodRecord oneOrphan = one.AddPod(one.NextName());
+        PodRecord otherNeeded = other.AddPod(other.NextName());
+        await other.KnowAsync(otherNeeded);
+        PodRecord otherOrphan = other.AddPod(other.NextName());
+        one.Pass(NoLongerYoung);
+
+        await one.RunAsync(TimeSpan.FromMinutes(20));
+        Assert.Equal(PodStatus.Running, otherOrphan.Status);
+        await other.RunAsync(TimeSpan.FromMinutes(20));
+
+        Assert.All([oneNeeded, otherNeeded], pod => Assert.Equal([PodStatus.Provisioning], pod.History.Select(change => change.Status)));
+        Assert.All([oneOrphan, otherOrphan], pod => Assert.Equal(PodStatus.Terminated, pod.Status));
+        Assert.DoesNotContain(one.Rows, row => row.PodId == otherNeeded.Id || row.PodId == otherOrphan.Id);
+        Assert.DoesNotContain(other.Rows, row => row.PodId == oneNeeded.Id || row.PodId == oneOrphan.Id);
+    }
+
+    /// <summary>Its listings can turn empty, as a vendor's have, while everything else goes on.</summary>
+    private sealed class BlindProvider(IPodProvider inner) : IPodProvider
+    {
+        public bool IsBlind { get; set; }
+
+        public int Blinked { get; private set; }
+
+        public TimeSpan CallTimeout => inner.CallTimeout;
+
+        public async Task<PodListing> ListAsync(CancellationToken cancellationToken)
+        {
+            PodListing listing = await inner.ListAsync(cancellationToken);
+            if (!IsBlind || listing is not PodListing.Complete complete)
+            {
+                return listing;
+            }
+
+            Blinked++;
+            return complete with { Pods = [] };
+        }
+
+        public Task<CreateOutcome> CreateAsync(PodSpec spec, CancellationToken cancellationToken) => inner.CreateAsync(spec, cancellationToken);
+
+        public Task<PodReading> GetAsync(string podId, CancellationToken cancellationToken) => inner.GetAsync(podId, cancellationToken);
+
+        public Task<PodActionOutcome> StopAsync(string podId, CancellationToken cancellationToken) => inner.StopAsync(podId, cancellationToken);
+
+        public Task<PodActionOutcome> StartAsync(string podId, CancellationToken cancellationToken) => inner.StartAsync(podId, cancellationToken);
+
+        public Task<PodActionOutcome> TerminateAsync(string podId, CancellationToken cancellationToken) =>
+            inner.TerminateAsync(podId, cancellationToken);
+    }
+}
