@@ -122,7 +122,10 @@ public sealed class PodWatch(IUnitOfWork work, IPodProvider provider, PodSweep s
         SweepPlan plan = planned.Plan;
         List<OperationalEvent> facts = [];
         int heldBack = plan.Items.Count - plan.WithinCaps;
-        if (heldBack > 0 && capsTold != plan.Hash)
+
+        // What goes now is no part of it: the same pods that wait at the next look are not told again.
+        string waiting = (plan with { Items = [.. plan.Items.Skip(plan.WithinCaps)] }).Hash;
+        if (heldBack > 0 && capsTold != waiting)
         {
             facts.Add(new OperationalEvent
             {
@@ -157,7 +160,7 @@ public sealed class PodWatch(IUnitOfWork work, IPodProvider provider, PodSweep s
             Reason = "foreign",
             Signals = [new IncidentSignal(PodIncidents.Foreign, pod.Pod.Id, $"Pod {pod.Pod.Id} ({pod.Pod.Name}) belongs to another installation on this account")],
         }));
-        capsTold = heldBack > 0 ? plan.Hash : null;
+        capsTold = heldBack > 0 ? waiting : null;
         if (facts.Count > 0)
         {
             await work.RunAsync(

@@ -19,11 +19,11 @@ public sealed class PodCensusTests
         { "needed, found by its name alone", Pod(OurName), Row(PodWant.Needed) with { PodId = null }, null, PodClass.Needed, null },
         { "needed, no lifetime in the ledger", Pod(OurName), Row(PodWant.Needed) with { LiveUntil = null }, null, PodClass.Needed, null },
         { "needed, to the last instant", Pod(OurName), Row(PodWant.Needed) with { LiveUntil = Now }, null, PodClass.Needed, null },
-        { "past its lifetime", Pod(OurName), Row(PodWant.Needed) with { LiveUntil = Now.AddTicks(-1) }, null, PodClass.Orphan, PodReasons.PastLifetime },
+        { "too old", Pod(OurName), Row(PodWant.Needed) with { LiveUntil = Now.AddTicks(-1) }, null, PodClass.Orphan, PodReasons.PastLifetime },
         { "held", Pod(OurName), Row(PodWant.Held) with { WantReason = PodReasons.FileUnproven }, null, PodClass.Held, PodReasons.FileUnproven },
-        { "held past its lifetime", Pod(OurName), Row(PodWant.Held) with { LiveUntil = Now.AddDays(-1) }, null, PodClass.Held, null },
+        { "held, too old", Pod(OurName), Row(PodWant.Held) with { LiveUntil = Now.AddDays(-1) }, null, PodClass.Held, null },
         { "released", Pod(OurName), Row(PodWant.Released), null, PodClass.Orphan, PodReasons.JobEnded },
-        { "released for a reason", Pod(OurName), Row(PodWant.Released) with { WantReason = PodReasons.NotReady }, null, PodClass.Orphan, PodReasons.NotReady },
+        { "late", Pod(OurName), Row(PodWant.Released) with { WantReason = PodReasons.NotReady }, null, PodClass.Orphan, "not_ready" },
         { "our name, no row", Pod(OurName), null, null, PodClass.Unknown, PodReasons.Unknown },
         { "our name, another pod has its row", Pod(OurName), Row(PodWant.Needed) with { PodId = "bbbb2222" }, null, PodClass.Unknown, PodReasons.Unknown },
         { "our name, said not ours", Pod(OurName), null, ClaimVerdict.NotOurs, PodClass.Foreign, null },
@@ -70,7 +70,7 @@ public sealed class PodCensusTests
     }
 
     private static ProviderPod Pod(string name) => new(
-        "aaaa1111", name, ProviderPodStatus.Running, "RUNNING", "NVIDIA A40", Usd.FromDollars(0.40m), Now.AddHours(-1), Now.AddHours(-1), Locked: false);
+        "aaaa1111", name, ProviderPodStatus.Running, "RUNNING", "NVIDIA A40", Usd.FromDollars(0.40m), Now.AddHours(-1), Now, Locked: false);
 
     private static LedgerPod Row(PodWant want) => new()
     {

@@ -33,7 +33,8 @@ public sealed class PodImportTests
             await db.Database.ExecuteSqlRawAsync($$"""
                 CREATE TABLE lora_training_jobs (id uuid PRIMARY KEY, lora_id uuid, user_id uuid, status text, runpod_pod_id text);
                 INSERT INTO lora_training_jobs (id, status, runpod_pod_id) VALUES
-                    ('{{OpenJob}}', 'training', '{{open.Id}}'), ('{{OverJob}}', 'completed', '{{over.Id}}'), ('{{OtherJob}}', 'failed', '{{another.Id}}'),
+                    ('{{OpenJob}}', 'training', '{{open.Id}}'), ('{{OverJob}}', 'completed', '{{over.Id}}'),
+                    ('{{OtherJob}}', 'failed', '{{another.Id}}'),
                     ('0193f0a0-0000-7000-8000-000000000004', 'completed', 'longgone0001'), ('0193f0a0-0000-7000-8000-000000000005', NULL, NULL);
                 """);
 #pragma warning restore EF1002

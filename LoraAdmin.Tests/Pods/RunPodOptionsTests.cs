@@ -77,6 +77,8 @@ public sealed class RunPodOptionsTests
     [InlineData("Pods:ReadyWithin", "-00:01:00")]
     [InlineData("Pods:VanishedAfter", "00:00:01")]
     [InlineData("Pods:CleanupAttempts", "0")]
+    [InlineData("Pods:MaxSweepKillsPerHour", "-1")]
+    [InlineData("Pods:MaxSweepUsdPerHour", "-0.01")]
     public void Pods_BadValue_NamesTheKey(string key, string value)
     {
         using ServiceProvider services = Services((key, value));

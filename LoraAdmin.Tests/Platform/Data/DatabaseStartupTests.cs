@@ -70,6 +70,34 @@ public sealed class DatabaseStartupTests : IDisposable
         Assert.Contains("ConnectionStrings:Database", refused.Remedy, StringComparison.Ordinal);
     }
 
+    /// <summary>A laptop has no vendor's key, so that LocalCloud is attached: the copy's pods are on an account that it can't see.</summary>
+    [Fact]
+    [Trait("Requirement", "J1")]
+    public async Task Start_CopyOfAProductionDatabaseOnALaptop_IsRefused()
+    {
+        Installation production;
+        await using (ServiceProvider portal = Portal())
+        {
+            production = await StartAsync(portal, CloudKind.Real);
+        }
+
+        string laptop = Path.Combine(root, "laptop");
+        Directory.CreateDirectory(laptop);
+        File.Copy(Path.Combine(root, "data", "loraadmin.db"), Path.Combine(laptop, "loraadmin.db"));
+        CloudKind attached = CloudAttachment.From(new ConfigurationBuilder().Build()).Kind;
+        await using (ServiceProvider copy = Portal(("Data:Path", "laptop")))
+        {
+            StartupRefusedException refused = await Assert.ThrowsAsync<StartupRefusedException>(() => StartAsync(copy, attached));
+
+            Assert.Equal("RunPod:ApiKey", refused.Key);
+            Assert.Contains("made for real clouds", refused.Problem, StringComparison.Ordinal);
+        }
+
+        // It is refused for the cloud alone: with the vendor's key it is the same installation.
+        await using ServiceProvider keyed = Portal(("Data:Path", "laptop"));
+        Assert.Equal(production.Id, (await StartAsync(keyed, CloudKind.Real)).Id);
+    }
+
     [Fact]
     public async Task Start_FolderCannotBeMade_NamesKeyAndRemedy()
     {

@@ -30,6 +30,9 @@ public sealed partial class DatabaseStartup(
 
     private static readonly TimeSpan ReachWithin = TimeSpan.FromSeconds(10);
 
+    /// <summary>How long another instance that starts at the same moment may take for its migrations.</summary>
+    private static readonly TimeSpan MigratedWithin = TimeSpan.FromMinutes(5);
+
     private FolderLock? folderLock;
 
     /// <param name="cloud">Local unless at least one real vendor is configured.</param>
@@ -46,7 +49,7 @@ public sealed partial class DatabaseStartup(
 
         try
         {
-            await db.Database.MigrateAsync(cancellationToken);
+            await MigrateAsync(db, cancellationToken);
         }
         catch (Exception exception) when (exception is PostgresException or SqliteException or NpgsqlException)
         {
@@ -106,6 +109,26 @@ public sealed partial class DatabaseStartup(
                 + "or leave the key empty to work on SQLite.",
                 exception);
         }
+    }
+
+    // EF's own lock is let go between two migrations, so that two instances that start at once on an older database would both apply the second. A
+    // lock of a transaction holds behind a pooler too, and ends with its connection.
+    private async Task MigrateAsync(LoraDb db, CancellationToken cancellationToken)
+    {
+        if (contexts.DataSource is not { } dataSource)
+        {
+            await db.Database.MigrateAsync(cancellationToken);
+            return;
+        }
+
+        await using NpgsqlConnection connection = await dataSource.OpenConnectionAsync(cancellationToken);
+        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(cancellationToken);
+        await using NpgsqlCommand wait = new("SELECT pg_advisory_xact_lock(7207421936514)", connection, transaction)
+        {
+            CommandTimeout = (int)MigratedWithin.TotalSeconds,
+        };
+        await wait.ExecuteNonQueryAsync(cancellationToken);
+        await db.Database.MigrateAsync(cancellationToken);
     }
 
     // A process that was killed in a migration leaves EF's lock row behind and the next start would wait for it for ever. The folder lock proves

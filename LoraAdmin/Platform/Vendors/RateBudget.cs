@@ -11,8 +11,8 @@ public enum CallPriority
 
 /// <summary>
 /// What one account may still send, by the vendor's own headers. Below the reserve in any window only calls that end costs go out; after a 429
-/// nothing but those, and they too wait as long as <c>Retry-After</c> says, or until a used-up minute is over. Knows nothing until the first answer and then lets everything pass that
-/// no header speaks against: both headers are optional. Thread safe.
+/// nothing but those, and they too wait as long as <c>Retry-After</c> says, or until a used-up minute is over. Knows nothing until the first answer
+/// and then lets everything pass that no header speaks against: both headers are optional. Thread safe.
 /// </summary>
 public sealed class RateBudget(int reserve, TimeProvider clock)
 {
