@@ -9,6 +9,7 @@ using LoraAdmin.Shell;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Tests.Training;
 using LoraAdmin.Training;
+using Microsoft.AspNetCore.Components;
 using Microsoft.Extensions.DependencyInjection;
 using Xunit;
 
@@ -109,7 +110,7 @@ public sealed class NeedsAttentionTests : LoraBunitContext
     public void Menu_OpenIncidents_CountBesideTheOverview(int open, string words)
     {
         incidents.Open.AddRange(Enumerable.Range(1, open).Select(number => One(PodIncidents.Orphaned, $"pod{number:00000}", EventSeverity.Warning)));
-        IRenderedComponent<MainLayout> layout = RenderPage<MainLayout>();
+        IRenderedComponent<MainLayout> layout = RenderLayout();
 
         layout.WaitForAssertion(() => Assert.Equal(words, layout.Find("a.nav-link .count").GetAttribute("title")));
         Assert.Contains("Overview", layout.Find("a.nav-link:has(.count)").TextContent, StringComparison.Ordinal);
@@ -120,7 +121,7 @@ public sealed class NeedsAttentionTests : LoraBunitContext
     {
         Person.SetPolicies(Permissions.ReadTraining);
         incidents.Open.Add(One(PodIncidents.Orphaned, "pod00001", EventSeverity.Warning));
-        IRenderedComponent<MainLayout> layout = RenderPage<MainLayout>();
+        IRenderedComponent<MainLayout> layout = RenderLayout();
 
         Assert.Empty(layout.FindAll(".count"));
         Assert.Equal(0, incidents.Reads);
@@ -137,6 +138,13 @@ public sealed class NeedsAttentionTests : LoraBunitContext
         page.WaitForAssertion(() => page.Find(".incident"));
         page.WaitForAssertion(() => page.Find(".tiles"));
         Assert.True(page.Markup.IndexOf("Needs attention", StringComparison.Ordinal) < page.Markup.IndexOf("class=\"tiles\"", StringComparison.Ordinal));
+    }
+
+    /// <summary>The frame brings its own providers.</summary>
+    private IRenderedComponent<MainLayout> RenderLayout()
+    {
+        SetRendererInfo(new RendererInfo("Server", isInteractive: true));
+        return Render<MainLayout>();
     }
 
     private IRenderedComponent<NeedsAttention> Show()
