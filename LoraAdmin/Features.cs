@@ -51,6 +51,9 @@ public static class Features
         // Faces.
         services.AddLoraApi();
         services.AddShell();
+        services.AddAlertPages();
+        services.AddSwitchPages();
+        services.AddPodPages();
         services.AddRules();
         if (cloud.LocalCloudIsVendor)
         {

@@ -33,9 +33,26 @@ public abstract record ApproveSweepOutcome
 }
 
 /// <summary>The commands that people give about pods. They write wishes; the pod loop alone calls the provider to change anything.</summary>
-public sealed class PodDesk(IUnitOfWork work, PodSweep sweep, IFileProofs proofs, TimeProvider clock)
+public interface IPodDesk
 {
+    /// <summary>Lists the account once and says what the sweep would do. Writes nothing.</summary>
+    Task<SweepPlanning> PreviewSweepAsync(CancellationToken cancellationToken);
+
+    /// <summary>Does everything that the plan with this hash says, past the caps, if that is still what there is to do.</summary>
+    Task<ApproveSweepOutcome> ApproveSweepAsync(string planHash, Actor actor, CancellationToken cancellationToken);
+
     /// <param name="evenWithItsFile">The person takes the responsibility for a file that may be lost.</param>
+    Task<EndPodOutcome> EndAsync(string podId, string reason, bool evenWithItsFile, Actor actor, CancellationToken cancellationToken);
+
+    /// <summary>Notes whether a pod that the portal can't place by its name is ours.</summary>
+    Task ClaimAsync(string podId, ClaimVerdict verdict, string reason, Actor actor, CancellationToken cancellationToken);
+}
+
+/// <inheritdoc cref="IPodDesk"/>
+public sealed class PodDesk(IUnitOfWork work, PodSweep sweep, IFileProofs proofs, TimeProvider clock) : IPodDesk
+{
+    public Task<SweepPlanning> PreviewSweepAsync(CancellationToken cancellationToken) => sweep.PlanAsync(cancellationToken);
+
     public async Task<EndPodOutcome> EndAsync(string podId, string reason, bool evenWithItsFile, Actor actor, CancellationToken cancellationToken)
     {
         LedgerPod? seen = await work.ReadAsync((unit, token) => unit.Store<IPodLedger>().FindByPodIdAsync(podId, token), cancellationToken);
@@ -104,7 +121,6 @@ public sealed class PodDesk(IUnitOfWork work, PodSweep sweep, IFileProofs proofs
         },
         cancellationToken);
 
-    /// <summary>Does everything that the plan with this hash says, past the caps, if that is still what there is to do.</summary>
     public async Task<ApproveSweepOutcome> ApproveSweepAsync(string planHash, Actor actor, CancellationToken cancellationToken) =>
         await sweep.PlanAsync(cancellationToken) switch
         {

@@ -11,7 +11,14 @@ public sealed record PodRules(TimeSpan VanishedAfter, int CleanupAttempts);
 /// <param name="Alive">Open rows after this look.</param>
 /// <param name="Gone">Pods verified gone by this look, so that their attempts can be settled.</param>
 /// <param name="Plan">What the sweep found; null when the account could not be read.</param>
-public sealed record PodWatchReport(TimeSpan NextIn, bool Listed, int Alive, IReadOnlyList<LedgerPod> Gone, SweepPlan? Plan);
+public sealed record PodWatchReport(TimeSpan NextIn, bool Listed, int Alive, IReadOnlyList<LedgerPod> Gone, SweepPlan? Plan)
+{
+    /// <summary>Every pod of the account in its class, as of the plan; empty when the account could not be read.</summary>
+    public IReadOnlyList<CountedPod> Census { get; init; } = [];
+
+    /// <summary>Why the account could not be listed; null when it could.</summary>
+    public ProviderError? Error { get; init; }
+}
 
 /// <summary>
 /// The pod loop: one listing of the account per tick keeps the ledger true, sweeps up what nothing needs, ends what is released, stops what is held,
@@ -60,11 +67,12 @@ public sealed class PodWatch(IUnitOfWork work, IPodProvider provider, PodSweep s
     public async Task<PodWatchReport> TickAsync(CancellationToken cancellationToken)
     {
         // The list first, then the ledger: a pod that is created in between is then in the ledger and not taken for a stranger.
-        Account? account = await provider.ListAsync(cancellationToken) is PodListing.Complete complete ? new Account(complete) : null;
+        PodListing listing = await provider.ListAsync(cancellationToken);
+        Account? account = listing is PodListing.Complete complete ? new Account(complete) : null;
         IReadOnlyList<LedgerPod> before = await AliveAsync(cancellationToken);
         bool trusted = account is not null && !HasShrunk(account, before);
         List<LedgerPod> gone = [];
-        SweepPlan? plan = null;
+        SweepPlanning.Planned? planned = null;
         if (account is not null)
         {
             foreach (LedgerPod row in before)
@@ -76,11 +84,15 @@ public sealed class PodWatch(IUnitOfWork work, IPodProvider provider, PodSweep s
                 }
             }
 
-            plan = await SweepAsync(account.Listing, cancellationToken);
+            planned = await SweepAsync(account.Listing, cancellationToken);
         }
 
         (int remaining, bool ending, bool cutOff) = await ActAsync(account, cancellationToken);
-        return new PodWatchReport(cutOff ? TimeSpan.FromSeconds(1) : ending ? EveryWhileEnding : Every, account is not null, remaining, gone, plan);
+        return new PodWatchReport(cutOff ? TimeSpan.FromSeconds(1) : ending ? EveryWhileEnding : Every, account is not null, remaining, gone, planned?.Plan)
+        {
+            Census = planned?.Census ?? [],
+            Error = (listing as PodListing.Unavailable)?.Error,
+        };
     }
 
     /// <summary>
@@ -96,13 +108,12 @@ public sealed class PodWatch(IUnitOfWork work, IPodProvider provider, PodSweep s
     }
 
     /// <summary>The sweep policy runs with every listing; what its caps don't let through waits for a person.</summary>
-    private async Task<SweepPlan> SweepAsync(PodListing.Complete listing, CancellationToken cancellationToken)
+    private async Task<SweepPlanning.Planned> SweepAsync(PodListing.Complete listing, CancellationToken cancellationToken)
     {
         SweepPlanning.Planned planned = await sweep.PlanAsync(listing, cancellationToken);
-        SweepPlan plan = planned.Plan;
         await TellAsync(planned, cancellationToken);
-        await sweep.ApplyAsync(plan, plan.WithinCaps, Self, cancellationToken);
-        return plan;
+        await sweep.ApplyAsync(planned.Plan, planned.Plan.WithinCaps, Self, cancellationToken);
+        return planned;
     }
 
     /// <summary>Tells once what a person must know: a plan that the caps hold back, and another portal's pods on this account.</summary>

@@ -20,7 +20,23 @@ public interface ITrainingPauseStore
 }
 
 /// <summary>The switches over all trainings: O1 pause, O2 stop everything.</summary>
-public sealed class TrainingSwitches(IUnitOfWork work, TimeProvider clock)
+public interface ITrainingSwitches
+{
+    /// <param name="until">When it ends by itself; null: until a person resumes.</param>
+    Task PauseAsync(string reason, DateTimeOffset? until, Actor actor, CancellationToken cancellationToken);
+
+    Task ResumeAsync(Actor actor, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// O2: pauses, and wishes the end of every job that can still be cancelled. Jobs whose training has ended go on until their file is stored; then
+    /// their pods end as always.
+    /// </summary>
+    /// <returns>How many jobs were wished to end.</returns>
+    Task<int> StopEverythingAsync(string reason, Actor actor, CancellationToken cancellationToken);
+}
+
+/// <inheritdoc cref="ITrainingSwitches"/>
+public sealed class TrainingSwitches(IUnitOfWork work, TimeProvider clock) : ITrainingSwitches
 {
     public Task PauseAsync(string reason, DateTimeOffset? until, Actor actor, CancellationToken cancellationToken) => work.RunAsync(
         (unit, token) => PauseAsync(unit, reason, until, actor, token), cancellationToken);
@@ -33,11 +49,6 @@ public sealed class TrainingSwitches(IUnitOfWork work, TimeProvider clock)
         },
         cancellationToken);
 
-    /// <summary>
-    /// O2: pauses, and wishes the end of every job that can still be cancelled. Jobs whose training has ended go on until their file is stored; then
-    /// their pods end as always.
-    /// </summary>
-    /// <returns>How many jobs were wished to end.</returns>
     public async Task<int> StopEverythingAsync(string reason, Actor actor, CancellationToken cancellationToken) => await work.RunAsync(
         async (unit, token) =>
         {

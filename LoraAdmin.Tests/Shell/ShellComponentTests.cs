@@ -34,6 +34,7 @@ public sealed class ShellComponentTests : LoraBunitContext
     [Theory]
     [InlineData("g t", "/training")]
     [InlineData("n", "/training?new=1")]
+    [InlineData("g p", "/pods")]
     [InlineData("g o", "/")]
     public async Task Layout_Shortcut_LeadsToItsPage(string keys, string path)
     {

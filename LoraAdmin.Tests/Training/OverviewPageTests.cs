@@ -16,6 +16,7 @@ public sealed class OverviewPageTests : LoraBunitContext
     public OverviewPageTests()
     {
         queries = new PageQueries(Clock);
+        new PageSwitches(Clock).AddTo(Services);
         Services.AddSingleton<ITrainingQueries>(queries);
     }
 

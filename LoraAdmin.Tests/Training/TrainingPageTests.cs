@@ -17,6 +17,7 @@ public sealed class TrainingPageTests : LoraBunitContext
     public TrainingPageTests()
     {
         queries = new PageQueries(Clock);
+        new PageSwitches(Clock).AddTo(Services);
         Services.AddSingleton<ITrainingQueries>(queries);
         Services.AddSingleton<ITrainingDesk>(new PageDesk());
         Services.AddSingleton<IImageStaging>(new PageStaging());

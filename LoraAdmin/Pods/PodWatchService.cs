@@ -7,9 +7,17 @@ namespace LoraAdmin.Pods;
 
 /// <summary>Runs the pod loop on the one instance that holds its lease; at once after a commit that released a pod, otherwise at the loop's own pace.</summary>
 internal sealed partial class PodWatchService(
-    PodWatch watch, PodImport import, IUnitOfWork work, CommitSignal commits, PortalStarted started, PortalInstance instance, TimeProvider clock, ILogger<PodWatchService> logger) : BackgroundService
+    PodWatch watch,
+    PodImport import,
+    LastCensus census,
+    IUnitOfWork work,
+    CommitSignal commits,
+    PortalStarted started,
+    PortalInstance instance,
+    TimeProvider clock,
+    ILogger<PodWatchService> logger) : BackgroundService
 {
-    private static readonly TimeSpan LeaseFor = TimeSpan.FromMinutes(3);
+    internal static readonly TimeSpan LeaseFor = TimeSpan.FromMinutes(3);
     private static readonly TimeSpan AtMostEvery = TimeSpan.FromSeconds(2);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -70,11 +78,14 @@ internal sealed partial class PodWatchService(
                 (unit, token) => unit.Store<ILeaseStore>().TryTakeAsync(PodWatch.LeaseName, instance.Id, clock.GetUtcNow(), LeaseFor, token), stoppingToken);
             if (!mine)
             {
+                census.NoteElsewhere();
                 return PodWatch.EveryWhileEnding;
             }
 
             await import.RunAsync(stoppingToken);
-            return (await watch.TickAsync(stoppingToken)).NextIn;
+            PodWatchReport report = await watch.TickAsync(stoppingToken);
+            census.Note(report);
+            return report.NextIn;
         }
         catch (StoreUnavailableException away)
         {

@@ -18,6 +18,7 @@ internal sealed class AdmissionPrices : IGpuCatalog
         RetrieveWithin = TimeSpan.Zero,
         QueueWait = TimeSpan.FromHours(1),
         PollEvery = TimeSpan.FromSeconds(5),
+        StuckAfter = TimeSpan.FromMinutes(10),
         MinImages = 1,
         MaxImages = 100,
         MaxImageBytes = 20_000_000,

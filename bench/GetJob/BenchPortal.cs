@@ -131,7 +131,7 @@ internal sealed class BenchPortal : IAsyncDisposable
             Admission = 1,
             Provider = "runpod",
             Cost = Usd.FromDollars(0.42m),
-            Figures = new TrainingFigures(2000, 2000, 0.081, end),
+            Figures = new TrainingFigures(2000, 2000, 0.081, end, end),
             Artifact = new ArtifactInfo(4_000_000, sha256),
             DueAt = end,
         };

@@ -50,8 +50,27 @@ internal static class AttemptPods
                 // The pod loop wrote the row between our read and this write: run the whole transaction again on what is true now.
                 throw new ConcurrentWriteException($"Pod {pod.Name} was written meanwhile.");
             }
+
+            if (ended is { Want: PodWant.Held, PodId: { } id } && pod.Want != PodWant.Held)
+            {
+                await unit.Events.AppendAsync(HeldFact(ended, id), cancellationToken);
+            }
         }
 
         return any;
     }
+
+    /// <summary>A held pod costs money until a person decides: it must not lie there unseen.</summary>
+    private static OperationalEvent HeldFact(LedgerPod pod, string id) => new()
+    {
+        Kind = PodEvents.Held,
+        Message = $"Pod {id} is held: its trained file may be nowhere else",
+        Severity = EventSeverity.Warning,
+        Actor = Actor.Portal(TrainingConductor.Name),
+        Job = pod.Job,
+        Attempt = pod.Attempt,
+        Pod = pod.Name,
+        Reason = PodReasons.FileUnproven,
+        Signals = [new IncidentSignal(PodIncidents.Held, id, $"Pod {id} is stopped and kept: its trained file may be nowhere else")],
+    };
 }

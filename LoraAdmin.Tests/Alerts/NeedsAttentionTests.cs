@@ -1,0 +1,174 @@
+using Bunit;
+using LoraAdmin.Alerts;
+using LoraAdmin.Domain.Access;
+using LoraAdmin.Domain.Alerts;
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
+using LoraAdmin.Shell;
+using LoraAdmin.Tests.Doubles;
+using LoraAdmin.Tests.Training;
+using LoraAdmin.Training;
+using Microsoft.AspNetCore.Components;
+using Microsoft.Extensions.DependencyInjection;
+using Xunit;
+
+namespace LoraAdmin.Tests.Alerts;
+
+public sealed class NeedsAttentionTests : LoraBunitContext
+{
+    private static readonly JobId Job = new(Guid.Parse("00000000-0000-4000-8000-000000000007"));
+
+    private readonly PageIncidents incidents = new();
+
+    public NeedsAttentionTests()
+    {
+        Services.AddAlertPages();
+        Services.AddSingleton<IIncidentQueries>(incidents);
+    }
+
+    [Fact]
+    public void Attention_Nothing_SaysSo()
+    {
+        IRenderedComponent<NeedsAttention> page = RenderPage<NeedsAttention>();
+
+        page.WaitForAssertion(() => Assert.Contains("Nothing needs attention", page.Find("[role=status].calm").TextContent, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Attention_DatabaseAway_IsNotNothing()
+    {
+        incidents.Away = "The database did not answer.";
+        IRenderedComponent<NeedsAttention> page = RenderPage<NeedsAttention>();
+
+        page.WaitForAssertion(() => Assert.Contains("Could not read what needs attention", page.Markup, StringComparison.Ordinal));
+        Assert.DoesNotContain("Nothing needs attention", page.Markup, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(PodIncidents.Leaking, "A pod does not end", "/pods?pod=pod00001")]
+    [InlineData(PodIncidents.Orphaned, "A pod ran that nothing needs", "/pods?pod=pod00001")]
+    [InlineData(PodIncidents.Held, "A pod is kept for its file", "/pods?pod=pod00001")]
+    [InlineData(PodIncidents.Foreign, "Another portal's pod is in this account", "/pods?pod=pod00001")]
+    [InlineData(PodIncidents.CapReached, "The sweep holds pods back", "/pods")]
+    [InlineData(TrainingIncidents.OverTime, "A training passed its limit", "/training/00000000-0000-4000-8000-000000000007")]
+    [InlineData(TrainingIncidents.Stuck, "A training does not move", "/training/00000000-0000-4000-8000-000000000007")]
+    [InlineData(TrainingIncidents.Crashing, "A job can't go on", "/training/00000000-0000-4000-8000-000000000007")]
+    public void Incident_EachRule_SaysWhatHowBadSinceWhenAndWhichButtonHelps(string rule, string title, string href)
+    {
+        bool aboutJob = rule.StartsWith("training.", StringComparison.Ordinal);
+        incidents.Open.Add(One(rule, aboutJob ? Job.ToString() : "pod00001", EventSeverity.Error, job: aboutJob ? Job : null) with { Count = 14 });
+        IRenderedComponent<NeedsAttention> page = Show();
+
+        AngleSharp.Dom.IElement line = page.Find(".incident");
+        Assert.Equal(title, line.QuerySelector("h3")!.TextContent);
+        Assert.Contains("since 12 min ago, seen 14 times", System.Text.RegularExpressions.Regex.Replace(line.TextContent, @"\s+", " "), StringComparison.Ordinal);
+        Assert.Contains("The text of the incident", line.TextContent, StringComparison.Ordinal);
+        Assert.NotEmpty(line.QuerySelector(".bad")!.TextContent);
+        Assert.Contains("What helps:", line.TextContent, StringComparison.Ordinal);
+        Assert.Equal(href, line.QuerySelector("a")!.GetAttribute("href"));
+    }
+
+    [Fact]
+    public void Incident_UnknownRule_StillShowsItsText()
+    {
+        incidents.Open.Add(One("storage.nearly_full", "spool", EventSeverity.Warning));
+        IRenderedComponent<NeedsAttention> page = Show();
+
+        Assert.Equal("storage nearly full", page.Find("h3").TextContent);
+        Assert.Contains("The text of the incident", page.Markup, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Attention_Many_ShowsTheWorstAndTheRestOnDemand()
+    {
+        incidents.Open.AddRange(Enumerable.Range(1, 8).Select(number => One(PodIncidents.Orphaned, $"pod{number:00000}", EventSeverity.Warning)));
+        IRenderedComponent<NeedsAttention> page = Show();
+        Assert.Equal(5, page.FindAll(".incident").Count);
+
+        page.FindAll("button").Single(button => button.TextContent.Trim() == "Show 3 more").Click();
+
+        Assert.Equal(8, page.FindAll(".incident").Count);
+    }
+
+    [Fact]
+    public void Attention_Resolved_LeavesWithoutReload()
+    {
+        incidents.Open.Add(One(PodIncidents.Leaking, "pod00001", EventSeverity.Error));
+        IRenderedComponent<NeedsAttention> page = Show();
+
+        incidents.Open.Clear();
+        TellChange();
+
+        page.WaitForAssertion(() => Assert.Contains("Nothing needs attention", page.Markup, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(1, "1 thing needs attention")]
+    [InlineData(3, "3 things need attention")]
+    [InlineData(100, "99+ things need attention")]
+    public void Menu_OpenIncidents_CountBesideTheOverview(int open, string words)
+    {
+        incidents.Open.AddRange(Enumerable.Range(1, open).Select(number => One(PodIncidents.Orphaned, $"pod{number:00000}", EventSeverity.Warning)));
+        IRenderedComponent<MainLayout> layout = RenderLayout();
+
+        layout.WaitForAssertion(() => Assert.Equal(words, layout.Find("a.nav-link .count").GetAttribute("title")));
+        Assert.Contains("Overview", layout.Find("a.nav-link:has(.count)").TextContent, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Menu_NothingOpenOrNotAllowed_HasNoCount()
+    {
+        Person.SetPolicies(Permissions.ReadTraining);
+        incidents.Open.Add(One(PodIncidents.Orphaned, "pod00001", EventSeverity.Warning));
+        IRenderedComponent<MainLayout> layout = RenderLayout();
+
+        Assert.Empty(layout.FindAll(".count"));
+        Assert.Equal(0, incidents.Reads);
+    }
+
+    [Fact]
+    public void Overview_StartsWithWhatNeedsAttention()
+    {
+        new PageSwitches(Clock).AddTo(Services);
+        Services.AddSingleton<ITrainingQueries>(new PageQueries(Clock));
+        incidents.Open.Add(One(PodIncidents.Leaking, "pod00001", EventSeverity.Error));
+        IRenderedComponent<OverviewPage> page = RenderPage<OverviewPage>();
+
+        page.WaitForAssertion(() => page.Find(".incident"));
+        page.WaitForAssertion(() => page.Find(".tiles"));
+        Assert.True(page.Markup.IndexOf("Needs attention", StringComparison.Ordinal) < page.Markup.IndexOf("class=\"tiles\"", StringComparison.Ordinal));
+    }
+
+    /// <summary>The frame brings its own providers.</summary>
+    private IRenderedComponent<MainLayout> RenderLayout()
+    {
+        SetRendererInfo(new RendererInfo("Server", isInteractive: true));
+        return Render<MainLayout>();
+    }
+
+    private IRenderedComponent<NeedsAttention> Show()
+    {
+        IRenderedComponent<NeedsAttention> page = RenderPage<NeedsAttention>();
+        page.WaitForAssertion(() => page.Find(".incident"));
+        return page;
+    }
+
+    private static Incident One(string rule, string subject, EventSeverity severity, JobId? job = null) => new(
+        Guid.CreateVersion7(Start), rule, subject, severity, "The text of the incident", Start.AddMinutes(-12), Start.AddSeconds(-30), 1, job, null, null);
+
+    private sealed class PageIncidents : IIncidentQueries
+    {
+        public List<Incident> Open { get; } = [];
+
+        public string? Away { get; set; }
+
+        public int Reads { get; private set; }
+
+        public Task<IReadOnlyList<Incident>> ListOpenAsync(int max, CancellationToken cancellationToken)
+        {
+            Reads++;
+            return Away is { } reason ? throw new StoreUnavailableException(reason) : Task.FromResult<IReadOnlyList<Incident>>([.. Open.Take(max)]);
+        }
+    }
+}

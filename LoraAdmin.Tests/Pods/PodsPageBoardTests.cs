@@ -1,0 +1,142 @@
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Pods;
+using Xunit;
+
+namespace LoraAdmin.Tests.Pods;
+
+/// <summary>What the page shows between two listings of the account.</summary>
+public sealed class PodsPageBoardTests
+{
+    private static readonly DateTimeOffset Now = new(2026, 11, 24, 3, 0, 0, TimeSpan.Zero);
+    private static readonly DateTimeOffset HourAgo = Now.AddHours(-1);
+
+    [Fact]
+    public void Board_EachClass_IsShownWorstFirst()
+    {
+        LedgerPod needed = PodSamples.Row(1, HourAgo);
+        LedgerPod held = PodSamples.Row(2, HourAgo, PodWant.Held, PodSaw.Exited);
+        LedgerPod orphan = PodSamples.Row(3, HourAgo, PodWant.Released);
+        LedgerPod vanished = PodSamples.Row(4, HourAgo);
+        LedgerPod leaking = PodSamples.Row(5, HourAgo, PodWant.Released, PodSaw.Leaking);
+        ProviderPod unknown = PodSamples.Stranger("pod00006", PodNames.For(PodSamples.Installation, PodSamples.Job(6), 1, 1), HourAgo);
+        ProviderPod foreign = PodSamples.Stranger("pod00007", "somebody-else", HourAgo);
+        LedgerPod[] open = [needed, held, orphan, vanished, leaking];
+        PodsBoard board = Of(Census([PodSamples.Of(needed), PodSamples.Of(held, "EXITED"), PodSamples.Of(orphan), PodSamples.Of(leaking), unknown, foreign], open), open);
+
+        Assert.Equal(
+            ["pod00005", "pod00003", "pod00006", "pod00002", "pod00004", "pod00001", "pod00007"],
+            board.Pods.Select(pod => pod.PodId));
+        Assert.Equal(
+            [PodClass.Orphan, PodClass.Orphan, PodClass.Unknown, PodClass.Held, PodClass.Vanished, PodClass.Needed, PodClass.Foreign],
+            board.Pods.Select(pod => pod.Class));
+    }
+
+    [Fact]
+    public void Totals_ForeignAndStoppedPods_CostNothingOfOurs()
+    {
+        LedgerPod held = PodSamples.Row(2, HourAgo, PodWant.Held, PodSaw.Exited);
+        LedgerPod orphan = PodSamples.Row(3, HourAgo, PodWant.Released);
+        LedgerPod[] open = [held, orphan];
+        PodsBoard board = Of(Census([PodSamples.Of(held, "EXITED"), PodSamples.Of(orphan), PodSamples.Stranger("pod00007", "x", HourAgo)], open), open);
+
+        Assert.Equal(2, board.Alive);
+        Assert.Equal(PodSamples.Rate, board.HourlyRate);
+        Assert.Equal(1, board.Wasting);
+
+        // Released half an hour ago at $0.60 an hour.
+        Assert.Equal(Usd.FromDollars(0.30m), board.Burned);
+    }
+
+    [Fact]
+    public void Burned_PastLifetime_CountsFromItsEnd()
+    {
+        LedgerPod late = PodSamples.Row(1, HourAgo) with { LiveUntil = Now.AddMinutes(-10) };
+        BoardPod pod = Assert.Single(Of(Census([PodSamples.Of(late)], [late]), [late]).Pods);
+
+        Assert.Equal(PodClass.Orphan, pod.Class);
+        Assert.Equal(Usd.FromDollars(0.10m), pod.Burned);
+        Assert.Equal(Usd.FromDollars(0.60m), pod.CostSoFar);
+    }
+
+    [Fact]
+    public void Board_PodMadeAfterTheListing_IsNotVanished()
+    {
+        LedgerPod young = PodSamples.Row(1, Now.AddSeconds(-5));
+        CensusNote census = Census([], []) with { ListedAt = Now.AddSeconds(-30) };
+
+        Assert.Equal(PodClass.Needed, Assert.Single(Of(census, [young]).Pods).Class);
+    }
+
+    [Fact]
+    public void Board_PodGoneSinceTheListing_IsNoStranger()
+    {
+        LedgerPod row = PodSamples.Row(1, HourAgo, PodWant.Released);
+        CensusNote census = Census([PodSamples.Of(row)], [row]);
+
+        Assert.Empty(Of(census, []).Pods);
+    }
+
+    [Fact]
+    public void Board_WishSinceTheListing_ShowsAtOnce()
+    {
+        LedgerPod row = PodSamples.Row(1, HourAgo);
+        CensusNote census = Census([PodSamples.Of(row)], [row]);
+        LedgerPod ended = row with { Want = PodWant.Released, WantReason = PodReasons.ByPerson, WantSince = Now };
+
+        Assert.Equal(PodClass.Orphan, Assert.Single(Of(census, [ended]).Pods).Class);
+    }
+
+    [Fact]
+    public void Board_ClaimSinceTheListing_ShowsAtOnce()
+    {
+        ProviderPod stranger = PodSamples.Stranger("pod00009", "box", HourAgo);
+        PodClaim claim = new("pod00009", ClaimVerdict.Ours, new Actor(ActorKind.Person, "ada"), "my test", Now);
+
+        BoardPod pod = Assert.Single(PodQueriesBoard.Of(Census([stranger], []), [], [claim], null, PodSamples.Installation, Now).Pods);
+
+        Assert.Equal(PodClass.Unknown, pod.Class);
+        Assert.Contains("ada said that it is ours: my test", pod.Why, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Board_StrangerSweptSinceTheListing_IsShownOnce()
+    {
+        string name = PodNames.For(PodSamples.Installation, PodSamples.Job(6), 1, 1);
+        CensusNote census = Census([PodSamples.Stranger("pod00006", name, HourAgo)], []);
+        LedgerPod swept = PodSamples.Row(6, HourAgo, PodWant.Released);
+
+        Assert.Equal(PodClass.Orphan, Assert.Single(Of(census, [swept]).Pods).Class);
+    }
+
+    [Fact]
+    public void Board_WithoutListing_ShowsTheLedgerAndNothingVanished()
+    {
+        LedgerPod[] open = [PodSamples.Row(1, HourAgo), PodSamples.Row(2, HourAgo, PodWant.Held), PodSamples.Row(3, HourAgo, PodWant.Released)];
+        PodsBoard board = Of(CensusNote.Nothing, open);
+
+        Assert.Null(board.ListedAt);
+        Assert.Equal([PodClass.Orphan, PodClass.Held, PodClass.Needed], board.Pods.Select(pod => pod.Class));
+    }
+
+    [Fact]
+    public void Board_RowWithoutId_IsAskedForOrInDoubt()
+    {
+        LedgerPod asked = PodSamples.Row(1, Now) with { PodId = null, Saw = PodSaw.Requested };
+        LedgerPod doubt = PodSamples.Row(2, HourAgo, PodWant.Released, PodSaw.Requested) with { PodId = null, WantReason = PodReasons.InDoubt };
+        PodsBoard board = Of(Census([], []), [asked, doubt]);
+
+        Assert.Equal([PodClass.Vanished, PodClass.Needed], board.Pods.Select(pod => pod.Class));
+        Assert.Contains("in case it turns up", board.Pods[0].Why, StringComparison.Ordinal);
+        Assert.Equal(Usd.Zero, board.HourlyRate);
+    }
+
+    private static CensusNote Census(IReadOnlyList<ProviderPod> pods, IReadOnlyList<LedgerPod> open)
+    {
+        DateTimeOffset at = Now.AddSeconds(-30);
+        return new CensusNote(true, at, PodCensus.Count(new PodListing.Complete(pods, at), open, [], PodSamples.Installation, at), 0, null, null);
+    }
+
+    private static PodsBoard Of(CensusNote census, IReadOnlyList<LedgerPod> open) =>
+        PodQueriesBoard.Of(census, open, [], null, PodSamples.Installation, Now);
+}

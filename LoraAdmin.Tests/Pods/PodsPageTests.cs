@@ -1,0 +1,232 @@
+using AngleSharp.Dom;
+using Bunit;
+using LoraAdmin.Domain.Access;
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Pods;
+using LoraAdmin.Tests.Doubles;
+using Microsoft.AspNetCore.Components;
+using Microsoft.Extensions.DependencyInjection;
+using Xunit;
+
+namespace LoraAdmin.Tests.Pods;
+
+public sealed class PodsPageTests : LoraBunitContext
+{
+    private readonly PagePodQueries queries;
+    private readonly PagePodDesk desk = new();
+
+    public PodsPageTests()
+    {
+        queries = new PagePodQueries(Clock);
+        Services.AddSingleton<IPodQueries>(queries);
+        Services.AddSingleton<IPodDesk>(desk);
+    }
+
+    [Fact]
+    public void Pods_EachClass_SaysWhyAndItsMoney()
+    {
+        LedgerPod needed = PodSamples.Row(1, Start.AddHours(-1));
+        LedgerPod leaking = PodSamples.Row(2, Start.AddHours(-1), PodWant.Released, PodSaw.Leaking) with { TerminateAttempts = 7, LastError = "internal error" };
+        queries.Ledger.AddRange([needed, leaking]);
+        queries.List(Start, PodSamples.Of(needed), PodSamples.Of(leaking), PodSamples.Stranger("box1", "somebody-else", Start.AddHours(-2)));
+        IRenderedComponent<PodsPage> page = Show();
+
+        IElement worst = page.FindAll("table.pods tbody tr")[0];
+        Assert.Contains("leaking", worst.TextContent, StringComparison.Ordinal);
+        Assert.Contains("Asked to end 7 times", worst.TextContent, StringComparison.Ordinal);
+        Assert.Contains("Last error: internal error", worst.TextContent, StringComparison.Ordinal);
+        Assert.Contains("$0.30 wasted", worst.TextContent, StringComparison.Ordinal);
+        Assert.Contains("to be ended; seen leaking; RunPod says RUNNING", worst.TextContent, StringComparison.Ordinal);
+        Assert.Contains($"/training/{PodSamples.Job(2)}", worst.InnerHtml, StringComparison.Ordinal);
+        Assert.Contains("Nothing says that it is ours", page.Markup, StringComparison.Ordinal);
+        Assert.Contains("1 pod, $0.60/h", page.Find(".totals").TextContent, StringComparison.Ordinal);
+        Assert.Contains("account listed by this instance", page.Markup, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Filter_ByClass_LivesInTheAddress()
+    {
+        ShowThree();
+        IRenderedComponent<PodsPage> page = Show();
+        page.FindAll(".class-toggle").Single(button => button.TextContent.Contains("foreign", StringComparison.Ordinal)).Click();
+
+        Assert.Equal("/pods?class=foreign", new Uri(Address.Uri).PathAndQuery);
+        page.WaitForAssertion(() => Assert.Single(page.FindAll("table.pods tbody tr")));
+        Assert.Contains("box1", page.Find("table.pods").TextContent, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Filter_NothingMatches_OffersToClear()
+    {
+        ShowThree();
+        Address.NavigateTo("/pods?class=vanished&class=nonsense");
+        IRenderedComponent<PodsPage> page = Show();
+
+        page.WaitForAssertion(() => Assert.Contains("No pod in these classes", page.Markup, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Pod_OfALink_IsShownAlone_AndWhenGoneSaysSo()
+    {
+        ShowThree();
+        Address.NavigateTo("/pods?pod=pod00001");
+        IRenderedComponent<PodsPage> page = Show();
+        page.WaitForAssertion(() => Assert.Single(page.FindAll("table.pods tbody tr")));
+
+        queries.Ledger.Clear();
+        TellChange();
+
+        page.WaitForAssertion(() => Assert.Contains("This pod is not there any more", page.Markup, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Pods_NoneAlive_SaysThatNothingCosts()
+    {
+        queries.List(Start);
+
+        Assert.Contains("nothing costs money", Show().Markup, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Pods_WhileReading_ShowsGhosts()
+    {
+        queries.Holding = true;
+        IRenderedComponent<PodsPage> page = RenderPage<PodsPage>();
+
+        Assert.NotEmpty(page.FindAll(".board-ghost"));
+        Assert.Empty(page.FindAll(".totals"));
+    }
+
+    [Fact]
+    public void Pods_DatabaseAway_SaysSoAndNotThatNoneIsAlive()
+    {
+        queries.Away = "The database did not answer.";
+        IRenderedComponent<PodsPage> page = RenderPage<PodsPage>();
+
+        page.WaitForAssertion(() => Assert.Contains("Could not read the pod ledger", page.Markup, StringComparison.Ordinal));
+        Assert.DoesNotContain("No pod is alive", page.Markup, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(ProviderFailure.Unauthorized, "pods can't be stopped either")]
+    [InlineData(ProviderFailure.Forbidden, "lacks the right")]
+    [InlineData(ProviderFailure.RateLimited, "60 calls a minute")]
+    [InlineData(ProviderFailure.Unreachable, "RunPod or the way to it is down")]
+    [InlineData(ProviderFailure.Ambiguous, "RunPod or the way to it is down")]
+    [InlineData(ProviderFailure.Rejected, "RunPod:BaseUrl")]
+    public void Listing_Fails_SaysSinceWhenTheProvidersWordsAndTheRemedy(ProviderFailure failure, string remedy)
+    {
+        ShowThree();
+        queries.Census = queries.Census with { FailingSince = Start.AddMinutes(-4), Error = new ProviderError(failure, 401, "the vendor's own words") };
+        IRenderedComponent<PodsPage> page = Show();
+
+        string notice = page.Find("[role=alert]").TextContent;
+        Assert.Contains("Could not list the account since 4 min ago", notice, StringComparison.Ordinal);
+        Assert.Contains("“the vendor's own words” (HTTP 401)", notice, StringComparison.Ordinal);
+        Assert.Contains(remedy, notice, StringComparison.Ordinal);
+        Assert.Contains("rests on the last listing that worked", notice, StringComparison.Ordinal);
+        Assert.Equal(3, page.FindAll("table.pods tbody tr").Count);
+    }
+
+    [Fact]
+    public void Listing_ByAnotherInstance_NamesItAndItsTime()
+    {
+        queries.Ledger.Add(PodSamples.Row(1, Start));
+        queries.Lister = new Lister("host-2", Start.AddSeconds(-40), Start.AddSeconds(140));
+        IRenderedComponent<PodsPage> page = Show();
+
+        string notice = page.Find(".notice[role=status]").TextContent;
+        Assert.Contains("Another instance lists the account", notice, StringComparison.Ordinal);
+        Assert.Contains("host-2", notice, StringComparison.Ordinal);
+        Assert.Contains("40 s ago", notice, StringComparison.Ordinal);
+        Assert.Contains("ledger alone", notice, StringComparison.Ordinal);
+        Assert.Contains("pod00001", page.Markup, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Listing_LeaseRanOut_AlertsThatNobodyEndsPods()
+    {
+        queries.Ledger.Add(PodSamples.Row(1, Start));
+        queries.Lister = new Lister("host-2", Start.AddMinutes(-9), Start.AddMinutes(-6));
+
+        Assert.Contains("nobody ends pods meanwhile", Show().Find("[role=alert]").TextContent, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Caps_HoldBack_AsksForApproval()
+    {
+        ShowThree();
+        queries.Census = queries.Census with { HeldBack = 2 };
+
+        Assert.Contains("2 pods wait for your approval", Show().Find("[role=alert]").TextContent, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Buttons_WithoutPermission_AreNotThere()
+    {
+        Person.SetPolicies(Permissions.ReadPods);
+        ShowThree();
+        IRenderedComponent<PodsPage> page = Show();
+
+        Assert.DoesNotContain(page.FindAll("button"), button => button.TextContent.Trim() is "Look now" or "End" or "Ours" or "Not ours");
+    }
+
+    [Fact]
+    public void Buttons_OfAReleasedPod_DoNotOfferToEndItAgain()
+    {
+        LedgerPod ending = PodSamples.Row(1, Start.AddHours(-1), PodWant.Released, PodSaw.Terminating);
+        queries.Ledger.Add(ending);
+        queries.List(Start, PodSamples.Of(ending));
+
+        Assert.DoesNotContain(Show().FindAll("button"), button => button.TextContent.Trim() == "End");
+    }
+
+    [Fact]
+    public void Claim_ForeignIsOurs_ReachesTheDeskWithItsReason()
+    {
+        ShowThree();
+        IRenderedComponent<PodsPage> page = Show();
+        Press(page, "Ours");
+        Dialogs.WaitForAssertion(() => Dialogs.Find("#confirm-reason"));
+        Dialogs.Find("#confirm-reason").Input("left from a test");
+        Press(Dialogs, "It is ours");
+
+        Assert.Equal(("box1", ClaimVerdict.Ours, "left from a test"), Assert.Single(desk.Claimed));
+        Assert.Contains("Noted", Dialogs.Markup, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Claim_PermissionTakenMeanwhile_IsRefusedAtTheEvent()
+    {
+        ShowThree();
+        IRenderedComponent<PodsPage> page = Show();
+        Press(page, "Ours");
+        Dialogs.WaitForAssertion(() => Dialogs.Find("#confirm-reason"));
+        Person.SetPolicies(Permissions.ReadPods);
+        Dialogs.Find("#confirm-reason").Input("left from a test");
+        Press(Dialogs, "It is ours");
+
+        Assert.Empty(desk.Claimed);
+        Assert.Contains("You may not say", Dialogs.Markup, StringComparison.Ordinal);
+    }
+
+    private void ShowThree()
+    {
+        LedgerPod needed = PodSamples.Row(1, Start.AddHours(-1));
+        LedgerPod held = PodSamples.Row(2, Start.AddHours(-1), PodWant.Held, PodSaw.Exited);
+        queries.Ledger.AddRange([needed, held]);
+        queries.List(Start, PodSamples.Of(needed), PodSamples.Of(held, "EXITED"), PodSamples.Stranger("box1", "somebody-else", Start.AddHours(-2)));
+    }
+
+    private IRenderedComponent<PodsPage> Show()
+    {
+        IRenderedComponent<PodsPage> page = RenderPage<PodsPage>();
+        page.WaitForAssertion(() => page.Find(".totals"));
+        return page;
+    }
+
+    private static void Press<T>(IRenderedComponent<T> within, string text)
+        where T : IComponent =>
+        within.FindAll("button").Single(button => button.TextContent.Trim() == text).Click();
+}

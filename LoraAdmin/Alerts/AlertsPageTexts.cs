@@ -1,0 +1,64 @@
+using LoraAdmin.Domain.Alerts;
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
+using LoraAdmin.Shell;
+using MudBlazor;
+
+namespace LoraAdmin.Alerts;
+
+/// <summary>An incident as a person who was just woken needs it.</summary>
+/// <param name="Title">What is wrong.</param>
+/// <param name="HowBad">What it costs or risks if nobody acts.</param>
+/// <param name="WhatHelps">Which button, on the page behind <paramref name="Href"/>.</param>
+public sealed record IncidentWords(string Title, string HowBad, string WhatHelps, string? Href, string? LinkText);
+
+/// <summary>Rules in words. A rule that has none yet still says its text, and never hides.</summary>
+public static class AlertsPageTexts
+{
+    public static IncidentWords Of(Incident incident)
+    {
+        ArgumentNullException.ThrowIfNull(incident);
+        string pod = $"/pods?pod={Uri.EscapeDataString(incident.Subject)}";
+        string? job = (incident.Job is { } id ? id.ToString() : JobSubject(incident)) is { } text ? $"/training/{text}" : null;
+        return incident.Rule switch
+        {
+            PodIncidents.Leaking => new(
+                "A pod does not end", "It costs money every hour until it ends. The portal goes on trying.",
+                "See its last error. If RunPod stays in the way, end it in RunPod's own console; the portal notices by itself.", pod, "Show the pod"),
+            PodIncidents.CapReached => new(
+                "The sweep holds pods back", "What it holds back goes on running and costs money.",
+                "Press “See the plan” on the pods page, check the list, and approve exactly that plan.", "/pods", "To the pods page"),
+            PodIncidents.Orphaned => new(
+                "A pod ran that nothing needs", "It costs money until it is gone; the portal is ending it, or has stopped it for its file.",
+                "Usually nothing: it resolves when the pod is verified gone. If it stays longer than 10 minutes, look at the pod's last error.", pod, "Show the pod"),
+            PodIncidents.Held => new(
+                "A pod is kept for its file", "Stopped, it costs only its disk. Its trained file may be nowhere else.",
+                "Retry its job, which trains anew. When that is done, or the file does not matter, press “End” on the pod and confirm the risk.", pod, "Show the pod"),
+            PodIncidents.Foreign => new(
+                "Another portal's pod is in this account", "It is never touched. Its cost is another installation's, on the same bill.",
+                "If it belongs to this portal, press “Ours” on the pod; if it does not, press nothing.", pod, "Show the pod"),
+            TrainingIncidents.OverTime => new(
+                "A training passed its limit", "It is cancelled, its file first. Its pod costs money until it is gone.",
+                "Open the job and see that its pods end. Retry it when the reason is clear.", job, "Open the job"),
+            TrainingIncidents.Stuck => new(
+                "A training does not move", "Its pod costs money and nothing comes of it until the limit cancels it.",
+                "Open the job. If it does not move on, press “Cancel job” and then “Retry”.", job, "Open the job"),
+            TrainingIncidents.Crashing => new(
+                "A job can't go on", "Its step fails again and again; its pod, if it has one, costs money meanwhile.",
+                "Open the job and read the last error. Mend what it names, or press “Cancel job”.", job, "Open the job"),
+            _ => new(
+                incident.Rule.Replace('.', ' ').Replace('_', ' '), incident.Severity == EventSeverity.Error ? "Something does not work." : "Something may not work.",
+                job is null ? "Read the text; the portal's log has the details." : "Open the job and read its timeline.", job, job is null ? null : "Open the job"),
+        };
+    }
+
+    public static (Tone Tone, string Icon, string Word) Look(EventSeverity severity) => severity switch
+    {
+        EventSeverity.Error => (Tone.Bad, Icons.Material.Outlined.Error, "urgent"),
+        EventSeverity.Warning => (Tone.Warn, Icons.Material.Outlined.WarningAmber, "look soon"),
+        _ => (Tone.Quiet, Icons.Material.Outlined.Info, "to know"),
+    };
+
+    private static string? JobSubject(Incident incident) => Guid.TryParse(incident.Subject, out Guid id) ? id.ToString("D") : null;
+}

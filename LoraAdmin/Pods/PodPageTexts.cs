@@ -1,0 +1,119 @@
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Shell;
+using MudBlazor;
+
+namespace LoraAdmin.Pods;
+
+/// <summary>How the pods page says what a pod is and what to do about it.</summary>
+public static class PodPageTexts
+{
+    /// <summary>In the order in which the page offers them.</summary>
+    public static IReadOnlyList<PodClass> Classes { get; } =
+        [PodClass.Orphan, PodClass.Unknown, PodClass.Held, PodClass.Vanished, PodClass.Needed, PodClass.Foreign];
+
+    public static string ToWord(this PodClass found) => found.ToString().ToLowerInvariant();
+
+    public static bool TryParse(string? word, out PodClass found)
+    {
+        foreach (PodClass one in Classes)
+        {
+            if (one.ToWord() == word)
+            {
+                found = one;
+                return true;
+            }
+        }
+
+        found = default;
+        return false;
+    }
+
+    public static string Explain(PodClass found) => found switch
+    {
+        PodClass.Needed => "A job works with it",
+        PodClass.Held => "Stopped and kept, because a trained file may lie on it alone",
+        PodClass.Orphan => "Ours, and nothing needs it: it is being ended, or it is past its lifetime",
+        PodClass.Unknown => "It bears our name, or a person said that it is ours, and the ledger does not know it",
+        PodClass.Foreign => "Not ours: never touched",
+        PodClass.Vanished => "The ledger has it, the account does not list it",
+        _ => found.ToWord(),
+    };
+
+    public static (Tone Tone, string Icon) Look(PodClass found) => found switch
+    {
+        PodClass.Needed => (Tone.Active, Icons.Material.Outlined.PlayCircle),
+        PodClass.Held => (Tone.Warn, Icons.Material.Outlined.Inventory2),
+        PodClass.Orphan => (Tone.Bad, Icons.Material.Outlined.MoneyOff),
+        PodClass.Unknown => (Tone.Bad, Icons.Material.Outlined.HelpOutline),
+        PodClass.Vanished => (Tone.Waiting, Icons.Material.Outlined.VisibilityOff),
+        _ => (Tone.Quiet, Icons.Material.Outlined.Public),
+    };
+
+    public static string Words(string reason) => reason switch
+    {
+        PodReasons.Adopted => "adopted after an unclear create",
+        PodReasons.InDoubt => "create never clearly answered",
+        PodReasons.CreateFailed => "create failed",
+        PodReasons.NoCapacity => "no capacity",
+        PodReasons.RateLimited => "too many calls",
+        PodReasons.Refused => "refused by the provider",
+        PodReasons.NotReady => "did not become ready in time",
+        PodReasons.JobEnded => "its job ended",
+        PodReasons.FileStored => "its file is stored",
+        PodReasons.FileUnproven => "its file is unproven",
+        PodReasons.Vanished => "vanished from the account",
+        PodReasons.PastLifetime => "past its lifetime",
+        PodReasons.Unknown => "unknown to the ledger",
+        PodReasons.ByPerson => "ended by a person",
+        _ => reason.Replace('_', ' '),
+    };
+
+    public static string Words(FileProof proof) => proof switch
+    {
+        FileProof.TrainingNeverStarted => "Training never started, so there is no file",
+        FileProof.AgentHasNone => "Its agent says that it has no finished file",
+        FileProof.InSpool => "The file lies verified in the spool",
+        FileProof.InStorage => "The file lies verified in storage",
+        FileProof.Override => "A person took the responsibility for its file",
+        _ => "None: a trained file may lie on it alone",
+    };
+
+    public static string Words(SweepAction action) => action == SweepAction.Terminate ? "end" : "stop and hold";
+
+    /// <summary>What a person does about an account that can't be listed.</summary>
+    public static string Remedy(ProviderError? error) => error?.Failure switch
+    {
+        ProviderFailure.Unauthorized =>
+            "RunPod does not accept the key, so pods can't be stopped either. Put a valid key in RunPod:ApiKey and restart; until then end pods in RunPod's own console.",
+        ProviderFailure.Forbidden => "The key lacks the right to read pods. Give it read and write access to pods in RunPod's console.",
+        ProviderFailure.RateLimited => "RunPod allows 60 calls a minute per account; something else uses them up. The portal tries again by itself.",
+        ProviderFailure.Unreachable or ProviderFailure.Ambiguous =>
+            "RunPod or the way to it is down. The portal tries again by itself; nothing is ended or forgotten meanwhile. Running pods go on and cost money.",
+        ProviderFailure.Rejected => "RunPod refuses the question itself, so trying again will not help. See that RunPod:BaseUrl is right; the portal's log has the answer.",
+        _ => "The portal tries again by itself; nothing is ended or forgotten meanwhile.",
+    };
+
+    /// <summary>The row's want and saw in one sentence, for people who know neither word.</summary>
+    public static string WantAndSaw(LedgerPod row)
+    {
+        ArgumentNullException.ThrowIfNull(row);
+        string want = row.Want switch
+        {
+            PodWant.Needed => "wanted",
+            PodWant.Held => "to be kept, stopped",
+            _ => "to be ended",
+        };
+        string saw = row.Saw switch
+        {
+            PodSaw.Requested => "asked for",
+            PodSaw.Provisioning => "provisioning",
+            PodSaw.Running => "running",
+            PodSaw.Exited => "stopped",
+            PodSaw.Terminating => "ending",
+            PodSaw.Leaking => "leaking",
+            _ => "gone",
+        };
+        return $"{want}; seen {saw}";
+    }
+}

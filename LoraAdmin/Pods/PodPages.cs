@@ -1,0 +1,27 @@
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Platform.Live;
+
+namespace LoraAdmin.Pods;
+
+/// <summary>What the pods page shows live and is made of. Page /pods.</summary>
+public static class PodPages
+{
+    public static readonly LiveSource<PodsBoard> Board = new(
+        "pods.board",
+        LiveTopics.Training,
+        TimeSpan.FromSeconds(2),
+        (services, token) => services.GetRequiredService<IPodQueries>().ReadAsync(token));
+
+    public static IServiceCollection AddPodPages(this IServiceCollection services)
+    {
+        services.AddSingleton<LastCensus>();
+        services.AddSingleton<IPodDesk>(provider => provider.GetRequiredService<PodDesk>());
+        services.AddSingleton<IPodQueries>(provider => new PodQueriesStore(
+            provider.GetRequiredService<IUnitOfWork>(),
+            provider.GetRequiredService<LastCensus>(),
+            provider.GetRequiredService<Func<Installation>>(),
+            provider.GetRequiredService<TimeProvider>()));
+        return services;
+    }
+}

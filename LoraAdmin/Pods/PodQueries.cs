@@ -1,0 +1,70 @@
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+
+namespace LoraAdmin.Pods;
+
+/// <summary>One line of the pods page.</summary>
+/// <param name="PodId">Null: the provider has given no id (yet).</param>
+/// <param name="Job">From the ledger, or else from the pod's name.</param>
+/// <param name="StatusText">The provider's own word at the last listing; null when it was not listed.</param>
+/// <param name="Since">When it was made.</param>
+/// <param name="HourlyRate">What it costs per hour now; zero when the provider says that it is stopped; null: not known.</param>
+/// <param name="Burned">What it has cost since nothing needs it.</param>
+/// <param name="Row">Null: the ledger does not know it.</param>
+public sealed record BoardPod(
+    PodClass Class,
+    string? PodId,
+    string Name,
+    JobId? Job,
+    string? Gpu,
+    string? StatusText,
+    DateTimeOffset? Since,
+    Usd? HourlyRate,
+    Usd CostSoFar,
+    Usd Burned,
+    string? Reason,
+    string Why,
+    DateTimeOffset? LastSeenAt,
+    LedgerPod? Row)
+{
+    public string Key => PodId ?? Name;
+
+    public bool IsLeaking => Row?.Saw == PodSaw.Leaking;
+
+    /// <summary>It costs money that nobody wants to spend.</summary>
+    public bool IsWaste => Class is PodClass.Orphan or PodClass.Unknown || IsLeaking;
+
+    /// <summary>Foreign pods are somebody else's money.</summary>
+    public bool IsOurs => Class != PodClass.Foreign;
+}
+
+/// <summary>Who lists the account, as the lease says.</summary>
+/// <param name="LastTurn">About when it last took its turn.</param>
+public sealed record Lister(string Instance, DateTimeOffset LastTurn, DateTimeOffset Until);
+
+/// <param name="Pods">Worst class first, then dearest.</param>
+/// <param name="ListedAt">Null: the account was not listed by this instance; only the ledger is shown.</param>
+/// <param name="Lister">Null: nobody has listed the account yet.</param>
+public sealed record PodsBoard(IReadOnlyList<BoardPod> Pods, CensusNote Census, Lister? Lister, DateTimeOffset AsOf)
+{
+    public DateTimeOffset? ListedAt => Census.ListedAt;
+
+    public int Alive => Pods.Count(pod => pod.IsOurs);
+
+    public Usd HourlyRate => Sum(Pods.Where(pod => pod.IsOurs), pod => pod.HourlyRate ?? Usd.Zero);
+
+    public int Wasting => Pods.Count(pod => pod.IsWaste);
+
+    public Usd WasteHourlyRate => Sum(Pods.Where(pod => pod.IsWaste), pod => pod.HourlyRate ?? Usd.Zero);
+
+    public Usd Burned => Sum(Pods.Where(pod => pod.IsWaste), pod => pod.Burned);
+
+    private static Usd Sum(IEnumerable<BoardPod> pods, Func<BoardPod, Usd> of) => pods.Aggregate(Usd.Zero, (sum, pod) => sum + of(pod));
+}
+
+/// <summary>Reads for the pods page. Never calls the provider.</summary>
+public interface IPodQueries
+{
+    /// <exception cref="StoreUnavailableException">The database is away: show that, never an empty list.</exception>
+    Task<PodsBoard> ReadAsync(CancellationToken cancellationToken);
+}

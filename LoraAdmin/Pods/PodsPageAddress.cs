@@ -1,0 +1,61 @@
+using LoraAdmin.Domain.Pods;
+
+namespace LoraAdmin.Pods;
+
+/// <summary>What the pods page shows, as its address says it.</summary>
+/// <param name="Pod">Id of one pod; null: all.</param>
+public sealed record PodsPageAddress(IReadOnlyList<PodClass> Classes, string? Pod)
+{
+    public const string Path = "/pods";
+
+    public static readonly PodsPageAddress All = new([], null);
+
+    public bool IsFiltered => Classes.Count > 0 || Pod is not null;
+
+    /// <summary>Unknown words count as absent.</summary>
+    public static PodsPageAddress Parse(IEnumerable<string>? classes, string? pod)
+    {
+        List<PodClass> known = [];
+        foreach (string word in classes ?? [])
+        {
+            if (PodPageTexts.TryParse(word, out PodClass found) && !known.Contains(found))
+            {
+                known.Add(found);
+            }
+        }
+
+        known.Sort();
+        return new PodsPageAddress(known, string.IsNullOrWhiteSpace(pod) ? null : pod.Trim());
+    }
+
+    public static string OfPod(string podId) => (All with { Pod = podId }).ToUri();
+
+    public PodsPageAddress Toggle(PodClass found)
+    {
+        List<PodClass> next = [.. Classes];
+        if (!next.Remove(found))
+        {
+            next.Add(found);
+        }
+
+        next.Sort();
+        return this with { Classes = next };
+    }
+
+    public bool Shows(BoardPod pod)
+    {
+        ArgumentNullException.ThrowIfNull(pod);
+        return (Classes.Count == 0 || Classes.Contains(pod.Class)) && (Pod is null || Pod == pod.PodId || Pod == pod.Name);
+    }
+
+    public string ToUri()
+    {
+        List<string> parts = [.. Classes.Select(found => $"class={found.ToWord()}")];
+        if (Pod is not null)
+        {
+            parts.Add($"pod={Uri.EscapeDataString(Pod)}");
+        }
+
+        return parts.Count == 0 ? Path : $"{Path}?{string.Join('&', parts)}";
+    }
+}
