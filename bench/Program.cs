@@ -1,8 +1,9 @@
 using LoraAdmin.Bench;
 using LoraAdmin.Bench.Admission;
 using LoraAdmin.Bench.GetJob;
+using LoraAdmin.Bench.Teardown;
 
-Benchmark[] all = [new GetJobBenchmark(), new AdmissionBenchmark()];
+Benchmark[] all = [new GetJobBenchmark(), new AdmissionBenchmark(), new TeardownBenchmark()];
 if (args is ["--list"])
 {
     foreach (Benchmark known in all)

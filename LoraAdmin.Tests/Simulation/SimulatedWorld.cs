@@ -38,7 +38,7 @@ public sealed class SimulatedWorld
     public LocalCloudFace Cloud { get; }
     public Installation Installation { get; }
     public LimitRules Limits { get; } = new(10, 30);
-    public BudgetRules Budget { get; } = new(Usd.FromDollars(200), Usd.FromDollars(150));
+    public BudgetRules Budget { get; set; } = new(Usd.FromDollars(200), Usd.FromDollars(150));
 
     public SweepCaps Caps { get; set; } = new(20, Usd.FromDollars(20));
 
