@@ -284,7 +284,8 @@ public sealed class PodWatch(IUnitOfWork work, IPodProvider provider, PodSweep s
             return await AskAgainAsync(row, now, cancellationToken);
         }
 
-        bool stillListed = account is not null && row.LastSeenAt == account.StartedAt;
+        // Not by the row's time: databases keep milliseconds, the listing's start is finer.
+        bool stillListed = account?.Find(row) is not null;
         return row switch
         {
             { Want: PodWant.Released, Saw: PodSaw.Terminating or PodSaw.Leaking } when !stillListed => row,

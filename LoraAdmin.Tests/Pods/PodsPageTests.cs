@@ -51,7 +51,7 @@ public sealed class PodsPageTests : LoraBunitContext
         IRenderedComponent<PodsPage> page = Show();
         page.FindAll(".class-toggle").Single(button => button.TextContent.Contains("foreign", StringComparison.Ordinal)).Click();
 
-        Assert.Equal("/pods?class=foreign", new Uri(Address.Uri).PathAndQuery);
+        page.WaitForAssertion(() => Assert.Equal("/pods?class=foreign", new Uri(Address.Uri).PathAndQuery));
         page.WaitForAssertion(() => Assert.Single(page.FindAll("table.pods tbody tr")));
         Assert.Contains("box1", page.Find("table.pods").TextContent, StringComparison.Ordinal);
     }

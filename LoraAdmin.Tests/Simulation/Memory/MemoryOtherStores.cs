@@ -28,7 +28,9 @@ internal sealed class MemoryPodLedger(MemoryDatabase database) : IPodLedger
             return Task.FromResult(false);
         }
 
-        database.Pods.Set(pod.Name, pod with { Version = pod.Version + 1 });
+        // The databases keep whole milliseconds.
+        DateTimeOffset? seen = pod.LastSeenAt is { } at ? DateTimeOffset.FromUnixTimeMilliseconds(at.ToUnixTimeMilliseconds()) : null;
+        database.Pods.Set(pod.Name, pod with { LastSeenAt = seen, Version = pod.Version + 1 });
         return Task.FromResult(true);
     }
 
