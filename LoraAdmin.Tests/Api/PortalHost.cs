@@ -171,6 +171,7 @@ public sealed class PortalHost : IAsyncDisposable
             RetrieveWithin = TimeSpan.FromMinutes(30),
             QueueWait = TimeSpan.FromHours(1),
             PollEvery = TimeSpan.FromSeconds(5),
+            StuckAfter = TimeSpan.FromMinutes(10),
             MinImages = 1,
             MaxImages = 100,
             MaxImageBytes = 64 * 1024,

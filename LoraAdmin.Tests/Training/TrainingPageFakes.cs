@@ -216,6 +216,7 @@ public static class PageSamples
         RetrieveWithin = TimeSpan.FromMinutes(30),
         QueueWait = TimeSpan.FromHours(1),
         PollEvery = TimeSpan.FromSeconds(5),
+        StuckAfter = TimeSpan.FromMinutes(10),
         MinImages = 1,
         MaxImages = 100,
         MaxImageBytes = 20_000_000,

@@ -207,6 +207,7 @@ public sealed class UploadStagingTests : IDisposable
         RetrieveWithin = TimeSpan.FromMinutes(30),
         QueueWait = TimeSpan.FromHours(1),
         PollEvery = TimeSpan.FromSeconds(5),
+        StuckAfter = TimeSpan.FromMinutes(10),
         MinImages = 2,
         MaxImages = 8,
         MaxImageBytes = 2_000_000,

@@ -24,8 +24,8 @@ internal sealed partial class TrainingQueryStore
                     .Select(row => new
                     {
                         row.JobId, row.LoraId, row.UserId, row.Name, row.CreatorEmail, row.State, row.StateSince, row.CreatedAt, row.CompletedAt,
-                        row.WaitReason, row.FailureCode, row.FailureDetail, row.Step, row.TotalSteps, row.Loss, row.HeartbeatAt, row.Attempt,
-                        row.CostMicros,
+                        row.WaitReason, row.FailureCode, row.FailureDetail, row.Step, row.TotalSteps, row.Loss, row.HeartbeatAt, row.StepAt,
+                        row.Attempt, row.CostMicros,
                     })
                     .ToListAsync(token);
                 List<JobLine> lines = rows.Take(size).Select(row => new JobLine(
