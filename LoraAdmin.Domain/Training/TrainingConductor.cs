@@ -81,7 +81,8 @@ public sealed class TrainingConductor(
             return new StepResult.Fail(job, cancelled, FileProof.AgentHasNone, words);
         }
 
-        return new StepResult.Fail(job, cancelled, job.StartedAt is null ? FileProof.TrainingNeverStarted : FileProof.None, words);
+        // A silent agent may have taken a start whose answer nobody lived to note: only its own word could say that there is no file.
+        return new StepResult.Fail(job, cancelled, FileProof.None, words);
     }
 
     private Task CommitAsync(LeasedJob leased, StepResult result, CancellationToken cancellationToken) => work.RunAsync(

@@ -21,7 +21,7 @@ public sealed class SimulatedPortal
         ArgumentNullException.ThrowIfNull(world);
         Mortality = mortality;
         IUnitOfWork work = new MortalUnitOfWork(world.Database, mortality);
-        IObjectStore objects = new MortalObjectStore(world.Objects, mortality);
+        IObjectStore objects = new MortalObjectStore(world.Storage, mortality);
         ISpool spool = new MortalSpool(world.Spool, mortality);
         TimeProvider clock = world.Clock;
 #pragma warning disable RS0030 // In memory: there is no connection to pool.
@@ -40,7 +40,7 @@ public sealed class SimulatedPortal
         ITrainingStep[] steps =
         [
             new QueuedStep(work, places, clock, () => world.Training),
-            new PreparingStep(work, objects, new Memory.TrustingInspector(), () => world.Training),
+            new PreparingStep(work, objects, world.Inspector, () => world.Training),
             new ProvisioningStep(work, launcher, prices, places, funds, agent, clock, () => world.Training, () => world.Installation),
             new RunningStep(work, launcher, agent, objects, clock, () => world.Training),
             new RetrievingStep(work, launcher, agent, objects, spool, clock, () => world.Training),

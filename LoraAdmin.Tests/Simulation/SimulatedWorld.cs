@@ -2,6 +2,7 @@ using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Limits;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Platform.LocalCloud;
 using LoraAdmin.Tests.Doubles;
@@ -35,14 +36,19 @@ public sealed class SimulatedWorld
     public MemoryDatabase Database { get; }
     public MemoryObjectStore Objects { get; }
     public MemorySpool Spool { get; }
-    public LocalCloudFace Cloud { get; }
+    public LocalCloudFace Cloud { get; set; }
     public Installation Installation { get; }
-    public LimitRules Limits { get; } = new(10, 30);
+
+    /// <summary>What the portal stores into; a test may put a faulty store before the buckets.</summary>
+    public IObjectStore Storage { get => field ?? Objects; set; }
+
+    public IImageInspector Inspector { get; set; } = new TrustingInspector();
+    public LimitRules Limits { get; set; } = new(10, 30);
     public BudgetRules Budget { get; set; } = new(Usd.FromDollars(200), Usd.FromDollars(150));
 
     public SweepCaps Caps { get; set; } = new(20, Usd.FromDollars(20));
 
-    public TrainingRules Training { get; } = new()
+    public TrainingRules Training { get; set; } = new()
     {
         MaxDuration = TimeSpan.FromHours(2),
         CreateRetries = [TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(8)],

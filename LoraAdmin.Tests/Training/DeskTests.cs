@@ -1,0 +1,163 @@
+using LoraAdmin.Domain.Budget;
+using LoraAdmin.Domain.Limits;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
+using LoraAdmin.Tests.Simulation;
+using Xunit;
+
+namespace LoraAdmin.Tests.Training;
+
+/// <summary>Admission writes everything or nothing.</summary>
+public sealed class DeskTests
+{
+    private static readonly Guid TokenId = new(1, 0, 0, new byte[8]);
+
+    [Fact]
+    public async Task Submit_AtTheUsersLimit_IsRefusedAndWritesNothing()
+    {
+        TrainingBench bench = new();
+        bench.World.Limits = new LimitRules(2, 30);
+        await bench.SubmitAsync();
+        await bench.SubmitAsync();
+        Usd reserved = bench.Month.Reserved;
+        int facts = bench.World.Database.Events.Count;
+
+        SubmitOutcome outcome = await bench.Portal.Desk.SubmitAsync(bench.Request(), new IdempotencyKey(TokenId, "k", "b"), TrainingBench.Gateway, TrainingBench.Token);
+
+        Assert.Equal(new SubmitOutcome.LimitReached(new ChargeResult(ChargeVerdict.LimitReached, 2, 2)), outcome);
+        Assert.Equal((2, 2, 2, 2), (Count(bench.World.Database.Jobs.Rows), Count(bench.World.Database.Loras.Rows), Count(bench.World.Database.Charges.Rows), bench.UserCount));
+        Assert.Equal(reserved, bench.Month.Reserved);
+        Assert.Equal(2, Count(bench.World.Database.Reservations.Rows));
+        Assert.Empty(bench.World.Database.Idempotency.Rows);
+        Assert.Equal(facts, bench.World.Database.Events.Count);
+    }
+
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Submit_WhenTheBudgetIsFull_IsRefusedAndWritesNothing()
+    {
+        TrainingBench bench = new();
+        await bench.SubmitAsync();
+        Usd estimate = bench.Month.Reserved;
+        bench.World.Budget = new BudgetRules(estimate + estimate - new Usd(1), estimate);
+
+        SubmitOutcome outcome = await bench.Portal.Desk.SubmitAsync(bench.Request(), null, TrainingBench.Gateway, TrainingBench.Token);
+
+        SubmitOutcome.BudgetExhausted full = Assert.IsType<SubmitOutcome.BudgetExhausted>(outcome);
+        Assert.Equal((estimate, estimate - new Usd(1)), (full.Estimate, full.Month.Free));
+        Assert.Equal((1, 1, 1), (Count(bench.World.Database.Jobs.Rows), Count(bench.World.Database.Charges.Rows), bench.UserCount));
+        Assert.Equal(estimate, bench.Month.Reserved);
+    }
+
+    [Fact]
+    public async Task Submit_OfTheLastFreeMicroDollar_Fits()
+    {
+        TrainingBench bench = new();
+        await bench.SubmitAsync();
+        Usd estimate = bench.Month.Reserved;
+        bench.World.Budget = new BudgetRules(estimate + estimate, estimate);
+
+        await bench.SubmitAsync();
+        Assert.Equal(estimate + estimate, bench.Month.Reserved);
+    }
+
+    [Fact]
+    public async Task Submit_TheSameAgainUnderItsKey_AnswersTheFirstJob()
+    {
+        TrainingBench bench = new();
+        TrainingRequest request = bench.Request();
+        SubmitOutcome.Accepted first = await SubmitAsync(bench, request, "body");
+        bench.World.Limits = new LimitRules(1, 1);
+        SubmitOutcome.Accepted second = await SubmitAsync(bench, request, "body");
+
+        Assert.Equal(first with { Replayed = true }, second);
+        Assert.Equal((1, 1), (Count(bench.World.Database.Jobs.Rows), bench.UserCount));
+        Assert.Single(bench.World.Database.Reservations.Rows);
+    }
+
+    [Fact]
+    public async Task Submit_AnotherBodyUnderAUsedKey_IsRefused()
+    {
+        TrainingBench bench = new();
+        await SubmitAsync(bench, bench.Request(), "body");
+        SubmitOutcome outcome = await bench.Portal.Desk.SubmitAsync(
+            bench.Request(), new IdempotencyKey(TokenId, "key", "other body"), TrainingBench.Gateway, TrainingBench.Token);
+
+        Assert.IsType<SubmitOutcome.KeyReused>(outcome);
+        Assert.Single(bench.World.Database.Jobs.Rows);
+    }
+
+    [Theory]
+    [InlineData(7 * 24 * 60, true)]
+    [InlineData((7 * 24 * 60) + 1, false)]
+    public async Task Submit_UnderAnOldKey_IsReplayedForSevenDays(int minutes, bool replayed)
+    {
+        TrainingBench bench = new();
+        TrainingRequest request = bench.Request();
+        await SubmitAsync(bench, request, "body");
+        bench.World.Clock.Advance(TimeSpan.FromMinutes(minutes));
+
+        Assert.Equal(replayed, (await SubmitAsync(bench, request, "body")).Replayed);
+    }
+
+    [Fact]
+    public async Task Submit_TheSameKeyOfAnotherToken_IsAnotherJob()
+    {
+        TrainingBench bench = new();
+        TrainingRequest request = bench.Request();
+        await SubmitAsync(bench, request, "body");
+        SubmitOutcome other = await bench.Portal.Desk.SubmitAsync(
+            request, new IdempotencyKey(new Guid(2, 0, 0, new byte[8]), "key", "body"), TrainingBench.Gateway, TrainingBench.Token);
+
+        Assert.False(Assert.IsType<SubmitOutcome.Accepted>(other).Replayed);
+        Assert.Equal(2, Count(bench.World.Database.Jobs.Rows));
+    }
+
+    [Fact]
+    public async Task Submit_TwiceAtOnceUnderOneKey_MakesOneJob()
+    {
+        TrainingBench bench = new();
+        TrainingRequest request = bench.Request();
+        SubmitOutcome.Accepted[] outcomes = await Task.WhenAll(
+            Enumerable.Range(0, 8).Select(_ => Task.Run(() => SubmitAsync(bench, request, "body"), TrainingBench.Token)));
+
+        Assert.Single(outcomes.Select(outcome => outcome.Job).Distinct());
+        Assert.Single(outcomes, outcome => !outcome.Replayed);
+        Assert.Single(bench.World.Database.Jobs.Rows);
+        Assert.Equal(1, bench.UserCount);
+    }
+
+    [Fact]
+    public async Task Submit_OfAStagedUpload_ClaimsItOnce()
+    {
+        TrainingBench bench = new();
+        Guid upload = new(9, 0, 0, new byte[8]);
+        bench.World.Database.Uploads.Set(upload, new TrainingUpload(upload, TrainingBench.User, bench.Now, null));
+        TrainingRequest request = bench.Request() with { Upload = upload };
+        JobId id = await bench.SubmitAsync(request);
+        SubmitOutcome second = await bench.Portal.Desk.SubmitAsync(request, null, TrainingBench.Gateway, TrainingBench.Token);
+
+        Assert.IsType<SubmitOutcome.UploadGone>(second);
+        Assert.Equal(id, bench.World.Database.Uploads.Find(upload)!.ClaimedBy);
+        Assert.Single(bench.World.Database.Jobs.Rows);
+        Assert.Single(bench.World.Database.Reservations.Rows);
+        Assert.Equal(1, bench.UserCount);
+    }
+
+    [Fact]
+    public async Task Submit_OfAnotherUsersUpload_IsRefused()
+    {
+        TrainingBench bench = new();
+        Guid upload = new(9, 0, 0, new byte[8]);
+        bench.World.Database.Uploads.Set(upload, new TrainingUpload(upload, new UserId(bench.World.Ids.Next()), bench.Now, null));
+        SubmitOutcome outcome = await bench.Portal.Desk.SubmitAsync(bench.Request() with { Upload = upload }, null, TrainingBench.Gateway, TrainingBench.Token);
+
+        Assert.IsType<SubmitOutcome.UploadGone>(outcome);
+        Assert.Empty(bench.World.Database.Jobs.Rows);
+    }
+
+    private static int Count<T>(IEnumerable<T> rows) => rows.Count();
+
+    private static async Task<SubmitOutcome.Accepted> SubmitAsync(TrainingBench bench, TrainingRequest request, string body) => Assert.IsType<SubmitOutcome.Accepted>(
+        await bench.Portal.Desk.SubmitAsync(request, new IdempotencyKey(TokenId, "key", body), TrainingBench.Gateway, TrainingBench.Token));
+}
