@@ -45,7 +45,7 @@ public static class StartupScreen
         yield return refused.Remedy;
     }
 
-    /// <summary>The binder names a key that no option has only in its message: <c>… on the type 'X': 'Key'</c>.</summary>
+    /// <summary>The binder names a key that no option has only in its message: <c>… on the instance of Namespace.XOptions: 'Key'</c>.</summary>
     private static string? UnknownKey(string message)
     {
         if (!message.Contains("ErrorOnUnknownConfiguration", StringComparison.Ordinal))
@@ -54,6 +54,15 @@ public static class StartupScreen
         }
 
         int start = message.LastIndexOf(": '", StringComparison.Ordinal);
-        return start < 0 ? null : message[(start + 3)..].TrimEnd('\'', '.');
+        if (start < 0)
+        {
+            return null;
+        }
+
+        // The options' class says which section it is: the same word may be a key of several.
+        string type = message[..start][(message.LastIndexOf(' ', start) + 1)..];
+        object? section = typeof(StartupScreen).Assembly.GetType(type)?.GetField("Section")?.GetRawConstantValue();
+        IEnumerable<string> keys = message[(start + 2)..].Split(", ").Select(key => key.Trim('\'', '.'));
+        return string.Join(", ", keys.Select(key => section is null ? key : $"{section}:{key}"));
     }
 }

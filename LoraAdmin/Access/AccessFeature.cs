@@ -18,7 +18,9 @@ public static class AccessFeature
 
     public static IServiceCollection AddAccess(this IServiceCollection services)
     {
-        services.AddOptions<ApiOptions>().BindConfiguration(ApiOptions.Section).ValidateOnStart();
+        services.AddOptions<ApiOptions>()
+            .BindConfiguration(ApiOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true)
+            .ValidateOnStart();
         services.AddSingleton<IValidateOptions<ApiOptions>, ApiOptionsCheck>();
         services.AddStore<IAccessStore, AccessStore>();
         services.AddSingleton<ApiTokenCache>();

@@ -44,7 +44,9 @@ public static class BudgetFeature
     public static IServiceCollection AddBudget(this IServiceCollection services, IConfiguration configuration)
     {
         ArgumentNullException.ThrowIfNull(configuration);
-        services.AddOptions<BudgetOptions>().Bind(configuration.GetSection(BudgetOptions.Section)).ValidateOnStart();
+        services.AddOptions<BudgetOptions>()
+            .Bind(configuration.GetSection(BudgetOptions.Section), binder => binder.ErrorOnUnknownConfiguration = true)
+            .ValidateOnStart();
         services.AddSingleton<IValidateOptions<BudgetOptions>, BudgetOptionsValidator>();
         services.AddSingleton(provider => provider.GetRequiredService<IOptions<BudgetOptions>>().Value.ToRules());
         return services.AddStore<IBudgetStore, BudgetStore>();

@@ -44,7 +44,9 @@ public static class LimitsFeature
     public static IServiceCollection AddLimits(this IServiceCollection services, IConfiguration configuration)
     {
         ArgumentNullException.ThrowIfNull(configuration);
-        services.AddOptions<LimitsOptions>().Bind(configuration.GetSection(LimitsOptions.Section)).ValidateOnStart();
+        services.AddOptions<LimitsOptions>()
+            .Bind(configuration.GetSection(LimitsOptions.Section), binder => binder.ErrorOnUnknownConfiguration = true)
+            .ValidateOnStart();
         services.AddSingleton<IValidateOptions<LimitsOptions>, LimitsOptionsValidator>();
         services.AddSingleton(provider => provider.GetRequiredService<IOptions<LimitsOptions>>().Value.ToRules());
         return services.AddStore<ILimitsStore, LimitsStore>();

@@ -172,7 +172,7 @@ public sealed class RetrievingStep(
         {
             return await spool.AppendAsync(name, offset, content, cancellationToken);
         }
-        catch (Exception failure) when (failure is IOException or HttpRequestException)
+        catch (IOException)
         {
             // The connection broke inside the range. What was written before it is kept; the next step goes on from there.
             return new SpoolOutcome.Done(new SpoolFile(name, offset));

@@ -13,7 +13,9 @@ public static class PlatformWeb
     public static IServiceCollection AddPlatformWeb(this IServiceCollection services)
     {
         services.TryAddSingleton(TimeProvider.System);
-        services.AddOptions<PortalOptions>().BindConfiguration(PortalOptions.Section).ValidateOnStart();
+        services.AddOptions<PortalOptions>()
+            .BindConfiguration(PortalOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true)
+            .ValidateOnStart();
         services.AddSingleton<IValidateOptions<PortalOptions>, PortalOptionsCheck>();
         services.AddSingleton<PortalAddress>();
         services.AddSingleton<OwnOrigin>();
