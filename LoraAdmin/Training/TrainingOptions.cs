@@ -34,8 +34,6 @@ public sealed class TrainingOptions
     public long MaxArtifactBytes { get; set; } = 2_000_000_000;
 
     public int MaxConcurrentPods { get; set; } = 10;
-
-    public TimeSpan ImageRetention { get; set; } = TimeSpan.FromDays(7);
 }
 
 /// <summary>Section <c>Validation</c>: what makes a trained LoRA good enough.</summary>
@@ -75,7 +73,6 @@ internal sealed class TrainingOptionsValidator : IValidateOptions<TrainingOption
         Positive("RetrieveWithin", options.RetrieveWithin);
         Positive("QueueWait", options.QueueWait, zeroAllowed: true);
         Positive("PollEvery", options.PollEvery);
-        Positive("ImageRetention", options.ImageRetention);
         if (options.CreateRetries.Any(wait => wait < TimeSpan.Zero))
         {
             problems.Add("Training:CreateRetries holds a negative wait; give durations such as 00:00:02.");
