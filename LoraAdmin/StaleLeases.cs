@@ -1,6 +1,5 @@
 using LoraAdmin.Platform.Data;
 using LoraAdmin.Training;
-using Microsoft.EntityFrameworkCore;
 
 namespace LoraAdmin;
 
@@ -19,11 +18,7 @@ internal static class StaleLeases
             return;
         }
 
-        // The fence stays: the next owner raises it.
-        await db.Set<TrainingProgressRow>()
-            .Where(row => row.IsOpen && row.LeaseOwner != null)
-            .ExecuteUpdateAsync(
-                set => set.SetProperty(row => row.LeaseOwner, (string?)null).SetProperty(row => row.LeaseUntil, (long?)null), cancellationToken);
-        await db.Set<LoopLeaseRow>().ExecuteDeleteAsync(cancellationToken);
+        await TrainingStore.EndLeasesAsync(db, cancellationToken);
+        await LeaseStore.EndAllAsync(db, cancellationToken);
     }
 }

@@ -67,6 +67,7 @@ public interface IObjectStore
 /// <summary>A link that a person may open without signing in, for one object, one hour at most (S3).</summary>
 public sealed record SignedLink(string Url, DateTimeOffset ExpiresAt);
 
+/// <summary>Makes links that open one stored object for a while. Caller: pages and the API. Nothing is looked up: the object may be gone.</summary>
 public interface ILinkSigner
 {
     /// <param name="lifetime">At most one hour; longer is cut to it.</param>

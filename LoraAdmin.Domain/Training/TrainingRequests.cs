@@ -24,9 +24,6 @@ public sealed record TrainingRequest
 /// <param name="BodyHash">Hash over everything the caller sent.</param>
 public sealed record IdempotencyKey(Guid TokenId, string Key, string BodyHash);
 
-/// <summary>One thing that is wrong with a request: which field, what, and what to do.</summary>
-public sealed record FieldProblem(string Field, string Problem, string Remedy);
-
 public abstract record SubmitOutcome
 {
     private SubmitOutcome()

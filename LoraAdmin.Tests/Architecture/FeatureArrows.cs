@@ -77,7 +77,7 @@ internal static partial class FeatureArrows
             string to = match.Groups["to"].Value;
 
             // Without the root only the folders' own names count: other words before a dot are types and values.
-            bool named = whole || match.Groups["domain"].Success || Knows.ContainsKey(to) || HostShared.Contains(to) || HostAbove.Contains(to);
+            bool named = whole || match.Groups["domain"].Success || (Knows.ContainsKey(to) && (domain || to != Shared)) || HostShared.Contains(to) || HostAbove.Contains(to);
             if (named && (to != from || ofDomain != domain))
             {
                 yield return new Arrow(from, to, ofDomain, file.At(match.Index));
@@ -135,7 +135,7 @@ internal static partial class FeatureArrows
         _ => HostShared.Contains(to),
     };
 
-    [GeneratedRegex(@"(?<![\w.])(?:global::)?(?<root>LoraAdmin\s*\.\s*)?(?<domain>Domain\s*\.\s*)?(?<to>[A-Z]\w*)(?=\s*[.;])(?<!Domain)(?<!LoraAdmin)")]
+    [GeneratedRegex(@"(?<![\w.])(?:global::)?(?<root>LoraAdmin\s*\.\s*)?(?<domain>Domain\s*\.\s*)?(?<to>(?!Domain\b|LoraAdmin\b)[A-Z]\w*)\b(?(root)|(?=\s*\.))")]
     private static partial Regex Name();
 
     [GeneratedRegex(@"^\s*@?namespace\s+(?<name>[\w.]+)", RegexOptions.Multiline)]

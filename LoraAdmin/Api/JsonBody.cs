@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
-using LoraAdmin.Domain.Training;
+using LoraAdmin.Domain.Shared;
 using LoraAdmin.Platform.Web;
 using Microsoft.AspNetCore.Http.Features;
 

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Text;
+using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Net.Http.Headers;

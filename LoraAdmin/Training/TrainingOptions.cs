@@ -37,8 +37,6 @@ public sealed class TrainingOptions
     public long MaxArtifactBytes { get; set; } = 2_000_000_000;
 
     public int MaxConcurrentPods { get; set; } = 10;
-
-    public TimeSpan ImageRetention { get; set; } = TimeSpan.FromDays(7);
 }
 
 /// <summary>Section <c>Validation</c>: what makes a trained LoRA good enough.</summary>
@@ -86,7 +84,6 @@ internal sealed class TrainingOptionsValidator : IValidateOptions<TrainingOption
                 + "give a longer duration, such as 00:10:00.");
         }
 
-        Positive("ImageRetention", options.ImageRetention);
         if (options.CreateRetries.Any(wait => wait < TimeSpan.Zero))
         {
             problems.Add("Training:CreateRetries holds a negative wait; give durations such as 00:00:02.");

@@ -28,6 +28,12 @@ internal sealed partial class TrainingStore
         return [.. rows.OrderBy(row => row.DueAt).ThenBy(row => row.JobId.ToString(), StringComparer.Ordinal).Select(row => row.ToLease())];
     }
 
+    /// <summary>For a start that knows that nobody else is alive on this database. Fences stay: the next owner raises them.</summary>
+    public static Task EndLeasesAsync(LoraDb db, CancellationToken cancellationToken) => db.Set<TrainingProgressRow>()
+        .Where(row => row.IsOpen && row.LeaseOwner != null)
+        .ExecuteUpdateAsync(
+            set => set.SetProperty(row => row.LeaseOwner, (string?)null).SetProperty(row => row.LeaseUntil, (long?)null), cancellationToken);
+
     public async Task RenewAsync(JobId id, long fence, DateTimeOffset until, CancellationToken cancellationToken)
     {
         int written = await Progress

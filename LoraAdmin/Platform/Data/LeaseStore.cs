@@ -36,4 +36,7 @@ internal sealed class LeaseStore(LoraDb db) : ILeaseStore
 
     public Task GiveBackAsync(string name, string owner, CancellationToken cancellationToken) =>
         db.Set<LoopLeaseRow>().Where(row => row.Name == name && row.Owner == owner).ExecuteDeleteAsync(cancellationToken);
+
+    /// <summary>For a start that knows that nobody else is alive on this database.</summary>
+    public static Task EndAllAsync(LoraDb db, CancellationToken cancellationToken) => db.Set<LoopLeaseRow>().ExecuteDeleteAsync(cancellationToken);
 }

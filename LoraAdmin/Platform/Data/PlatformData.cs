@@ -13,7 +13,8 @@ public static class PlatformData
     public static IServiceCollection AddPlatformData(this IServiceCollection services, IConfiguration configuration)
     {
         ArgumentNullException.ThrowIfNull(configuration);
-        DataOptions options = configuration.GetSection(DataOptions.Section).Get<DataOptions>(binder => binder.ErrorOnUnknownConfiguration = true) ?? new DataOptions();
+        DataOptions options = configuration.GetSection(DataOptions.Section)
+            .Get<DataOptions>(binder => binder.ErrorOnUnknownConfiguration = true) ?? new DataOptions();
         if (string.IsNullOrWhiteSpace(options.Path))
         {
             throw new StartupRefusedException(

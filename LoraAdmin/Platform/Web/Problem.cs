@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
-using LoraAdmin.Domain.Training;
+using LoraAdmin.Domain.Shared;
 using Microsoft.AspNetCore.Http.Metadata;
 
 namespace LoraAdmin.Platform.Web;

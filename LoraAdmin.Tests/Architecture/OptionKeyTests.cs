@@ -1,0 +1,62 @@
+using LoraAdmin.Budget;
+using LoraAdmin.Pods;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+
+namespace LoraAdmin.Tests.Architecture;
+
+public sealed class OptionKeyTests
+{
+    /// <summary>Keys by which people steer what a job may cost and how long it may take; each shows its default in appsettings.json.</summary>
+    private static readonly string[] Figures =
+    [
+        "Training:MaxDuration", "Training:CreateRetries", "Training:ImageRetries", "Training:UploadRetries", "Training:RetrieveWithin",
+        "Training:QueueWait", "Training:MinImages", "Training:MaxImages", "Training:MaxImageBytes", "Training:MaxImagePixels",
+        "Training:MaxArtifactBytes", "Training:MaxConcurrentPods", "Training:ImageRetention", "Pods:ReadyWithin", "Pods:VanishedAfter",
+        "Pods:CleanupAttempts", "Validation:Images", "Validation:MustPass", "Validation:MinimumScore", "Budget:MonthlyLimitUsd",
+        "Budget:WarnAtUsd", "Budget:AverageCostAlertUsd", "Storage:SignedLinkLifetime", "Limits:LorasPerUserPerMonth",
+        "Limits:AttemptsPerUserPerMonth",
+    ];
+
+    private static IReadOnlyDictionary<string, Type> Sections => OptionKeys.Sections(typeof(Features).Assembly);
+
+    private static string Settings => Repository.Text("appsettings.json").Text;
+
+    [Fact]
+    public void Settings_OfThePortal_AreAllKnown() => Rule.Holds(OptionKeys.Unknown(Settings, Sections));
+
+    [Fact]
+    public void Figures_OfThePortal_StandInTheSettings() => Rule.Holds(OptionKeys.Missing(Settings, Sections, Figures));
+
+    [Fact]
+    public void Sections_AreBoundStrictly() => Rule.Holds(
+        from section in Sections.Values
+        where !Repository.Product.Any(file => file.Code.Split(';').Any(statement =>
+            statement.Contains($"{section.Name}.Section", StringComparison.Ordinal) && statement.Contains("ErrorOnUnknownConfiguration = true", StringComparison.Ordinal)))
+        select $"{section.Name} is bound without refusing unknown keys");
+
+    [Theory]
+    [InlineData("Pods", "ReadyWhenever")]
+    [InlineData("Pots", "ReadyWithin")]
+    public void Setting_ThatNobodyKnows_IsCaught(string section, string key) => Rule.Catches(
+        $"{section}:{key}", OptionKeys.Unknown($$$"""{"Logging":{"A":1},"{{{section}}}":{"{{{key}}}":1}}""", new Dictionary<string, Type> { ["Pods"] = typeof(PodsOptions) }));
+
+    [Fact]
+    public void Figure_ThatTheSettingsLack_IsCaught() => Rule.Catches(
+        "Pods:ReadyWithin",
+        OptionKeys.Missing("""{"Pods":{"VanishedAfter":1}}""", new Dictionary<string, Type> { ["Pods"] = typeof(PodsOptions) }, ["Pods:ReadyWithin", "Pods:VanishedAfter"]));
+
+    [Fact]
+    public async Task UnknownKey_AtStart_IsNamedWithItsSection()
+    {
+        IConfiguration configuration = new ConfigurationBuilder().AddInMemoryCollection([new("Budget:MonthlyLimit", "5")]).Build();
+        await using ServiceProvider services = new ServiceCollection().AddBudget(configuration).BuildServiceProvider();
+        InvalidOperationException failure = Assert.Throws<InvalidOperationException>(() => services.GetRequiredService<IOptions<BudgetOptions>>().Value);
+        await using StringWriter screen = new();
+
+        await StartupScreen.WriteAsync(failure, screen);
+
+        Assert.Contains("Budget:MonthlyLimit: the portal knows no such key.", screen.ToString(), StringComparison.Ordinal);
+    }
+}
