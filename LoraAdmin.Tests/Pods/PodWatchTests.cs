@@ -47,6 +47,7 @@ public sealed class PodWatchTests
 
         Assert.Equal((PodSaw.Terminating, null), (Pod(bench, id).Saw, Pod(bench, id).AbsentSince));
         bench.Faults.Clear();
+        bench.PodLoopRuns = true;
         await bench.RunToRestAsync(id);
         Assert.Equal(PodSaw.Gone, Pod(bench, id).Saw);
     }

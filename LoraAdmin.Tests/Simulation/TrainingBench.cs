@@ -26,7 +26,7 @@ public sealed class TrainingBench
     private DateTimeOffset watchAt;
     private int submitted;
 
-    public TrainingBench(Action<LocalCloudOptions>? cloud = null)
+    public TrainingBench(Action<LocalCloudOptions>? cloud = null, IImageInspector? inspector = null)
     {
         World = new SimulatedWorld(1);
         LocalCloudOptions options = new() { Speed = 1, ArtifactBytes = 4096, ValidationPixels = 8, Seed = 1, StartBalanceUsd = 10_000 };
@@ -34,6 +34,7 @@ public sealed class TrainingBench
         World.Cloud = new LocalCloudFace(options, new LocalCloudKeys(SimulatedWorld.ApiKey, "control"), World.Clock, new SeededIds(1_000_001), new NoJournal());
         Store = new FaultyObjectStore(World.Objects, World.Clock);
         World.Storage = Store;
+        World.Inspector = inspector ?? World.Inspector;
         Portal = new SimulatedPortal(World, new Mortality(_ => false), "bench");
         watchAt = Now;
     }

@@ -19,8 +19,7 @@ public sealed class ConductorTrainingTests
     public async Task TrainingImage_IsCorrupt_IsReadThreeTimesMoreThenFailsBeforeAnyPodIsAskedFor()
     {
         using SkiaImageInspector inspector = new();
-        TrainingBench bench = new();
-        bench.World.Inspector = inspector;
+        TrainingBench bench = new(inspector: inspector);
         JobId id = await bench.SubmitAsync(bench.Request(images: 1, content: SampleImages.Truncated(SampleImages.Jpeg())));
         await bench.RunToStateAsync(id, TrainingState.Failed);
 
