@@ -33,7 +33,7 @@ public enum ProviderPodStatus
 /// <summary>A pod as the provider shows it. Its <c>env</c> is never carried.</summary>
 /// <param name="Id">Matches <c>^[a-z0-9]{4,64}$</c>; anything else is refused at the parser.</param>
 /// <param name="StatusText">The provider's own word.</param>
-/// <param name="HourlyRate">Dollars per hour; zero when it says that it is stopped.</param>
+/// <param name="HourlyRate">Dollars per hour, container disk and mount included; zero when it says that it is stopped.</param>
 public sealed record ProviderPod(
     string Id,
     string Name,

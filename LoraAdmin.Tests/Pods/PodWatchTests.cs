@@ -47,6 +47,7 @@ public sealed class PodWatchTests
 
         Assert.Equal((PodSaw.Terminating, null), (Pod(bench, id).Saw, Pod(bench, id).AbsentSince));
         bench.Faults.Clear();
+        bench.PodLoopRuns = true;
         await bench.RunToRestAsync(id);
         Assert.Equal(PodSaw.Gone, Pod(bench, id).Saw);
     }
@@ -115,7 +116,8 @@ public sealed class PodWatchTests
         await bench.RunUntilAsync(() => Pod(bench, id).Saw == PodSaw.Leaking, "a leaking pod");
         Assert.Equal(3, Pod(bench, id).TerminateAttempts);
         Assert.Equal(
-            $"Pod {Pod(bench, id).PodId} does not end and costs money: it is still listed", Assert.Single(bench.Facts(id, PodEvents.Leaking)).Message);
+            $"Pod {Pod(bench, id).PodId} does not end and costs money: it is still listed",
+            Assert.Single(bench.Facts(id, PodEvents.Leaking)).Message);
         Assert.Equal(1, bench.World.Database.Reservations.Rows.Count(one => one.SettledAt is null));
         await bench.RunToRestAsync(id);
         Assert.Equal((PodSaw.Gone, 5), (Pod(bench, id).Saw, Pod(bench, id).TerminateAttempts));

@@ -229,6 +229,19 @@ public sealed class RunPodClientTests : IDisposable
         Assert.NotEmpty(log.Lines);
     }
 
+    [Theory]
+    [InlineData("""{"id":"abcd","name":"n","status":"RUNNING","cost":0.4,"disk":40,"mounts":{"persistent":{"size":20,"path":"/w"}}}""", 408_334)]
+    [InlineData("""{"id":"abcd","name":"n","status":"RUNNING","cost":0.4,"disk":40,"mounts":{"network":[{"volumeId":"v"}]}}""", 405_556)]
+    [InlineData("""{"id":"abcd","name":"n","status":"EXITED","cost":0.0,"disk":40,"mounts":{"persistent":{"size":20,"path":"/w"}}}""", 0)]
+    public async Task Pod_HasDiskAndMount_TheirPriceIsPartOfTheHourlyRate(string pod, long micros)
+    {
+        vendor.Answer(200, pod);
+
+        PodReading.Found found = Assert.IsType<PodReading.Found>(await Client().GetAsync("abcd", CancellationToken.None));
+
+        Assert.Equal(new Usd(micros), found.Pod.HourlyRate);
+    }
+
     [Fact]
     public async Task List_200_IsCompleteAndLenient()
     {

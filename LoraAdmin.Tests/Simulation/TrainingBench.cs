@@ -12,8 +12,8 @@ using Xunit;
 namespace LoraAdmin.Tests.Simulation;
 
 /// <summary>
-/// One portal on a fake clock: submit a job, run until something holds, read what the database, the vendor and the buckets have. The clock jumps to the
-/// next instant at which something is due, so that a proof about hours takes milliseconds.
+/// One portal on a fake clock: submit a job, run until something holds, read what the database, the vendor and the buckets have. The clock jumps to
+/// the next instant at which something is due, so that a proof about hours takes milliseconds.
 /// </summary>
 public sealed class TrainingBench
 {
@@ -26,14 +26,16 @@ public sealed class TrainingBench
     private DateTimeOffset watchAt;
     private int submitted;
 
-    public TrainingBench(Action<LocalCloudOptions>? cloud = null)
+    public TrainingBench(Action<LocalCloudOptions>? cloud = null, IImageInspector? inspector = null)
     {
         World = new SimulatedWorld(1);
         LocalCloudOptions options = new() { Speed = 1, ArtifactBytes = 4096, ValidationPixels = 8, Seed = 1, StartBalanceUsd = 10_000 };
         cloud?.Invoke(options);
-        World.Cloud = new LocalCloudFace(options, new LocalCloudKeys(SimulatedWorld.ApiKey, "control"), World.Clock, new SeededIds(1_000_001), new NoJournal());
+        World.Cloud = new LocalCloudFace(
+            options, new LocalCloudKeys(SimulatedWorld.ApiKey, "control"), World.Clock, new SeededIds(1_000_001), new NoJournal());
         Store = new FaultyObjectStore(World.Objects, World.Clock);
         World.Storage = Store;
+        World.Inspector = inspector ?? World.Inspector;
         Portal = new SimulatedPortal(World, new Mortality(_ => false), "bench");
         watchAt = Now;
     }
@@ -78,7 +80,9 @@ public sealed class TrainingBench
         {
             string key = $"{User}/{new Guid(submitted, 1, 0, new byte[8]):D}/{number}";
             World.Objects.Set(
-                new ObjectRef(Buckets.TrainingImages, key), content ?? Encoding.UTF8.GetBytes($"image {number} of request {submitted}"), "image/jpeg");
+                new ObjectRef(Buckets.TrainingImages, key),
+                content ?? Encoding.UTF8.GetBytes($"image {number} of request {submitted}"),
+                "image/jpeg");
             keys.Add(key);
         }
 
@@ -94,7 +98,8 @@ public sealed class TrainingBench
 
     public Lora Lora(JobId id) => World.Database.Loras.Find(Job(id).LoraId)!;
 
-    public IReadOnlyList<LedgerPod> Pods(JobId id) => [.. World.Database.Pods.Rows.Where(pod => pod.Job == id).OrderBy(pod => pod.Attempt).ThenBy(pod => pod.Try)];
+    public IReadOnlyList<LedgerPod> Pods(JobId id) =>
+        [.. World.Database.Pods.Rows.Where(pod => pod.Job == id).OrderBy(pod => pod.Attempt).ThenBy(pod => pod.Try)];
 
     public IReadOnlyList<OperationalEvent> Facts(JobId id) => [.. World.Database.Events.Where(fact => fact.Job == id)];
 
@@ -111,7 +116,9 @@ public sealed class TrainingBench
 
     /// <summary>Until the job is final, its pods are verified gone and its money is settled.</summary>
     public Task RunToRestAsync(JobId id) => RunUntilAsync(
-        () => Job(id).State.IsFinal() && Pods(id).All(pod => pod.Saw == PodSaw.Gone) && World.Database.Reservations.Rows.All(one => one.SettledAt is not null),
+        () => Job(id).State.IsFinal()
+            && Pods(id).All(pod => pod.Saw == PodSaw.Gone)
+            && World.Database.Reservations.Rows.All(one => one.SettledAt is not null),
         "the job at rest");
 
     public Task RunForAsync(TimeSpan length)
@@ -164,8 +171,8 @@ public sealed class TrainingBench
         }
     }
 
-    private bool HasPodToEnd() =>
-        World.Database.Pods.Rows.Any(pod => pod is { Want: PodWant.Released, TerminateAttempts: 0, PodId: not null } && pod.Saw != PodSaw.Gone && !(pod.NextActionAt > Now));
+    private bool HasPodToEnd() => World.Database.Pods.Rows.Any(pod =>
+        pod is { Want: PodWant.Released, TerminateAttempts: 0, PodId: not null } && pod.Saw != PodSaw.Gone && !(pod.NextActionAt > Now));
 
     private string Describe() => string.Join(
         Environment.NewLine,

@@ -19,8 +19,7 @@ public sealed class ConductorTrainingTests
     public async Task TrainingImage_IsCorrupt_IsReadThreeTimesMoreThenFailsBeforeAnyPodIsAskedFor()
     {
         using SkiaImageInspector inspector = new();
-        TrainingBench bench = new();
-        bench.World.Inspector = inspector;
+        TrainingBench bench = new(inspector: inspector);
         JobId id = await bench.SubmitAsync(bench.Request(images: 1, content: SampleImages.Truncated(SampleImages.Jpeg())));
         await bench.RunToStateAsync(id, TrainingState.Failed);
 
@@ -95,6 +94,26 @@ public sealed class ConductorTrainingTests
     }
 
     [Fact]
+    [Trait("Requirement", "E6")]
+    public async Task Training_RunsPastItsLimitAndTheAgentIsSilent_FailsAndHoldsThePodForItsFile()
+    {
+        TrainingBench bench = new(cloud => cloud.Training = TimeSpan.FromMinutes(100));
+        bench.Rules(rules => rules with { MaxDuration = TimeSpan.FromMinutes(90) });
+        JobId id = await bench.SubmitAsync();
+        await bench.RunUntilAsync(() => bench.Job(id).Figures is { Step: > 10 }, "a training that moves");
+        bench.Faults.Add(FaultKind.AgentUnreachable, seconds: 86_400);
+        await bench.RunToStateAsync(id, TrainingState.Failed);
+
+        // Deadline and the time to retrieve: a file may have been finished behind the silence.
+        Assert.InRange(bench.Now - bench.Job(id).StartedAt!.Value, TimeSpan.FromHours(2), TimeSpan.FromHours(2) + TimeSpan.FromSeconds(30));
+        Assert.Equal(FailureCode.TrainingTimeout, bench.Job(id).Failure!.Code);
+        Assert.Equal(
+            $"LoRA training job {id} has been running for >1.5 hours", Assert.Single(bench.Facts(id, TrainingEvents.OverTime)).Message);
+        Assert.Equal((PodWant.Held, FileProof.None), (bench.Pods(id)[0].Want, bench.Pods(id)[0].Proof));
+        Assert.True(bench.Refunded(id));
+    }
+
+    [Fact]
     public async Task Training_Fails_FailsWithTheAgentsWordsAndRefund()
     {
         TrainingBench bench = new();
@@ -122,7 +141,8 @@ public sealed class ConductorTrainingTests
 
         TrainingJob job = bench.Job(id);
         Assert.Equal(
-            (TrainingState.Failed, "quality_validation_failed", "Quality validation failed"), (job.State, job.Failure!.Rule.Code, job.Failure.Rule.Message));
+            (TrainingState.Failed, "quality_validation_failed", "Quality validation failed"),
+            (job.State, job.Failure!.Rule.Code, job.Failure.Rule.Message));
         Assert.Equal("Quality validation failed", bench.Lora(id).ErrorMessage);
         Assert.True(bench.Refunded(id));
         IReadOnlyList<ValidationImage> images = bench.World.Database.ValidationImages.Find(job.LoraId)!.Items;
@@ -153,7 +173,8 @@ public sealed class ConductorTrainingTests
         await bench.RunUntilAsync(() => bench.Job(id).State.IsFinal(), "a final job");
 
         Assert.Equal(TrainingState.Completed, bench.Job(id).State);
-        ValidationImage failed = Assert.Single(bench.World.Database.ValidationImages.Find(bench.Job(id).LoraId)!.Items, image => image.Passed == false);
+        ValidationImage failed = Assert.Single(
+            bench.World.Database.ValidationImages.Find(bench.Job(id).LoraId)!.Items, image => image.Passed == false);
         Assert.Equal(scores[0], failed.Score);
         Assert.Contains("is below", failed.Reason, StringComparison.Ordinal);
     }

@@ -107,7 +107,8 @@ public sealed class ConductorUploadTests
         string kept = Convert.ToHexStringLower(SHA256.HashData(bench.StoredFile(id)!));
         Assert.NotEqual(bench.Job(id).Artifact!.Sha256, kept);
         Assert.Contains(
-            $"storage holds other bytes than were sent: SHA-256 {kept}", bench.Facts(id, TrainingEvents.StepFailed)[0].Message, StringComparison.Ordinal);
+            $"storage holds other bytes than were sent: SHA-256 {kept}",
+            bench.Facts(id, TrainingEvents.StepFailed)[0].Message, StringComparison.Ordinal);
         Assert.Equal(PodWant.Needed, Assert.Single(bench.Pods(id)).Want);
         Assert.NotNull(bench.World.Database.Spool.Find(id));
         Assert.Null(bench.Lora(id).StoragePath);

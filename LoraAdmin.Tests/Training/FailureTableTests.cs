@@ -7,16 +7,26 @@ namespace LoraAdmin.Tests.Training;
 public sealed class FailureTableTests
 {
     [Theory]
-    [InlineData(FailureCode.InvalidTrainingImages, "invalid_training_images", "Invalid training images", RefundRule.Always, AdminNotice.None, RetryRule.WithNewImages)]
-    [InlineData(FailureCode.NoProvider, "no_provider", "No GPU provider could start the training", RefundRule.Always, AdminNotice.None, RetryRule.ByPerson)]
-    [InlineData(FailureCode.TrainingTimeout, "training_timeout", "Training timeout", RefundRule.Always, AdminNotice.Alert, RetryRule.ByPerson)]
-    [InlineData(FailureCode.TrainingFailed, "training_failed", "Training failed", RefundRule.Always, AdminNotice.Warning, RetryRule.ByPerson)]
-    [InlineData(FailureCode.ArtifactCorrupt, "artifact_corrupt", "The trained file is damaged", RefundRule.Always, AdminNotice.Warning, RetryRule.ByPerson)]
-    [InlineData(FailureCode.PodLost, "pod_lost", "The GPU pod was lost", RefundRule.Always, AdminNotice.Warning, RetryRule.OnceByItself)]
-    [InlineData(FailureCode.UploadFailed, "upload_failed", "Upload to storage failed; the file is kept", RefundRule.Never, AdminNotice.None, RetryRule.UploadOnly)]
-    [InlineData(FailureCode.QualityValidationFailed, "quality_validation_failed", "Quality validation failed", RefundRule.Always, AdminNotice.None, RetryRule.ByPerson)]
-    [InlineData(FailureCode.BudgetExhausted, "budget_exhausted", "The monthly training budget is used up", RefundRule.Always, AdminNotice.None, RetryRule.ByPerson)]
-    [InlineData(FailureCode.Cancelled, "cancelled", "Cancelled", RefundRule.BeforePodOrByAdmin, AdminNotice.None, RetryRule.ByPerson)]
+    [InlineData(FailureCode.InvalidTrainingImages, "invalid_training_images", "Invalid training images",
+        RefundRule.Always, AdminNotice.None, RetryRule.WithNewImages)]
+    [InlineData(FailureCode.NoProvider, "no_provider", "No GPU provider could start the training",
+        RefundRule.Always, AdminNotice.None, RetryRule.ByPerson)]
+    [InlineData(FailureCode.TrainingTimeout, "training_timeout", "Training timeout",
+        RefundRule.Always, AdminNotice.Alert, RetryRule.ByPerson)]
+    [InlineData(FailureCode.TrainingFailed, "training_failed", "Training failed",
+        RefundRule.Always, AdminNotice.Warning, RetryRule.ByPerson)]
+    [InlineData(FailureCode.ArtifactCorrupt, "artifact_corrupt", "The trained file is damaged",
+        RefundRule.Always, AdminNotice.Warning, RetryRule.ByPerson)]
+    [InlineData(FailureCode.PodLost, "pod_lost", "The GPU pod was lost",
+        RefundRule.Always, AdminNotice.Warning, RetryRule.OnceByItself)]
+    [InlineData(FailureCode.UploadFailed, "upload_failed", "Upload to storage failed; the file is kept",
+        RefundRule.Never, AdminNotice.None, RetryRule.UploadOnly)]
+    [InlineData(FailureCode.QualityValidationFailed, "quality_validation_failed", "Quality validation failed",
+        RefundRule.Always, AdminNotice.None, RetryRule.ByPerson)]
+    [InlineData(FailureCode.BudgetExhausted, "budget_exhausted", "The monthly training budget is used up",
+        RefundRule.Always, AdminNotice.None, RetryRule.ByPerson)]
+    [InlineData(FailureCode.Cancelled, "cancelled", "Cancelled",
+        RefundRule.BeforePodOrByAdmin, AdminNotice.None, RetryRule.ByPerson)]
     public void Rule_OfEachCode_SaysWhatWasDecided(
         FailureCode failure, string code, string message, RefundRule refund, AdminNotice admin, RetryRule retry)
     {

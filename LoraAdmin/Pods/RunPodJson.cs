@@ -197,10 +197,26 @@ internal static class RunPodJson
             StatusOf(status),
             status.Length > 64 ? status[..64] : status,
             pod.TryGetProperty("gpu", out JsonElement gpu) ? TextOf(gpu, "id") : null,
-            MoneyOf(pod, "cost") ?? Usd.Zero,
+            RateOf(pod),
             TimeOf(pod, "createdAt"),
             TimeOf(pod, "startedAt"),
             pod.TryGetProperty("locked", out JsonElement locked) && locked.ValueKind == JsonValueKind.True);
+    }
+
+    /// <summary>The vendor's <c>cost</c> is the GPU alone; container disk and persistent mount are billed beside it while the pod runs.</summary>
+    private static Usd RateOf(JsonElement pod)
+    {
+        if (MoneyOf(pod, "cost") is not { } gpu || gpu <= Usd.Zero)
+        {
+            return Usd.Zero;
+        }
+
+        int mount = pod.TryGetProperty("mounts", out JsonElement mounts) && mounts.ValueKind == JsonValueKind.Object
+            && mounts.TryGetProperty("persistent", out JsonElement persistent) && persistent.ValueKind == JsonValueKind.Object
+                ? Math.Max(0, NumberOf(persistent, "size") ?? 0)
+                : 0;
+        long gigabytes = Math.Max(0, NumberOf(pod, "disk") ?? 0) + (long)mount;
+        return gpu + PodPricing.DiskPerHour((int)Math.Min(gigabytes, int.MaxValue));
     }
 
     private static ProviderPodStatus StatusOf(string status) => status.ToUpperInvariant() switch
