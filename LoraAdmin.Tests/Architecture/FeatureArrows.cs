@@ -122,6 +122,9 @@ internal static partial class FeatureArrows
     private static bool MayDecideWith(string from, string to, SourceFile file) =>
         to is Shared or "Access"
         || from == to
+
+        // Incidents of every feature are put into words in one place; facts reach it as words alone.
+        || file.Name == "AlertsPageTexts.cs"
         || HostAbove.Contains(from)
         || (from.Length == 0 && file.Name != "_Imports.razor")
         || (Features.Contains(from) && Knows[from].Contains(to));

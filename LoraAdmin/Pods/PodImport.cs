@@ -1,7 +1,5 @@
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
-using LoraAdmin.Platform.Data;
-using Microsoft.EntityFrameworkCore;
 
 namespace LoraAdmin.Pods;
 
@@ -11,7 +9,7 @@ namespace LoraAdmin.Pods;
 /// with proof about its file or stops and holds it. Nothing is ended here. Running it again changes nothing.
 /// </summary>
 internal sealed partial class PodImport(
-    LoraDbFactory contexts, IUnitOfWork work, IPodProvider provider, TimeProvider clock, Func<Installation> installation, ILogger<PodImport> logger)
+    PodImportStore shared, IUnitOfWork work, IPodProvider provider, TimeProvider clock, Func<Installation> installation, ILogger<PodImport> logger)
 {
     /// <summary>A listing may have left pods out, and the old service may still be writing.</summary>
     public static readonly TimeSpan Every = TimeSpan.FromHours(1);
@@ -30,7 +28,7 @@ internal sealed partial class PodImport(
             return 0;
         }
 
-        List<JobPod> candidates = await CandidatesAsync(cancellationToken);
+        List<JobPod> candidates = await shared.CandidatesAsync(cancellationToken);
         if (candidates.Count == 0)
         {
             next = now + Every;
@@ -130,7 +128,7 @@ internal sealed partial class PodImport(
         }
 
         Guid[] jobs = [.. unbound.Select(row => row.Job.Value)];
-        HashSet<Guid> over = await OverAsync(jobs, cancellationToken);
+        HashSet<Guid> over = await shared.OverAsync(jobs, cancellationToken);
         DateTimeOffset now = clock.GetUtcNow();
         foreach (LedgerPod row in unbound.Where(row => over.Contains(row.Job.Value)))
         {
@@ -139,56 +137,6 @@ internal sealed partial class PodImport(
         }
     }
 
-    // The shared table belongs to the training feature; here it is read as any other service reads it. A status that is missing or unknown counts as
-    // "goes on": such a pod is shown and not swept.
-    private async Task<List<JobPod>> CandidatesAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            await using LoraDb db = contexts.CreateDbContext();
-            return await db.Database.SqlQuery<JobPod>(
-                $"""
-                SELECT job.id AS job_id, job.runpod_pod_id AS pod_id, COALESCE(job.status, '') IN ('completed', 'failed', 'cancelled') AS over
-                FROM lora_training_jobs job
-                WHERE job.runpod_pod_id IS NOT NULL
-                    AND NOT EXISTS (SELECT 1 FROM training_progress own WHERE own.job_id = job.id)
-                    AND NOT EXISTS (SELECT 1 FROM pod_ledger pod WHERE pod.pod_id = job.runpod_pod_id)
-                """).ToListAsync(cancellationToken);
-        }
-        catch (Exception exception) when (DatabaseFailures.Classify(exception) is DatabaseFailure.Unavailable or DatabaseFailure.Contention)
-        {
-            throw new StoreUnavailableException("The database could not be reached.", exception);
-        }
-    }
-
-    private async Task<HashSet<Guid>> OverAsync(Guid[] jobs, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await using LoraDb db = contexts.CreateDbContext();
-            HashSet<Guid> over = [];
-            foreach (Guid job in jobs)
-            {
-                string? status = await db.Database
-                    .SqlQuery<string>($"SELECT COALESCE(status, '') AS \"Value\" FROM lora_training_jobs WHERE id = {db.SqlId(job)}")
-                    .SingleOrDefaultAsync(cancellationToken);
-                if (status is "completed" or "failed" or "cancelled")
-                {
-                    over.Add(job);
-                }
-            }
-
-            return over;
-        }
-        catch (Exception exception) when (DatabaseFailures.Classify(exception) is DatabaseFailure.Unavailable or DatabaseFailure.Contention)
-        {
-            throw new StoreUnavailableException("The database could not be reached.", exception);
-        }
-    }
-
     [LoggerMessage(EventId = 1111, Level = LogLevel.Information, Message = "{Count} pods of jobs from before this portal were taken over")]
     private static partial void LogImported(ILogger logger, int count);
-
-    /// <param name="Over">Whether the job is final.</param>
-    private sealed record JobPod(Guid JobId, string PodId, bool Over);
 }

@@ -62,6 +62,7 @@ public static class PodsFeature
         services.AddSingleton<PodDesk>();
         services.AddStore<IPodLedger, PodLedger>();
         services.AddStore<IPodClaimStore, PodClaimStore>();
+        services.AddSingleton<PodImportStore>();
         services.AddSingleton<PodImport>();
         services.AddHostedService<PodWatchService>();
         return services;
