@@ -104,7 +104,7 @@ public sealed class PodImportTests
     }
 
     private static PodImport ImportOn(TestDatabase database, PodHouse house) => new(
-        database.Services.GetRequiredService<LoraDbFactory>(),
+        new PodImportStore(database.Services.GetRequiredService<LoraDbFactory>()),
         database.Work,
         house.Portal.Provider,
         house.World.Clock,

@@ -100,14 +100,14 @@ public sealed class JobDetailsPageTests : LoraBunitContext
     }
 
     [Fact]
-    public async Task Cancel_WithReason_ReachesTheDeskAsThePerson()
+    public void Cancel_WithReason_ReachesTheDeskAsThePerson()
     {
         IRenderedComponent<JobDetailsPage> page = Show(PageSamples.Job(4, TrainingState.Training, Start));
-        await OpenCancelAsync(page);
+        OpenCancel(page);
         Assert.True(Button(Dialogs, "Cancel the job").HasAttribute("disabled"));
 
         Dialogs.Find("#confirm-reason").Input("wrong images");
-        await Button(Dialogs, "Cancel the job").ClickAsync();
+        Button(Dialogs, "Cancel the job").Click();
 
         (JobId job, string reason, Actor actor) = Assert.Single(desk.Cancelled);
         Assert.Equal((PageSamples.IdOf(4), "wrong images", new Actor(ActorKind.Person, "ada")), (job, reason, actor));
@@ -115,25 +115,25 @@ public sealed class JobDetailsPageTests : LoraBunitContext
     }
 
     [Fact]
-    public async Task Cancel_TooLate_SaysWhatTheJobDoesByNow()
+    public void Cancel_TooLate_SaysWhatTheJobDoesByNow()
     {
         desk.Cancel = new CancelOutcome.TooLate(TrainingState.Uploading);
         IRenderedComponent<JobDetailsPage> page = Show(PageSamples.Job(4, TrainingState.Training, Start));
-        await OpenCancelAsync(page);
+        OpenCancel(page);
         Dialogs.Find("#confirm-reason").Input("wrong images");
-        await Button(Dialogs, "Cancel the job").ClickAsync();
+        Button(Dialogs, "Cancel the job").Click();
 
         Assert.Contains("Too late: the job is uploading by now", Dialogs.Markup, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task Cancel_PermissionTakenMeanwhile_IsRefusedAtTheEvent()
+    public void Cancel_PermissionTakenMeanwhile_IsRefusedAtTheEvent()
     {
         IRenderedComponent<JobDetailsPage> page = Show(PageSamples.Job(4, TrainingState.Training, Start));
-        await OpenCancelAsync(page);
+        OpenCancel(page);
         Person.SetPolicies(Permissions.ReadTraining);
         Dialogs.Find("#confirm-reason").Input("wrong images");
-        await Button(Dialogs, "Cancel the job").ClickAsync();
+        Button(Dialogs, "Cancel the job").Click();
 
         Assert.Empty(desk.Cancelled);
         Assert.Contains("You may not cancel", Dialogs.Markup, StringComparison.Ordinal);
@@ -158,13 +158,13 @@ public sealed class JobDetailsPageTests : LoraBunitContext
     }
 
     [Fact]
-    public async Task Retry_Accepted_SaysFromWhere()
+    public void Retry_Accepted_SaysFromWhere()
     {
         desk.Retry = new RetryOutcome.Accepted(TrainingState.Uploading);
         IRenderedComponent<JobDetailsPage> page = Show(PageSamples.Job(4, TrainingState.Failed, Start, failure: FailureCode.UploadFailed));
-        await Button(page, "Retry").ClickAsync();
+        Button(page, "Retry").Click();
         Dialogs.WaitForAssertion(() => Button(Dialogs, "Retry"));
-        await Button(Dialogs, "Retry").ClickAsync();
+        Button(Dialogs, "Retry").Click();
 
         Assert.Single(desk.Retried);
         Assert.Contains("goes on from uploading", Dialogs.Markup, StringComparison.Ordinal);
@@ -172,12 +172,12 @@ public sealed class JobDetailsPageTests : LoraBunitContext
 
     [Fact]
     [Trait("Requirement", "S3")]
-    public async Task File_Download_SignsALinkOfOneHourOnlyOnClick()
+    public void File_Download_SignsALinkOfOneHourOnlyOnClick()
     {
         IRenderedComponent<JobDetailsPage> page = Show(PageSamples.Job(4, TrainingState.Completed, Start));
         Assert.DoesNotContain(links.Made, link => link.Target.Bucket == Buckets.Models);
 
-        await Button(page, "Download").ClickAsync();
+        Button(page, "Download").Click();
 
         (ObjectRef target, TimeSpan lifetime) = Assert.Single(links.Made, link => link.Target.Bucket == Buckets.Models);
         Assert.EndsWith("model.safetensors", target.Key, StringComparison.Ordinal);
@@ -200,7 +200,7 @@ public sealed class JobDetailsPageTests : LoraBunitContext
     }
 
     [Fact]
-    public async Task Timeline_Error_HoldsTheProvidersWords()
+    public void Timeline_Error_HoldsTheProvidersWords()
     {
         IRenderedComponent<JobDetailsPage> page = Show(PageSamples.Job(4, TrainingState.Failed, Start, failure: FailureCode.TrainingFailed));
 
@@ -215,9 +215,9 @@ public sealed class JobDetailsPageTests : LoraBunitContext
         return page;
     }
 
-    private async Task OpenCancelAsync(IRenderedComponent<JobDetailsPage> page)
+    private void OpenCancel(IRenderedComponent<JobDetailsPage> page)
     {
-        await Button(page, "Cancel job").ClickAsync();
+        Button(page, "Cancel job").Click();
         Dialogs.WaitForAssertion(() => Dialogs.Find("#confirm-reason"));
     }
 
