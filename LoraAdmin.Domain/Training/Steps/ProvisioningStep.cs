@@ -50,7 +50,10 @@ public sealed class ProvisioningStep(
             figures.CreateRetries,
             job.StateSince,
             figures.PodLifetime,
-            SpecFor);
+            SpecFor)
+        {
+            MayAsk = places.WhyRefusedAsync,
+        };
         LaunchOutcome outcome = await launcher.EnsureAsync(order, lease.GuardAsync, Self, cancellationToken);
         TrainingJob asking = job with { Provider = "runpod" };
         switch (outcome)
@@ -60,6 +63,11 @@ public sealed class ProvisioningStep(
 
             case LaunchOutcome.WaitUntil wait:
                 return new StepResult.Again(AtLeast(wait.At - clock.GetUtcNow()), asking, wait.Reason);
+
+            case LaunchOutcome.NotNow { Reason: var refusal }:
+                return await places.WhyFullAsync(cancellationToken) is { } taken
+                    ? Requeue(QueuedStep.Wait(job, taken, clock.GetUtcNow(), figures))
+                    : new StepResult.Again(TimeSpan.Zero, job, refusal);
 
             case LaunchOutcome.NoCapacity none:
                 return await prices.AnyInStockAsync(order.GpuTypes, cancellationToken) == true
