@@ -205,6 +205,9 @@ internal sealed class MemorySpoolStore(MemoryDatabase database) : ISpoolStore
 
     public Task<SpoolEntry?> FindAsync(JobId job, CancellationToken cancellationToken) => Task.FromResult(database.Spool.Find(job));
 
+    public Task<IReadOnlyList<SpoolEntry>> ListAsync(string instance, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<SpoolEntry>>(
+        [.. database.Spool.Rows.Where(entry => entry.Instance == instance).OrderBy(entry => entry.VerifiedAt).ThenBy(entry => entry.Job.Value)]);
+
     public Task DeleteAsync(JobId job, CancellationToken cancellationToken)
     {
         database.Spool.Set(job, null);
