@@ -16,12 +16,12 @@ public sealed class ProcessDiedException(string at) : Exception($"The process di
 public sealed class Mortality(Func<string, bool> diesAt)
 {
     private string? diedAt;
-    private TaskCompletionSource? frozen;
+    private readonly List<TaskCompletionSource> waiting = [];
 
     /// <summary>Until when the process stands still at this crossing; null: it goes on.</summary>
     public Func<string, DateTimeOffset?>? FreezesUntil { get; init; }
 
-    public bool IsFrozen => frozen is not null;
+    public bool IsFrozen => FrozenUntil is not null;
 
     public DateTimeOffset? FrozenUntil { get; private set; }
 
@@ -30,15 +30,17 @@ public sealed class Mortality(Func<string, bool> diesAt)
     /// <summary>A crossing at which nothing is held that others wait for: here the process may also stand still.</summary>
     public async Task CrossAsync(string point)
     {
-        if (!IsDead && frozen is null && FreezesUntil?.Invoke(point) is { } until)
+        if (!IsDead && !IsFrozen)
         {
-            FrozenUntil = until;
-            frozen = new TaskCompletionSource();
+            FrozenUntil = FreezesUntil?.Invoke(point);
         }
 
-        if (frozen is { } freeze)
+        // One source for each: the runtime would put the second waiter of a shared one on a thread of its own.
+        while (IsFrozen)
         {
-            await freeze.Task;
+            TaskCompletionSource thaw = new();
+            waiting.Add(thaw);
+            await thaw.Task;
         }
 
         Cross(point);
@@ -47,10 +49,10 @@ public sealed class Mortality(Func<string, bool> diesAt)
     /// <summary>Lets everything that waits go on, in the order in which it came to wait.</summary>
     public void Thaw()
     {
-        TaskCompletionSource? freeze = frozen;
-        frozen = null;
+        List<TaskCompletionSource> thawed = [.. waiting];
+        waiting.Clear();
         FrozenUntil = null;
-        freeze?.SetResult();
+        thawed.ForEach(one => one.SetResult());
     }
 
     public void Cross(string point)

@@ -22,6 +22,7 @@ public sealed record SimulationPlan(TimeSpan Length, int JobsPerDay, int DeathsP
 }
 
 /// <param name="EventHash">SHA-256 over every committed fact with its instant: two runs of one seed must agree.</param>
+/// <param name="Setbacks">Facts that tell of something that went wrong.</param>
 /// <param name="Failures">Jobs that ended otherwise than completed, by code.</param>
 public sealed record SimulationReport(
     int Seed,
@@ -32,11 +33,12 @@ public sealed record SimulationReport(
     int Deaths,
     int Freezes,
     int Steps,
-    IReadOnlyList<string> LastEvents)
+    int Setbacks,
+    IReadOnlyList<string> Events)
 {
     public override string ToString() =>
         $"seed {Seed}: {Completed} of {Jobs} jobs completed, {string.Join(", ", Failures.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => $"{pair.Value} {pair.Key}"))}; "
-        + $"{Deaths} deaths, {Freezes} freezes, {Steps} steps, events {EventHash[..16]}";
+        + $"{Deaths} deaths, {Freezes} freezes, {Steps} steps, {Setbacks} setbacks, events {EventHash[..16]}";
 }
 
 public sealed class SimulationFailedException(string message, Exception inner) : Exception(message, inner);

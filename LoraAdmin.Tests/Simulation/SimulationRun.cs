@@ -83,7 +83,8 @@ public sealed class SimulationRun
             slots.Sum(slot => slot.Deaths),
             slots.Sum(slot => slot.Freezes),
             slots.Sum(slot => slot.Steps),
-            [.. events.TakeLast(60)]);
+            world.Database.Events.Count(fact => fact.Error is not null),
+            events);
     }
 
     private void PlanAgenda()

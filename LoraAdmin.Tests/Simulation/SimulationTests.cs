@@ -47,7 +47,7 @@ public sealed class SimulationTests(ITestOutputHelper output)
     {
         SimulationReport report = await RunTwiceAsync(seed, Troubled);
 
-        Assert.NotEmpty(report.Failures);
+        Assert.True(report.Setbacks > 0, "Nothing went wrong: the run proves nothing about trouble.");
     }
 
     [Theory]
@@ -67,7 +67,10 @@ public sealed class SimulationTests(ITestOutputHelper output)
             await new SimulationRun(seed, plan).RunAsync(TestContext.Current.CancellationToken)));
 
         output.WriteLine(first.ToString());
-        Assert.Equal(first.EventHash, second.EventHash);
+        int same = first.Events.Zip(second.Events).TakeWhile(pair => pair.First == pair.Second).Count();
+        Assert.True(
+            first.EventHash == second.EventHash,
+            $"The same seed gave another run. Event {same}: {first.Events.ElementAtOrDefault(same)} / {second.Events.ElementAtOrDefault(same)}");
         Assert.True(first.Completed > 0, "No job completed.");
         return first;
     }
