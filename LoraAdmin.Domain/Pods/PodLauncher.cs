@@ -86,7 +86,7 @@ public sealed class PodLauncher(IUnitOfWork work, IPodProvider provider, TimePro
                 continue;
             }
 
-            List<LedgerPod> failed = [.. tries.Where(pod => pod.WantReason is PodReasons.InDoubt or PodReasons.CreateFailed or PodReasons.NotReady)];
+            List<LedgerPod> failed = [.. tries.Where(pod => pod.WantReason is PodReasons.InDoubt or PodReasons.CreateFailed or PodReasons.NotReady or PodReasons.Vanished)];
             if (failed.Count > order.Retries.Count)
             {
                 return new LaunchOutcome.Exhausted(failed[^1].LastError ?? "no answer");

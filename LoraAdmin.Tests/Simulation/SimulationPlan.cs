@@ -17,6 +17,12 @@ public sealed record SimulationPlan(TimeSpan Length, int JobsPerDay, int DeathsP
     /// <summary>People and the gateway cancel jobs, and try failed ones again.</summary>
     public int CommandsPerDay { get; init; }
 
+    /// <summary>How many jobs may have a pod at once.</summary>
+    public int MaxConcurrentPods { get; init; } = 10;
+
+    /// <summary>Requests come together, as from a batch, instead of one by one.</summary>
+    public bool Rush { get; init; }
+
     /// <summary>Whether jobs may end otherwise than completed.</summary>
     public bool JobsMayFail => TroublesPerDay > 0 || CommandsPerDay > 0;
 }

@@ -13,6 +13,8 @@ namespace LoraAdmin.Tests.Simulation;
 /// </summary>
 public sealed class SimulationRun
 {
+    private const int Rushes = 8;
+
     private static readonly TimeSpan RestWithin = TimeSpan.FromHours(12);
 
     private readonly int seed;
@@ -35,6 +37,7 @@ public sealed class SimulationRun
         this.plan = plan;
         random = new Random(seed);
         world = new SimulatedWorld(seed);
+        world.Training = world.Training with { MaxConcurrentPods = plan.MaxConcurrentPods };
         people = new People(world, random);
         trouble = new Trouble(world, random);
         slots = [.. Enumerable.Range(1, plan.Portals).Select(number => new PortalSlot(number, world, plan, random))];
@@ -103,7 +106,8 @@ public sealed class SimulationRun
         int count = (int)(perDay * plan.Length.TotalDays);
         for (int index = 0; index < count; index++)
         {
-            agenda.Enqueue(what, SimulatedWorld.Start + (plan.Length * random.NextDouble()));
+            double moment = random.NextDouble();
+            agenda.Enqueue(what, SimulatedWorld.Start + (plan.Length * (plan.Rush ? Math.Floor(moment * Rushes) / Rushes : moment)));
         }
     }
 

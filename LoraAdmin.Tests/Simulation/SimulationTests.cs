@@ -11,6 +11,8 @@ public sealed class SimulationTests(ITestOutputHelper output)
     {
         TroublesPerDay = 24,
         CommandsPerDay = 10,
+        MaxConcurrentPods = 3,
+        Rush = true,
     };
 
     private static readonly SimulationPlan TwoPortals = new(TimeSpan.FromDays(2), JobsPerDay: 14, DeathsPerThousandCrossings: 2)
@@ -19,6 +21,8 @@ public sealed class SimulationTests(ITestOutputHelper output)
         FreezesPerThousandCrossings = 2,
         TroublesPerDay = 12,
         CommandsPerDay = 6,
+        MaxConcurrentPods = 2,
+        Rush = true,
     };
 
     public static TheoryData<int> Seeds

@@ -61,6 +61,13 @@ public sealed class ProvisioningStep(
             case LaunchOutcome.Ready ready:
                 return await WaitForAgentAsync(asking, ready.Pod, lease, figures, cancellationToken);
 
+            case LaunchOutcome.WaitUntil wait when clock.GetUtcNow() - job.StateSince >= LongestWait(figures):
+                return new StepResult.Fail(
+                    asking,
+                    new JobFailure(FailureCode.NoProvider, wait.Reason),
+                    FileProof.TrainingNeverStarted,
+                    new ErrorDetail("no_provider", "runpod.create", wait.Reason, null));
+
             case LaunchOutcome.WaitUntil wait:
                 return new StepResult.Again(AtLeast(wait.At - clock.GetUtcNow()), asking, wait.Reason);
 
@@ -109,6 +116,9 @@ public sealed class ProvisioningStep(
         await launcher.GiveUpAsync(pod, why, lease.GuardAsync, Self, cancellationToken);
         return new StepResult.Again(TimeSpan.Zero, job with { PodId = null }, $"Pod {pod.PodId} was given up: {why}");
     }
+
+    /// <summary>Every try may use its whole time to become ready; beyond that a provider that only lets us wait is none.</summary>
+    private static TimeSpan LongestWait(TrainingRules figures) => figures.QueueWait + ((figures.CreateRetries.Count + 1) * figures.ReadyWithin);
 
     private StepResult BackToQueue(TrainingJob job, string reason, TimeSpan lookAgain, TrainingRules figures) =>
         Requeue(QueuedStep.WaitOrGiveUp(job, reason, lookAgain, clock.GetUtcNow(), figures));

@@ -1,0 +1,63 @@
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
+using LoraAdmin.Platform.LocalCloud;
+using Xunit;
+
+namespace LoraAdmin.Tests.Simulation;
+
+/// <summary>One portal that nothing happens to but what the test does to it: for conditions that a random run meets too seldom.</summary>
+internal sealed class QuietDay
+{
+    private readonly PortalSlot slot;
+    private readonly People people;
+
+    public QuietDay(Func<TrainingRules, TrainingRules>? change = null)
+    {
+        World = new SimulatedWorld(1);
+        World.Training = (change ?? (rules => rules))(World.Training);
+        slot = new PortalSlot(1, World, new SimulationPlan(TimeSpan.Zero, 0, 0), new Random(1));
+        people = new People(World, new Random(1));
+    }
+
+    public SimulatedWorld World { get; }
+
+    public FaultTable Faults => World.Cloud.World.Faults;
+
+    public IReadOnlyList<LedgerPod> Pods => [.. World.Database.Pods.Rows];
+
+    private static CancellationToken None => TestContext.Current.CancellationToken;
+
+    public TrainingJob Job(JobId id) => World.Database.Jobs.Find(id)!;
+
+    public async Task<JobId> SubmitAsync(int number = 0)
+    {
+        SubmitOutcome outcome = new SubmitOutcome.KeyReused();
+        await slot.TurnAsync(None);
+        await slot.RunAsync(async portal =>
+            outcome = await portal.Desk.SubmitAsync(people.Request(number), null, new Actor(ActorKind.Token, "gateway"), None));
+        return Assert.IsType<SubmitOutcome.Accepted>(outcome).Job;
+    }
+
+    public Task CancelAsync(JobId id, ActorKind by) =>
+        slot.RunAsync(async portal => Assert.IsType<CancelOutcome.Noted>(await portal.Desk.CancelAsync(id, "not needed", new Actor(by, "somebody"), None)));
+
+    /// <summary>Goes from one due instant to the next until the condition holds.</summary>
+    public async Task UntilAsync(Func<bool> holds, TimeSpan within)
+    {
+        DateTimeOffset end = World.Clock.GetUtcNow() + within;
+        while (!holds())
+        {
+            DateTimeOffset? due = await World.Database.ReadAsync((unit, token) => unit.Store<ITrainingStore>().NextDueAsync(token), None);
+            DateTimeOffset? watch = slot.NextAt(podsToWatch: true);
+            DateTimeOffset next = (due < watch ? due : watch) ?? end;
+            Assert.True(next <= end, $"It did not happen by {end:u}: {string.Join("; ", World.Database.Jobs.Rows.Select(job => $"{job.State} {job.WaitReason}{job.Failure}"))}");
+            if (next > World.Clock.GetUtcNow())
+            {
+                World.Clock.SetUtcNow(next);
+            }
+
+            await slot.TurnAsync(None);
+        }
+    }
+}
