@@ -2,7 +2,6 @@ using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Platform.LocalCloud;
-using Xunit;
 
 namespace LoraAdmin.Tests.Simulation;
 
@@ -26,7 +25,7 @@ internal sealed class QuietDay
 
     public IReadOnlyList<LedgerPod> Pods => [.. World.Database.Pods.Rows];
 
-    private static CancellationToken None => TestContext.Current.CancellationToken;
+    private static CancellationToken None => CancellationToken.None;
 
     public TrainingJob Job(JobId id) => World.Database.Jobs.Find(id)!;
 
@@ -36,11 +35,17 @@ internal sealed class QuietDay
         await slot.TurnAsync(None);
         await slot.RunAsync(async portal =>
             outcome = await portal.Desk.SubmitAsync(people.Request(number), null, new Actor(ActorKind.Token, "gateway"), None));
-        return Assert.IsType<SubmitOutcome.Accepted>(outcome).Job;
+        return outcome is SubmitOutcome.Accepted accepted ? accepted.Job : throw new InvalidOperationException($"Not accepted: {outcome}");
     }
 
-    public Task CancelAsync(JobId id, ActorKind by) =>
-        slot.RunAsync(async portal => Assert.IsType<CancelOutcome.Noted>(await portal.Desk.CancelAsync(id, "not needed", new Actor(by, "somebody"), None)));
+    public Task CancelAsync(JobId id, ActorKind by) => slot.RunAsync(async portal =>
+    {
+        CancelOutcome outcome = await portal.Desk.CancelAsync(id, "not needed", new Actor(by, "somebody"), None);
+        if (outcome is not CancelOutcome.Noted)
+        {
+            throw new InvalidOperationException($"Not noted: {outcome}");
+        }
+    });
 
     /// <summary>Goes from one due instant to the next until the condition holds.</summary>
     public async Task UntilAsync(Func<bool> holds, TimeSpan within)
@@ -51,7 +56,12 @@ internal sealed class QuietDay
             DateTimeOffset? due = await World.Database.ReadAsync((unit, token) => unit.Store<ITrainingStore>().NextDueAsync(token), None);
             DateTimeOffset? watch = slot.NextAt(podsToWatch: true);
             DateTimeOffset next = (due < watch ? due : watch) ?? end;
-            Assert.True(next <= end, $"It did not happen by {end:u}: {string.Join("; ", World.Database.Jobs.Rows.Select(job => $"{job.State} {job.WaitReason}{job.Failure}"))}");
+            if (next > end)
+            {
+                string jobs = string.Join("; ", World.Database.Jobs.Rows.Select(job => $"{job.State} {job.WaitReason}{job.Failure}"));
+                throw new TimeoutException($"It did not happen by {end:u}: {jobs}");
+            }
+
             if (next > World.Clock.GetUtcNow())
             {
                 World.Clock.SetUtcNow(next);
