@@ -16,7 +16,7 @@ public sealed record PodOrder(
     TimeSpan Lifetime,
     Func<string, string, PodSpec> SpecFor)
 {
-    /// <summary>Asked in the transaction that adds a try's row: why no pod may be asked for now, or null. Nothing is written when it refuses.</summary>
+    /// <summary>Asked in the transaction that adds a try's row: why this is no time to ask for a pod, or null. Nothing is written when it refuses.</summary>
     public Func<IUnit, CancellationToken, Task<string?>>? MayAsk { get; init; }
 }
 
