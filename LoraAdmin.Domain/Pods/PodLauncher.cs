@@ -14,7 +14,11 @@ public sealed record PodOrder(
     IReadOnlyList<TimeSpan> Retries,
     DateTimeOffset RefusedSince,
     TimeSpan Lifetime,
-    Func<string, string, PodSpec> SpecFor);
+    Func<string, string, PodSpec> SpecFor)
+{
+    /// <summary>Asked in the transaction that adds a try's row: why this is no time to ask for a pod, or null. Nothing is written when it refuses.</summary>
+    public Func<IUnit, CancellationToken, Task<string?>>? MayAsk { get; init; }
+}
 
 public abstract record LaunchOutcome
 {
@@ -32,6 +36,9 @@ public abstract record LaunchOutcome
 
     /// <summary>The provider refuses in a way that trying again won't change: key, balance, scope, a wrong request.</summary>
     public sealed record Refused(ProviderError Error) : LaunchOutcome;
+
+    /// <summary><see cref="PodOrder.MayAsk"/> refused.</summary>
+    public sealed record NotNow(string Reason) : LaunchOutcome;
 
     /// <summary>The tries are used up (E1).</summary>
     public sealed record Exhausted(string Detail) : LaunchOutcome;
@@ -79,7 +86,7 @@ public sealed class PodLauncher(IUnitOfWork work, IPodProvider provider, TimePro
                 continue;
             }
 
-            List<LedgerPod> failed = [.. tries.Where(pod => pod.WantReason is PodReasons.InDoubt or PodReasons.CreateFailed or PodReasons.NotReady)];
+            List<LedgerPod> failed = [.. tries.Where(pod => pod.WantReason is PodReasons.InDoubt or PodReasons.CreateFailed or PodReasons.NotReady or PodReasons.Vanished)];
             if (failed.Count > order.Retries.Count)
             {
                 return new LaunchOutcome.Exhausted(failed[^1].LastError ?? "no answer");
@@ -181,14 +188,24 @@ public sealed class PodLauncher(IUnitOfWork work, IPodProvider provider, TimePro
             WantSince = requestedAt,
             LiveUntil = requestedAt + order.Lifetime,
         };
-        await work.RunAsync(
+        string? refusal = await work.RunAsync(
             async (unit, token) =>
             {
                 await guard(unit, token);
+                if (order.MayAsk is { } mayAsk && await mayAsk(unit, token) is { } no)
+                {
+                    return no;
+                }
+
                 await unit.Store<IPodLedger>().AddAsync(row, token);
                 await unit.Events.AppendAsync(PodFacts.Of(row, PodEvents.Requested, $"Asking for one {gpuType} as {name}", actor), token);
+                return null;
             },
             cancellationToken);
+        if (refusal is not null)
+        {
+            return new LaunchOutcome.NotNow(refusal);
+        }
 
         CreateOutcome outcome = await provider.CreateAsync(order.SpecFor(name, gpuType), cancellationToken);
         switch (outcome)
@@ -201,8 +218,8 @@ public sealed class PodLauncher(IUnitOfWork work, IPodProvider provider, TimePro
                     cancellationToken);
                 return null;
 
-            case CreateOutcome.NoCapacityOrBadRequest refusal:
-                await NeverMadeAsync(row, PodReasons.NoCapacity, refusal.Error, null, guard, actor, cancellationToken);
+            case CreateOutcome.NoCapacityOrBadRequest none:
+                await NeverMadeAsync(row, PodReasons.NoCapacity, none.Error, null, guard, actor, cancellationToken);
                 return null;
 
             case CreateOutcome.Refused { Error: { Failure: ProviderFailure.RateLimited } limited }:

@@ -224,6 +224,12 @@ public interface IPodLedger
     /// <summary>Every row that is not <see cref="PodSaw.Gone"/>, oldest first.</summary>
     Task<IReadOnlyList<LedgerPod>> ListAliveAsync(CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Jobs that hold a place: those with a try that is needed and not gone. A job takes its place with the row that is committed before the create
+    /// call and leaves it when its pod is released or held; a job that only looks for a place holds none, so it never stands in its own way.
+    /// </summary>
+    Task<int> CountPlacesAsync(CancellationToken cancellationToken);
+
     /// <summary>What the sweep has released by itself since the instant: rows whose reason is one of <see cref="PodReasons.OfTheSweep"/>.</summary>
     Task<SweepTally> TallySweepAsync(DateTimeOffset since, CancellationToken cancellationToken);
 }

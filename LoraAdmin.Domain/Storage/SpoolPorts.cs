@@ -63,5 +63,8 @@ public interface ISpoolStore
 
     Task<SpoolEntry?> FindAsync(JobId job, CancellationToken cancellationToken);
 
+    /// <summary>Every file on the instance's disk, oldest first.</summary>
+    Task<IReadOnlyList<SpoolEntry>> ListAsync(string instance, CancellationToken cancellationToken);
+
     Task DeleteAsync(JobId job, CancellationToken cancellationToken);
 }

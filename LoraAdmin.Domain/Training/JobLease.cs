@@ -70,7 +70,7 @@ public sealed class JobLease : IAsyncDisposable
         }
         catch (LeaseLostException)
         {
-            await lost.CancelAsync();
+            lost.Cancel();
         }
         catch (Exception failure) when (failure is StoreUnavailableException or OperationCanceledException)
         {

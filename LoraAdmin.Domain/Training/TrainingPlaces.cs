@@ -1,3 +1,4 @@
+using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 
 namespace LoraAdmin.Domain.Training;
@@ -8,20 +9,36 @@ public sealed record NoPlace(string Reason, bool Counts);
 /// <summary>Whether a job may ask for a pod now: pause (O1) and <c>Training:MaxConcurrentPods</c>.</summary>
 public sealed class TrainingPlaces(IUnitOfWork work, TimeProvider clock, Func<TrainingRules> rules)
 {
+    /// <summary>Serialises the taking of places, also between instances.</summary>
+    public const string LeaseName = "training.places";
+
     public static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(15);
 
     /// <summary>Why no further job may ask for a pod now; null when there is a place.</summary>
-    public async Task<NoPlace?> WhyFullAsync(CancellationToken cancellationToken)
+    public Task<NoPlace?> WhyFullAsync(CancellationToken cancellationToken) => work.ReadAsync(WhyFullAsync, cancellationToken);
+
+    /// <summary>
+    /// The same inside the transaction that takes the place by adding the row of the job's pod. Everybody who takes one writes one row first, so that
+    /// jobs that look at the same moment do not all see the last place free.
+    /// </summary>
+    public async Task<string?> WhyRefusedAsync(IUnit unit, CancellationToken cancellationToken)
     {
-        int limit = rules().MaxConcurrentPods;
-        (int taken, TrainingPause? pause) = await work.ReadAsync(
-            async (unit, token) => (await unit.Store<ITrainingStore>().CountWithPodsAsync(token), await unit.Store<ITrainingPauseStore>().FindAsync(token)),
-            cancellationToken);
+        ArgumentNullException.ThrowIfNull(unit);
+        await unit.Store<ILeaseStore>().TryTakeAsync(LeaseName, LeaseName, clock.GetUtcNow(), TimeSpan.Zero, cancellationToken);
+        return (await WhyFullAsync(unit, cancellationToken))?.Reason;
+    }
+
+    private async Task<NoPlace?> WhyFullAsync(IUnit unit, CancellationToken cancellationToken)
+    {
+        TrainingPause? pause = await unit.Store<ITrainingPauseStore>().FindAsync(cancellationToken);
         if (pause is not null && !pause.IsOverAt(clock.GetUtcNow()))
         {
             return new NoPlace($"Paused by {pause.By.Name}: {pause.Reason}", Counts: false);
         }
 
-        return taken < limit ? null : new NoPlace($"All {limit} training places are in use", Counts: true);
+        int limit = rules().MaxConcurrentPods;
+        return await unit.Store<IPodLedger>().CountPlacesAsync(cancellationToken) < limit
+            ? null
+            : new NoPlace($"All {limit} training places are in use", Counts: true);
     }
 }

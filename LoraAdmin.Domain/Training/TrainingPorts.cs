@@ -95,14 +95,11 @@ public interface ITrainingStore
     /// <summary>Notes a person's wish to cancel and makes the job due. False: the job is in a state that can't be cancelled, nothing was written.</summary>
     Task<bool> WishCancelAsync(JobId id, CancelWish wish, CancellationToken cancellationToken);
 
-    /// <summary>The soonest instant at which a job that nobody holds is due, or null: lets the loop sleep.</summary>
+    /// <summary>The soonest instant at which a job can be leased, or null: lets the loop sleep. A held job counts at the end of its lease.</summary>
     Task<DateTimeOffset?> NextDueAsync(CancellationToken cancellationToken);
 
     /// <summary>Every job that is not final.</summary>
     Task<IReadOnlyList<JobId>> ListOpenAsync(CancellationToken cancellationToken);
-
-    /// <summary>Jobs that have asked for a pod and still need it, for <c>Training:MaxConcurrentPods</c>.</summary>
-    Task<int> CountWithPodsAsync(CancellationToken cancellationToken);
 
     /// <exception cref="InvalidOperationException">The job has an active attempt already.</exception>
     Task AddAttemptAsync(TrainingAttempt attempt, CancellationToken cancellationToken);

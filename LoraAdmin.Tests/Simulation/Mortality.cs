@@ -9,12 +9,51 @@ public sealed class ProcessDiedException(string at) : Exception($"The process di
     public string At { get; } = at;
 }
 
-/// <summary>Decides at every crossing between the process and the outside whether it dies there. Once dead, every crossing throws.</summary>
+/// <summary>
+/// Decides at every crossing between the process and the outside whether it dies or stands still there. Once dead, every crossing throws; while it
+/// stands still, whatever of it reaches a crossing waits there, its timers too.
+/// </summary>
 public sealed class Mortality(Func<string, bool> diesAt)
 {
     private string? diedAt;
+    private readonly List<TaskCompletionSource> waiting = [];
+
+    /// <summary>Until when the process stands still at this crossing; null: it goes on.</summary>
+    public Func<string, DateTimeOffset?>? FreezesUntil { get; init; }
+
+    public bool IsFrozen => FrozenUntil is not null;
+
+    public DateTimeOffset? FrozenUntil { get; private set; }
 
     public bool IsDead => diedAt is not null;
+
+    /// <summary>A crossing at which nothing is held that others wait for: here the process may also stand still.</summary>
+    public async Task CrossAsync(string point)
+    {
+        if (!IsDead && !IsFrozen)
+        {
+            FrozenUntil = FreezesUntil?.Invoke(point);
+        }
+
+        // One source for each: the runtime would put the second waiter of a shared one on a thread of its own.
+        while (IsFrozen)
+        {
+            TaskCompletionSource thaw = new();
+            waiting.Add(thaw);
+            await thaw.Task;
+        }
+
+        Cross(point);
+    }
+
+    /// <summary>Lets everything that waits go on, in the order in which it came to wait.</summary>
+    public void Thaw()
+    {
+        List<TaskCompletionSource> thawed = [.. waiting];
+        waiting.Clear();
+        FrozenUntil = null;
+        thawed.ForEach(one => one.SetResult());
+    }
 
     public void Cross(string point)
     {
@@ -35,7 +74,7 @@ public sealed class MortalUnitOfWork(IUnitOfWork inner, Mortality mortality) : I
 {
     public async Task<T> RunAsync<T>(Func<IUnit, CancellationToken, Task<T>> work, CancellationToken cancellationToken)
     {
-        mortality.Cross("before transaction");
+        await mortality.CrossAsync("before transaction");
         T result = await inner.RunAsync(
             async (unit, token) =>
             {
@@ -44,13 +83,13 @@ public sealed class MortalUnitOfWork(IUnitOfWork inner, Mortality mortality) : I
                 return inside;
             },
             cancellationToken);
-        mortality.Cross("after commit");
+        await mortality.CrossAsync("after commit");
         return result;
     }
 
     public async Task<T> ReadAsync<T>(Func<IUnit, CancellationToken, Task<T>> read, CancellationToken cancellationToken)
     {
-        mortality.Cross("before read");
+        await mortality.CrossAsync("before read");
         return await inner.ReadAsync(read, cancellationToken);
     }
 }
@@ -61,9 +100,9 @@ public sealed class MortalHandler(HttpMessageHandler inner, Mortality mortality)
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         string call = $"{request.Method} {request.RequestUri!.AbsolutePath.Split('/')[2]}";
-        mortality.Cross($"before {call}");
+        await mortality.CrossAsync($"before {call}");
         HttpResponseMessage response = await base.SendAsync(request, cancellationToken);
-        mortality.Cross($"after {call}");
+        await mortality.CrossAsync($"after {call}");
         return response;
     }
 }
@@ -72,18 +111,18 @@ public sealed class MortalObjectStore(IObjectStore inner, Mortality mortality) :
 {
     public async Task<PutOutcome> PutAsync(ObjectRef target, Stream content, string contentType, CancellationToken cancellationToken)
     {
-        mortality.Cross("before put");
+        await mortality.CrossAsync("before put");
         PutOutcome outcome = await inner.PutAsync(target, content, contentType, cancellationToken);
-        mortality.Cross("after put");
+        await mortality.CrossAsync("after put");
         return outcome;
     }
 
     public Task<ObjectReading> OpenAsync(ObjectRef target, CancellationToken cancellationToken) => inner.OpenAsync(target, cancellationToken);
 
-    public Task<bool> DeleteAsync(ObjectRef target, CancellationToken cancellationToken)
+    public async Task<bool> DeleteAsync(ObjectRef target, CancellationToken cancellationToken)
     {
-        mortality.Cross("before object delete");
-        return inner.DeleteAsync(target, cancellationToken);
+        await mortality.CrossAsync("before object delete");
+        return await inner.DeleteAsync(target, cancellationToken);
     }
 }
 
@@ -95,9 +134,9 @@ public sealed class MortalSpool(ISpool inner, Mortality mortality) : ISpool
 
     public async Task<SpoolOutcome> AppendAsync(string name, long offset, Stream content, CancellationToken cancellationToken)
     {
-        mortality.Cross("before spool append");
+        await mortality.CrossAsync("before spool append");
         SpoolOutcome outcome = await inner.AppendAsync(name, offset, content, cancellationToken);
-        mortality.Cross("after spool append");
+        await mortality.CrossAsync("after spool append");
         return outcome;
     }
 
@@ -105,9 +144,9 @@ public sealed class MortalSpool(ISpool inner, Mortality mortality) : ISpool
 
     public async Task<SpoolOutcome> SealAsync(string name, CancellationToken cancellationToken)
     {
-        mortality.Cross("before seal");
+        await mortality.CrossAsync("before seal");
         SpoolOutcome outcome = await inner.SealAsync(name, cancellationToken);
-        mortality.Cross("after seal");
+        await mortality.CrossAsync("after seal");
         return outcome;
     }
 
@@ -115,8 +154,8 @@ public sealed class MortalSpool(ISpool inner, Mortality mortality) : ISpool
 
     public async Task DeleteAsync(string name, CancellationToken cancellationToken)
     {
-        mortality.Cross("before spool delete");
+        await mortality.CrossAsync("before spool delete");
         await inner.DeleteAsync(name, cancellationToken);
-        mortality.Cross("after spool delete");
+        await mortality.CrossAsync("after spool delete");
     }
 }

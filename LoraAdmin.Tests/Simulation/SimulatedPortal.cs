@@ -16,14 +16,19 @@ namespace LoraAdmin.Tests.Simulation;
 /// <summary>One life of the portal's process: production Domain code with the real vendor clients, without a host. Dies whole.</summary>
 public sealed class SimulatedPortal
 {
-    public SimulatedPortal(SimulatedWorld world, Mortality mortality, string instance)
+    private readonly MortalUnitOfWork work;
+    private readonly TimeProvider clock;
+    private readonly string name;
+
+    public SimulatedPortal(SimulatedWorld world, Mortality mortality, string instance, ISpool? disk = null)
     {
         ArgumentNullException.ThrowIfNull(world);
         Mortality = mortality;
-        IUnitOfWork work = new MortalUnitOfWork(world.Database, mortality);
-        IObjectStore objects = new MortalObjectStore(world.Storage, mortality);
-        ISpool spool = new MortalSpool(world.Spool, mortality);
-        TimeProvider clock = world.Clock;
+        name = instance;
+        work = new MortalUnitOfWork(world.Database, mortality);
+        IObjectStore objects = new MortalObjectStore(new UnsteadyObjectStore(world.Storage, () => world.Objects.AwayUntil, world.Clock), mortality);
+        ISpool spool = new MortalSpool(disk ?? world.Spool, mortality);
+        clock = world.Clock;
 #pragma warning disable RS0030 // In memory: there is no connection to pool.
         HttpClient http = new(new MortalHandler(new LocalCloudHandler(world.Cloud), mortality)) { Timeout = Timeout.InfiniteTimeSpan };
 #pragma warning restore RS0030
@@ -56,8 +61,13 @@ public sealed class SimulatedPortal
         Pods = new PodDesk(work, Sweep, proofs, clock);
         Switches = new TrainingSwitches(work, clock);
         Settlement = new AttemptSettlement(work, clock);
+        Files = new SpoolSweep(work, spool);
         Desk = new TrainingDesk(work, prices, world.Ids, clock, () => new AdmissionRules(world.Training, world.Budget, world.Limits));
     }
+
+    /// <summary>Whether this instance may run the pod loop now, as the host asks before each tick.</summary>
+    public Task<bool> TakeWatchAsync(TimeSpan duration, CancellationToken cancellationToken) => work.RunAsync(
+        (unit, token) => unit.Store<ILeaseStore>().TryTakeAsync(PodWatch.LeaseName, name, clock.GetUtcNow(), duration, token), cancellationToken);
 
     public Mortality Mortality { get; }
     public TrainingConductor Conductor { get; }
@@ -68,5 +78,6 @@ public sealed class SimulatedPortal
     public PodDesk Pods { get; }
     public TrainingSwitches Switches { get; }
     public AttemptSettlement Settlement { get; }
+    public SpoolSweep Files { get; }
     public TrainingDesk Desk { get; }
 }

@@ -18,6 +18,8 @@ public sealed class SimulatedWorld
 
     public static readonly DateTimeOffset Start = new(2026, 3, 30, 0, 0, 0, TimeSpan.Zero);
 
+    private readonly List<MemorySpool> disks;
+
     /// <param name="neighbour">Works on the same vendor account, by the same clock.</param>
     public SimulatedWorld(int seed, SimulatedWorld? neighbour = null, string installation = "5eed0001")
     {
@@ -25,17 +27,30 @@ public sealed class SimulatedWorld
         Ids = new SeededIds(seed);
         Database = new MemoryDatabase(Clock);
         Objects = new MemoryObjectStore(Clock);
-        Spool = new MemorySpool("disk-1");
+        disks = [new MemorySpool("disk-1")];
         LocalCloudOptions cloud = new() { Speed = 1, ArtifactBytes = 4096, ValidationPixels = 8, Seed = seed, StartBalanceUsd = 10_000 };
         Cloud = neighbour?.Cloud ?? new LocalCloudFace(cloud, new LocalCloudKeys(ApiKey, "control"), Clock, new SeededIds(seed + 1_000_000), new NoJournal());
         Installation = new Installation(installation, CloudKind.Local, Ids.Secret(32), Start);
+    }
+
+    /// <summary>The disk of the instance with this number, from 1.</summary>
+    public MemorySpool SpoolOf(int number)
+    {
+        while (disks.Count < number)
+        {
+            disks.Add(new MemorySpool($"disk-{disks.Count + 1}"));
+        }
+
+        return disks[number - 1];
     }
 
     public FakeTimeProvider Clock { get; }
     public SeededIds Ids { get; }
     public MemoryDatabase Database { get; }
     public MemoryObjectStore Objects { get; }
-    public MemorySpool Spool { get; }
+    public MemorySpool Spool => disks[0];
+
+    public IReadOnlyList<MemorySpool> Disks => disks;
     public LocalCloudFace Cloud { get; set; }
     public Installation Installation { get; }
 

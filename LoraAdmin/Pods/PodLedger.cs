@@ -80,6 +80,9 @@ internal sealed class PodLedger(LoraDb db) : IPodLedger
         return rows.ConvertAll(row => row.ToPod());
     }
 
+    public Task<int> CountPlacesAsync(CancellationToken cancellationToken) =>
+        Pods.Where(row => row.Want == PodWant.Needed && row.Saw != PodSaw.Gone).Select(row => row.JobId).Distinct().CountAsync(cancellationToken);
+
     public async Task<SweepTally> TallySweepAsync(DateTimeOffset since, CancellationToken cancellationToken)
     {
         long from = since.ToMillis();

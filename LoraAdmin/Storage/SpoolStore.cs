@@ -50,11 +50,21 @@ internal sealed class SpoolStore(LoraDb db) : ISpoolStore
     public async Task<SpoolEntry?> FindAsync(JobId job, CancellationToken cancellationToken)
     {
         SpoolFileRow? row = await Files.AsNoTracking().SingleOrDefaultAsync(file => file.JobId == job.Value, cancellationToken);
-        return row is null
-            ? null
-            : new SpoolEntry(job, row.Attempt, row.Instance, row.Name, row.SizeBytes, row.Sha256, Instants.FromMillis(row.VerifiedAt));
+        return row is null ? null : EntryOf(row);
+    }
+
+    public async Task<IReadOnlyList<SpoolEntry>> ListAsync(string instance, CancellationToken cancellationToken)
+    {
+        List<SpoolFileRow> rows = await Files.AsNoTracking()
+            .Where(file => file.Instance == instance)
+            .OrderBy(file => file.VerifiedAt).ThenBy(file => file.JobId)
+            .ToListAsync(cancellationToken);
+        return rows.ConvertAll(EntryOf);
     }
 
     public Task DeleteAsync(JobId job, CancellationToken cancellationToken) =>
         Files.Where(row => row.JobId == job.Value).ExecuteDeleteAsync(cancellationToken);
+
+    private static SpoolEntry EntryOf(SpoolFileRow row) => new(
+        new JobId(row.JobId), row.Attempt, row.Instance, row.Name, row.SizeBytes, row.Sha256, Instants.FromMillis(row.VerifiedAt));
 }

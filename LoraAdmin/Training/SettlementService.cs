@@ -5,9 +5,16 @@ using LoraAdmin.Platform.Data;
 
 namespace LoraAdmin.Training;
 
-/// <summary>The minute loop of the training feature: settles ended attempts and removes uploads that nobody claimed. Any instance may run it.</summary>
+/// <summary>The minute loop of the training feature: settles ended attempts, removes uploads that nobody claimed, and lets go of spool files
+/// that storage has. Every instance runs it.</summary>
 internal sealed partial class SettlementService(
-    AttemptSettlement settlement, UploadSweep uploads, CommitSignal commits, PortalStarted started, TimeProvider clock, ILogger<SettlementService> logger) : BackgroundService
+    AttemptSettlement settlement,
+    UploadSweep uploads,
+    SpoolSweep files,
+    CommitSignal commits,
+    PortalStarted started,
+    TimeProvider clock,
+    ILogger<SettlementService> logger) : BackgroundService
 {
     private static readonly TimeSpan AtLeastEvery = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan AtMostEvery = TimeSpan.FromSeconds(2);
@@ -22,6 +29,7 @@ internal sealed partial class SettlementService(
             {
                 await settlement.RunAsync(stoppingToken);
                 await uploads.RunAsync(clock.GetUtcNow(), stoppingToken);
+                await files.RunAsync(stoppingToken);
             }
             catch (StoreUnavailableException away)
             {

@@ -66,6 +66,7 @@ public static class TrainingFeature
         services.AddSingleton<TrainingSwitches>();
         services.AddSingleton(Conductor);
         services.AddSingleton<AttemptSettlement>();
+        services.AddSingleton<SpoolSweep>();
         services.AddHostedService<ConductorService>();
         services.AddHostedService<SettlementService>();
         return services;

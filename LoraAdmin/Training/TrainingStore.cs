@@ -81,12 +81,6 @@ internal sealed partial class TrainingStore(LoraDb db) : ITrainingStore
         return ids.ConvertAll(id => new JobId(id));
     }
 
-    public Task<int> CountWithPodsAsync(CancellationToken cancellationToken)
-    {
-        TrainingState[] withPods = [TrainingState.Provisioning, TrainingState.Training, TrainingState.Retrieving];
-        return Progress.CountAsync(row => row.IsOpen && withPods.Contains(row.State), cancellationToken);
-    }
-
     public async Task AddCostAsync(JobId id, Usd cost, CancellationToken cancellationToken)
     {
         await Progress.Where(row => row.JobId == id.Value).ExecuteUpdateAsync(

@@ -50,7 +50,10 @@ public sealed class ProvisioningStep(
             figures.CreateRetries,
             job.StateSince,
             figures.PodLifetime,
-            SpecFor);
+            SpecFor)
+        {
+            MayAsk = places.WhyRefusedAsync,
+        };
         LaunchOutcome outcome = await launcher.EnsureAsync(order, lease.GuardAsync, Self, cancellationToken);
         TrainingJob asking = job with { Provider = "runpod" };
         switch (outcome)
@@ -58,8 +61,20 @@ public sealed class ProvisioningStep(
             case LaunchOutcome.Ready ready:
                 return await WaitForAgentAsync(asking, ready.Pod, lease, figures, cancellationToken);
 
+            case LaunchOutcome.WaitUntil wait when clock.GetUtcNow() - job.StateSince >= LongestWait(figures):
+                return new StepResult.Fail(
+                    asking,
+                    new JobFailure(FailureCode.NoProvider, wait.Reason),
+                    FileProof.TrainingNeverStarted,
+                    new ErrorDetail("no_provider", "runpod.create", wait.Reason, null));
+
             case LaunchOutcome.WaitUntil wait:
                 return new StepResult.Again(AtLeast(wait.At - clock.GetUtcNow()), asking, wait.Reason);
+
+            case LaunchOutcome.NotNow { Reason: var refusal }:
+                return await places.WhyFullAsync(cancellationToken) is { } taken
+                    ? Requeue(QueuedStep.Wait(job, taken, clock.GetUtcNow(), figures))
+                    : new StepResult.Again(TimeSpan.Zero, job, refusal);
 
             case LaunchOutcome.NoCapacity none:
                 return await prices.AnyInStockAsync(order.GpuTypes, cancellationToken) == true
@@ -101,6 +116,9 @@ public sealed class ProvisioningStep(
         await launcher.GiveUpAsync(pod, why, lease.GuardAsync, Self, cancellationToken);
         return new StepResult.Again(TimeSpan.Zero, job with { PodId = null }, $"Pod {pod.PodId} was given up: {why}");
     }
+
+    /// <summary>Every try may use its whole time to become ready; beyond that a provider that only lets us wait is none.</summary>
+    private static TimeSpan LongestWait(TrainingRules figures) => figures.QueueWait + ((figures.CreateRetries.Count + 1) * figures.ReadyWithin);
 
     private StepResult BackToQueue(TrainingJob job, string reason, TimeSpan lookAgain, TrainingRules figures) =>
         Requeue(QueuedStep.WaitOrGiveUp(job, reason, lookAgain, clock.GetUtcNow(), figures));

@@ -9,6 +9,9 @@ public sealed class MemoryObjectStore(TimeProvider clock) : IObjectStore
 {
     private readonly Dictionary<ObjectRef, (byte[] Bytes, string ContentType)> objects = [];
 
+    /// <summary>Until then a portal finds the store away (<see cref="UnsteadyObjectStore"/>).</summary>
+    public DateTimeOffset? AwayUntil { get; set; }
+
     public byte[]? Find(ObjectRef target) => objects.TryGetValue(target, out (byte[] Bytes, string) found) ? found.Bytes : null;
 
     public void Set(ObjectRef target, byte[] bytes, string contentType) => objects[target] = (bytes, contentType);

@@ -49,6 +49,9 @@ internal sealed class MemoryPodLedger(MemoryDatabase database) : IPodLedger
     public Task<IReadOnlyList<LedgerPod>> ListForAttemptAsync(JobId job, int attempt, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<LedgerPod>>([.. database.Pods.Rows.Where(pod => pod.Job == job && pod.Attempt == attempt).OrderBy(pod => pod.Try)]);
 
+    public Task<int> CountPlacesAsync(CancellationToken cancellationToken) => Task.FromResult(
+        database.Pods.Rows.Where(pod => pod.Want == PodWant.Needed && pod.Saw != PodSaw.Gone).Select(pod => pod.Job).Distinct().Count());
+
     public Task<IReadOnlyList<LedgerPod>> ListAliveAsync(CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<LedgerPod>>(
             [.. database.Pods.Rows.Where(pod => pod.Saw != PodSaw.Gone).OrderBy(pod => pod.RequestedAt).ThenBy(pod => pod.Name, StringComparer.Ordinal)]);
@@ -109,15 +112,20 @@ internal sealed class MemoryLimitsStore(MemoryDatabase database) : ILimitsStore
         UserCount row = database.Users.Find(user) ?? new UserCount(0, null, null);
         int used = row.Period == period ? row.Count : 0;
         int limit = row.Limit ?? rules.LorasPerUserPerMonth;
-        if (used >= limit)
+        if (database.Charges.Find((job, admission)) is not null)
         {
-            return Task.FromResult(new ChargeResult(ChargeVerdict.LimitReached, used, limit));
+            return Task.FromResult(new ChargeResult(ChargeVerdict.Charged, used, limit));
         }
 
         int attempts = database.Charges.Rows.Count(charge => charge.User == user && charge.Period == period);
         if (attempts >= rules.AttemptsPerUserPerMonth)
         {
-            return Task.FromResult(new ChargeResult(ChargeVerdict.AttemptsReached, used, rules.AttemptsPerUserPerMonth));
+            return Task.FromResult(new ChargeResult(ChargeVerdict.AttemptsReached, attempts, rules.AttemptsPerUserPerMonth));
+        }
+
+        if (used >= limit)
+        {
+            return Task.FromResult(new ChargeResult(ChargeVerdict.LimitReached, used, limit));
         }
 
         database.Users.Set(user, row with { Count = used + 1, Period = period });
@@ -196,6 +204,9 @@ internal sealed class MemorySpoolStore(MemoryDatabase database) : ISpoolStore
     }
 
     public Task<SpoolEntry?> FindAsync(JobId job, CancellationToken cancellationToken) => Task.FromResult(database.Spool.Find(job));
+
+    public Task<IReadOnlyList<SpoolEntry>> ListAsync(string instance, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<SpoolEntry>>(
+        [.. database.Spool.Rows.Where(entry => entry.Instance == instance).OrderBy(entry => entry.VerifiedAt).ThenBy(entry => entry.Job.Value)]);
 
     public Task DeleteAsync(JobId job, CancellationToken cancellationToken)
     {

@@ -48,6 +48,11 @@ internal sealed class MemoryTrainingStore(MemoryDatabase database) : ITrainingSt
     {
         JobLeaseRow lease = Held(job.Id, fence);
         TrainingJob stored = database.Jobs.Find(job.Id)!;
+        if (stored.State.IsFinal())
+        {
+            throw new LeaseLostException($"Job {job.Id} has ended.");
+        }
+
         database.Jobs.Set(
             job.Id,
             job with
@@ -56,7 +61,7 @@ internal sealed class MemoryTrainingStore(MemoryDatabase database) : ITrainingSt
                 Cost = stored.Cost,
                 CleanupStatus = stored.CleanupStatus,
                 WishVersion = stored.WishVersion,
-                DueAt = stored.WishVersion == job.WishVersion ? job.DueAt : database.Clock.GetUtcNow(),
+                DueAt = stored.WishVersion > job.WishVersion && job.UpdatedAt < job.DueAt ? job.UpdatedAt : job.DueAt,
             });
         if (release)
         {
@@ -74,6 +79,9 @@ internal sealed class MemoryTrainingStore(MemoryDatabase database) : ITrainingSt
         }
 
         database.Jobs.Set(job.Id, job with { Cost = stored.Cost, CleanupStatus = stored.CleanupStatus, WishVersion = stored.WishVersion + 1 });
+
+        // Whoever ended the job may still hold it: nobody does any more.
+        database.Leases.Set(job.Id, new JobLeaseRow(null, database.Leases.Find(job.Id)!.Fence + 1, default));
         return Task.FromResult(true);
     }
 
@@ -84,7 +92,7 @@ internal sealed class MemoryTrainingStore(MemoryDatabase database) : ITrainingSt
             return Task.FromResult(false);
         }
 
-        database.Jobs.Set(id, job with { Cancel = wish, DueAt = wish.At, WishVersion = job.WishVersion + 1 });
+        database.Jobs.Set(id, job with { Cancel = wish, DueAt = wish.At < job.DueAt ? wish.At : job.DueAt, WishVersion = job.WishVersion + 1 });
         return Task.FromResult(true);
     }
 
@@ -97,14 +105,12 @@ internal sealed class MemoryTrainingStore(MemoryDatabase database) : ITrainingSt
     public Task<IReadOnlyList<JobId>> ListOpenAsync(CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<JobId>>([.. Open().OrderBy(job => job.DueAt).ThenBy(job => job.Id.Value).Select(job => job.Id)]);
 
-    public Task<int> CountWithPodsAsync(CancellationToken cancellationToken) => Task.FromResult(
-        database.Pods.Rows.Where(pod => pod.Want == PodWant.Needed && pod.Saw != PodSaw.Gone).Select(pod => pod.Job).Distinct().Count());
-
     public Task AddAttemptAsync(TrainingAttempt attempt, CancellationToken cancellationToken)
     {
-        if (database.Attempts.Rows.Any(other => other.Job == attempt.Job && other.State == AttemptState.Active))
+        if (database.Attempts.Find((attempt.Job, attempt.Number)) is not null
+            || database.Attempts.Rows.Any(other => other.Job == attempt.Job && other.State == AttemptState.Active))
         {
-            throw new InvalidOperationException($"Job {attempt.Job} has an active attempt already.");
+            throw new InvalidOperationException($"Job {attempt.Job} has an active attempt, or attempt {attempt.Number}, already.");
         }
 
         database.Attempts.Set((attempt.Job, attempt.Number), attempt);
@@ -113,6 +119,11 @@ internal sealed class MemoryTrainingStore(MemoryDatabase database) : ITrainingSt
 
     public Task SaveAttemptAsync(TrainingAttempt attempt, CancellationToken cancellationToken)
     {
+        if (database.Attempts.Find((attempt.Job, attempt.Number)) is null)
+        {
+            throw new InvalidOperationException($"Job {attempt.Job} has no attempt {attempt.Number}.");
+        }
+
         database.Attempts.Set((attempt.Job, attempt.Number), attempt);
         return Task.CompletedTask;
     }

@@ -148,6 +148,28 @@ public abstract class LimitsStoreContract : StoreContract
     }
 
     [Fact]
+    public async Task Charge_AskedAgain_ChargesOnce()
+    {
+        UserId user = NextUser();
+        JobId job = NextJob();
+        await Charge(user, job);
+
+        Assert.Equal(new ChargeResult(ChargeVerdict.Charged, 1, 3), await Charge(user, job));
+        Assert.Equal(2, (await Charge(user, NextJob())).Used);
+    }
+
+    [Fact]
+    public async Task Charge_AttemptsAndLimitBothReached_NamesTheAttempts()
+    {
+        UserId user = NextUser();
+        LimitRules rules = new(2, 2);
+        await Charge(user, NextJob(), rules: rules);
+        await Charge(user, NextJob(), rules: rules);
+
+        Assert.Equal(new ChargeResult(ChargeVerdict.AttemptsReached, 2, 2), await Charge(user, NextJob(), rules: rules));
+    }
+
+    [Fact]
     public async Task Refund_NeverCharged_IsFalse() => Assert.False(await Refund(NextJob(), Start));
 
     [Fact]

@@ -59,6 +59,20 @@ public abstract class LoraStoreContract : StoreContract
 public abstract class SpoolStoreContract : StoreContract
 {
     [Fact]
+    public async Task List_NamesTheInstancesOwnFiles_OldestFirst()
+    {
+        SpoolEntry later = new(NextJob(), 1, "here", "b.safetensors", 10, new string('b', 64), Start.AddMinutes(1));
+        SpoolEntry sooner = new(NextJob(), 1, "here", "a.safetensors", 10, new string('a', 64), Start);
+        SpoolEntry elsewhere = new(NextJob(), 1, "there", "c.safetensors", 10, new string('c', 64), Start);
+        foreach (SpoolEntry entry in new[] { later, sooner, elsewhere })
+        {
+            await In<ISpoolStore>(store => store.SaveAsync(entry, None));
+        }
+
+        Assert.Equal([sooner, later], await Read<ISpoolStore, IReadOnlyList<SpoolEntry>>(store => store.ListAsync("here", None)));
+    }
+
+    [Fact]
     public async Task Entry_SavedAgain_TakesThePlaceOfTheFirst()
     {
         SpoolEntry first = new(NextJob(), 1, "here", "a.safetensors", 10, new string('a', 64), Start);

@@ -75,6 +75,27 @@ public abstract class PodLedgerContract : StoreContract
     }
 
     [Fact]
+    public async Task Places_AreHeldByJobsWithANeededPod()
+    {
+        (PodWant Want, PodSaw Saw)[] rows =
+        [
+            (PodWant.Needed, PodSaw.Requested), (PodWant.Needed, PodSaw.Running), (PodWant.Needed, PodSaw.Exited), (PodWant.Needed, PodSaw.Gone),
+            (PodWant.Held, PodSaw.Exited), (PodWant.Released, PodSaw.Requested), (PodWant.Released, PodSaw.Leaking),
+        ];
+        foreach ((PodWant want, PodSaw saw) in rows)
+        {
+            LedgerPod pod = NewPod(NextJob(), 1) with { Want = want, Saw = saw };
+            await In<IPodLedger>(ledger => ledger.AddAsync(pod, None));
+        }
+
+        JobId twice = NextJob();
+        await In<IPodLedger>(ledger => ledger.AddAsync(NewPod(twice, 1), None));
+        await In<IPodLedger>(ledger => ledger.AddAsync(NewPod(twice, 2), None));
+
+        Assert.Equal(4, await Read<IPodLedger, int>(ledger => ledger.CountPlacesAsync(None)));
+    }
+
+    [Fact]
     public async Task Find_UnknownName_IsNull() => Assert.Null(await Read<IPodLedger, LedgerPod?>(ledger => ledger.FindAsync("lora-none", None)));
 
     [Fact]

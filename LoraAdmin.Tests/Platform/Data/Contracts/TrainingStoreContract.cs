@@ -242,14 +242,50 @@ public abstract class TrainingStoreContract : StoreContract
     }
 
     [Fact]
-    public async Task CountWithPods_CountsJobsThatNeedOne()
+    public async Task Save_FinalJobUnderTheNewestFence_IsRefusedAndWritesNothing()
     {
-        foreach (TrainingState state in Enum.GetValues<TrainingState>())
-        {
-            await In<ITrainingStore>(store => store.AddAsync(NewJob() with { State = state }, [], None));
-        }
+        await AddedJob();
+        LeasedJob lease = Assert.Single(await Lease("a", Start));
+        TrainingJob failed = lease.Job with { State = TrainingState.Failed, Failure = new JobFailure(FailureCode.PodLost, null), CompletedAt = Start };
+        await In<ITrainingStore>(store => store.SaveAsync(failed, lease.Fence, release: false, None));
 
-        Assert.Equal(3, await Read<ITrainingStore, int>(store => store.CountWithPodsAsync(None)));
+        await Assert.ThrowsAsync<LeaseLostException>(() =>
+            In<ITrainingStore>(store => store.SaveAsync(lease.Job with { State = TrainingState.Preparing }, lease.Fence, release: true, None)));
+
+        Assert.Equal(TrainingState.Failed, (await Find(failed.Id)).State);
+    }
+
+    [Fact]
+    public async Task Reopen_JobStillHeldByWhoEndedIt_IsFreeAtOnce()
+    {
+        await AddedJob();
+        LeasedJob lease = Assert.Single(await Lease("a", Start));
+        TrainingJob failed = lease.Job with { State = TrainingState.Failed, Failure = new JobFailure(FailureCode.PodLost, null), CompletedAt = Start };
+        await In<ITrainingStore>(store => store.SaveAsync(failed, lease.Fence, release: false, None));
+
+        Assert.True(await In<ITrainingStore, bool>(store => store.ReopenAsync(failed with { State = TrainingState.Queued, Failure = null, CompletedAt = null }, None)));
+
+        Assert.True(Assert.Single(await Lease("b", Start)).Fence > lease.Fence);
+        await Assert.ThrowsAsync<LeaseLostException>(() => In<ITrainingStore>(store => store.RenewAsync(failed.Id, lease.Fence, Start.AddHours(1), None)));
+    }
+
+    [Fact]
+    public async Task WishCancel_JobDueEarlier_LeavesTheEarlierInstant()
+    {
+        TrainingJob job = await AddedJob(Start);
+
+        await In<ITrainingStore, bool>(store => store.WishCancelAsync(job.Id, new CancelWish(Actor.Portal("x"), "why", Start.AddMinutes(1)), None));
+
+        Assert.Equal(Start, (await Find(job.Id)).DueAt);
+    }
+
+    [Fact]
+    public async Task Attempt_SavedThatWasNeverAdded_IsRefused()
+    {
+        TrainingJob job = await AddedJob();
+
+        await Assert.ThrowsAsync<InvalidOperationException>(() => In<ITrainingStore>(
+            store => store.SaveAttemptAsync(new TrainingAttempt(job.Id, 1, "runpod", AttemptState.Failed, Start, Start, FailureCode.PodLost, null), None)));
     }
 
     [Fact]

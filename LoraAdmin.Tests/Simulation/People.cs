@@ -1,0 +1,58 @@
+using System.Text;
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Storage;
+using LoraAdmin.Domain.Training;
+
+namespace LoraAdmin.Tests.Simulation;
+
+/// <summary>Everybody who asks something of the portal: the gateway with its requests, and admins with their commands.</summary>
+public sealed class People(SimulatedWorld world, Random random)
+{
+    private static readonly Actor Admin = new(ActorKind.Person, "ada");
+    private static readonly Actor Gateway = new(ActorKind.Token, "gateway");
+
+    public TrainingRequest Request(int number)
+    {
+        UserId user = new(new Guid(random.Next(1, 6), 0, 0, new byte[8]));
+        string key = $"{user}/{new Guid(number + 1, 1, 0, new byte[8]):D}/0";
+        world.Objects.Set(new ObjectRef(Buckets.TrainingImages, key), Encoding.UTF8.GetBytes($"image of job {number}"), "image/jpeg");
+        return new TrainingRequest { UserId = user, Name = $"lora {number}", CreatorEmail = "creator-17@example.org", ImageKeys = [key] };
+    }
+
+    /// <summary>Cancels an open job or tries an ended one again.</summary>
+    public async Task CommandAsync(SimulatedPortal portal, Action<string> note, CancellationToken cancellationToken)
+    {
+        Actor by = random.Next(2) == 0 ? Admin : Gateway;
+        bool retry = random.Next(2) == 0;
+        JobId[] fitting =
+        [
+            .. world.Database.Jobs.Rows
+                .Where(job => retry ? job.State is TrainingState.Failed or TrainingState.Cancelled : !job.State.IsFinal())
+                .OrderBy(job => job.CreatedAt).ThenBy(job => job.Id.Value).Select(job => job.Id),
+        ];
+        if (fitting.Length == 0)
+        {
+            return;
+        }
+
+        JobId id = fitting[random.Next(fitting.Length)];
+        string outcome = retry
+            ? (await portal.Desk.RetryAsync(id, by, cancellationToken)).GetType().Name
+            : (await portal.Desk.CancelAsync(id, "not needed", by, cancellationToken)).GetType().Name;
+        note($"{by} {(retry ? "retries" : "cancels")} {id}: {outcome}");
+    }
+
+    /// <summary>Decides what only people may: a kept pod that nobody waits for goes, file or not, and a plan that the caps hold back is carried out.</summary>
+    public async Task CloseTheDayAsync(SimulatedPortal portal, Action<string> note, CancellationToken cancellationToken)
+    {
+        DateTimeOffset longAgo = world.Clock.GetUtcNow() - TimeSpan.FromHours(2);
+        foreach (LedgerPod pod in world.Database.Pods.Rows
+            .Where(pod => pod is { Want: PodWant.Held, PodId: not null } && pod.Saw != PodSaw.Gone && pod.WantSince < longAgo)
+            .OrderBy(pod => pod.Name, StringComparer.Ordinal).ToList())
+        {
+            EndPodOutcome outcome = await portal.Pods.EndAsync(pod.PodId!, "the day is over", evenWithItsFile: true, Admin, cancellationToken);
+            note($"ada ends {pod.Name}: {outcome.GetType().Name}");
+        }
+    }
+}

@@ -1,0 +1,140 @@
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
+
+namespace LoraAdmin.Tests.Simulation;
+
+/// <summary>
+/// The place of one instance: a disk that stays, and one process after the other on it. A turn that stands still in a freeze is gone on with when it
+/// thaws; meanwhile this instance does nothing, and the world goes on.
+/// </summary>
+public sealed class PortalSlot(int number, SimulatedWorld world, SimulationPlan plan, Random random)
+{
+    private static readonly TimeSpan WatchLease = TimeSpan.FromMinutes(3);
+
+    private Mortality mortality = new(_ => false);
+    private SimulatedPortal? portal;
+    private Task? turn;
+    private DateTimeOffset backAt = SimulatedWorld.Start;
+    private DateTimeOffset watchAt;
+    private int life;
+
+    public int Deaths { get; private set; }
+
+    public int Freezes { get; private set; }
+
+    public int Steps { get; private set; }
+
+    /// <summary>The process that can answer a caller now; null while it is dead or frozen.</summary>
+    public SimulatedPortal? Awake => turn is null ? portal : null;
+
+    /// <summary>When this place changes by itself: the next process starts, a frozen one thaws, or a waiting one looks at its pods.</summary>
+    public DateTimeOffset? NextAt(bool podsToWatch) =>
+        portal is null ? backAt : turn is not null ? mortality.FrozenUntil : podsToWatch ? watchAt : null;
+
+    public bool IsAwake => Awake is not null;
+
+    /// <summary>Starts, thaws, or does what is due.</summary>
+    public async Task TurnAsync(CancellationToken cancellationToken)
+    {
+        DateTimeOffset now = world.Clock.GetUtcNow();
+        if (turn is not null)
+        {
+            if (mortality.FrozenUntil > now)
+            {
+                return;
+            }
+
+            mortality.Thaw();
+            await SettleAsync(now);
+            return;
+        }
+
+        if (portal is null)
+        {
+            if (backAt > now)
+            {
+                return;
+            }
+
+            Begin(now);
+        }
+
+        await RunAsync(alive => WorkAsync(alive, now, cancellationToken));
+    }
+
+    /// <summary>Has the process do something; it may die or freeze over it.</summary>
+    public async Task RunAsync(Func<SimulatedPortal, Task> work)
+    {
+        turn = work(Awake ?? throw new InvalidOperationException("Nobody is awake here."));
+        await SettleAsync(world.Clock.GetUtcNow());
+    }
+
+    private void Begin(DateTimeOffset now)
+    {
+        life++;
+        mortality = new Mortality(_ => random.Next(1000) < plan.DeathsPerThousandCrossings)
+        {
+            FreezesUntil = _ => random.Next(1000) < plan.FreezesPerThousandCrossings ? world.Clock.GetUtcNow() + TimeSpan.FromSeconds(random.Next(5, 600)) : null,
+        };
+        portal = new SimulatedPortal(world, mortality, $"place-{number}-life-{life}", world.SpoolOf(number));
+        watchAt = now;
+    }
+
+    /// <summary>Takes note of how far the turn came: to its end, into a freeze, or to the process's death.</summary>
+    private async Task SettleAsync(DateTimeOffset now)
+    {
+        // Between two crossings everything completes at once, but the runtime may take a thread of its own for a cancellation.
+        while (turn is { IsCompleted: false } && !mortality.IsFrozen)
+        {
+            await Task.Yield();
+        }
+
+        if (turn is { IsCompleted: false })
+        {
+            Freezes++;
+            return;
+        }
+
+        Task done = turn!;
+        turn = null;
+        try
+        {
+            await done;
+        }
+        catch (ProcessDiedException)
+        {
+            Deaths++;
+            portal = null;
+            backAt = now + TimeSpan.FromSeconds(random.Next(1, 600));
+        }
+    }
+
+    private async Task WorkAsync(SimulatedPortal alive, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        // With several instances each takes few, so that they meet over the same jobs.
+        int hands = plan.Portals == 1 ? 8 : random.Next(1, 3);
+        foreach (LeasedJob leased in await alive.Conductor.LeaseDueAsync(hands, cancellationToken))
+        {
+            Steps++;
+            await alive.Conductor.StepAsync(leased, cancellationToken);
+        }
+
+        bool toEnd = world.Database.Pods.Rows.Any(pod => pod is { Want: PodWant.Released, TerminateAttempts: 0, PodId: not null } && pod.Saw != PodSaw.Gone);
+        if (watchAt > now && !toEnd)
+        {
+            return;
+        }
+
+        await alive.Files.RunAsync(cancellationToken);
+        if (plan.Portals > 1 && !await alive.TakeWatchAsync(WatchLease, cancellationToken))
+        {
+            watchAt = world.Clock.GetUtcNow() + PodWatch.EveryWhileEnding;
+            return;
+        }
+
+        PodWatchReport report = await alive.Watch.TickAsync(cancellationToken);
+        watchAt = world.Clock.GetUtcNow() + report.NextIn;
+        await alive.Settlement.RunAsync(cancellationToken);
+    }
+}

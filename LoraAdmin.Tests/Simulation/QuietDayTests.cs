@@ -1,0 +1,126 @@
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
+using LoraAdmin.Platform.LocalCloud;
+using Xunit;
+
+namespace LoraAdmin.Tests.Simulation;
+
+public sealed class QuietDayTests
+{
+    private static readonly TimeSpan ADay = TimeSpan.FromDays(1);
+
+    [Fact]
+    public async Task Places_OnlyOne_IsTakenByOneJobAfterTheOtherAndBothComplete()
+    {
+        QuietDay day = new(rules => rules with { MaxConcurrentPods = 1 });
+        JobId first = await day.SubmitAsync(0);
+        JobId second = await day.SubmitAsync(1);
+
+        await day.UntilAsync(() => day.Job(first).State == TrainingState.Completed || day.Job(second).State == TrainingState.Completed, ADay);
+        Assert.Single(day.World.Cloud.World.Pods);
+        await day.UntilAsync(() => day.Job(first).State == TrainingState.Completed && day.Job(second).State == TrainingState.Completed, ADay);
+
+        Assert.Equal(2, day.World.Cloud.World.Pods.Count);
+    }
+
+    [Fact]
+    public async Task Places_AllTakenBetweenTheLookAndTheRow_AsksForNoPod()
+    {
+        QuietDay day = new();
+        SimulatedPortal portal = new(day.World, new Mortality(_ => false), "one");
+        PodOrder order = new(
+            new JobId(day.World.Ids.Next()), 1, ["NVIDIA A40"], day.World.Training.CreateRetries, day.World.Clock.GetUtcNow(), TimeSpan.FromHours(1),
+            (_, _) => throw new InvalidOperationException("No pod may be specified."))
+        {
+            MayAsk = (_, _) => Task.FromResult<string?>("All 1 training places are in use"),
+        };
+        PodLauncher launcher = new(day.World.Database, portal.Provider, day.World.Clock, () => day.World.Installation);
+
+        LaunchOutcome outcome = await launcher.EnsureAsync(order, (_, _) => Task.CompletedTask, Actor.Portal("test"), TestContext.Current.CancellationToken);
+
+        Assert.Equal("All 1 training places are in use", Assert.IsType<LaunchOutcome.NotNow>(outcome).Reason);
+        Assert.Empty(day.Pods);
+    }
+
+    [Fact]
+    public async Task Cancel_OrderSentAndAgentSilentSince_KeepsThePodForItsFile()
+    {
+        QuietDay day = new();
+        JobId id = await day.SubmitAsync();
+        await day.UntilAsync(() => day.World.Cloud.World.Pods.Any(pod => pod.Agent.Order is not null), ADay);
+        Assert.Null(day.Job(id).StartedAt);
+
+        day.Faults.Add(FaultKind.AgentUnreachable, seconds: 3600);
+        await day.CancelAsync(id, ActorKind.Token);
+        await day.UntilAsync(() => day.Job(id).State == TrainingState.Cancelled, ADay);
+
+        LedgerPod pod = Assert.Single(day.Pods);
+        Assert.Equal((PodWant.Held, FileProof.None), (pod.Want, pod.Proof));
+        Assert.Contains(
+            day.World.Database.Events, fact => fact.Signals?.Any(signal => signal is { Rule: PodIncidents.Held, Over: false } && signal.Subject == pod.PodId) == true);
+        await day.UntilAsync(() => day.World.Cloud.World.Pods[0].Status == PodStatus.Exited, ADay);
+    }
+
+    [Fact]
+    [Trait("Requirement", "E1")]
+    public async Task Provisioning_EveryPodVanishesWhileItBoots_EndsWithNoProvider()
+    {
+        QuietDay day = new();
+        JobId id = await day.SubmitAsync();
+        int ended = 0;
+
+        await day.UntilAsync(
+            () =>
+            {
+                foreach (PodRecord pod in day.World.Cloud.World.Alive.ToList())
+                {
+                    day.World.Cloud.World.Terminate(pod);
+                    ended++;
+                }
+
+                return day.Job(id).State.IsFinal();
+            },
+            ADay);
+
+        Assert.Equal((FailureCode.NoProvider, 4), (day.Job(id).Failure!.Code, ended));
+        Assert.True(day.World.Database.Charges.Find((id, 1))!.Refunded);
+    }
+
+    [Fact]
+    [Trait("Requirement", "E1")]
+    public async Task Provisioning_ProviderOnlyLetsWait_EndsWithNoProvider()
+    {
+        QuietDay day = new();
+        day.Faults.Add(FaultKind.Rate429, count: 1_000_000);
+        JobId id = await day.SubmitAsync();
+
+        await day.UntilAsync(() => day.Job(id).State.IsFinal(), ADay);
+
+        Assert.Equal("No GPU provider could start the training", day.Job(id).Failure!.Rule.Message);
+        Assert.Empty(day.World.Cloud.World.Pods);
+    }
+
+    [Fact]
+    public async Task SpoolFileOfAJobThatAnotherInstanceEnded_GoesWhenStorageHasIt()
+    {
+        QuietDay day = new();
+        JobId id = await day.SubmitAsync();
+        await day.UntilAsync(() => day.Job(id).State == TrainingState.Validating, ADay);
+        string name = day.World.Database.Spool.Find(id)!.Name;
+        SimulatedPortal other = new(day.World, new Mortality(_ => false), "other", day.World.SpoolOf(2));
+        while (day.Job(id).State != TrainingState.Completed)
+        {
+            foreach (LeasedJob leased in await other.Conductor.LeaseDueAsync(1, TestContext.Current.CancellationToken))
+            {
+                await other.Conductor.StepAsync(leased, TestContext.Current.CancellationToken);
+            }
+        }
+
+        Assert.NotNull(day.World.Spool.FindSealed(name));
+        Assert.Equal(0, await other.Files.RunAsync(TestContext.Current.CancellationToken));
+        await day.UntilAsync(() => day.World.Database.Spool.Find(id) is null, TimeSpan.FromMinutes(5));
+
+        Assert.Null(day.World.Spool.FindSealed(name));
+    }
+}

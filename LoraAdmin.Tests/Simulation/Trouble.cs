@@ -1,0 +1,71 @@
+using LoraAdmin.Domain.Storage;
+using LoraAdmin.Platform.LocalCloud;
+
+namespace LoraAdmin.Tests.Simulation;
+
+/// <summary>Makes things go wrong outside the portal, in the ways that LocalCloud and an object store have.</summary>
+public sealed class Trouble(SimulatedWorld world, Random random)
+{
+    /// <summary>Kinds that hit a number of calls, and how many at most.</summary>
+    private static readonly (string Kind, int Calls)[] Counted =
+    [
+        (FaultKind.NoCapacity, 6),
+        (FaultKind.Create500, 5),
+        (FaultKind.Create500ButCreated, 3),
+        (FaultKind.CreateHangButCreated, 2),
+        (FaultKind.Rate429, 3),
+        (FaultKind.Unauth401, 4),
+        (FaultKind.Balance402, 3),
+        (FaultKind.Validate422, 2),
+        (FaultKind.List500, 10),
+        (FaultKind.Delete500, 8),
+        (FaultKind.DeleteIgnored, 5),
+        (FaultKind.Early404, 2),
+        (FaultKind.AgentUnreachable, 40),
+        (FaultKind.TrainingFails, 1),
+    ];
+
+    /// <summary>Kinds that also come as an outage of some minutes.</summary>
+    private static readonly string[] Outages = [FaultKind.Create500, FaultKind.List500, FaultKind.Delete500, FaultKind.AgentUnreachable, FaultKind.NoCapacity];
+
+    /// <summary>Begins one bad moment and says which.</summary>
+    public string Begin()
+    {
+        int which = random.Next(Counted.Length + Outages.Length + 2);
+        if (which < Counted.Length)
+        {
+            (string kind, int most) = Counted[which];
+            int count = random.Next(1, most + 1);
+            world.Cloud.World.Faults.Add(kind, count);
+            return $"{kind} {count} times";
+        }
+
+        int minutes = random.Next(1, 45);
+        if (which < Counted.Length + Outages.Length)
+        {
+            string kind = Outages[which - Counted.Length];
+            world.Cloud.World.Faults.Add(kind, seconds: minutes * 60);
+            return $"{kind} for {minutes} minutes";
+        }
+
+        world.Objects.AwayUntil = world.Clock.GetUtcNow() + TimeSpan.FromMinutes(minutes);
+        return $"storage away for {minutes} minutes";
+    }
+}
+
+/// <summary>An object store that has bad moments: the portal sees this one, the invariants look behind it.</summary>
+public sealed class UnsteadyObjectStore(IObjectStore inner, Func<DateTimeOffset?> awayUntil, TimeProvider clock) : IObjectStore
+{
+    private const string Away = "503 Service Unavailable";
+
+    public async Task<PutOutcome> PutAsync(ObjectRef target, Stream content, string contentType, CancellationToken cancellationToken) =>
+        IsAway ? new PutOutcome.Failed(Away) : await inner.PutAsync(target, content, contentType, cancellationToken);
+
+    public async Task<ObjectReading> OpenAsync(ObjectRef target, CancellationToken cancellationToken) =>
+        IsAway ? new ObjectReading.Unavailable(Away) : await inner.OpenAsync(target, cancellationToken);
+
+    public async Task<bool> DeleteAsync(ObjectRef target, CancellationToken cancellationToken) =>
+        !IsAway && await inner.DeleteAsync(target, cancellationToken);
+
+    private bool IsAway => clock.GetUtcNow() < awayUntil();
+}
