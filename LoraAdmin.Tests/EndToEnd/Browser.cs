@@ -3,7 +3,9 @@ using Microsoft.Playwright;
 
 namespace LoraAdmin.Tests.EndToEnd;
 
-/// <summary>One Chromium for the tests of the collection; each test gets a profile of its own. They run one after the other: two cores draw slowly.</summary>
+/// <summary>
+/// One Chromium for the tests of the collection; each test gets a profile of its own. They run one after the other: two cores draw slowly.
+/// </summary>
 [CollectionDefinition(nameof(Browser), DisableParallelization = true)]
 public sealed class BrowserCollection : ICollectionFixture<Browser>;
 
@@ -11,8 +13,8 @@ public sealed class Browser : IAsyncLifetime
 {
     private static readonly string[] Arguments =
     [
-        "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-        "--disable-sync",
+        "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+        "--disable-component-update", "--disable-sync",
     ];
 
     private IPlaywright? playwright;

@@ -159,7 +159,8 @@ public sealed partial class BrowserPortal : IAsyncDisposable
         BrowserPortal portal = new(started, folder, ownsFolder: dataPath is null);
         try
         {
-            Match match = await Eventually.FoundAsync(() => Task.FromResult(portal.Ready(ready)), "the program says that it is ready", TimeSpan.FromSeconds(60));
+            Match match = await Eventually.FoundAsync(
+                () => Task.FromResult(portal.Ready(ready)), "the program says that it is ready", TimeSpan.FromSeconds(60));
             portal.BaseUrl = match.Groups["url"].Value;
             portal.SignInUrl = match.Groups["link"] is { Success: true } link ? link.Value : null;
             portal.Api = new HttpClient(new SocketsHttpHandler()) { BaseAddress = new Uri(portal.BaseUrl) };

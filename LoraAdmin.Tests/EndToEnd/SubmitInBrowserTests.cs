@@ -127,7 +127,8 @@ public sealed class SubmitInBrowserTests(Browser browser)
         return await stranger.GetByteArrayAsync(url);
     }
 
-    private static async Task CheckAsync(BrowserPortal portal, System.Data.Common.DbConnection database, Guid job, byte[] content, string? shownSha256)
+    private static async Task CheckAsync(
+        BrowserPortal portal, System.Data.Common.DbConnection database, Guid job, byte[] content, string? shownSha256)
     {
         using MemoryStream stream = new(content);
         Assert.IsType<SafetensorsVerdict.Good>(await Safetensors.CheckAsync(stream, content.Length, TestContext.Current.CancellationToken));

@@ -34,7 +34,8 @@ public sealed partial class JobPage(IPage page)
                     seen.Add(word);
                 }
 
-                Assert.True(word == until || word is not ("failed" or "cancelled"), $"The job is {word}: {await page.Locator("#main").InnerTextAsync()}");
+                bool goesOn = word == until || word is not ("failed" or "cancelled");
+                Assert.True(goesOn, goesOn ? null : $"The job is {word}: {await page.Locator("#main").InnerTextAsync()}");
                 return word == until;
             },
             $"the page shows {until}",
