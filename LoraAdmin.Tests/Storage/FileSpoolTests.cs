@@ -98,7 +98,7 @@ public sealed class FileSpoolTests : IDisposable
     [Fact]
     public async Task Append_LessFreeThanAsked_FailsAndNamesTheOption()
     {
-        FileSpool spool = new(folder.Path, "i", minimumFreeBytes: long.MaxValue);
+        FileSpool spool = new(folder.Path, new("i"), minimumFreeBytes: long.MaxValue);
 
         SpoolOutcome outcome = await spool.AppendAsync(Name, 0, new MemoryStream([1]), CancellationToken.None);
 
@@ -122,7 +122,7 @@ public sealed class FileSpoolTests : IDisposable
     public async Task Append_FolderCannotBeMade_Fails()
     {
         await File.WriteAllTextAsync(folder.Under("blocked"), "a file");
-        FileSpool spool = new(folder.Under("blocked"), "i");
+        FileSpool spool = new(folder.Under("blocked"), new("i"));
 
         Assert.IsType<SpoolOutcome.Failed>(await spool.AppendAsync(Name, 0, new MemoryStream([1]), CancellationToken.None));
     }
@@ -185,5 +185,5 @@ public sealed class FileSpoolTests : IDisposable
     private static async Task<long> AppendAsync(FileSpool spool, long offset, byte[] bytes) =>
         Assert.IsType<SpoolOutcome.Done>(await spool.AppendAsync(Name, offset, new MemoryStream(bytes), CancellationToken.None)).File.LengthBytes;
 
-    private FileSpool NewSpool() => new(folder.Path, "i");
+    private FileSpool NewSpool() => new(folder.Path, new("i"));
 }

@@ -14,16 +14,16 @@ namespace LoraAdmin.Storage;
 /// absent file.
 /// </summary>
 /// <param name="folder"><c>Spool:Path</c>; created when missing.</param>
-/// <param name="instance">See <see cref="ReadInstance"/>.</param>
+/// <param name="instance">See <see cref="ReadInstance"/>. Lazy, because the id is made on first use: a command that only tries the disk leaves none behind.</param>
 /// <param name="minimumFreeBytes">An append is refused when less would be free on the disk; 0 asks nothing.</param>
-public sealed partial class FileSpool(string folder, string instance, long minimumFreeBytes = 0) : ISpool
+public sealed partial class FileSpool(string folder, Lazy<string> instance, long minimumFreeBytes = 0) : ISpool
 {
     private const int ChunkBytes = 256 * 1024;
     private const string PartSuffix = ".part";
 
     private readonly string folder = Path.GetFullPath(folder);
 
-    public string Instance { get; } = instance;
+    public string Instance => instance.Value;
 
     /// <summary>This instance's lasting name, made on first use and kept in the file <paramref name="path"/>.</summary>
     /// <exception cref="InvalidDataException">The file does not hold an id.</exception>

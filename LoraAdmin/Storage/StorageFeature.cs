@@ -31,7 +31,7 @@ public static class StorageFeature
         services.AddSingleton<ISpool>(provider =>
         {
             SpoolOptions options = provider.GetRequiredService<IOptions<SpoolOptions>>().Value;
-            string instance = FileSpool.ReadInstance(Path.Combine(dataPath, "instance-id"), provider.GetRequiredService<IIds>());
+            Lazy<string> instance = new(() => FileSpool.ReadInstance(Path.Combine(dataPath, "instance-id"), provider.GetRequiredService<IIds>()));
             string folder = string.IsNullOrWhiteSpace(options.Path) ? Path.Combine(dataPath, "spool") : options.Path;
             return new FileSpool(folder, instance, options.MinimumFreeBytes);
         });

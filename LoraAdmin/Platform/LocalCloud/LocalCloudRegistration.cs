@@ -1,6 +1,6 @@
-using System.Text;
 using System.Text.Json;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Platform.Files;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 
@@ -25,12 +25,18 @@ public static class LocalCloudRegistration
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<LocalCloudOptions>, LocalCloudOptionsValidator>());
         services.AddSingleton(provider => Keys(provider, Path.Combine(dataPath, Folder)));
         services.AddSingleton<ILocalCloudJournal>(_ => new FileLocalCloudJournal(Path.Combine(dataPath, Folder, "journal.jsonl")));
-        services.AddSingleton(provider => new LocalCloudFace(
-            provider.GetRequiredService<IOptions<LocalCloudOptions>>().Value,
-            provider.GetRequiredService<LocalCloudKeys>(),
-            provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<IIds>(),
-            provider.GetRequiredService<ILocalCloudJournal>()));
+        services.AddSingleton(provider =>
+        {
+            // A command that only reads options makes keys too; they are worth keeping from the moment a world knows pods that were bought with them.
+            LocalCloudKeys keys = provider.GetRequiredService<LocalCloudKeys>();
+            LocalCloudKeyFile.Keep(Path.Combine(dataPath, Folder), keys);
+            return new LocalCloudFace(
+                provider.GetRequiredService<IOptions<LocalCloudOptions>>().Value,
+                keys,
+                provider.GetRequiredService<TimeProvider>(),
+                provider.GetRequiredService<IIds>(),
+                provider.GetRequiredService<ILocalCloudJournal>());
+        });
         return services;
     }
 
@@ -42,7 +48,7 @@ public static class LocalCloudRegistration
             return new LocalCloudKeys(options.ApiKey, options.ControlToken);
         }
 
-        LocalCloudKeys kept = LocalCloudKeyFile.ReadOrMake(folder, provider.GetRequiredService<IIds>());
+        LocalCloudKeys kept = LocalCloudKeyFile.Read(folder) ?? LocalCloudKeyFile.Make(provider.GetRequiredService<IIds>());
         return new LocalCloudKeys(
             options.ApiKey.Length > 0 ? options.ApiKey : kept.ApiKey, options.ControlToken.Length > 0 ? options.ControlToken : kept.ControlToken);
     }
@@ -53,30 +59,33 @@ internal static class LocalCloudKeyFile
 {
     private const int KeyBytes = 24;
 
-    public static LocalCloudKeys ReadOrMake(string folder, IIds ids)
+    public static LocalCloudKeys Make(IIds ids) =>
+        new("local-" + Convert.ToHexStringLower(ids.Secret(KeyBytes)), Convert.ToHexStringLower(ids.Secret(KeyBytes)));
+
+    /// <returns>Null when none were kept yet.</returns>
+    public static LocalCloudKeys? Read(string folder) => Guarded<LocalCloudKeys?>(folder, path =>
+    {
+        if (!File.Exists(path))
+        {
+            return null;
+        }
+
+        using JsonDocument json = JsonDocument.Parse(File.ReadAllBytes(path));
+        return new LocalCloudKeys(json.RootElement.GetProperty("api_key").GetString()!, json.RootElement.GetProperty("control_token").GetString()!);
+    });
+
+    /// <summary>Writes them unless some are kept already.</summary>
+    public static void Keep(string folder, LocalCloudKeys keys) => Guarded(
+        folder,
+        path => DurableFiles.ReadOrCreate(path, () => JsonSerializer.SerializeToUtf8Bytes(
+            new Dictionary<string, string> { ["api_key"] = keys.ApiKey, ["control_token"] = keys.ControlToken })));
+
+    private static T Guarded<T>(string folder, Func<string, T> use)
     {
         string path = Path.Combine(folder, "keys.json");
         try
         {
-            if (File.Exists(path))
-            {
-                using JsonDocument json = JsonDocument.Parse(File.ReadAllBytes(path));
-                return new LocalCloudKeys(
-                    json.RootElement.GetProperty("api_key").GetString()!, json.RootElement.GetProperty("control_token").GetString()!);
-            }
-
-            LocalCloudKeys made = new("local-" + Convert.ToHexStringLower(ids.Secret(KeyBytes)), Convert.ToHexStringLower(ids.Secret(KeyBytes)));
-            Directory.CreateDirectory(folder);
-            FileStreamOptions options = new() { Mode = FileMode.CreateNew, Access = FileAccess.Write };
-            if (!OperatingSystem.IsWindows())
-            {
-                options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-            }
-
-            using FileStream file = new(path, options);
-            file.Write(Encoding.UTF8.GetBytes($"{{\"api_key\":\"{made.ApiKey}\",\"control_token\":\"{made.ControlToken}\"}}\n"));
-            file.Flush(flushToDisk: true);
-            return made;
+            return use(path);
         }
         catch (Exception failure) when (
             failure is IOException or UnauthorizedAccessException or JsonException or KeyNotFoundException or InvalidOperationException)
