@@ -33,6 +33,7 @@ public sealed class FrameInBrowserTests(Browser browser)
 
         await window.Page.Keyboard.PressAsync("?");
         await Assertions.Expect(window.Page.GetByRole(AriaRole.Dialog)).ToBeVisibleAsync();
+        await Assertions.Expect(window.Page.GetByRole(AriaRole.Dialog).Locator(":focus")).ToHaveCountAsync(1);
         await window.Page.Keyboard.PressAsync("Escape");
         await Assertions.Expect(window.Page.GetByRole(AriaRole.Dialog)).ToHaveCountAsync(0);
         await window.Page.Keyboard.PressAsync("p");
