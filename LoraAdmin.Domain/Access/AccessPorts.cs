@@ -19,6 +19,9 @@ public interface IAccessStore
     /// <summary>Adds the token, or replaces the one of the same name.</summary>
     Task SaveTokenAsync(ApiToken token, CancellationToken cancellationToken);
 
+    /// <summary>Ends the token of this name. False when there is none, or it had ended before.</summary>
+    Task<bool> RevokeTokenAsync(string name, DateTimeOffset now, CancellationToken cancellationToken);
+
     Task AddSignInLinkAsync(string sha256, DateTimeOffset createdAt, DateTimeOffset expiresAt, CancellationToken cancellationToken);
 
     /// <summary>Spends the link. True exactly once, and only before its end.</summary>

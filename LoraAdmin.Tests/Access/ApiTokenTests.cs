@@ -139,6 +139,19 @@ public sealed class ApiTokenTests
         Assert.DoesNotContain(PortalHost.Token, second.Sha256, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Bootstrap_TakenOutOfTheConfiguration_IsRevokedByTheNextStart()
+    {
+        await using PortalHost host = await PortalHost.StartAsync();
+        host.Services.GetRequiredService<IOptions<ApiOptions>>().Value.BootstrapToken = "";
+
+        await host.Services.GetRequiredService<AccessStartup>().RunAsync(CancellationToken.None);
+
+        Assert.NotNull(Assert.Single(host.Access.Tokens).RevokedAt);
+        HttpResponseMessage response = await GetAsync(host, PortalHost.Token);
+        await PortalHost.AssertProblemAsync(response, HttpStatusCode.Unauthorized, "invalid_token");
+    }
+
     [Theory]
     [InlineData("short")]
     [InlineData("with spaces inside of the token")]

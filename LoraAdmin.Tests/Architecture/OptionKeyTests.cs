@@ -1,4 +1,5 @@
 using LoraAdmin.Budget;
+using LoraAdmin.Platform.Data;
 using LoraAdmin.Pods;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -8,17 +9,6 @@ namespace LoraAdmin.Tests.Architecture;
 
 public sealed class OptionKeyTests
 {
-    /// <summary>Keys by which people steer what a job may cost and how long it may take; each shows its default in appsettings.json.</summary>
-    private static readonly string[] Figures =
-    [
-        "Training:MaxDuration", "Training:CreateRetries", "Training:ImageRetries", "Training:UploadRetries", "Training:RetrieveWithin",
-        "Training:QueueWait", "Training:MinImages", "Training:MaxImages", "Training:MaxImageBytes", "Training:MaxImagePixels",
-        "Training:MaxArtifactBytes", "Training:MaxConcurrentPods", "Training:ImageRetention", "Pods:ReadyWithin", "Pods:VanishedAfter",
-        "Pods:CleanupAttempts", "Validation:Images", "Validation:MustPass", "Validation:MinimumScore", "Budget:MonthlyLimitUsd",
-        "Budget:WarnAtUsd", "Budget:AverageCostAlertUsd", "Storage:SignedLinkLifetime", "Limits:LorasPerUserPerMonth",
-        "Limits:AttemptsPerUserPerMonth",
-    ];
-
     private static IReadOnlyDictionary<string, Type> Sections => OptionKeys.Sections(typeof(Features).Assembly);
 
     private static string Settings => Repository.Text("appsettings.json").Text;
@@ -27,7 +17,10 @@ public sealed class OptionKeyTests
     public void Settings_OfThePortal_AreAllKnown() => Rule.Holds(OptionKeys.Unknown(Settings, Sections));
 
     [Fact]
-    public void Figures_OfThePortal_StandInTheSettings() => Rule.Holds(OptionKeys.Missing(Settings, Sections, Figures));
+    public void Options_OfThePortal_StandInTheSettings() => Rule.Holds(OptionKeys.Missing(Settings, Sections));
+
+    [Fact]
+    public void Settings_OfThePortal_AreTheDefaults() => Rule.Holds(OptionKeys.Different(Settings, Sections));
 
     [Fact]
     public void Sections_AreBoundStrictly() => Rule.Holds(
@@ -43,9 +36,13 @@ public sealed class OptionKeyTests
         $"{section}:{key}", OptionKeys.Unknown($$$"""{"Logging":{"A":1},"{{{section}}}":{"{{{key}}}":1}}""", new Dictionary<string, Type> { ["Pods"] = typeof(PodsOptions) }));
 
     [Fact]
-    public void Figure_ThatTheSettingsLack_IsCaught() => Rule.Catches(
-        "Pods:ReadyWithin",
-        OptionKeys.Missing("""{"Pods":{"VanishedAfter":1}}""", new Dictionary<string, Type> { ["Pods"] = typeof(PodsOptions) }, ["Pods:ReadyWithin", "Pods:VanishedAfter"]));
+    public void Option_ThatTheSettingsLack_IsCaught() => Rule.Catches(
+        "Data:Path", OptionKeys.Missing("""{"Data":{}}""", new Dictionary<string, Type> { ["Data"] = typeof(DataOptions) }));
+
+    [Fact]
+    public void Setting_ThatIsNoDefault_IsCaught() => Rule.Catches(
+        "Pods:ReadyWithin is 00:21:00 in the settings and 00:20:00 without them",
+        OptionKeys.Different("""{"Pods":{"ReadyWithin":"00:21:00"}}""", new Dictionary<string, Type> { ["Pods"] = typeof(PodsOptions) }));
 
     [Fact]
     public async Task UnknownKey_AtStart_IsNamedWithItsSection()

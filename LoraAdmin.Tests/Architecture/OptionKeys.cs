@@ -1,5 +1,9 @@
+using System.Collections;
+using System.Globalization;
 using System.Reflection;
+using System.Text;
 using System.Text.Json;
+using Microsoft.Extensions.Configuration;
 
 namespace LoraAdmin.Tests.Architecture;
 
@@ -22,12 +26,38 @@ internal static class OptionKeys
         where !sections.TryGetValue(key.Section, out Type? type) || type.GetProperty(key.Name)?.PropertyType is null
         select $"{key.Section}:{key.Name} is no property of an options class";
 
-    /// <summary>Of the keys that carry figures: those that the settings don't show.</summary>
-    public static IEnumerable<string> Missing(string settings, IReadOnlyDictionary<string, Type> sections, IEnumerable<string> figures) =>
-        from figure in figures
-        let parts = figure.Split(':')
-        where sections.TryGetValue(parts[0], out Type? type) && type.GetProperty(parts[1]) is not null && !Keys(settings).Contains((parts[0], parts[1]))
-        select $"{figure} is an option that the settings don't show";
+    /// <summary>Keys that can be set and that the settings don't show.</summary>
+    public static IEnumerable<string> Missing(string settings, IReadOnlyDictionary<string, Type> sections) =>
+        from section in sections
+        from key in Settable(section.Value)
+        where !Keys(settings).Contains((section.Key, key.Name))
+        select $"{section.Key}:{key.Name} is an option that the settings don't show";
+
+    /// <summary>Keys whose value in the settings is another than the one that holds when the settings are away.</summary>
+    public static IEnumerable<string> Different(string settings, IReadOnlyDictionary<string, Type> sections)
+    {
+        IConfiguration configuration = new ConfigurationBuilder().AddJsonStream(new MemoryStream(Encoding.UTF8.GetBytes(settings))).Build();
+        foreach ((string section, Type type) in sections)
+        {
+            object shown = configuration.GetSection(section).Get(type) ?? Activator.CreateInstance(type)!;
+            object silent = Activator.CreateInstance(type)!;
+            foreach (PropertyInfo key in Settable(type).Where(key => IsOneValue(key.PropertyType)))
+            {
+                if (Word(key.GetValue(shown)) != Word(key.GetValue(silent)))
+                {
+                    yield return $"{section}:{key.Name} is {Word(key.GetValue(shown))} in the settings and {Word(key.GetValue(silent))} without them";
+                }
+            }
+        }
+    }
+
+    private static IEnumerable<PropertyInfo> Settable(Type type) =>
+        type.GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(property => property.SetMethod is { IsPublic: true });
+
+    /// <summary>A list is empty without the settings, and the class says elsewhere what an empty one means: the binder adds to what is there.</summary>
+    private static bool IsOneValue(Type type) => type == typeof(string) || !typeof(IEnumerable).IsAssignableFrom(type);
+
+    private static string Word(object? value) => Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
 
     private static IReadOnlyList<(string Section, string Name)> Keys(string settings)
     {

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Options;
 
 namespace LoraAdmin.Access;
 
-/// <summary>Runs once after migration and before the first request: makes the configured token.</summary>
+/// <summary>Runs once after migration and before the first request: makes the configured token, or ends it when it is configured no more.</summary>
 public sealed partial class AccessStartup(IUnitOfWork unitOfWork, IIds ids, TimeProvider clock, IOptions<ApiOptions> options, IServiceProvider services)
 {
     public const string BootstrapName = "bootstrap";
@@ -17,6 +17,13 @@ public sealed partial class AccessStartup(IUnitOfWork unitOfWork, IIds ids, Time
     {
         if (options.Value.BootstrapToken is not { Length: > 0 } secret)
         {
+            if (await unitOfWork.RunAsync(
+                (unit, stop) => unit.Store<IAccessStore>().RevokeTokenAsync(BootstrapName, clock.GetUtcNow(), stop), cancellationToken))
+            {
+                services.GetRequiredService<ApiTokenCache>().Clear();
+                LogRevoked(BootstrapName);
+            }
+
             return;
         }
 
@@ -47,4 +54,7 @@ public sealed partial class AccessStartup(IUnitOfWork unitOfWork, IIds ids, Time
 
     [LoggerMessage(Level = LogLevel.Information, Message = "The API token {Name} was saved from Api:BootstrapToken with every scope")]
     private partial void LogSaved(string name);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The API token {Name} was revoked: Api:BootstrapToken is not set any more")]
+    private partial void LogRevoked(string name);
 }

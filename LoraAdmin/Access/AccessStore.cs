@@ -80,6 +80,11 @@ internal sealed class AccessStore(LoraDb db) : IAccessStore
         await db.SaveAndForgetAsync(cancellationToken);
     }
 
+    public async Task<bool> RevokeTokenAsync(string name, DateTimeOffset now, CancellationToken cancellationToken) =>
+        await Tokens
+            .Where(row => row.Name == name && row.RevokedAt == null)
+            .ExecuteUpdateAsync(set => set.SetProperty(row => row.RevokedAt, (long?)now.ToMillis()), cancellationToken) == 1;
+
     public async Task AddSignInLinkAsync(string sha256, DateTimeOffset createdAt, DateTimeOffset expiresAt, CancellationToken cancellationToken)
     {
         db.Add(new SignInLinkRow { Sha256 = sha256, CreatedAt = createdAt.ToMillis(), ExpiresAt = expiresAt.ToMillis() });

@@ -49,6 +49,17 @@ public sealed class MemoryAccess : IUnitOfWork, IUnit, IAccessStore, ILoraStore,
         return Task.CompletedTask;
     }
 
+    public Task<bool> RevokeTokenAsync(string name, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        ApiToken? token = tokens.Values.SingleOrDefault(known => known.Name == name && known.RevokedAt is null);
+        if (token is not null)
+        {
+            tokens[token.Sha256] = token with { RevokedAt = now };
+        }
+
+        return Task.FromResult(token is not null);
+    }
+
     public Task AddSignInLinkAsync(string sha256, DateTimeOffset createdAt, DateTimeOffset expiresAt, CancellationToken cancellationToken)
     {
         links[sha256] = expiresAt;

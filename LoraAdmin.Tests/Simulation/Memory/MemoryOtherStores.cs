@@ -226,6 +226,17 @@ internal sealed class MemoryAccessStore(MemoryDatabase database) : IAccessStore
         return Task.CompletedTask;
     }
 
+    public Task<bool> RevokeTokenAsync(string name, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        if (database.Tokens.Find(name) is not { RevokedAt: null } token)
+        {
+            return Task.FromResult(false);
+        }
+
+        database.Tokens.Set(name, token with { RevokedAt = now });
+        return Task.FromResult(true);
+    }
+
     public Task AddSignInLinkAsync(string sha256, DateTimeOffset createdAt, DateTimeOffset expiresAt, CancellationToken cancellationToken)
     {
         database.Links.Set(sha256, new LinkRow(expiresAt, Spent: false));

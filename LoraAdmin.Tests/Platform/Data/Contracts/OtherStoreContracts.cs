@@ -107,6 +107,18 @@ public abstract class AccessStoreContract : StoreContract
     }
 
     [Fact]
+    public async Task Token_Revoked_EndsOnceAndStaysReadable()
+    {
+        ApiToken token = new(NextId(), "gateway", "hash-3", [Permissions.ReadTraining], Start, null, null);
+        await In<IAccessStore>(store => store.SaveTokenAsync(token, None));
+
+        Assert.True(await In<IAccessStore, bool>(store => store.RevokeTokenAsync("gateway", Start.AddHours(1), None)));
+        Assert.False(await In<IAccessStore, bool>(store => store.RevokeTokenAsync("gateway", Start.AddHours(2), None)));
+        Assert.False(await In<IAccessStore, bool>(store => store.RevokeTokenAsync("nobody", Start, None)));
+        Assert.Equal(Start.AddHours(1), (await Read<IAccessStore, ApiToken?>(store => store.FindTokenAsync("hash-3", None)))?.RevokedAt);
+    }
+
+    [Fact]
     public async Task SignInLink_SpentByManyAtOnce_WorksOnce()
     {
         await In<IAccessStore>(store => store.AddSignInLinkAsync("link", Start, Start.AddMinutes(15), None));
