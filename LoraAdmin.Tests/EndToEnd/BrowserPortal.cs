@@ -13,6 +13,8 @@ public sealed partial class BrowserPortal : IAsyncDisposable
 {
     public const string ApiToken = "browser-tests-0123456789abcdef";
 
+    private const string AnyPort = "http://127.0.0.1:0";
+
     private readonly Process process;
     private readonly StringBuilder output = new();
     private readonly bool ownsFolder;
@@ -51,12 +53,13 @@ public sealed partial class BrowserPortal : IAsyncDisposable
 
     /// <param name="settings">Keys as in appsettings.json.</param>
     /// <param name="dataPath">A folder that another owns; null: a new one that goes with the portal.</param>
-    public static Task<BrowserPortal> StartAsync(IReadOnlyDictionary<string, string>? settings = null, string? dataPath = null) =>
-        StartAsync([], settings ?? new Dictionary<string, string>(), ReadyLine(), dataPath);
+    /// <param name="url">Where an earlier one listened; null: a port that the system gives.</param>
+    public static Task<BrowserPortal> StartAsync(IReadOnlyDictionary<string, string>? settings = null, string? dataPath = null, string? url = null) =>
+        StartAsync([], settings ?? new Dictionary<string, string>(), ReadyLine(), dataPath, url ?? AnyPort);
 
     /// <summary>LocalCloud as its own process.</summary>
     public static Task<BrowserPortal> StartLocalCloudAsync(IReadOnlyDictionary<string, string> settings) =>
-        StartAsync(["local-cloud"], settings, LocalCloudLine(), dataPath: null);
+        StartAsync(["local-cloud"], settings, LocalCloudLine(), dataPath: null, AnyPort);
 
     /// <summary>What makes a job end within seconds.</summary>
     public static Dictionary<string, string> Fast(params (string Key, string Value)[] more)
@@ -139,10 +142,11 @@ public sealed partial class BrowserPortal : IAsyncDisposable
         }
     }
 
-    private static async Task<BrowserPortal> StartAsync(string[] verb, IReadOnlyDictionary<string, string> settings, Regex ready, string? dataPath)
+    private static async Task<BrowserPortal> StartAsync(
+        string[] verb, IReadOnlyDictionary<string, string> settings, Regex ready, string? dataPath, string url)
     {
         string folder = dataPath ?? Directory.CreateTempSubdirectory("loraadmin-browser-").FullName;
-        ProcessStartInfo start = new("dotnet", [ProgramPath(), .. verb, "--urls", "http://127.0.0.1:0", "--Data:Path", folder])
+        ProcessStartInfo start = new("dotnet", [ProgramPath(), .. verb, "--urls", url, "--Data:Path", folder])
         {
             WorkingDirectory = RepositoryRoot(),
             RedirectStandardOutput = true,

@@ -1,3 +1,4 @@
+using LoraAdmin.Tests.Storage;
 using Microsoft.Playwright;
 
 namespace LoraAdmin.Tests.EndToEnd;
@@ -47,5 +48,29 @@ public sealed class FrameInBrowserTests(Browser browser)
         await window.Page.Keyboard.TypeAsync("wolf");
         await window.Page.WaitForURLAsync("**/training?q=wolf");
         window.AssertQuiet();
+    }
+
+    [Fact]
+    public async Task Portal_KilledAndStartedAgain_ComesBackToTheSamePageByItself()
+    {
+        using TemporaryFolder folder = new();
+        BrowserPortal first = await BrowserPortal.StartAsync(BrowserPortal.Fast(), folder.Path);
+        await using BrowserWindow window = await browser.OpenAsync(first.BaseUrl);
+        await using (first)
+        {
+            await window.SignInAsync(first);
+            await window.GoToAsync("/training?q=wolf");
+            await first.KillAsync();
+        }
+
+        await Assertions.Expect(window.Page.GetByText("Connection lost").Or(window.Page.GetByText("Still no connection")).First).ToBeVisibleAsync();
+        await window.Page.EvaluateAsync("() => { window.notReloaded = true; }");
+        await using BrowserPortal second = await BrowserPortal.StartAsync(BrowserPortal.Fast(), folder.Path, first.BaseUrl);
+
+        // The new process does not know the circuit: the page loads itself again, signed in as before.
+        await window.Page.WaitForFunctionAsync("() => window.notReloaded !== true && 'interactive' in document.documentElement.dataset");
+        Assert.EndsWith("/training?q=wolf", window.Page.Url, StringComparison.Ordinal);
+        await Assertions.Expect(window.Page.Locator("#page-filter")).ToHaveValueAsync("wolf");
+        await Assertions.Expect(window.Page.GetByText("Connection lost")).ToBeHiddenAsync();
     }
 }
