@@ -59,6 +59,7 @@ public sealed class PortalHost : IAsyncDisposable
         builder.Services.AddSingleton<IUnitOfWork>(host.Access);
         builder.Services.AddSingleton<ITrainingDesk>(host.Training);
         builder.Services.AddSingleton<ITrainingQueries>(host.Training);
+        builder.Services.AddSingleton<IJobReader>(host.Training);
         builder.Services.AddSingleton<IImageStaging>(host.Staging);
         builder.Services.AddSingleton<ILinkSigner>(new PathSigner(host.Clock));
         builder.Services.AddSingleton(host.Rules);

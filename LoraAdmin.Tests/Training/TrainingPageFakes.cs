@@ -68,9 +68,6 @@ public sealed class PageQueries(TimeProvider clock) : ITrainingQueries
         }
     }
 
-    public async Task<(TrainingJob Job, Lora Lora, IReadOnlyList<TrainingAttempt> Attempts)?> FindForApiAsync(JobId id, CancellationToken cancellationToken) =>
-        await FindAsync(id, cancellationToken) is { } found ? (found.Job, found.Lora, found.Attempts) : null;
-
     public async Task<OverviewFigures> OverviewAsync(CancellationToken cancellationToken)
     {
         await BeginAsync(cancellationToken);

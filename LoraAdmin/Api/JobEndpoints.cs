@@ -21,7 +21,7 @@ internal static class JobEndpoints
     private static readonly string[] ListParameters = ["state", "user_id", "q", "limit", "cursor"];
 
     /// <summary>The most called route: one query, one source-generated write, no result object.</summary>
-    public static async Task GetAsync(HttpContext context, [Description("The job's id.")] string id, [FromServices] ITrainingQueries queries)
+    public static async Task GetAsync(HttpContext context, [Description("The job's id.")] string id, [FromServices] IJobReader jobs)
     {
         if (!Guid.TryParse(id, out Guid value))
         {
@@ -29,14 +29,14 @@ internal static class JobEndpoints
             return;
         }
 
-        if (await queries.FindForApiAsync(new JobId(value), context.RequestAborted) is not { } found)
+        if (await jobs.FindAsync(new JobId(value), context.RequestAborted) is not { } found)
         {
             await Refusals.NoJob(id).ExecuteAsync(context);
             return;
         }
 
         context.Response.Headers.CacheControl = "no-store";
-        await context.Response.WriteAsJsonAsync(Describe(found.Job, found.Lora, found.Attempts), ApiJson.Default.JobAnswer, contentType: null, context.RequestAborted);
+        await context.Response.WriteAsJsonAsync(Describe(found), ApiJson.Default.JobAnswer, contentType: null, context.RequestAborted);
     }
 
     public static async Task<IResult> ListAsync(
@@ -196,21 +196,21 @@ internal static class JobEndpoints
         return states.Count == 0 ? null : [.. states];
     }
 
-    private static JobAnswer Describe(TrainingJob job, Lora lora, IReadOnlyList<TrainingAttempt> attempts) =>
+    private static JobAnswer Describe(JobReading job) =>
         new()
         {
             Id = job.Id.Value,
             LoraId = job.LoraId.Value,
             UserId = job.UserId.Value,
             Name = job.Name,
-            Status = job.SharedStatus,
+            Status = job.State.ToSharedStatus(),
             State = job.State.ToWord(),
             WaitReason = job.WaitReason,
-            Attempts = [.. attempts.Select(Describe)],
+            Attempts = [.. job.Attempts.Select(Describe)],
             Failure = Describe(job.Failure),
             Progress = job.Figures is { } figures ? new ProgressAnswer(figures.Step, figures.TotalSteps, Finite(figures.Loss), figures.HeartbeatAt) : null,
             CostUsd = job.Cost?.Dollars,
-            File = LoraEndpoints.DescribeFile(lora),
+            File = job.File is { } file ? new FileAnswer(file.SizeBytes, file.Sha256) : null,
             CreatedAt = job.CreatedAt,
             StartedAt = job.StartedAt,
             CompletedAt = job.CompletedAt,

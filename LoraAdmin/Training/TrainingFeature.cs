@@ -46,6 +46,7 @@ public static class TrainingFeature
         services.AddStore<ITrainingPauseStore, TrainingPauseStore>();
         services.AddStore<IIdempotencyStore, IdempotencyStore>();
         services.AddSingleton<ITrainingQueries, TrainingQueryStore>();
+        services.AddSingleton<IJobReader, JobReader>();
         services.AddSingleton<IImageInspector, SkiaImageInspector>();
         services.AddSingleton<IImageStaging, UploadStaging>();
         services.AddSingleton<UploadSweep>();

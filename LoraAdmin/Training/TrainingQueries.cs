@@ -36,7 +36,7 @@ public sealed record JobPage(IReadOnlyList<JobLine> Jobs, JobCursor? Next);
 /// <param name="Kind">Kind of the fact, e.g. <c>training.accepted</c>.</param>
 public sealed record TimelineEntry(Guid Id, DateTimeOffset At, string Kind, EventSeverity Severity, string Message, int? Attempt, string? Pod, string ActorName, ErrorDetail? Error);
 
-/// <summary>Everything the job page and <c>GET /api/v1/training-jobs/{id}</c> show.</summary>
+/// <summary>Everything the job page shows.</summary>
 /// <param name="Timeline">Oldest first, at most the newest 500.</param>
 public sealed record JobDetail(
     TrainingJob Job,
@@ -77,10 +77,6 @@ public interface ITrainingQueries
 
     /// <exception cref="StoreUnavailableException">The database is away.</exception>
     Task<JobDetail?> FindAsync(JobId id, CancellationToken cancellationToken);
-
-    /// <summary>The job's own row only: what a poller over the API needs, in one statement or two.</summary>
-    /// <exception cref="StoreUnavailableException">The database is away.</exception>
-    Task<(TrainingJob Job, Lora Lora, IReadOnlyList<TrainingAttempt> Attempts)?> FindForApiAsync(JobId id, CancellationToken cancellationToken);
 
     /// <exception cref="StoreUnavailableException">The database is away.</exception>
     Task<OverviewFigures> OverviewAsync(CancellationToken cancellationToken);

@@ -43,17 +43,6 @@ internal sealed partial class TrainingQueryStore(IUnitOfWork work, BudgetRules b
         },
         cancellationToken);
 
-    public Task<(TrainingJob Job, Lora Lora, IReadOnlyList<TrainingAttempt> Attempts)?> FindForApiAsync(JobId id, CancellationToken cancellationToken) =>
-        work.ReadAsync<(TrainingJob, Lora, IReadOnlyList<TrainingAttempt>)?>(
-            async (unit, token) =>
-            {
-                ITrainingStore training = unit.Store<ITrainingStore>();
-                return await training.FindAsync(id, token) is { } job
-                    ? (job, await LoraOfAsync(unit, job, token), await training.ListAttemptsAsync(id, token))
-                    : null;
-            },
-            cancellationToken);
-
     public Task<OverviewFigures> OverviewAsync(CancellationToken cancellationToken) => work.ReadAsync(
         async (unit, token) =>
         {

@@ -8,7 +8,7 @@ using LoraAdmin.Training;
 namespace LoraAdmin.Tests.Api.Fakes;
 
 /// <summary>The desk and the reads over one dictionary of jobs. A refusal to be answered next can be set.</summary>
-public sealed class MemoryTraining(TimeProvider clock) : ITrainingDesk, ITrainingQueries
+public sealed class MemoryTraining(TimeProvider clock) : ITrainingDesk, ITrainingQueries, IJobReader
 {
     private readonly SeededIds ids = new(11);
     private readonly ConcurrentDictionary<(Guid, string), (string Hash, SubmitOutcome.Accepted Answer)> keys = new();
@@ -135,15 +135,22 @@ public sealed class MemoryTraining(TimeProvider clock) : ITrainingDesk, ITrainin
         return Task.FromResult(new JobPage([.. shown.Select(Line)], more ? new JobCursor(shown[^1].CreatedAt, shown[^1].Id) : null));
     }
 
-    public Task<JobDetail?> FindAsync(JobId id, CancellationToken cancellationToken) => throw new NotSupportedException("The API reads FindForApiAsync.");
+    Task<JobDetail?> ITrainingQueries.FindAsync(JobId id, CancellationToken cancellationToken) => throw new NotSupportedException("The API reads IJobReader.");
 
-    public Task<(TrainingJob Job, Lora Lora, IReadOnlyList<TrainingAttempt> Attempts)?> FindForApiAsync(JobId id, CancellationToken cancellationToken)
+    public ValueTask<JobReading?> FindAsync(JobId id, CancellationToken cancellationToken)
     {
         ThrowIfAway();
-        return Task.FromResult<(TrainingJob, Lora, IReadOnlyList<TrainingAttempt>)?>(
-            Jobs.TryGetValue(id, out TrainingJob? job)
-                ? (job, Loras[id], [new TrainingAttempt(id, 1, "runpod", AttemptState.Failed, job.CreatedAt, job.CreatedAt, FailureCode.PodLost, Usd.FromDollars(0.42m))])
-                : null);
+        if (!Jobs.TryGetValue(id, out TrainingJob? job))
+        {
+            return ValueTask.FromResult<JobReading?>(null);
+        }
+
+        Lora lora = Loras[id];
+        ArtifactInfo? file = lora is { StoragePath: not null, FileSizeBytes: { } size, FileSha256: { } sha256 } ? new ArtifactInfo(size, sha256) : null;
+        TrainingAttempt attempt = new(id, 1, "runpod", AttemptState.Failed, job.CreatedAt, job.CreatedAt, FailureCode.PodLost, Usd.FromDollars(0.42m));
+        return ValueTask.FromResult<JobReading?>(new JobReading(
+            id, job.LoraId, job.UserId, job.Name, job.State, job.WaitReason, job.Failure, job.Figures, job.Cost, file,
+            job.CreatedAt, job.StartedAt, job.CompletedAt, [attempt]));
     }
 
     public Task<OverviewFigures> OverviewAsync(CancellationToken cancellationToken) => throw new NotSupportedException("The API shows no overview.");

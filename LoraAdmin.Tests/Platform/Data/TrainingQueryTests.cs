@@ -106,9 +106,7 @@ public sealed class TrainingQueryTests
         Assert.Single(detail.Reservations);
         Assert.Equal(["first", "second"], detail.Timeline.Select(entry => entry.Message));
         Assert.Equal([null, new ErrorDetail("pod_lost", "agent.status", "404", "r-1")], detail.Timeline.Select(entry => entry.Error));
-        Assert.Equal(job, (await queries.FindForApiAsync(job.Id, CancellationToken.None))!.Value.Job);
         Assert.Null(await queries.FindAsync(new JobId(ids.Next()), CancellationToken.None));
-        Assert.Null(await queries.FindForApiAsync(new JobId(ids.Next()), CancellationToken.None));
     }
 
     [Theory]
