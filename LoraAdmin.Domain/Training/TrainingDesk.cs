@@ -95,12 +95,6 @@ public sealed class TrainingDesk(IUnitOfWork work, GpuPrices prices, IIds ids, T
 
         JobId jobId = new(ids.Next());
         LoraId loraId = new(ids.Next());
-        ReserveResult reserved = await unit.Store<IBudgetStore>().TryReserveAsync(ids.Next(), jobId, 1, estimate, now, figures.Budget, cancellationToken);
-        if (reserved is ReserveResult.DoesNotFit full)
-        {
-            throw new NotAdmittedException(new SubmitOutcome.BudgetExhausted(full.Month, full.Estimate));
-        }
-
         ChargeResult charge = await unit.Store<ILimitsStore>().TryChargeAsync(request.UserId, jobId, 1, now, figures.Limits, cancellationToken);
         if (charge.Verdict != ChargeVerdict.Charged)
         {
@@ -123,9 +117,11 @@ public sealed class TrainingDesk(IUnitOfWork work, GpuPrices prices, IIds ids, T
             CreatedAt = now,
             UpdatedAt = now,
         };
+        List<TrainingImage> images = [.. request.ImageKeys.Select((imageKey, number) => new TrainingImage(number, imageKey, null, null, null, null, null))];
+        string accepted = $"Accepted \"{request.Name}\" with {images.Count} images; {estimate} reserved at most";
+        await unit.Events.AppendAsync(TrainingFacts.Of(job, TrainingEvents.Accepted, accepted, actor), cancellationToken);
         await unit.Store<ILoraStore>().AddAsync(lora, cancellationToken);
         ITrainingStore store = unit.Store<ITrainingStore>();
-        List<TrainingImage> images = [.. request.ImageKeys.Select((imageKey, number) => new TrainingImage(number, imageKey, null, null, null, null, null))];
         await store.AddAsync(job, images, cancellationToken);
         await store.AddAttemptAsync(new TrainingAttempt(jobId, 1, "runpod", AttemptState.Active, now, null, null, null), cancellationToken);
         if (key is not null)
@@ -133,9 +129,12 @@ public sealed class TrainingDesk(IUnitOfWork work, GpuPrices prices, IIds ids, T
             await unit.Store<IIdempotencyStore>().AddAsync(new IdempotencyRecord(key.TokenId, key.Key, key.BodyHash, jobId, loraId, now), cancellationToken);
         }
 
-        await unit.Events.AppendAsync(
-            TrainingFacts.Of(job, TrainingEvents.Accepted, $"Accepted \"{request.Name}\" with {images.Count} images; {estimate} reserved at most", actor), cancellationToken);
-        return new SubmitOutcome.Accepted(jobId, loraId, Replayed: false);
+        // Last: every admission of the month waits for the month's row, so only the commit follows. Always after the user's row, so that two
+        // admissions can't wait for each other.
+        ReserveResult reserved = await unit.Store<IBudgetStore>().TryReserveAsync(ids.Next(), jobId, 1, estimate, now, figures.Budget, cancellationToken);
+        return reserved is ReserveResult.DoesNotFit full
+            ? throw new NotAdmittedException(new SubmitOutcome.BudgetExhausted(full.Month, full.Estimate))
+            : new SubmitOutcome.Accepted(jobId, loraId, Replayed: false);
     }
 
     private static TrainingJob NewJob(TrainingRequest request, JobId jobId, LoraId loraId, DateTimeOffset now) => new()
@@ -181,16 +180,16 @@ public sealed class TrainingDesk(IUnitOfWork work, GpuPrices prices, IIds ids, T
         }
 
         int attempt = job.Attempt + 1;
-        if (await unit.Store<IBudgetStore>().TryReserveAsync(ids.Next(), id, attempt, estimate, now, figures.Budget, cancellationToken)
-            is ReserveResult.DoesNotFit full)
-        {
-            throw new NotReopenedException(new RetryOutcome.BudgetExhausted(full.Month, full.Estimate));
-        }
-
         ChargeResult charge = await unit.Store<ILimitsStore>().TryChargeAsync(job.UserId, id, job.Admission + 1, now, figures.Limits, cancellationToken);
         if (charge.Verdict != ChargeVerdict.Charged)
         {
             throw new NotReopenedException(new RetryOutcome.LimitReached(charge));
+        }
+
+        if (await unit.Store<IBudgetStore>().TryReserveAsync(ids.Next(), id, attempt, estimate, now, figures.Budget, cancellationToken)
+            is ReserveResult.DoesNotFit full)
+        {
+            throw new NotReopenedException(new RetryOutcome.BudgetExhausted(full.Month, full.Estimate));
         }
 
         TrainingJob again = Reset(job, TrainingState.Queued, now) with

@@ -16,46 +16,43 @@ internal sealed class BudgetStore(LoraDb db) : IBudgetStore
     {
         ArgumentNullException.ThrowIfNull(rules);
         ArgumentOutOfRangeException.ThrowIfNegative(amount.Micros);
+        Month month = Month.Of(now);
+        string key = month.ToString();
+
+        // All callers of a month wait for its row. Whatever else the unit has to write is sent before, so that the row is locked as shortly as can be.
         await db.SendAsync(cancellationToken);
-        BudgetReservationRow? present = await Reservations.AsNoTracking()
-            .SingleOrDefaultAsync(row => row.JobId == job.Value && row.Attempt == attempt, cancellationToken);
-        if (present is not null)
+        List<int> added = await db.Database.SqlQuery<int>(
+            $"""
+            INSERT INTO budget_months (month, limit_micros, spent_micros, reserved_micros) VALUES ({key}, {rules.MonthlyLimit.Micros}, 0, 0)
+            ON CONFLICT (month) DO NOTHING;
+            INSERT INTO budget_reservations (id, job_id, attempt, month, amount_micros, created_at)
+            VALUES ({db.SqlId(id)}, {db.SqlId(job.Value)}, {attempt}, {key}, {amount.Micros}, {now.ToMillis()})
+            ON CONFLICT (job_id, attempt) DO NOTHING
+            RETURNING 1 AS "Value"
+            """).ToListAsync(cancellationToken);
+        if (added.Count == 0)
         {
+            BudgetReservationRow present = await Reservations.AsNoTracking()
+                .SingleAsync(row => row.JobId == job.Value && row.Attempt == attempt, cancellationToken);
             return new ReserveResult.Reserved(present.ToReservation());
         }
 
-        Month month = Month.Of(now);
-        string key = month.ToString();
         long limit = rules.MonthlyLimit.Micros;
-        await db.Database.ExecuteSqlAsync(
-            $"""
-            INSERT INTO budget_months (month, limit_micros, spent_micros, reserved_micros) VALUES ({key}, {limit}, 0, 0)
-            ON CONFLICT (month) DO NOTHING
-            """,
-            cancellationToken);
-        int written = await Months
+        int fits = await Months
             .Where(row => row.Month == key && row.SpentMicros + row.ReservedMicros + amount.Micros <= limit)
             .ExecuteUpdateAsync(
                 set => set
                     .SetProperty(row => row.ReservedMicros, row => row.ReservedMicros + amount.Micros)
                     .SetProperty(row => row.LimitMicros, limit),
                 cancellationToken);
-        if (written == 0)
+        if (fits == 1)
         {
-            return new ReserveResult.DoesNotFit(await ReadMonthAsync(month, rules, cancellationToken), amount);
+            DateTimeOffset createdAt = Instants.FromMillis(now.ToMillis());
+            return new ReserveResult.Reserved(new Reservation(id, job, attempt, month, amount, createdAt, Actual: null, SettledAt: null));
         }
 
-        BudgetReservationRow reservation = new()
-        {
-            Id = id,
-            JobId = job.Value,
-            Attempt = attempt,
-            Month = key,
-            AmountMicros = amount.Micros,
-            CreatedAt = now.ToMillis(),
-        };
-        db.AddForNextSave(reservation);
-        return new ReserveResult.Reserved(reservation.ToReservation());
+        await Reservations.Where(row => row.JobId == job.Value && row.Attempt == attempt).ExecuteDeleteAsync(cancellationToken);
+        return new ReserveResult.DoesNotFit(await ReadMonthAsync(month, rules, cancellationToken), amount);
     }
 
     public async Task<bool> SettleAsync(JobId job, int attempt, Usd actual, DateTimeOffset now, CancellationToken cancellationToken)

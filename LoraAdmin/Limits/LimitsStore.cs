@@ -16,31 +16,31 @@ internal sealed class LimitsStore(LoraDb db) : ILimitsStore
         Month month = Month.Of(now);
         string period = month.ToString();
         await db.SendAsync(cancellationToken);
-        List<LimitChargeRow> charges = await Charges.AsNoTracking()
+        Counter? raised = await RaiseAsync(user, month, now, rules, cancellationToken);
+
+        // If it rose, the user's row is locked: whoever charged at the same moment has committed, and these counts see it.
+        var seen = await Charges
             .Where(row => (row.UserId == user.Value && row.Period == period) || (row.JobId == job.Value && row.Admission == admission))
-            .ToListAsync(cancellationToken);
-        if (charges.Exists(row => row.JobId == job.Value && row.Admission == admission))
+            .GroupBy(_ => 1)
+            .Select(all => new
+            {
+                Attempts = all.Count(row => row.UserId == user.Value && row.Period == period),
+                Charged = all.Count(row => row.JobId == job.Value && row.Admission == admission) > 0,
+            })
+            .SingleOrDefaultAsync(cancellationToken);
+        int attempts = seen?.Attempts ?? 0;
+        bool charged = seen is { Charged: true };
+        if (raised is null || charged || attempts >= rules.AttemptsPerUserPerMonth)
         {
-            Counter charged = await ReadAsync(user, month, rules, cancellationToken);
-            return new ChargeResult(ChargeVerdict.Charged, charged.Used, charged.Applied);
-        }
+            if (raised is not null)
+            {
+                await LowerAsync(user, cancellationToken);
+            }
 
-        int attempts = charges.Count(row => row.UserId == user.Value && row.Period == period);
-        if (attempts >= rules.AttemptsPerUserPerMonth)
-        {
-            return new ChargeResult(ChargeVerdict.AttemptsReached, attempts, rules.AttemptsPerUserPerMonth);
-        }
-
-        if (await RaiseAsync(user, month, now, rules, cancellationToken) is not { } raised)
-        {
-            Counter full = await ReadAsync(user, month, rules, cancellationToken);
-            return new ChargeResult(ChargeVerdict.LimitReached, full.Used, full.Applied);
-        }
-
-        // The user's row is locked now: whoever charged at the same moment has committed, and this count sees it. Running again refuses cleanly.
-        if (db.IsPostgres && await CountAttemptsAsync(user, period, cancellationToken) >= rules.AttemptsPerUserPerMonth)
-        {
-            throw new ConcurrentWriteException("Another charge of this user used up the month's attempts.");
+            Counter counted = await ReadAsync(user, month, rules, cancellationToken);
+            return charged ? new ChargeResult(ChargeVerdict.Charged, counted.Used, counted.Applied)
+                : attempts >= rules.AttemptsPerUserPerMonth ? new ChargeResult(ChargeVerdict.AttemptsReached, attempts, rules.AttemptsPerUserPerMonth)
+                : new ChargeResult(ChargeVerdict.LimitReached, counted.Used, counted.Applied);
         }
 
         db.AddForNextSave(new LimitChargeRow
@@ -116,8 +116,10 @@ internal sealed class LimitsStore(LoraDb db) : ILimitsStore
         return raised.SingleOrDefault();
     }
 
-    private Task<int> CountAttemptsAsync(UserId user, string period, CancellationToken cancellationToken) =>
-        Charges.CountAsync(row => row.UserId == user.Value && row.Period == period, cancellationToken);
+    /// <summary>Takes back what <see cref="RaiseAsync"/> did in this unit.</summary>
+    private Task<int> LowerAsync(UserId user, CancellationToken cancellationToken) => db.Database.ExecuteSqlAsync(
+        $"UPDATE user_training_limits SET loras_created_this_month = loras_created_this_month - 1 WHERE user_id = {db.SqlId(user.Value)}",
+        cancellationToken);
 
     private async Task<Counter> ReadAsync(UserId user, Month month, LimitRules rules, CancellationToken cancellationToken)
     {
