@@ -87,14 +87,18 @@ public sealed class TrainingDesk(IUnitOfWork work, GpuPrices prices, IIds ids, T
         IUnit unit, TrainingRequest request, IdempotencyKey? key, Actor actor, Usd estimate, AdmissionRules figures, CancellationToken cancellationToken)
     {
         DateTimeOffset now = clock.GetUtcNow();
-        if (key is not null
-            && await unit.Store<IIdempotencyStore>().FindAsync(key.TokenId, key.Key, now - IdempotencyKeptFor, cancellationToken) is { } earlier)
-        {
-            return earlier.BodyHash == key.BodyHash ? new SubmitOutcome.Accepted(earlier.Job, earlier.Lora, Replayed: true) : new SubmitOutcome.KeyReused();
-        }
-
         JobId jobId = new(ids.Next());
         LoraId loraId = new(ids.Next());
+        if (key is not null)
+        {
+            IdempotencyRecord holder = await unit.Store<IIdempotencyStore>().ClaimAsync(
+                new IdempotencyRecord(key.TokenId, key.Key, key.BodyHash, jobId, loraId, now), now - IdempotencyKeptFor, cancellationToken);
+            if (holder.Job != jobId)
+            {
+                return holder.BodyHash == key.BodyHash ? new SubmitOutcome.Accepted(holder.Job, holder.Lora, Replayed: true) : new SubmitOutcome.KeyReused();
+            }
+        }
+
         ChargeResult charge = await unit.Store<ILimitsStore>().TryChargeAsync(request.UserId, jobId, 1, now, figures.Limits, cancellationToken);
         if (charge.Verdict != ChargeVerdict.Charged)
         {
@@ -121,13 +125,8 @@ public sealed class TrainingDesk(IUnitOfWork work, GpuPrices prices, IIds ids, T
         string accepted = $"Accepted \"{request.Name}\" with {images.Count} images; {estimate} reserved at most";
         await unit.Events.AppendAsync(TrainingFacts.Of(job, TrainingEvents.Accepted, accepted, actor), cancellationToken);
         await unit.Store<ILoraStore>().AddAsync(lora, cancellationToken);
-        ITrainingStore store = unit.Store<ITrainingStore>();
-        await store.AddAsync(job, images, cancellationToken);
-        await store.AddAttemptAsync(new TrainingAttempt(jobId, 1, "runpod", AttemptState.Active, now, null, null, null), cancellationToken);
-        if (key is not null)
-        {
-            await unit.Store<IIdempotencyStore>().AddAsync(new IdempotencyRecord(key.TokenId, key.Key, key.BodyHash, jobId, loraId, now), cancellationToken);
-        }
+        TrainingAttempt first = new(jobId, 1, "runpod", AttemptState.Active, now, null, null, null);
+        await unit.Store<ITrainingStore>().AddAsync(job, images, first, cancellationToken);
 
         // Last: every admission of the month waits for the month's row, so only the commit follows. Always after the user's row, so that two
         // admissions can't wait for each other.

@@ -63,7 +63,8 @@ public sealed class LeaseLostException : Exception
 /// <summary>Jobs, their images and attempts. Bound to a unit of work.</summary>
 public interface ITrainingStore
 {
-    Task AddAsync(TrainingJob job, IReadOnlyList<TrainingImage> images, CancellationToken cancellationToken);
+    /// <param name="first">The attempt that is active from the start; null: none yet.</param>
+    Task AddAsync(TrainingJob job, IReadOnlyList<TrainingImage> images, TrainingAttempt? first, CancellationToken cancellationToken);
 
     Task<TrainingJob?> FindAsync(JobId id, CancellationToken cancellationToken);
 
@@ -143,10 +144,12 @@ public sealed record IdempotencyRecord(Guid TokenId, string Key, string BodyHash
 /// <summary>Written in the admission transaction; kept for 7 days. Bound to a unit of work.</summary>
 public interface IIdempotencyStore
 {
-    Task<IdempotencyRecord?> FindAsync(Guid tokenId, string key, DateTimeOffset notBefore, CancellationToken cancellationToken);
-
-    /// <summary>Adds the record, replacing one that is too old to count.</summary>
-    Task AddAsync(IdempotencyRecord record, CancellationToken cancellationToken);
+    /// <summary>
+    /// Takes the key for the record, unless one made at or after <paramref name="notBefore"/> holds it. A request with the same key that is being
+    /// admitted at the same moment is waited for.
+    /// </summary>
+    /// <returns>Who holds the key now: <paramref name="record"/>, or the earlier one.</returns>
+    Task<IdempotencyRecord> ClaimAsync(IdempotencyRecord record, DateTimeOffset notBefore, CancellationToken cancellationToken);
 }
 
 /// <summary>A training image decoded to its last pixel, or why it can't be.</summary>

@@ -12,13 +12,18 @@ internal sealed partial class TrainingStore(LoraDb db) : ITrainingStore
 
     private DbSet<TrainingJobRow> Shared => db.Set<TrainingJobRow>();
 
-    public async Task AddAsync(TrainingJob job, IReadOnlyList<TrainingImage> images, CancellationToken cancellationToken)
+    public async Task AddAsync(TrainingJob job, IReadOnlyList<TrainingImage> images, TrainingAttempt? first, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(job);
         ArgumentNullException.ThrowIfNull(images);
         db.Add(TrainingProgressRow.From(job));
         db.Add(TrainingJobRow.From(job));
         db.AddRange(images.Select(image => TrainingImageRow.From(job.Id, image)));
+        if (first is not null)
+        {
+            db.Add(TrainingAttemptRow.From(first));
+        }
+
         await db.SaveAndForgetAsync(cancellationToken);
     }
 

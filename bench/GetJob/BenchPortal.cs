@@ -154,7 +154,7 @@ internal sealed class BenchPortal : IAsyncDisposable
                     },
                     token);
                 ITrainingStore training = unit.Store<ITrainingStore>();
-                await training.AddAsync(job, [], token);
+                await training.AddAsync(job, [], null, token);
                 await training.AddAttemptAsync(
                     new TrainingAttempt(id, 1, "runpod", AttemptState.Succeeded, begin, end, null, Usd.FromDollars(0.42m)), token);
             },

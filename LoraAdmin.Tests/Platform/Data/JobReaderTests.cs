@@ -103,7 +103,7 @@ public sealed class JobReaderTests
         async (unit, token) =>
         {
             await unit.Store<ILoraStore>().AddAsync(lora, token);
-            await unit.Store<ITrainingStore>().AddAsync(job, [], token);
+            await unit.Store<ITrainingStore>().AddAsync(job, [], null, token);
             foreach (TrainingAttempt attempt in attempts)
             {
                 await unit.Store<ITrainingStore>().AddAttemptAsync(attempt, token);

@@ -164,7 +164,7 @@ public sealed class TrainingQueryTests
                     UpdatedAt = job.CreatedAt,
                 },
                 token);
-            await unit.Store<ITrainingStore>().AddAsync(job, [], token);
+            await unit.Store<ITrainingStore>().AddAsync(job, [], null, token);
         },
         CancellationToken.None);
 

@@ -6,12 +6,12 @@ namespace LoraAdmin.Tests.Simulation.Memory;
 
 internal sealed class MemoryTrainingStore(MemoryDatabase database) : ITrainingStore
 {
-    public Task AddAsync(TrainingJob job, IReadOnlyList<TrainingImage> images, CancellationToken cancellationToken)
+    public Task AddAsync(TrainingJob job, IReadOnlyList<TrainingImage> images, TrainingAttempt? first, CancellationToken cancellationToken)
     {
         database.Jobs.Set(job.Id, job);
         database.Images.Set(job.Id, new(images.ToList()));
         database.Leases.Set(job.Id, new JobLeaseRow(null, 0, default));
-        return Task.CompletedTask;
+        return first is null ? Task.CompletedTask : AddAttemptAsync(first, cancellationToken);
     }
 
     public Task<TrainingJob?> FindAsync(JobId id, CancellationToken cancellationToken) => Task.FromResult(database.Jobs.Find(id));
@@ -196,12 +196,14 @@ internal sealed class MemoryUploadStore(MemoryDatabase database) : ITrainingUplo
 
 internal sealed class MemoryIdempotencyStore(MemoryDatabase database) : IIdempotencyStore
 {
-    public Task<IdempotencyRecord?> FindAsync(Guid tokenId, string key, DateTimeOffset notBefore, CancellationToken cancellationToken) =>
-        Task.FromResult(database.Idempotency.Find((tokenId, key)) is { } found && found.CreatedAt >= notBefore ? found : null);
-
-    public Task AddAsync(IdempotencyRecord record, CancellationToken cancellationToken)
+    public Task<IdempotencyRecord> ClaimAsync(IdempotencyRecord record, DateTimeOffset notBefore, CancellationToken cancellationToken)
     {
+        if (database.Idempotency.Find((record.TokenId, record.Key)) is { } holder && holder.CreatedAt >= notBefore)
+        {
+            return Task.FromResult(holder);
+        }
+
         database.Idempotency.Set((record.TokenId, record.Key), record);
-        return Task.CompletedTask;
+        return Task.FromResult(record);
     }
 }

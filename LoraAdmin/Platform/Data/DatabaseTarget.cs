@@ -22,7 +22,9 @@ public abstract record DatabaseTarget
 public sealed class LoraDbFactory : IDbContextFactory<LoraDb>, IAsyncDisposable
 {
     private readonly Func<LoraDb> create;
+    private readonly Func<LoraDb> createForWriting;
     private readonly NpgsqlDataSource? dataSource;
+    private readonly NpgsqlDataSource? preparingSource;
 
     public LoraDbFactory(DatabaseTarget target)
     {
@@ -32,11 +34,14 @@ public sealed class LoraDbFactory : IDbContextFactory<LoraDb>, IAsyncDisposable
             case DatabaseTarget.Sqlite sqlite:
                 PooledDbContextFactory<SqliteLoraDb> sqlitePool = new(SqliteOptions(sqlite.File));
                 create = sqlitePool.CreateDbContext;
+                createForWriting = create;
                 break;
             case DatabaseTarget.Postgres postgres:
-                dataSource = NpgsqlDataSource.Create(PostgresConnection(postgres.ConnectionString));
-                PooledDbContextFactory<PostgresLoraDb> postgresPool = new(PostgresOptions(dataSource));
-                create = postgresPool.CreateDbContext;
+                NpgsqlConnectionStringBuilder connection = PostgresConnection(postgres.ConnectionString);
+                dataSource = NpgsqlDataSource.Create(connection);
+                create = new PooledDbContextFactory<PostgresLoraDb>(PostgresOptions(dataSource)).CreateDbContext;
+                preparingSource = NpgsqlDataSource.Create(Preparing(connection));
+                createForWriting = new PooledDbContextFactory<PostgresLoraDb>(PostgresOptions(preparingSource)).CreateDbContext;
                 break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(target), target, null);
@@ -50,11 +55,18 @@ public sealed class LoraDbFactory : IDbContextFactory<LoraDb>, IAsyncDisposable
 
     public LoraDb CreateDbContext() => create();
 
+    /// <summary>
+    /// For units that write. On PostgreSQL their statements (inserts, and updates by key) are prepared once per connection; those of readers are
+    /// not, because a prepared list query is planned without knowing how rare its filter is (docs/decisions/0006).
+    /// </summary>
+    public LoraDb CreateForWriting() => createForWriting();
+
     public async ValueTask DisposeAsync()
     {
-        if (dataSource is not null)
+        if (dataSource is not null && preparingSource is not null)
         {
             await dataSource.DisposeAsync();
+            await preparingSource.DisposeAsync();
         }
 
         if (Target is DatabaseTarget.Sqlite sqlite)
@@ -81,7 +93,7 @@ public sealed class LoraDbFactory : IDbContextFactory<LoraDb>, IAsyncDisposable
         new SqliteConnectionStringBuilder { DataSource = file, ForeignKeys = true, DefaultTimeout = 10 }.ToString();
 
     // Dates are compared with instants inside the database where month_reset_date is TIMESTAMPTZ: the session has to count in UTC.
-    private static string PostgresConnection(string connectionString)
+    private static NpgsqlConnectionStringBuilder PostgresConnection(string connectionString)
     {
         NpgsqlConnectionStringBuilder builder = new(connectionString) { Timezone = "UTC" };
         builder.ApplicationName ??= "LoraAdmin";
@@ -90,6 +102,12 @@ public sealed class LoraDbFactory : IDbContextFactory<LoraDb>, IAsyncDisposable
             builder.Timeout = 8;
         }
 
-        return builder.ToString();
+        return builder;
     }
+
+    // Whoever names the setting decides: 0 is needed behind a pooler that gives each transaction another connection.
+    private static NpgsqlConnectionStringBuilder Preparing(NpgsqlConnectionStringBuilder connection) =>
+        connection.ToString().Contains("Max Auto Prepare", StringComparison.OrdinalIgnoreCase)
+            ? connection
+            : new NpgsqlConnectionStringBuilder(connection.ToString()) { MaxAutoPrepare = 100, AutoPrepareMinUsages = 2 };
 }

@@ -12,7 +12,7 @@ namespace LoraAdmin.Platform.Data;
 /// thread). PostgreSQL: READ COMMITTED, because every write that decides something is one guarded statement, which looks at the newest row after
 /// waiting for its lock; a stricter level would only turn these waits into failures.
 /// </summary>
-internal sealed class EfUnitOfWork(IDbContextFactory<LoraDb> contexts, StoreRegistry stores, CommitSignal committed, IIds ids, TimeProvider clock)
+internal sealed class EfUnitOfWork(LoraDbFactory contexts, StoreRegistry stores, CommitSignal committed, IIds ids, TimeProvider clock)
     : IUnitOfWork, IDisposable
 {
     private const int MaxRuns = 10;
@@ -73,7 +73,7 @@ internal sealed class EfUnitOfWork(IDbContextFactory<LoraDb> contexts, StoreRegi
 
     private async Task<T> RunOnceAsync<T>(Func<IUnit, CancellationToken, Task<T>> work, CancellationToken cancellationToken)
     {
-        await using LoraDb db = contexts.CreateDbContext();
+        await using LoraDb db = contexts.CreateForWriting();
         if (db.IsPostgres)
         {
             return await CommitAsync(db, work, cancellationToken);

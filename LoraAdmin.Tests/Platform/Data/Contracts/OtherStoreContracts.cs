@@ -147,36 +147,50 @@ public abstract class IdempotencyContract : StoreContract
         Guid token = NextId();
         IdempotencyRecord[] records = [.. Enumerable.Range(0, 16).Select(_ => new IdempotencyRecord(token, "key", "hash", NextJob(), new LoraId(NextId()), Start))];
 
-        JobId[] answered = await Task.WhenAll(records.Select(record => Task.Run(() => Work.RunAsync(
-            async (unit, cancellationToken) =>
-            {
-                IIdempotencyStore store = unit.Store<IIdempotencyStore>();
-                if (await store.FindAsync(token, "key", Start.AddDays(-7), cancellationToken) is { } present)
-                {
-                    return present.Job;
-                }
+        IdempotencyRecord[] holders = await Task.WhenAll(records.Select(record => Task.Run(() => Claim(record))));
 
-                await store.AddAsync(record, cancellationToken);
-                return record.Job;
-            },
-            None))));
-
-        Assert.Single(answered.Distinct());
+        Assert.Single(holders.Distinct());
     }
 
     [Fact]
     public async Task Key_TooOldToCount_IsReplaced()
     {
         IdempotencyRecord old = new(NextId(), "key", "hash", NextJob(), new LoraId(NextId()), Start.AddDays(-8));
-        await In<IIdempotencyStore>(store => store.AddAsync(old, None));
-        Assert.Null(await Read<IIdempotencyStore, IdempotencyRecord?>(store => store.FindAsync(old.TokenId, "key", Start.AddDays(-7), None)));
+        IdempotencyRecord next = old with { BodyHash = "other", Job = NextJob(), CreatedAt = Start };
 
-        IdempotencyRecord next = old with { BodyHash = "other", CreatedAt = Start };
-        await In<IIdempotencyStore>(store => store.AddAsync(next, None));
-
-        Assert.Equal(next, await Read<IIdempotencyStore, IdempotencyRecord?>(store => store.FindAsync(old.TokenId, "key", Start.AddDays(-7), None)));
-        Assert.Null(await Read<IIdempotencyStore, IdempotencyRecord?>(store => store.FindAsync(NextId(), "key", Start.AddDays(-7), None)));
+        Assert.Equal(old, await Claim(old));
+        Assert.Equal(next, await Claim(next));
+        Assert.Equal(next, await Claim(next with { BodyHash = "third", Job = NextJob() }));
     }
+
+    [Fact]
+    public async Task Key_OfAnotherToken_IsAnotherKey()
+    {
+        IdempotencyRecord first = new(NextId(), "key", "hash", NextJob(), new LoraId(NextId()), Start);
+        IdempotencyRecord second = first with { TokenId = NextId(), Job = NextJob() };
+
+        Assert.Equal(first, await Claim(first));
+        Assert.Equal(second, await Claim(second));
+    }
+
+    [Fact]
+    public async Task Key_OfARequestThatWasRolledBack_IsFree()
+    {
+        IdempotencyRecord first = new(NextId(), "key", "hash", NextJob(), new LoraId(NextId()), Start);
+        await Assert.ThrowsAsync<NotSupportedException>(() => Work.RunAsync<int>(
+            async (unit, cancellationToken) =>
+            {
+                await unit.Store<IIdempotencyStore>().ClaimAsync(first, Start.AddDays(-7), cancellationToken);
+                throw new NotSupportedException("planned");
+            },
+            None));
+        IdempotencyRecord second = first with { Job = NextJob() };
+
+        Assert.Equal(second, await Claim(second));
+    }
+
+    private Task<IdempotencyRecord> Claim(IdempotencyRecord record) =>
+        In<IIdempotencyStore, IdempotencyRecord>(store => store.ClaimAsync(record, Start.AddDays(-7), None));
 }
 
 public abstract class UnitOfWorkContract : StoreContract
@@ -190,7 +204,7 @@ public abstract class UnitOfWorkContract : StoreContract
         await Assert.ThrowsAsync<NotSupportedException>(() => Work.RunAsync(
             async (unit, cancellationToken) =>
             {
-                await unit.Store<ITrainingStore>().AddAsync(job, [], cancellationToken);
+                await unit.Store<ITrainingStore>().AddAsync(job, [], null, cancellationToken);
                 await unit.Store<ILoraStore>().AddAsync(lora, cancellationToken);
                 await unit.Events.AppendAsync(Fact(job.Id), cancellationToken);
                 throw new NotSupportedException("planned");
@@ -211,7 +225,7 @@ public abstract class UnitOfWorkContract : StoreContract
             async (unit, cancellationToken) =>
             {
                 await unit.Events.AppendAsync(Fact(job.Id), cancellationToken);
-                await unit.Store<ITrainingStore>().AddAsync(job, [], cancellationToken);
+                await unit.Store<ITrainingStore>().AddAsync(job, [], null, cancellationToken);
                 await unit.Store<ILoraStore>().AddAsync(lora, cancellationToken);
                 return await unit.Store<ITrainingStore>().FindAsync(job.Id, cancellationToken) is not null;
             },
@@ -230,7 +244,7 @@ public abstract class UnitOfWorkContract : StoreContract
         await Work.ReadAsync(
             async (unit, cancellationToken) =>
             {
-                await unit.Store<ITrainingStore>().AddAsync(job, [], cancellationToken);
+                await unit.Store<ITrainingStore>().AddAsync(job, [], null, cancellationToken);
                 return true;
             },
             None);
@@ -247,7 +261,7 @@ public abstract class UnitOfWorkContract : StoreContract
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Work.RunAsync(
             async (unit, cancellationToken) =>
             {
-                await unit.Store<ITrainingStore>().AddAsync(job, [], cancellationToken);
+                await unit.Store<ITrainingStore>().AddAsync(job, [], null, cancellationToken);
                 await source.CancelAsync();
                 cancellationToken.ThrowIfCancellationRequested();
             },

@@ -72,7 +72,7 @@ public abstract class StoreContract : IAsyncLifetime
     protected async Task<TrainingJob> AddedJob(DateTimeOffset? due = null)
     {
         TrainingJob job = NewJob(due);
-        await In<ITrainingStore>(store => store.AddAsync(job, [], None));
+        await In<ITrainingStore>(store => store.AddAsync(job, [], null, None));
         return job;
     }
 

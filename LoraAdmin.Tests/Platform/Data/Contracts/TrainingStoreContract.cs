@@ -34,7 +34,7 @@ public abstract class TrainingStoreContract : StoreContract
             new(1, "u/x/1", new string('b', 64), 1000, 640, 480, "png"),
         ];
 
-        await In<ITrainingStore>(store => store.AddAsync(job, images, None));
+        await In<ITrainingStore>(store => store.AddAsync(job, images, null, None));
 
         Assert.Equal(job, await Read<ITrainingStore, TrainingJob?>(store => store.FindAsync(job.Id, None)));
         Assert.Equal(images, await Read<ITrainingStore, IReadOnlyList<TrainingImage>>(store => store.ListImagesAsync(job.Id, None)));
@@ -46,7 +46,7 @@ public abstract class TrainingStoreContract : StoreContract
         TrainingJob second = await AddedJob(Start.AddMinutes(1));
         TrainingJob first = await AddedJob(Start);
         TrainingJob done = NewJob() with { State = TrainingState.Completed };
-        await In<ITrainingStore>(store => store.AddAsync(done, [], None));
+        await In<ITrainingStore>(store => store.AddAsync(done, [], null, None));
 
         Assert.Equal([first.Id, second.Id], await Read<ITrainingStore, IReadOnlyList<JobId>>(store => store.ListOpenAsync(None)));
     }
@@ -59,7 +59,7 @@ public abstract class TrainingStoreContract : StoreContract
     public async Task Images_Saved_ReplaceWhatWasKnown()
     {
         TrainingJob job = NewJob();
-        await In<ITrainingStore>(store => store.AddAsync(job, [new(0, "a", null, null, null, null, null), new(1, "b", null, null, null, null, null)], None));
+        await In<ITrainingStore>(store => store.AddAsync(job, [new(0, "a", null, null, null, null, null), new(1, "b", null, null, null, null, null)], null, None));
         TrainingImage[] known = [new(0, "a", new string('c', 64), 10, 1, 1, "jpeg")];
 
         await In<ITrainingStore>(store => store.SaveImagesAsync(job.Id, known, None));
@@ -215,7 +215,7 @@ public abstract class TrainingStoreContract : StoreContract
     public async Task WishCancel_TrainingHasEnded_IsRefused(TrainingState state)
     {
         TrainingJob job = NewJob() with { State = state };
-        await In<ITrainingStore>(store => store.AddAsync(job, [], None));
+        await In<ITrainingStore>(store => store.AddAsync(job, [], null, None));
 
         Assert.False(await In<ITrainingStore, bool>(store => store.WishCancelAsync(job.Id, new CancelWish(Actor.Portal("x"), "why", Start), None)));
 
