@@ -14,12 +14,16 @@ internal static partial class SubmitEndpoint
     /// <summary>Fields, part headers and boundaries of the largest form.</summary>
     private const long FormSlack = 1024 * 1024;
 
+    /// <summary>How long the rest of a refused form is read, so that its sender comes to hear why.</summary>
+    private static readonly TimeSpan DrainsFor = TimeSpan.FromSeconds(30);
+
     public static async Task<IResult> HandleAsync(
         HttpContext context,
         [FromServices] ITrainingDesk desk,
         [FromServices] IImageStaging staging,
         [FromServices] TrainingRules rules,
         [FromServices] InFlightKeys inFlight,
+        [FromServices] TimeProvider clock,
         [FromServices] ILoggerFactory loggers)
     {
         (string? key, Problem? wrongKey) = IdempotencyHeader.Read(context.Request);
@@ -44,7 +48,13 @@ internal static partial class SubmitEndpoint
             JsonBody.LimitBody(context, LargestForm(rules));
             MultipartSubmission form = new(new MultipartReader(boundary, context.Request.Body), rules);
             ILogger logger = loggers.CreateLogger(typeof(SubmitEndpoint).FullName!);
-            return await FromFormAsync(context, form, desk, staging, rules, key, logger);
+            IResult answer = await FromFormAsync(context, form, desk, staging, rules, key, logger);
+            if (!form.AtEnd)
+            {
+                await DrainAsync(context, clock);
+            }
+
+            return answer;
         }
 
         return JsonBody.NotSupported(context.Request, "application/json, or to multipart/form-data with its boundary");
@@ -125,6 +135,24 @@ internal static partial class SubmitEndpoint
             {
                 await DiscardAsync(staging, staged.Upload, logger);
             }
+        }
+    }
+
+    /// <summary>
+    /// Most callers read an answer only when they have sent all of their body: a connection that is closed before that shows them a broken pipe
+    /// instead of the refusal. The rest is read and thrown away, within the form's own bound and for a bounded time.
+    /// </summary>
+    private static async Task DrainAsync(HttpContext context, TimeProvider clock)
+    {
+        using CancellationTokenSource patience = new(DrainsFor, clock);
+        using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, context.RequestAborted);
+        try
+        {
+            await context.Request.Body.CopyToAsync(Stream.Null, either.Token);
+        }
+        catch (Exception failure) when (failure is IOException or OperationCanceledException)
+        {
+            // The caller is gone, slow, or sends more than any form may hold: the answer goes out as it is.
         }
     }
 
