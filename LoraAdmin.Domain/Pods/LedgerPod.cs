@@ -110,6 +110,24 @@ public sealed record LedgerPod
     /// <summary>Guards concurrent writers: a save with an older version is refused.</summary>
     public long Version { get; init; }
 
+    /// <summary>What the pod had cost by <see cref="BilledUntil"/>; accrued anew whenever its status or its price changes.</summary>
+    public Usd Billed { get; init; }
+
+    /// <summary>Until when <see cref="Billed"/> counts; null: nothing is accrued yet.</summary>
+    public DateTimeOffset? BilledUntil { get; init; }
+
+    /// <summary>While this lies ahead a held pod runs, so that its file can be fetched; otherwise it is kept stopped.</summary>
+    public DateTimeOffset? FetchUntil { get; init; }
+
+    /// <summary>When a held pod is started next for its file; null: not planned.</summary>
+    public DateTimeOffset? NextFetchAt { get; init; }
+
+    /// <summary>Stops of a held pod that were sent without its being seen stopped.</summary>
+    public int StopAttempts { get; init; }
+
+    /// <summary>When people were last told that the pod does not end, or does not stop; each further telling is louder.</summary>
+    public DateTimeOffset? ToldAt { get; init; }
+
     /// <summary>What the pod has cost so far, by our own clock and the provider's rate. Settled figures come from this when it is gone.</summary>
     public Usd CostUntil(DateTimeOffset now) =>
         PodId is null || HourlyRate is not { } rate ? Usd.Zero : rate.PerHourFor((GoneAt ?? now) - (CreatedAt ?? RequestedAt));

@@ -42,6 +42,12 @@ internal sealed class PodLedger(LoraDb db) : IPodLedger
                     .SetProperty(row => row.TerminateAttempts, next.TerminateAttempts)
                     .SetProperty(row => row.NextActionAt, next.NextActionAt)
                     .SetProperty(row => row.LastError, next.LastError)
+                    .SetProperty(row => row.BilledMicros, next.BilledMicros)
+                    .SetProperty(row => row.BilledUntil, next.BilledUntil)
+                    .SetProperty(row => row.FetchUntil, next.FetchUntil)
+                    .SetProperty(row => row.NextFetchAt, next.NextFetchAt)
+                    .SetProperty(row => row.StopAttempts, next.StopAttempts)
+                    .SetProperty(row => row.ToldAt, next.ToldAt)
                     .SetProperty(row => row.Version, next.Version + 1),
                 cancellationToken);
         return written == 1;

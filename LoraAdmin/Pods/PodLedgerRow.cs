@@ -30,6 +30,12 @@ internal sealed class PodLedgerRow : IEntityTypeConfiguration<PodLedgerRow>
     public int TerminateAttempts { get; set; }
     public long? NextActionAt { get; set; }
     public string? LastError { get; set; }
+    public long BilledMicros { get; set; }
+    public long? BilledUntil { get; set; }
+    public long? FetchUntil { get; set; }
+    public long? NextFetchAt { get; set; }
+    public int StopAttempts { get; set; }
+    public long? ToldAt { get; set; }
     public long Version { get; set; }
 
     public void Configure(EntityTypeBuilder<PodLedgerRow> builder)
@@ -74,6 +80,12 @@ internal sealed class PodLedgerRow : IEntityTypeConfiguration<PodLedgerRow>
         TerminateAttempts = pod.TerminateAttempts,
         NextActionAt = pod.NextActionAt.ToMillis(),
         LastError = pod.LastError,
+        BilledMicros = pod.Billed.Micros,
+        BilledUntil = pod.BilledUntil.ToMillis(),
+        FetchUntil = pod.FetchUntil.ToMillis(),
+        NextFetchAt = pod.NextFetchAt.ToMillis(),
+        StopAttempts = pod.StopAttempts,
+        ToldAt = pod.ToldAt.ToMillis(),
         Version = pod.Version,
     };
 
@@ -101,6 +113,12 @@ internal sealed class PodLedgerRow : IEntityTypeConfiguration<PodLedgerRow>
         TerminateAttempts = TerminateAttempts,
         NextActionAt = Instants.FromMillis(NextActionAt),
         LastError = LastError,
+        Billed = new Usd(BilledMicros),
+        BilledUntil = Instants.FromMillis(BilledUntil),
+        FetchUntil = Instants.FromMillis(FetchUntil),
+        NextFetchAt = Instants.FromMillis(NextFetchAt),
+        StopAttempts = StopAttempts,
+        ToldAt = Instants.FromMillis(ToldAt),
         Version = Version,
     };
 }

@@ -690,9 +690,21 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                         .HasColumnType("integer")
                         .HasColumnName("attempt");
 
+                    b.Property<long>("BilledMicros")
+                        .HasColumnType("bigint")
+                        .HasColumnName("billed_micros");
+
+                    b.Property<long?>("BilledUntil")
+                        .HasColumnType("bigint")
+                        .HasColumnName("billed_until");
+
                     b.Property<long?>("CreatedAt")
                         .HasColumnType("bigint")
                         .HasColumnName("created_at");
+
+                    b.Property<long?>("FetchUntil")
+                        .HasColumnType("bigint")
+                        .HasColumnName("fetch_until");
 
                     b.Property<long?>("GoneAt")
                         .HasColumnType("bigint")
@@ -731,6 +743,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                         .HasColumnType("bigint")
                         .HasColumnName("next_action_at");
 
+                    b.Property<long?>("NextFetchAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("next_fetch_at");
+
                     b.Property<string>("PodId")
                         .HasColumnType("text")
                         .HasColumnName("pod_id");
@@ -749,9 +765,17 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                         .HasColumnType("text")
                         .HasColumnName("saw");
 
+                    b.Property<int>("StopAttempts")
+                        .HasColumnType("integer")
+                        .HasColumnName("stop_attempts");
+
                     b.Property<int>("TerminateAttempts")
                         .HasColumnType("integer")
                         .HasColumnName("terminate_attempts");
+
+                    b.Property<long?>("ToldAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("told_at");
 
                     b.Property<int>("Try")
                         .HasColumnType("integer")

@@ -686,9 +686,21 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                         .HasColumnType("INTEGER")
                         .HasColumnName("attempt");
 
+                    b.Property<long>("BilledMicros")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("billed_micros");
+
+                    b.Property<long?>("BilledUntil")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("billed_until");
+
                     b.Property<long?>("CreatedAt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("created_at");
+
+                    b.Property<long?>("FetchUntil")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("fetch_until");
 
                     b.Property<long?>("GoneAt")
                         .HasColumnType("INTEGER")
@@ -728,6 +740,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                         .HasColumnType("INTEGER")
                         .HasColumnName("next_action_at");
 
+                    b.Property<long?>("NextFetchAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("next_fetch_at");
+
                     b.Property<string>("PodId")
                         .HasColumnType("TEXT")
                         .HasColumnName("pod_id");
@@ -746,9 +762,17 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("saw");
 
+                    b.Property<int>("StopAttempts")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("stop_attempts");
+
                     b.Property<int>("TerminateAttempts")
                         .HasColumnType("INTEGER")
                         .HasColumnName("terminate_attempts");
+
+                    b.Property<long?>("ToldAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("told_at");
 
                     b.Property<int>("Try")
                         .HasColumnType("INTEGER")

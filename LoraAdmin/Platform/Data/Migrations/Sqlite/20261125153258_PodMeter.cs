@@ -1,0 +1,80 @@
+﻿using Microsoft.EntityFrameworkCore.Migrations;
+
+#nullable disable
+
+namespace LoraAdmin.Platform.Data.Migrations.Sqlite
+{
+    /// <inheritdoc />
+    public partial class PodMeter : Migration
+    {
+        /// <inheritdoc />
+        protected override void Up(MigrationBuilder migrationBuilder)
+        {
+            migrationBuilder.AddColumn<long>(
+                name: "billed_micros",
+                table: "pod_ledger",
+                type: "INTEGER",
+                nullable: false,
+                defaultValue: 0L);
+
+            migrationBuilder.AddColumn<long>(
+                name: "billed_until",
+                table: "pod_ledger",
+                type: "INTEGER",
+                nullable: true);
+
+            migrationBuilder.AddColumn<long>(
+                name: "fetch_until",
+                table: "pod_ledger",
+                type: "INTEGER",
+                nullable: true);
+
+            migrationBuilder.AddColumn<long>(
+                name: "next_fetch_at",
+                table: "pod_ledger",
+                type: "INTEGER",
+                nullable: true);
+
+            migrationBuilder.AddColumn<int>(
+                name: "stop_attempts",
+                table: "pod_ledger",
+                type: "INTEGER",
+                nullable: false,
+                defaultValue: 0);
+
+            migrationBuilder.AddColumn<long>(
+                name: "told_at",
+                table: "pod_ledger",
+                type: "INTEGER",
+                nullable: true);
+        }
+
+        /// <inheritdoc />
+        protected override void Down(MigrationBuilder migrationBuilder)
+        {
+            migrationBuilder.DropColumn(
+                name: "billed_micros",
+                table: "pod_ledger");
+
+            migrationBuilder.DropColumn(
+                name: "billed_until",
+                table: "pod_ledger");
+
+            migrationBuilder.DropColumn(
+                name: "fetch_until",
+                table: "pod_ledger");
+
+            migrationBuilder.DropColumn(
+                name: "next_fetch_at",
+                table: "pod_ledger");
+
+            migrationBuilder.DropColumn(
+                name: "stop_attempts",
+                table: "pod_ledger");
+
+            migrationBuilder.DropColumn(
+                name: "told_at",
+                table: "pod_ledger");
+        }
+    }
+}
