@@ -19,7 +19,10 @@ internal static class Rules
             provider.GetRequiredService<IOptions<ValidationOptions>>().Value,
             provider.GetRequiredService<IOptions<RunPodOptions>>().Value,
             provider.GetRequiredService<IOptions<PodsOptions>>().Value));
-        services.AddSingleton(provider => PodRulesOf(provider.GetRequiredService<IOptions<PodsOptions>>().Value));
+        services.AddSingleton(provider => PodRulesOf(
+            provider.GetRequiredService<IOptions<PodsOptions>>().Value,
+            provider.GetRequiredService<IOptions<RunPodOptions>>().Value,
+            provider.GetRequiredService<IOptions<TrainingOptions>>().Value));
         services.AddSingleton(provider => SweepCapsOf(provider.GetRequiredService<IOptions<PodsOptions>>().Value));
         services.AddSingleton(provider => new AdmissionRules(
             provider.GetRequiredService<TrainingRules>(), provider.GetRequiredService<BudgetRules>(), provider.GetRequiredService<LimitRules>()));
@@ -31,7 +34,11 @@ internal static class Rules
         return services;
     }
 
-    private static PodRules PodRulesOf(PodsOptions pods) => new(pods.VanishedAfter, pods.CleanupAttempts);
+    private static PodRules PodRulesOf(PodsOptions pods, RunPodOptions runPod, TrainingOptions training) => new(pods.VanishedAfter, pods.CleanupAttempts)
+    {
+        StoppedHourly = PodPricing.StoppedPerHour(string.IsNullOrWhiteSpace(runPod.NetworkVolumeId) ? runPod.MountGb : 0),
+        ProlongBy = training.RetrieveWithin,
+    };
 
     private static SweepCaps SweepCapsOf(PodsOptions pods) => new(pods.MaxSweepKillsPerHour, Usd.FromDollars(pods.MaxSweepUsdPerHour));
 

@@ -29,7 +29,9 @@ public interface IIncidentStore
     /// <summary>Opens the incident of the signal's rule and subject, or counts it once more. A fact older than the incident's end changes nothing.</summary>
     Task RaiseAsync(IncidentSignal signal, EventSeverity severity, JobId? job, Guid newId, DateTimeOffset at, CancellationToken cancellationToken);
 
-    /// <summary>Resolves the open incident of the signal's rule and subject, if there is one.</summary>
+    /// <summary>
+    /// Resolves the open incident of the signal's rule and subject, if there is one; with <see cref="IncidentSignal.Except"/> all of the rule but those.
+    /// </summary>
     Task ResolveAsync(IncidentSignal signal, DateTimeOffset at, CancellationToken cancellationToken);
 
     /// <summary>Worst first, then oldest first.</summary>

@@ -69,6 +69,10 @@ public sealed record LedgerPod
     public required PodWant Want { get; init; }
     public string? WantReason { get; init; }
     public FileProof Proof { get; init; }
+
+    /// <summary>When <see cref="Proof"/> was found; null: with <see cref="WantSince"/>. An agent's word is good for two minutes.</summary>
+    public DateTimeOffset? ProofAt { get; init; }
+
     public required PodSaw Saw { get; init; }
 
     /// <summary>The provider's id; null until the create was answered or the pod was found by its name.</summary>
@@ -76,7 +80,7 @@ public sealed record LedgerPod
 
     public required string GpuType { get; init; }
 
-    /// <summary>What the provider charges per hour while it runs, disk included; null while unknown.</summary>
+    /// <summary>What the provider charges per hour at present: running with its disks, stopped for its mount alone; null while unknown.</summary>
     public Usd? HourlyRate { get; init; }
 
     /// <summary>When the create call was about to be sent.</summary>
@@ -107,10 +111,7 @@ public sealed record LedgerPod
 
     public string? LastError { get; init; }
 
-    /// <summary>Guards concurrent writers: a save with an older version is refused.</summary>
-    public long Version { get; init; }
-
-    /// <summary>What the pod had cost by <see cref="BilledUntil"/>; accrued anew whenever its status or its price changes.</summary>
+    /// <summary>What the pod had cost by <see cref="BilledUntil"/>; accrued anew whenever its price changes.</summary>
     public Usd Billed { get; init; }
 
     /// <summary>Until when <see cref="Billed"/> counts; null: nothing is accrued yet.</summary>
@@ -125,10 +126,30 @@ public sealed record LedgerPod
     /// <summary>Stops of a held pod that were sent without its being seen stopped.</summary>
     public int StopAttempts { get; init; }
 
-    /// <summary>When people were last told that the pod does not end, or does not stop; each further telling is louder.</summary>
+    /// <summary>When people were last told that it does not end, does not stop, or is still held: they are told again while that lasts.</summary>
     public DateTimeOffset? ToldAt { get; init; }
 
-    /// <summary>What the pod has cost so far, by our own clock and the provider's rate. Settled figures come from this when it is gone.</summary>
-    public Usd CostUntil(DateTimeOffset now) =>
-        PodId is null || HourlyRate is not { } rate ? Usd.Zero : rate.PerHourFor((GoneAt ?? now) - (CreatedAt ?? RequestedAt));
+    /// <summary>Guards concurrent writers: a save with an older version is refused.</summary>
+    public long Version { get; init; }
+
+    /// <summary>Its name at the provider, by which its agent knows us; a ledger name can carry the provider's id behind an <c>@</c>.</summary>
+    public string ProviderName => Name.Split('@')[0];
+
+    /// <summary>What the pod has cost so far, by our own clock and the provider's rates. Settled figures come from this when it is gone.</summary>
+    public Usd CostUntil(DateTimeOffset now)
+    {
+        if (PodId is null)
+        {
+            return Usd.Zero;
+        }
+
+        DateTimeOffset from = BilledUntil ?? CreatedAt ?? RequestedAt;
+        return HourlyRate is { } rate ? Billed + rate.PerHourFor((GoneAt ?? now) - from) : Billed;
+    }
+
+    /// <summary>The row with another price from <paramref name="at"/> on; what it has cost until then is accrued at the old one.</summary>
+    public LedgerPod Repriced(Usd? rate, DateTimeOffset at) =>
+        rate == HourlyRate ? this
+        : HourlyRate is null ? this with { HourlyRate = rate }
+        : this with { Billed = CostUntil(at), BilledUntil = at, HourlyRate = rate };
 }

@@ -11,8 +11,11 @@ public abstract record EndPodOutcome
     /// <summary>Noted; the pod loop ends it and sees it gone.</summary>
     public sealed record Noted(FileProof Proof) : EndPodOutcome;
 
-    /// <summary>The ledger does not know the pod, or it is gone.</summary>
+    /// <summary>Neither the ledger nor the account has the pod, or it is not ours.</summary>
     public sealed record NotFound : EndPodOutcome;
+
+    /// <summary>The ledger does not know the pod, and the account could not be asked for it.</summary>
+    public sealed record CouldNotRead(ProviderError Error) : EndPodOutcome;
 
     /// <summary>A trained file may lie on it alone: only who says so expressly may end it.</summary>
     public sealed record FileAtRisk : EndPodOutcome;
@@ -49,19 +52,33 @@ public interface IPodDesk
 }
 
 /// <inheritdoc cref="IPodDesk"/>
-public sealed class PodDesk(IUnitOfWork work, PodSweep sweep, IFileProofs proofs, TimeProvider clock) : IPodDesk
+public sealed class PodDesk(
+    IUnitOfWork work, IPodProvider provider, PodSweep sweep, IFileProofs proofs, TimeProvider clock, Func<Installation> installation) : IPodDesk
 {
     public Task<SweepPlanning> PreviewSweepAsync(CancellationToken cancellationToken) => sweep.PlanAsync(cancellationToken);
 
     public async Task<EndPodOutcome> EndAsync(string podId, string reason, bool evenWithItsFile, Actor actor, CancellationToken cancellationToken)
     {
-        LedgerPod? seen = await work.ReadAsync((unit, token) => unit.Store<IPodLedger>().FindByPodIdAsync(podId, token), cancellationToken);
-        if (seen is null || seen.Saw == PodSaw.Gone)
+        LedgerPod? row = await work.ReadAsync((unit, token) => unit.Store<IPodLedger>().FindByPodIdAsync(podId, token), cancellationToken);
+        ProviderPod? seen = null;
+        if (row is null or { Saw: PodSaw.Gone })
         {
-            return new EndPodOutcome.NotFound();
+            // Not in the ledger, or taken for gone: only the account can say what it is.
+            switch (await provider.GetAsync(podId, cancellationToken))
+            {
+                case PodReading.Unavailable unavailable:
+                    return new EndPodOutcome.CouldNotRead(unavailable.Error);
+                case PodReading.Found found when found.Pod.Status != ProviderPodStatus.Terminated && await IsOursAsync(row, found.Pod, cancellationToken):
+                    seen = found.Pod;
+                    break;
+                default:
+                    return new EndPodOutcome.NotFound();
+            }
         }
 
-        FileProof proof = await proofs.FindAsync(seen.Job, seen.Attempt, seen.Name, podId, cancellationToken);
+        string name = seen?.Name ?? row!.ProviderName;
+        PodName? parsed = PodNames.Parse(name);
+        FileProof proof = await proofs.FindAsync(row?.Job ?? parsed?.Job ?? default, row?.Attempt ?? parsed?.Attempt ?? 0, name, podId, cancellationToken);
         if (proof == FileProof.None)
         {
             if (!evenWithItsFile)
@@ -72,35 +89,56 @@ public sealed class PodDesk(IUnitOfWork work, PodSweep sweep, IFileProofs proofs
             proof = FileProof.Override;
         }
 
-        return await work.RunAsync<EndPodOutcome>(
-            async (unit, token) =>
+        await work.RunAsync((unit, token) => WishEndAsync(unit, podId, seen, reason, proof, actor, token), cancellationToken);
+        return new EndPodOutcome.Noted(proof);
+    }
+
+    private async Task<bool> IsOursAsync(LedgerPod? row, ProviderPod pod, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<PodClaim> claims = await work.ReadAsync((unit, token) => unit.Store<IPodClaimStore>().ListAsync(token), cancellationToken);
+        return claims.FirstOrDefault(claim => claim.PodId == pod.Id)?.Verdict switch
+        {
+            ClaimVerdict.Ours => true,
+            ClaimVerdict.NotOurs => false,
+            _ => row is not null || PodNames.IsOurs(installation().Id, pod.Name),
+        };
+    }
+
+    private async Task WishEndAsync(
+        IUnit unit, string podId, ProviderPod? seen, string reason, FileProof proof, Actor actor, CancellationToken cancellationToken)
+    {
+        IPodLedger ledger = unit.Store<IPodLedger>();
+        DateTimeOffset now = clock.GetUtcNow();
+        LedgerPod? known = await ledger.FindByPodIdAsync(podId, cancellationToken);
+        if (known?.Saw == PodSaw.Gone && seen is null)
+        {
+            // It was seen gone between our look and this write: what was wished is so.
+            return;
+        }
+
+        LedgerPod row = known is null
+            ? await PodSweep.FoundAsync(ledger, podId, seen!.Name, seen.HourlyRate, now, cancellationToken)
+            : PodSweep.Reopened(known);
+        LedgerPod ended = row with { Want = PodWant.Released, WantReason = PodReasons.ByPerson, WantSince = now, Proof = proof, ProofAt = now, NextActionAt = now };
+        if (known is null)
+        {
+            await ledger.AddAsync(ended, cancellationToken);
+        }
+        else if (!await ledger.SaveAsync(ended, cancellationToken))
+        {
+            throw new ConcurrentWriteException($"Pod {row.Name} was written meanwhile.");
+        }
+
+        await unit.Events.AppendAsync(
+            new OperationalEvent
             {
-                IPodLedger ledger = unit.Store<IPodLedger>();
-                if (await ledger.FindAsync(seen.Name, token) is not { } row || row.Saw == PodSaw.Gone)
-                {
-                    return new EndPodOutcome.NotFound();
-                }
-
-                DateTimeOffset now = clock.GetUtcNow();
-                LedgerPod ended = row with { Want = PodWant.Released, WantReason = PodReasons.ByPerson, WantSince = now, Proof = proof, NextActionAt = now };
-                if (!await ledger.SaveAsync(ended, token))
-                {
-                    throw new ConcurrentWriteException($"Pod {row.Name} was written meanwhile.");
-                }
-
-                await unit.Events.AppendAsync(
-                    new OperationalEvent
-                    {
-                        Kind = PodEvents.EndRequested,
-                        Message = $"The end of pod {podId} was requested: {reason}",
-                        Actor = actor,
-                        Job = row.Job,
-                        Attempt = row.Attempt,
-                        Pod = row.Name,
-                        Reason = PodReasons.ByPerson,
-                    },
-                    token);
-                return new EndPodOutcome.Noted(proof);
+                Kind = PodEvents.EndRequested,
+                Message = $"The end of pod {podId} was requested: {reason}",
+                Actor = actor,
+                Job = known?.Job ?? PodNames.Parse(row.ProviderName)?.Job,
+                Attempt = known?.Attempt,
+                Pod = row.Name,
+                Reason = PodReasons.ByPerson,
             },
             cancellationToken);
     }
@@ -108,7 +146,13 @@ public sealed class PodDesk(IUnitOfWork work, PodSweep sweep, IFileProofs proofs
     public Task ClaimAsync(string podId, ClaimVerdict verdict, string reason, Actor actor, CancellationToken cancellationToken) => work.RunAsync(
         async (unit, token) =>
         {
-            await unit.Store<IPodClaimStore>().SaveAsync(new PodClaim(podId, verdict, actor, reason, clock.GetUtcNow()), token);
+            DateTimeOffset now = clock.GetUtcNow();
+            await unit.Store<IPodClaimStore>().SaveAsync(new PodClaim(podId, verdict, actor, reason, now), token);
+            if (verdict == ClaimVerdict.NotOurs)
+            {
+                await LetOutAsync(unit, podId, now, token);
+            }
+
             await unit.Events.AppendAsync(
                 new OperationalEvent
                 {
@@ -116,10 +160,24 @@ public sealed class PodDesk(IUnitOfWork work, PodSweep sweep, IFileProofs proofs
                     Message = $"{actor.Name} said that pod {podId} is {(verdict == ClaimVerdict.Ours ? "ours" : "not ours")}: {reason}",
                     Actor = actor,
                     Reason = verdict.ToString().ToLowerInvariant(),
+                    Signals = verdict == ClaimVerdict.NotOurs
+                        ? PodIncidents.AllOver(podId, "A person said that it is not ours")
+                        : [new IncidentSignal(PodIncidents.Foreign, podId, "A person said that it is ours", Over: true)],
                 },
                 token);
         },
         cancellationToken);
+
+    /// <summary>What only the sweep had put into the ledger goes out of it again. A pod that one of our jobs asked for is ours, whatever anybody says.</summary>
+    private static async Task LetOutAsync(IUnit unit, string podId, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        IPodLedger ledger = unit.Store<IPodLedger>();
+        if (await ledger.FindByPodIdAsync(podId, cancellationToken) is { WantReason: PodReasons.Unknown } row && row.Saw != PodSaw.Gone
+            && !await ledger.SaveAsync(row with { Saw = PodSaw.Gone, GoneAt = now, WantReason = PodReasons.NotOurs, NextActionAt = null }, cancellationToken))
+        {
+            throw new ConcurrentWriteException($"Pod {row.Name} was written meanwhile.");
+        }
+    }
 
     public async Task<ApproveSweepOutcome> ApproveSweepAsync(string planHash, Actor actor, CancellationToken cancellationToken) =>
         await sweep.PlanAsync(cancellationToken) switch

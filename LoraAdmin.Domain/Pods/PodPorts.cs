@@ -213,6 +213,12 @@ public interface IPodLedger
     /// </summary>
     Task<bool> SaveAsync(LedgerPod pod, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Notes in one statement that these pods were listed and are as the ledger has them. Does not raise their versions: whoever writes one of the rows
+    /// at the same moment is right about everything else.
+    /// </summary>
+    Task NoteSeenAsync(IReadOnlyList<string> names, DateTimeOffset at, CancellationToken cancellationToken);
+
     Task<LedgerPod?> FindAsync(string name, CancellationToken cancellationToken);
 
     /// <summary>The newest row with the provider's id, gone ones included.</summary>
@@ -289,6 +295,15 @@ public static class PodEvents
     public const string CapCleared = "pods.cap_cleared";
     public const string Claimed = "pods.claimed";
     public const string EndRequested = "pods.end_requested";
+
+    /// <summary>A held pod does not stop.</summary>
+    public const string StopFailed = "pods.stop_failed";
+    public const string ForeignGone = "pods.foreign_gone";
+
+    /// <summary>A process of the portal has begun to look after the account.</summary>
+    public const string FirstLook = "pods.first_look";
+    public const string AccountUnreadable = "pods.account_unreadable";
+    public const string AccountReadable = "pods.account_readable";
 }
 
 /// <summary>Rules of incidents about pods; the subject is the provider's id of the pod.</summary>
@@ -305,6 +320,12 @@ public static class PodIncidents
 
     /// <summary>The subject is the sweep itself.</summary>
     public const string SweepSubject = "sweep";
+
+    /// <summary>The account can't be listed: nothing is known of pods that cost money. The subject is the account.</summary>
+    public const string AccountUnreadable = "pods.account_unreadable";
+    public const string AccountSubject = "runpod";
+
+    public static IncidentSignal HeldSignal(string podId) => new(Held, podId, $"Pod {podId} is stopped and kept: its trained file may be nowhere else");
 
     /// <summary>A pod that is gone ends whatever was wrong with it.</summary>
     public static IReadOnlyList<IncidentSignal> AllOver(string podId, string how) =>

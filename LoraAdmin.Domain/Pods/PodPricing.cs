@@ -6,7 +6,12 @@ namespace LoraAdmin.Domain.Pods;
 public static class PodPricing
 {
     /// <summary>Container and mount disk of a running pod cost $0.10 per GB and month of 30 days (RunPod's pricing page).</summary>
-    public static Usd DiskPerHour(int gigabytes) => new((long)decimal.Ceiling(gigabytes * 0.10m * 1_000_000m / (30 * 24)));
+    public static Usd DiskPerHour(int gigabytes) => PerGigabyteMonth(gigabytes, 0.10m);
+
+    /// <summary>The mount of a stopped pod costs twice that, and nothing else is charged (RunPod's pricing page); a network volume is billed apart.</summary>
+    public static Usd StoppedPerHour(int mountGigabytes) => PerGigabyteMonth(mountGigabytes, 0.20m);
+
+    private static Usd PerGigabyteMonth(int gigabytes, decimal dollars) => new((long)decimal.Ceiling(gigabytes * dollars * 1_000_000m / (30 * 24)));
 }
 
 /// <summary>The catalog's prices, read at most every <see cref="KeepFor"/>; when it can't be read, the last ones count, and the worst case where there are none.</summary>

@@ -30,6 +30,15 @@ public static class PodReasons
     /// <summary>It bears our name, or a person said that it is ours, and no row knew it.</summary>
     public const string Unknown = "unknown";
 
+    /// <summary>It turned up under a create call that was never clearly answered, after another try had given the attempt its pod.</summary>
+    public const string Duplicate = "duplicate";
+
+    /// <summary>Past its lifetime while its job still wants it: given some time more, once, for its file.</summary>
+    public const string Prolonged = "prolonged";
+
+    /// <summary>A person said that it is not ours: it is let out of the ledger and never touched.</summary>
+    public const string NotOurs = "not_ours";
+
     /// <summary>A person ended it.</summary>
     public const string ByPerson = "by_person";
 

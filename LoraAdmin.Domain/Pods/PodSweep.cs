@@ -15,6 +15,12 @@ public enum SweepAction
 
     /// <summary>Stop it and keep it: a trained file may lie on it alone.</summary>
     Hold,
+
+    /// <summary>Give it time, once: its job still wants it, and its file is not proven anywhere else.</summary>
+    Prolong,
+
+    /// <summary>Past the caps, so that nobody has asked for its file yet: it waits until its turn comes or a person looks.</summary>
+    Undecided,
 }
 
 /// <param name="Name">The name at the provider.</param>
@@ -53,22 +59,33 @@ public sealed record SweepResult(IReadOnlyList<SweepItem> Done, IReadOnlyList<(S
 /// Applying twice is harmless: an item is done only while the pod is still in the class that the plan saw.
 /// </summary>
 public sealed class PodSweep(
-    IUnitOfWork work, IPodProvider provider, IFileProofs proofs, TimeProvider clock, Func<SweepCaps> caps, Func<Installation> installation)
+    IUnitOfWork work,
+    IPodProvider provider,
+    IFileProofs proofs,
+    TimeProvider clock,
+    Func<SweepCaps> caps,
+    Func<PodRules> rules,
+    Func<Installation> installation)
 {
     /// <summary>Young strangers are left alone: the row of a pod that was just made may be on its way.</summary>
     public static readonly TimeSpan UnknownAfter = TimeSpan.FromMinutes(2);
 
     private static readonly TimeSpan CapWindow = TimeSpan.FromHours(1);
 
+    /// <summary>Agents that are asked for their files at the same time: a silent one takes its whole time-out.</summary>
+    private const int AskedAtOnce = 8;
+
+    /// <summary>Lists the account once and plans the whole of what there is to do, as a person wants to see it.</summary>
     public async Task<SweepPlanning> PlanAsync(CancellationToken cancellationToken) => await provider.ListAsync(cancellationToken) switch
     {
-        PodListing.Complete listing => await PlanAsync(listing, cancellationToken),
+        PodListing.Complete listing => await PlanAsync(listing, everyProof: true, cancellationToken),
         PodListing.Unavailable unavailable => new SweepPlanning.CouldNotRead(unavailable.Error),
         _ => throw new NotSupportedException("A listing is complete or unavailable."),
     };
 
     /// <summary>Plans on a listing that the caller has just read; the ledger is read after it.</summary>
-    public async Task<SweepPlanning.Planned> PlanAsync(PodListing.Complete listing, CancellationToken cancellationToken)
+    /// <param name="everyProof">False: agents of pods past the caps are not asked, since nothing happens to those now.</param>
+    public async Task<SweepPlanning.Planned> PlanAsync(PodListing.Complete listing, bool everyProof, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(listing);
         DateTimeOffset now = clock.GetUtcNow();
@@ -80,9 +97,11 @@ public sealed class PodSweep(
             cancellationToken);
         IReadOnlyList<CountedPod> census = PodCensus.Count(listing, open, claims, installation().Id, now);
         List<SweepItem> items = [];
-        foreach (CountedPod pod in census.Where(pod => IsForTheSweep(pod, now)))
+        foreach (CountedPod[] few in census.Where(pod => IsForTheSweep(pod, now)).Chunk(AskedAtOnce))
         {
-            items.Add(await ItemAsync(pod, now, cancellationToken));
+            bool pastCaps = !everyProof && CountWithinCaps([.. items, Item(few[0], null, now)], tally) <= items.Count;
+            FileProof?[] found = pastCaps ? new FileProof?[few.Length] : await Task.WhenAll(few.Select(pod => ProofAsync(pod, cancellationToken)));
+            items.AddRange(few.Zip(found, (pod, proof) => Item(pod, proof, now)));
         }
 
         return new SweepPlanning.Planned(new SweepPlan(listing.StartedAt, items, CountWithinCaps(items, tally)), census);
@@ -115,18 +134,27 @@ public sealed class PodSweep(
         (pod.Class == PodClass.Unknown && !(now - pod.Pod!.CreatedAt < UnknownAfter))
         || (pod.Class == PodClass.Orphan && pod.Row!.Want == PodWant.Needed);
 
-    private async Task<SweepItem> ItemAsync(CountedPod pod, DateTimeOffset now, CancellationToken cancellationToken)
+    private async Task<FileProof?> ProofAsync(CountedPod pod, CancellationToken cancellationToken)
     {
         ProviderPod seen = pod.Pod!;
         PodName? name = PodNames.Parse(seen.Name);
-        FileProof proof = pod.Row is { } row
-            ? await proofs.FindAsync(row.Job, row.Attempt, row.Name, seen.Id, cancellationToken)
-            : name is null
-                ? FileProof.None
-                : await proofs.FindAsync(name.Job, name.Attempt, seen.Name, seen.Id, cancellationToken);
+        return pod.Row is { } row ? await proofs.FindAsync(row.Job, row.Attempt, seen.Name, seen.Id, cancellationToken)
+            : name is null ? FileProof.None
+            : await proofs.FindAsync(name.Job, name.Attempt, seen.Name, seen.Id, cancellationToken);
+    }
+
+    private static SweepItem Item(CountedPod pod, FileProof? proof, DateTimeOffset now)
+    {
+        ProviderPod seen = pod.Pod!;
+        SweepAction action = proof switch
+        {
+            null => SweepAction.Undecided,
+            FileProof.None when pod.Row is { WantReason: not (PodReasons.Prolonged or PodReasons.Imported) } => SweepAction.Prolong,
+            FileProof.None => SweepAction.Hold,
+            _ => SweepAction.Terminate,
+        };
         Usd cost = pod.Row?.CostUntil(now) ?? (seen.CreatedAt is { } made ? seen.HourlyRate.PerHourFor(now - made) : Usd.Zero);
-        return new SweepItem(
-            seen.Id, seen.Name, pod.Reason!, pod.Why, proof == FileProof.None ? SweepAction.Hold : SweepAction.Terminate, proof, seen.HourlyRate, cost);
+        return new SweepItem(seen.Id, seen.Name, pod.Reason!, pod.Why, action, proof ?? FileProof.None, seen.HourlyRate, cost);
     }
 
     private int CountWithinCaps(List<SweepItem> items, SweepTally tally)
@@ -136,7 +164,7 @@ public sealed class PodSweep(
         Usd price = tally.HourlyPrice;
         for (int index = 0; index < items.Count; index++)
         {
-            if (items[index].Action == SweepAction.Terminate)
+            if (items[index].Action is SweepAction.Terminate or SweepAction.Undecided)
             {
                 kills++;
                 price += items[index].HourlyRate;
@@ -156,6 +184,11 @@ public sealed class PodSweep(
     {
         IPodLedger ledger = unit.Store<IPodLedger>();
         DateTimeOffset now = clock.GetUtcNow();
+        if (item.Action == SweepAction.Undecided)
+        {
+            return "Nobody has looked for its file yet";
+        }
+
         LedgerPod? row = await ledger.FindByPodIdAsync(item.PodId, cancellationToken);
         if (row is null)
         {
@@ -164,11 +197,10 @@ public sealed class PodSweep(
                 return "Its ledger row is gone";
             }
 
-            // Names are unique in the ledger and not at the provider.
-            bool taken = PodNames.Parse(item.Name) is null || await ledger.FindAsync(item.Name, cancellationToken) is not null;
-            await ledger.AddAsync(Wish(Found(item, taken ? $"{item.Name}@{item.PodId}" : item.Name, now), item, actor, now), cancellationToken);
+            LedgerPod found = await FoundAsync(ledger, item.PodId, item.Name, item.HourlyRate, now, cancellationToken);
+            await ledger.AddAsync(Wish(found, item, actor, now), cancellationToken);
         }
-        else if (row.Saw == PodSaw.Gone || row.Want != PodWant.Needed)
+        else if (row.Saw == PodSaw.Gone ? item.Reason != PodReasons.Unknown : row.Want != PodWant.Needed)
         {
             return row.Saw == PodSaw.Gone ? "It is gone already" : $"It is {row.Want.ToString().ToLowerInvariant()} already";
         }
@@ -176,54 +208,70 @@ public sealed class PodSweep(
         {
             return "Its lifetime was prolonged";
         }
-        else if (!await ledger.SaveAsync(Wish(row, item, actor, now), cancellationToken))
+        else if (!await ledger.SaveAsync(Wish(Reopened(row), item, actor, now), cancellationToken))
         {
             throw new ConcurrentWriteException($"Pod {row.Name} was written meanwhile.");
         }
 
+        if (item.Action == SweepAction.Prolong)
+        {
+            return null;
+        }
+
+        string back = row?.Saw == PodSaw.Gone ? "It was taken for gone and is listed again" : item.Why;
         await unit.Events.AppendAsync(
             new OperationalEvent
             {
                 Kind = PodEvents.Orphaned,
-                Message = $"Orphaned RunPod instance detected: {item.PodId}. {item.Why}; {(item.Action == SweepAction.Terminate ? "it is ended" : "it is stopped and held for its file")}",
+                Message = $"{PodOrphans.Alert(item.PodId)}. {back}; {(item.Action == SweepAction.Terminate ? "it is ended" : "it is stopped and held for its file")}",
                 Severity = EventSeverity.Warning,
                 Actor = actor,
                 Job = row?.Job ?? PodNames.Parse(item.Name)?.Job,
                 Attempt = row?.Attempt,
                 Pod = row?.Name ?? item.Name,
                 Reason = item.Reason,
-
-                // M2, letter by letter.
-                Signals = [new IncidentSignal(PodIncidents.Orphaned, item.PodId, $"Orphaned RunPod instance detected: {item.PodId}")],
+                Signals = item.Action == SweepAction.Hold ? [PodOrphans.Signal(item.PodId), PodIncidents.HeldSignal(item.PodId)] : [PodOrphans.Signal(item.PodId)],
             },
             cancellationToken);
         return null;
     }
 
     /// <summary>What a person approved was asked for: it does not count against the caps.</summary>
-    private static LedgerPod Wish(LedgerPod row, SweepItem item, Actor actor, DateTimeOffset now) => row with
-    {
-        Want = item.Action == SweepAction.Terminate ? PodWant.Released : PodWant.Held,
-        WantReason = actor.Kind == ActorKind.Portal ? item.Reason : PodReasons.ByPerson,
-        WantSince = now,
-        Proof = item.Proof,
-        NextActionAt = now,
-    };
+    private LedgerPod Wish(LedgerPod row, SweepItem item, Actor actor, DateTimeOffset now) => item.Action == SweepAction.Prolong
+        ? row with { LiveUntil = now + rules().ProlongBy, WantReason = PodReasons.Prolonged }
+        : row with
+        {
+            Want = item.Action == SweepAction.Terminate ? PodWant.Released : PodWant.Held,
+            WantReason = actor.Kind == ActorKind.Portal ? item.Reason : PodReasons.ByPerson,
+            WantSince = now,
+            Proof = item.Proof,
+            ProofAt = now,
+            NextActionAt = now,
+            ToldAt = now,
+        };
 
-    private static LedgerPod Found(SweepItem item, string ledgerName, DateTimeOffset now)
+    /// <summary>A pod that was taken for gone and is listed again costs money as it always did: its row goes on where it ended.</summary>
+    internal static LedgerPod Reopened(LedgerPod row) => row.Saw != PodSaw.Gone
+        ? row
+        : row with { Saw = PodSaw.Running, GoneAt = null, AbsentSince = null, MissingReads = 0, TerminateAttempts = 0, StopAttempts = 0, LastError = null };
+
+    /// <summary>A row for a pod that the ledger does not know. Names are unique in the ledger and not at the provider.</summary>
+    internal static async Task<LedgerPod> FoundAsync(
+        IPodLedger ledger, string podId, string providerName, Usd hourlyRate, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        PodName? name = PodNames.Parse(item.Name);
+        PodName? name = PodNames.Parse(providerName);
+        bool taken = name is null || await ledger.FindAsync(providerName, cancellationToken) is not null;
         return new LedgerPod
         {
-            Name = ledgerName,
+            Name = taken ? $"{providerName}@{podId}" : providerName,
             Job = name?.Job ?? default,
             Attempt = name?.Attempt ?? 0,
             Try = name?.Try ?? 0,
             Want = PodWant.Released,
             Saw = PodSaw.Running,
-            PodId = item.PodId,
+            PodId = podId,
             GpuType = "",
-            HourlyRate = item.HourlyRate,
+            HourlyRate = hourlyRate,
             RequestedAt = now,
         };
     }

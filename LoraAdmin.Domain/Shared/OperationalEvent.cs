@@ -52,7 +52,17 @@ public sealed record OperationalEvent
 /// <param name="Subject">What it is about: a pod's id, a job's id.</param>
 /// <param name="Text">One sentence for a person; on <paramref name="Over"/>, how it ended.</param>
 /// <param name="Over">It is right again.</param>
-public sealed record IncidentSignal(string Rule, string Subject, string Text, bool Over = false);
+public sealed record IncidentSignal(string Rule, string Subject, string Text, bool Over = false)
+{
+    /// <summary>
+    /// Set, with <see cref="Over"/>: the rule is over for every subject but these, whatever was open before. For a sender that knows the whole truth
+    /// of the moment and not what it had told before it was started anew.
+    /// </summary>
+    public IReadOnlyList<string>? Except { get; init; }
+
+    /// <summary>The rule is over for every subject but these.</summary>
+    public static IncidentSignal OverExcept(string rule, IReadOnlyList<string> subjects, string text) => new(rule, "", text, Over: true) { Except = subjects };
+}
 
 /// <summary>What went wrong in the failing party's own words.</summary>
 /// <param name="Code">Code of the failure table or a provider's code.</param>

@@ -51,6 +51,15 @@ internal sealed class PodHouse
         return pod;
     }
 
+    /// <summary>The pod's agent trains and has no file yet.</summary>
+    public void BeginTraining(PodRecord pod)
+    {
+        DateTimeOffset now = World.Clock.GetUtcNow();
+        AgentSimulation.Start(pod.Agent, new AgentOrder("job", "lora", "Mara", 1, 0, 7200), now, willFail: false);
+        pod.Agent.LeaseUntil = now.AddDays(30);
+        World.Cloud.World.Touch(pod);
+    }
+
     /// <summary>The pod's agent has a finished file that is nowhere else.</summary>
     public void FinishTraining(PodRecord pod)
     {

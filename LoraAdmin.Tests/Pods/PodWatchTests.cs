@@ -104,6 +104,7 @@ public sealed class PodWatchTests
 
     [Fact]
     [Trait("Requirement", "E4")]
+    [Trait("Requirement", "M2")]
     public async Task Delete_IsAcceptedButIgnored_IsRepeatedAndLeaksWhileThePodIsListed()
     {
         (TrainingBench bench, JobId id) = await ReleasedAsync();
@@ -115,9 +116,13 @@ public sealed class PodWatchTests
 
         await bench.RunUntilAsync(() => Pod(bench, id).Saw == PodSaw.Leaking, "a leaking pod");
         Assert.Equal(3, Pod(bench, id).TerminateAttempts);
-        Assert.Equal(
-            $"Pod {Pod(bench, id).PodId} does not end and costs money: it is still listed",
-            Assert.Single(bench.Facts(id, PodEvents.Leaking)).Message);
+        Assert.StartsWith(
+            $"Pod {Pod(bench, id).PodId} does not end and costs money: it is still listed. $",
+            Assert.Single(bench.Facts(id, PodEvents.Leaking)).Message, StringComparison.Ordinal);
+
+        // M2: seen running after its job was over, at the second look.
+        OperationalEvent orphan = Assert.Single(bench.Facts(id, PodEvents.Orphaned));
+        Assert.Equal($"Orphaned RunPod instance detected: {Pod(bench, id).PodId}", Assert.Single(orphan.Signals).Text);
         Assert.Equal(1, bench.World.Database.Reservations.Rows.Count(one => one.SettledAt is null));
         await bench.RunToRestAsync(id);
         Assert.Equal((PodSaw.Gone, 5), (Pod(bench, id).Saw, Pod(bench, id).TerminateAttempts));

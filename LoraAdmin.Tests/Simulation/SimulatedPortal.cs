@@ -56,9 +56,9 @@ public sealed class SimulatedPortal
         FileProofs proofs = new(work, agent);
         Provider = provider;
         Proofs = proofs;
-        Sweep = new PodSweep(work, provider, proofs, clock, () => world.Caps, () => world.Installation);
-        Watch = new PodWatch(work, provider, Sweep, proofs, clock, () => new PodRules(TimeSpan.FromMinutes(15), 3));
-        Pods = new PodDesk(work, Sweep, proofs, clock);
+        Sweep = new PodSweep(work, provider, proofs, clock, () => world.Caps, () => world.Pods, () => world.Installation);
+        Watch = new PodWatch(work, provider, Sweep, proofs, clock, () => world.Pods);
+        Pods = new PodDesk(work, provider, Sweep, proofs, clock, () => world.Installation);
         Switches = new TrainingSwitches(work, clock);
         Settlement = new AttemptSettlement(work, clock);
         Files = new SpoolSweep(work, spool);

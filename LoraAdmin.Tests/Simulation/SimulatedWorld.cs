@@ -63,6 +63,8 @@ public sealed class SimulatedWorld
 
     public SweepCaps Caps { get; set; } = new(20, Usd.FromDollars(20));
 
+    public PodRules Pods { get; set; } = new(TimeSpan.FromMinutes(15), 3) { StoppedHourly = PodPricing.StoppedPerHour(20) };
+
     public TrainingRules Training { get; set; } = new()
     {
         MaxDuration = TimeSpan.FromHours(2),

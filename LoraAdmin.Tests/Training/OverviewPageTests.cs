@@ -122,7 +122,7 @@ public sealed class OverviewPageTests : LoraBunitContext
         pause.Toggle();
         queries.Replace(PageSamples.Job(2, TrainingState.Completed, Start));
         TellChange();
-        Assert.Equal(0, Services.GetRequiredService<LiveHub>().Get(TrainingPageLive.Latest).Watchers);
+        page.WaitForAssertion(() => Assert.Equal(0, Services.GetRequiredService<LiveHub>().Get(TrainingPageLive.Latest).Watchers));
         Assert.Contains("Step 612 of 1200", page.Markup, StringComparison.Ordinal);
 
         pause.Toggle();

@@ -34,7 +34,10 @@ public static class AlertsPageTexts
                 "Usually nothing: it resolves when the pod is verified gone. If it stays longer than 10 minutes, look at the pod's last error.", pod, "Show the pod"),
             PodIncidents.Held => new(
                 "A pod is kept for its file", "Stopped, it costs only its disk. Its trained file may be nowhere else.",
-                "Retry its job, which trains anew. When that is done, or the file does not matter, press “End” on the pod and confirm the risk.", pod, "Show the pod"),
+                "Usually nothing: it is started every hour until its file is fetched. If the file does not matter, press “End” on the pod and confirm the risk.", pod, "Show the pod"),
+            PodIncidents.AccountUnreadable => new(
+                "RunPod's account can't be listed", "Nothing is known of pods that cost money; what runs goes on and costs money.",
+                "See RunPod's words and the remedy on the pods page. A refused key: put a valid one into RunPod:ApiKey and restart.", "/pods", "To the pods page"),
             PodIncidents.Foreign => new(
                 "Another portal's pod is in this account", "It is never touched. Its cost is another installation's, on the same bill.",
                 "If it belongs to this portal, press “Ours” on the pod; if it does not, press nothing.", pod, "Show the pod"),

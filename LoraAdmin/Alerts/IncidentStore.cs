@@ -48,6 +48,19 @@ internal sealed class IncidentStore(LoraDb db) : IIncidentStore
     {
         ArgumentNullException.ThrowIfNull(signal);
         long ended = at.ToMillis();
+        if (signal.Except is { } except)
+        {
+            List<string> over = await db.Set<IncidentRow>()
+                .Where(row => row.Rule == signal.Rule && row.ResolvedAt == null && !except.Contains(row.Subject))
+                .Select(row => row.Subject)
+                .ToListAsync(cancellationToken);
+            foreach (string subject in over)
+            {
+                await ResolveAsync(signal with { Subject = subject, Except = null }, at, cancellationToken);
+            }
+
+            return;
+        }
 
         // Raised again after this end was written, but handed out before it: it stays open.
         await db.Set<IncidentRow>()

@@ -7,6 +7,8 @@ namespace LoraAdmin.Pods;
 
 internal sealed class PodLedger(LoraDb db) : IPodLedger
 {
+    private const int NamesAtOnce = 2_000;
+
     private DbSet<PodLedgerRow> Pods => db.Set<PodLedgerRow>();
 
     public async Task AddAsync(LedgerPod pod, CancellationToken cancellationToken)
@@ -28,6 +30,7 @@ internal sealed class PodLedger(LoraDb db) : IPodLedger
                     .SetProperty(row => row.WantReason, next.WantReason)
                     .SetProperty(row => row.WantSince, next.WantSince)
                     .SetProperty(row => row.Proof, next.Proof)
+                    .SetProperty(row => row.ProofAt, next.ProofAt)
                     .SetProperty(row => row.Saw, next.Saw)
                     .SetProperty(row => row.PodId, next.PodId)
                     .SetProperty(row => row.GpuType, next.GpuType)
@@ -51,6 +54,16 @@ internal sealed class PodLedger(LoraDb db) : IPodLedger
                     .SetProperty(row => row.Version, next.Version + 1),
                 cancellationToken);
         return written == 1;
+    }
+
+    public async Task NoteSeenAsync(IReadOnlyList<string> names, DateTimeOffset at, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(names);
+        long? seen = at.ToMillis();
+        foreach (string[] some in names.Chunk(NamesAtOnce))
+        {
+            await Pods.Where(row => some.Contains(row.Name)).ExecuteUpdateAsync(set => set.SetProperty(row => row.LastSeenAt, seen), cancellationToken);
+        }
     }
 
     public async Task<LedgerPod?> FindAsync(string name, CancellationToken cancellationToken)

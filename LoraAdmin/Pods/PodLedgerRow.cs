@@ -16,6 +16,7 @@ internal sealed class PodLedgerRow : IEntityTypeConfiguration<PodLedgerRow>
     public string? WantReason { get; set; }
     public long? WantSince { get; set; }
     public FileProof Proof { get; set; }
+    public long? ProofAt { get; set; }
     public PodSaw Saw { get; set; }
     public string? PodId { get; set; }
     public string GpuType { get; set; } = "";
@@ -66,6 +67,7 @@ internal sealed class PodLedgerRow : IEntityTypeConfiguration<PodLedgerRow>
         WantReason = pod.WantReason,
         WantSince = pod.WantSince.ToMillis(),
         Proof = pod.Proof,
+        ProofAt = pod.ProofAt.ToMillis(),
         Saw = pod.Saw,
         PodId = pod.PodId,
         GpuType = pod.GpuType,
@@ -99,6 +101,7 @@ internal sealed class PodLedgerRow : IEntityTypeConfiguration<PodLedgerRow>
         WantReason = WantReason,
         WantSince = Instants.FromMillis(WantSince),
         Proof = Proof,
+        ProofAt = Instants.FromMillis(ProofAt),
         Saw = Saw,
         PodId = PodId,
         GpuType = GpuType,

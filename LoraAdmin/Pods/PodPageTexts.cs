@@ -65,6 +65,9 @@ public static class PodPageTexts
         PodReasons.Vanished => "vanished from the account",
         PodReasons.PastLifetime => "past its lifetime",
         PodReasons.Unknown => "unknown to the ledger",
+        PodReasons.Duplicate => "a second pod of one attempt",
+        PodReasons.Prolonged => "past its lifetime, given time for its file",
+        PodReasons.Imported => "from before the portal",
         PodReasons.ByPerson => "ended by a person",
         _ => reason.Replace('_', ' '),
     };
@@ -79,7 +82,13 @@ public static class PodPageTexts
         _ => "None: a trained file may lie on it alone",
     };
 
-    public static string Words(SweepAction action) => action == SweepAction.Terminate ? "end" : "stop and hold";
+    public static string Words(SweepAction action) => action switch
+    {
+        SweepAction.Terminate => "end",
+        SweepAction.Prolong => "give time for its file",
+        SweepAction.Undecided => "look for its file, then end or hold",
+        _ => "stop and hold",
+    };
 
     /// <summary>What a person does about an account that can't be listed.</summary>
     public static string Remedy(ProviderError? error) => error?.Failure switch

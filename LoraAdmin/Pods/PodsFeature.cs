@@ -51,6 +51,7 @@ public static class PodsFeature
             provider.GetRequiredService<IFileProofs>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<SweepCaps>,
+            provider.GetRequiredService<PodRules>,
             provider.GetRequiredService<Func<Installation>>()));
         services.AddSingleton(provider => new PodWatch(
             provider.GetRequiredService<IUnitOfWork>(),

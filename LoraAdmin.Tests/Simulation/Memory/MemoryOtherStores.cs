@@ -34,6 +34,16 @@ internal sealed class MemoryPodLedger(MemoryDatabase database) : IPodLedger
         return Task.FromResult(true);
     }
 
+    public Task NoteSeenAsync(IReadOnlyList<string> names, DateTimeOffset at, CancellationToken cancellationToken)
+    {
+        foreach (LedgerPod pod in names.Select(database.Pods.Find).OfType<LedgerPod>())
+        {
+            database.Pods.Set(pod.Name, pod with { LastSeenAt = DateTimeOffset.FromUnixTimeMilliseconds(at.ToUnixTimeMilliseconds()) });
+        }
+
+        return Task.CompletedTask;
+    }
+
     public Task<LedgerPod?> FindAsync(string name, CancellationToken cancellationToken) => Task.FromResult(database.Pods.Find(name));
 
     public Task<LedgerPod?> FindByPodIdAsync(string podId, CancellationToken cancellationToken) => Task.FromResult(

@@ -64,8 +64,19 @@ internal sealed class MemoryIncidentStore(MemoryDatabase database) : IIncidentSt
         return Task.CompletedTask;
     }
 
-    public Task ResolveAsync(IncidentSignal signal, DateTimeOffset at, CancellationToken cancellationToken)
+    public async Task ResolveAsync(IncidentSignal signal, DateTimeOffset at, CancellationToken cancellationToken)
     {
+        if (signal.Except is { } except)
+        {
+            foreach (Incident over in database.Incidents.Rows
+                .Where(incident => incident.ResolvedAt is null && incident.Rule == signal.Rule && !except.Contains(incident.Subject)).ToList())
+            {
+                await ResolveAsync(signal with { Subject = over.Subject, Except = null }, at, cancellationToken);
+            }
+
+            return;
+        }
+
         if (Open(signal) is { } open && open.LastSeenAt <= at)
         {
             database.Incidents.Set(open.Id, open with { ResolvedAt = at, ResolvedHow = signal.Text });
@@ -75,8 +86,6 @@ internal sealed class MemoryIncidentStore(MemoryDatabase database) : IIncidentSt
         {
             database.IncidentEnds.Set((signal.Rule, signal.Subject), new IncidentEnd(at));
         }
-
-        return Task.CompletedTask;
     }
 
     public Task<IReadOnlyList<Incident>> ListOpenAsync(int max, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<Incident>>(

@@ -756,6 +756,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                         .HasColumnType("text")
                         .HasColumnName("file_proof");
 
+                    b.Property<long?>("ProofAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("proof_at");
+
                     b.Property<long>("RequestedAt")
                         .HasColumnType("bigint")
                         .HasColumnName("requested_at");

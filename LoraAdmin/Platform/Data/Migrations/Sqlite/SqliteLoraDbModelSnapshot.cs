@@ -753,6 +753,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("file_proof");
 
+                    b.Property<long?>("ProofAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("proof_at");
+
                     b.Property<long>("RequestedAt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("requested_at");

@@ -35,6 +35,12 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                 type: "bigint",
                 nullable: true);
 
+            migrationBuilder.AddColumn<long>(
+                name: "proof_at",
+                table: "pod_ledger",
+                type: "bigint",
+                nullable: true);
+
             migrationBuilder.AddColumn<int>(
                 name: "stop_attempts",
                 table: "pod_ledger",
@@ -66,6 +72,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
 
             migrationBuilder.DropColumn(
                 name: "next_fetch_at",
+                table: "pod_ledger");
+
+            migrationBuilder.DropColumn(
+                name: "proof_at",
                 table: "pod_ledger");
 
             migrationBuilder.DropColumn(

@@ -35,6 +35,12 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                 type: "INTEGER",
                 nullable: true);
 
+            migrationBuilder.AddColumn<long>(
+                name: "proof_at",
+                table: "pod_ledger",
+                type: "INTEGER",
+                nullable: true);
+
             migrationBuilder.AddColumn<int>(
                 name: "stop_attempts",
                 table: "pod_ledger",
@@ -66,6 +72,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
 
             migrationBuilder.DropColumn(
                 name: "next_fetch_at",
+                table: "pod_ledger");
+
+            migrationBuilder.DropColumn(
+                name: "proof_at",
                 table: "pod_ledger");
 
             migrationBuilder.DropColumn(
