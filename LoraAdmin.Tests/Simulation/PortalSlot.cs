@@ -8,7 +8,8 @@ namespace LoraAdmin.Tests.Simulation;
 /// The place of one instance: a disk that stays, and one process after the other on it. A turn that stands still in a freeze is gone on with when it
 /// thaws; meanwhile this instance does nothing, and the world goes on.
 /// </summary>
-public sealed class PortalSlot(int number, SimulatedWorld world, SimulationPlan plan, Random random)
+/// <param name="mortalityOf">Decides over one life of the process; null: as the plan says, by chance.</param>
+public sealed class PortalSlot(int number, SimulatedWorld world, SimulationPlan plan, Random random, Func<Mortality>? mortalityOf = null)
 {
     private static readonly TimeSpan WatchLease = TimeSpan.FromMinutes(3);
 
@@ -73,7 +74,7 @@ public sealed class PortalSlot(int number, SimulatedWorld world, SimulationPlan 
     private void Begin(DateTimeOffset now)
     {
         life++;
-        mortality = new Mortality(_ => random.Next(1000) < plan.DeathsPerThousandCrossings)
+        mortality = mortalityOf?.Invoke() ?? new Mortality(_ => random.Next(1000) < plan.DeathsPerThousandCrossings)
         {
             FreezesUntil = _ => random.Next(1000) < plan.FreezesPerThousandCrossings ? world.Clock.GetUtcNow() + TimeSpan.FromSeconds(random.Next(5, 600)) : null,
         };

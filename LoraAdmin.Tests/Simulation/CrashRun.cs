@@ -1,0 +1,130 @@
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
+using LoraAdmin.Platform.LocalCloud;
+using LoraAdmin.Tests.Doubles;
+
+namespace LoraAdmin.Tests.Simulation;
+
+/// <param name="Crossings">How often the process touched the outside until everything was at rest.</param>
+/// <param name="DiedAt">Where it died; null: it did not come that far.</param>
+/// <param name="LeftToPeople">Pods that stayed held until a person decided.</param>
+public sealed record CrashReport(int Crossings, string? DiedAt, FailureCode? Failure, int LeftToPeople);
+
+/// <summary>
+/// One job from admission to rest, in which the process dies at one chosen crossing with the outside and a successor takes over. Running it for every
+/// crossing enumerates the crashes of the main job.
+/// </summary>
+internal sealed class CrashRun
+{
+    private static readonly TimeSpan PeopleDecideAfter = TimeSpan.FromDays(1);
+    private static readonly TimeSpan Patience = TimeSpan.FromDays(3);
+    private static readonly SimulationPlan Plan = new(TimeSpan.Zero, 1, 0) { TroublesPerDay = 1 };
+
+    private readonly int dieAt;
+    private readonly SimulatedWorld world = new(1);
+    private readonly People people;
+    private readonly PortalSlot slot;
+    private readonly Invariants invariants;
+    private int crossings;
+    private string? diedAt;
+    private int leftToPeople;
+    private bool admitted;
+
+    /// <param name="dieAt">Number of the crossing, from 1; 0: nobody dies.</param>
+    /// <param name="fault">Something that goes wrong outside at the same time, once.</param>
+    public CrashRun(int dieAt, string? fault = null)
+    {
+        this.dieAt = dieAt;
+        LocalCloudOptions cloud = new()
+        {
+            Speed = 1,
+            ArtifactBytes = 4096,
+            ValidationPixels = 8,
+            Seed = 1,
+            StartBalanceUsd = 10_000,
+            Boot = TimeSpan.FromSeconds(30),
+            Pull = TimeSpan.FromSeconds(15),
+            Training = TimeSpan.FromMinutes(1),
+            Validation = TimeSpan.FromSeconds(15),
+        };
+        world.Cloud = new LocalCloudFace(cloud, new LocalCloudKeys(SimulatedWorld.ApiKey, "control"), world.Clock, new SeededIds(1_000_001), new NoJournal());
+        if (fault is not null)
+        {
+            world.Cloud.World.Faults.Add(fault);
+        }
+
+        people = new People(world, new Random(1));
+        slot = new PortalSlot(1, world, Plan, new Random(dieAt), () => new Mortality(DiesAt));
+        invariants = new Invariants(world, Plan);
+    }
+
+    /// <exception cref="InvariantViolatedException">Something was lost, paid twice, or left behind.</exception>
+    public async Task<CrashReport> RunAsync(CancellationToken cancellationToken)
+    {
+        TrainingRequest request = people.Request(0);
+        DateTimeOffset end = SimulatedWorld.Start + Patience;
+        while (!IsAtRest())
+        {
+            await TurnAsync(request, cancellationToken);
+            invariants.CheckAlways();
+            DateTimeOffset next = await NextAsync(cancellationToken);
+            if (next > end)
+            {
+                throw new InvariantViolatedException($"nothing comes to rest: {string.Join("; ", world.Database.Jobs.Rows.Select(job => $"{job.State} {job.WaitReason}"))}");
+            }
+
+            if (next > world.Clock.GetUtcNow())
+            {
+                world.Clock.SetUtcNow(next);
+            }
+        }
+
+        invariants.CheckAtRest();
+        return new CrashReport(crossings, diedAt, Assert.Single(world.Database.Jobs.Rows).Failure?.Code, leftToPeople);
+    }
+
+    private async Task TurnAsync(TrainingRequest request, CancellationToken cancellationToken)
+    {
+        await slot.TurnAsync(cancellationToken);
+        if (!admitted && slot.IsAwake)
+        {
+            // The caller repeats its request until it hears an answer.
+            await slot.RunAsync(async portal =>
+            {
+                await portal.Desk.SubmitAsync(request, new IdempotencyKey(Guid.Empty, "arrival", "body"), new Actor(ActorKind.Token, "gateway"), cancellationToken);
+                admitted = true;
+            });
+        }
+
+        if (slot.IsAwake && world.Clock.GetUtcNow() - SimulatedWorld.Start > PeopleDecideAfter)
+        {
+            await slot.RunAsync(portal => people.CloseTheDayAsync(portal, _ => leftToPeople++, cancellationToken));
+        }
+    }
+
+    private async Task<DateTimeOffset> NextAsync(CancellationToken cancellationToken)
+    {
+        DateTimeOffset? due = await world.Database.ReadAsync((unit, token) => unit.Store<ITrainingStore>().NextDueAsync(token), cancellationToken);
+        DateTimeOffset? place = slot.NextAt(podsToWatch: true);
+        return slot.IsAwake && due < place ? due.Value : place ?? world.Clock.GetUtcNow();
+    }
+
+    private bool IsAtRest() => admitted
+        && world.Database.Jobs.Rows.All(job => job.State.IsFinal())
+        && world.Database.Pods.Rows.All(pod => pod.Saw == PodSaw.Gone)
+        && world.Database.Reservations.Rows.All(one => one.SettledAt is not null)
+        && slot.IsAwake;
+
+    private bool DiesAt(string point)
+    {
+        crossings++;
+        if (crossings != dieAt)
+        {
+            return false;
+        }
+
+        diedAt = point;
+        return true;
+    }
+}
