@@ -88,8 +88,7 @@ public sealed class FileSpoolTests : IDisposable
     [InlineData(false)]
     public async Task Folder_WentAway_SaysNothingAboutTheFileAndIsNotMadeAnew(bool emptyInItsPlace)
     {
-        FileSpool spool = NewSpool();
-        await AppendAsync(spool, 0, [1, 2, 3]);
+        FileSpool spool = await UsedSpoolAsync();
         TakeAway(emptyInItsPlace);
 
         await AssertAwayAsync(spool);
@@ -102,7 +101,7 @@ public sealed class FileSpoolTests : IDisposable
     [Fact]
     public async Task Folder_WentAwayWhileNobodyRan_IsKnownFromTheNoteUntilThatIsDeleted()
     {
-        await AppendAsync(NewSpool(), 0, [1, 2, 3]);
+        await UsedSpoolAsync();
         TakeAway(emptyInItsPlace: true);
 
         await AssertAwayAsync(NewSpool());
@@ -115,10 +114,11 @@ public sealed class FileSpoolTests : IDisposable
     [Fact]
     public async Task Folder_ConfiguredAnew_BeginsASpoolThere()
     {
-        await AppendAsync(NewSpool(), 0, [1]);
+        await UsedSpoolAsync();
         FileSpool moved = new(folder.Under("moved"), new("i"), note: elsewhere.Under("spool-folder"));
 
         Assert.Equal(1, await AppendAsync(moved, 0, [1]));
+        Assert.IsType<SpoolOutcome.Done>(await moved.SealAsync(Name, CancellationToken.None));
 
         Assert.Equal(folder.Under("moved"), (await File.ReadAllTextAsync(elsewhere.Under("spool-folder"))).Trim());
     }
@@ -179,6 +179,16 @@ public sealed class FileSpoolTests : IDisposable
         Assert.Equal(reason, failed.Reason);
         Assert.Equal(reason, Assert.IsType<SpoolOutcome.Failed>(await spool.SealAsync(Name, CancellationToken.None)).Reason);
         Assert.False(await spool.DeleteAsync(Name, CancellationToken.None));
+    }
+
+    /// <summary>A spool that holds a whole file and a part of another.</summary>
+    private async Task<FileSpool> UsedSpoolAsync()
+    {
+        FileSpool spool = NewSpool();
+        await spool.AppendAsync("whole", 0, new MemoryStream([1]), CancellationToken.None);
+        Assert.IsType<SpoolOutcome.Done>(await spool.SealAsync("whole", CancellationToken.None));
+        await AppendAsync(spool, 0, [1, 2, 3]);
+        return spool;
     }
 
     private void TakeAway(bool emptyInItsPlace)

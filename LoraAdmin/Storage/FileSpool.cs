@@ -15,7 +15,7 @@ namespace LoraAdmin.Storage;
 /// <param name="path"><c>Spool:Path</c>; made by the first append.</param>
 /// <param name="instance">See <see cref="ReadInstance"/>. Lazy, because the id is made on first use: a command that only tries the disk leaves none behind.</param>
 /// <param name="minimumFreeBytes">An append is refused when less would be free on the disk; 0 asks nothing.</param>
-/// <param name="note">Where it is remembered which folder was made (<see cref="SpoolFolder"/>).</param>
+/// <param name="note">Where it is remembered which folder holds files (<see cref="SpoolFolder"/>).</param>
 public sealed partial class FileSpool(string path, Lazy<string> instance, long minimumFreeBytes = 0, string? note = null) : ISpool
 {
     private const int ChunkBytes = 256 * 1024;
@@ -90,7 +90,6 @@ public sealed partial class FileSpool(string path, Lazy<string> instance, long m
                 return new SpoolOutcome.Failed($"{name} holds {length} bytes, so it can't go on at {offset}: go on from what is there.");
             }
 
-            spoolFolder.Make();
             DurableFiles.CreateFolder(Path.GetDirectoryName(part)!);
             if (minimumFreeBytes > 0 && FreeBytes() is long free && free < minimumFreeBytes)
             {
@@ -157,6 +156,7 @@ public sealed partial class FileSpool(string path, Lazy<string> instance, long m
                 length = file.Length;
             }
 
+            spoolFolder.Mark();
             DurableFiles.MoveInto(part, sealedPath);
             return new SpoolOutcome.Done(new SpoolFile(name, length));
         }

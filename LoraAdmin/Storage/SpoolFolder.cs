@@ -4,11 +4,11 @@ using LoraAdmin.Platform.Files;
 namespace LoraAdmin.Storage;
 
 /// <summary>
-/// Tells a spool whose disk is away from one that was never made: the folder gets a marker file when it is first used, and where it lies is noted
+/// Tells a spool whose disk is away from one that was never used: the folder gets a marker file before its first whole file, and where it lies is noted
 /// apart from it. An unmounted disk leaves an empty folder in its place; the files on it are not gone (docs/decisions/0010).
 /// </summary>
 /// <param name="folder">Full path of the spool.</param>
-/// <param name="note">File outside of the spool that remembers which folder was made; null: remembered while the process lives.</param>
+/// <param name="note">File outside of the spool that remembers which folder was marked; null: remembered while the process lives.</param>
 internal sealed class SpoolFolder(string folder, string? note)
 {
     /// <summary>Begins with a character that no spool name begins with.</summary>
@@ -19,7 +19,7 @@ internal sealed class SpoolFolder(string folder, string? note)
     private bool seen;
     private bool noted;
 
-    /// <summary>Why nothing can be said about what lies in the spool; null when it is there, or was never made.</summary>
+    /// <summary>Why nothing can be said about what lies in the spool; null when it is there, or was never used.</summary>
     /// <exception cref="IOException">The note can't be read.</exception>
     public string? Away()
     {
@@ -38,9 +38,9 @@ internal sealed class SpoolFolder(string folder, string? note)
         }
     }
 
-    /// <summary>Makes the folder ready to take files. To be called only while it is not <see cref="Away"/>.</summary>
-    /// <exception cref="IOException">It can't be made.</exception>
-    public void Make()
+    /// <summary>From now on a folder without the marker is <see cref="Away"/>. To be called only while it is not.</summary>
+    /// <exception cref="IOException">Marker or note can't be written.</exception>
+    public void Mark()
     {
         lock (gate)
         {

@@ -40,9 +40,13 @@ public sealed class MemoryObjectStore(TimeProvider clock) : IObjectStore
 /// <summary>One instance's disk in memory.</summary>
 public sealed class MemorySpool(string instance) : ISpool
 {
+    private const string NotMounted = "the disk is not mounted.";
     private readonly Dictionary<string, (byte[] Bytes, bool Sealed)> files = [];
 
     public string Instance => instance;
+
+    /// <summary>Nothing can be read or written, and nothing is lost.</summary>
+    public bool IsAway { get; set; }
 
     public byte[]? FindSealed(string name) => files.TryGetValue(name, out (byte[] Bytes, bool Sealed) found) && found.Sealed ? found.Bytes : null;
 
@@ -52,9 +56,9 @@ public sealed class MemorySpool(string instance) : ISpool
     {
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
         byte[] present = files.TryGetValue(name, out (byte[] Bytes, bool Sealed) found) ? found.Bytes : [];
-        if (found.Sealed)
+        if (IsAway || found.Sealed)
         {
-            return new SpoolOutcome.Failed($"{name} is sealed");
+            return new SpoolOutcome.Failed(IsAway ? NotMounted : $"{name} is sealed");
         }
 
         if (present.Length < offset)
@@ -75,9 +79,9 @@ public sealed class MemorySpool(string instance) : ISpool
 
     public Task<SpoolOutcome> SealAsync(string name, CancellationToken cancellationToken)
     {
-        if (!files.TryGetValue(name, out (byte[] Bytes, bool Sealed) found))
+        if (IsAway || !files.TryGetValue(name, out (byte[] Bytes, bool Sealed) found))
         {
-            return Task.FromResult<SpoolOutcome>(new SpoolOutcome.Failed($"There is no {name}"));
+            return Task.FromResult<SpoolOutcome>(new SpoolOutcome.Failed(IsAway ? NotMounted : $"There is no {name}"));
         }
 
         files[name] = found with { Sealed = true };
@@ -89,8 +93,12 @@ public sealed class MemorySpool(string instance) : ISpool
 
     public Task<bool> DeleteAsync(string name, CancellationToken cancellationToken)
     {
-        files.Remove(name);
-        return Task.FromResult(true);
+        if (!IsAway)
+        {
+            files.Remove(name);
+        }
+
+        return Task.FromResult(!IsAway);
     }
 
     private static async Task<string?> CopyAsync(Stream content, MemoryStream target, CancellationToken cancellationToken)
@@ -110,7 +118,9 @@ public sealed class MemorySpool(string instance) : ISpool
 
     private SpoolReading<T> Read<T>(string name, Func<byte[], T> make)
         where T : class =>
-        files.TryGetValue(name, out (byte[] Bytes, bool Sealed) found) ? new SpoolReading<T>.Found(make(found.Bytes)) : new SpoolReading<T>.Absent();
+        IsAway ? new SpoolReading<T>.Unreadable(NotMounted)
+        : files.TryGetValue(name, out (byte[] Bytes, bool Sealed) found) ? new SpoolReading<T>.Found(make(found.Bytes))
+        : new SpoolReading<T>.Absent();
 }
 
 /// <summary>Takes every non-empty image; the real decoder has tests of its own and would only slow the simulated years down.</summary>
