@@ -1,6 +1,10 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
 using LoraAdmin.Domain.Storage;
 using LoraAdmin.Platform.LocalCloud;
 using LoraAdmin.Storage;
+using LoraAdmin.Tests.EndToEnd;
 using LoraAdmin.Tests.EndToEnd.Processes;
 using LoraAdmin.Tests.Platform.Vendors;
 using LoraAdmin.Tests.Storage;
@@ -88,6 +92,27 @@ public sealed class RemoteStoreFaultTests : IAsyncLifetime
         Assert.Equal(failing ? typeof(FailingObjectStore) : typeof(FileObjectStore), portal.Services.GetRequiredService<IObjectStore>().GetType());
         Assert.Equal(failing ? typeof(FailingSpool) : typeof(FileSpool), portal.Services.GetRequiredService<ISpool>().GetType());
         Assert.Equal(failing, portal.Services.GetService<StoreFaults>() is not null);
+    }
+
+    [Fact]
+    public async Task Portal_Running_ItsStoreFailsAsItsOwnRouteWasTold()
+    {
+        await using InProcessPortal portal = await InProcessPortal.StartAsync();
+        using HttpRequestMessage set = new(HttpMethod.Post, "/localcloud/faults")
+        {
+            Content = JsonContent.Create(new { kind = FaultKind.StoreFull, match = Buckets.Models }),
+        };
+        set.Headers.Authorization = new AuthenticationHeaderValue("Bearer", PortalProcess.Token);
+        using HttpResponseMessage done = await portal.Anonymous.SendAsync(set);
+        Assert.Equal(HttpStatusCode.Created, done.StatusCode);
+        IObjectStore store = portal.Services.GetRequiredService<IObjectStore>();
+
+        Assert.IsType<PutOutcome.Stored>(await PutAsync(Buckets.TrainingImages));
+        Assert.IsType<PutOutcome.Failed>(await PutAsync(Buckets.Models));
+        Assert.IsType<PutOutcome.Stored>(await PutAsync(Buckets.Models));
+
+        Task<PutOutcome> PutAsync(string bucket) =>
+            store.PutAsync(new ObjectRef(bucket, "user/file"), new MemoryStream([1, 2]), "application/octet-stream", CancellationToken.None);
     }
 
     private RemoteStoreFaults Remote(string token) => new(http, root, token, log);
