@@ -2,8 +2,8 @@ namespace LoraAdmin.Platform.LocalCloud;
 
 /// <summary>One wish for failure. It is journaled with the account; only <see cref="FaultTable"/> writes it.</summary>
 /// <param name="Match">
-/// Part of the pod's name, of <c>bucket/key</c> or of a spool file's name (<see cref="FaultKind.IsOfStores"/>); empty fits everything. A call about no one pod (listing, catalog, billing) is fitted by an empty one alone, unless
-/// <see cref="FaultKind.MatchPicksPods"/>.
+/// Part of the pod's name, of <c>bucket/key</c> or of a spool file's name (<see cref="FaultKind.IsOfStores"/>); empty fits everything. A call about
+/// no one pod (listing, catalog, billing) is fitted by an empty one alone, unless <see cref="FaultKind.MatchPicksPods"/>.
 /// </param>
 /// <param name="Probability">Of hitting what fits, from 0 to 1.</param>
 /// <param name="Seconds">See <see cref="FaultKind.Seconds"/>.</param>
