@@ -10,7 +10,8 @@ public sealed record CloudAttachment(CloudKind Kind, bool LocalCloudInside, bool
     /// <summary>Keys that attach a real vendor when they are set.</summary>
     public const string RunPodKey = "RunPod:ApiKey";
 
-    private const string RunPodUrl = "RunPod:BaseUrl";
+    /// <summary>Where RunPod, or a LocalCloud that plays it, is reached.</summary>
+    public const string RunPodUrl = "RunPod:BaseUrl";
 
     public static CloudAttachment From(IConfiguration configuration)
     {

@@ -60,6 +60,7 @@ public static class Features
             services.AddLocalCloudAsVendor();
         }
 
+        services.AddStoreFaults(cloud, configuration);
         return services;
     }
 

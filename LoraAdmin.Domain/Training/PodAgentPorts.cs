@@ -109,7 +109,7 @@ public sealed record TrainingOrder(JobId Job, LoraId Lora, string Name, int Imag
 /// </summary>
 public interface IPodAgent
 {
-    /// <summary>Upper bound of one artifact range, in bytes (64 MB: what passes the proxy in 100 s).</summary>
+    /// <summary>Upper bound of one artifact range, in bytes (at most 64 MB: what passes the proxy in 100 s).</summary>
     long MaxRangeBytes { get; }
 
     Task<AgentReply<AgentStatus>> ReadStatusAsync(AgentAddress agent, CancellationToken cancellationToken);

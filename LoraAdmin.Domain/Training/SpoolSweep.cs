@@ -14,10 +14,16 @@ public sealed class SpoolSweep(IUnitOfWork work, ISpool spool)
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
         IReadOnlyList<SpoolEntry> settled = await work.ReadAsync(SettledAsync, cancellationToken);
+        int letGo = 0;
         foreach (SpoolEntry entry in settled)
         {
             // The file first: a crash in between leaves a row that leads here again, never a file that nobody knows.
-            await spool.DeleteAsync(entry.Name, cancellationToken);
+            if (!await spool.DeleteAsync(entry.Name, cancellationToken))
+            {
+                continue;
+            }
+
+            letGo++;
             await work.RunAsync(
                 async (unit, token) =>
                 {
@@ -30,7 +36,7 @@ public sealed class SpoolSweep(IUnitOfWork work, ISpool spool)
                 cancellationToken);
         }
 
-        return settled.Count;
+        return letGo;
     }
 
     private async Task<IReadOnlyList<SpoolEntry>> SettledAsync(IUnit unit, CancellationToken cancellationToken)

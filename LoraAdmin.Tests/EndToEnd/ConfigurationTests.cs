@@ -40,6 +40,7 @@ public sealed class ConfigurationTests : IDisposable
     [InlineData("Training:MaxImages", "-1")]
     [InlineData("Pods:VanishedAfter", "-00:15:00")]
     [InlineData("PodAgent:StatusTimeout", "-00:00:20")]
+    [InlineData("PodAgent:RangeBytes", "-1")]
     [InlineData("Validation:MinimumScore", "-0.1")]
     [InlineData("Validation:MustPass", "-1")]
     [InlineData("Budget:MonthlyLimitUsd", "-200")]

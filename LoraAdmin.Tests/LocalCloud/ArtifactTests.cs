@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text.Json;
+using LoraAdmin.Domain.Storage;
 using LoraAdmin.Platform.LocalCloud;
 using SkiaSharp;
 using Xunit;
@@ -43,6 +44,51 @@ public sealed class ArtifactTests
         Assert.InRange(Math.Abs((float)first), 0.0078f, 0.0157f);
     }
 
+    [Theory]
+    [InlineData(2_000_000_000)]
+    [InlineData(ArtifactLayout.LargestBytes)]
+    public async Task Layout_OfALongRun_IsAWellFormedFileThatFitsAndIsMadeAnywhere(long target)
+    {
+        ArtifactLayout layout = ArtifactLayout.For(target);
+        Assert.InRange(layout.TotalBytes, target / 10 * 9, target);
+        using ArtifactStream start = new(layout, 42, 0, layout.TotalBytes);
+        SafetensorsVerdict verdict = await Safetensors.CheckAsync(start, layout.TotalBytes, CancellationToken.None);
+        Assert.IsType<SafetensorsVerdict.Good>(verdict);
+        byte[] end = new byte[1_000];
+        layout.Fill(42, layout.TotalBytes - end.Length, end);
+        byte[] last = new byte[3];
+        layout.Fill(42, layout.TotalBytes - last.Length, last);
+        Assert.Equal(end[^3..], last);
+    }
+
+    [Fact]
+    public void Sha256_OfALargeFile_IsWorkedOutInBoundedMemory()
+    {
+        ArtifactLayout layout = ArtifactLayout.For(64 * 1024 * 1024);
+        layout.Sha256(1);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        layout.Sha256(2);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1024 * 1024);
+    }
+
+    [Fact]
+    public void Fill_NotWellFormed_DiffersInItsFirstBytesAlone()
+    {
+        ArtifactLayout layout = ArtifactLayout.For(8 * 1024);
+        byte[] good = new byte[layout.TotalBytes];
+        byte[] bad = new byte[layout.TotalBytes];
+        layout.Fill(9, 0, good);
+        for (int at = 0; at < bad.Length; at += 3)
+        {
+            layout.Fill(9, at, bad.AsSpan(at, Math.Min(3, bad.Length - at)), wellFormed: false);
+        }
+
+        Assert.Equal("PK\u0003\u0004"u8, bad.AsSpan(0, 4));
+        Assert.True(good.AsSpan(4).SequenceEqual(bad.AsSpan(4)));
+        Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(bad)), layout.Sha256(9, wellFormed: false));
+        Assert.IsType<SafetensorsVerdict.Bad>(Safetensors.Check(new MemoryStream(bad), bad.Length));
+    }
+
     [Fact]
     public void Fill_AnyRange_EqualsTheSamePartOfTheWhole()
     {
@@ -81,6 +127,7 @@ public sealed class ArtifactTests
         for (ulong seed = 0; seed < 200; seed++)
         {
             Assert.InRange(ValidationPictures.Score(seed, 0), 0.70, 0.99);
+            Assert.InRange(ValidationPictures.Score(seed, 0, bad: true), 0.25, 0.5499);
         }
     }
 }

@@ -105,6 +105,49 @@ public sealed class LocalCloudEndpointTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
     }
 
+    [Fact]
+    public async Task Artifact_Truncated_BreaksOffTheConnectionBeforeTheAnnouncedLength()
+    {
+        string id = await TrainedAsync("lora-broken");
+        app.Services.GetRequiredService<LocalCloudFace>().World.Faults.Add(FaultKind.ArtifactTruncated);
+        const int length = 2_000_000;
+
+        using HttpRequestMessage request = new(HttpMethod.Get, $"localcloud/agents/{id}/v1/artifact");
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", TestCloud.PodToken);
+        request.Headers.Range = new RangeHeaderValue(0, length - 1);
+        using HttpResponseMessage answer = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+
+        Assert.Equal(length, answer.Content.Headers.ContentLength);
+        using MemoryStream came = new();
+        await Assert.ThrowsAnyAsync<IOException>(async () => await (await answer.Content.ReadAsStreamAsync()).CopyToAsync(came));
+        Assert.InRange(came.Length, 1, length / 2);
+    }
+
+    [Fact]
+    public async Task Artifact_Slow_ComesAfterItsTime()
+    {
+        string id = await TrainedAsync("lora-slow");
+        app.Services.GetRequiredService<LocalCloudFace>().World.Faults.Add(FaultKind.ArtifactSlow, seconds: 0.3);
+        System.Diagnostics.Stopwatch passed = System.Diagnostics.Stopwatch.StartNew();
+        using HttpResponseMessage answer = await AgentAsync(HttpMethod.Get, id, "/artifact", range: "bytes=0-99");
+        Assert.Equal(100, (await answer.Content.ReadAsByteArrayAsync()).Length);
+        Assert.True(passed.Elapsed >= TimeSpan.FromSeconds(0.29), $"{passed.Elapsed}");
+    }
+
+    [Theory]
+    [InlineData("{\"kinds\":[\"store_full\"]}")]
+    [InlineData("{\"kinds\":[],\"subject\":\"a\"}")]
+    [InlineData("{\"kinds\":[\"list_500\"],\"subject\":\"a\"}")]
+    [InlineData("{\"kinds\":[\"store_full\"],\"subject\":null}")]
+    [InlineData("[]")]
+    public async Task Take_BadQuestion_Answers422(string body)
+    {
+        using HttpRequestMessage take = new(HttpMethod.Post, "localcloud/faults/take") { Content = new StringContent(body) };
+        take.Headers.Authorization = new AuthenticationHeaderValue("Bearer", app.Services.GetRequiredService<LocalCloudKeys>().ControlToken);
+        using HttpResponseMessage answer = await http.SendAsync(take);
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, answer.StatusCode);
+    }
+
     [Theory]
     [InlineData("localcloud/truth")]
     [InlineData("localcloud/runpod/v2/pods")]
@@ -133,7 +176,7 @@ public sealed class LocalCloudEndpointTests : IAsyncLifetime
         await using WebApplication portal = builder.Build();
         portal.MapLocalCloud();
         RouteEndpoint[] routes = [.. ((IEndpointRouteBuilder)portal).DataSources.SelectMany(source => source.Endpoints).Cast<RouteEndpoint>()];
-        Assert.Equal(5, routes.Length);
+        Assert.Equal(6, routes.Length);
         foreach (RouteEndpoint route in routes)
         {
             bool vendor = route.Metadata.GetMetadata<VendorFaceMetadata>() is not null;
@@ -206,6 +249,18 @@ public sealed class LocalCloudEndpointTests : IAsyncLifetime
         using HttpResponseMessage answer = await http.SendAsync(request);
         Assert.Equal(HttpStatusCode.Created, answer.StatusCode);
         return (string)(await TestCloud.JsonAsync(answer))["id"]!;
+    }
+
+    /// <summary>A pod whose file is finished.</summary>
+    private async Task<string> TrainedAsync(string name)
+    {
+        string id = await CreateAsync(name);
+        await UntilAsync(async () => (await AgentAsync(HttpMethod.Get, id, "/status")).StatusCode == HttpStatusCode.OK);
+        byte[] image = [1, 2, 3];
+        await AgentAsync(HttpMethod.Put, id, "/images/0", new ByteArrayContent(image), Convert.ToHexStringLower(SHA256.HashData(image)));
+        await AgentAsync(HttpMethod.Post, id, "/start", TestCloud.Start(1, validationImages: 0));
+        await UntilAsync(async () => (await AgentAsync(HttpMethod.Get, id, "/artifact", range: "bytes=0-0")).StatusCode == HttpStatusCode.PartialContent);
+        return id;
     }
 
     private async Task<HttpResponseMessage> AgentAsync(

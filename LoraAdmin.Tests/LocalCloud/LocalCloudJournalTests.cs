@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
 using LoraAdmin.Platform;
@@ -96,6 +98,50 @@ public sealed class LocalCloudJournalTests : IDisposable
             using HttpResponseMessage listed = await cloud.RunPodAsync(HttpMethod.Get, "/pods");
             return (await TestCloud.JsonAsync(listed))["pods"]!.AsArray().Count;
         }
+    }
+
+    [Fact]
+    public async Task Restart_WithWhatATrainingWillComeTo_ComesToIt()
+    {
+        using FileLocalCloudJournal first = new(JournalPath);
+        using TestCloud before = new(first);
+        before.World.Faults.Add(FaultKind.ArtifactNotSafetensors);
+        before.World.Faults.Add(FaultKind.ValidationFails);
+        string id = await before.TrainingAsync();
+        first.Dispose();
+        before.Pass(TimeSpan.FromMinutes(14));
+
+        using FileLocalCloudJournal second = new(JournalPath);
+        using TestCloud after = new(second, clock: before.Clock);
+        JsonObject status = await after.AgentStatusAsync(id);
+        byte[] file = await after.ArtifactAsync(id);
+        Assert.Equal("PK"u8, file.AsSpan(0, 2));
+        Assert.Equal((string)status["artifact"]!["sha256"]!, Convert.ToHexStringLower(SHA256.HashData(file)));
+        using HttpResponseMessage image = await after.AgentAsync(HttpMethod.Get, id, "/validation/2");
+        Assert.InRange(double.Parse(image.Headers.GetValues("X-Validation-Score").Single(), CultureInfo.InvariantCulture), 0.0, 0.5999);
+        second.Dispose();
+
+        using FileLocalCloudJournal third = new(JournalPath);
+        PodRecord pod = Assert.Single(third.Load().Pods);
+        Assert.Equal((string)status["artifact"]!["sha256"]!, pod.Agent.ArtifactSha256);
+    }
+
+    [Fact]
+    public async Task Restart_WithACorruptImage_TheSameImageStaysCorrupt()
+    {
+        using FileLocalCloudJournal first = new(JournalPath);
+        using TestCloud before = new(first);
+        before.World.Faults.Add(FaultKind.ImageCorrupt);
+        Assert.NotNull(await TakeAsync(before, "lora-training-images/a/0"));
+        first.Dispose();
+
+        using FileLocalCloudJournal second = new(JournalPath);
+        using TestCloud after = new(second, clock: before.Clock);
+        Assert.Null(await TakeAsync(after, "lora-training-images/a/1"));
+        Assert.NotNull(await TakeAsync(after, "lora-training-images/a/0"));
+
+        static Task<StoreFault?> TakeAsync(TestCloud cloud, string image) =>
+            cloud.Face.TakeStoreFaultAsync([FaultKind.ImageCorrupt], image, CancellationToken.None);
     }
 
     [Fact]

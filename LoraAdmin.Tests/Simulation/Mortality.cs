@@ -130,7 +130,7 @@ public sealed class MortalSpool(ISpool inner, Mortality mortality) : ISpool
 {
     public string Instance => inner.Instance;
 
-    public Task<SpoolFile?> FindAsync(string name, CancellationToken cancellationToken) => inner.FindAsync(name, cancellationToken);
+    public Task<SpoolReading<SpoolFile>> FindAsync(string name, CancellationToken cancellationToken) => inner.FindAsync(name, cancellationToken);
 
     public async Task<SpoolOutcome> AppendAsync(string name, long offset, Stream content, CancellationToken cancellationToken)
     {
@@ -140,7 +140,7 @@ public sealed class MortalSpool(ISpool inner, Mortality mortality) : ISpool
         return outcome;
     }
 
-    public Task<SpoolDigest?> DigestAsync(string name, CancellationToken cancellationToken) => inner.DigestAsync(name, cancellationToken);
+    public Task<SpoolReading<SpoolDigest>> DigestAsync(string name, CancellationToken cancellationToken) => inner.DigestAsync(name, cancellationToken);
 
     public async Task<SpoolOutcome> SealAsync(string name, CancellationToken cancellationToken)
     {
@@ -150,12 +150,13 @@ public sealed class MortalSpool(ISpool inner, Mortality mortality) : ISpool
         return outcome;
     }
 
-    public Task<Stream?> OpenAsync(string name, CancellationToken cancellationToken) => inner.OpenAsync(name, cancellationToken);
+    public Task<SpoolReading<Stream>> OpenAsync(string name, CancellationToken cancellationToken) => inner.OpenAsync(name, cancellationToken);
 
-    public async Task DeleteAsync(string name, CancellationToken cancellationToken)
+    public async Task<bool> DeleteAsync(string name, CancellationToken cancellationToken)
     {
         await mortality.CrossAsync("before spool delete");
-        await inner.DeleteAsync(name, cancellationToken);
+        bool deleted = await inner.DeleteAsync(name, cancellationToken);
         await mortality.CrossAsync("after spool delete");
+        return deleted;
     }
 }

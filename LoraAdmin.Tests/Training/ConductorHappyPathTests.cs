@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using LoraAdmin.Domain.Library;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Platform.LocalCloud;
 using LoraAdmin.Tests.Simulation;
@@ -66,7 +67,8 @@ public sealed class ConductorHappyPathTests
         Assert.Equal((PodWant.Released, FileProof.InStorage, PodReasons.FileStored), (pod.Want, pod.Proof, pod.WantReason));
         Assert.Equal(PodStatus.Terminated, Assert.Single(bench.VendorPods).Status);
         Assert.Null(bench.World.Database.Spool.Find(id));
-        Assert.Null(await bench.World.Spool.FindAsync(LoraAdmin.Domain.Training.Steps.RetrievingStep.SpoolName(bench.Job(id)), TrainingBench.Token));
+        Assert.IsType<SpoolReading<SpoolFile>.Absent>(
+            await bench.World.Spool.FindAsync(LoraAdmin.Domain.Training.Steps.RetrievingStep.SpoolName(bench.Job(id)), TrainingBench.Token));
         Assert.Equal(CleanupWords.Done, bench.Job(id).CleanupStatus);
         Assert.False(bench.Refunded(id));
         Assert.Equal(1, bench.UserCount);

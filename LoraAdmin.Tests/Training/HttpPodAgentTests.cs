@@ -390,6 +390,26 @@ public sealed class HttpPodAgentTests : IDisposable
         Assert.True(good || result.FailureMessage!.StartsWith("PodAgent:UrlTemplate", StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData(65_535, false)]
+    [InlineData(65_536, true)]
+    [InlineData(67_108_864, true)]
+    [InlineData(67_108_865, false)]
+    public void RangeBytes_OutOfTheContract_IsRefusedByKey(long bytes, bool good)
+    {
+        ValidateOptionsResult result = new PodAgentOptionsValidator().Validate(null, new PodAgentOptions { RangeBytes = bytes });
+        Assert.Equal(good, result.Succeeded);
+        Assert.True(good || result.FailureMessage!.StartsWith("PodAgent:RangeBytes", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task RangeBytes_Smaller_BoundsARange()
+    {
+        HttpPodAgent agent = Agent(rangeBytes: 100_000);
+        Assert.Equal(100_000, agent.MaxRangeBytes);
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => agent.ReadArtifactAsync(Address, 0, 100_001, CancellationToken.None));
+    }
+
     public void Dispose() => vendor.Dispose();
 
     private static HttpResponseMessage Range(int status, byte[] body, string? contentRange)
@@ -424,10 +444,11 @@ public sealed class HttpPodAgentTests : IDisposable
         return (reply.Failure, reply.Detail);
     }
 
-    private HttpPodAgent Agent(string? template = null)
+    private HttpPodAgent Agent(string? template = null, long? rangeBytes = null)
     {
         PodAgentOptions options = new();
         options.UrlTemplate = template ?? options.UrlTemplate;
+        options.RangeBytes = rangeBytes ?? options.RangeBytes;
         Installation installation = new("0011aabb", CloudKind.Local, AgentKey, clock.GetUtcNow());
         return new HttpPodAgent(vendor.Client(), Options.Create(options), () => installation, clock, log);
     }

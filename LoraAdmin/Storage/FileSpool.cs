@@ -10,18 +10,19 @@ namespace LoraAdmin.Storage;
 
 /// <summary>
 /// Trained files below <c>Spool:Path</c>: <c>{name}.part</c> while one grows, <c>{name}</c> once it is sealed. What an append has answered, and what
-/// <see cref="FindAsync"/> reports, survives a power cut. Reads let <see cref="IOException"/> through: a disk that can't be read is not an
-/// absent file.
+/// <see cref="FindAsync"/> reports, survives a power cut.
 /// </summary>
-/// <param name="folder"><c>Spool:Path</c>; created when missing.</param>
+/// <param name="path"><c>Spool:Path</c>; made by the first append.</param>
 /// <param name="instance">See <see cref="ReadInstance"/>. Lazy, because the id is made on first use: a command that only tries the disk leaves none behind.</param>
 /// <param name="minimumFreeBytes">An append is refused when less would be free on the disk; 0 asks nothing.</param>
-public sealed partial class FileSpool(string folder, Lazy<string> instance, long minimumFreeBytes = 0) : ISpool
+/// <param name="note">Where it is remembered which folder holds files (<see cref="SpoolFolder"/>).</param>
+public sealed partial class FileSpool(string path, Lazy<string> instance, long minimumFreeBytes = 0, string? note = null) : ISpool
 {
     private const int ChunkBytes = 256 * 1024;
     private const string PartSuffix = ".part";
 
-    private readonly string folder = Path.GetFullPath(folder);
+    private readonly string folder = Path.GetFullPath(path);
+    private readonly SpoolFolder spoolFolder = new(Path.GetFullPath(path), note);
 
     public string Instance => instance.Value;
 
@@ -38,24 +39,31 @@ public sealed partial class FileSpool(string folder, Lazy<string> instance, long
                 + "the old id must be uploaded by hand.");
     }
 
-    public async Task<SpoolFile?> FindAsync(string name, CancellationToken cancellationToken)
+    public async Task<SpoolReading<SpoolFile>> FindAsync(string name, CancellationToken cancellationToken)
     {
         string sealedPath = PathOf(name);
-        if (File.Exists(sealedPath))
+        try
         {
-            return new SpoolFile(name, new FileInfo(sealedPath).Length);
-        }
+            if (File.Exists(sealedPath))
+            {
+                return new SpoolReading<SpoolFile>.Found(new SpoolFile(name, new FileInfo(sealedPath).Length));
+            }
 
-        string part = sealedPath + PartSuffix;
-        if (!File.Exists(part))
+            string part = sealedPath + PartSuffix;
+            if (!File.Exists(part))
+            {
+                return Nothing<SpoolFile>();
+            }
+
+            // A process that died within an append left bytes that were written but not flushed. They are good bytes: make them last.
+            await using FileStream file = DurableFiles.OpenWrite(part, FileMode.Open);
+            file.Flush(flushToDisk: true);
+            return new SpoolReading<SpoolFile>.Found(new SpoolFile(name + PartSuffix, file.Length));
+        }
+        catch (Exception failure) when (IsDiskFailure(failure))
         {
-            return null;
+            return new SpoolReading<SpoolFile>.Unreadable(failure.Message);
         }
-
-        // A process that died within an append left bytes that were written but not flushed. They are good bytes: make them last.
-        await using FileStream file = DurableFiles.OpenWrite(part, FileMode.Open);
-        file.Flush(flushToDisk: true);
-        return new SpoolFile(name + PartSuffix, file.Length);
     }
 
     public async Task<SpoolOutcome> AppendAsync(string name, long offset, Stream content, CancellationToken cancellationToken)
@@ -69,6 +77,17 @@ public sealed partial class FileSpool(string folder, Lazy<string> instance, long
             if (File.Exists(sealedPath))
             {
                 return new SpoolOutcome.Failed($"{name} is sealed: nothing can be appended to it.");
+            }
+
+            if (spoolFolder.Away() is { } away)
+            {
+                return new SpoolOutcome.Failed(away);
+            }
+
+            long length = File.Exists(part) ? new FileInfo(part).Length : 0;
+            if (length < offset)
+            {
+                return new SpoolOutcome.Failed($"{name} holds {length} bytes, so it can't go on at {offset}: go on from what is there.");
             }
 
             DurableFiles.CreateFolder(Path.GetDirectoryName(part)!);
@@ -85,49 +104,30 @@ public sealed partial class FileSpool(string folder, Lazy<string> instance, long
                 DurableFiles.FlushFolder(Path.GetDirectoryName(part)!);
             }
 
-            if (file.Length < offset)
-            {
-                return new SpoolOutcome.Failed($"{name} holds {file.Length} bytes, so it can't go on at {offset}: go on from what is there.");
-            }
-
             file.SetLength(offset);
             file.Position = offset;
             return await CopyAsync(name, file, offset, content, cancellationToken);
         }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        catch (Exception failure) when (IsDiskFailure(failure))
         {
             return new SpoolOutcome.Failed(failure.Message);
         }
     }
 
-    public async Task<SpoolDigest?> DigestAsync(string name, CancellationToken cancellationToken)
+    public async Task<SpoolReading<SpoolDigest>> DigestAsync(string name, CancellationToken cancellationToken)
     {
-        Stream? content = await OpenAsync(name, cancellationToken);
-        if (content is null)
+        switch (await OpenAsync(name, cancellationToken))
         {
-            return null;
-        }
-
-        await using (content)
-        {
-            using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-            byte[] buffer = ArrayPool<byte>.Shared.Rent(ChunkBytes);
-            try
-            {
-                long length = 0;
-                int read;
-                while ((read = await content.ReadAsync(buffer.AsMemory(0, ChunkBytes), cancellationToken)) > 0)
+            case SpoolReading<Stream>.Found found:
+                await using (found.Value)
                 {
-                    hash.AppendData(buffer.AsSpan(0, read));
-                    length += read;
+                    return await DigestAsync(found.Value, cancellationToken);
                 }
 
-                return new SpoolDigest(length, Convert.ToHexStringLower(hash.GetCurrentHash()));
-            }
-            finally
-            {
-                ArrayPool<byte>.Shared.Return(buffer);
-            }
+            case SpoolReading<Stream>.Unreadable unreadable:
+                return new SpoolReading<SpoolDigest>.Unreadable(unreadable.Reason);
+            default:
+                return new SpoolReading<SpoolDigest>.Absent();
         }
     }
 
@@ -146,7 +146,7 @@ public sealed partial class FileSpool(string folder, Lazy<string> instance, long
 
             if (!File.Exists(part))
             {
-                return new SpoolOutcome.Failed($"There is no {name} in the spool to seal.");
+                return new SpoolOutcome.Failed(spoolFolder.Away() ?? $"There is no {name} in the spool to seal.");
             }
 
             long length;
@@ -156,45 +156,89 @@ public sealed partial class FileSpool(string folder, Lazy<string> instance, long
                 length = file.Length;
             }
 
+            spoolFolder.Mark();
             DurableFiles.MoveInto(part, sealedPath);
             return new SpoolOutcome.Done(new SpoolFile(name, length));
         }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        catch (Exception failure) when (IsDiskFailure(failure))
         {
             return new SpoolOutcome.Failed(failure.Message);
         }
     }
 
-    public Task<Stream?> OpenAsync(string name, CancellationToken cancellationToken)
+    public Task<SpoolReading<Stream>> OpenAsync(string name, CancellationToken cancellationToken)
     {
         string sealedPath = PathOf(name);
-        foreach (string path in (string[])[sealedPath, sealedPath + PartSuffix, sealedPath])
+        try
         {
-            try
+            foreach (string path in (string[])[sealedPath, sealedPath + PartSuffix, sealedPath])
             {
-                return Task.FromResult<Stream?>(DurableFiles.OpenRead(path, FileShare.ReadWrite | FileShare.Delete));
+                try
+                {
+                    return Task.FromResult<SpoolReading<Stream>>(
+                        new SpoolReading<Stream>.Found(DurableFiles.OpenRead(path, FileShare.ReadWrite | FileShare.Delete)));
+                }
+                catch (Exception failure) when (failure is FileNotFoundException or DirectoryNotFoundException)
+                {
+                    // Looked for under the other name; the third look catches a seal between the first two.
+                }
             }
-            catch (Exception failure) when (failure is FileNotFoundException or DirectoryNotFoundException)
-            {
-                // Looked for under the other name; the third look catches a seal between the first two.
-            }
-        }
 
-        return Task.FromResult<Stream?>(null);
+            return Task.FromResult(Nothing<Stream>());
+        }
+        catch (Exception failure) when (IsDiskFailure(failure))
+        {
+            return Task.FromResult<SpoolReading<Stream>>(new SpoolReading<Stream>.Unreadable(failure.Message));
+        }
     }
 
-    public Task DeleteAsync(string name, CancellationToken cancellationToken)
+    public Task<bool> DeleteAsync(string name, CancellationToken cancellationToken)
     {
         string sealedPath = PathOf(name);
         string parent = Path.GetDirectoryName(sealedPath)!;
-        if (Directory.Exists(parent))
+        try
         {
-            File.Delete(sealedPath + PartSuffix);
-            File.Delete(sealedPath);
-            DurableFiles.FlushFolder(parent);
-        }
+            if (Directory.Exists(parent))
+            {
+                File.Delete(sealedPath + PartSuffix);
+                File.Delete(sealedPath);
+                DurableFiles.FlushFolder(parent);
+            }
 
-        return Task.CompletedTask;
+            return Task.FromResult(spoolFolder.Away() is null);
+        }
+        catch (Exception failure) when (IsDiskFailure(failure))
+        {
+            return Task.FromResult(false);
+        }
+    }
+
+    private static bool IsDiskFailure(Exception failure) => failure is IOException or UnauthorizedAccessException;
+
+    private static async Task<SpoolReading<SpoolDigest>> DigestAsync(Stream content, CancellationToken cancellationToken)
+    {
+        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(ChunkBytes);
+        try
+        {
+            long length = 0;
+            int read;
+            while ((read = await content.ReadAsync(buffer.AsMemory(0, ChunkBytes), cancellationToken)) > 0)
+            {
+                hash.AppendData(buffer.AsSpan(0, read));
+                length += read;
+            }
+
+            return new SpoolReading<SpoolDigest>.Found(new SpoolDigest(length, Convert.ToHexStringLower(hash.GetCurrentHash())));
+        }
+        catch (Exception failure) when (IsDiskFailure(failure))
+        {
+            return new SpoolReading<SpoolDigest>.Unreadable(failure.Message);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
     }
 
     private static async Task<SpoolOutcome> CopyAsync(
@@ -237,6 +281,10 @@ public sealed partial class FileSpool(string folder, Lazy<string> instance, long
             ArrayPool<byte>.Shared.Return(buffer);
         }
     }
+
+    /// <summary>Asked only after the file was not found: the disk may go between two looks.</summary>
+    private SpoolReading<T> Nothing<T>()
+        where T : class => spoolFolder.Away() is { } away ? new SpoolReading<T>.Unreadable(away) : new SpoolReading<T>.Absent();
 
     private long FreeBytes() =>
         new DriveInfo(OperatingSystem.IsWindows() ? Path.GetPathRoot(folder)! : folder).AvailableFreeSpace;

@@ -33,7 +33,7 @@ public static class StorageFeature
             SpoolOptions options = provider.GetRequiredService<IOptions<SpoolOptions>>().Value;
             Lazy<string> instance = new(() => FileSpool.ReadInstance(Path.Combine(dataPath, "instance-id"), provider.GetRequiredService<IIds>()));
             string folder = string.IsNullOrWhiteSpace(options.Path) ? Path.Combine(dataPath, "spool") : options.Path;
-            return new FileSpool(folder, instance, options.MinimumFreeBytes);
+            return new FileSpool(folder, instance, options.MinimumFreeBytes, Path.Combine(dataPath, "spool-folder"));
         });
         return services;
     }

@@ -19,7 +19,7 @@ public sealed class HttpPodAgent(
     private const long MaxErrorBytes = 64 * 1024;
     private const long MaxJpegBytes = 10 * 1024 * 1024;
 
-    public long MaxRangeBytes => 64 * 1024 * 1024;
+    public long MaxRangeBytes => options.Value.RangeBytes;
 
     public Task<AgentReply<AgentStatus>> ReadStatusAsync(AgentAddress agent, CancellationToken cancellationToken) =>
         CallAsync<AgentStatus>(

@@ -11,6 +11,9 @@ public sealed class PodAgentOptions
     /// <summary>Stands for the pod's id in <see cref="UrlTemplate"/>.</summary>
     public const string PodMark = "{pod}";
 
+    public const long SmallestRangeBytes = 64 * 1024;
+    public const long LargestRangeBytes = 64 * 1024 * 1024;
+
     /// <summary>The agent's root for a pod id; <c>/v1/…</c> is appended.</summary>
     public string UrlTemplate { get; set; } = "https://{pod}-8000.proxy.runpod.net";
 
@@ -24,6 +27,11 @@ public sealed class PodAgentOptions
 
     /// <summary>One range of the artifact, to its last byte. RunPod's proxy ends any connection at 100 s.</summary>
     public TimeSpan RangeTimeout { get; set; } = TimeSpan.FromSeconds(95);
+
+    /// <summary>
+    /// Bytes of the artifact that are asked for at a time: what a slow line brings within <see cref="RangeTimeout"/>. The agent's contract allows 64 MB.
+    /// </summary>
+    public long RangeBytes { get; set; } = LargestRangeBytes;
 }
 
 /// <summary>Each message names the key and the remedy.</summary>
@@ -46,6 +54,13 @@ public sealed class PodAgentOptionsValidator : IValidateOptions<PodAgentOptions>
         Within(problems, "PodAgent:CommandTimeout", options.CommandTimeout);
         Within(problems, "PodAgent:ImageTimeout", options.ImageTimeout);
         Within(problems, "PodAgent:RangeTimeout", options.RangeTimeout);
+        if (options.RangeBytes is < PodAgentOptions.SmallestRangeBytes or > PodAgentOptions.LargestRangeBytes)
+        {
+            problems.Add(
+                $"PodAgent:RangeBytes is {options.RangeBytes}: give a number of bytes from {PodAgentOptions.SmallestRangeBytes} to "
+                + $"{PodAgentOptions.LargestRangeBytes}.");
+        }
+
         return problems.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);
     }
 

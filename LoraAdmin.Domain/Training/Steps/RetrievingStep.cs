@@ -111,7 +111,13 @@ public sealed class RetrievingStep(
         TrainingJob job, AgentAddress address, ArtifactInfo artifact, TrainingRules figures, CancellationToken cancellationToken)
     {
         string name = SpoolName(job);
-        long have = (await spool.FindAsync(name, cancellationToken))?.LengthBytes ?? 0;
+        SpoolReading<SpoolFile> spooled = await spool.FindAsync(name, cancellationToken);
+        if (spooled is SpoolReading<SpoolFile>.Unreadable away)
+        {
+            return SpoolAway(job, away.Reason);
+        }
+
+        long have = (spooled as SpoolReading<SpoolFile>.Found)?.Value.LengthBytes ?? 0;
         if (have < artifact.SizeBytes)
         {
             AgentReply<ArtifactRange> reply = await agent.ReadArtifactAsync(
@@ -130,7 +136,13 @@ public sealed class RetrievingStep(
             }
         }
 
-        SpoolDigest? digest = await spool.DigestAsync(name, cancellationToken);
+        SpoolReading<SpoolDigest> digested = await spool.DigestAsync(name, cancellationToken);
+        if (digested is SpoolReading<SpoolDigest>.Unreadable undigested)
+        {
+            return SpoolAway(job, undigested.Reason);
+        }
+
+        SpoolDigest? digest = (digested as SpoolReading<SpoolDigest>.Found)?.Value;
         if (digest is null || digest.LengthBytes != artifact.SizeBytes || digest.Sha256 != artifact.Sha256)
         {
             await spool.DeleteAsync(name, cancellationToken);
@@ -140,14 +152,15 @@ public sealed class RetrievingStep(
                 : Corrupt(job, detail);
         }
 
-        if (await spool.OpenAsync(name, cancellationToken) is not { } content)
+        SpoolReading<Stream> opened = await spool.OpenAsync(name, cancellationToken);
+        if (opened is not SpoolReading<Stream>.Found file)
         {
-            return new StepResult.Again(TimeSpan.Zero, job);
+            return opened is SpoolReading<Stream>.Unreadable unopened ? SpoolAway(job, unopened.Reason) : new StepResult.Again(TimeSpan.Zero, job);
         }
 
-        await using (content)
+        await using (file.Value)
         {
-            if (await Safetensors.CheckAsync(content, artifact.SizeBytes, cancellationToken) is SafetensorsVerdict.Bad bad)
+            if (await Safetensors.CheckAsync(file.Value, artifact.SizeBytes, cancellationToken) is SafetensorsVerdict.Bad bad)
             {
                 return Corrupt(job, $"The file is no LoRA in safetensors form: {bad.Reason}");
             }
@@ -178,6 +191,10 @@ public sealed class RetrievingStep(
             return new SpoolOutcome.Done(new SpoolFile(name, offset));
         }
     }
+
+    /// <summary>Nothing is known about the file while the spool can't be read: neither its bytes nor the pod are given up.</summary>
+    internal static StepResult.Again SpoolAway(TrainingJob job, string reason) =>
+        new(StepBackoff.After(3), job, $"The spool can't be read: {reason} Nothing is given up meanwhile");
 
     private StepResult LaterOrLost(TrainingJob job, string reason, TrainingRules figures) =>
         clock.GetUtcNow() - job.StateSince < figures.RetrieveWithin

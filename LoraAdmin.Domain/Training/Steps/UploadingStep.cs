@@ -26,14 +26,17 @@ public sealed class UploadingStep(IUnitOfWork work, IObjectStore objects, ISpool
 
         ObjectRef target = ObjectKeys.Model(job.UserId, job.LoraId);
         string? problem;
-        if (await spool.OpenAsync(entry.Name, cancellationToken) is not { } content)
+        SpoolReading<Stream> opened = await spool.OpenAsync(entry.Name, cancellationToken);
+        if (opened is not SpoolReading<Stream>.Found file)
         {
-            return await GoneFromSpoolAsync(job, entry, cancellationToken);
+            return opened is SpoolReading<Stream>.Unreadable away
+                ? RetrievingStep.SpoolAway(job, away.Reason)
+                : await GoneFromSpoolAsync(job, entry, cancellationToken);
         }
 
-        await using (content)
+        await using (file.Value)
         {
-            problem = await StoreAsync(target, content, entry, cancellationToken);
+            problem = await StoreAsync(target, file.Value, entry, cancellationToken);
         }
 
         if (problem is null)

@@ -19,18 +19,16 @@ public sealed class ValidatingStep(IUnitOfWork work, ISpool spool, Func<Training
                 await unit.Store<ILoraStore>().ListValidationImagesAsync(job.LoraId, token),
                 await unit.Store<ISpoolStore>().FindAsync(job.Id, token)),
             cancellationToken);
-        if (entry is not null && entry.Instance == spool.Instance)
-        {
-            // Storage was read back and compared before this state began.
-            await spool.DeleteAsync(entry.Name, cancellationToken);
-        }
+
+        // Storage was read back and compared before this state began. A file that can't be removed now keeps its row: the spool's sweep finds it by that.
+        bool letGo = entry is not null && entry.Instance == spool.Instance && await spool.DeleteAsync(entry.Name, cancellationToken);
 
         TrainingRules figures = rules();
         List<ValidationImage> judged = [.. images.Select(image => Judge(image, figures.ValidationMinimumScore))];
         async Task Save(IUnit unit, CancellationToken token)
         {
             await unit.Store<ILoraStore>().SaveValidationImagesAsync(job.LoraId, judged, token);
-            if (entry is not null && entry.Instance == spool.Instance)
+            if (letGo)
             {
                 await unit.Store<ISpoolStore>().DeleteAsync(job.Id, token);
             }

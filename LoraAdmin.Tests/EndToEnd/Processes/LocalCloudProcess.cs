@@ -35,6 +35,7 @@ public sealed class LocalCloudProcess : IAsyncDisposable
         ["RunPod:ApiKey"] = ApiKey,
         ["RunPod:Image"] = "localcloud/trainer:1",
         ["PodAgent:UrlTemplate"] = $"{Url}/localcloud/agents/{{pod}}",
+        ["LocalCloud:ControlToken"] = ControlToken,
     };
 
     /// <param name="settings">Keys below <c>LocalCloud:</c>.</param>

@@ -40,47 +40,87 @@ public sealed class MemoryObjectStore(TimeProvider clock) : IObjectStore
 /// <summary>One instance's disk in memory.</summary>
 public sealed class MemorySpool(string instance) : ISpool
 {
+    private const string NotMounted = "the disk is not mounted.";
     private readonly Dictionary<string, (byte[] Bytes, bool Sealed)> files = [];
 
     public string Instance => instance;
 
+    /// <summary>Nothing can be read or written, and nothing is lost.</summary>
+    public bool IsAway { get; set; }
+
     public byte[]? FindSealed(string name) => files.TryGetValue(name, out (byte[] Bytes, bool Sealed) found) && found.Sealed ? found.Bytes : null;
 
-    public Task<SpoolFile?> FindAsync(string name, CancellationToken cancellationToken) =>
-        Task.FromResult(files.TryGetValue(name, out (byte[] Bytes, bool) found) ? new SpoolFile(name, found.Bytes.Length) : null);
+    public Task<SpoolReading<SpoolFile>> FindAsync(string name, CancellationToken cancellationToken) => Task.FromResult(Read(name, _ => FileOf(name)));
 
     public async Task<SpoolOutcome> AppendAsync(string name, long offset, Stream content, CancellationToken cancellationToken)
     {
-        using MemoryStream grown = new();
-        if (files.TryGetValue(name, out (byte[] Bytes, bool) found))
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        byte[] present = files.TryGetValue(name, out (byte[] Bytes, bool Sealed) found) ? found.Bytes : [];
+        if (IsAway || found.Sealed)
         {
-            grown.Write(found.Bytes.AsSpan(0, (int)offset));
+            return new SpoolOutcome.Failed(IsAway ? NotMounted : $"{name} is sealed");
         }
 
-        await content.CopyToAsync(grown, cancellationToken);
+        if (present.Length < offset)
+        {
+            return new SpoolOutcome.Failed($"{name} holds {present.Length} bytes, so it can't go on at {offset}");
+        }
+
+        using MemoryStream grown = new();
+        grown.Write(present.AsSpan(0, (int)offset));
         files[name] = (grown.ToArray(), false);
-        return new SpoolOutcome.Done(new SpoolFile(name, grown.Length));
+        string? broken = await CopyAsync(content, grown, cancellationToken);
+        files[name] = (grown.ToArray(), false);
+        return broken is null ? new SpoolOutcome.Done(FileOf(name)) : new SpoolOutcome.Failed($"The content broke off: {broken}");
     }
 
-    public Task<SpoolDigest?> DigestAsync(string name, CancellationToken cancellationToken) => Task.FromResult(
-        files.TryGetValue(name, out (byte[] Bytes, bool) found)
-            ? new SpoolDigest(found.Bytes.Length, Convert.ToHexStringLower(SHA256.HashData(found.Bytes)))
-            : null);
+    public Task<SpoolReading<SpoolDigest>> DigestAsync(string name, CancellationToken cancellationToken) => Task.FromResult(
+        Read(name, static bytes => new SpoolDigest(bytes.Length, Convert.ToHexStringLower(SHA256.HashData(bytes)))));
 
     public Task<SpoolOutcome> SealAsync(string name, CancellationToken cancellationToken)
     {
-        files[name] = (files[name].Bytes, true);
-        return Task.FromResult<SpoolOutcome>(new SpoolOutcome.Done(new SpoolFile(name, files[name].Bytes.Length)));
+        if (IsAway || !files.TryGetValue(name, out (byte[] Bytes, bool Sealed) found))
+        {
+            return Task.FromResult<SpoolOutcome>(new SpoolOutcome.Failed(IsAway ? NotMounted : $"There is no {name}"));
+        }
+
+        files[name] = found with { Sealed = true };
+        return Task.FromResult<SpoolOutcome>(new SpoolOutcome.Done(FileOf(name)));
     }
 
-    public Task<Stream?> OpenAsync(string name, CancellationToken cancellationToken) =>
-        Task.FromResult<Stream?>(files.TryGetValue(name, out (byte[] Bytes, bool) found) ? new MemoryStream(found.Bytes, writable: false) : null);
+    public Task<SpoolReading<Stream>> OpenAsync(string name, CancellationToken cancellationToken) =>
+        Task.FromResult(Read<Stream>(name, static bytes => new MemoryStream(bytes, writable: false)));
 
-    public Task DeleteAsync(string name, CancellationToken cancellationToken)
+    public Task<bool> DeleteAsync(string name, CancellationToken cancellationToken)
     {
-        files.Remove(name);
-        return Task.CompletedTask;
+        if (!IsAway)
+        {
+            files.Remove(name);
+        }
+
+        return Task.FromResult(!IsAway);
     }
+
+    private static async Task<string?> CopyAsync(Stream content, MemoryStream target, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await content.CopyToAsync(target, cancellationToken);
+            return null;
+        }
+        catch (IOException broken)
+        {
+            return broken.Message;
+        }
+    }
+
+    private SpoolFile FileOf(string name) => new(files[name].Sealed ? name : name + ".part", files[name].Bytes.Length);
+
+    private SpoolReading<T> Read<T>(string name, Func<byte[], T> make)
+        where T : class =>
+        IsAway ? new SpoolReading<T>.Unreadable(NotMounted)
+        : files.TryGetValue(name, out (byte[] Bytes, bool Sealed) found) ? new SpoolReading<T>.Found(make(found.Bytes))
+        : new SpoolReading<T>.Absent();
 }
 
 /// <summary>Takes every non-empty image; the real decoder has tests of its own and would only slow the simulated years down.</summary>

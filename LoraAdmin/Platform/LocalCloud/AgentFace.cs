@@ -15,6 +15,7 @@ internal sealed class AgentFace(LocalCloudWorld world, LocalCloudOptions options
     /// <summary>The environment variable by which a pod learns its token.</summary>
     public const string TokenVariable = "LORA_AGENT_TOKEN";
 
+    private const double SlowSeconds = 120;
     private const long MaxTrainingSeconds = 7 * 86400;
 
     /// <summary>The vendor's proxy ends a connection that has no answer by then.</summary>
@@ -41,9 +42,7 @@ internal sealed class AgentFace(LocalCloudWorld world, LocalCloudOptions options
         string[] parts = path.Split('/', StringSplitOptions.RemoveEmptyEntries);
         if (world.IsSilent(pod, readsStatus: request.Method == "GET" && parts is ["v1", "status"]))
         {
-            VendorResponse silence = Answers.Proxy(524);
-            silence.Hang = ProxyPatience;
-            return silence;
+            return GivenUp();
         }
 
         world.Renew(pod);
@@ -58,6 +57,14 @@ internal sealed class AgentFace(LocalCloudWorld world, LocalCloudOptions options
             ("POST", ["v1", "stop"]) => Stop(pod),
             _ => Unknown(parts),
         };
+    }
+
+    /// <summary>No answer until the proxy ends the connection.</summary>
+    private static VendorResponse GivenUp()
+    {
+        VendorResponse silence = Answers.Proxy(524);
+        silence.Hang = ProxyPatience;
+        return silence;
     }
 
     private static VendorResponse Unknown(string[] parts)
@@ -230,6 +237,19 @@ internal sealed class AgentFace(LocalCloudWorld world, LocalCloudOptions options
             return Answers.Problem(404, "There is no finished file.");
         }
 
+        TimeSpan? late = world.Faults.Take(FaultKind.ArtifactSlow, pod.Name, world.Now)?.Length(SlowSeconds);
+        if (late >= ProxyPatience)
+        {
+            return GivenUp();
+        }
+
+        VendorResponse answer = Range(pod, request);
+        answer.Hang = late;
+        return answer;
+    }
+
+    private VendorResponse Range(PodRecord pod, VendorRequest request)
+    {
         long total = world.Layout.TotalBytes;
         string? range = request.Header("Range");
         if (range is null)
@@ -248,12 +268,21 @@ internal sealed class AgentFace(LocalCloudWorld world, LocalCloudOptions options
             .With("Content-Range", string.Create(CultureInfo.InvariantCulture, $"bytes {first}-{first + length - 1}/{total}"));
     }
 
-    private VendorResponse Piece(PodRecord pod, int status, long offset, long length) => new VendorResponse
+    private VendorResponse Piece(PodRecord pod, int status, long offset, long length)
     {
-        Status = status,
-        ContentType = "application/octet-stream",
-        Stream = new ArtifactStream(world.Layout, world.SeedOf(pod), offset, length),
-    }.With("Accept-Ranges", "bytes");
+        Stream stream = new ArtifactStream(world.Layout, world.SeedOf(pod), offset, length, !pod.Agent.MakesNoSafetensors);
+        if (world.Faults.Take(FaultKind.ArtifactAltered, pod.Name, world.Now) is not null)
+        {
+            stream = new AlteredStream(stream, length / 2, 1);
+        }
+
+        if (world.Faults.Take(FaultKind.ArtifactTruncated, pod.Name, world.Now) is not null)
+        {
+            stream = new BrokenStream(stream, length / 2);
+        }
+
+        return new VendorResponse { Status = status, ContentType = "application/octet-stream", Stream = stream }.With("Accept-Ranges", "bytes");
+    }
 
     private VendorResponse Validation(PodRecord pod, string text)
     {
@@ -268,7 +297,7 @@ internal sealed class AgentFace(LocalCloudWorld world, LocalCloudOptions options
             Status = 200,
             ContentType = "image/jpeg",
             Body = ValidationPictures.Draw(seed, number, options.ValidationPixels),
-        }.With("X-Validation-Score", ValidationPictures.Score(seed, number).ToString("0.0000", CultureInfo.InvariantCulture));
+        }.With("X-Validation-Score", ValidationPictures.Score(seed, number, pod.Agent.MakesBadImages).ToString("0.0000", CultureInfo.InvariantCulture));
     }
 
     private VendorResponse Lease(PodRecord pod, VendorBody body)

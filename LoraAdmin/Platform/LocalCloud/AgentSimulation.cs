@@ -52,13 +52,12 @@ public sealed class AgentSimulation(LocalCloudOptions options)
         }
     }
 
-    public static void Start(AgentRecord agent, AgentOrder order, DateTimeOffset at, bool willFail)
+    public static void Start(AgentRecord agent, AgentOrder order, DateTimeOffset at)
     {
         ArgumentNullException.ThrowIfNull(agent);
         agent.Order = order;
         agent.TrainingStartedAt = at;
         agent.WorkingSince = at;
-        agent.WillFail = willFail;
     }
 
     /// <summary>Lets a training that was just started stand still at two fifths of its steps.</summary>

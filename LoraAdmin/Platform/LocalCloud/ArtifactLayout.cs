@@ -14,7 +14,9 @@ namespace LoraAdmin.Platform.LocalCloud;
 public sealed class ArtifactLayout
 {
     public const long SmallestBytes = 8 * 1024;
-    public const long LargestBytes = 256L * 1024 * 1024;
+
+    /// <summary>What the agent's contract allows (docs/pod-agent.md).</summary>
+    public const long LargestBytes = 2L * 1024 * 1024 * 1024;
 
     private const string SeedPlaceholder = "0000000000000000";
     private static readonly ConcurrentDictionary<long, ArtifactLayout> Known = new();
@@ -74,9 +76,12 @@ public sealed class ArtifactLayout
             SHA256.HashData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{seed}:{podName}"))));
 
     /// <summary>Writes the bytes of the file that stand at an offset; the range lies within the file.</summary>
-    public void Fill(ulong seed, long offset, Span<byte> target)
+    /// <param name="wellFormed">False: the file begins like an archive, as a trainer writes that saves the older format under the same name.</param>
+    public void Fill(ulong seed, long offset, Span<byte> target, bool wellFormed = true)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(offset + target.Length, TotalBytes);
+        Span<byte> start = target;
+        long from = offset;
         if (offset < header.Length)
         {
             int length = (int)Math.Min(target.Length, header.Length - offset);
@@ -90,21 +95,29 @@ public sealed class ArtifactLayout
         int weights = (int)Math.Clamp(weightBytes - at, 0, target.Length);
         FillWeights(seed, at, target[..weights]);
         FillAlphas(at + weights - weightBytes, target[weights..]);
+        if (!wellFormed && from < ArchiveStart.Length)
+        {
+            int length = (int)Math.Min(start.Length, ArchiveStart.Length - from);
+            ArchiveStart.Slice((int)from, length).CopyTo(start);
+        }
     }
 
-    public string Sha256(ulong seed)
+    /// <summary>Of the whole file, in bounded memory: a large one takes seconds.</summary>
+    public string Sha256(ulong seed, bool wellFormed = true)
     {
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         byte[] buffer = new byte[(int)Math.Min(TotalBytes, 64 * 1024)];
         for (long at = 0; at < TotalBytes; at += buffer.Length)
         {
             int length = (int)Math.Min(buffer.Length, TotalBytes - at);
-            Fill(seed, at, buffer.AsSpan(0, length));
+            Fill(seed, at, buffer.AsSpan(0, length), wellFormed);
             hash.AppendData(buffer, 0, length);
         }
 
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
+
+    private static ReadOnlySpan<byte> ArchiveStart => "PK\u0003\u0004"u8;
 
     private static long Size(int modules, int rank, int width) => (long)modules * ((4L * rank * width) + 450);
 
@@ -202,7 +215,7 @@ public sealed class ArtifactLayout
 }
 
 /// <summary>A range of a trained file, made while it is read.</summary>
-public sealed class ArtifactStream(ArtifactLayout layout, ulong seed, long offset, long length) : Stream
+public sealed class ArtifactStream(ArtifactLayout layout, ulong seed, long offset, long length, bool wellFormed = true) : Stream
 {
     private long position;
 
@@ -222,7 +235,7 @@ public sealed class ArtifactStream(ArtifactLayout layout, ulong seed, long offse
         int count = (int)Math.Min(buffer.Length, length - position);
         if (count > 0)
         {
-            layout.Fill(seed, offset + position, buffer[..count]);
+            layout.Fill(seed, offset + position, buffer[..count], wellFormed);
             position += count;
         }
 

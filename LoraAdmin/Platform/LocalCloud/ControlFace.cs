@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 
 namespace LoraAdmin.Platform.LocalCloud;
@@ -19,21 +20,29 @@ internal sealed class ControlFace(LocalCloudWorld world)
             ("GET", "/faults") => Answers.Json(200, WriteFaults),
             ("POST", "/faults") => Add(body),
             ("DELETE", "/faults") => Clear(),
+            ("POST", "/faults/take") => Take(body),
             ("POST", "/pods") => Fill(body),
             (_, "/truth") => Answers.Problem(405, "Use GET.").With("Allow", "GET"),
-            (_, "/pods") => Answers.Problem(405, "Use POST.").With("Allow", "POST"),
+            (_, "/faults/take" or "/pods") => Answers.Problem(405, "Use POST.").With("Allow", "POST"),
             (_, "/faults") => Answers.Problem(405, "Use GET, POST or DELETE.").With("Allow", "DELETE, GET, POST"),
             _ => Answers.Problem(404, "There is no such path."),
         };
 
-    private VendorResponse Add(VendorBody body)
+    private static bool TryRead(VendorBody body, out JsonElement json, [NotNullWhen(false)] out VendorResponse? refused)
     {
-        if (body.TooLarge)
+        if (!body.TooLarge)
         {
-            return Answers.Problem(413, "The fault is too large.");
+            return JsonFields.TryParse(body.Bytes, out json, out refused);
         }
 
-        if (!JsonFields.TryParse(body.Bytes, out JsonElement json, out VendorResponse? refused))
+        json = default;
+        refused = Answers.Problem(413, "The body is too large.");
+        return false;
+    }
+
+    private VendorResponse Add(VendorBody body)
+    {
+        if (!TryRead(body, out JsonElement json, out VendorResponse? refused))
         {
             return refused;
         }
@@ -72,14 +81,52 @@ internal sealed class ControlFace(LocalCloudWorld world)
         return Answers.Json(201, writer => Write(writer, fault));
     }
 
-    private VendorResponse Fill(VendorBody body)
+    /// <summary>Asked by a portal in another process before each call on its own store or spool.</summary>
+    private VendorResponse Take(VendorBody body)
     {
-        if (body.TooLarge)
+        if (!TryRead(body, out JsonElement json, out VendorResponse? refused))
         {
-            return Answers.Problem(413, "The order is too large.");
+            return refused;
         }
 
-        if (!JsonFields.TryParse(body.Bytes, out JsonElement json, out VendorResponse? refused))
+        List<string> errors = [];
+        JsonFields fields = new(json, "$", errors, ["kinds", "subject"]);
+        List<string> kinds = fields.Texts("kinds");
+        string? subject = fields.Text("subject", required: true);
+        if (kinds.Count == 0 || !kinds.TrueForAll(static kind => FaultKind.Find(kind) is { IsOfStores: true }))
+        {
+            string known = string.Join(", ", FaultKind.All.Where(static kind => kind.IsOfStores).Select(static kind => kind.Kind));
+            errors.Add($"$.kinds: give at least one of {known}");
+        }
+
+        if (subject is null && errors.Count == 0)
+        {
+            errors.Add("$.subject: must be a string");
+        }
+
+        if (errors.Count > 0)
+        {
+            return Answers.Problem(422, "No fault can be taken: " + string.Join("; ", errors), errors);
+        }
+
+        return world.TakeStoreFault(kinds, subject!) is { } fault
+            ? Answers.Json(200, writer =>
+            {
+                writer.WriteStartObject();
+                writer.WriteString("kind", fault.Kind);
+                if (fault.Seconds is { } seconds)
+                {
+                    writer.WriteNumber("seconds", seconds);
+                }
+
+                writer.WriteEndObject();
+            })
+            : Answers.Empty(204);
+    }
+
+    private VendorResponse Fill(VendorBody body)
+    {
+        if (!TryRead(body, out JsonElement json, out VendorResponse? refused))
         {
             return refused;
         }

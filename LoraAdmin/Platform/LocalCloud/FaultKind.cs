@@ -34,6 +34,18 @@ public sealed record FaultKind(string Kind, string Where, string Effect, string?
     public const string TrainingFails = "training_fails";
     public const string TrainingHangs = "training_hangs";
     public const string HeartbeatStops = "heartbeat_stops";
+    public const string ArtifactTruncated = "artifact_truncated";
+    public const string ArtifactAltered = "artifact_altered";
+    public const string ArtifactNotSafetensors = "artifact_not_safetensors";
+    public const string ArtifactSlow = "artifact_slow";
+    public const string ValidationFails = "validation_fails";
+    public const string ImageCorrupt = "image_corrupt";
+    public const string ImageCorruptOnce = "image_corrupt_once";
+    public const string StorePutFails = "store_put_fails";
+    public const string StorePutTimeout = "store_put_timeout";
+    public const string StoreStoresOther = "store_stores_other";
+    public const string StoreFull = "store_full";
+    public const string SpoolFull = "spool_full";
 
     private const string Account = "account";
     private const string Create = "create";
@@ -42,6 +54,9 @@ public sealed record FaultKind(string Kind, string Where, string Effect, string?
     private const string Start = "start";
     private const string Life = "pod's life";
     private const string Agent = "agent";
+    private const string Artifact = "artifact";
+    private const string Store = "store";
+    private const string Spool = "spool";
 
     /// <summary>Every kind that can be asked for. A new kind is one line here and one question to the table where it applies.</summary>
     public static IReadOnlyList<FaultKind> All { get; } =
@@ -87,7 +102,31 @@ public sealed record FaultKind(string Kind, string Where, string Effect, string?
             HeartbeatStops, Agent,
             "from a status read of a training on, the agent takes every call and answers none, and renews no lease; the training goes on",
             "for how long (until the pod is started anew)"),
+        new(ArtifactTruncated, Artifact, "the range announces its whole length and breaks off after half of it"),
+        new(ArtifactAltered, Artifact, "one byte in the middle of the range is another one than the announced SHA-256 was made of"),
+        new(
+            ArtifactSlow, Artifact, "the range comes late; one that is not there after 100 s is ended by the proxy (524)",
+            "how long the range takes (120)"),
+        new(
+            ArtifactNotSafetensors, Life,
+            "the training that is started next makes a file whose size and SHA-256 are announced truly, and which is no safetensors file"),
+        new(ValidationFails, Life, "all validation images of the training that is started next have scores below 0.6"),
+        new(
+            ImageCorrupt, Store, "a training image lies corrupt in the store: from its first reading on it always reads as no image; `count` is how many images",
+            "none: it lasts until the faults are cleared"),
+        new(ImageCorruptOnce, Store, "one reading of a training image gives no image; the next reads it well"),
+        new(StorePutFails, Store, "the store answers 503 and keeps nothing"),
+        new(StorePutTimeout, Store, "no answer before the store's client gives up; nothing is kept", "how long the client waits (60)"),
+        new(StoreStoresOther, Store, "the store acknowledges what was sent, and keeps other bytes of the same length"),
+        new(StoreFull, Store, "the store has no room and keeps nothing"),
+        new(SpoolFull, Spool, "the spool's disk has no room: nothing is appended, what lies there stays"),
     ];
+
+    /// <summary>Whether it hits the portal's own store or spool, and <c>match</c> is part of <c>bucket/key</c> or of the file's name in the spool.</summary>
+    public bool IsOfStores => Where is Store or Spool;
+
+    /// <summary>Whether what was hit once is hit for ever.</summary>
+    public bool Lasts => Kind == ImageCorrupt;
 
     /// <summary>Whether <c>match</c> picks pods within an answer about many, instead of the calls that are hit.</summary>
     public bool MatchPicksPods => Kind is ListPartial or ListUnknownStatus;

@@ -2,8 +2,8 @@ namespace LoraAdmin.Platform.LocalCloud;
 
 /// <summary>One wish for failure. It is journaled with the account; only <see cref="FaultTable"/> writes it.</summary>
 /// <param name="Match">
-/// Part of the pod's name; empty fits everything. A call about no one pod (listing, catalog, billing) is fitted by an empty one alone, unless
-/// <see cref="FaultKind.MatchPicksPods"/>.
+/// Part of the pod's name, of <c>bucket/key</c> or of a spool file's name (<see cref="FaultKind.IsOfStores"/>); empty fits everything. A call about
+/// no one pod (listing, catalog, billing) is fitted by an empty one alone, unless <see cref="FaultKind.MatchPicksPods"/>.
 /// </param>
 /// <param name="Probability">Of hitting what fits, from 0 to 1.</param>
 /// <param name="Seconds">See <see cref="FaultKind.Seconds"/>.</param>
@@ -15,11 +15,14 @@ public sealed record Fault(int Id, string Kind, string Match, double Probability
     /// <summary>End of the window that its first hit opened.</summary>
     public DateTimeOffset? WindowUntil { get; set; }
 
+    /// <summary>What it hit and hits for ever (<see cref="FaultKind.Lasts"/>); null: nothing yet.</summary>
+    public List<string>? Struck { get; set; }
+
     /// <summary><see cref="Seconds"/> as a length, or what holds when it was not given.</summary>
     public TimeSpan Length(double otherwise) => TimeSpan.FromSeconds(Seconds ?? otherwise);
 
-    public bool Names(string? podName) =>
-        Match.Length == 0 || (podName is not null && podName.Contains(Match, StringComparison.Ordinal));
+    public bool Names(string? subject) =>
+        Match.Length == 0 || (subject is not null && subject.Contains(Match, StringComparison.Ordinal));
 }
 
 /// <summary>
@@ -59,7 +62,8 @@ public sealed class FaultTable(int seed, List<Fault> faults, Action? changed = n
     }
 
     /// <summary>Uses up one hit of the oldest fault of this kind that fits; null: all goes well.</summary>
-    public Fault? Take(string kind, string? podName, DateTimeOffset now)
+    /// <param name="subject">A pod's name, or what else <see cref="Fault.Match"/> is part of; null: it is about no one thing.</param>
+    public Fault? Take(string kind, string? subject, DateTimeOffset now)
     {
         for (int i = 0; i < faults.Count; i++)
         {
@@ -69,7 +73,7 @@ public sealed class FaultTable(int seed, List<Fault> faults, Action? changed = n
                 continue;
             }
 
-            if (TakeFrom(fault, podName, now))
+            if (TakeFrom(fault, subject, now))
             {
                 return fault;
             }
@@ -85,11 +89,16 @@ public sealed class FaultTable(int seed, List<Fault> faults, Action? changed = n
     }
 
     /// <summary>Uses up one hit of this very fault if it fits.</summary>
-    public bool TakeFrom(Fault fault, string? podName, DateTimeOffset now)
+    public bool TakeFrom(Fault fault, string? subject, DateTimeOffset now)
     {
         ArgumentNullException.ThrowIfNull(fault);
         FaultKind kind = FaultKind.Find(fault.Kind)!;
-        if (fault.Remaining == 0 || !(kind.MatchPicksPods || fault.Names(podName)))
+        if (kind.Lasts)
+        {
+            return Strikes(fault, subject);
+        }
+
+        if (fault.Remaining == 0 || !(kind.MatchPicksPods || fault.Names(subject)))
         {
             return false;
         }
@@ -113,6 +122,26 @@ public sealed class FaultTable(int seed, List<Fault> faults, Action? changed = n
             faults.Remove(fault);
         }
 
+        changed?.Invoke();
+        return true;
+    }
+
+    /// <summary>A probability is drawn once for each subject, not anew at each look.</summary>
+    private bool Strikes(Fault fault, string? subject)
+    {
+        if (subject is null || fault.Struck?.Contains(subject) == true)
+        {
+            return subject is not null;
+        }
+
+        if (fault.Remaining == 0 || !fault.Names(subject)
+            || ArtifactLayout.SeedOf(seed, $"{fault.Id}:{subject}") / (double)ulong.MaxValue >= fault.Probability)
+        {
+            return false;
+        }
+
+        fault.Remaining--;
+        (fault.Struck ??= []).Add(subject);
         changed?.Invoke();
         return true;
     }

@@ -45,7 +45,7 @@ public static class LocalCloudEndpoints
     private static List<IEndpointConventionBuilder> MapControl(IEndpointRouteBuilder endpoints, RequestDelegate handler)
     {
         List<IEndpointConventionBuilder> routes = [];
-        foreach (string route in new[] { "faults", "pods", "truth" })
+        foreach (string route in new[] { "faults", "faults/take", "pods", "truth" })
         {
             routes.Add(endpoints.Map($"{LocalCloudFace.Prefix}/{route}", handler).DisableAntiforgery().ExcludeFromDescription());
         }
@@ -136,6 +136,12 @@ public static class LocalCloudEndpoints
             await using (stream)
             {
                 await stream.CopyToAsync(http.Body, context.RequestAborted);
+                if (stream.Position < stream.Length)
+                {
+                    // What there is goes out before the connection ends; by itself the server would hold it back to refuse a wrong length.
+                    await http.Body.FlushAsync(context.RequestAborted);
+                    context.Abort();
+                }
             }
         }
         else

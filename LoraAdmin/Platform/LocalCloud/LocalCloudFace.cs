@@ -63,6 +63,18 @@ public sealed class LocalCloudFace
         return Enter(() => control.Handle(request, body));
     }
 
+    /// <summary>For the portal that this LocalCloud runs in; see <see cref="TakeStoreFault"/>.</summary>
+    public Task<StoreFault?> TakeStoreFaultAsync(IReadOnlyList<string> kinds, string subject, CancellationToken cancellationToken)
+    {
+        lock (gate)
+        {
+            World.AdvanceTo(clock.GetUtcNow());
+            StoreFault? fault = World.TakeStoreFault(kinds, subject);
+            World.Commit();
+            return Task.FromResult(fault);
+        }
+    }
+
     internal static bool TokenMatches(string? authorization, string expected)
     {
         const string scheme = "Bearer ";

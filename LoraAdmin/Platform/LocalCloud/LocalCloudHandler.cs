@@ -40,6 +40,7 @@ public sealed class LocalCloudHandler(LocalCloudFace face) : HttpMessageHandler
     private static HttpResponseMessage ToMessage(VendorResponse answer, HttpRequestMessage request)
     {
         HttpContent content = answer.Stream is { } stream ? new StreamContent(stream) : new ReadOnlyMemoryContent(answer.Body);
+        content.Headers.ContentLength = answer.Stream?.Length ?? answer.Body.Length;
         if (answer.ContentType is { } type)
         {
             content.Headers.TryAddWithoutValidation("Content-Type", type);

@@ -267,12 +267,8 @@ public sealed partial class LocalCloudWorld
     public void StartTraining(PodRecord pod, AgentOrder order)
     {
         ArgumentNullException.ThrowIfNull(pod);
-        AgentSimulation.Start(pod.Agent, order, Now, Faults.Take(FaultKind.TrainingFails, pod.Name, Now) is not null);
-        if (Faults.Take(FaultKind.TrainingHangs, pod.Name, Now) is { } hang)
-        {
-            agents.HangLater(pod.Agent, LengthOf(hang));
-        }
-
+        AgentSimulation.Start(pod.Agent, order, Now);
+        StrikeTraining(pod);
         Touch(pod);
         AdvanceTo(Now);
     }
@@ -292,11 +288,17 @@ public sealed partial class LocalCloudWorld
         return ArtifactLayout.SeedOf(options.Seed, pod.Name);
     }
 
-    /// <summary>SHA-256 of the pod's finished file; worked out when it is first asked for.</summary>
+    /// <summary>SHA-256 of the pod's finished file; worked out when it is first asked for, and journaled.</summary>
     public string ArtifactSha256(PodRecord pod)
     {
         ArgumentNullException.ThrowIfNull(pod);
-        return pod.Agent.ArtifactSha256 ??= Layout.Sha256(SeedOf(pod));
+        if (pod.Agent.ArtifactSha256 is null)
+        {
+            pod.Agent.ArtifactSha256 = Layout.Sha256(SeedOf(pod), !pod.Agent.MakesNoSafetensors);
+            Touch(pod);
+        }
+
+        return pod.Agent.ArtifactSha256;
     }
 
     /// <summary>To be called after a record was written from outside (rename, lock).</summary>

@@ -25,6 +25,21 @@ public sealed partial class LocalCloudWorld
         return true;
     }
 
+    /// <summary>The first of these kinds that hits a call on the portal's own store or spool.</summary>
+    public StoreFault? TakeStoreFault(IReadOnlyList<string> kinds, string subject)
+    {
+        ArgumentNullException.ThrowIfNull(kinds);
+        foreach (string kind in kinds)
+        {
+            if (Faults.Take(kind, subject, Now) is { } fault)
+            {
+                return new StoreFault(fault.Kind, fault.Seconds);
+            }
+        }
+
+        return null;
+    }
+
     private static TimeSpan? LengthOf(Fault fault) => fault.Seconds is null ? null : fault.Length(0);
 
     private void StrikeNew(PodRecord pod)
@@ -37,6 +52,19 @@ public sealed partial class LocalCloudWorld
         if (Faults.Take(FaultKind.PodVanishes, pod.Name, Now) is { } lost)
         {
             Strike(lost, pod);
+        }
+    }
+
+    /// <summary>What the training will come to is settled when it starts.</summary>
+    private void StrikeTraining(PodRecord pod)
+    {
+        AgentRecord agent = pod.Agent;
+        agent.WillFail = Faults.Take(FaultKind.TrainingFails, pod.Name, Now) is not null;
+        agent.MakesNoSafetensors = Faults.Take(FaultKind.ArtifactNotSafetensors, pod.Name, Now) is not null;
+        agent.MakesBadImages = Faults.Take(FaultKind.ValidationFails, pod.Name, Now) is not null;
+        if (Faults.Take(FaultKind.TrainingHangs, pod.Name, Now) is { } hang)
+        {
+            agents.HangLater(agent, LengthOf(hang));
         }
     }
 

@@ -112,6 +112,12 @@ public sealed class AgentRecord
     /// <summary>The training ends by failing, at two fifths of its steps.</summary>
     public bool WillFail { get; set; }
 
+    /// <summary>The training makes a file that is announced truly and is no safetensors file.</summary>
+    public bool MakesNoSafetensors { get; set; }
+
+    /// <summary>The training's validation images come out badly.</summary>
+    public bool MakesBadImages { get; set; }
+
     /// <summary>The training stands still once this much of it is done; null: it does not.</summary>
     public TimeSpan? HangsAfter { get; set; }
 

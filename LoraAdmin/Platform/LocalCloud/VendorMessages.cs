@@ -17,7 +17,7 @@ public sealed class VendorResponse
     public string? ContentType { get; init; }
     public ReadOnlyMemory<byte> Body { get; init; }
 
-    /// <summary>Set for a range of a trained file; its length is known.</summary>
+    /// <summary>Set for a range of a trained file; its length is known. One that ends before that breaks off the connection.</summary>
     public Stream? Stream { get; init; }
 
     public List<KeyValuePair<string, string>> Headers { get; } = [];
