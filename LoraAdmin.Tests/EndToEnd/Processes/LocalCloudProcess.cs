@@ -1,8 +1,6 @@
-using System.Globalization;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json;
-using LoraAdmin.Tests.Doubles;
 
 namespace LoraAdmin.Tests.EndToEnd.Processes;
 
@@ -40,7 +38,6 @@ public sealed class LocalCloudProcess : IAsyncDisposable
     /// <param name="settings">Keys below <c>LocalCloud:</c>.</param>
     public static async Task<LocalCloudProcess> StartAsync(string dataPath, IReadOnlyDictionary<string, string>? settings = null)
     {
-        string url = string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{PostgresServer.FreePort()}");
         Dictionary<string, string> environment = new(StringComparer.Ordinal)
         {
             ["Data__Path"] = dataPath,
@@ -55,11 +52,12 @@ public sealed class LocalCloudProcess : IAsyncDisposable
             environment[$"LocalCloud__{key}"] = value;
         }
 
-        ProgramRun run = ProgramRun.Start(["local-cloud", "--urls", url], environment);
+        ProgramRun run = ProgramRun.Start(["local-cloud", .. PortalProcess.AnyPort], environment);
         try
         {
-            await run.LineAsync("control token", TimeSpan.FromSeconds(60));
-            return new LocalCloudProcess(run, url);
+            const string ready = "LocalCloud listens on ";
+            string line = await run.LineAsync(ready, TimeSpan.FromSeconds(60));
+            return new LocalCloudProcess(run, line[ready.Length..].Trim());
         }
         catch
         {
