@@ -67,9 +67,12 @@ public sealed class LocalCloudProcess : IAsyncDisposable
     }
 
     /// <summary>Every pod that ever was.</summary>
-    public async Task<IReadOnlyList<TruePod>> TruthAsync()
+    public async Task<IReadOnlyList<TruePod>> TruthAsync() => PodsOf(await http.GetStringAsync("/localcloud/truth"));
+
+    /// <param name="answer">Of <c>GET /localcloud/truth</c>.</param>
+    internal static IReadOnlyList<TruePod> PodsOf(string answer)
     {
-        using JsonDocument truth = JsonDocument.Parse(await http.GetStringAsync("/localcloud/truth"));
+        using JsonDocument truth = JsonDocument.Parse(answer);
         return
         [
             .. truth.RootElement.GetProperty("pods").EnumerateArray().Select(pod => new TruePod(
