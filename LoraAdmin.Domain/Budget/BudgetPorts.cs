@@ -44,8 +44,9 @@ public interface IBudgetStore
     /// <summary>Turns the reservation into what was really spent, in the reservation's month. Settling twice changes nothing.</summary>
     Task<bool> SettleAsync(JobId job, int attempt, Usd actual, DateTimeOffset now, CancellationToken cancellationToken);
 
-    /// <summary>Open reservations, oldest first.</summary>
-    Task<IReadOnlyList<Reservation>> ListOpenAsync(int max, CancellationToken cancellationToken);
+    /// <summary>Open reservations, oldest first, a page at a time.</summary>
+    /// <param name="after">The last one of the page before; null: from the oldest.</param>
+    Task<IReadOnlyList<Reservation>> ListOpenAsync(Reservation? after, int max, CancellationToken cancellationToken);
 
     /// <summary>Every reservation of one job, in order of attempt.</summary>
     Task<IReadOnlyList<Reservation>> ListForJobAsync(JobId job, CancellationToken cancellationToken);

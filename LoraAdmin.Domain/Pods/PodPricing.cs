@@ -14,57 +14,81 @@ public static class PodPricing
     private static Usd PerGigabyteMonth(int gigabytes, decimal dollars) => new((long)decimal.Ceiling(gigabytes * dollars * 1_000_000m / (30 * 24)));
 }
 
-/// <summary>The catalog's prices, read at most every <see cref="KeepFor"/>; when it can't be read, the last ones count, and the worst case where there are none.</summary>
+/// <summary>
+/// The catalog's prices, read at most every <see cref="KeepFor"/>; when it can't be read, the last ones count, and the worst case where there are none.
+/// A catalog that failed is left alone for <see cref="LeaveAloneFor"/>.
+/// </summary>
 public sealed class GpuPrices(IGpuCatalog catalog, TimeProvider clock)
 {
     public static readonly TimeSpan KeepFor = TimeSpan.FromMinutes(5);
 
-    private CatalogReading.Read? last;
-    private DateTimeOffset readAt;
+    public static readonly TimeSpan LeaveAloneFor = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long a price is waited for: somebody stands at the door, and the worst case is an answer too.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
+
+    // Replaced whole: callers on several threads read it.
+    private Known known = new(null, null, null);
 
     /// <summary>The dearest hourly price among the GPU types, disk not included; <paramref name="worst"/> when one of them is unknown.</summary>
     public async Task<Usd> DearestAsync(IReadOnlyList<string> gpuTypes, Usd worst, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(gpuTypes);
-        await RefreshAsync(cancellationToken);
+        DateTimeOffset now = clock.GetUtcNow();
+        if (!(now - known.ReadAt < KeepFor) && !FailedLately(now))
+        {
+            await RefreshImpatientlyAsync(cancellationToken);
+        }
+
+        CatalogReading.Read? last = known.Last;
         Usd dearest = Usd.Zero;
         foreach (string type in gpuTypes)
         {
-            Usd? price = last?.Offers.FirstOrDefault(offer => offer.Id == type)?.HourlyPrice;
-            if (price is not { } known)
+            if (last?.Offers.FirstOrDefault(offer => offer.Id == type)?.HourlyPrice is not { } price)
             {
                 return worst;
             }
 
-            dearest = known > dearest ? known : dearest;
+            dearest = price > dearest ? price : dearest;
         }
 
         return dearest;
     }
 
     /// <summary>Whether the catalog says that any of the types is in stock; null when it could not be read.</summary>
-    public async Task<bool?> AnyInStockAsync(IReadOnlyList<string> gpuTypes, CancellationToken cancellationToken)
-    {
-        readAt = default;
-        return await RefreshAsync(cancellationToken)
-            ? last!.Offers.Any(offer => offer.InStock && gpuTypes.Contains(offer.Id))
+    public async Task<bool?> AnyInStockAsync(IReadOnlyList<string> gpuTypes, CancellationToken cancellationToken) =>
+        !FailedLately(clock.GetUtcNow()) && await RefreshAsync(cancellationToken) is { } read
+            ? read.Offers.Any(offer => offer.InStock && gpuTypes.Contains(offer.Id))
             : null;
-    }
 
-    private async Task<bool> RefreshAsync(CancellationToken cancellationToken)
+    private bool FailedLately(DateTimeOffset now) => now - known.FailedAt < LeaveAloneFor;
+
+    private async Task RefreshImpatientlyAsync(CancellationToken cancellationToken)
     {
-        if (last is not null && clock.GetUtcNow() - readAt < KeepFor)
+        using CancellationTokenSource patience = new(Patience, clock);
+        using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, patience.Token);
+        try
         {
-            return true;
+            await RefreshAsync(either.Token);
         }
-
-        if (await catalog.ReadAsync(cancellationToken) is not CatalogReading.Read read)
+        catch (OperationCanceledException) when (patience.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
-            return false;
+            known = known with { FailedAt = clock.GetUtcNow() };
         }
-
-        last = read;
-        readAt = clock.GetUtcNow();
-        return true;
     }
+
+    /// <returns>Null when the catalog could not be read.</returns>
+    private async Task<CatalogReading.Read?> RefreshAsync(CancellationToken cancellationToken)
+    {
+        if (await catalog.ReadAsync(cancellationToken) is CatalogReading.Read read)
+        {
+            known = new Known(read, clock.GetUtcNow(), FailedAt: null);
+            return read;
+        }
+
+        known = known with { FailedAt = clock.GetUtcNow() };
+        return null;
+    }
+
+    private sealed record Known(CatalogReading.Read? Last, DateTimeOffset? ReadAt, DateTimeOffset? FailedAt);
 }

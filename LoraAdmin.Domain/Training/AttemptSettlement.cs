@@ -19,15 +19,29 @@ public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock)
     /// <returns>How many attempts were settled.</returns>
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
-        IReadOnlyList<Reservation> open = await work.ReadAsync((unit, token) => unit.Store<IBudgetStore>().ListOpenAsync(AtOnce, token), cancellationToken);
+        HashSet<(JobId, int)> withPods = await work.ReadAsync(ListWithPodsAsync, cancellationToken);
         int settled = 0;
-        foreach (Reservation reservation in open)
+        Reservation? last = null;
+        while (true)
         {
-            settled += await work.RunAsync((unit, token) => SettleAsync(unit, reservation, token), cancellationToken) ? 1 : 0;
-        }
+            // All of them: attempts that can't be settled yet must not stand before the others.
+            IReadOnlyList<Reservation> page = await work.ReadAsync((unit, token) => unit.Store<IBudgetStore>().ListOpenAsync(last, AtOnce, token), cancellationToken);
+            foreach (Reservation reservation in page.Where(one => !withPods.Contains((one.Job, one.Attempt))))
+            {
+                settled += await work.RunAsync((unit, token) => SettleAsync(unit, reservation, token), cancellationToken) ? 1 : 0;
+            }
 
-        return settled;
+            if (page.Count < AtOnce)
+            {
+                return settled;
+            }
+
+            last = page[^1];
+        }
     }
+
+    private static async Task<HashSet<(JobId Job, int Attempt)>> ListWithPodsAsync(IUnit unit, CancellationToken cancellationToken) =>
+        [.. (await unit.Store<IPodLedger>().ListAliveAsync(cancellationToken)).Select(pod => (pod.Job, pod.Attempt))];
 
     private async Task<bool> SettleAsync(IUnit unit, Reservation reservation, CancellationToken cancellationToken)
     {

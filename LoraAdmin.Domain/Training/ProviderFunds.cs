@@ -33,14 +33,29 @@ public sealed class ProviderFunds(IUnitOfWork work, IAccountBalance balance, Gpu
 
         TrainingRules figures = rules();
         IReadOnlyList<LedgerPod> alive = await work.ReadAsync((unit, token) => unit.Store<IPodLedger>().ListAliveAsync(token), cancellationToken);
-        Usd committed = alive
-            .Where(pod => pod is { Want: PodWant.Needed, LiveUntil: not null })
-            .Aggregate(Usd.Zero, (sum, pod) => sum + (pod.HourlyRate ?? figures.WorstHourlyPrice).PerHourFor(pod.LiveUntil!.Value - now));
+        Usd committed = alive.Aggregate(Usd.Zero, (sum, pod) => sum + StillToPay(pod, now, figures));
         IReadOnlyList<string> types = job.GpuType is { } asked ? [asked] : figures.GpuTypes;
         Usd hourly = await prices.DearestAsync(types, figures.WorstHourlyPrice, cancellationToken) + PodPricing.DiskPerHour(figures.DiskGb + figures.MountGb);
         Usd next = hourly.PerHourFor(figures.PodLifetime);
         return account.Balance >= committed + next
             ? null
-            : $"RunPod's balance is {account.Balance}; the running pods may still take {committed} and this one {next}. Add credit to the account";
+            : $"RunPod's balance is {account.Balance}; the pods that are there may still take {committed} and this one {next}. Add credit to the account";
+    }
+
+    /// <summary>
+    /// What the pod takes from the balance while the one that is asked for lives. Where nothing bounds a pod (held for its file, leaking, taken over
+    /// from before this portal), it is counted for all of that time.
+    /// </summary>
+    private static Usd StillToPay(LedgerPod pod, DateTimeOffset now, TrainingRules figures)
+    {
+        Usd hourly = pod.HourlyRate ?? figures.WorstHourlyPrice;
+        return pod switch
+        {
+            { Want: PodWant.Needed, LiveUntil: { } until } => hourly.PerHourFor(until - now),
+
+            // Its end is under way and takes seconds.
+            { Want: PodWant.Released, Saw: not PodSaw.Leaking } => Usd.Zero,
+            _ => hourly.PerHourFor(figures.PodLifetime),
+        };
     }
 }

@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 using Npgsql;
 
 namespace LoraAdmin.Tests.Doubles;
@@ -68,13 +66,6 @@ public sealed class PostgresServer : IAsyncDisposable
         return ValueTask.CompletedTask;
     }
 
-    internal static int FreePort()
-    {
-        using TcpListener listener = new(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
-
     private static async Task<PostgresServer> StartAsync()
     {
         string binaries = FindBinaries();
@@ -90,12 +81,14 @@ public sealed class PostgresServer : IAsyncDisposable
             await RunAsync("chown", ["postgres", folder]);
         }
 
-        PostgresServer server = new(folder, binaries, FreePort());
         string data = Path.Combine(folder, "data");
-        await server.RunAsOwnerAsync("initdb", ["-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8"]);
-        string options = $"-p {server.Port} -c listen_addresses=127.0.0.1 -k {folder} -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=300";
-        await server.RunAsOwnerAsync("pg_ctl", ["-D", data, "-w", "-l", Path.Combine(folder, "log"), "-o", options, "start"]);
-        return server;
+        await RunAsOwnerAsync(binaries, "initdb", ["-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8"]);
+        return await Ports.StartAsync(async port =>
+        {
+            string options = $"-p {port} -c listen_addresses=127.0.0.1 -k {folder} -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=300";
+            await RunAsOwnerAsync(binaries, "pg_ctl", ["-D", data, "-w", "-l", Path.Combine(folder, "log"), "-o", options, "start"]);
+            return new PostgresServer(folder, binaries, port);
+        });
     }
 
     private static bool IsRoot => Environment.UserName == "root";
@@ -104,7 +97,7 @@ public sealed class PostgresServer : IAsyncDisposable
     {
         try
         {
-            RunAsOwnerAsync("pg_ctl", ["-D", Path.Combine(folder, "data"), "-m", "immediate", "-w", "stop"]).GetAwaiter().GetResult();
+            RunAsOwnerAsync(binaries, "pg_ctl", ["-D", Path.Combine(folder, "data"), "-m", "immediate", "-w", "stop"]).GetAwaiter().GetResult();
             Directory.Delete(folder, recursive: true);
         }
         catch (Exception exception) when (exception is InvalidOperationException or IOException or UnauthorizedAccessException)
@@ -113,7 +106,7 @@ public sealed class PostgresServer : IAsyncDisposable
         }
     }
 
-    private Task RunAsOwnerAsync(string program, string[] arguments)
+    private static Task RunAsOwnerAsync(string binaries, string program, string[] arguments)
     {
         string path = Path.Combine(binaries, program);
         return IsRoot ? RunAsync("runuser", ["-u", "postgres", "--", path, .. arguments]) : RunAsync(path, arguments);

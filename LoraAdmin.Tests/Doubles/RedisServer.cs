@@ -1,6 +1,8 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using System.Globalization;
 using System.Net.Sockets;
+using System.Text;
 
 namespace LoraAdmin.Tests.Doubles;
 
@@ -20,9 +22,10 @@ public sealed class RedisServer : IAsyncDisposable
     /// <summary>For StackExchange.Redis.</summary>
     public string Configuration => $"127.0.0.1:{Port}";
 
-    public static async Task<RedisServer> StartAsync()
+    public static Task<RedisServer> StartAsync() => Ports.StartAsync(StartAsync);
+
+    private static async Task<RedisServer> StartAsync(int port)
     {
-        int port = PostgresServer.FreePort();
         ProcessStartInfo start = new("redis-server", ["--port", $"{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--logfile", "/dev/null"])
         {
             WorkingDirectory = Path.GetTempPath(),
@@ -40,8 +43,16 @@ public sealed class RedisServer : IAsyncDisposable
         }
 
         RedisServer server = new(process, port);
-        await server.AnswersAsync();
-        return server;
+        try
+        {
+            await server.AnswersAsync();
+            return server;
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
     }
 
     public async ValueTask DisposeAsync()
@@ -55,8 +66,10 @@ public sealed class RedisServer : IAsyncDisposable
         process.Dispose();
     }
 
+    /// <summary>Until the port answers, and not by somebody else who took it: the server that answers says which process it is.</summary>
     private async Task AnswersAsync()
     {
+        string self = string.Create(CultureInfo.InvariantCulture, $"process_id:{process.Id}\r\n");
         using CancellationTokenSource timeout = new(TimeSpan.FromSeconds(10), TimeProvider.System);
         while (!process.HasExited)
         {
@@ -64,9 +77,16 @@ public sealed class RedisServer : IAsyncDisposable
             {
                 using TcpClient client = new();
                 await client.ConnectAsync("127.0.0.1", Port, timeout.Token);
-                return;
+                await client.GetStream().WriteAsync("INFO server\r\nQUIT\r\n"u8.ToArray(), timeout.Token);
+                using StreamReader answer = new(client.GetStream(), Encoding.ASCII);
+                if ((await answer.ReadToEndAsync(timeout.Token)).Contains(self, StringComparison.Ordinal))
+                {
+                    return;
+                }
+
+                throw new InvalidOperationException($"Another program answers on port {Port}.");
             }
-            catch (SocketException)
+            catch (Exception failure) when (failure is SocketException or IOException)
             {
                 await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, timeout.Token);
             }

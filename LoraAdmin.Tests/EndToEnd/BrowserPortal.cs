@@ -57,9 +57,13 @@ public sealed partial class BrowserPortal : IAsyncDisposable
     public static Task<BrowserPortal> StartAsync(IReadOnlyDictionary<string, string>? settings = null, string? dataPath = null, string? url = null) =>
         StartAsync([], settings ?? new Dictionary<string, string>(), ReadyLine(), dataPath, url ?? AnyPort);
 
-    /// <summary>LocalCloud as its own process.</summary>
-    public static Task<BrowserPortal> StartLocalCloudAsync(IReadOnlyDictionary<string, string> settings) =>
-        StartAsync(["local-cloud"], settings, LocalCloudLine(), dataPath: null, AnyPort);
+    /// <summary>LocalCloud as its own process; its faults are set with the same token as the portal's.</summary>
+    public static Task<BrowserPortal> StartLocalCloudAsync(IReadOnlyDictionary<string, string> settings) => StartAsync(
+        ["local-cloud"],
+        new Dictionary<string, string>(settings) { ["LocalCloud:ControlToken"] = ApiToken },
+        LocalCloudLine(),
+        dataPath: null,
+        AnyPort);
 
     /// <summary>What makes a job end within seconds.</summary>
     public static Dictionary<string, string> Fast(params (string Key, string Value)[] more)
@@ -117,6 +121,13 @@ public sealed partial class BrowserPortal : IAsyncDisposable
     public async Task FaultAsync(string kind, int count = 1)
     {
         using HttpResponseMessage answer = await Api.PostAsJsonAsync("/localcloud/faults", new { kind, count });
+        Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
+    }
+
+    /// <summary>Lets LocalCloud do well again.</summary>
+    public async Task ClearFaultsAsync()
+    {
+        using HttpResponseMessage answer = await Api.DeleteAsync("/localcloud/faults");
         Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
     }
 

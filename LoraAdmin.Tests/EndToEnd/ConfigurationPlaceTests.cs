@@ -17,11 +17,12 @@ public sealed class ConfigurationPlaceTests : IDisposable
     [Fact]
     public async Task Postgres_ThatDoesNotAnswer_IsRefusedWithoutItsPassword()
     {
-        int nobody = PostgresServer.FreePort();
+        using SilentPort nobody = new();
 
-        string screen = await DatabaseAsync(string.Create(CultureInfo.InvariantCulture, $"Host=127.0.0.1;Port={nobody};Database=lora;Username=lora;Password=Secret-77"));
+        string screen = await DatabaseAsync(
+            string.Create(CultureInfo.InvariantCulture, $"Host=127.0.0.1;Port={nobody.Number};Database=lora;Username=lora;Password=Secret-77"));
 
-        Assert.Contains(nobody.ToString(CultureInfo.InvariantCulture), screen, StringComparison.Ordinal);
+        Assert.Contains(nobody.Number.ToString(CultureInfo.InvariantCulture), screen, StringComparison.Ordinal);
         Assert.DoesNotContain("Secret-77", screen, StringComparison.Ordinal);
     }
 
@@ -78,7 +79,7 @@ public sealed class ConfigurationPlaceTests : IDisposable
     {
         await using (PortalProcess local = await PortalProcess.StartAsync(folder.Under("data")))
         {
-            Assert.Equal(0, await local.StopAsync(TimeSpan.FromSeconds(10)));
+            Assert.Equal(0, await local.StopAsync());
         }
 
         await RefusedStart.IsExplainedAsync(folder.Under("data"), "RunPod:ApiKey", new Dictionary<string, string>

@@ -17,6 +17,7 @@ internal sealed class InProcessPortal : IAsyncDisposable
     {
         this.folder = folder;
         this.app = app;
+        Database = PortalDatabase.Sqlite(folder.Under("data"));
         BaseUrl = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single());
         Anonymous = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }) { BaseAddress = BaseUrl };
     }
@@ -28,7 +29,11 @@ internal sealed class InProcessPortal : IAsyncDisposable
     /// <summary>Follows no redirect and carries nothing.</summary>
     public HttpClient Anonymous { get; }
 
-    public static async Task<InProcessPortal> StartAsync()
+    /// <summary>Seen from outside.</summary>
+    public PortalDatabase Database { get; }
+
+    /// <param name="settings">Keys as in appsettings.json.</param>
+    public static async Task<InProcessPortal> StartAsync(IReadOnlyDictionary<string, string>? settings = null)
     {
         TemporaryFolder folder = new();
         WebApplication? app = null;
@@ -38,6 +43,7 @@ internal sealed class InProcessPortal : IAsyncDisposable
             [
                 "--urls", "http://127.0.0.1:0", "--contentRoot", ProgramRun.Root, "--applicationName", "LoraAdmin", "--Data:Path", folder.Under("data"),
                 "--Api:BootstrapToken", PortalProcess.Token, "--RateLimits:SignInPerMinute", "1000", "--Logging:LogLevel:Default", "Error",
+                .. (settings ?? new Dictionary<string, string>()).Select(setting => $"--{setting.Key}={setting.Value}"),
             ]);
             await Portal.PrepareAsync(app, CancellationToken.None);
             await app.StartAsync();

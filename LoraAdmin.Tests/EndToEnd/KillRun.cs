@@ -1,3 +1,4 @@
+using System.Globalization;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Tests.EndToEnd.Processes;
 using LoraAdmin.Tests.Storage;
@@ -39,7 +40,8 @@ internal sealed class KillRun : IAsyncDisposable
     private string DataPath => folder.Under("data");
 
     /// <summary>A cloud whose pods pass every stage in a second or two, and a portal attached to it.</summary>
-    public static async Task<KillRun> StartAsync(bool onPostgres, IReadOnlyDictionary<string, string>? more = null)
+    /// <param name="slower">Makes the stages so many times longer.</param>
+    public static async Task<KillRun> StartAsync(bool onPostgres, IReadOnlyDictionary<string, string>? more = null, int slower = 1)
     {
         TemporaryFolder folder = new();
         LocalCloudProcess? cloud = null;
@@ -47,7 +49,7 @@ internal sealed class KillRun : IAsyncDisposable
         {
             cloud = await LocalCloudProcess.StartAsync(folder.Under("cloud"), new Dictionary<string, string>
             {
-                ["Speed"] = "1",
+                ["Speed"] = (1.0 / slower).ToString(CultureInfo.InvariantCulture),
                 ["Boot"] = "00:00:01",
                 ["Pull"] = "00:00:01",
                 ["Training"] = "00:00:02",

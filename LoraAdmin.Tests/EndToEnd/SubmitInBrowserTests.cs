@@ -4,6 +4,7 @@ using System.Text.Json;
 using LoraAdmin.Domain.Storage;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Tests.EndToEnd.Pages;
+using LoraAdmin.Tests.Storage;
 using Microsoft.Data.Sqlite;
 using Microsoft.Playwright;
 using Npgsql;
@@ -25,7 +26,20 @@ public sealed class SubmitInBrowserTests(Browser browser)
         await using BrowserPortal portal = await BrowserPortal.StartAsync(BrowserPortal.Fast());
 
         await using SqliteConnection database = new($"Data Source={Path.Combine(portal.DataPath, "loraadmin.db")};Mode=ReadOnly;Pooling=False");
-        await SubmitAndFetchAsync(portal, database);
+        await SubmitAndFetchAsync(portal, portal, database, async form =>
+        {
+            using TemporaryFolder disk = new();
+            FilePayload[] files = EightFiles();
+            foreach (FilePayload file in files)
+            {
+                await System.IO.File.WriteAllBytesAsync(disk.Under(file.Name), file.Buffer);
+            }
+
+            await form.DropAsync([.. files.Select(file => disk.Under(file.Name))]);
+            await Assertions.Expect(form.Thumbnails).ToHaveCountAsync(files.Length);
+            await form.Submit.ClickAsync();
+            await form.GoneAsync();
+        });
     }
 
     [Fact]
@@ -47,7 +61,15 @@ public sealed class SubmitInBrowserTests(Browser browser)
         using HttpResponseMessage ready = await portal.Api.GetAsync("/health/ready");
         Assert.Contains("\"name\":\"redis\",\"status\":\"ok\"", await ready.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         await using NpgsqlConnection database = new(connection);
-        await SubmitAndFetchAsync(portal, database);
+        await SubmitAndFetchAsync(portal, cloud, database, async form =>
+        {
+            FilePayload[] files = EightFiles();
+            await form.ChooseAsync(files[..5]);
+            await Assertions.Expect(form.Thumbnails).ToHaveCountAsync(5);
+            await form.ChooseAsync(files[5..]);
+            await Assertions.Expect(form.Thumbnails).ToHaveCountAsync(8);
+            await form.Submit.ClickAsync();
+        });
     }
 
     [Fact]
@@ -89,26 +111,27 @@ public sealed class SubmitInBrowserTests(Browser browser)
 
     private static FilePayload File(string name, string type, byte[] bytes) => new() { Name = name, MimeType = type, Buffer = bytes };
 
-    private async Task SubmitAndFetchAsync(BrowserPortal portal, System.Data.Common.DbConnection database)
+    /// <param name="cloud">Who takes faults: the portal, or the LocalCloud beside it.</param>
+    /// <param name="give">Puts the images into the dialog and submits.</param>
+    private async Task SubmitAndFetchAsync(
+        BrowserPortal portal, BrowserPortal cloud, System.Data.Common.DbConnection database, Func<NewJobForm, Task> give)
     {
+        // A job that waits for its pod's agent goes on when the test says so: the page can't miss the state.
+        await cloud.FaultAsync("agent_unreachable", count: 1_000_000);
         await using BrowserWindow window = await browser.OpenAsync(portal.BaseUrl);
         await window.SignInAsync(portal);
         await window.InteractiveAsync();
         await window.Page.GetByRole(AriaRole.Link, new() { Name = "New training job" }).First.ClickAsync();
         NewJobForm form = new(window.Page);
         await form.FillAsync(Guid.Parse("6b1f7f3e-64d8-4f0c-9a51-3f0c2f1d7a10"), Name, "ada@example.org");
-        FilePayload[] files = EightFiles();
-        await form.ChooseAsync(files[..5]);
-        await Assertions.Expect(form.Thumbnails).ToHaveCountAsync(5);
-        await form.ChooseAsync(files[5..]);
-        await Assertions.Expect(form.Thumbnails).ToHaveCountAsync(8);
-        await form.Submit.ClickAsync();
+        await give(form);
 
         JobPage page = new(window.Page);
         Guid job = await page.OpenedAsync(Name);
         await window.Page.EvaluateAsync("() => { window.notReloaded = true; }");
-        IReadOnlyList<string> states = await page.FollowAsync("completed", Whole);
-        Assert.True(states.Count > 1, $"Nothing changed on the page but {string.Join(", ", states)}.");
+        await page.FollowAsync("provisioning", Whole);
+        await cloud.ClearFaultsAsync();
+        await page.FollowAsync("completed", Whole);
         Assert.True(await window.Page.EvaluateAsync<bool>("() => window.notReloaded === true"), "The page was loaded again.");
         Assert.Single(window.Sockets);
         await page.ImagesDrawnAsync(3);

@@ -55,7 +55,7 @@ internal sealed class PodHouse
     public void BeginTraining(PodRecord pod)
     {
         DateTimeOffset now = World.Clock.GetUtcNow();
-        AgentSimulation.Start(pod.Agent, new AgentOrder("job", "lora", "Mara", 1, 0, 7200), now, willFail: false);
+        AgentSimulation.Start(pod.Agent, new AgentOrder("job", "lora", "Mara", 1, 0, 7200), now);
         pod.Agent.LeaseUntil = now.AddDays(30);
         World.Cloud.World.Touch(pod);
     }

@@ -13,6 +13,9 @@ public sealed class PortalSlot(int number, SimulatedWorld world, SimulationPlan 
 {
     private static readonly TimeSpan WatchLease = TimeSpan.FromMinutes(3);
 
+    /// <summary>Of the host's clock: nothing in a turn waits for it, so a turn that takes longer waits for something that will not come.</summary>
+    private static readonly TimeSpan LongestTurn = TimeSpan.FromSeconds(30);
+
     private Mortality mortality = new(_ => false);
     private SimulatedPortal? portal;
     private Task? turn;
@@ -86,8 +89,15 @@ public sealed class PortalSlot(int number, SimulatedWorld world, SimulationPlan 
     private async Task SettleAsync(DateTimeOffset now)
     {
         // Between two crossings everything completes at once, but the runtime may take a thread of its own for a cancellation.
+        long began = TimeProvider.System.GetTimestamp();
         while (turn is { IsCompleted: false } && !mortality.IsFrozen)
         {
+            if (TimeProvider.System.GetElapsedTime(began) > LongestTurn)
+            {
+                throw new TimeoutException(
+                    $"Place {number}, life {life}: a turn begun at {now:u} neither ended nor froze; it waits for something that no other turn brings.");
+            }
+
             await Task.Yield();
         }
 

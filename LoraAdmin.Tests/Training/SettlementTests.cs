@@ -67,6 +67,26 @@ public sealed class SettlementTests
     }
 
     [Fact]
+    public async Task Settlement_BehindManyThatCantBeSettledYet_IsNotKeptWaiting()
+    {
+        TrainingBench bench = await UnsettledAsync();
+        await bench.World.Database.RunAsync(
+            async (unit, token) =>
+            {
+                for (int number = 1; number <= 1_200; number++)
+                {
+                    JobId goesOn = new(new Guid(900, 0, 0, BitConverter.GetBytes((long)number)));
+                    ReserveResult before = await unit.Store<IBudgetStore>().TryReserveAsync(
+                        goesOn.Value, goesOn, 1, new Usd(1), SimulatedWorld.Start.AddHours(-1), bench.World.Budget, token);
+                    Assert.IsType<ReserveResult.Reserved>(before);
+                }
+            },
+            TrainingBench.Token);
+
+        Assert.Equal(1, await bench.Portal.Settlement.RunAsync(TrainingBench.Token));
+    }
+
+    [Fact]
     public async Task Settlement_WhileAPodIsNotVerifiedGone_Waits()
     {
         TrainingBench bench = new();

@@ -71,6 +71,9 @@ public sealed record JobAnswer
     [JsonPropertyName("created_at")] public required DateTimeOffset CreatedAt { get; init; }
     [JsonPropertyName("started_at")] public required DateTimeOffset? StartedAt { get; init; }
     [JsonPropertyName("completed_at")] public required DateTimeOffset? CompletedAt { get; init; }
+
+    /// <summary>Once the job is over: <c>pending</c> while a pod of it may still cost money, <c>done</c> when all are verified gone.</summary>
+    [JsonPropertyName("cleanup_status")] public required string? CleanupStatus { get; init; }
 }
 
 public sealed record JobLineAnswer

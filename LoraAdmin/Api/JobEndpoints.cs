@@ -214,6 +214,7 @@ internal static class JobEndpoints
             CreatedAt = job.CreatedAt,
             StartedAt = job.StartedAt,
             CompletedAt = job.CompletedAt,
+            CleanupStatus = job.CleanupStatus,
         };
 
     private static AttemptAnswer Describe(TrainingAttempt attempt) =>

@@ -81,11 +81,17 @@ internal sealed class BudgetStore(LoraDb db) : IBudgetStore
         return true;
     }
 
-    public async Task<IReadOnlyList<Reservation>> ListOpenAsync(int max, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<Reservation>> ListOpenAsync(Reservation? after, int max, CancellationToken cancellationToken)
     {
         await db.SendAsync(cancellationToken);
-        List<BudgetReservationRow> rows = await Reservations.AsNoTracking()
-            .Where(row => row.SettledAt == null)
+        IQueryable<BudgetReservationRow> open = Reservations.AsNoTracking().Where(row => row.SettledAt == null);
+        if (after is not null)
+        {
+            (Guid id, long at) = (after.Id, after.CreatedAt.ToMillis());
+            open = open.Where(row => row.CreatedAt > at || (row.CreatedAt == at && row.Id.CompareTo(id) > 0));
+        }
+
+        List<BudgetReservationRow> rows = await open
             .OrderBy(row => row.CreatedAt).ThenBy(row => row.Id)
             .Take(max)
             .ToListAsync(cancellationToken);

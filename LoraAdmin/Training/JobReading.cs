@@ -7,6 +7,7 @@ namespace LoraAdmin.Training;
 
 /// <summary>What a poller over the API is told of a job.</summary>
 /// <param name="File">Of the trained file in storage; null until it is there.</param>
+/// <param name="CleanupStatus">Of <see cref="CleanupWords"/>; null until the job is over.</param>
 /// <param name="Attempts">By number.</param>
 public sealed record JobReading(
     JobId Id,
@@ -22,6 +23,7 @@ public sealed record JobReading(
     DateTimeOffset CreatedAt,
     DateTimeOffset? StartedAt,
     DateTimeOffset? CompletedAt,
+    string? CleanupStatus,
     IReadOnlyList<TrainingAttempt> Attempts);
 
 /// <summary>Reads one job for <c>GET /api/v1/training-jobs/{id}</c>, the most called route.</summary>
@@ -40,7 +42,8 @@ internal sealed class JobReader(LoraDbFactory databases) : IJobReader, IDisposab
         SELECT p.job_id, p.lora_id, p.user_id, p.name, p.state, p.wait_reason, p.failure_code, p.failure_detail, p.step, p.total_steps, p.loss,
                p.heartbeat_at, p.step_at, p.cost_micros, p.created_at, p.started_at, p.completed_at,
                l.storage_path, l.file_size_bytes, l.file_sha256,
-               a.number, a.provider, a.state, a.started_at, a.ended_at, a.failure_code, a.cost_micros
+               a.number, a.provider, a.state, a.started_at, a.ended_at, a.failure_code, a.cost_micros,
+               p.cleanup_status
         FROM training_progress p
         JOIN lora_models l ON l.id = p.lora_id
         LEFT JOIN training_attempts a ON a.job_id = p.job_id
@@ -77,6 +80,7 @@ internal sealed class JobReader(LoraDbFactory databases) : IJobReader, IDisposab
             Instants.FromMillis(row.GetInt64(14)),
             Instants.FromMillis(Long(row, 15)),
             Instants.FromMillis(Long(row, 16)),
+            Text(row, 27),
             attempts);
         do
         {

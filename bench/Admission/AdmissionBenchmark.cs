@@ -34,8 +34,10 @@ internal sealed class AdmissionBenchmark : Benchmark
         Figures theirs = new();
         for (int round = -WarmUpRounds; round < Rounds; round++)
         {
-            await MeasureAsync(desk, ours);
-            await MeasureAsync(hand, theirs);
+            // In turns: what a round leaves behind for the next one (a checkpoint, a collection) falls on both alike.
+            bool deskFirst = round % 2 == 0;
+            await MeasureAsync(deskFirst ? desk : hand, deskFirst ? ours : theirs);
+            await MeasureAsync(deskFirst ? hand : desk, deskFirst ? theirs : ours);
 
             async Task MeasureAsync(AdmissionSide side, Figures figures)
             {

@@ -4,8 +4,8 @@ using LoraAdmin.Domain.Training;
 namespace LoraAdmin.Bench.Admission;
 
 /// <summary>
-/// The admission transaction as somebody would write it who has nothing but a driver: same guards, same rows, as few round trips as the guards
-/// allow, all statements prepared.
+/// The admission transaction by hand, through the driver alone: the portal's statements in the portal's order (key, user, rows, and the month's row
+/// last), in as few round trips as they allow, all of them prepared. What the ratio shows is then what stands above the driver, and nothing else.
 /// </summary>
 internal sealed class HandAdmission(HandDatabase database, AdmissionRound round, IIds ids)
 {
@@ -33,7 +33,31 @@ internal sealed class HandAdmission(HandDatabase database, AdmissionRound round,
         RETURNING loras_created_this_month, COALESCE(monthly_limit, $4)
         """;
 
-    private const string CountCharges = "SELECT count(*) FROM limit_charges WHERE user_id = $1 AND period = $2";
+    private const string Claim =
+        """
+        INSERT INTO idempotency_keys (token_id, idempotency_key, body_hash, job_id, lora_id, created_at) VALUES ($1, $2, $3, $4, $5, $6)
+        ON CONFLICT (token_id, idempotency_key) DO UPDATE SET
+            body_hash = excluded.body_hash, job_id = excluded.job_id, lora_id = excluded.lora_id, created_at = excluded.created_at
+        WHERE idempotency_keys.created_at < $7
+        """;
+
+    private const string CountCharges =
+        """
+        SELECT count(CASE WHEN user_id = $1 AND period = $2 THEN 1 END), count(CASE WHEN job_id = $3 AND admission = 1 THEN 1 END)
+        FROM limit_charges WHERE (user_id = $1 AND period = $2) OR (job_id = $3 AND admission = 1)
+        """;
+
+    private const string ReadLimit =
+        """
+        SELECT CASE WHEN month_reset_date IS NULL OR month_reset_date < $2 THEN 0 ELSE COALESCE(loras_created_this_month, 0) END, monthly_limit
+        FROM user_training_limits WHERE user_id = $1
+        """;
+
+    private const string RaiseMonth =
+        """
+        UPDATE budget_months SET reserved_micros = reserved_micros + $2, limit_micros = $3
+        WHERE month = $1 AND spent_micros + reserved_micros + $2 <= $3
+        """;
 
     /// <returns>Whether the job was admitted.</returns>
     public async Task<bool> SubmitAsync(TrainingRequest request, IdempotencyKey key)
@@ -44,68 +68,64 @@ internal sealed class HandAdmission(HandDatabase database, AdmissionRound round,
         long millis = now.ToUnixTimeMilliseconds();
         string period = Month.Of(now).ToString();
         Guid user = request.UserId.Value;
+        Guid job = ids.Next();
+        Guid lora = ids.Next();
+        DateOnly monthStart = new(now.Year, now.Month, 1);
         await using HandTransaction transaction = await database.BeginAsync();
-        Statement earlier = new(
-            "SELECT body_hash, job_id, lora_id FROM idempotency_keys WHERE token_id = $1 AND idempotency_key = $2 AND created_at >= $3",
-            key.TokenId, key.Key, Oldest(now));
-        if (await transaction.ReadAsync(earlier) is not null)
+        long oldest = (now - TrainingDesk.IdempotencyKeptFor).ToUnixTimeMilliseconds();
+        if (await transaction.WriteAsync(new Statement(Claim, key.TokenId, key.Key, key.BodyHash, job, lora, millis, oldest)) == 0)
         {
             return true;
         }
 
-        await transaction.WriteAsync(new Statement(
-            "INSERT INTO budget_months (month, limit_micros, spent_micros, reserved_micros) VALUES ($1, $2, 0, 0) ON CONFLICT (month) DO NOTHING",
-            period, round.Limit.Micros));
-        int reserved = await transaction.WriteAsync(new Statement(
-            """
-            UPDATE budget_months SET reserved_micros = reserved_micros + $2, limit_micros = $3
-            WHERE month = $1 AND spent_micros + reserved_micros + $2 <= $3
-            """,
-            period, AdmissionRound.Estimate.Micros, round.Limit.Micros));
-        if (reserved == 0)
+        object[]? raised = await transaction.ReadAsync(
+            new Statement(RaiseLimit, user, monthStart, DateOnly.FromDateTime(now.UtcDateTime), AdmissionRound.LorasPerUser));
+        object[] counted = (await transaction.ReadAsync(new Statement(CountCharges, user, period, job)))!;
+        if (raised is null || (long)counted[0] >= AdmissionRound.AttemptsPerUser)
         {
+            await transaction.ReadAsync(new Statement(ReadLimit, user, monthStart));
+            return false;
+        }
+
+        await transaction.WriteAllAsync(Inserts(request, job, lora, now, millis, period));
+        await transaction.WriteAllAsync(
+        [
+            new Statement(
+                "INSERT INTO budget_months (month, limit_micros, spent_micros, reserved_micros) VALUES ($1, $2, 0, 0) ON CONFLICT (month) DO NOTHING",
+                period, round.Limit.Micros),
+            new Statement(
+                """
+                INSERT INTO budget_reservations (id, job_id, attempt, month, amount_micros, created_at) VALUES ($1, $2, 1, $3, $4, $5)
+                ON CONFLICT (job_id, attempt) DO NOTHING
+                """,
+                ids.Next(), job, period, AdmissionRound.Estimate.Micros, millis),
+        ]);
+        if (await transaction.WriteAsync(new Statement(RaiseMonth, period, AdmissionRound.Estimate.Micros, round.Limit.Micros)) == 0)
+        {
+            await transaction.WriteAsync(new Statement("DELETE FROM budget_reservations WHERE job_id = $1 AND attempt = 1", job));
             await transaction.ReadAsync(new Statement("SELECT spent_micros, reserved_micros FROM budget_months WHERE month = $1", period));
             return false;
         }
 
-        Statement count = new(CountCharges, user, period);
-        if (await CountAsync(transaction, count) >= AdmissionRound.AttemptsPerUser)
-        {
-            return false;
-        }
-
-        Statement raise = new(RaiseLimit, user, new DateOnly(now.Year, now.Month, 1), DateOnly.FromDateTime(now.UtcDateTime), AdmissionRound.LorasPerUser);
-        if (await transaction.ReadAsync(raise) is null)
-        {
-            await transaction.ReadAsync(new Statement("SELECT loras_created_this_month FROM user_training_limits WHERE user_id = $1", user));
-            return false;
-        }
-
-        if (database.IsPostgres && await CountAsync(transaction, count) >= AdmissionRound.AttemptsPerUser)
-        {
-            return false;
-        }
-
-        await transaction.WriteAllAsync(Inserts(request, key, now, millis, period));
         await transaction.CommitAsync();
         return true;
     }
 
-    private static async Task<long> CountAsync(HandTransaction transaction, Statement count) => (long)(await transaction.ReadAsync(count))![0];
-
-    private static long Oldest(DateTimeOffset now) => (now - TrainingDesk.IdempotencyKeptFor).ToUnixTimeMilliseconds();
-
-    private List<Statement> Inserts(TrainingRequest request, IdempotencyKey key, DateTimeOffset now, long millis, string period)
+    private List<Statement> Inserts(TrainingRequest request, Guid job, Guid lora, DateTimeOffset now, long millis, string period)
     {
-        Guid job = ids.Next();
-        Guid lora = ids.Next();
         Guid user = request.UserId.Value;
         string search = $"{request.Name}\n{request.CreatorEmail}".ToLowerInvariant();
         List<Statement> inserts =
         [
-            new("INSERT INTO budget_reservations (id, job_id, attempt, month, amount_micros, created_at) VALUES ($1, $2, 1, $3, $4, $5)",
-                ids.Next(), job, period, AdmissionRound.Estimate.Micros, millis),
             new("INSERT INTO limit_charges (job_id, admission, user_id, period, charged_at) VALUES ($1, 1, $2, $3, $4)", job, user, period, millis),
+            new(
+                """
+                INSERT INTO operational_events (id, at, kind, message, severity, actor_kind, actor_name, job_id, lora_id, user_id, attempt, has_error, claims)
+                VALUES ($1, $2, $3, $4, 'info', 'token', $5, $6, $7, $8, 1, $9, 0)
+                """,
+                ids.Next(), millis, TrainingEvents.Accepted,
+                $"Accepted \"{request.Name}\" with {request.ImageKeys.Count} images; {AdmissionRound.Estimate} reserved at most",
+                AdmissionRound.Caller.Name, job, lora, user, false),
             new("INSERT INTO lora_models (id, user_id, creator_email, name, status, is_private, created_at, updated_at) "
                 + "VALUES ($1, $2, $3, $4, 'training', $5, $6, $6)",
                 lora, user, request.CreatorEmail, request.Name, false, now),
@@ -121,18 +141,6 @@ internal sealed class HandAdmission(HandDatabase database, AdmissionRound round,
 
         inserts.Add(new Statement(
             "INSERT INTO training_attempts (job_id, number, provider, state, started_at) VALUES ($1, 1, 'runpod', 'active', $2)", job, millis));
-        inserts.Add(new Statement(
-            "DELETE FROM idempotency_keys WHERE token_id = $1 AND idempotency_key = $2 AND created_at < $3", key.TokenId, key.Key, Oldest(now)));
-        inserts.Add(new Statement(
-            "INSERT INTO idempotency_keys (token_id, idempotency_key, body_hash, job_id, lora_id, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
-            key.TokenId, key.Key, key.BodyHash, job, lora, millis));
-        inserts.Add(new Statement(
-            """
-            INSERT INTO operational_events (id, at, kind, message, severity, actor_kind, actor_name, job_id, lora_id, user_id, attempt, has_error, claims)
-            VALUES ($1, $2, $3, $4, 'info', 'token', $5, $6, $7, $8, 1, $9, 0)
-            """,
-            ids.Next(), millis, TrainingEvents.Accepted, $"Accepted \"{request.Name}\" with {request.ImageKeys.Count} images", AdmissionRound.Caller.Name,
-            job, lora, user, false));
         return inserts;
     }
 }

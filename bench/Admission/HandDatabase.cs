@@ -9,8 +9,6 @@ internal sealed record Statement(string Sql, params object[] Values);
 /// <summary>A driver without anything above it: pooled connections, prepared statements, transactions.</summary>
 internal abstract class HandDatabase : IAsyncDisposable
 {
-    public abstract bool IsPostgres { get; }
-
     public abstract Task<HandTransaction> BeginAsync();
 
     public abstract ValueTask DisposeAsync();
@@ -37,8 +35,6 @@ internal sealed class HandPostgres(string connectionString) : HandDatabase
 {
     private readonly NpgsqlDataSource source = NpgsqlDataSource.Create(
         new NpgsqlConnectionStringBuilder(connectionString) { MaxAutoPrepare = 64, AutoPrepareMinUsages = 1, Timezone = "UTC" }.ToString());
-
-    public override bool IsPostgres => true;
 
     public override async Task<HandTransaction> BeginAsync()
     {
@@ -123,8 +119,6 @@ internal sealed class HandSqlite : HandDatabase
         settings.CommandText = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;";
         settings.ExecuteNonQuery();
     }
-
-    public override bool IsPostgres => false;
 
     public override async Task<HandTransaction> BeginAsync()
     {

@@ -16,8 +16,10 @@ internal enum TeardownFault
     Long,
 }
 
+/// <param name="Job">How the job ended.</param>
 /// <param name="Seconds">From the job's end to the moment at which its pod was verified gone.</param>
-internal sealed record TeardownEnd(double Seconds, TeardownFault Fault);
+/// <param name="OrphanDollarSeconds">Hourly price times the seconds for which the pod really outlived its job.</param>
+internal sealed record TeardownEnd(TrainingState Job, double Seconds, TeardownFault Fault, double OrphanDollarSeconds);
 
 /// <summary>Jobs through the simulated portal, the clock jumping to the next instant at which something is to do.</summary>
 internal sealed class TeardownRun(int seed, int jobs)
@@ -28,13 +30,16 @@ internal sealed class TeardownRun(int seed, int jobs)
     private readonly SimulatedWorld world = new(seed) { Budget = new BudgetRules(Usd.FromDollars(1_000_000), Usd.FromDollars(900_000)) };
     private readonly Dictionary<JobId, TeardownFault> faultOf = [];
     private readonly HashSet<string> counted = [];
+    private readonly HashSet<JobId> toCancel = [];
 
     public List<TeardownEnd> Ends { get; } = [];
 
-    /// <summary>Hourly price times seconds, over all pods.</summary>
-    public double OrphanDollarSeconds { get; private set; }
+    /// <summary>Pods that were let go while their job went on: they did not outlive it.</summary>
+    public int EndedBeforeTheirJob { get; private set; }
 
-    public double OrphanDollars => OrphanDollarSeconds / 3600;
+    /// <summary>How the jobs ended that never had a pod: there is nothing to tear down.</summary>
+    public IReadOnlyList<TrainingState> WithoutPod =>
+        [.. world.Database.Jobs.Rows.Where(job => world.Database.Pods.Rows.All(pod => pod.Job != job.Id || pod.PodId is null)).Select(job => job.State)];
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
@@ -64,6 +69,7 @@ internal sealed class TeardownRun(int seed, int jobs)
                 await SubmitAsync(portal, number++, cancellationToken);
             }
 
+            await CancelAsync(portal, cancellationToken);
             foreach (LeasedJob leased in await portal.Conductor.LeaseDueAsync(8, cancellationToken))
             {
                 await portal.Conductor.StepAsync(leased, cancellationToken);
@@ -95,10 +101,38 @@ internal sealed class TeardownRun(int seed, int jobs)
         double draw = random.NextDouble();
         TeardownFault fault = draw < 0.05 ? TeardownFault.Short : draw < 0.06 ? TeardownFault.Long : TeardownFault.None;
         faultOf[accepted.Job] = fault;
+        AddEnd(accepted.Job);
         if (fault != TeardownFault.None)
         {
             double seconds = fault == TeardownFault.Short ? random.Next(1, 31) : random.Next(120, 1800);
             world.Cloud.World.Faults.Add(Faults[random.Next(Faults.Length)], match: accepted.Job.Value.ToString("N"), seconds: seconds);
+        }
+    }
+
+    /// <summary>One job in five ends otherwise than completed: by a failed training, by a person, or at its limit.</summary>
+    private void AddEnd(JobId job)
+    {
+        double draw = random.NextDouble();
+        if (draw < 0.10)
+        {
+            world.Cloud.World.Faults.Add(FaultKind.TrainingFails, match: job.Value.ToString("N"));
+        }
+        else if (draw < 0.18)
+        {
+            toCancel.Add(job);
+        }
+        else if (draw < 0.20)
+        {
+            world.Cloud.World.Faults.Add(FaultKind.TrainingHangs, match: job.Value.ToString("N"));
+        }
+    }
+
+    private async Task CancelAsync(SimulatedPortal portal, CancellationToken cancellationToken)
+    {
+        foreach (JobId job in toCancel.Where(job => world.Database.Jobs.Find(job) is { State: TrainingState.Training, Figures: not null }).ToList())
+        {
+            toCancel.Remove(job);
+            await portal.Desk.CancelAsync(job, "Not wanted any more", new Actor(ActorKind.Person, "bench"), cancellationToken);
         }
     }
 
@@ -107,11 +141,16 @@ internal sealed class TeardownRun(int seed, int jobs)
         foreach (LedgerPod pod in world.Database.Pods.Rows.Where(pod => pod is { Saw: PodSaw.Gone, PodId: not null } && !counted.Contains(pod.Name)).ToList())
         {
             counted.Add(pod.Name);
-            DateTimeOffset ended = world.Database.Jobs.Find(pod.Job)!.CompletedAt!.Value;
-            Ends.Add(new TeardownEnd((now - ended).TotalSeconds, faultOf[pod.Job]));
+            TrainingJob job = world.Database.Jobs.Find(pod.Job)!;
+            if (job.CompletedAt is not { } ended)
+            {
+                EndedBeforeTheirJob++;
+                continue;
+            }
+
             PodRecord truth = world.Cloud.World.Pods.Single(record => record.Id == pod.PodId);
-            double outlived = (truth.History[^1].At - ended).TotalSeconds;
-            OrphanDollarSeconds += Math.Max(0, outlived) * (double)(pod.HourlyRate?.Dollars ?? 0);
+            double outlived = Math.Max(0, (truth.History[^1].At - ended).TotalSeconds);
+            Ends.Add(new TeardownEnd(job.State, (now - ended).TotalSeconds, faultOf[pod.Job], outlived * (double)(pod.HourlyRate?.Dollars ?? 0)));
         }
     }
 }

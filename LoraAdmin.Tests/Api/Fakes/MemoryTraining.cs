@@ -150,7 +150,7 @@ public sealed class MemoryTraining(TimeProvider clock) : ITrainingDesk, ITrainin
         TrainingAttempt attempt = new(id, 1, "runpod", AttemptState.Failed, job.CreatedAt, job.CreatedAt, FailureCode.PodLost, Usd.FromDollars(0.42m));
         return ValueTask.FromResult<JobReading?>(new JobReading(
             id, job.LoraId, job.UserId, job.Name, job.State, job.WaitReason, job.Failure, job.Figures, job.Cost, file,
-            job.CreatedAt, job.StartedAt, job.CompletedAt, [attempt]));
+            job.CreatedAt, job.StartedAt, job.CompletedAt, job.CleanupStatus, [attempt]));
     }
 
     public Task<OverviewFigures> OverviewAsync(CancellationToken cancellationToken) => throw new NotSupportedException("The API shows no overview.");

@@ -21,27 +21,17 @@ public sealed partial class JobPage(IPage page)
         return Guid.Parse(Address().Match(page.Url).Groups[1].Value);
     }
 
-    /// <summary>Notes every state that the page shows until it shows the wanted one.</summary>
-    public async Task<IReadOnlyList<string>> FollowAsync(string until, TimeSpan within)
-    {
-        List<string> seen = [];
-        await Eventually.TrueAsync(
-            async () =>
-            {
-                string word = (await State.InnerTextAsync()).Trim();
-                if (seen.Count == 0 || seen[^1] != word)
-                {
-                    seen.Add(word);
-                }
-
-                bool goesOn = word == until || word is not ("failed" or "cancelled");
-                Assert.True(goesOn, goesOn ? null : $"The job is {word}: {await page.Locator("#main").InnerTextAsync()}");
-                return word == until;
-            },
-            $"the page shows {until}",
-            within);
-        return seen;
-    }
+    /// <summary>Waits until the page shows the state; a job that ends otherwise fails at once.</summary>
+    public Task FollowAsync(string until, TimeSpan within) => Eventually.TrueAsync(
+        async () =>
+        {
+            string word = (await State.InnerTextAsync()).Trim();
+            bool goesOn = word == until || word is not ("completed" or "failed" or "cancelled");
+            Assert.True(goesOn, goesOn ? null : $"The job is {word}: {await page.Locator("#main").InnerTextAsync()}");
+            return word == until;
+        },
+        $"the page shows {until}",
+        within);
 
     /// <summary>Presses "Download" and gives the file that the browser saved, with the address it came from.</summary>
     public async Task<(string Url, string Path)> DownloadAsync()

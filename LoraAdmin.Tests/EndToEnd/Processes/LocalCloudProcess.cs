@@ -1,8 +1,6 @@
-using System.Globalization;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json;
-using LoraAdmin.Tests.Doubles;
 
 namespace LoraAdmin.Tests.EndToEnd.Processes;
 
@@ -41,7 +39,6 @@ public sealed class LocalCloudProcess : IAsyncDisposable
     /// <param name="settings">Keys below <c>LocalCloud:</c>.</param>
     public static async Task<LocalCloudProcess> StartAsync(string dataPath, IReadOnlyDictionary<string, string>? settings = null)
     {
-        string url = string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{PostgresServer.FreePort()}");
         Dictionary<string, string> environment = new(StringComparer.Ordinal)
         {
             ["Data__Path"] = dataPath,
@@ -56,11 +53,12 @@ public sealed class LocalCloudProcess : IAsyncDisposable
             environment[$"LocalCloud__{key}"] = value;
         }
 
-        ProgramRun run = ProgramRun.Start(["local-cloud", "--urls", url], environment);
+        ProgramRun run = ProgramRun.Start(["local-cloud", .. PortalProcess.AnyPort], environment);
         try
         {
-            await run.LineAsync("control token", TimeSpan.FromSeconds(60));
-            return new LocalCloudProcess(run, url);
+            const string ready = "LocalCloud listens on ";
+            string line = await run.LineAsync(ready, TimeSpan.FromSeconds(60));
+            return new LocalCloudProcess(run, line[ready.Length..].Trim());
         }
         catch
         {
@@ -70,9 +68,12 @@ public sealed class LocalCloudProcess : IAsyncDisposable
     }
 
     /// <summary>Every pod that ever was.</summary>
-    public async Task<IReadOnlyList<TruePod>> TruthAsync()
+    public async Task<IReadOnlyList<TruePod>> TruthAsync() => PodsOf(await http.GetStringAsync("/localcloud/truth"));
+
+    /// <param name="answer">Of <c>GET /localcloud/truth</c>.</param>
+    internal static IReadOnlyList<TruePod> PodsOf(string answer)
     {
-        using JsonDocument truth = JsonDocument.Parse(await http.GetStringAsync("/localcloud/truth"));
+        using JsonDocument truth = JsonDocument.Parse(answer);
         return
         [
             .. truth.RootElement.GetProperty("pods").EnumerateArray().Select(pod => new TruePod(

@@ -29,6 +29,11 @@ public sealed class PortalDatabase
 
     public async Task<long> NumberAsync(string sql) => Convert.ToInt64(await ScalarAsync(sql), CultureInfo.InvariantCulture);
 
+    public async Task<string> TextAsync(string sql) => (string)(await ScalarAsync(sql))!;
+
+    /// <summary>The state of a job as it is written, for a portal that can't be asked any more.</summary>
+    public Task<string> StateAsync(string job) => TextAsync($"SELECT state FROM training_progress WHERE lower(CAST(job_id AS TEXT)) = '{job}'");
+
     public Task ExecuteAsync(string sql) => ScalarAsync(sql);
 
     /// <summary>

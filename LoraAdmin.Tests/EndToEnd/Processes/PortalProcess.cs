@@ -1,6 +1,4 @@
-using System.Globalization;
 using System.Net;
-using LoraAdmin.Tests.Doubles;
 
 namespace LoraAdmin.Tests.EndToEnd.Processes;
 
@@ -8,6 +6,14 @@ namespace LoraAdmin.Tests.EndToEnd.Processes;
 public sealed class PortalProcess : IAsyncDisposable
 {
     public const string Token = "end-to-end-token-0123456789abcdef";
+
+    /// <summary>
+    /// Arguments for an address that the system gives and the start announces: a port that was looked for beforehand may be taken by the time of the bind.
+    /// </summary>
+    public static readonly IReadOnlyList<string> AnyPort = ["--urls", "http://127.0.0.1:0"];
+
+    /// <summary>Within which a clean end comes: the host's own ten seconds for it, and the process around them.</summary>
+    public static readonly TimeSpan EndsWithin = TimeSpan.FromSeconds(30);
 
     private static readonly TimeSpan ReadyWithin = TimeSpan.FromSeconds(60);
 
@@ -37,13 +43,11 @@ public sealed class PortalProcess : IAsyncDisposable
     public string SignInUrl => Links(run.Output)[0];
 
     /// <param name="settings">Keys as in appsettings.json, e.g. <c>LocalCloud:Speed</c>.</param>
-    /// <param name="arguments">Further arguments; without <c>--urls</c> among them a free port is given.</param>
+    /// <param name="arguments">Further arguments; null: <see cref="AnyPort"/>.</param>
     public static async Task<PortalProcess> StartAsync(
         string dataPath, IReadOnlyDictionary<string, string>? settings = null, IReadOnlyList<string>? arguments = null)
     {
-        ProgramRun run = ProgramRun.Start(
-            arguments ?? ["--urls", string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{PostgresServer.FreePort()}")],
-            EnvironmentOf(dataPath, settings));
+        ProgramRun run = ProgramRun.Start(arguments ?? AnyPort, EnvironmentOf(dataPath, settings));
         try
         {
             const string ready = "LoraAdmin is ready: ";
@@ -85,10 +89,10 @@ public sealed class PortalProcess : IAsyncDisposable
     public Task KillAsync() => run.KillAsync();
 
     /// <summary>SIGINT, and how it ended.</summary>
-    public async Task<int> StopAsync(TimeSpan within)
+    public async Task<int> StopAsync()
     {
         await run.InterruptAsync();
-        return await run.ExitAsync(within);
+        return await run.ExitAsync(EndsWithin);
     }
 
     public async ValueTask DisposeAsync()

@@ -34,9 +34,14 @@ public sealed class ProgramRun : IAsyncDisposable
     public string Said => $"It said:{Environment.NewLine}{Output}{Environment.NewLine}{Errors}";
 
     /// <param name="environment">Beside the test run's own variables, of which those that configure a host are taken away.</param>
-    public static ProgramRun Start(IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null, string? workingDirectory = null)
+    public static ProgramRun Start(IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null, string? workingDirectory = null) =>
+        StartDotnet([Dll(), .. arguments], environment, workingDirectory);
+
+    /// <summary>Another command of the .NET SDK.</summary>
+    /// <inheritdoc cref="Start"/>
+    public static ProgramRun StartDotnet(IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null, string? workingDirectory = null)
     {
-        ProcessStartInfo start = new(Dotnet(), [Dll(), .. arguments])
+        ProcessStartInfo start = new(Dotnet(), arguments)
         {
             WorkingDirectory = workingDirectory ?? Root,
             RedirectStandardOutput = true,

@@ -130,8 +130,9 @@ public sealed class DatabaseStartupTests : IDisposable
     [Fact]
     public async Task Start_PostgresUnreachable_NamesKeyAndRemedyWithoutThePassword()
     {
+        using SilentPort nobody = new();
         await using ServiceProvider portal = Portal(
-            ("ConnectionStrings:Database", $"Host=127.0.0.1;Port={PostgresServer.FreePort()};Database=x;Username=u;Password=hidden-word"));
+            ("ConnectionStrings:Database", $"Host=127.0.0.1;Port={nobody.Number};Database=x;Username=u;Password=hidden-word"));
 
         StartupRefusedException refused = await Assert.ThrowsAsync<StartupRefusedException>(() => StartAsync(portal));
 
@@ -164,7 +165,8 @@ public sealed class DatabaseStartupTests : IDisposable
     [Fact]
     public async Task Unit_DatabaseAway_SaysSo()
     {
-        string away = $"Host=127.0.0.1;Port={PostgresServer.FreePort()};Database=x;Username=u";
+        using SilentPort nobody = new();
+        string away = $"Host=127.0.0.1;Port={nobody.Number};Database=x;Username=u";
         await using ServiceProvider portal = TestDatabase.Build(new DatabaseTarget.Postgres(away));
         IUnitOfWork work = portal.GetRequiredService<IUnitOfWork>();
         JobId job = new(new Guid("0193f0a0-0000-7000-8000-000000000001"));

@@ -33,6 +33,7 @@ public sealed class JobReaderTests
             Cost = new Usd(420_001),
             StartedAt = Now.AddMinutes(1),
             CompletedAt = Now.AddMinutes(9),
+            CleanupStatus = "pending",
         };
         TrainingAttempt[] attempts =
         [
@@ -48,7 +49,7 @@ public sealed class JobReaderTests
         Assert.Equal(
             new JobReading(
                 job.Id, job.LoraId, job.UserId, job.Name, job.State, job.WaitReason, job.Failure, job.Figures, job.Cost,
-                new ArtifactInfo(3_000_000_000, new string('a', 64)), job.CreatedAt, job.StartedAt, job.CompletedAt, reading.Attempts),
+                new ArtifactInfo(3_000_000_000, new string('a', 64)), job.CreatedAt, job.StartedAt, job.CompletedAt, "pending", reading.Attempts),
             reading);
         Assert.Equal(attempts, reading.Attempts);
     }
@@ -66,8 +67,8 @@ public sealed class JobReaderTests
 
         Assert.NotNull(reading);
         Assert.Equal(
-            (null, null, null, null, null, null, null),
-            (reading.WaitReason, reading.Failure, reading.Figures, reading.Cost, reading.File, reading.StartedAt, reading.CompletedAt));
+            (null, null, null, null, null, null, null, null),
+            (reading.WaitReason, reading.Failure, reading.Figures, reading.Cost, reading.File, reading.StartedAt, reading.CompletedAt, reading.CleanupStatus));
         Assert.Empty(reading.Attempts);
         Assert.Null(await reader.FindAsync(new JobId(ids.Next()), CancellationToken.None));
     }
@@ -91,7 +92,8 @@ public sealed class JobReaderTests
     [Fact]
     public async Task Database_Away_IsToldAsSuch()
     {
-        await using LoraDbFactory factory = new(new DatabaseTarget.Postgres($"Host=127.0.0.1;Port={PostgresServer.FreePort()};Database=x;Username=x;Timeout=2"));
+        using SilentPort nobody = new();
+        await using LoraDbFactory factory = new(new DatabaseTarget.Postgres($"Host=127.0.0.1;Port={nobody.Number};Database=x;Username=x;Timeout=2"));
         using JobReader reader = new(factory);
 
         await Assert.ThrowsAsync<StoreUnavailableException>(async () => await reader.FindAsync(new JobId(ids.Next()), CancellationToken.None));

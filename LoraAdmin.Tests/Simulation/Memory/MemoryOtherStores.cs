@@ -102,8 +102,14 @@ internal sealed class MemoryBudgetStore(MemoryDatabase database) : IBudgetStore
         return Task.FromResult(true);
     }
 
-    public Task<IReadOnlyList<Reservation>> ListOpenAsync(int max, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<Reservation>>(
-        [.. database.Reservations.Rows.Where(one => one.SettledAt is null).OrderBy(one => one.CreatedAt).ThenBy(one => one.Id).Take(max)]);
+    public Task<IReadOnlyList<Reservation>> ListOpenAsync(Reservation? after, int max, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<Reservation>>(
+        [
+            .. database.Reservations.Rows
+                .Where(one => one.SettledAt is null && (after is null || (one.CreatedAt, one.Id).CompareTo((after.CreatedAt, after.Id)) > 0))
+                .OrderBy(one => one.CreatedAt).ThenBy(one => one.Id)
+                .Take(max),
+        ]);
 
     public Task<IReadOnlyList<Reservation>> ListForJobAsync(JobId job, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<Reservation>>(
         [.. database.Reservations.Rows.Where(one => one.Job == job).OrderBy(one => one.Attempt)]);

@@ -82,6 +82,33 @@ public abstract class BudgetStoreContract : StoreContract
         Assert.False(await In<IBudgetStore, bool>(store => store.SettleAsync(NextJob(), 1, Usd.Zero, Start, None)));
 
     [Fact]
+    public async Task Open_PageByPage_GivesEachOnceAndTheOldestFirst()
+    {
+        List<JobId> jobs = [];
+        for (int number = 0; number < 7; number++)
+        {
+            JobId job = NextJob();
+            jobs.Add(job);
+
+            // Three share an instant: the page may end among them.
+            await Reserve(job, Usd.FromDollars(1), at: Start.AddSeconds(number is >= 2 and <= 4 ? 2 : number));
+        }
+
+        await In<IBudgetStore, bool>(store => store.SettleAsync(jobs[1], 1, Usd.FromDollars(0.5m), Start, None));
+        List<Reservation> seen = [];
+        IReadOnlyList<Reservation> page = await Open(max: 2);
+        while (page.Count > 0)
+        {
+            seen.AddRange(page);
+            page = await Open(page[^1], max: 2);
+        }
+
+        Assert.Equal(6, seen.Count);
+        Assert.Equal(jobs.Except([jobs[1]]).ToHashSet(), seen.Select(one => one.Job).ToHashSet());
+        Assert.Equal(seen.Select(one => one.CreatedAt).Order(), seen.Select(one => one.CreatedAt));
+    }
+
+    [Fact]
     public async Task Spent_CountsAgainstTheLimit()
     {
         JobId job = NextJob();
@@ -91,16 +118,17 @@ public abstract class BudgetStoreContract : StoreContract
         Assert.IsType<ReserveResult.DoesNotFit>(await Reserve(NextJob(), Usd.FromDollars(0.6m)));
     }
 
-    private Task<ReserveResult> Reserve(JobId job, Usd amount, Guid? id = null)
+    private Task<ReserveResult> Reserve(JobId job, Usd amount, Guid? id = null, DateTimeOffset? at = null)
     {
         Guid reservation = id ?? NextId();
-        return In<IBudgetStore, ReserveResult>(store => store.TryReserveAsync(reservation, job, 1, amount, Start, Rules, None));
+        return In<IBudgetStore, ReserveResult>(store => store.TryReserveAsync(reservation, job, 1, amount, at ?? Start, Rules, None));
     }
 
     private Task<BudgetMonth> Month() =>
         Read<IBudgetStore, BudgetMonth>(store => store.ReadMonthAsync(Domain.Shared.Month.Of(Start), Rules, None));
 
-    private Task<IReadOnlyList<Reservation>> Open() => Read<IBudgetStore, IReadOnlyList<Reservation>>(store => store.ListOpenAsync(10, None));
+    private Task<IReadOnlyList<Reservation>> Open(Reservation? after = null, int max = 10) =>
+        Read<IBudgetStore, IReadOnlyList<Reservation>>(store => store.ListOpenAsync(after, max, None));
 }
 
 public abstract class LimitsStoreContract : StoreContract
