@@ -59,7 +59,9 @@ internal sealed class PodObserver(IUnitOfWork work, IPodProvider provider, TimeP
             ? row.Saw
             : PodWatch.SawOf(pod.Status, row.Saw == PodSaw.Requested ? PodSaw.Provisioning : row.Saw);
         Usd? rate = pod.Status == ProviderPodStatus.Exited ? rules().StoppedHourly : pod.HourlyRate > Usd.Zero ? pod.HourlyRate : row.HourlyRate;
-        return row.Repriced(rate, at) with
+        // Nobody knows when between two looks the price changed: for that while the dearer one counts.
+        DateTimeOffset changed = rate > row.HourlyRate ? row.LastSeenAt ?? at : at;
+        return row.Repriced(rate, changed) with
         {
             PodId = pod.Id,
             Saw = saw,

@@ -43,7 +43,7 @@ public sealed class ProviderFundsTests
             Saw = saw,
             PodId = "abc",
             GpuType = "NVIDIA A40",
-            HourlyRate = Rate,
+            HourlyRate = saw == PodSaw.Exited ? PodPricing.StoppedPerHour(20) : Rate,
             RequestedAt = now,
             LiveUntil = bounded ? now.AddHours(1) : null,
         };
