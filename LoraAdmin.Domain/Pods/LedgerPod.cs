@@ -91,6 +91,9 @@ public sealed record LedgerPod
 
     public DateTimeOffset? LastSeenAt { get; init; }
 
+    /// <summary>When its agent last answered us: that call renewed the lease of its dead-man switch (<see cref="AgentContact"/>).</summary>
+    public DateTimeOffset? HeardAt { get; init; }
+
     /// <summary>When the present <see cref="Want"/> was wished.</summary>
     public DateTimeOffset? WantSince { get; init; }
 

@@ -208,8 +208,8 @@ public interface IPodLedger
     Task AddAsync(LedgerPod pod, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Writes the row if its version is still <see cref="LedgerPod.Version"/> and raises it by one. False: somebody else wrote it meanwhile, nothing
-    /// was written.
+    /// Writes the row, but for <see cref="LedgerPod.HeardAt"/>, if its version is still <see cref="LedgerPod.Version"/> and raises it by one. False:
+    /// somebody else wrote it meanwhile, nothing was written.
     /// </summary>
     Task<bool> SaveAsync(LedgerPod pod, CancellationToken cancellationToken);
 
@@ -218,6 +218,9 @@ public interface IPodLedger
     /// at the same moment is right about everything else.
     /// </summary>
     Task NoteSeenAsync(IReadOnlyList<string> names, DateTimeOffset at, CancellationToken cancellationToken);
+
+    /// <summary>Notes that the pod's agent has answered. Does not raise the row's version; an unknown or gone pod is passed over.</summary>
+    Task NoteHeardAsync(string podId, DateTimeOffset at, CancellationToken cancellationToken);
 
     Task<LedgerPod?> FindAsync(string name, CancellationToken cancellationToken);
 

@@ -88,6 +88,25 @@ public sealed class ConductorSwitchTests
     }
 
     [Fact]
+    [Trait("Requirement", "O2")]
+    public async Task StopEverything_EndsPodsThatNoOpenJobWorksWith_AndKeepsThoseWithAFile()
+    {
+        Pods.PodHouse house = new();
+        PodRecord idle = house.AddPod(house.NextName());
+        PodRecord full = house.AddPod(house.NextName());
+        house.FinishTraining(full);
+        await house.KnowAsync(idle);
+        await house.KnowAsync(full);
+
+        await house.Portal.Switches.StopEverythingAsync("The bill is on fire", TrainingBench.Person, Token);
+        await house.RunAsync(TimeSpan.FromMinutes(3));
+
+        Assert.Equal((PodStatus.Terminated, PodStatus.Exited), (idle.Status, full.Status));
+        Assert.Equal(PodWant.Held, house.Rows.Single(row => row.PodId == full.Id).Want);
+        Assert.Contains(house.Facts, fact => fact.Message == "Everything is being stopped (0 jobs, 2 pods without one): The bill is on fire");
+    }
+
+    [Fact]
     public async Task Places_AreFull_TheNextJobWaitsAndTakesTheFirstThatIsFree()
     {
         TrainingBench bench = new();

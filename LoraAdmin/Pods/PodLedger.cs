@@ -66,6 +66,13 @@ internal sealed class PodLedger(LoraDb db) : IPodLedger
         }
     }
 
+    public Task NoteHeardAsync(string podId, DateTimeOffset at, CancellationToken cancellationToken)
+    {
+        long? heard = at.ToMillis();
+        return Pods.Where(row => row.PodId == podId && row.Saw != PodSaw.Gone)
+            .ExecuteUpdateAsync(set => set.SetProperty(row => row.HeardAt, heard), cancellationToken);
+    }
+
     public async Task<LedgerPod?> FindAsync(string name, CancellationToken cancellationToken)
     {
         PodLedgerRow? row = await Pods.AsNoTracking().SingleOrDefaultAsync(pod => pod.Name == name, cancellationToken);

@@ -24,6 +24,7 @@ internal sealed class PodLedgerRow : IEntityTypeConfiguration<PodLedgerRow>
     public long RequestedAt { get; set; }
     public long? CreatedAt { get; set; }
     public long? LastSeenAt { get; set; }
+    public long? HeardAt { get; set; }
     public long? AbsentSince { get; set; }
     public int MissingReads { get; set; }
     public long? LiveUntil { get; set; }
@@ -75,6 +76,7 @@ internal sealed class PodLedgerRow : IEntityTypeConfiguration<PodLedgerRow>
         RequestedAt = pod.RequestedAt.ToMillis(),
         CreatedAt = pod.CreatedAt.ToMillis(),
         LastSeenAt = pod.LastSeenAt.ToMillis(),
+        HeardAt = pod.HeardAt.ToMillis(),
         AbsentSince = pod.AbsentSince.ToMillis(),
         MissingReads = pod.MissingReads,
         LiveUntil = pod.LiveUntil.ToMillis(),
@@ -109,6 +111,7 @@ internal sealed class PodLedgerRow : IEntityTypeConfiguration<PodLedgerRow>
         RequestedAt = Instants.FromMillis(RequestedAt),
         CreatedAt = Instants.FromMillis(CreatedAt),
         LastSeenAt = Instants.FromMillis(LastSeenAt),
+        HeardAt = Instants.FromMillis(HeardAt),
         AbsentSince = Instants.FromMillis(AbsentSince),
         MissingReads = MissingReads,
         LiveUntil = Instants.FromMillis(LiveUntil),

@@ -90,6 +90,15 @@ public static class PodPageTexts
         _ => "stop and hold",
     };
 
+    /// <summary>How the dead-man switch of the pod's agent stands after its last answer.</summary>
+    public static string Lease(DateTimeOffset heard, DateTimeOffset now)
+    {
+        TimeSpan left = heard + AgentContact.Lease - now;
+        return left > TimeSpan.Zero
+            ? $"goes on without us for {Relative.Duration(left)}"
+            : "its lease has run out: it stops itself when its training has ended";
+    }
+
     /// <summary>What a person does about an account that can't be listed.</summary>
     public static string Remedy(ProviderError? error) => error?.Failure switch
     {

@@ -23,14 +23,14 @@ internal sealed class MemoryPodLedger(MemoryDatabase database) : IPodLedger
 
     public Task<bool> SaveAsync(LedgerPod pod, CancellationToken cancellationToken)
     {
-        if (database.Pods.Find(pod.Name)?.Version != pod.Version)
+        if (database.Pods.Find(pod.Name) is not { } present || present.Version != pod.Version)
         {
             return Task.FromResult(false);
         }
 
         // The databases keep whole milliseconds.
         DateTimeOffset? seen = pod.LastSeenAt is { } at ? DateTimeOffset.FromUnixTimeMilliseconds(at.ToUnixTimeMilliseconds()) : null;
-        database.Pods.Set(pod.Name, pod with { LastSeenAt = seen, Version = pod.Version + 1 });
+        database.Pods.Set(pod.Name, pod with { LastSeenAt = seen, HeardAt = present.HeardAt, Version = pod.Version + 1 });
         return Task.FromResult(true);
     }
 
@@ -39,6 +39,16 @@ internal sealed class MemoryPodLedger(MemoryDatabase database) : IPodLedger
         foreach (LedgerPod pod in names.Select(database.Pods.Find).OfType<LedgerPod>())
         {
             database.Pods.Set(pod.Name, pod with { LastSeenAt = DateTimeOffset.FromUnixTimeMilliseconds(at.ToUnixTimeMilliseconds()) });
+        }
+
+        return Task.CompletedTask;
+    }
+
+    public Task NoteHeardAsync(string podId, DateTimeOffset at, CancellationToken cancellationToken)
+    {
+        foreach (LedgerPod pod in database.Pods.Rows.Where(pod => pod.PodId == podId && pod.Saw != PodSaw.Gone).ToList())
+        {
+            database.Pods.Set(pod.Name, pod with { HeardAt = at });
         }
 
         return Task.CompletedTask;

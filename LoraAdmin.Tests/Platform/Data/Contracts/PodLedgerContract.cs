@@ -28,11 +28,43 @@ public abstract class PodLedgerContract : StoreContract
             TerminateAttempts = 1,
             NextActionAt = Start.AddMinutes(5),
             LastError = "503",
+            ProofAt = Start.AddMinutes(3),
+            Billed = new Usd(1_234_567),
+            BilledUntil = Start.AddMinutes(1),
+            FetchUntil = Start.AddMinutes(20),
+            NextFetchAt = Start.AddHours(1),
+            StopAttempts = 3,
+            ToldAt = Start.AddMinutes(6),
         };
 
         Assert.True(await In<IPodLedger, bool>(ledger => ledger.SaveAsync(seen, None)));
 
         Assert.Equal(seen with { Version = 1 }, await Read<IPodLedger, LedgerPod?>(ledger => ledger.FindAsync(pod.Name, None)));
+    }
+
+    [Fact]
+    public async Task NoteSeenAndHeard_TouchTheirInstantAlone_WhateverTheVersion()
+    {
+        LedgerPod first = NewPod(NextJob(), 1) with { PodId = "first" };
+        LedgerPod second = NewPod(NextJob(), 1) with { PodId = "second" };
+        LedgerPod gone = NewPod(NextJob(), 1) with { PodId = "gone", Saw = PodSaw.Gone };
+        foreach (LedgerPod pod in new[] { first, second, gone })
+        {
+            await In<IPodLedger>(ledger => ledger.AddAsync(pod, None));
+        }
+
+        await In<IPodLedger>(ledger => ledger.NoteSeenAsync([first.Name, "nobody"], Start.AddMinutes(7), None));
+        await In<IPodLedger>(ledger => ledger.NoteHeardAsync("first", Start.AddMinutes(8), None));
+        await In<IPodLedger>(ledger => ledger.NoteHeardAsync("gone", Start.AddMinutes(8), None));
+
+        LedgerPod noted = first with { LastSeenAt = Start.AddMinutes(7), HeardAt = Start.AddMinutes(8) };
+        Assert.Equal(noted, await Read<IPodLedger, LedgerPod?>(ledger => ledger.FindAsync(first.Name, None)));
+        Assert.Equal(second, await Read<IPodLedger, LedgerPod?>(ledger => ledger.FindAsync(second.Name, None)));
+        Assert.Equal(gone, await Read<IPodLedger, LedgerPod?>(ledger => ledger.FindAsync(gone.Name, None)));
+
+        // A writer that had read the row before loses nothing of it.
+        Assert.True(await In<IPodLedger, bool>(ledger => ledger.SaveAsync(first with { LastError = "503" }, None)));
+        Assert.Equal(Start.AddMinutes(8), (await Read<IPodLedger, LedgerPod?>(ledger => ledger.FindAsync(first.Name, None)))!.HeardAt);
     }
 
     [Fact]

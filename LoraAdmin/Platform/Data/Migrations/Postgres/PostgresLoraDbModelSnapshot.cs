@@ -715,6 +715,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                         .HasColumnType("text")
                         .HasColumnName("gpu_type");
 
+                    b.Property<long?>("HeardAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("heard_at");
+
                     b.Property<long?>("HourlyMicros")
                         .HasColumnType("bigint")
                         .HasColumnName("hourly_micros");

@@ -711,6 +711,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("gpu_type");
 
+                    b.Property<long?>("HeardAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("heard_at");
+
                     b.Property<long?>("HourlyMicros")
                         .HasColumnType("INTEGER")
                         .HasColumnName("hourly_micros");

@@ -30,6 +30,12 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                 nullable: true);
 
             migrationBuilder.AddColumn<long>(
+                name: "heard_at",
+                table: "pod_ledger",
+                type: "bigint",
+                nullable: true);
+
+            migrationBuilder.AddColumn<long>(
                 name: "next_fetch_at",
                 table: "pod_ledger",
                 type: "bigint",
@@ -68,6 +74,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
 
             migrationBuilder.DropColumn(
                 name: "fetch_until",
+                table: "pod_ledger");
+
+            migrationBuilder.DropColumn(
+                name: "heard_at",
                 table: "pod_ledger");
 
             migrationBuilder.DropColumn(

@@ -11,7 +11,7 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 namespace LoraAdmin.Platform.Data.Migrations.Sqlite
 {
     [DbContext(typeof(SqliteLoraDb))]
-    [Migration("20261125154351_PodMeter")]
+    [Migration("20261125162132_PodMeter")]
     partial class PodMeter
     {
         /// <inheritdoc />
@@ -713,6 +713,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                         .IsRequired()
                         .HasColumnType("TEXT")
                         .HasColumnName("gpu_type");
+
+                    b.Property<long?>("HeardAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("heard_at");
 
                     b.Property<long?>("HourlyMicros")
                         .HasColumnType("INTEGER")

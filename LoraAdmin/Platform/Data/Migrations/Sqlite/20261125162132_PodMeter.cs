@@ -30,6 +30,12 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                 nullable: true);
 
             migrationBuilder.AddColumn<long>(
+                name: "heard_at",
+                table: "pod_ledger",
+                type: "INTEGER",
+                nullable: true);
+
+            migrationBuilder.AddColumn<long>(
                 name: "next_fetch_at",
                 table: "pod_ledger",
                 type: "INTEGER",
@@ -68,6 +74,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
 
             migrationBuilder.DropColumn(
                 name: "fetch_until",
+                table: "pod_ledger");
+
+            migrationBuilder.DropColumn(
+                name: "heard_at",
                 table: "pod_ledger");
 
             migrationBuilder.DropColumn(

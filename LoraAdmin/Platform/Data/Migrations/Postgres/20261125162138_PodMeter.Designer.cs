@@ -13,7 +13,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace LoraAdmin.Platform.Data.Migrations.Postgres
 {
     [DbContext(typeof(PostgresLoraDb))]
-    [Migration("20261125154355_PodMeter")]
+    [Migration("20261125162138_PodMeter")]
     partial class PodMeter
     {
         /// <inheritdoc />
@@ -717,6 +717,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                         .IsRequired()
                         .HasColumnType("text")
                         .HasColumnName("gpu_type");
+
+                    b.Property<long?>("HeardAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("heard_at");
 
                     b.Property<long?>("HourlyMicros")
                         .HasColumnType("bigint")
