@@ -9,7 +9,7 @@ namespace LoraAdmin.Platform.Data;
 
 /// <summary>
 /// Sends new rows by one batch of statements that are the same for every row of a table, and so are prepared once. EF would build the text of each save
-/// anew, which was the largest part of an admission (docs/decisions/0012).
+/// anew, which was a good part of an admission (docs/decisions/0012).
 /// </summary>
 internal static class PostgresInserts
 {
