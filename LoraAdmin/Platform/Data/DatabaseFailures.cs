@@ -35,7 +35,7 @@ internal static class DatabaseFailures
         _ => DatabaseFailure.Other,
     };
 
-    public static bool IsUniqueViolation(DbUpdateException exception) => Classify(exception) == DatabaseFailure.UniqueRace;
+    public static bool IsUniqueViolation(Exception exception) => Classify(exception) == DatabaseFailure.UniqueRace;
 
     // EF wraps what the driver threw: a failed save in DbUpdateException, a transient failure in InvalidOperationException. An exception of ours
     // that merely carries a driver's one as its cause is not unwrapped.

@@ -7,7 +7,11 @@ internal static class LoraDbSaving
     /// <summary>Sends what was added and forgets it: later statements of the unit go past the tracker, which would hold stale rows.</summary>
     public static async Task SaveAndForgetAsync(this LoraDb db, CancellationToken cancellationToken)
     {
-        await db.SaveChangesAsync(cancellationToken);
+        if (!await PostgresInserts.TrySendAsync(db, cancellationToken))
+        {
+            await db.SaveChangesAsync(cancellationToken);
+        }
+
         db.ChangeTracker.Clear();
     }
 
@@ -29,7 +33,7 @@ internal static class LoraDbSaving
         {
             await db.SaveAndForgetAsync(cancellationToken);
         }
-        catch (DbUpdateException exception) when (DatabaseFailures.IsUniqueViolation(exception))
+        catch (Exception exception) when (DatabaseFailures.IsUniqueViolation(exception))
         {
             throw new InvalidOperationException(whenTaken, exception);
         }
