@@ -39,6 +39,7 @@ public static class Portal
             Args = args,
             ContentRootPath = published ? AppContext.BaseDirectory : null,
         });
+        ConfigurationKeys.Check(builder.Configuration);
         builder.WebHost.UseStaticWebAssets();
         if (!HasAddress(builder.Configuration))
         {

@@ -190,12 +190,14 @@ public sealed class PageStaging : IImageStaging
 /// <summary>Links that say what they were signed for.</summary>
 public sealed class PageLinks(TimeProvider clock) : ILinkSigner
 {
-    public List<(ObjectRef Target, TimeSpan Lifetime)> Made { get; } = [];
+    public TimeSpan Lifetime { get; init; } = TimeSpan.FromMinutes(20);
 
-    public SignedLink Sign(ObjectRef target, TimeSpan lifetime)
+    public List<ObjectRef> Made { get; } = [];
+
+    public SignedLink Sign(ObjectRef target)
     {
-        Made.Add((target, lifetime));
-        return new SignedLink($"/files/{target}?sig={Made.Count}", clock.GetUtcNow() + lifetime);
+        Made.Add(target);
+        return new SignedLink($"/files/{target}?sig={Made.Count}", clock.GetUtcNow() + Lifetime);
     }
 }
 
