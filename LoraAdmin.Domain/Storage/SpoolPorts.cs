@@ -50,6 +50,8 @@ public interface ISpool
     Task<Stream?> OpenAsync(string name, CancellationToken cancellationToken);
 
     /// <summary>Removes the file; removing an absent one succeeds.</summary>
+    /// <exception cref="IOException">It could not be removed now.</exception>
+    /// <exception cref="UnauthorizedAccessException">This process may not remove it.</exception>
     Task DeleteAsync(string name, CancellationToken cancellationToken);
 }
 

@@ -17,15 +17,15 @@ public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock)
     private static readonly Actor Self = Actor.Portal(Name);
 
     /// <returns>How many attempts were settled.</returns>
+    /// <exception cref="AggregateException">Some could not be settled; all others were.</exception>
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
         IReadOnlyList<Reservation> open = await work.ReadAsync((unit, token) => unit.Store<IBudgetStore>().ListOpenAsync(AtOnce, token), cancellationToken);
         int settled = 0;
-        foreach (Reservation reservation in open)
-        {
-            settled += await work.RunAsync((unit, token) => SettleAsync(unit, reservation, token), cancellationToken) ? 1 : 0;
-        }
-
+        await Each.InTurnAsync(
+            open,
+            async (reservation, token) => settled += await work.RunAsync((unit, stop) => SettleAsync(unit, reservation, stop), token) ? 1 : 0,
+            cancellationToken);
         return settled;
     }
 

@@ -11,26 +11,28 @@ namespace LoraAdmin.Domain.Training;
 public sealed class SpoolSweep(IUnitOfWork work, ISpool spool)
 {
     /// <returns>How many files were let go.</returns>
+    /// <exception cref="AggregateException">Some could not be removed, and are tried again by the next run; all others were.</exception>
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
         IReadOnlyList<SpoolEntry> settled = await work.ReadAsync(SettledAsync, cancellationToken);
-        foreach (SpoolEntry entry in settled)
-        {
-            // The file first: a crash in between leaves a row that leads here again, never a file that nobody knows.
-            await spool.DeleteAsync(entry.Name, cancellationToken);
-            await work.RunAsync(
-                async (unit, token) =>
-                {
-                    ISpoolStore store = unit.Store<ISpoolStore>();
-                    if (await store.FindAsync(entry.Job, token) is { } row && row.Name == entry.Name && row.Instance == entry.Instance)
-                    {
-                        await store.DeleteAsync(entry.Job, token);
-                    }
-                },
-                cancellationToken);
-        }
-
+        await Each.InTurnAsync(settled, LetGoAsync, cancellationToken);
         return settled.Count;
+    }
+
+    private async Task LetGoAsync(SpoolEntry entry, CancellationToken cancellationToken)
+    {
+        // The file first: a crash in between leaves a row that leads here again, never a file that nobody knows.
+        await spool.DeleteAsync(entry.Name, cancellationToken);
+        await work.RunAsync(
+            async (unit, token) =>
+            {
+                ISpoolStore store = unit.Store<ISpoolStore>();
+                if (await store.FindAsync(entry.Job, token) is { } row && row.Name == entry.Name && row.Instance == entry.Instance)
+                {
+                    await store.DeleteAsync(entry.Job, token);
+                }
+            },
+            cancellationToken);
     }
 
     private async Task<IReadOnlyList<SpoolEntry>> SettledAsync(IUnit unit, CancellationToken cancellationToken)
