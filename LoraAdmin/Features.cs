@@ -39,7 +39,7 @@ public static class Features
             services.AddLocalCloud(configuration, dataPath);
         }
 
-        // Features. Loops: PodWatchService (Pods), ConductorService and SettlementService (Training).
+        // Features. Loops: EventPumpService and ExpiredRowsService (above), PodWatchService (Pods), ConductorService and SettlementService (Training).
         services.AddStorage(configuration, dataPath);
         services.AddLibrary();
         services.AddLimits(configuration);

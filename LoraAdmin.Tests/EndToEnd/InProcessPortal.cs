@@ -28,7 +28,8 @@ internal sealed class InProcessPortal : IAsyncDisposable
     /// <summary>Follows no redirect and carries nothing.</summary>
     public HttpClient Anonymous { get; }
 
-    public static async Task<InProcessPortal> StartAsync()
+    /// <param name="more">Adds to the pipeline, before the routes.</param>
+    public static async Task<InProcessPortal> StartAsync(Action<WebApplication>? more = null)
     {
         TemporaryFolder folder = new();
         WebApplication? app = null;
@@ -39,6 +40,7 @@ internal sealed class InProcessPortal : IAsyncDisposable
                 "--urls", "http://127.0.0.1:0", "--contentRoot", ProgramRun.Root, "--applicationName", "LoraAdmin", "--Data:Path", folder.Under("data"),
                 "--Api:BootstrapToken", PortalProcess.Token, "--RateLimits:SignInPerMinute", "1000", "--Logging:LogLevel:Default", "Error",
             ]);
+            more?.Invoke(app);
             await Portal.PrepareAsync(app, CancellationToken.None);
             await app.StartAsync();
             return new InProcessPortal(folder, app);

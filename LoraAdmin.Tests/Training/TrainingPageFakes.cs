@@ -132,6 +132,11 @@ public sealed class PageDesk : ITrainingDesk
 
     public List<(TrainingRequest Request, Actor Actor)> Submitted { get; } = [];
 
+    public List<IdempotencyKey?> Keys { get; } = [];
+
+    /// <summary>Thrown by the next submission, after it was taken.</summary>
+    public Exception? Loses { get; set; }
+
     public List<(JobId Job, string Reason, Actor Actor)> Cancelled { get; } = [];
 
     public List<(JobId Job, Actor Actor)> Retried { get; } = [];
@@ -139,6 +144,13 @@ public sealed class PageDesk : ITrainingDesk
     public Task<SubmitOutcome> SubmitAsync(TrainingRequest request, IdempotencyKey? key, Actor actor, CancellationToken cancellationToken)
     {
         Submitted.Add((request, actor));
+        Keys.Add(key);
+        if (Loses is { } lost)
+        {
+            Loses = null;
+            throw lost;
+        }
+
         return Task.FromResult(Submit);
     }
 
