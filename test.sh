@@ -7,6 +7,13 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
+# Ends a run in which no test came to its turn, with the same closing line as any other.
+fail() {
+  echo "$1" >&2
+  echo "0 passed, 1 failed, 0 skipped"
+  exit 1
+}
+
 selection=(-trait- "Run=Long")
 if [ "${1:-}" = "--long" ]; then selection=(-trait "Run=Long"); shift; fi
 if [ "${1:-}" = "--" ]; then shift; fi
@@ -18,18 +25,17 @@ ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing+=(postgresql)
 command -v runuser >/dev/null || missing+=(util-linux)
 if [ ${#missing[@]} -gt 0 ]; then
   if ! command -v apt-get >/dev/null || [ "$(id -u)" -ne 0 ]; then
-    echo "These programs are needed for the tests: ${missing[*]}. Install them (Debian package names) and run ./test.sh again." >&2
-    exit 2
+    fail "These programs are needed for the tests: ${missing[*]}. Install them (Debian package names) and run ./test.sh again."
   fi
   echo "Installing ${missing[*]} …"
   log=$(mktemp)
   if ! { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
     cat "$log" >&2
-    exit 2
+    fail "These programs could not be installed: ${missing[*]}."
   fi
 fi
 
-dotnet build --nologo -v quiet
+dotnet build --nologo -v quiet || fail "The build failed."
 out=LoraAdmin.Tests/bin/Debug/net10.0
 log=$(mktemp)
 status=0
@@ -38,9 +44,7 @@ dotnet "$out/LoraAdmin.Tests.dll" -noLogo "${selection[@]}" "$@" 2>&1 | tee "$lo
 # The runner's summary line: "LoraAdmin.Tests  Total: 12, Errors: 0, Failed: 0, Skipped: 0, Not Run: 3, Time: 1.234s"
 summary=$(grep -E 'Total: [0-9]+, Errors: [0-9]+' "$log" | tail -n 1 || true)
 if [ -z "$summary" ]; then
-  echo "The test runner gave no summary." >&2
-  echo "0 passed, 1 failed, 0 skipped"
-  exit 1
+  fail "The test runner gave no summary."
 fi
 figure() { sed -E "s/.*$1: ([0-9]+).*/\1/" <<<"$summary"; }
 total=$(figure Total); errors=$(figure Errors); failed=$(figure Failed); skipped=$(figure Skipped); notrun=0

@@ -1,4 +1,5 @@
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Platform;
 
 namespace LoraAdmin;
 
@@ -13,15 +14,32 @@ public sealed record CloudAttachment(CloudKind Kind, bool LocalCloudInside, bool
     /// <summary>Where RunPod, or a LocalCloud that plays it, is reached.</summary>
     public const string RunPodUrl = "RunPod:BaseUrl";
 
+    private const string LocalCloudSwitch = "LocalCloud:Enabled";
+
+    /// <exception cref="StartupRefusedException">Neither a real vendor nor LocalCloud would be there to work with.</exception>
     public static CloudAttachment From(IConfiguration configuration)
     {
         ArgumentNullException.ThrowIfNull(configuration);
         bool keyed = !string.IsNullOrWhiteSpace(configuration[RunPodKey]);
-        bool? wished = bool.TryParse(configuration["LocalCloud:Enabled"], out bool enabled) ? enabled : null;
+        bool? wished = Wished(configuration[LocalCloudSwitch]);
+        if (!keyed && wished == false)
+        {
+            throw new StartupRefusedException(
+                LocalCloudSwitch,
+                $"It is false and {RunPodKey} is empty: there is no cloud to work with.",
+                $"Set {RunPodKey} to work on a real account, or remove {LocalCloudSwitch} to work on LocalCloud.");
+        }
 
         // A LocalCloud that runs as its own process is reached by a key as well: an address on this machine is no real vendor.
         bool elsewhereOnThisMachine = keyed && Uri.TryCreate(configuration[RunPodUrl], UriKind.Absolute, out Uri? url) && url.IsLoopback;
         CloudKind kind = keyed && !elsewhereOnThisMachine ? CloudKind.Real : CloudKind.Local;
         return new CloudAttachment(kind, wished ?? !keyed, !keyed);
     }
+
+    private static bool? Wished(string? value) => value switch
+    {
+        null or "" => null,
+        _ when bool.TryParse(value, out bool wished) => wished,
+        _ => throw new StartupRefusedException(LocalCloudSwitch, $"It is \"{value}\".", "Write true or false, or remove the key to let RunPod:ApiKey decide."),
+    };
 }

@@ -29,6 +29,7 @@ public static class Features
         // What features share.
         services.AddSingleton(cloud);
         services.AddSingleton<PortalStarted>();
+        services.AddSingleton<LeasedTurn>();
         services.AddSingleton<PortalInstance>(provider => new PortalInstance($"{Environment.MachineName}-{Environment.ProcessId}-{Convert.ToHexStringLower(provider.GetRequiredService<Domain.Shared.IIds>().Secret(4))}"));
         services.AddPlatformData(configuration);
         services.AddPlatformWeb();
@@ -38,7 +39,7 @@ public static class Features
             services.AddLocalCloud(configuration, dataPath);
         }
 
-        // Features. Loops: PodWatchService (Pods), ConductorService and SettlementService (Training).
+        // Features. Loops: EventPumpService and ExpiredRowsService (above), PodWatchService (Pods), ConductorService and SettlementService (Training).
         services.AddStorage(configuration, dataPath);
         services.AddLibrary();
         services.AddLimits(configuration);

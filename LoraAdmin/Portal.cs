@@ -11,7 +11,7 @@ namespace LoraAdmin;
 /// <summary>Builds, prepares and runs the portal.</summary>
 public static class Portal
 {
-    /// <returns>0 after a clean end, 1 when it could not start; the reason stands on standard error.</returns>
+    /// <returns>0 after a clean end, 1 when it could not start or a loop broke down; the reason stands on standard error.</returns>
     public static async Task<int> RunAsync(string[] args)
     {
         try
@@ -20,14 +20,31 @@ public static class Portal
             await PrepareAsync(app, CancellationToken.None);
             await app.StartAsync();
             await AnnounceAsync(app);
-            await app.WaitForShutdownAsync();
-            return 0;
+            return await UntilEndAsync(app);
         }
         catch (Exception failure) when (StartupScreen.Explains(failure))
         {
             await StartupScreen.WriteAsync(failure, Console.Error);
             return 1;
         }
+    }
+
+    /// <summary>Waits for the end of a portal that runs. A loop that ended by an exception has ended the portal: whoever started it must start it anew.</summary>
+    internal static async Task<int> UntilEndAsync(WebApplication app)
+    {
+        await app.WaitForShutdownAsync();
+        string[] broken =
+        [
+            .. app.Services.GetServices<IHostedService>().OfType<BackgroundService>()
+                .Where(loop => loop.ExecuteTask is { IsFaulted: true })
+                .Select(loop => $"{loop.GetType().Name}: {loop.ExecuteTask!.Exception!.GetBaseException().Message}"),
+        ];
+        foreach (string loop in broken)
+        {
+            await Console.Error.WriteLineAsync($"LoraAdmin ended because a loop broke down: {loop}");
+        }
+
+        return broken.Length == 0 ? 0 : 1;
     }
 
     public static WebApplication Build(string[] args)
@@ -39,6 +56,7 @@ public static class Portal
             Args = args,
             ContentRootPath = published ? AppContext.BaseDirectory : null,
         });
+        ConfigurationKeys.Check(builder.Configuration);
         builder.WebHost.UseStaticWebAssets();
         if (!HasAddress(builder.Configuration))
         {

@@ -1,5 +1,4 @@
 using System.Net.Sockets;
-using System.Reflection;
 using System.Text.RegularExpressions;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Platform;
@@ -31,7 +30,7 @@ public static partial class StartupScreen
         OptionsValidationException options => [.. options.Failures],
         AggregateException several when several.InnerExceptions.All(Explains) => [.. several.InnerExceptions.SelectMany(Lines)],
         InvalidOperationException { Message: { } words } when UnknownKeys(words) is { Count: > 0 } keys =>
-            [$"{string.Join(", ", keys)}: the portal knows no such key.", "Correct its spelling or remove it."],
+            [.. Refusal(ConfigurationKeys.Refusal(keys))],
         InvalidOperationException unread when UnreadableValue(unread) is { } lines => lines,
         InvalidOperationException { Message: { } words } when words.StartsWith("ConnectionStrings:", StringComparison.Ordinal) => [words],
         InvalidDataException { InnerException: FormatException or System.Text.Json.JsonException } broken => [$"appsettings.json can't be read: {broken.InnerException!.Message}", "Correct the file."],
@@ -60,7 +59,7 @@ public static partial class StartupScreen
         }
 
         Type? options = typeof(StartupScreen).Assembly.GetType(found.Groups["type"].Value);
-        string? section = options?.GetField("Section", BindingFlags.Public | BindingFlags.Static)?.GetRawConstantValue() as string;
+        string? section = ConfigurationKeys.SectionOf(options);
         return [.. found.Groups["key"].Captures.Select(key => section is null ? key.Value : $"{section}:{key.Value}")];
     }
 

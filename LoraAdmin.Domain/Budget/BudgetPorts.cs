@@ -3,7 +3,7 @@ using LoraAdmin.Domain.Shared;
 namespace LoraAdmin.Domain.Budget;
 
 /// <param name="MonthlyLimit">M6: what a month may cost.</param>
-/// <param name="WarnAt">M5.</param>
+/// <param name="WarnAt">M5: from here on the overview warns.</param>
 public sealed record BudgetRules(Usd MonthlyLimit, Usd WarnAt);
 
 /// <summary>One month's row. Invariant: no commit that adds a reservation leaves <c>Spent + Reserved</c> above <c>Limit</c>.</summary>

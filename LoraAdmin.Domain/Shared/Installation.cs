@@ -9,7 +9,7 @@ public enum CloudKind
     Real,
 }
 
-/// <summary>One portal database. Made at the first migration and never changed afterwards.</summary>
+/// <summary>One portal database. Made at the first migration; changed only when a person says that the database is a copy.</summary>
 /// <param name="Id">Eight lower-case hex digits; part of the name of every pod that this installation asks for.</param>
 /// <param name="Cloud">Whether this database works on the local or on real clouds; a start with the other kind is refused.</param>
 /// <param name="AgentKey">32 secret bytes: a pod's token is HMAC-SHA256(key, ledger name). Never logged or shown.</param>

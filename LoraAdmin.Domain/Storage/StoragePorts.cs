@@ -70,6 +70,8 @@ public sealed record SignedLink(string Url, DateTimeOffset ExpiresAt);
 /// <summary>Makes links that open one stored object for a while. Caller: pages and the API. Nothing is looked up: the object may be gone.</summary>
 public interface ILinkSigner
 {
-    /// <param name="lifetime">At most one hour; longer is cut to it.</param>
-    SignedLink Sign(ObjectRef target, TimeSpan lifetime);
+    /// <summary>How long each link works.</summary>
+    TimeSpan Lifetime { get; }
+
+    SignedLink Sign(ObjectRef target);
 }

@@ -17,27 +17,31 @@ public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock)
     private static readonly Actor Self = Actor.Portal(Name);
 
     /// <returns>How many attempts were settled.</returns>
+    /// <exception cref="AggregateException">Some could not be settled; all others were.</exception>
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
         HashSet<(JobId, int)> withPods = await work.ReadAsync(ListWithPodsAsync, cancellationToken);
-        int settled = 0;
+        List<Reservation> due = [];
         Reservation? last = null;
         while (true)
         {
             // All of them: attempts that can't be settled yet must not stand before the others.
             IReadOnlyList<Reservation> page = await work.ReadAsync((unit, token) => unit.Store<IBudgetStore>().ListOpenAsync(last, AtOnce, token), cancellationToken);
-            foreach (Reservation reservation in page.Where(one => !withPods.Contains((one.Job, one.Attempt))))
-            {
-                settled += await work.RunAsync((unit, token) => SettleAsync(unit, reservation, token), cancellationToken) ? 1 : 0;
-            }
-
+            due.AddRange(page.Where(one => !withPods.Contains((one.Job, one.Attempt))));
             if (page.Count < AtOnce)
             {
-                return settled;
+                break;
             }
 
             last = page[^1];
         }
+
+        int settled = 0;
+        await Each.InTurnAsync(
+            due,
+            async (reservation, token) => settled += await work.RunAsync((unit, stop) => SettleAsync(unit, reservation, stop), token) ? 1 : 0,
+            cancellationToken);
+        return settled;
     }
 
     private static async Task<HashSet<(JobId Job, int Attempt)>> ListWithPodsAsync(IUnit unit, CancellationToken cancellationToken) =>

@@ -11,32 +11,34 @@ namespace LoraAdmin.Domain.Training;
 public sealed class SpoolSweep(IUnitOfWork work, ISpool spool)
 {
     /// <returns>How many files were let go.</returns>
+    /// <exception cref="AggregateException">Something unexpected befell some of them; all others had their turn.</exception>
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
         IReadOnlyList<SpoolEntry> settled = await work.ReadAsync(SettledAsync, cancellationToken);
         int letGo = 0;
-        foreach (SpoolEntry entry in settled)
-        {
-            // The file first: a crash in between leaves a row that leads here again, never a file that nobody knows.
-            if (!await spool.DeleteAsync(entry.Name, cancellationToken))
-            {
-                continue;
-            }
+        await Each.InTurnAsync(settled, async (entry, token) => letGo += await LetGoAsync(entry, token) ? 1 : 0, cancellationToken);
+        return letGo;
+    }
 
-            letGo++;
-            await work.RunAsync(
-                async (unit, token) =>
-                {
-                    ISpoolStore store = unit.Store<ISpoolStore>();
-                    if (await store.FindAsync(entry.Job, token) is { } row && row.Name == entry.Name && row.Instance == entry.Instance)
-                    {
-                        await store.DeleteAsync(entry.Job, token);
-                    }
-                },
-                cancellationToken);
+    private async Task<bool> LetGoAsync(SpoolEntry entry, CancellationToken cancellationToken)
+    {
+        // The file first: a crash in between leaves a row that leads here again, never a file that nobody knows.
+        if (!await spool.DeleteAsync(entry.Name, cancellationToken))
+        {
+            return false;
         }
 
-        return letGo;
+        await work.RunAsync(
+            async (unit, token) =>
+            {
+                ISpoolStore store = unit.Store<ISpoolStore>();
+                if (await store.FindAsync(entry.Job, token) is { } row && row.Name == entry.Name && row.Instance == entry.Instance)
+                {
+                    await store.DeleteAsync(entry.Job, token);
+                }
+            },
+            cancellationToken);
+        return true;
     }
 
     private async Task<IReadOnlyList<SpoolEntry>> SettledAsync(IUnit unit, CancellationToken cancellationToken)

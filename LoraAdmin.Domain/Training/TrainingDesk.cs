@@ -91,8 +91,13 @@ public sealed class TrainingDesk(IUnitOfWork work, GpuPrices prices, IIds ids, T
         LoraId loraId = new(ids.Next());
         if (key is not null)
         {
-            IdempotencyRecord holder = await unit.Store<IIdempotencyStore>().ClaimAsync(
+            IdempotencyRecord? holder = await unit.Store<IIdempotencyStore>().ClaimAsync(
                 new IdempotencyRecord(key.TokenId, key.Key, key.BodyHash, jobId, loraId, now), now - IdempotencyKeptFor, cancellationToken);
+            if (holder is null)
+            {
+                return new SubmitOutcome.KeyInFlight();
+            }
+
             if (holder.Job != jobId)
             {
                 return holder.BodyHash == key.BodyHash ? new SubmitOutcome.Accepted(holder.Job, holder.Lora, Replayed: true) : new SubmitOutcome.KeyReused();

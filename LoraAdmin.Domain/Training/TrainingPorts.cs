@@ -145,11 +145,11 @@ public sealed record IdempotencyRecord(Guid TokenId, string Key, string BodyHash
 public interface IIdempotencyStore
 {
     /// <summary>
-    /// Takes the key for the record, unless one made at or after <paramref name="notBefore"/> holds it. A request with the same key that is being
-    /// admitted at the same moment is waited for.
+    /// Takes the key for the record, unless one made at or after <paramref name="notBefore"/> holds it. It stays taken until the unit ends, and for good
+    /// when the unit commits.
     /// </summary>
-    /// <returns>Who holds the key now: <paramref name="record"/>, or the earlier one.</returns>
-    Task<IdempotencyRecord> ClaimAsync(IdempotencyRecord record, DateTimeOffset notBefore, CancellationToken cancellationToken);
+    /// <returns>Who holds the key now: <paramref name="record"/>, or the earlier one; null while a request with the same key is being admitted.</returns>
+    Task<IdempotencyRecord?> ClaimAsync(IdempotencyRecord record, DateTimeOffset notBefore, CancellationToken cancellationToken);
 }
 
 /// <summary>A training image decoded to its last pixel, or why it can't be.</summary>

@@ -22,7 +22,11 @@ public sealed record TrainingRequest
 }
 
 /// <param name="BodyHash">Hash over everything the caller sent.</param>
-public sealed record IdempotencyKey(Guid TokenId, string Key, string BodyHash);
+public sealed record IdempotencyKey(Guid TokenId, string Key, string BodyHash)
+{
+    /// <summary>Stands for the portal's own pages, which have no token; no token has this id.</summary>
+    public static readonly Guid Pages = Guid.Empty;
+}
 
 public abstract record SubmitOutcome
 {
@@ -41,6 +45,9 @@ public abstract record SubmitOutcome
 
     /// <summary>The idempotency key was used with another body within the last 7 days.</summary>
     public sealed record KeyReused : SubmitOutcome;
+
+    /// <summary>A request with the same idempotency key is being admitted at this moment: ask again.</summary>
+    public sealed record KeyInFlight : SubmitOutcome;
 
     /// <summary>The staged upload is gone or was claimed by another request: send the images again.</summary>
     public sealed record UploadGone : SubmitOutcome;

@@ -185,7 +185,7 @@ public sealed class JobAndLoraTests
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         JsonElement link = await PortalHost.ReadAsync(response);
         Assert.Equal($"{host.Client.BaseAddress!.GetLeftPart(UriPartial.Authority)}/objects/lora-models/u/l/model.safetensors?signature=x", link.GetProperty("url").GetString());
-        Assert.Equal(host.Clock.GetUtcNow().AddHours(1), link.GetProperty("expires_at").GetDateTimeOffset());
+        Assert.Equal(host.Clock.GetUtcNow().AddMinutes(20), link.GetProperty("expires_at").GetDateTimeOffset());
     }
 
     [Fact]

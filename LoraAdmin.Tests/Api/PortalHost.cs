@@ -192,6 +192,8 @@ public sealed class PortalHost : IAsyncDisposable
 
     private sealed class PathSigner(TimeProvider clock) : ILinkSigner
     {
-        public SignedLink Sign(ObjectRef target, TimeSpan lifetime) => new($"/objects/{target}?signature=x", clock.GetUtcNow() + lifetime);
+        public TimeSpan Lifetime => TimeSpan.FromMinutes(20);
+
+        public SignedLink Sign(ObjectRef target) => new($"/objects/{target}?signature=x", clock.GetUtcNow() + Lifetime);
     }
 }

@@ -123,6 +123,7 @@ public sealed class SubmitTests
         { new SubmitOutcome.LimitReached(new ChargeResult(ChargeVerdict.AttemptsReached, 30, 30)), HttpStatusCode.Forbidden, "attempts_reached" },
         { new SubmitOutcome.BudgetExhausted(new BudgetMonth(new Month(2026, 11), new Usd(200_000_000), new Usd(150_000_000), new Usd(49_000_000)), new Usd(2_500_000)), HttpStatusCode.PaymentRequired, "budget_exhausted" },
         { new SubmitOutcome.UploadGone(), HttpStatusCode.Conflict, "upload_gone" },
+        { new SubmitOutcome.KeyInFlight(), HttpStatusCode.Conflict, "idempotency_key_in_flight" },
         { new SubmitOutcome.KeyReused(), HttpStatusCode.UnprocessableEntity, "idempotency_key_reused" },
         { new SubmitOutcome.Invalid([new FieldProblem("gpu_type", "No such GPU.", "Use another.")]), HttpStatusCode.BadRequest, "invalid_request" },
     };

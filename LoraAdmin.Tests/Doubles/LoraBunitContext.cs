@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Bunit;
 using Bunit.TestDoubles;
+using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Access;
 using LoraAdmin.Platform.Live;
 using LoraAdmin.Shell;
@@ -24,6 +25,7 @@ public abstract class LoraBunitContext : BunitContext
         JSInterop.Mode = JSRuntimeMode.Loose;
         JSInterop.SetupModule(_ => true).Mode = JSRuntimeMode.Loose;
         Services.AddSingleton<TimeProvider>(Clock);
+        Services.AddSingleton<IIds>(new SeededIds(7));
         Services.AddSingleton(new PortalStatus());
         Services.AddScoped<CurrentPerson>();
         Services.AddLive(new ConfigurationBuilder().Build());

@@ -4,8 +4,10 @@ using System.Net.Http.Json;
 using LoraAdmin.Access;
 using LoraAdmin.Domain.Access;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Platform.LocalCloud;
 using LoraAdmin.Tests.Access;
 using LoraAdmin.Tests.EndToEnd.Processes;
+using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace LoraAdmin.Tests.EndToEnd;
@@ -35,6 +37,56 @@ public sealed class AnonymousTests
         }
 
         Assert.Contains(guarded, route => route.Contains("_blazor", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    [Trait("Requirement", "S1")]
+    public async Task EveryApiRoute_WithATokenWithoutScopes_Is403()
+    {
+        await using InProcessPortal portal = await InProcessPortal.StartAsync();
+        using HttpClient client = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }) { BaseAddress = portal.BaseUrl };
+        client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", await TokenAsync(portal, []));
+
+        List<WalkedRoute> api =
+        [
+            .. (await EndpointWalker.WalkAsync(portal.Services, client))
+                .Where(route => route.Route.Contains(" /api/", StringComparison.Ordinal) || (route.Route.Contains(" /localcloud/", StringComparison.Ordinal) && !route.MayBeAnonymous)),
+        ];
+
+        Assert.All(api, route => Assert.True(route.Status == HttpStatusCode.Forbidden, $"{route.Route} answered {route.Status}."));
+        Assert.True(api.Count >= 10, string.Join(", ", api.Select(route => route.Route)));
+    }
+
+    /// <summary>Whatever key it brings: LocalCloud is for this machine alone.</summary>
+    [Theory]
+    [InlineData("203.0.113.7")]
+    [InlineData("::ffff:203.0.113.7")]
+    [InlineData("2001:db8::7")]
+    public async Task LocalCloud_CalledFromAnotherMachine_Is403(string peer)
+    {
+        await using InProcessPortal portal = await InProcessPortal.StartAsync(more: app => app.Use((context, next) =>
+        {
+            context.Connection.RemoteIpAddress = IPAddress.Parse(peer);
+            return next(context);
+        }));
+        string vendorKey = portal.Services.GetRequiredService<LocalCloudKeys>().ApiKey;
+
+        Assert.Equal(HttpStatusCode.Forbidden, await FaultAsync(portal, PortalProcess.Token));
+        Assert.Equal(HttpStatusCode.Forbidden, await GetAsync(portal, "/localcloud/truth", PortalProcess.Token));
+        Assert.Equal(HttpStatusCode.Forbidden, await GetAsync(portal, "/localcloud/pods", PortalProcess.Token));
+        Assert.Equal(HttpStatusCode.Forbidden, await GetAsync(portal, "/localcloud/runpod/v2/pods", vendorKey));
+        Assert.Equal(HttpStatusCode.Forbidden, await GetAsync(portal, "/localcloud/agents/abcd/v1/status", vendorKey));
+        Assert.Equal(HttpStatusCode.OK, await GetAsync(portal, "/api/v1/training-jobs", PortalProcess.Token));
+    }
+
+    [Fact]
+    public async Task LocalCloud_CalledFromThisMachine_Answers()
+    {
+        await using InProcessPortal portal = await InProcessPortal.StartAsync();
+
+        Assert.Equal(HttpStatusCode.OK, await GetAsync(portal, "/localcloud/truth", PortalProcess.Token));
+        Assert.Equal(
+            HttpStatusCode.OK, await GetAsync(portal, "/localcloud/runpod/v2/pods", portal.Services.GetRequiredService<LocalCloudKeys>().ApiKey));
     }
 
     [Fact]
@@ -83,6 +135,14 @@ public sealed class AnonymousTests
 
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(browser, "/training"));
         Assert.Equal(HttpStatusCode.Unauthorized, await StatusAsync(browser, "/api/v1/training-jobs"));
+    }
+
+    private static async Task<HttpStatusCode> GetAsync(InProcessPortal portal, string path, string token)
+    {
+        using HttpRequestMessage request = new(HttpMethod.Get, path);
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        using HttpResponseMessage answer = await portal.Anonymous.SendAsync(request);
+        return answer.StatusCode;
     }
 
     private static async Task<HttpStatusCode> StatusAsync(HttpClient client, string path)

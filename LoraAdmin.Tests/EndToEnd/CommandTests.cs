@@ -2,6 +2,7 @@ using System.Net;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Tests.EndToEnd.Processes;
 using LoraAdmin.Tests.Storage;
+using Npgsql;
 
 namespace LoraAdmin.Tests.EndToEnd;
 
@@ -76,7 +77,7 @@ public sealed class CommandTests : IDisposable
 
         Assert.True(command.ExitCode == 0, command.Said);
         Assert.Contains("Everything that is configured works.", command.Output, StringComparison.Ordinal);
-        foreach (string part in new[] { "options", "database", "storage", "spool", "runpod", "gpu types", "balance" })
+        foreach (string part in new[] { "options", "database", "storage", "spool", "runpod", "rights", "image", "gpu types", "balance" })
         {
             Assert.Contains($"ok {part}", command.Output, StringComparison.Ordinal);
         }
@@ -95,9 +96,59 @@ public sealed class CommandTests : IDisposable
         ProgramRun command = await ProgramRun.ToEndAsync(["check"], Environment(settings));
 
         Assert.Equal(1, command.ExitCode);
-        string line = Assert.Single(command.Output.Split('\n'), line => line.StartsWith("!  runpod", StringComparison.Ordinal));
-        Assert.Contains("Set a valid RunPod:ApiKey.", line, StringComparison.Ordinal);
+        foreach (string part in new[] { "runpod", "rights" })
+        {
+            string line = Assert.Single(command.Output.Split('\n'), line => line.StartsWith($"!  {part}", StringComparison.Ordinal));
+            Assert.Contains("Set a valid RunPod:ApiKey.", line, StringComparison.Ordinal);
+        }
+
         Assert.DoesNotContain("not-the-key-of-this-account", command.Said, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [Trait("Requirement", "O3")]
+    public async Task Check_OfABrokenDatabaseFile_SaysWhatToDoWithoutATrace()
+    {
+        Directory.CreateDirectory(folder.Under("data"));
+        await File.WriteAllTextAsync(folder.Under("data", "loraadmin.db"), new string('x', 500));
+
+        await SaysAsync("Put back a good copy of loraadmin.db", new Dictionary<string, string>());
+    }
+
+    [Fact]
+    [Trait("Requirement", "O3")]
+    public async Task Check_OfPartsThatDoNotAnswer_SaysWhatToDoWithoutATrace()
+    {
+        string nobody = string.Create(CultureInfo.InvariantCulture, $"{PostgresServer.FreePort()}");
+        ProgramRun command = await SaysAsync("Check ConnectionStrings:Database and that the server runs.", new Dictionary<string, string>
+        {
+            ["ConnectionStrings:Database"] = $"Host=127.0.0.1;Port={nobody};Database=lora;Username=lora;Password=hidden-word",
+            ["ConnectionStrings:Redis"] = $"127.0.0.1:{nobody},connectTimeout=500,connectRetry=0",
+            ["RunPod:ApiKey"] = "rpa_0123456789",
+            ["RunPod:BaseUrl"] = $"http://127.0.0.1:{nobody}/v2",
+            ["RunPod:Image"] = "example/trainer",
+        });
+
+        Assert.DoesNotContain("hidden-word", command.Said, StringComparison.Ordinal);
+        Assert.Contains("!  redis", command.Output, StringComparison.Ordinal);
+        Assert.Contains("Check RunPod:BaseUrl and the network.", command.Output, StringComparison.Ordinal);
+        Assert.Contains("names no version", command.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [Trait("Requirement", "O3")]
+    public async Task Check_AsAUserWithoutRights_SaysWhichAreMissing()
+    {
+        string database = await PostgresServer.NewDatabaseAsync();
+        PortalDatabase owner = PortalDatabase.Postgres(database);
+        await owner.ExecuteAsync("CREATE ROLE weak LOGIN; CREATE TABLE lora_models (id uuid PRIMARY KEY)");
+        Dictionary<string, string> settings = new() { ["ConnectionStrings:Database"] = new NpgsqlConnectionStringBuilder(database) { Username = "weak" }.ToString() };
+
+        await SaysAsync("weak may not create tables in schema public. Run: GRANT CREATE, USAGE ON SCHEMA public TO weak.", settings);
+        await owner.ExecuteAsync("GRANT CREATE, USAGE ON SCHEMA public TO weak");
+        await SaysAsync("weak may not alter lora_models.", settings);
+        await owner.ExecuteAsync("ALTER TABLE lora_models OWNER TO weak");
+        await SaysAsync("migrations are still to be applied", settings);
     }
 
     [Fact]
@@ -146,7 +197,7 @@ public sealed class CommandTests : IDisposable
 
         Assert.Equal(1, command.ExitCode);
         Assert.Contains("chekc", command.Errors, StringComparison.Ordinal);
-        foreach (string known in new[] { "check", "sign-in-link", "local-cloud" })
+        foreach (string known in new[] { "check", "installation", "sign-in-link", "local-cloud" })
         {
             Assert.Contains(known, command.Errors, StringComparison.Ordinal);
         }
@@ -180,6 +231,16 @@ public sealed class CommandTests : IDisposable
         using HttpRequestMessage request = new(HttpMethod.Get, "/");
         request.Headers.Accept.ParseAdd("text/html");
         return await browser.SendAsync(request);
+    }
+
+    private async Task<ProgramRun> SaysAsync(string words, Dictionary<string, string> settings)
+    {
+        ProgramRun command = await ProgramRun.ToEndAsync(["check"], Environment(settings), within: TimeSpan.FromSeconds(90));
+        Assert.Equal(1, command.ExitCode);
+        Assert.Contains(words, command.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", command.Said, StringComparison.Ordinal);
+        Assert.Equal("", command.Errors.Trim());
+        return command;
     }
 
     private Dictionary<string, string> Environment(IReadOnlyDictionary<string, string>? settings = null) =>

@@ -35,6 +35,55 @@ public sealed class ConfigurationTests : IDisposable
     }
 
     [Theory]
+    [InlineData("ConnectionStrings:Databse", "ConnectionStrings:Database")]
+    [InlineData("ConnectionStrings:Reddis", "ConnectionStrings:Redis")]
+    public async Task ConnectionString_OfAnUnknownName_IsRefusedWithTheNearest(string key, string nearest)
+    {
+        Assert.Contains(nearest, await RefusedAsync(key, "Host=127.0.0.1"), StringComparison.Ordinal);
+        Assert.Contains(nearest, await ByArgumentAsync(key, "Host=127.0.0.1"), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Trainig:MaxDuration", "Training")]
+    [InlineData("ConectionString:Database", "ConnectionStrings")]
+    [InlineData("Training:MaxDurtion", "Training:MaxDuration")]
+    [InlineData("Budget:WarnAtUsd:Soon", "Budget:WarnAtUsd")]
+    public async Task UnknownName_AsArgument_IsRefusedWithTheNearest(string key, string nearest) =>
+        Assert.Contains($"Nearest known: {nearest}.", await ByArgumentAsync(key, "1"), StringComparison.Ordinal);
+
+    [Fact]
+    public async Task UnknownSection_InTheSettingsFile_IsRefusedWithTheNearest()
+    {
+        await File.WriteAllTextAsync(folder.Under("appsettings.json"), """{ "Trainig": { "MaxDuration": "01:00:00" }, "Kestrel": { "Limits": {} }, "urls": "http://127.0.0.1:0" }""");
+
+        string screen = await RefusedStart.IsExplainedAsync(
+            folder.Under("data"), "Trainig:MaxDuration", new Dictionary<string, string>(), workingDirectory: folder.Path);
+
+        Assert.Contains("Nearest known: Training.", screen, StringComparison.Ordinal);
+        Assert.DoesNotContain("Kestrel", screen, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task ForeignNames_OfTheHostAndTheEnvironment_AreNoneOfThePortalsBusiness()
+    {
+        Dictionary<string, string> environment = PortalProcess.EnvironmentOf(folder.Under("data"), new Dictionary<string, string>
+        {
+            ["Trainig:Of"] = "another program",
+            ["SQLCONNSTR_Elsewhere"] = "Server=elsewhere",
+            ["Kestrel:Limits:MaxConcurrentConnections"] = "100",
+        });
+
+        await using PortalProcess portal = await PortalProcess.StartAsync(
+            folder.Under("data"), environment, ["--urls", "http://127.0.0.1:0", "--Logging:LogLevel:Default", "Warning", "--AllowedHosts", "*"]);
+
+        using HttpResponseMessage live = await portal.Api.Http.GetAsync("/health/live");
+        Assert.True(live.IsSuccessStatusCode);
+    }
+
+    [Fact]
+    public Task NoCloudAtAll_IsRefused() => RefusedAsync("LocalCloud:Enabled", "false");
+
+    [Theory]
     [InlineData("Training:MaxDuration", "-00:10:00")]
     [InlineData("Training:PollEvery", "00:00:00")]
     [InlineData("Training:MaxImages", "-1")]
@@ -52,7 +101,13 @@ public sealed class ConfigurationTests : IDisposable
     [InlineData("RunPod:WorstHourlyPriceUsd", "-1")]
     [InlineData("RateLimits:ApiPerMinute", "-1")]
     [InlineData("LocalCloud:Speed", "-60")]
-    public Task NegativeFigure_IsRefusedByName(string key, string value) => RefusedAsync(key, value);
+    [InlineData("Training:MinImages", "101")]
+    [InlineData("Training:MaxImages", "101")]
+    [InlineData("Training:MaxImageBytes", "20971521")]
+    [InlineData("Training:MaxArtifactBytes", "2147483649")]
+    [InlineData("Training:MaxDuration", "7.00:00:01")]
+    [InlineData("Validation:Images", "11")]
+    public Task Figure_ThatCantWork_IsRefusedByName(string key, string value) => RefusedAsync(key, value);
 
     [Theory]
     [InlineData("Training:QueueWait", "an hour")]
@@ -132,6 +187,9 @@ public sealed class ConfigurationTests : IDisposable
     }
 
     public void Dispose() => folder.Dispose();
+
+    private Task<string> ByArgumentAsync(string key, string value) => RefusedStart.IsExplainedAsync(
+        folder.Under("data"), key, new Dictionary<string, string>(), ["--urls", "http://127.0.0.1:0", $"--{key}", value]);
 
     private Task<string> RefusedAsync(string key, string value, string? named = null) =>
         RefusedStart.IsExplainedAsync(folder.Under("data"), named ?? key, new Dictionary<string, string> { [key] = value });

@@ -33,7 +33,8 @@ internal sealed class InProcessPortal : IAsyncDisposable
     public PortalDatabase Database { get; }
 
     /// <param name="settings">Keys as in appsettings.json.</param>
-    public static async Task<InProcessPortal> StartAsync(IReadOnlyDictionary<string, string>? settings = null)
+    /// <param name="more">Adds to the pipeline, before the routes.</param>
+    public static async Task<InProcessPortal> StartAsync(IReadOnlyDictionary<string, string>? settings = null, Action<WebApplication>? more = null)
     {
         TemporaryFolder folder = new();
         WebApplication? app = null;
@@ -45,6 +46,7 @@ internal sealed class InProcessPortal : IAsyncDisposable
                 "--Api:BootstrapToken", PortalProcess.Token, "--RateLimits:SignInPerMinute", "1000", "--Logging:LogLevel:Default", "Error",
                 .. (settings ?? new Dictionary<string, string>()).Select(setting => $"--{setting.Key}={setting.Value}"),
             ]);
+            more?.Invoke(app);
             await Portal.PrepareAsync(app, CancellationToken.None);
             await app.StartAsync();
             return new InProcessPortal(folder, app);

@@ -113,7 +113,7 @@ public sealed class PortalSlot(int number, SimulatedWorld world, SimulationPlan 
         {
             await done;
         }
-        catch (ProcessDiedException)
+        catch (Exception death) when (IsDeath(death))
         {
             Deaths++;
             portal = null;
@@ -148,4 +148,8 @@ public sealed class PortalSlot(int number, SimulatedWorld world, SimulationPlan 
         watchAt = world.Clock.GetUtcNow() + report.NextIn;
         await alive.Settlement.RunAsync(cancellationToken);
     }
+
+    /// <summary>What walks items has each of them meet the same death.</summary>
+    private static bool IsDeath(Exception exception) =>
+        exception is ProcessDiedException || (exception is AggregateException walked && walked.InnerExceptions.All(IsDeath));
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Web;
 using LoraAdmin.Domain.Storage;
 using LoraAdmin.Storage;
@@ -17,7 +18,7 @@ public sealed class LinkSignerTests
     public void Sign_ThenCheck_IsValidUntilItsHourIsOver()
     {
         LinkSigner signer = NewSigner();
-        SignedLink link = signer.Sign(Target, TimeSpan.FromHours(1));
+        SignedLink link = signer.Sign(Target);
         (string expires, string signature) = Parts(link);
 
         Assert.Equal(clock.GetUtcNow().AddHours(1), link.ExpiresAt);
@@ -29,14 +30,22 @@ public sealed class LinkSignerTests
     }
 
     [Fact]
-    public void Sign_LongerThanAnHour_IsCutToIt() =>
-        Assert.Equal(clock.GetUtcNow().AddHours(1), NewSigner().Sign(Target, TimeSpan.FromDays(7)).ExpiresAt);
+    public void Sign_WithAShorterLifetime_EndsThen()
+    {
+        LinkSigner signer = new(new byte[32], () => "", TimeSpan.FromMinutes(10), clock);
+        SignedLink link = signer.Sign(Target);
+        (string expires, string signature) = Parts(link);
+
+        Assert.Equal((TimeSpan.FromMinutes(10), clock.GetUtcNow().AddMinutes(10)), (signer.Lifetime, link.ExpiresAt));
+        clock.Advance(TimeSpan.FromMinutes(10));
+        Assert.Equal(LinkCheck.Expired, signer.Check(Target, expires, signature));
+    }
 
     [Fact]
     public void Check_AnyPartChanged_IsTampered()
     {
         LinkSigner signer = NewSigner();
-        (string expires, string signature) = Parts(signer.Sign(Target, TimeSpan.FromMinutes(5)));
+        (string expires, string signature) = Parts(signer.Sign(Target));
 
         Assert.Equal(LinkCheck.Tampered, signer.Check(Target with { Key = "u/l/other" }, expires, signature));
         Assert.Equal(LinkCheck.Tampered, signer.Check(Target with { Bucket = Buckets.TrainingImages }, expires, signature));
@@ -58,7 +67,7 @@ public sealed class LinkSignerTests
     [Fact]
     public void Check_OtherKey_IsTampered()
     {
-        (string expires, string signature) = Parts(NewSigner().Sign(Target, TimeSpan.FromMinutes(5)));
+        (string expires, string signature) = Parts(NewSigner().Sign(Target));
 
         Assert.Equal(LinkCheck.Tampered, NewSigner(fill: 2).Check(Target, expires, signature));
     }
@@ -67,7 +76,7 @@ public sealed class LinkSignerTests
     public void Check_PartsMovedBetweenBucketAndKey_IsTampered()
     {
         LinkSigner signer = NewSigner();
-        (string expires, string signature) = Parts(signer.Sign(new ObjectRef("abc", "d/e"), TimeSpan.FromMinutes(5)));
+        (string expires, string signature) = Parts(signer.Sign(new ObjectRef("abc", "d/e")));
 
         Assert.Equal(LinkCheck.Tampered, signer.Check(new ObjectRef("abc/d", "e"), expires, signature));
     }
@@ -77,17 +86,19 @@ public sealed class LinkSignerTests
     [InlineData("https://portal.example", "https://portal.example/objects/")]
     [InlineData("https://portal.example/sub/", "https://portal.example/sub/objects/")]
     public void Sign_Url_BeginsWithThePortalsAddress(string baseUrl, string start) =>
-        Assert.StartsWith(start, new LinkSigner(new byte[32], () => baseUrl, clock).Sign(Target, TimeSpan.FromHours(1)).Url, StringComparison.Ordinal);
+        Assert.StartsWith(start, new LinkSigner(new byte[32], () => baseUrl, LinkSigner.MaxLifetime, clock).Sign(Target).Url, StringComparison.Ordinal);
 
     [Fact]
-    public void Signer_ShortKey_IsRefused() => Assert.Throws<ArgumentException>(() => new LinkSigner(new byte[31], () => "", clock));
+    public void Signer_ShortKey_IsRefused() => Assert.Throws<ArgumentException>(() => new LinkSigner(new byte[31], () => "", LinkSigner.MaxLifetime, clock));
 
     [Fact]
-    public void Sign_WrongArguments_Throw()
-    {
-        Assert.Throws<ArgumentException>(() => NewSigner().Sign(new ObjectRef("b", "../x"), TimeSpan.FromHours(1)));
-        Assert.Throws<ArgumentOutOfRangeException>(() => NewSigner().Sign(Target, TimeSpan.Zero));
-    }
+    public void Sign_WrongKey_Throws() => Assert.Throws<ArgumentException>(() => NewSigner().Sign(new ObjectRef("b", "../x")));
+
+    [Theory]
+    [InlineData("00:00:00")]
+    [InlineData("01:00:01")]
+    public void Signer_WrongLifetime_IsRefused(string lifetime) =>
+        Assert.Throws<ArgumentOutOfRangeException>(() => new LinkSigner(new byte[32], () => "", TimeSpan.Parse(lifetime, CultureInfo.InvariantCulture), clock));
 
     private static (string Expires, string Signature) Parts(SignedLink link)
     {
@@ -99,6 +110,6 @@ public sealed class LinkSignerTests
     {
         byte[] key = new byte[32];
         Array.Fill(key, fill);
-        return new LinkSigner(key, () => "", clock);
+        return new LinkSigner(key, () => "", LinkSigner.MaxLifetime, clock);
     }
 }

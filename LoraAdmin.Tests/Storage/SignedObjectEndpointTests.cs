@@ -137,7 +137,7 @@ public sealed class SignedObjectEndpointTests : IAsyncLifetime
     [Fact]
     public async Task Get_Absent_Is404_AndUnreadable_Is503()
     {
-        string link = App.Services.GetRequiredService<ILinkSigner>().Sign(new ObjectRef(Buckets.Models, "none"), TimeSpan.FromHours(1)).Url;
+        string link = App.Services.GetRequiredService<ILinkSigner>().Sign(new ObjectRef(Buckets.Models, "none")).Url;
         await AssertProblemAsync(link, HttpStatusCode.NotFound, "no such file");
 
         Directory.Delete(folder.Under("objects"), recursive: true);
@@ -147,14 +147,14 @@ public sealed class SignedObjectEndpointTests : IAsyncLifetime
     [Fact]
     public void Key_MadeAtFirstStart_IsPrivateAndKept()
     {
-        string link = App.Services.GetRequiredService<ILinkSigner>().Sign(new ObjectRef(Buckets.Models, "k"), TimeSpan.FromHours(1)).Url;
+        string link = App.Services.GetRequiredService<ILinkSigner>().Sign(new ObjectRef(Buckets.Models, "k")).Url;
         ServiceCollection services = new();
         services.AddSingleton<TimeProvider>(clock);
         services.AddSingleton<IIds>(new SeededIds(99));
         services.AddStorage(new ConfigurationBuilder().Build(), folder.Path);
         using ServiceProvider restarted = services.BuildServiceProvider();
 
-        Assert.Equal(link, restarted.GetRequiredService<ILinkSigner>().Sign(new ObjectRef(Buckets.Models, "k"), TimeSpan.FromHours(1)).Url);
+        Assert.Equal(link, restarted.GetRequiredService<ILinkSigner>().Sign(new ObjectRef(Buckets.Models, "k")).Url);
         if (!OperatingSystem.IsWindows())
         {
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(folder.Under("keys", "links.key")));
@@ -185,7 +185,7 @@ public sealed class SignedObjectEndpointTests : IAsyncLifetime
         ObjectRef target = new(Buckets.Models, key);
         Assert.IsType<PutOutcome.Stored>(await App.Services.GetRequiredService<IObjectStore>()
             .PutAsync(target, new MemoryStream(bytes), "text/html", CancellationToken.None));
-        return App.Services.GetRequiredService<ILinkSigner>().Sign(target, TimeSpan.FromHours(1)).Url;
+        return App.Services.GetRequiredService<ILinkSigner>().Sign(target).Url;
     }
 
     private async Task<HttpResponseMessage> SendAsync(HttpMethod method, string url)

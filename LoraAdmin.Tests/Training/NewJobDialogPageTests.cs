@@ -48,6 +48,25 @@ public sealed class NewJobDialogPageTests : LoraBunitContext
     }
 
     [Fact]
+    public async Task Submit_AgainAfterALostAnswer_IsTheSameRequestUnderTheSameKey()
+    {
+        await OpenAsync();
+        Fill();
+        Choose(File("a.jpg", 10));
+        desk.Loses = new StoreUnavailableException("The answer got lost.");
+        Submit();
+        Dialogs.WaitForAssertion(() => Assert.Contains("Nothing was submitted", Dialogs.Markup, StringComparison.Ordinal));
+        desk.Submit = new SubmitOutcome.Accepted(new JobId(PageStaging.Upload), new LoraId(Guid.Empty), Replayed: true);
+        Submit();
+
+        Dialogs.WaitForAssertion(() => Assert.Equal(2, desk.Submitted.Count));
+        Assert.NotNull(desk.Keys[0]);
+        Assert.Equal(desk.Keys[0], desk.Keys[1]);
+        await dialog.Result;
+        Assert.Equal(2, staging.Discarded.Count); // Both uploads: the first job has its own images.
+    }
+
+    [Fact]
     public async Task Submit_NothingFilledIn_NamesEveryField()
     {
         await OpenAsync();

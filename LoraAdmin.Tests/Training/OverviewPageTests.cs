@@ -1,4 +1,5 @@
 using Bunit;
+using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Platform.Live;
@@ -18,6 +19,7 @@ public sealed class OverviewPageTests : LoraBunitContext
         queries = new PageQueries(Clock);
         new PageSwitches(Clock).AddTo(Services);
         Services.AddSingleton<ITrainingQueries>(queries);
+        Services.AddSingleton(new BudgetRules(Usd.FromDollars(200), Usd.FromDollars(150)));
     }
 
     [Fact]
@@ -50,6 +52,21 @@ public sealed class OverviewPageTests : LoraBunitContext
         IRenderedComponent<OverviewPage> page = RenderPage<OverviewPage>();
 
         page.WaitForAssertion(() => Assert.Contains("new jobs are refused", page.Markup, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [Trait("Requirement", "M5")]
+    [InlineData(88.59, false)]
+    [InlineData(88.60, true)]
+    public void Overview_BudgetAtTheWarningMark_WarnsInToneAndWords(double reserved, bool warns)
+    {
+        queries.Month = queries.Month with { Reserved = Usd.FromDollars((decimal)reserved) };
+        IRenderedComponent<OverviewPage> page = RenderPage<OverviewPage>();
+
+        page.WaitForAssertion(() => Assert.NotEmpty(page.FindAll(".gauge")));
+        Assert.Equal(warns, page.FindAll(".gauge.warned").Count == 1);
+        Assert.Equal(warns, page.Markup.Contains("reached the warning mark of", StringComparison.Ordinal));
+        Assert.DoesNotContain("new jobs are refused", page.Markup, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -132,6 +132,11 @@ public sealed class PageDesk : ITrainingDesk
 
     public List<(TrainingRequest Request, Actor Actor)> Submitted { get; } = [];
 
+    public List<IdempotencyKey?> Keys { get; } = [];
+
+    /// <summary>Thrown by the next submission, after it was taken.</summary>
+    public Exception? Loses { get; set; }
+
     public List<(JobId Job, string Reason, Actor Actor)> Cancelled { get; } = [];
 
     public List<(JobId Job, Actor Actor)> Retried { get; } = [];
@@ -139,6 +144,13 @@ public sealed class PageDesk : ITrainingDesk
     public Task<SubmitOutcome> SubmitAsync(TrainingRequest request, IdempotencyKey? key, Actor actor, CancellationToken cancellationToken)
     {
         Submitted.Add((request, actor));
+        Keys.Add(key);
+        if (Loses is { } lost)
+        {
+            Loses = null;
+            throw lost;
+        }
+
         return Task.FromResult(Submit);
     }
 
@@ -190,12 +202,14 @@ public sealed class PageStaging : IImageStaging
 /// <summary>Links that say what they were signed for.</summary>
 public sealed class PageLinks(TimeProvider clock) : ILinkSigner
 {
-    public List<(ObjectRef Target, TimeSpan Lifetime)> Made { get; } = [];
+    public TimeSpan Lifetime { get; init; } = TimeSpan.FromMinutes(20);
 
-    public SignedLink Sign(ObjectRef target, TimeSpan lifetime)
+    public List<ObjectRef> Made { get; } = [];
+
+    public SignedLink Sign(ObjectRef target)
     {
-        Made.Add((target, lifetime));
-        return new SignedLink($"/files/{target}?sig={Made.Count}", clock.GetUtcNow() + lifetime);
+        Made.Add(target);
+        return new SignedLink($"/files/{target}?sig={Made.Count}", clock.GetUtcNow() + Lifetime);
     }
 }
 

@@ -23,6 +23,7 @@ public static class AccessFeature
             .ValidateOnStart();
         services.AddSingleton<IValidateOptions<ApiOptions>, ApiOptionsCheck>();
         services.AddStore<IAccessStore, AccessStore>();
+        services.AddSingleton(new ExpiredRows("sign_in_links", AccessStore.DeleteEndedLinksAsync));
         services.AddSingleton<ApiTokenCache>();
         services.AddSingleton<SignInLinks>();
         services.AddSingleton<AccessStartup>();

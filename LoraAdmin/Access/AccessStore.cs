@@ -44,9 +44,18 @@ internal sealed class SignInLinkRow : IEntityTypeConfiguration<SignInLinkRow>
 
 internal sealed class AccessStore(LoraDb db) : IAccessStore
 {
+    /// <summary>Spent and expired links tell for a day, to whoever looks, that they were made.</summary>
+    private static readonly TimeSpan KeepEndedLinksFor = TimeSpan.FromDays(1);
+
     private DbSet<ApiTokenRow> Tokens => db.Set<ApiTokenRow>();
 
     private DbSet<SignInLinkRow> Links => db.Set<SignInLinkRow>();
+
+    public static Task<int> DeleteEndedLinksAsync(LoraDb db, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        long ended = (now - KeepEndedLinksFor).ToMillis();
+        return db.Set<SignInLinkRow>().Where(row => row.ExpiresAt < ended || row.SpentAt < ended).ExecuteDeleteAsync(cancellationToken);
+    }
 
     public async Task<ApiToken?> FindTokenAsync(string sha256, CancellationToken cancellationToken)
     {

@@ -11,6 +11,7 @@ public static class AlertsFeature
     {
         ArgumentNullException.ThrowIfNull(services);
         services.AddStore<IIncidentStore, IncidentStore>();
+        services.AddSingleton(new ExpiredRows("incident_facts", IncidentStore.DeleteConsumedFactsAsync));
         services.AddSingleton<IncidentKeeper>();
         services.AddSingleton<IEventConsumer, IncidentConsumer>();
         return services;

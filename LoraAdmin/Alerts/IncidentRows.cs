@@ -52,6 +52,7 @@ internal sealed class IncidentRow : IEntityTypeConfiguration<IncidentRow>
 internal sealed class IncidentFactRow : IEntityTypeConfiguration<IncidentFactRow>
 {
     public Guid EventId { get; set; }
+    public long TakenAt { get; set; }
 
     public void Configure(EntityTypeBuilder<IncidentFactRow> builder)
     {

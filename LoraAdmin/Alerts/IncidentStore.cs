@@ -1,19 +1,32 @@
 using LoraAdmin.Domain.Alerts;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Platform.Data;
+using LoraAdmin.Platform.Data.Events;
 using Microsoft.EntityFrameworkCore;
 
 namespace LoraAdmin.Alerts;
 
 /// <inheritdoc cref="IIncidentStore"/>
-internal sealed class IncidentStore(LoraDb db) : IIncidentStore
+internal sealed class IncidentStore(LoraDb db, TimeProvider clock) : IIncidentStore
 {
     /// <summary>Facts are handed out in order but for seconds or minutes; a day is far beyond.</summary>
     private static readonly TimeSpan KeepEndsFor = TimeSpan.FromDays(1);
 
+    /// <summary>A fact is handed out again until every consumer has taken it in; from then on nobody asks whether this one had.</summary>
+    private static readonly TimeSpan KeepFactsFor = TimeSpan.FromDays(1);
+
+    public static Task<int> DeleteConsumedFactsAsync(LoraDb db, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        long taken = (now - KeepFactsFor).ToMillis();
+        return db.Set<IncidentFactRow>()
+            .Where(row => row.TakenAt < taken && !db.Set<OperationalEventRow>().Any(fact => fact.Id == row.EventId && fact.ProcessedAt == null))
+            .ExecuteDeleteAsync(cancellationToken);
+    }
+
     public async Task<bool> TryTakeInAsync(Guid eventId, CancellationToken cancellationToken) =>
         await db.Database.ExecuteSqlAsync(
-            $"INSERT INTO incident_facts (event_id) VALUES ({db.SqlId(eventId)}) ON CONFLICT (event_id) DO NOTHING", cancellationToken) > 0;
+            $"INSERT INTO incident_facts (event_id, taken_at) VALUES ({db.SqlId(eventId)}, {clock.GetUtcNow().ToMillis()}) ON CONFLICT (event_id) DO NOTHING",
+            cancellationToken) > 0;
 
     public Task RaiseAsync(
         IncidentSignal signal, EventSeverity severity, JobId? job, Guid newId, DateTimeOffset at, CancellationToken cancellationToken)

@@ -77,7 +77,7 @@ public static class ApiFeature
                 .RequireAuthorization(Permissions.LinkLoras)
                 .WithName("linkLora")
                 .WithSummary("Make a link to the LoRA's file")
-                .WithDescription("Whoever has the link can fetch the file for an hour, without a token.")
+                .WithDescription("Whoever has the link can fetch the file until expires_at, without a token.")
                 .Produces<LinkAnswer>(),
             400, 404, 409);
 

@@ -44,7 +44,10 @@ internal static class IdempotencyHeader
             "Use a new key for a new request; repeat a request unchanged.");
 }
 
-/// <summary>Keys that this process works on at the moment. Across processes the admission transaction decides.</summary>
+/// <summary>
+/// Keys that this process works on at the moment, from the first byte of a request on. Across processes the admission transaction decides: two that
+/// meet there are told apart, and of two forms that are still arriving only one makes a job.
+/// </summary>
 internal sealed class InFlightKeys
 {
     private readonly ConcurrentDictionary<(Guid Token, string Key), byte> running = new();

@@ -10,8 +10,6 @@ namespace LoraAdmin.Api;
 /// <summary>Reading LoRAs and getting at their files.</summary>
 internal static class LoraEndpoints
 {
-    private static readonly TimeSpan LinkLifetime = TimeSpan.FromHours(1);
-
     public static async Task<IResult> GetAsync(HttpContext context, [Description("The LoRA's id.")] string id, [FromServices] IUnitOfWork unitOfWork)
     {
         if (!Guid.TryParse(id, out Guid value))
@@ -64,7 +62,7 @@ internal static class LoraEndpoints
                 "Wait until its training job is completed, then ask again.");
         }
 
-        SignedLink link = signer.Sign(new ObjectRef(Buckets.Models, path), LinkLifetime);
+        SignedLink link = signer.Sign(new ObjectRef(Buckets.Models, path));
         // A store on this portal's own disk signs paths; a caller needs a whole address.
         string url = link.Url.StartsWith('/') ? address.BaseUrl + link.Url : link.Url;
         context.Response.Headers.CacheControl = "no-store";

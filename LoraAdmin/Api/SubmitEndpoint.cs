@@ -210,6 +210,8 @@ internal static partial class SubmitEndpoint
                 return Refusals.LimitReached(limit.Charge);
             case SubmitOutcome.BudgetExhausted budget:
                 return Refusals.BudgetExhausted(budget.Month, budget.Estimate);
+            case SubmitOutcome.KeyInFlight:
+                return IdempotencyHeader.InFlight();
             case SubmitOutcome.KeyReused:
                 return IdempotencyHeader.Reused();
             case SubmitOutcome.UploadGone:

@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
@@ -103,29 +101,8 @@ internal sealed class SubmittedFields
     /// SHA-256 over what was sent: for JSON the fields, for multipart the fields and each file's own hash in order. Spelling (white space, order of
     /// fields, boundary) does not count.
     /// </summary>
-    public string Hash(StagingOutcome.Staged? staged)
-    {
-        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        Add(staged is null ? "keys" : "files");
-        Add(User?.ToString());
-        Add(Name);
-        Add(Email);
-        Add(GpuType);
-        foreach (string part in staged?.Sha256 ?? Keys)
-        {
-            Add(part);
-        }
-
-        return Convert.ToHexStringLower(hash.GetCurrentHash());
-
-        // Each part is preceded by its length (-1: absent), so that no two requests run together to the same bytes.
-        void Add(string? part)
-        {
-            byte[] bytes = part is null ? [] : Encoding.UTF8.GetBytes(part);
-            hash.AppendData(BitConverter.GetBytes(part is null ? -1 : bytes.Length));
-            hash.AppendData(bytes);
-        }
-    }
+    public string Hash(StagingOutcome.Staged? staged) =>
+        RequestHash.Of([staged is null ? "keys" : "files", User?.ToString(), Name, Email, GpuType, .. staged?.Sha256 ?? Keys]);
 
     private static string Remedy(string field) => field switch
     {

@@ -13,6 +13,7 @@ public sealed class BudgetOptions
     /// <summary>What a month may cost: nothing is admitted that might pass it.</summary>
     public decimal MonthlyLimitUsd { get; set; } = 200m;
 
+    /// <summary>What a month may have spent and reserved before the overview warns.</summary>
     public decimal WarnAtUsd { get; set; } = 150m;
 
     public BudgetRules ToRules() => new(Usd.FromDollars(MonthlyLimitUsd), Usd.FromDollars(WarnAtUsd));

@@ -6,47 +6,59 @@ using LoraAdmin.Platform.Data;
 namespace LoraAdmin.Pods;
 
 /// <summary>Runs the pod loop on the one instance that holds its lease; at once after a commit that released a pod, otherwise at the loop's own pace.</summary>
-internal sealed partial class PodWatchService(
+internal sealed class PodWatchService(
     PodWatch watch,
     PodImport import,
     LastCensus census,
     IUnitOfWork work,
+    LeasedTurn turns,
     CommitSignal commits,
     PortalStarted started,
-    PortalInstance instance,
     TimeProvider clock,
-    ILogger<PodWatchService> logger) : BackgroundService
+    ILogger<PodWatchService> logger) : PortalLoop(started, clock, logger)
 {
     internal static readonly TimeSpan LeaseFor = TimeSpan.FromMinutes(3);
     private static readonly TimeSpan AtMostEvery = TimeSpan.FromSeconds(2);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    private readonly CommitListener listener = commits.Listen();
+
+    public override void Dispose()
     {
-        await started.WaitAsync(stoppingToken);
-        using CommitListener listener = commits.Listen();
-        try
-        {
-            while (true)
+        listener.Dispose();
+        base.Dispose();
+    }
+
+    protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
+    {
+        TimeSpan next = PodWatch.EveryWhileEnding;
+        bool mine = await turns.TryRunAsync(
+            PodWatch.LeaseName,
+            LeaseFor,
+            async token =>
             {
-                DateTimeOffset next = clock.GetUtcNow() + await TurnAsync(stoppingToken);
-                await WaitAsync(listener, next, stoppingToken);
-            }
-        }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+                // Pods from before this portal are the lesser part: the account is looked after even when they can't be read.
+                await AttemptAsync("taking over pods from before this portal", import.RunAsync, token);
+                PodWatchReport report = await watch.TickAsync(token);
+                census.Note(report);
+                next = report.NextIn;
+            },
+            stoppingToken);
+        if (!mine)
         {
-            // A clean end: the lease is given back below.
+            census.NoteElsewhere();
         }
 
-        await GiveBackAsync();
+        return next;
     }
 
     /// <summary>Waits for the loop's next turn, or for the release of a pod, which should not cost a minute of GPU time.</summary>
-    private async Task WaitAsync(CommitListener listener, DateTimeOffset next, CancellationToken stoppingToken)
+    protected override async Task WaitAsync(TimeSpan pause, CancellationToken stoppingToken)
     {
-        await Task.Delay(AtMostEvery, clock, stoppingToken);
-        while (clock.GetUtcNow() is var now && now < next)
+        DateTimeOffset next = Clock.GetUtcNow() + pause;
+        await Task.Delay(AtMostEvery, Clock, stoppingToken);
+        while (Clock.GetUtcNow() is var now && now < next)
         {
-            await listener.WaitAsync(next - now, clock, stoppingToken);
+            await listener.WaitAsync(next - now, Clock, stoppingToken);
             if (await AnyToEndAsync(stoppingToken))
             {
                 return;
@@ -54,58 +66,13 @@ internal sealed partial class PodWatchService(
         }
     }
 
+    protected override Task EndAsync() => turns.GiveBackAsync(PodWatch.LeaseName, CancellationToken.None);
+
     private async Task<bool> AnyToEndAsync(CancellationToken stoppingToken)
     {
-        try
-        {
-            DateTimeOffset now = clock.GetUtcNow();
-            IReadOnlyList<LedgerPod> alive = await work.ReadAsync((unit, token) => unit.Store<IPodLedger>().ListAliveAsync(token), stoppingToken);
-            return alive.Any(pod => pod.PodId is not null && !(pod.NextActionAt > now) && pod is
-                { Want: PodWant.Released, TerminateAttempts: 0 } or { Want: PodWant.Held, Saw: PodSaw.Running });
-        }
-        catch (StoreUnavailableException away)
-        {
-            LogDatabaseAway(logger, away);
-            return false;
-        }
+        DateTimeOffset now = Clock.GetUtcNow();
+        IReadOnlyList<LedgerPod> alive = await work.ReadAsync((unit, token) => unit.Store<IPodLedger>().ListAliveAsync(token), stoppingToken);
+        return alive.Any(pod => pod.PodId is not null && !(pod.NextActionAt > now) && pod is
+            { Want: PodWant.Released, TerminateAttempts: 0 } or { Want: PodWant.Held, Saw: PodSaw.Running });
     }
-
-    private async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
-    {
-        try
-        {
-            bool mine = await work.RunAsync(
-                (unit, token) => unit.Store<ILeaseStore>().TryTakeAsync(PodWatch.LeaseName, instance.Id, clock.GetUtcNow(), LeaseFor, token), stoppingToken);
-            if (!mine)
-            {
-                census.NoteElsewhere();
-                return PodWatch.EveryWhileEnding;
-            }
-
-            await import.RunAsync(stoppingToken);
-            PodWatchReport report = await watch.TickAsync(stoppingToken);
-            census.Note(report);
-            return report.NextIn;
-        }
-        catch (StoreUnavailableException away)
-        {
-            LogDatabaseAway(logger, away);
-            return PodWatch.EveryWhileEnding;
-        }
-    }
-
-    private async Task GiveBackAsync()
-    {
-        try
-        {
-            await work.RunAsync((unit, token) => unit.Store<ILeaseStore>().GiveBackAsync(PodWatch.LeaseName, instance.Id, token), CancellationToken.None);
-        }
-        catch (StoreUnavailableException away)
-        {
-            LogDatabaseAway(logger, away);
-        }
-    }
-
-    [LoggerMessage(EventId = 1101, Level = LogLevel.Warning, Message = "The database is away; pods are looked after as soon as it is back")]
-    private static partial void LogDatabaseAway(ILogger logger, Exception exception);
 }

@@ -24,7 +24,8 @@ public enum LinkCheck
 /// </summary>
 /// <param name="signingKey">At least 32 bytes.</param>
 /// <param name="baseUrl">Scheme, host and optional path of the portal as people reach it, or empty: then links start with <c>/</c>.</param>
-public sealed class LinkSigner(byte[] signingKey, Func<string> baseUrl, TimeProvider clock) : ILinkSigner
+/// <param name="lifetime">How long a link works, above zero and at most <see cref="MaxLifetime"/>.</param>
+public sealed class LinkSigner(byte[] signingKey, Func<string> baseUrl, TimeSpan lifetime, TimeProvider clock) : ILinkSigner
 {
     public const int MinimumKeyBytes = 32;
     public static readonly TimeSpan MaxLifetime = TimeSpan.FromHours(1);
@@ -33,17 +34,19 @@ public sealed class LinkSigner(byte[] signingKey, Func<string> baseUrl, TimeProv
         ? signingKey
         : throw new ArgumentException($"The key must have at least {MinimumKeyBytes} bytes.", nameof(signingKey));
 
-    public SignedLink Sign(ObjectRef target, TimeSpan lifetime)
+    public TimeSpan Lifetime { get; } = lifetime > TimeSpan.Zero && lifetime <= MaxLifetime
+        ? lifetime
+        : throw new ArgumentOutOfRangeException(nameof(lifetime), lifetime, $"A link works at most {MaxLifetime}.");
+
+    public SignedLink Sign(ObjectRef target)
     {
         ArgumentNullException.ThrowIfNull(target);
-        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(lifetime, TimeSpan.Zero);
         if (!ObjectKeys.IsValid(target.Key))
         {
             throw new ArgumentException($"\"{target.Key}\" is no object key.", nameof(target));
         }
 
-        TimeSpan bounded = lifetime < MaxLifetime ? lifetime : MaxLifetime;
-        long expires = (clock.GetUtcNow() + bounded).ToUnixTimeSeconds();
+        long expires = (clock.GetUtcNow() + Lifetime).ToUnixTimeSeconds();
         string path = string.Join('/', target.Key.Split('/').Select(Uri.EscapeDataString));
         string signature = Base64Url.EncodeToString(Mac(target, expires));
         string url = string.Create(

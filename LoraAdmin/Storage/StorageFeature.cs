@@ -26,7 +26,10 @@ public static class StorageFeature
         services.AddSingleton<IObjectStore>(provider => new FileObjectStore(
             Path.Combine(dataPath, "objects"), provider.GetRequiredService<IIds>(), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new LinkSigner(
-            SigningKey(provider, dataPath), () => configuration["Portal:PublicUrl"] ?? "", provider.GetRequiredService<TimeProvider>()));
+            SigningKey(provider, dataPath),
+            () => configuration["Portal:PublicUrl"] ?? "",
+            provider.GetRequiredService<IOptions<StorageOptions>>().Value.SignedLinkLifetime,
+            provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<ILinkSigner>(provider => provider.GetRequiredService<LinkSigner>());
         services.AddSingleton<ISpool>(provider =>
         {

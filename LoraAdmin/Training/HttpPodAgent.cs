@@ -17,7 +17,6 @@ public sealed class HttpPodAgent(
 
     private const long MaxStatusBytes = 256 * 1024;
     private const long MaxErrorBytes = 64 * 1024;
-    private const long MaxJpegBytes = 10 * 1024 * 1024;
 
     public long MaxRangeBytes => options.Value.RangeBytes;
 
@@ -35,10 +34,10 @@ public sealed class HttpPodAgent(
     {
         ArgumentNullException.ThrowIfNull(image);
         ArgumentNullException.ThrowIfNull(content);
-        if (image.Number is < 0 or > HttpPodAgentJson.MaxImageNumber)
+        if (image.Number is < 0 or >= PodAgentLimits.Images)
         {
             return AgentReply<AgentAck>.Failed(
-                AgentFailure.Refused, $"not sent: image number {image.Number} is not within 0 to {HttpPodAgentJson.MaxImageNumber}");
+                AgentFailure.Refused, $"not sent: image number {image.Number} is not within 0 to {PodAgentLimits.Images - 1}");
         }
 
         using HttpPodAgentUpload upload = new(content, image.SizeBytes);
@@ -121,7 +120,7 @@ public sealed class HttpPodAgent(
                 HttpMethod.Get,
                 string.Create(CultureInfo.InvariantCulture, $"/v1/validation/{number}"),
                 options.Value.ImageTimeout,
-                MaxJpegBytes),
+                PodAgentLimits.ValidationImageBytes),
             (response, body, token) =>
             {
                 if (body is not [0xFF, 0xD8, 0xFF, ..])

@@ -8,9 +8,6 @@ namespace LoraAdmin.Training;
 /// <summary>The agent's JSON. The contract is ours, so a status that breaks it or a bound is refused; unknown fields are let pass.</summary>
 internal static class HttpPodAgentJson
 {
-    /// <summary>Highest image number that the contract allows.</summary>
-    public const int MaxImageNumber = 999;
-
     public static byte[] Order(TrainingOrder order)
     {
         using MemoryStream body = new();
@@ -64,7 +61,7 @@ internal static class HttpPodAgentJson
             WholeOf(root, "total_steps", int.MaxValue),
             LossOf(root),
             ArtifactOf(root),
-            WholeOf(root, "validation_images", MaxImageNumber + 1),
+            WholeOf(root, "validation_images", PodAgentLimits.ValidationImages),
             Optional(root, "error") is not { } error ? null
                 : error.ValueKind == JsonValueKind.String ? VendorText.Clean(error.GetString()!, [secret])
                 : throw new ContractException("error"));
@@ -94,7 +91,7 @@ internal static class HttpPodAgentJson
         foreach (JsonElement item in list.EnumerateArray())
         {
             Require(
-                item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out int number) && number is >= 0 and <= MaxImageNumber && numbers.Add(number),
+                item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out int number) && number is >= 0 and < PodAgentLimits.Images && numbers.Add(number),
                 "images_held");
         }
 
@@ -104,7 +101,7 @@ internal static class HttpPodAgentJson
     private static IReadOnlyList<int> ImagesOf(JsonElement root)
     {
         JsonElement? list = Optional(root, "images_held");
-        Require(list is { ValueKind: JsonValueKind.Array } && list.Value.GetArrayLength() <= MaxImageNumber + 1, "images_held");
+        Require(list is { ValueKind: JsonValueKind.Array } && list.Value.GetArrayLength() <= PodAgentLimits.Images, "images_held");
         return [.. NumbersOf(list!.Value)];
     }
 

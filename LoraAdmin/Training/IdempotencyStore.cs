@@ -5,30 +5,45 @@ using Microsoft.EntityFrameworkCore;
 
 namespace LoraAdmin.Training;
 
-/// <summary>The unique key makes the second of two requests wait for the first one's end; then it finds the first one's record, or takes the key itself.</summary>
+/// <inheritdoc cref="IIdempotencyStore"/>
 internal sealed class IdempotencyStore(LoraDb db) : IIdempotencyStore
 {
-    public async Task<IdempotencyRecord> ClaimAsync(IdempotencyRecord record, DateTimeOffset notBefore, CancellationToken cancellationToken)
+    public static Task<int> DeleteExpiredAsync(LoraDb db, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        long expired = (now - TrainingDesk.IdempotencyKeptFor).ToMillis();
+        return db.Set<IdempotencyRow>().Where(row => row.CreatedAt < expired).ExecuteDeleteAsync(cancellationToken);
+    }
+
+    public async Task<IdempotencyRecord?> ClaimAsync(IdempotencyRecord record, DateTimeOffset notBefore, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(record);
-        int written = await db.Database.ExecuteSqlAsync(
-            $"""
+
+        // The lock ends with the transaction. Without it the second of two requests would wait at the unique key for as long as the first takes. SQLite
+        // has one writer, so that there nobody else is under way; it wants a condition between SELECT and ON CONFLICT.
+        string free = db.IsPostgres ? "pg_try_advisory_xact_lock(hashtextextended({7}, 0))" : "{7} <> ''";
+        string sql = $$"""
             INSERT INTO idempotency_keys (token_id, idempotency_key, body_hash, job_id, lora_id, created_at)
-            VALUES ({db.SqlId(record.TokenId)}, {record.Key}, {record.BodyHash}, {db.SqlId(record.Job.Value)}, {db.SqlId(record.Lora.Value)},
-                {record.CreatedAt.ToMillis()})
+            SELECT {0}, {1}, {2}, {3}, {4}, {5} WHERE {{free}}
             ON CONFLICT (token_id, idempotency_key) DO UPDATE SET
                 body_hash = excluded.body_hash, job_id = excluded.job_id, lora_id = excluded.lora_id, created_at = excluded.created_at
-            WHERE idempotency_keys.created_at < {notBefore.ToMillis()}
-            """,
-            cancellationToken);
-        if (written == 1)
+            WHERE idempotency_keys.created_at < {6}
+            """;
+        object[] values =
+        [
+            db.SqlId(record.TokenId), record.Key, record.BodyHash, db.SqlId(record.Job.Value), db.SqlId(record.Lora.Value), record.CreatedAt.ToMillis(),
+            notBefore.ToMillis(), $"{record.TokenId:N}{record.Key}",
+        ];
+        if (await db.Database.ExecuteSqlRawAsync(sql, values, cancellationToken) == 1)
         {
             return record;
         }
 
-        IdempotencyRow holder = await db.Set<IdempotencyRow>().AsNoTracking()
-            .SingleAsync(found => found.TokenId == record.TokenId && found.Key == record.Key, cancellationToken);
-        return new IdempotencyRecord(
-            holder.TokenId, holder.Key, holder.BodyHash, new JobId(holder.JobId), new LoraId(holder.LoraId), Instants.FromMillis(holder.CreatedAt));
+        long counts = notBefore.ToMillis();
+        IdempotencyRow? holder = await db.Set<IdempotencyRow>().AsNoTracking()
+            .SingleOrDefaultAsync(found => found.TokenId == record.TokenId && found.Key == record.Key && found.CreatedAt >= counts, cancellationToken);
+        return holder is null
+            ? null
+            : new IdempotencyRecord(
+                holder.TokenId, holder.Key, holder.BodyHash, new JobId(holder.JobId), new LoraId(holder.LoraId), Instants.FromMillis(holder.CreatedAt));
     }
 }

@@ -1,4 +1,3 @@
-using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Platform;
 using LoraAdmin.Platform.Data;
@@ -6,41 +5,38 @@ using LoraAdmin.Platform.Data;
 namespace LoraAdmin.Training;
 
 /// <summary>The minute loop of the training feature: settles ended attempts, removes uploads that nobody claimed, and lets go of spool files
-/// that storage has. Every instance runs it.</summary>
-internal sealed partial class SettlementService(
+/// that storage has. Every instance runs it; none of the three waits for another that fails.</summary>
+internal sealed class SettlementService(
     AttemptSettlement settlement,
     UploadSweep uploads,
     SpoolSweep files,
     CommitSignal commits,
     PortalStarted started,
     TimeProvider clock,
-    ILogger<SettlementService> logger) : BackgroundService
+    ILogger<SettlementService> logger) : PortalLoop(started, clock, logger)
 {
     private static readonly TimeSpan AtLeastEvery = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan AtMostEvery = TimeSpan.FromSeconds(2);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        await started.WaitAsync(stoppingToken);
-        using CommitListener listener = commits.Listen();
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            try
-            {
-                await settlement.RunAsync(stoppingToken);
-                await uploads.RunAsync(clock.GetUtcNow(), stoppingToken);
-                await files.RunAsync(stoppingToken);
-            }
-            catch (StoreUnavailableException away)
-            {
-                LogDatabaseAway(logger, away);
-            }
+    private readonly CommitListener listener = commits.Listen();
 
-            await Task.Delay(AtMostEvery, clock, stoppingToken);
-            await listener.WaitAsync(AtLeastEvery - AtMostEvery, clock, stoppingToken);
-        }
+    public override void Dispose()
+    {
+        listener.Dispose();
+        base.Dispose();
     }
 
-    [LoggerMessage(EventId = 2011, Level = LogLevel.Warning, Message = "The database is away; attempts are settled as soon as it is back")]
-    private static partial void LogDatabaseAway(ILogger logger, Exception exception);
+    protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
+    {
+        await AttemptAsync("settling attempts", settlement.RunAsync, stoppingToken);
+        await AttemptAsync("removing unclaimed uploads", token => uploads.RunAsync(Clock.GetUtcNow(), token), stoppingToken);
+        await AttemptAsync("emptying the spool", files.RunAsync, stoppingToken);
+        return AtLeastEvery;
+    }
+
+    protected override async Task WaitAsync(TimeSpan pause, CancellationToken stoppingToken)
+    {
+        await Task.Delay(AtMostEvery, Clock, stoppingToken);
+        await listener.WaitAsync(pause - AtMostEvery, Clock, stoppingToken);
+    }
 }

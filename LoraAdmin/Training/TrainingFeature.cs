@@ -45,6 +45,7 @@ public static class TrainingFeature
         services.AddStore<ITrainingUploadStore, TrainingUploadStore>();
         services.AddStore<ITrainingPauseStore, TrainingPauseStore>();
         services.AddStore<IIdempotencyStore, IdempotencyStore>();
+        services.AddSingleton(new ExpiredRows("idempotency_keys", IdempotencyStore.DeleteExpiredAsync));
         services.AddSingleton<ITrainingQueries, TrainingQueryStore>();
         services.AddSingleton<IJobReader, JobReader>();
         services.AddSingleton<IImageInspector, SkiaImageInspector>();
@@ -65,6 +66,9 @@ public static class TrainingFeature
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<TrainingRules>));
         services.AddSingleton<TrainingSwitches>();
+        services.AddSingleton(provider => new JobEnding(
+            provider.GetRequiredService<IIds>(), provider.GetRequiredService<TrainingRules>, provider.GetRequiredService<BudgetRules>));
+        services.AddSingleton<JobsOfACopy>();
         services.AddSingleton(Conductor);
         services.AddSingleton<AttemptSettlement>();
         services.AddSingleton<SpoolSweep>();
@@ -102,7 +106,6 @@ public static class TrainingFeature
             new UploadingStep(work, objects, spool, clock, rules),
             new ValidatingStep(work, spool, rules),
         ];
-        JobEnding ending = new(provider.GetRequiredService<IIds>(), rules, provider.GetRequiredService<BudgetRules>);
-        return new TrainingConductor(work, steps, agent, ending, clock, provider.GetRequiredService<PortalInstance>().Id);
+        return new TrainingConductor(work, steps, agent, provider.GetRequiredService<JobEnding>(), clock, provider.GetRequiredService<PortalInstance>().Id);
     }
 }

@@ -1,3 +1,4 @@
+using LoraAdmin.Domain.Training;
 using Microsoft.Extensions.Options;
 
 namespace LoraAdmin.Training;
@@ -73,6 +74,11 @@ internal sealed class TrainingOptionsValidator : IValidateOptions<TrainingOption
         }
 
         Positive("MaxDuration", options.MaxDuration);
+        if (options.MaxDuration > PodAgentLimits.Duration)
+        {
+            problems.Add($"Training:MaxDuration is {options.MaxDuration}; give at most {PodAgentLimits.Duration}, the longest that a pod agent takes.");
+        }
+
         Positive("RetrieveWithin", options.RetrieveWithin);
         Positive("QueueWait", options.QueueWait, zeroAllowed: true);
         Positive("PollEvery", options.PollEvery);
@@ -91,11 +97,11 @@ internal sealed class TrainingOptionsValidator : IValidateOptions<TrainingOption
 
         Within("ImageRetries", options.ImageRetries, 0, 20);
         Within("UploadRetries", options.UploadRetries, 0, 20);
-        Within("MinImages", options.MinImages, 1, 1000);
-        Within("MaxImages", options.MaxImages, options.MinImages, 1000);
-        Within("MaxImageBytes", options.MaxImageBytes, 1_000, 200_000_000);
+        Within("MinImages", options.MinImages, 1, PodAgentLimits.Images);
+        Within("MaxImages", options.MaxImages, Math.Min(options.MinImages, PodAgentLimits.Images), PodAgentLimits.Images);
+        Within("MaxImageBytes", options.MaxImageBytes, 1_000, PodAgentLimits.ImageBytes);
         Within("MaxImagePixels", options.MaxImagePixels, 1_000, 200_000_000);
-        Within("MaxArtifactBytes", options.MaxArtifactBytes, 1_000, 100_000_000_000);
+        Within("MaxArtifactBytes", options.MaxArtifactBytes, 1_000, PodAgentLimits.ArtifactBytes);
         Within("MaxConcurrentPods", options.MaxConcurrentPods, 1, 1000);
         return problems.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);
     }
@@ -106,9 +112,9 @@ internal sealed class ValidationOptionsValidator : IValidateOptions<ValidationOp
     public ValidateOptionsResult Validate(string? name, ValidationOptions options)
     {
         List<string> problems = [];
-        if (options.Images is < 0 or > 20)
+        if (options.Images is < 0 or > PodAgentLimits.ValidationImages)
         {
-            problems.Add($"Validation:Images is {options.Images}; give a number from 0 to 20.");
+            problems.Add($"Validation:Images is {options.Images}; give a number from 0 to {PodAgentLimits.ValidationImages}.");
         }
 
         if (options.MustPass < 0 || options.MustPass > options.Images)

@@ -19,19 +19,23 @@ public sealed class UploadSweep(IUnitOfWork unitOfWork, IObjectStore store)
     private const int AtOnce = 100;
 
     /// <exception cref="StoreUnavailableException">The database is away; the next run goes on.</exception>
+    /// <exception cref="AggregateException">Some failed unexpectedly; all others had their turn.</exception>
     public async Task<UploadSweepResult> RunAsync(DateTimeOffset now, CancellationToken cancellationToken)
     {
         IReadOnlyList<TrainingUpload> unclaimed = await unitOfWork.ReadAsync(
             (unit, token) => unit.Store<ITrainingUploadStore>().ListUnclaimedAsync(now - UnclaimedAfter, AtOnce, token), cancellationToken);
         int removed = 0;
-        foreach (TrainingUpload upload in unclaimed)
-        {
-            int? stored = await CountAsync(upload, cancellationToken);
-            if (stored is { } count && await RemoveAsync(unitOfWork, store, upload.User, upload.Id, count, cancellationToken))
+        await Each.InTurnAsync(
+            unclaimed,
+            async (upload, token) =>
             {
-                removed++;
-            }
-        }
+                int? stored = await CountAsync(upload, token);
+                if (stored is { } count && await RemoveAsync(unitOfWork, store, upload.User, upload.Id, count, token))
+                {
+                    removed++;
+                }
+            },
+            cancellationToken);
 
         return new UploadSweepResult(removed, unclaimed.Count - removed);
     }

@@ -1,4 +1,5 @@
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Tests.Platform.Data.Contracts;
 
@@ -84,6 +85,24 @@ public sealed class IdempotencyOnSqlite : IdempotencyContract
 public sealed class IdempotencyOnPostgres : IdempotencyContract
 {
     protected override ValueTask<(IUnitOfWork Work, IAsyncDisposable? Owner)> CreateAsync() => DatabaseRuns.OnAsync(DatabaseKind.Postgres);
+
+    [Fact]
+    public async Task Key_OfARequestUnderWayOnAnotherInstance_IsInFlightUntilItsEnd()
+    {
+        IdempotencyRecord first = new(NextId(), "key", "hash", NextJob(), new LoraId(NextId()), Start);
+        IdempotencyRecord second = first with { Job = NextJob() };
+
+        await Work.RunAsync(
+            async (unit, token) =>
+            {
+                Assert.Equal(first, await unit.Store<IIdempotencyStore>().ClaimAsync(first, Start.AddDays(-7), token));
+                Assert.Null(await Claim(second));
+                Assert.Equal("another", (await Claim(second with { Key = "another" }))!.Key);
+            },
+            None);
+
+        Assert.Equal(first, await Claim(second));
+    }
 }
 
 public sealed class UnitOfWorkOnSqlite : UnitOfWorkContract

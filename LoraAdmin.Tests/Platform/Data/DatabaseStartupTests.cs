@@ -75,27 +75,127 @@ public sealed class DatabaseStartupTests : IDisposable
     [Trait("Requirement", "J1")]
     public async Task Start_CopyOfAProductionDatabaseOnALaptop_IsRefused()
     {
-        Installation production;
         await using (ServiceProvider portal = Portal())
         {
-            production = await StartAsync(portal, CloudKind.Real);
+            await StartAsync(portal, CloudKind.Real);
         }
 
         string laptop = Path.Combine(root, "laptop");
         Directory.CreateDirectory(laptop);
         File.Copy(Path.Combine(root, "data", "loraadmin.db"), Path.Combine(laptop, "loraadmin.db"));
         CloudKind attached = CloudAttachment.From(new ConfigurationBuilder().Build()).Kind;
-        await using (ServiceProvider copy = Portal(("Data:Path", "laptop")))
-        {
-            StartupRefusedException refused = await Assert.ThrowsAsync<StartupRefusedException>(() => StartAsync(copy, attached));
+        await using ServiceProvider copy = Portal(("Data:Path", "laptop"));
 
-            Assert.Equal("RunPod:ApiKey", refused.Key);
-            Assert.Contains("made for real clouds", refused.Problem, StringComparison.Ordinal);
+        StartupRefusedException refused = await Assert.ThrowsAsync<StartupRefusedException>(() => StartAsync(copy, attached));
+
+        Assert.Equal("RunPod:ApiKey", refused.Key);
+        Assert.Contains("made for real clouds", refused.Problem, StringComparison.Ordinal);
+    }
+
+    /// <summary>With the vendor's key it would end production's pods: the file does not lie where its installation lives.</summary>
+    [Fact]
+    [Trait("Requirement", "J1")]
+    public async Task Start_CopyOfADatabaseFile_IsRefusedAndNamesBothWaysOut()
+    {
+        await using (ServiceProvider portal = Portal())
+        {
+            await StartAsync(portal, CloudKind.Real);
         }
 
-        // It is refused for the cloud alone: with the vendor's key it is the same installation.
-        await using ServiceProvider keyed = Portal(("Data:Path", "laptop"));
-        Assert.Equal(production.Id, (await StartAsync(keyed, CloudKind.Real)).Id);
+        Directory.CreateDirectory(Path.Combine(root, "laptop"));
+        File.Copy(Path.Combine(root, "data", "loraadmin.db"), Path.Combine(root, "laptop", "loraadmin.db"));
+
+        await IsRefusedAsync("Data:Path", ("Data:Path", "laptop"));
+        await IsRefusedAsync("Data:Path", ("Data:Path", "laptop"));
+        await using ServiceProvider original = Portal();
+        await StartAsync(original, CloudKind.Real);
+    }
+
+    [Fact]
+    [Trait("Requirement", "J1")]
+    public async Task Start_CopyOfAPostgresDatabase_IsRefusedAndNamesBothWaysOut()
+    {
+        (string key, string copy) = ("ConnectionStrings:Database", await CopyOfPostgresAsync());
+
+        await IsRefusedAsync(key, (key, copy));
+    }
+
+    [Fact]
+    public async Task Moved_PostgresDatabase_IsTheSameInstallation()
+    {
+        string original = await PostgresServer.NewDatabaseAsync();
+        Installation before = await StartedAsync(("ConnectionStrings:Database", original));
+        (string Key, string Value) copy = ("ConnectionStrings:Database", await PostgresServer.NewDatabaseAsync(DatabaseOf(original)));
+
+        await SayAsync(binding => binding.MoveHereAsync(CancellationToken.None), copy);
+
+        Installation after = await StartedAsync(copy);
+        Assert.Equal((before.Id, before.CreatedAt), (after.Id, after.CreatedAt));
+        Assert.Equal(before.AgentKey, after.AgentKey);
+        Assert.Equal(after.Id, (await StartedAsync(copy)).Id);
+    }
+
+    [Fact]
+    public async Task Moved_FolderWithoutItsMarker_IsTheSameInstallation()
+    {
+        Installation before = await StartedAsync();
+        File.Delete(Path.Combine(root, "data", InstallationBinding.MarkerName));
+        await IsRefusedAsync("Data:Path");
+
+        await SayAsync(binding => binding.MoveHereAsync(CancellationToken.None));
+
+        Assert.Equal(before.Id, (await StartedAsync()).Id);
+    }
+
+    [Fact]
+    public async Task Copied_Database_IsAnotherInstallationOnWhateverCloud()
+    {
+        Installation before = await StartedAsync();
+        File.Delete(Path.Combine(root, "data", InstallationBinding.MarkerName));
+
+        await SayAsync(binding => binding.RenewHereAsync(CloudKind.Real, CancellationToken.None));
+
+        await using ServiceProvider portal = Portal();
+        Installation after = await StartAsync(portal, CloudKind.Real);
+        Assert.Matches("^[0-9a-f]{8}$", after.Id);
+        Assert.NotEqual(before.Id, after.Id);
+        Assert.NotEqual(before.AgentKey, after.AgentKey);
+    }
+
+    [Fact]
+    public async Task Start_InstallationOfAnOlderVersion_IsBoundWhereItIs()
+    {
+        Installation before = await StartedAsync();
+        await using (ServiceProvider portal = Portal())
+        await using (LoraDb db = portal.GetRequiredService<LoraDbFactory>().CreateDbContext())
+        {
+            await db.Database.ExecuteSqlRawAsync("UPDATE installation SET bound_to = NULL");
+        }
+
+        Assert.Equal(before.Id, (await StartedAsync()).Id);
+        File.Delete(Path.Combine(root, "data", InstallationBinding.MarkerName));
+        await IsRefusedAsync("Data:Path");
+    }
+
+    /// <summary>A server may keep its identifier from the portal's user: then its address has to do.</summary>
+    [Fact]
+    public async Task Start_PostgresThatKeepsItsIdentifierSecret_IsBoundByItsAddress()
+    {
+        string original = await PostgresServer.NewDatabaseAsync();
+        await using (NpgsqlConnection connection = new(original))
+        {
+            await connection.OpenAsync();
+            await using NpgsqlCommand user = new($"CREATE ROLE plain LOGIN; GRANT ALL ON DATABASE {DatabaseOf(original)} TO plain; GRANT ALL ON SCHEMA public TO plain; REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC", connection);
+            await user.ExecuteNonQueryAsync();
+        }
+
+        (string Key, string Value) plain = ("ConnectionStrings:Database", new NpgsqlConnectionStringBuilder(original) { Username = "plain" }.ToString());
+        Installation before = await StartedAsync(plain);
+        Assert.Equal(before.Id, (await StartedAsync(plain)).Id);
+
+        await using ServiceProvider portal = Portal(plain);
+        await using LoraDb db = portal.GetRequiredService<LoraDbFactory>().CreateDbContext();
+        Assert.StartsWith("server:127.0.0.1:", await db.Set<InstallationRow>().Select(row => row.BoundTo).SingleAsync(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -216,6 +316,51 @@ public sealed class DatabaseStartupTests : IDisposable
 
     private static Task<Installation> StartAsync(ServiceProvider portal, CloudKind cloud = CloudKind.Local) =>
         portal.GetRequiredService<DatabaseStartup>().RunAsync(cloud, CancellationToken.None);
+
+    private static string DatabaseOf(string connectionString) => new NpgsqlConnectionStringBuilder(connectionString).Database!;
+
+    private async Task<Installation> StartedAsync(params (string Key, string Value)[] settings)
+    {
+        await using ServiceProvider portal = Portal(settings);
+        return await StartAsync(portal);
+    }
+
+    private async Task IsRefusedAsync(string key, params (string Key, string Value)[] settings)
+    {
+        await using ServiceProvider copy = Portal(settings);
+        StartupRefusedException refused = await Assert.ThrowsAsync<StartupRefusedException>(async () =>
+        {
+            // Whichever cloud it was made for: that is asked first.
+            try
+            {
+                await StartAsync(copy, CloudKind.Local);
+            }
+            catch (StartupRefusedException other) when (other.Key == "RunPod:ApiKey")
+            {
+                await StartAsync(copy, CloudKind.Real);
+            }
+        });
+        Assert.Equal(key, refused.Key);
+        Assert.Contains("installation moved", refused.Remedy, StringComparison.Ordinal);
+        Assert.Contains("installation copied", refused.Remedy, StringComparison.Ordinal);
+    }
+
+    private async Task<string> CopyOfPostgresAsync()
+    {
+        string original = await PostgresServer.NewDatabaseAsync();
+        await StartedAsync(("ConnectionStrings:Database", original));
+        return await PostgresServer.NewDatabaseAsync(DatabaseOf(original));
+    }
+
+    /// <summary>What the commands do once they have opened the database.</summary>
+    private async Task SayAsync(Func<InstallationBinding, Task> say, params (string Key, string Value)[] settings)
+    {
+        await using ServiceProvider portal = Portal(settings);
+        DatabaseStartup startup = portal.GetRequiredService<DatabaseStartup>();
+        await startup.OpenAsync(CancellationToken.None);
+        await using LoraDb db = portal.GetRequiredService<LoraDbFactory>().CreateDbContext();
+        await say(startup.BindingOf(db));
+    }
 
     private ServiceProvider Portal(params (string Key, string Value)[] settings)
     {

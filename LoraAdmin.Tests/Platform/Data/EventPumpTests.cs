@@ -83,6 +83,23 @@ public sealed class EventPumpTests
     }
 
     [Fact]
+    public async Task Pump_OneFactFails_TakesInTheRestOfItsBatch()
+    {
+        FakeTimeProvider clock = new(Now);
+        await using TestDatabase database = await TestDatabase.CreateAsync(DatabaseKind.Sqlite, clock);
+        await AppendAsync(database, Fact("before"), Fact("poison"), Fact("after"));
+        Recorder choosy = new(failures: 0) { Poison = "poison" };
+        using EventPumpService service = new(
+            Pump(database), database.Services.GetRequiredService<CommitSignal>(), [choosy], clock, NullLogger<EventPumpService>.Instance);
+
+        await service.PumpOnceAsync(default);
+
+        Assert.Equal(["before", "after"], choosy.Seen.Select(stored => stored.Fact.Message));
+        clock.Advance(TimeSpan.FromHours(1));
+        Assert.Equal(["poison"], (await Pump(database).ClaimUnprocessedAsync(10, default)).Select(stored => stored.Fact.Message));
+    }
+
+    [Fact]
     public async Task Service_AfterACommit_IsWokenWithoutWaiting()
     {
         // The clock stands still: only the commit can wake it.
@@ -121,13 +138,15 @@ public sealed class EventPumpTests
 
         public string Name => "tests.recorder";
 
+        public string? Poison { get; init; }
+
         public ConcurrentQueue<StoredEvent> Seen { get; } = new();
 
         public Task<StoredEvent> Next => next.Task;
 
         public Task ConsumeAsync(IReadOnlyList<StoredEvent> events, CancellationToken cancellationToken)
         {
-            if (left-- > 0)
+            if (left-- > 0 || events.Any(stored => stored.Fact.Message == Poison))
             {
                 throw new InvalidOperationException("planned");
             }

@@ -196,14 +196,14 @@ internal sealed class MemoryUploadStore(MemoryDatabase database) : ITrainingUplo
 
 internal sealed class MemoryIdempotencyStore(MemoryDatabase database) : IIdempotencyStore
 {
-    public Task<IdempotencyRecord> ClaimAsync(IdempotencyRecord record, DateTimeOffset notBefore, CancellationToken cancellationToken)
+    public Task<IdempotencyRecord?> ClaimAsync(IdempotencyRecord record, DateTimeOffset notBefore, CancellationToken cancellationToken)
     {
         if (database.Idempotency.Find((record.TokenId, record.Key)) is { } holder && holder.CreatedAt >= notBefore)
         {
-            return Task.FromResult(holder);
+            return Task.FromResult<IdempotencyRecord?>(holder);
         }
 
         database.Idempotency.Set((record.TokenId, record.Key), record);
-        return Task.FromResult(record);
+        return Task.FromResult<IdempotencyRecord?>(record);
     }
 }

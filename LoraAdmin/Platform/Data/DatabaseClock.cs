@@ -59,37 +59,24 @@ public sealed class DatabaseClock(TimeProvider machine) : TimeProvider
     }
 }
 
-/// <summary>Follows the database's clock every minute. When the database is away the last offset holds.</summary>
-internal sealed partial class DatabaseClockService(DatabaseClock clock, LoraDbFactory contexts, ILogger<DatabaseClockService> logger) : BackgroundService
+/// <summary>Follows the clock of PostgreSQL every minute; SQLite has none of its own. When the database is away the last offset holds.</summary>
+internal sealed partial class DatabaseClockService(DatabaseClock clock, LoraDbFactory contexts, ILogger<DatabaseClockService> logger)
+    : PortalLoop(started: null, clock, logger)
 {
     private static readonly TimeSpan Every = TimeSpan.FromMinutes(1);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
     {
-        if (contexts.DataSource is not { } dataSource)
-        {
-            return;
-        }
-
-        using PeriodicTimer timer = new(Every, clock);
         try
         {
-            while (await timer.WaitForNextTickAsync(stoppingToken))
-            {
-                try
-                {
-                    await clock.MeasureAsync(dataSource, stoppingToken);
-                }
-                catch (Exception exception) when (exception is NpgsqlException or TimeoutException)
-                {
-                    NotMeasured(logger, clock.Offset, exception);
-                }
-            }
+            await clock.MeasureAsync(contexts.DataSource!, stoppingToken);
         }
-        catch (OperationCanceledException)
+        catch (Exception exception) when (exception is NpgsqlException or TimeoutException)
         {
-            // The host stops.
+            NotMeasured(logger, clock.Offset, exception);
         }
+
+        return Every;
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The database's clock could not be read; its last offset of {Offset} holds.")]

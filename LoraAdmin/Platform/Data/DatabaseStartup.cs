@@ -39,6 +39,26 @@ public sealed partial class DatabaseStartup(
     /// <exception cref="StartupRefusedException">As configured, the portal can't start.</exception>
     public async Task<Installation> RunAsync(CloudKind cloud, CancellationToken cancellationToken)
     {
+        await OpenAsync(cancellationToken);
+        await using LoraDb db = contexts.CreateDbContext();
+        Installation installation = await new InstallationStore(db, ids, clock).FindOrAddAsync(cloud, cancellationToken);
+        if (installation.Cloud != cloud)
+        {
+            throw OtherCloud(installation.Cloud);
+        }
+
+        await BindingOf(db).EnsureAsync(cancellationToken);
+        holder.Current = installation;
+        Ready(logger, db.IsPostgres ? "PostgreSQL" : "SQLite", folder.Path, installation.Id, installation.Cloud);
+        return installation;
+    }
+
+    internal InstallationBinding BindingOf(LoraDb db) => new(db, contexts, folder, ids);
+
+    /// <summary>Takes the folder's lock, reaches the database and brings it to this version's schema; whose it is, is not asked.</summary>
+    /// <exception cref="StartupRefusedException">As configured, the portal can't start.</exception>
+    internal async Task OpenAsync(CancellationToken cancellationToken)
+    {
         folderLock ??= FolderLock.Take(folder.Path, TimeProvider.System);
         await ReachAsync(cancellationToken);
         await using LoraDb db = contexts.CreateDbContext();
@@ -67,16 +87,6 @@ public sealed partial class DatabaseStartup(
                 "Give the portal's database user the right to create and alter its tables, correct what the message names, and start again.",
                 exception);
         }
-
-        Installation installation = await new InstallationStore(db, ids, clock).FindOrAddAsync(cloud, cancellationToken);
-        if (installation.Cloud != cloud)
-        {
-            throw OtherCloud(installation.Cloud);
-        }
-
-        holder.Current = installation;
-        Ready(logger, db.IsPostgres ? "PostgreSQL" : "SQLite", folder.Path, installation.Id, installation.Cloud);
-        return installation;
     }
 
     public void Dispose() => folderLock?.Dispose();

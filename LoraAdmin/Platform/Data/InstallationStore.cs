@@ -19,6 +19,9 @@ internal sealed class InstallationRow : IEntityTypeConfiguration<InstallationRow
 
     public long CreatedAt { get; set; }
 
+    /// <summary>The store that it lives in (<see cref="InstallationBinding"/>); null until its first start by a version that knows of it.</summary>
+    public string? BoundTo { get; set; }
+
     public void Configure(EntityTypeBuilder<InstallationRow> builder)
     {
         builder.ToTable("installation");
@@ -31,13 +34,16 @@ internal sealed class InstallationRow : IEntityTypeConfiguration<InstallationRow
 /// <summary>Reads the installation, or makes it. Two instances that start at once on a new database agree on the first one's.</summary>
 internal sealed class InstallationStore(LoraDb db, IIds ids, TimeProvider clock)
 {
+    public const int IdBytes = 4;
+    public const int AgentKeyBytes = 32;
+
     public async Task<Installation> FindOrAddAsync(CloudKind cloud, CancellationToken cancellationToken)
     {
         InstallationRow? present = await db.Set<InstallationRow>().AsNoTracking().SingleOrDefaultAsync(cancellationToken);
         if (present is null)
         {
-            string id = Convert.ToHexStringLower(ids.Secret(4));
-            byte[] agentKey = ids.Secret(32);
+            string id = Convert.ToHexStringLower(ids.Secret(IdBytes));
+            byte[] agentKey = ids.Secret(AgentKeyBytes);
             string cloudWord = Words<CloudKind>.Of(cloud);
             long now = clock.GetUtcNow().ToMillis();
             await db.Database.ExecuteSqlAsync(

@@ -47,6 +47,7 @@ public static class PlatformData
         services.AddDataProtection().SetApplicationName("LoraAdmin").PersistKeysToDbContext<LoraDb>();
         services.AddSingleton<IEventConsumer, EventLog>();
         services.AddHostedService<EventPumpService>();
+        services.AddHostedService<ExpiredRowsService>();
         return services;
     }
 

@@ -12,7 +12,7 @@ public sealed partial class RedisLiveSignal(
     ConfigurationOptions options,
     IIds ids,
     TimeProvider clock,
-    ILogger<RedisLiveSignal> logger) : BackgroundService, ILiveSignal
+    ILogger<RedisLiveSignal> logger) : PortalLoop(started: null, clock, logger), ILiveSignal
 {
     public const string Channel = "lora:live:v1";
 
@@ -49,25 +49,18 @@ public sealed partial class RedisLiveSignal(
         return true;
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
     {
-        while (!stoppingToken.IsCancellationRequested)
+        try
         {
-            try
-            {
-                await ServeAsync(stoppingToken);
-            }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (Exception failure) when (failure is RedisException or TimeoutException or IOException)
-            {
-                LogAway(logger, failure.Message);
-            }
-
-            await Task.Delay(Again, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await ServeAsync(stoppingToken);
         }
+        catch (Exception failure) when (failure is RedisException or TimeoutException or IOException)
+        {
+            LogAway(logger, failure.Message);
+        }
+
+        return Again;
     }
 
     private async Task ServeAsync(CancellationToken cancellationToken)
@@ -81,7 +74,7 @@ public sealed partial class RedisLiveSignal(
         LogListening(logger);
         try
         {
-            await Task.Delay(Timeout.InfiniteTimeSpan, clock, cancellationToken);
+            await Task.Delay(Timeout.InfiniteTimeSpan, Clock, cancellationToken);
         }
         finally
         {

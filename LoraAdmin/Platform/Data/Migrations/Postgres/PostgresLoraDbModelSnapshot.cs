@@ -123,6 +123,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                         .HasColumnType("uuid")
                         .HasColumnName("event_id");
 
+                    b.Property<long>("TakenAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("taken_at");
+
                     b.HasKey("EventId")
                         .HasName("pk_incident_facts");
 
@@ -599,6 +603,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                         .IsRequired()
                         .HasColumnType("bytea")
                         .HasColumnName("agent_key");
+
+                    b.Property<string>("BoundTo")
+                        .HasColumnType("text")
+                        .HasColumnName("bound_to");
 
                     b.Property<string>("Cloud")
                         .IsRequired()

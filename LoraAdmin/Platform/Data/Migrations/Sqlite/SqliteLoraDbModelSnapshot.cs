@@ -117,6 +117,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("event_id");
 
+                    b.Property<long>("TakenAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("taken_at");
+
                     b.HasKey("EventId")
                         .HasName("pk_incident_facts");
 
@@ -595,6 +599,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                         .IsRequired()
                         .HasColumnType("BLOB")
                         .HasColumnName("agent_key");
+
+                    b.Property<string>("BoundTo")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("bound_to");
 
                     b.Property<string>("Cloud")
                         .IsRequired()

@@ -5,7 +5,7 @@
 namespace LoraAdmin.Platform.Data.Migrations.Postgres
 {
     /// <inheritdoc />
-    public partial class PodMeter : Migration
+    public partial class FenceAndMeter : Migration
     {
         /// <inheritdoc />
         protected override void Up(MigrationBuilder migrationBuilder)
@@ -59,6 +59,19 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                 table: "pod_ledger",
                 type: "bigint",
                 nullable: true);
+
+            migrationBuilder.AddColumn<string>(
+                name: "bound_to",
+                table: "installation",
+                type: "text",
+                nullable: true);
+
+            migrationBuilder.AddColumn<long>(
+                name: "taken_at",
+                table: "incident_facts",
+                type: "bigint",
+                nullable: false,
+                defaultValue: 0L);
         }
 
         /// <inheritdoc />
@@ -95,6 +108,14 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
             migrationBuilder.DropColumn(
                 name: "told_at",
                 table: "pod_ledger");
+
+            migrationBuilder.DropColumn(
+                name: "bound_to",
+                table: "installation");
+
+            migrationBuilder.DropColumn(
+                name: "taken_at",
+                table: "incident_facts");
         }
     }
 }

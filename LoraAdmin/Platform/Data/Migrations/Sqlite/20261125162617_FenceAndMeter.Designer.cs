@@ -11,8 +11,8 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 namespace LoraAdmin.Platform.Data.Migrations.Sqlite
 {
     [DbContext(typeof(SqliteLoraDb))]
-    [Migration("20261125162132_PodMeter")]
-    partial class PodMeter
+    [Migration("20261125162617_FenceAndMeter")]
+    partial class FenceAndMeter
     {
         /// <inheritdoc />
         protected override void BuildTargetModel(ModelBuilder modelBuilder)
@@ -119,6 +119,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                     b.Property<string>("EventId")
                         .HasColumnType("TEXT")
                         .HasColumnName("event_id");
+
+                    b.Property<long>("TakenAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("taken_at");
 
                     b.HasKey("EventId")
                         .HasName("pk_incident_facts");
@@ -598,6 +602,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                         .IsRequired()
                         .HasColumnType("BLOB")
                         .HasColumnName("agent_key");
+
+                    b.Property<string>("BoundTo")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("bound_to");
 
                     b.Property<string>("Cloud")
                         .IsRequired()

@@ -13,8 +13,8 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace LoraAdmin.Platform.Data.Migrations.Postgres
 {
     [DbContext(typeof(PostgresLoraDb))]
-    [Migration("20261125162138_PodMeter")]
-    partial class PodMeter
+    [Migration("20261125162619_FenceAndMeter")]
+    partial class FenceAndMeter
     {
         /// <inheritdoc />
         protected override void BuildTargetModel(ModelBuilder modelBuilder)
@@ -125,6 +125,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                     b.Property<Guid>("EventId")
                         .HasColumnType("uuid")
                         .HasColumnName("event_id");
+
+                    b.Property<long>("TakenAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("taken_at");
 
                     b.HasKey("EventId")
                         .HasName("pk_incident_facts");
@@ -602,6 +606,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                         .IsRequired()
                         .HasColumnType("bytea")
                         .HasColumnName("agent_key");
+
+                    b.Property<string>("BoundTo")
+                        .HasColumnType("text")
+                        .HasColumnName("bound_to");
 
                     b.Property<string>("Cloud")
                         .IsRequired()

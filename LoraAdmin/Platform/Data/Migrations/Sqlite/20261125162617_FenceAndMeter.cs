@@ -5,7 +5,7 @@
 namespace LoraAdmin.Platform.Data.Migrations.Sqlite
 {
     /// <inheritdoc />
-    public partial class PodMeter : Migration
+    public partial class FenceAndMeter : Migration
     {
         /// <inheritdoc />
         protected override void Up(MigrationBuilder migrationBuilder)
@@ -59,6 +59,19 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                 table: "pod_ledger",
                 type: "INTEGER",
                 nullable: true);
+
+            migrationBuilder.AddColumn<string>(
+                name: "bound_to",
+                table: "installation",
+                type: "TEXT",
+                nullable: true);
+
+            migrationBuilder.AddColumn<long>(
+                name: "taken_at",
+                table: "incident_facts",
+                type: "INTEGER",
+                nullable: false,
+                defaultValue: 0L);
         }
 
         /// <inheritdoc />
@@ -95,6 +108,14 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
             migrationBuilder.DropColumn(
                 name: "told_at",
                 table: "pod_ledger");
+
+            migrationBuilder.DropColumn(
+                name: "bound_to",
+                table: "installation");
+
+            migrationBuilder.DropColumn(
+                name: "taken_at",
+                table: "incident_facts");
         }
     }
 }

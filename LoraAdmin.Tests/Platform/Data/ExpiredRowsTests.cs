@@ -1,0 +1,91 @@
+using LoraAdmin.Access;
+using LoraAdmin.Alerts;
+using LoraAdmin.Domain.Access;
+using LoraAdmin.Domain.Alerts;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
+using LoraAdmin.Platform.Data;
+using LoraAdmin.Platform.Data.Events;
+using LoraAdmin.Tests.Doubles;
+using LoraAdmin.Tests.EndToEnd;
+using LoraAdmin.Training;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+
+namespace LoraAdmin.Tests.Platform.Data;
+
+public sealed class ExpiredRowsTests
+{
+    private static readonly DateTimeOffset Now = new(2026, 11, 24, 12, 0, 0, TimeSpan.Zero);
+    private static readonly Guid Taken = new("0193f0a0-0000-7000-8000-000000000001");
+    private static readonly Guid Waiting = new("0193f0a0-0000-7000-8000-000000000002");
+
+    private static readonly ExpiredRows[] Tables =
+    [
+        new("a table that is broken", (_, _, _) => throw new InvalidOperationException("planned")),
+        new("idempotency_keys", IdempotencyStore.DeleteExpiredAsync),
+        new("sign_in_links", AccessStore.DeleteEndedLinksAsync),
+        new("incident_facts", IncidentStore.DeleteConsumedFactsAsync),
+    ];
+
+    [Theory]
+    [InlineData(DatabaseKind.Sqlite)]
+    [InlineData(DatabaseKind.Postgres)]
+    public async Task Rows_ThatNobodyAsksFor_AreDeletedAndNoOthers(DatabaseKind kind)
+    {
+        FakeTimeProvider clock = new(Now - TimeSpan.FromDays(8));
+        await using TestDatabase database = await TestDatabase.CreateAsync(kind, clock);
+        await WriteAsync(database, "old", clock.GetUtcNow(), Taken);
+        await WaitingFactAsync(database);
+        clock.SetUtcNow(Now);
+        await WriteAsync(database, "new", Now, new Guid("0193f0a0-0000-7000-8000-000000000003"));
+
+        using ExpiredRowsService service = new(
+            Tables, database.Services.GetRequiredService<LoraDbFactory>(), clock, NullLogger<ExpiredRowsService>.Instance);
+        await service.StartAsync(CancellationToken.None);
+        await Eventually.TrueAsync(async () => (await FactsAsync(database)).Count == 2, "the fact that was taken in long ago is deleted");
+        await service.StopAsync(CancellationToken.None);
+
+        await using LoraDb db = database.NewContext();
+        Assert.Equal(["new"], await db.Set<IdempotencyRow>().Select(row => row.Key).ToListAsync());
+        Assert.Equal(["new"], await db.Set<SignInLinkRow>().Select(row => row.Sha256).ToListAsync());
+        Assert.Contains(Waiting, await FactsAsync(database));
+        Assert.DoesNotContain(Taken, await FactsAsync(database));
+    }
+
+    [Fact]
+    public async Task Tables_ThatWouldOnlyGrow_AreAllEmptiedByThePortal()
+    {
+        await using InProcessPortal portal = await InProcessPortal.StartAsync();
+
+        Assert.Equal(
+            ["idempotency_keys", "incident_facts", "sign_in_links"],
+            portal.Services.GetServices<ExpiredRows>().Select(expired => expired.Table).Order(StringComparer.Ordinal));
+    }
+
+    private static Task WriteAsync(TestDatabase database, string name, DateTimeOffset at, Guid fact) => database.Work.RunAsync(
+        async (unit, token) =>
+        {
+            await unit.Store<IIdempotencyStore>().ClaimAsync(new IdempotencyRecord(Taken, name, "hash", new JobId(fact), new LoraId(fact), at), at, token);
+            await unit.Store<IAccessStore>().AddSignInLinkAsync(name, at, at.AddMinutes(15), token);
+            await unit.Store<IIncidentStore>().TryTakeInAsync(fact, token);
+        },
+        CancellationToken.None);
+
+    /// <summary>Taken in by the incidents, and not by every other consumer: it is handed out again.</summary>
+    private static async Task WaitingFactAsync(TestDatabase database)
+    {
+        await using LoraDb db = database.NewContext();
+        db.Add(new OperationalEventRow { Id = Waiting, Kind = "tests.waiting", Message = "Waiting", ActorKind = ActorKind.Portal, ActorName = "tests" });
+        await db.SaveChangesAsync();
+        await database.Work.RunAsync((unit, token) => unit.Store<IIncidentStore>().TryTakeInAsync(Waiting, token), CancellationToken.None);
+    }
+
+    private static async Task<List<Guid>> FactsAsync(TestDatabase database)
+    {
+        await using LoraDb db = database.NewContext();
+        return await db.Set<IncidentFactRow>().Select(row => row.EventId).ToListAsync();
+    }
+}

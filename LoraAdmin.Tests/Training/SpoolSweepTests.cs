@@ -1,0 +1,45 @@
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Storage;
+using LoraAdmin.Domain.Training;
+using LoraAdmin.Storage;
+using LoraAdmin.Tests.Simulation;
+using LoraAdmin.Tests.Storage;
+
+namespace LoraAdmin.Tests.Training;
+
+public sealed class SpoolSweepTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    [Trait("Requirement", "J2")]
+    public async Task File_ThatCantBeRemoved_LeavesTheOthersTheirTurnAndKeepsItsRow()
+    {
+        TrainingBench bench = new();
+        FileSpool spool = new(folder.Path, new Lazy<string>("this-disk"), minimumFreeBytes: 0);
+        JobId stuck = await SpooledAsync(bench, spool, "stuck");
+        JobId free = await SpooledAsync(bench, spool, "free");
+        Directory.CreateDirectory(folder.Under("stuck")); // A folder in its place: the system refuses to delete it as a file.
+        SpoolSweep sweep = new(bench.World.Database, spool);
+
+        await Assert.ThrowsAsync<AggregateException>(() => sweep.RunAsync(TrainingBench.Token));
+
+        Assert.NotNull(bench.World.Database.Spool.Find(stuck));
+        Assert.Null(bench.World.Database.Spool.Find(free));
+        Directory.Delete(folder.Under("stuck"));
+        Assert.Equal(1, await sweep.RunAsync(TrainingBench.Token));
+        Assert.Empty(bench.World.Database.Spool.Rows);
+    }
+
+    private static async Task<JobId> SpooledAsync(TrainingBench bench, FileSpool spool, string name)
+    {
+        JobId id = await bench.SubmitAsync();
+        await bench.RunToRestAsync(id);
+        string sha256 = bench.World.Database.Loras.Find(bench.Job(id).LoraId)!.FileSha256!;
+        await bench.World.Database.RunAsync(
+            (unit, token) => unit.Store<ISpoolStore>().SaveAsync(new SpoolEntry(id, 1, spool.Instance, name, 1, sha256, bench.Now), token), TrainingBench.Token);
+        return id;
+    }
+}
