@@ -119,7 +119,8 @@ public sealed class CommandTests : IDisposable
     [Trait("Requirement", "O3")]
     public async Task Check_OfPartsThatDoNotAnswer_SaysWhatToDoWithoutATrace()
     {
-        string nobody = string.Create(CultureInfo.InvariantCulture, $"{PostgresServer.FreePort()}");
+        using SilentPort silent = new();
+        string nobody = silent.Number.ToString(System.Globalization.CultureInfo.InvariantCulture);
         ProgramRun command = await SaysAsync("Check ConnectionStrings:Database and that the server runs.", new Dictionary<string, string>
         {
             ["ConnectionStrings:Database"] = $"Host=127.0.0.1;Port={nobody};Database=lora;Username=lora;Password=hidden-word",

@@ -47,7 +47,7 @@ public sealed class CopiedDatabaseTests : IDisposable
             await Eventually.TrueAsync(
                 async () => await inCopy.NumberAsync($"SELECT COUNT(*) FROM operational_events WHERE kind = '{PodEvents.ForeignSeen}'") > 0, "the copy sees a foreign pod");
             Assert.Equal("cancelled", (await portal.Api.JobAsync(job)).State);
-            Assert.Equal(0, await portal.StopAsync(TimeSpan.FromSeconds(10)));
+            Assert.Equal(0, await portal.StopAsync());
         }
 
         Assert.True(Assert.Single(await cloud.TruthAsync()).Bills);
@@ -61,7 +61,7 @@ public sealed class CopiedDatabaseTests : IDisposable
     {
         await using (PortalProcess portal = await PortalProcess.StartAsync(folder.Under("original")))
         {
-            Assert.Equal(0, await portal.StopAsync(TimeSpan.FromSeconds(10)));
+            Assert.Equal(0, await portal.StopAsync());
         }
 
         ProgramRun copied = await ProgramRun.ToEndAsync(["installation", "copied"], PortalProcess.EnvironmentOf(folder.Under("original"), null));
@@ -78,7 +78,7 @@ public sealed class CopiedDatabaseTests : IDisposable
         await using PortalProcess portal = await PortalProcess.StartAsync(folder.Under("original"), settings);
         string job = await portal.Api.SubmitAsync("6b1f7f3e-64d8-4f0c-9a51-3f0c2f1d7a10", "Ada", [SampleImages.Jpeg()]);
         await portal.Api.ReachesAsync(job, "training", TimeSpan.FromSeconds(30));
-        Assert.Equal(0, await portal.StopAsync(TimeSpan.FromSeconds(10)));
+        Assert.Equal(0, await portal.StopAsync());
         return job;
     }
 
