@@ -53,6 +53,7 @@ public static class Features
         services.AddShell();
         services.AddAlertPages();
         services.AddSwitchPages();
+        services.AddSpoolPages();
         services.AddPodPages();
         services.AddRules();
         if (cloud.LocalCloudIsVendor)

@@ -78,7 +78,9 @@ public sealed class FileSpoolTests : IDisposable
         SpoolOutcome outcome = await spool.AppendAsync(
             Name, 2, new GeneratedStream(900_000) { BreaksAt = 300_000 }, CancellationToken.None);
 
-        Assert.Contains("300000 bytes", Assert.IsType<SpoolOutcome.Failed>(outcome).Reason, StringComparison.Ordinal);
+        SpoolOutcome.Broken broken = Assert.IsType<SpoolOutcome.Broken>(outcome);
+        Assert.Contains("300000 bytes", broken.Reason, StringComparison.Ordinal);
+        Assert.Equal(300_002, broken.File.LengthBytes);
         Assert.Equal(300_002, (await spool.FindAsync(Name, CancellationToken.None))?.LengthBytes);
     }
 
@@ -96,13 +98,13 @@ public sealed class FileSpoolTests : IDisposable
     }
 
     [Fact]
-    public async Task Append_LessFreeThanAsked_FailsAndNamesTheOption()
+    public async Task Append_LessFreeThanAsked_SaysThatThereIsNoRoomAndNamesTheOption()
     {
         FileSpool spool = new(folder.Path, new("i"), minimumFreeBytes: long.MaxValue);
 
         SpoolOutcome outcome = await spool.AppendAsync(Name, 0, new MemoryStream([1]), CancellationToken.None);
 
-        Assert.Contains("Spool:MinimumFreeBytes", Assert.IsType<SpoolOutcome.Failed>(outcome).Reason, StringComparison.Ordinal);
+        Assert.Contains("Spool:MinimumFreeBytes", Assert.IsType<SpoolOutcome.NoRoom>(outcome).Reason, StringComparison.Ordinal);
         Assert.Null(await spool.FindAsync(Name, CancellationToken.None));
     }
 
@@ -180,6 +182,38 @@ public sealed class FileSpoolTests : IDisposable
         await File.WriteAllTextAsync(path, "");
 
         Assert.Contains(path, Assert.Throws<InvalidDataException>(() => FileSpool.ReadInstance(path, new SeededIds(1))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ReadId_OfOneFolder_IsTheSameForEveryInstance()
+    {
+        string spool = folder.Under("shared");
+
+        string first = FileSpool.ReadId(spool, () => "0197a000-0000-7000-8000-000000000001");
+
+        Assert.Equal("0197a000-0000-7000-8000-000000000001", first);
+        Assert.Equal(first, FileSpool.ReadId(spool, () => "0197a000-0000-7000-8000-000000000002"));
+        Assert.NotEqual(first, FileSpool.ReadId(folder.Under("other"), () => "0197a000-0000-7000-8000-000000000002"));
+    }
+
+    [Fact]
+    public async Task List_NamesPartsAndSealedFiles_AndNotTheId()
+    {
+        FileSpool spool = NewSpool();
+        FileSpool.ReadId(folder.Path, () => "0197a000-0000-7000-8000-000000000001");
+        await AppendAsync(spool, 0, [1, 2, 3]);
+        await spool.AppendAsync("a.safetensors", 0, new MemoryStream([1]), CancellationToken.None);
+        await spool.SealAsync("a.safetensors", CancellationToken.None);
+
+        Assert.Equal(
+            [new SpoolListed("a.safetensors", 1, IsSealed: true), new SpoolListed(Name, 3, IsSealed: false)], await spool.ListAsync(CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task ReadRoom_LeavesWhatMustStayFree()
+    {
+        Assert.True(await NewSpool().ReadRoomAsync(CancellationToken.None) > 0);
+        Assert.Equal(0, await new FileSpool(folder.Path, new("i"), minimumFreeBytes: long.MaxValue).ReadRoomAsync(CancellationToken.None));
     }
 
     private static async Task<long> AppendAsync(FileSpool spool, long offset, byte[] bytes) =>

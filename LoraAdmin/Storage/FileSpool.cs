@@ -14,16 +14,37 @@ namespace LoraAdmin.Storage;
 /// absent file.
 /// </summary>
 /// <param name="folder"><c>Spool:Path</c>; created when missing.</param>
-/// <param name="instance">See <see cref="ReadInstance"/>. Lazy, because the id is made on first use: a command that only tries the disk leaves none behind.</param>
+/// <param name="id">See <see cref="ReadId"/>. Lazy, because the id is made on first use: a command that only tries the disk leaves none behind.</param>
 /// <param name="minimumFreeBytes">An append is refused when less would be free on the disk; 0 asks nothing.</param>
-public sealed partial class FileSpool(string folder, Lazy<string> instance, long minimumFreeBytes = 0) : ISpool
+public sealed partial class FileSpool(string folder, Lazy<string> id, long minimumFreeBytes = 0) : ISpool
 {
     private const int ChunkBytes = 256 * 1024;
     private const string PartSuffix = ".part";
+    private const string IdFile = ".spool-id";
+
+    /// <summary>ENOSPC and EDQUOT, and what Windows says instead.</summary>
+    private static readonly HashSet<int> DiskFull = OperatingSystem.IsWindows() ? [unchecked((int)0x80070070), unchecked((int)0x80070027)] : [28, 122];
 
     private readonly string folder = Path.GetFullPath(folder);
 
-    public string Instance => instance.Value;
+    public string Id => id.Value;
+
+    /// <summary>
+    /// The folder's own id, kept in the folder: whoever has the folder has the id. An older portal knew its disk by the instance's id, so a folder without
+    /// an id takes that one.
+    /// </summary>
+    /// <exception cref="IOException">The folder can't be written.</exception>
+    /// <exception cref="InvalidDataException">The file does not hold an id.</exception>
+    public static string ReadId(string folder, Func<string> instance)
+    {
+        string path = Path.Combine(Path.GetFullPath(folder), IdFile);
+        string text = Encoding.UTF8.GetString(DurableFiles.ReadOrCreate(path, () => Encoding.UTF8.GetBytes($"{instance()}\n"))).Trim();
+        return Guid.TryParse(text, out Guid id)
+            ? id.ToString("D")
+            : throw new InvalidDataException(
+                $"The file {path} does not hold the spool's id. Restore it from a backup; or write into it the id that the column spool_id of the "
+                + "table spool_files has for the files in this folder.");
+    }
 
     /// <summary>This instance's lasting name, made on first use and kept in the file <paramref name="path"/>.</summary>
     /// <exception cref="InvalidDataException">The file does not hold an id.</exception>
@@ -74,7 +95,7 @@ public sealed partial class FileSpool(string folder, Lazy<string> instance, long
             DurableFiles.CreateFolder(Path.GetDirectoryName(part)!);
             if (minimumFreeBytes > 0 && FreeBytes() is long free && free < minimumFreeBytes)
             {
-                return new SpoolOutcome.Failed(
+                return new SpoolOutcome.NoRoom(
                     $"The spool's disk has {free} bytes free, less than Spool:MinimumFreeBytes ({minimumFreeBytes}). Make room on it.");
             }
 
@@ -96,7 +117,7 @@ public sealed partial class FileSpool(string folder, Lazy<string> instance, long
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            return new SpoolOutcome.Failed(failure.Message);
+            return OutcomeOf(failure);
         }
     }
 
@@ -161,7 +182,7 @@ public sealed partial class FileSpool(string folder, Lazy<string> instance, long
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            return new SpoolOutcome.Failed(failure.Message);
+            return OutcomeOf(failure);
         }
     }
 
@@ -197,6 +218,39 @@ public sealed partial class FileSpool(string folder, Lazy<string> instance, long
         return Task.CompletedTask;
     }
 
+    public Task<long?> ReadRoomAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            DurableFiles.CreateFolder(folder);
+            return Task.FromResult<long?>(Math.Max(0, FreeBytes() - minimumFreeBytes));
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            return Task.FromResult<long?>(null);
+        }
+    }
+
+    public Task<IReadOnlyList<SpoolListed>> ListAsync(CancellationToken cancellationToken)
+    {
+        List<SpoolListed> files = [];
+        if (Directory.Exists(folder))
+        {
+            foreach (FileInfo file in new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories))
+            {
+                string path = Path.GetRelativePath(folder, file.FullName).Replace('\\', '/');
+                bool part = path.EndsWith(PartSuffix, StringComparison.Ordinal);
+                string name = part ? path[..^PartSuffix.Length] : path;
+                if (Name().IsMatch(name))
+                {
+                    files.Add(new SpoolListed(name, file.Length, !part));
+                }
+            }
+        }
+
+        return Task.FromResult<IReadOnlyList<SpoolListed>>([.. files.OrderBy(file => file.Name, StringComparer.Ordinal)]);
+    }
+
     private static async Task<SpoolOutcome> CopyAsync(
         string name, FileStream file, long offset, Stream content, CancellationToken cancellationToken)
     {
@@ -214,7 +268,8 @@ public sealed partial class FileSpool(string folder, Lazy<string> instance, long
                 {
                     // What arrived before the connection broke need not be fetched again.
                     file.Flush(flushToDisk: true);
-                    return new SpoolOutcome.Failed($"The content broke off after {file.Length - offset} bytes, which are kept: {broken.Message}");
+                    return new SpoolOutcome.Broken(
+                        new SpoolFile(name + PartSuffix, file.Length), $"The content broke off after {file.Length - offset} bytes, which are kept: {broken.Message}");
                 }
 
                 if (read == 0)
@@ -237,6 +292,9 @@ public sealed partial class FileSpool(string folder, Lazy<string> instance, long
             ArrayPool<byte>.Shared.Return(buffer);
         }
     }
+
+    private static SpoolOutcome OutcomeOf(Exception failure) =>
+        failure is IOException && DiskFull.Contains(failure.HResult) ? new SpoolOutcome.NoRoom(failure.Message) : new SpoolOutcome.Failed(failure.Message);
 
     private long FreeBytes() =>
         new DriveInfo(OperatingSystem.IsWindows() ? Path.GetPathRoot(folder)! : folder).AvailableFreeSpace;

@@ -31,12 +31,23 @@ public static class StorageFeature
         services.AddSingleton<ISpool>(provider =>
         {
             SpoolOptions options = provider.GetRequiredService<IOptions<SpoolOptions>>().Value;
-            Lazy<string> instance = new(() => FileSpool.ReadInstance(Path.Combine(dataPath, "instance-id"), provider.GetRequiredService<IIds>()));
             string folder = string.IsNullOrWhiteSpace(options.Path) ? Path.Combine(dataPath, "spool") : options.Path;
-            return new FileSpool(folder, instance, options.MinimumFreeBytes);
+
+            // A read that fails is tried again at the next use: the disk may be back by then.
+            Lazy<string> id = new(() => FileSpool.ReadId(folder, () => InstanceId(provider, dataPath)), LazyThreadSafetyMode.PublicationOnly);
+            return new FileSpool(folder, id, options.MinimumFreeBytes);
         });
+        services.AddSingleton(provider => new SpoolHeartbeat(
+            provider.GetRequiredService<IUnitOfWork>(),
+            provider.GetRequiredService<ISpool>(),
+            provider.GetRequiredService<TimeProvider>(),
+            InstanceId(provider, dataPath),
+            Environment.MachineName));
         return services;
     }
+
+    private static string InstanceId(IServiceProvider provider, string dataPath) =>
+        FileSpool.ReadInstance(Path.Combine(dataPath, "instance-id"), provider.GetRequiredService<IIds>());
 
     private static byte[] SigningKey(IServiceProvider provider, string dataPath)
     {

@@ -10,7 +10,7 @@ namespace LoraAdmin.Training;
 /// job. Woken by commits of this process, otherwise by the soonest due time.
 /// </summary>
 internal sealed partial class ConductorService(
-    TrainingConductor conductor, IUnitOfWork work, CommitSignal commits, PortalStarted started, TimeProvider clock, ILogger<ConductorService> logger) : BackgroundService
+    TrainingConductor conductor, CommitSignal commits, PortalStarted started, TimeProvider clock, ILogger<ConductorService> logger) : BackgroundService
 {
     /// <summary>Steps mostly wait for the network; a handful of them keeps a small machine responsive.</summary>
     private const int Hands = 8;
@@ -66,7 +66,7 @@ internal sealed partial class ConductorService(
                 return TimeSpan.Zero;
             }
 
-            DateTimeOffset? due = await work.ReadAsync((unit, token) => unit.Store<ITrainingStore>().NextDueAsync(token), stoppingToken);
+            DateTimeOffset? due = await conductor.NextDueAsync(stoppingToken);
             TimeSpan wait = due is { } at ? at - clock.GetUtcNow() : SleepAtMost;
             return wait < TimeSpan.FromMilliseconds(50) ? TimeSpan.FromMilliseconds(50) : wait > SleepAtMost ? SleepAtMost : wait;
         }

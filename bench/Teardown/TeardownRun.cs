@@ -44,7 +44,7 @@ internal sealed class TeardownRun(int seed, int jobs)
         int number = 0;
         while (true)
         {
-            DateTimeOffset? due = await world.Database.ReadAsync((unit, token) => unit.Store<ITrainingStore>().NextDueAsync(token), cancellationToken);
+            DateTimeOffset? due = await portal.Conductor.NextDueAsync(cancellationToken);
             bool alive = world.Database.Pods.Rows.Any(pod => pod.Saw != PodSaw.Gone);
             DateTimeOffset? next = Earliest(due, arrivals.TryPeek(out DateTimeOffset arrival) ? arrival : null, alive ? watchAt : null);
             if (next is not { } at)
@@ -73,6 +73,7 @@ internal sealed class TeardownRun(int seed, int jobs)
             if (alive && (watchAt <= now || toEnd))
             {
                 watchAt = now + (await portal.Watch.TickAsync(cancellationToken)).NextIn;
+                await PodStarts.StartAsync(world.Database, portal.Provider, now, cancellationToken);
                 await portal.Settlement.RunAsync(cancellationToken);
                 Count(now);
             }

@@ -38,11 +38,21 @@ public sealed class MemoryObjectStore(TimeProvider clock) : IObjectStore
 }
 
 /// <summary>One instance's disk in memory.</summary>
-public sealed class MemorySpool(string instance) : ISpool
+public sealed class MemorySpool(string id) : ISpool
 {
     private readonly Dictionary<string, (byte[] Bytes, bool Sealed)> files = [];
 
-    public string Instance => instance;
+    public string Id => id;
+
+    /// <summary>How many bytes the disk still takes; null: it does not say, and takes all.</summary>
+    public long? Room { get; set; }
+
+    /// <summary>Answers instead of appending; null lets the range pass.</summary>
+    public Func<string, SpoolOutcome?>? OnAppend { get; set; }
+
+    public IReadOnlyCollection<string> Names => files.Keys;
+
+    public void Set(string name, byte[] bytes, bool isSealed) => files[name] = (bytes, isSealed);
 
     public byte[]? FindSealed(string name) => files.TryGetValue(name, out (byte[] Bytes, bool Sealed) found) && found.Sealed ? found.Bytes : null;
 
@@ -51,13 +61,28 @@ public sealed class MemorySpool(string instance) : ISpool
 
     public async Task<SpoolOutcome> AppendAsync(string name, long offset, Stream content, CancellationToken cancellationToken)
     {
+        if (OnAppend?.Invoke(name) is { } refused)
+        {
+            return refused;
+        }
+
         using MemoryStream grown = new();
         if (files.TryGetValue(name, out (byte[] Bytes, bool) found))
         {
             grown.Write(found.Bytes.AsSpan(0, (int)offset));
         }
 
-        await content.CopyToAsync(grown, cancellationToken);
+        try
+        {
+            await content.CopyToAsync(grown, cancellationToken);
+        }
+        catch (IOException broken)
+        {
+            files[name] = (grown.ToArray(), false);
+            return new SpoolOutcome.Broken(new SpoolFile(name, grown.Length), broken.Message);
+        }
+
+        Room -= grown.Length - offset;
         files[name] = (grown.ToArray(), false);
         return new SpoolOutcome.Done(new SpoolFile(name, grown.Length));
     }
@@ -81,6 +106,11 @@ public sealed class MemorySpool(string instance) : ISpool
         files.Remove(name);
         return Task.CompletedTask;
     }
+
+    public Task<long?> ReadRoomAsync(CancellationToken cancellationToken) => Task.FromResult(Room);
+
+    public Task<IReadOnlyList<SpoolListed>> ListAsync(CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<SpoolListed>>(
+        [.. files.OrderBy(file => file.Key, StringComparer.Ordinal).Select(file => new SpoolListed(file.Key, file.Value.Bytes.Length, file.Value.Sealed))]);
 }
 
 /// <summary>Takes every non-empty image; the real decoder has tests of its own and would only slow the simulated years down.</summary>
