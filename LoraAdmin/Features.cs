@@ -54,6 +54,7 @@ public static class Features
         services.AddShell();
         services.AddAlertPages();
         services.AddSwitchPages();
+        services.AddSpoolPages();
         services.AddPodPages();
         services.AddRules();
         if (cloud.LocalCloudIsVendor)

@@ -58,6 +58,8 @@ internal static class Rules
         MaxImagePixels = training.MaxImagePixels,
         MaxArtifactBytes = training.MaxArtifactBytes,
         MaxConcurrentPods = training.MaxConcurrentPods,
+        StoreTimeout = training.StoreTimeout,
+        ImageRetention = training.ImageRetention,
         ReadyWithin = pods.ReadyWithin,
         ValidationImages = validation.Images,
         ValidationMustPass = validation.MustPass,

@@ -20,6 +20,11 @@ public static class Permissions
 
     /// <summary>Say that a pod is ours, or not.</summary>
     public const string ClaimPods = "pods:claim";
+    /// <summary>Have a kept file uploaded at once.</summary>
+    public const string UploadFiles = "files:upload";
+
+    /// <summary>Say what becomes of a trained file that no job knows.</summary>
+    public const string DecideFiles = "files:decide";
     public const string ReadLoras = "loras:read";
     public const string LinkLoras = "loras:link";
 
@@ -28,5 +33,5 @@ public static class Permissions
 
     public static IReadOnlyList<string> All { get; } =
         [ViewPortal, ReadTraining, SubmitTraining, CancelTraining, RetryTraining, PauseTraining, StopEverything,
-        ReadPods, SweepPods, EndPods, ClaimPods, ReadLoras, LinkLoras, LocalCloud];
+        ReadPods, SweepPods, EndPods, ClaimPods, UploadFiles, DecideFiles, ReadLoras, LinkLoras, LocalCloud];
 }

@@ -45,7 +45,12 @@ public sealed record Lora
 /// <param name="Score">0 to 1, as the agent measured it.</param>
 /// <param name="Passed">Null until the verdict is given.</param>
 /// <param name="Reason">Why it passed or failed, for a person.</param>
-public sealed record ValidationImage(LoraId Lora, int Index, string Key, double Score, bool? Passed, string? Reason, DateTimeOffset CreatedAt);
+/// <param name="Attempt">The attempt of the job whose file made it: images of another attempt say nothing about this one's file.</param>
+public sealed record ValidationImage(LoraId Lora, int Index, string Key, double Score, bool? Passed, string? Reason, DateTimeOffset CreatedAt, int Attempt)
+{
+    /// <summary>The image lies in a spool and not in the bucket yet.</summary>
+    public bool IsPending { get; init; }
+}
 
 /// <summary>LoRAs and their validation images. Bound to a unit of work.</summary>
 public interface ILoraStore
@@ -57,15 +62,25 @@ public interface ILoraStore
     /// <summary>Writes all columns but the keys and <c>created_at</c>.</summary>
     Task SaveAsync(Lora lora, CancellationToken cancellationToken);
 
-    /// <summary>Writes the images of one LoRA, replacing rows of the same index, and their keys in <c>validation_image_urls</c>.</summary>
+    /// <summary>
+    /// Writes the images of one LoRA, replacing rows of the same index, and the keys of those that are in the bucket in <c>validation_image_urls</c>.
+    /// </summary>
     Task SaveValidationImagesAsync(LoraId lora, IReadOnlyList<ValidationImage> images, CancellationToken cancellationToken);
 
-    /// <summary>In order of index; empty when there are none.</summary>
+    /// <summary>Of all attempts, in order of index; empty when there are none.</summary>
     Task<IReadOnlyList<ValidationImage>> ListValidationImagesAsync(LoraId lora, CancellationToken cancellationToken);
 }
 
 public static class LoraStoreExtensions
 {
+    /// <summary>The images of the newest attempt that has any, in order of index: older ones show another file.</summary>
+    public static async Task<IReadOnlyList<ValidationImage>> ListNewestImagesAsync(this ILoraStore loras, LoraId id, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(loras);
+        IReadOnlyList<ValidationImage> images = await loras.ListValidationImagesAsync(id, cancellationToken);
+        return images.Count == 0 ? images : [.. images.Where(image => image.Attempt == images.Max(one => one.Attempt))];
+    }
+
     /// <summary>Writes a LoRA's status and error; a LoRA whose row somebody removed is left alone.</summary>
     public static async Task SetStatusAsync(
         this ILoraStore loras, LoraId id, LoraStatus status, string? error, DateTimeOffset now, CancellationToken cancellationToken)

@@ -19,6 +19,25 @@ public static class ObjectKeys
 
     public static ObjectRef TrainingImage(UserId user, Guid upload, int number) => new(Buckets.TrainingImages, $"{user}/{upload:D}/{number}");
 
+    /// <summary>Under which uploads the keys lie, each once; keys of another form lie under none.</summary>
+    public static IReadOnlyList<Guid> UploadsOf(UserId user, IReadOnlyList<string> keys)
+    {
+        ArgumentNullException.ThrowIfNull(keys);
+        string prefix = $"{user}/";
+        HashSet<Guid> uploads = [];
+        foreach (string key in keys)
+        {
+            if (key.StartsWith(prefix, StringComparison.Ordinal)
+                && key.Split('/') is [_, var upload, _]
+                && Guid.TryParseExact(upload, "D", out Guid id))
+            {
+                uploads.Add(id);
+            }
+        }
+
+        return [.. uploads];
+    }
+
     public static bool IsValid(string key)
     {
         ArgumentNullException.ThrowIfNull(key);

@@ -2,10 +2,15 @@ using LoraAdmin.Domain.Shared;
 
 namespace LoraAdmin.Domain.Storage;
 
-/// <summary>One trained file on this instance's local disk, between the pod and the store. Identified by job and attempt.</summary>
+/// <summary>One trained file on this instance's local disk, between the pod and the store.</summary>
 /// <param name="Path">Relative to <c>Spool:Path</c>.</param>
 /// <param name="LengthBytes">How many bytes lie on disk, fsynced.</param>
 public sealed record SpoolFile(string Path, long LengthBytes);
+
+/// <summary>One file as a listing of the folder shows it.</summary>
+/// <param name="Name">Without the ending of a part.</param>
+/// <param name="IsSealed">False: it still grows, or its fetching was given up.</param>
+public sealed record SpoolListed(string Name, long LengthBytes, bool IsSealed);
 
 public abstract record SpoolOutcome
 {
@@ -15,9 +20,13 @@ public abstract record SpoolOutcome
 
     public sealed record Done(SpoolFile File) : SpoolOutcome;
 
-    /// <summary>
-    /// The disk is full, not writable or away, or the content broke off, of which the bytes that came are kept; what was there before is untouched.
-    /// </summary>
+    /// <summary>The content ended before its end; what arrived before that is kept and fsynced.</summary>
+    public sealed record Broken(SpoolFile File, string Reason) : SpoolOutcome;
+
+    /// <summary>The disk is full; what was there before is untouched.</summary>
+    public sealed record NoRoom(string Reason) : SpoolOutcome;
+
+    /// <summary>The disk is not writable or away; what was there before is untouched.</summary>
     public sealed record Failed(string Reason) : SpoolOutcome;
 }
 
@@ -39,16 +48,22 @@ public abstract record SpoolReading<T>
 
     /// <summary>The spool is not there, or its disk can't be read: nothing is known about the file.</summary>
     public sealed record Unreadable(string Reason) : SpoolReading<T>;
+
+    /// <summary>What was found; null both for absent and for unreadable: only for callers to whom these are the same.</summary>
+    public T? OrNull() => (this as Found)?.Value;
 }
 
 /// <summary>
 /// Local disk for trained files. A file grows as a <c>.part</c>, is fsynced after each range, and gets its final name only by
-/// <see cref="SealAsync"/>. The host's implementation adds fsync of file and folder; nobody but the conductor of the owning instance calls it.
+/// <see cref="SealAsync"/>. The host's implementation adds fsync of file and folder; only loops of an instance that has the disk call it.
 /// </summary>
 public interface ISpool
 {
-    /// <summary>The instance whose disk this is; stored in spool rows, because only that instance can upload them.</summary>
-    string Instance { get; }
+    /// <summary>
+    /// The disk's own id, kept on the disk itself: instances that share one folder see the same id. Stored in spool rows, because only an instance
+    /// that has the disk can read the file.
+    /// </summary>
+    string Id { get; }
 
     /// <summary>What lies on disk for the name (sealed or part).</summary>
     Task<SpoolReading<SpoolFile>> FindAsync(string name, CancellationToken cancellationToken);
@@ -70,20 +85,75 @@ public interface ISpool
 
     /// <summary>Removes the file; removing an absent one succeeds. False: it could not be removed now and may still be there.</summary>
     Task<bool> DeleteAsync(string name, CancellationToken cancellationToken);
+
+    /// <summary>How many bytes may still be written; null: the disk does not say.</summary>
+    Task<long?> ReadRoomAsync(CancellationToken cancellationToken);
+
+    /// <summary>Every file of the spool, in order of name.</summary>
+    Task<SpoolReading<IReadOnlyList<SpoolListed>>> ListAsync(CancellationToken cancellationToken);
 }
 
-/// <summary>A row per trained file that has been proven in the spool.</summary>
-public sealed record SpoolEntry(JobId Job, int Attempt, string Instance, string Name, long SizeBytes, string Sha256, DateTimeOffset VerifiedAt);
+/// <summary>A person let a file go.</summary>
+/// <param name="Reason">1 to 500 characters.</param>
+public sealed record SpoolDiscard(Actor By, string Reason, DateTimeOffset At);
+
+/// <summary>A row per trained file that has been proven in a spool: size and SHA-256 as its agent announced, a whole safetensors file, fsynced.</summary>
+/// <param name="Job">Whose file it is; null: of a pod that no job knows, until a person says.</param>
+/// <param name="Attempt">From 1; 0 when no job knows the file.</param>
+/// <param name="Spool">On which disk it lies (<see cref="ISpool.Id"/>).</param>
+/// <param name="Name">Unique on that disk.</param>
+/// <param name="Sha256">64 lower-case hex digits.</param>
+public sealed record SpoolEntry(JobId? Job, int Attempt, string Spool, string Name, long SizeBytes, string Sha256, DateTimeOffset VerifiedAt)
+{
+    /// <summary>The ledger's name of the pod it came from; null for files of the ordinary way.</summary>
+    public string? Pod { get; init; }
+
+    /// <summary>When its upload is tried next after the job's own tries failed (J2); null: at the next run.</summary>
+    public DateTimeOffset? DueAt { get; init; }
+
+    /// <summary>Runs of J2 in a row that failed.</summary>
+    public int FailedRuns { get; init; }
+
+    public string? LastError { get; init; }
+    public DateTimeOffset? LastTriedAt { get; init; }
+
+    /// <summary>Set: the instance that has the disk removes the file.</summary>
+    public SpoolDiscard? Discard { get; init; }
+}
+
+/// <summary>One portal instance as the others see it.</summary>
+/// <param name="Instance">Lasting id of the installation on its machine, not of the process.</param>
+/// <param name="Spool">Id of its disk.</param>
+/// <param name="Host">Its machine, for a person.</param>
+public sealed record SpoolInstance(string Instance, string Spool, string Host, DateTimeOffset LastSeenAt)
+{
+    /// <summary>People were told that it is silent and that files lie on its disk.</summary>
+    public bool IsSilenceTold { get; init; }
+}
 
 /// <summary>Bound to a unit of work.</summary>
 public interface ISpoolStore
 {
+    /// <summary>Writes the row, replacing the one of the same disk and name.</summary>
     Task SaveAsync(SpoolEntry entry, CancellationToken cancellationToken);
 
-    Task<SpoolEntry?> FindAsync(JobId job, CancellationToken cancellationToken);
+    Task<SpoolEntry?> FindAsync(string spool, string name, CancellationToken cancellationToken);
 
-    /// <summary>Every file on the instance's disk, oldest first.</summary>
-    Task<IReadOnlyList<SpoolEntry>> ListAsync(string instance, CancellationToken cancellationToken);
+    /// <summary>Every proven file of the job on whatever disk, newest attempt first, of one attempt the newest first. Discarded ones are left out.</summary>
+    Task<IReadOnlyList<SpoolEntry>> ListForJobAsync(JobId job, CancellationToken cancellationToken);
 
-    Task DeleteAsync(JobId job, CancellationToken cancellationToken);
+    /// <summary>Every file on the disk, oldest first, discarded ones too.</summary>
+    Task<IReadOnlyList<SpoolEntry>> ListAsync(string spool, CancellationToken cancellationToken);
+
+    /// <summary>Files on all disks, oldest first, at most <paramref name="max"/>.</summary>
+    Task<IReadOnlyList<SpoolEntry>> ListAllAsync(int max, CancellationToken cancellationToken);
+
+    Task DeleteAsync(string spool, string name, CancellationToken cancellationToken);
+
+    /// <summary>Notes that the instance is alive and which disk it has; leaves <see cref="SpoolInstance.IsSilenceTold"/> alone.</summary>
+    Task BeatAsync(SpoolInstance instance, CancellationToken cancellationToken);
+
+    Task<IReadOnlyList<SpoolInstance>> ListInstancesAsync(CancellationToken cancellationToken);
+
+    Task SetSilenceToldAsync(string instance, bool told, CancellationToken cancellationToken);
 }

@@ -5,12 +5,15 @@ using LoraAdmin.Domain.Storage;
 
 namespace LoraAdmin.Domain.Training;
 
-/// <summary>Looks for a trained file where it may be: verified in storage, proven in the spool, or nowhere yet, as the pod's own agent says.</summary>
-public sealed class FileProofs(IUnitOfWork work, IPodAgent agent) : IFileProofs
+/// <summary>
+/// Looks for a trained file where it may be: verified in storage, proven in a spool that every living instance has, or nowhere yet, as the pod's own
+/// agent says. A file on another instance's disk alone is no proof: that disk may never come back.
+/// </summary>
+public sealed class FileProofs(IUnitOfWork work, IPodAgent agent, ISpool spool, TimeProvider clock) : IFileProofs
 {
     public async Task<FileProof> FindAsync(JobId job, int attempt, string podName, string podId, CancellationToken cancellationToken)
     {
-        FileProof written = await work.ReadAsync((unit, token) => WrittenAsync(unit, job, attempt, token), cancellationToken);
+        FileProof written = await FindWrittenAsync(job, attempt, cancellationToken);
         if (written != FileProof.None)
         {
             return written;
@@ -19,25 +22,43 @@ public sealed class FileProofs(IUnitOfWork work, IPodAgent agent) : IFileProofs
         AgentReply<AgentStatus> reply = await agent.ReadStatusAsync(new AgentAddress(podId, podName), cancellationToken);
         return reply.Value switch
         {
-            null or { Artifact: not null } or { Phase: AgentPhase.Validating or AgentPhase.Done } => FileProof.None,
+            null => FileProof.None,
+            { } status when LastLook.HasFile(status) => FileProof.None,
             { TrainingStartedAt: null } => FileProof.TrainingNeverStarted,
             _ => FileProof.AgentHasNone,
         };
     }
 
-    private static async Task<FileProof> WrittenAsync(IUnit unit, JobId id, int attempt, CancellationToken cancellationToken)
+    /// <summary>What storage and spool prove, without asking the pod.</summary>
+    internal async Task<FileProof> FindWrittenAsync(JobId job, int attempt, CancellationToken cancellationToken)
     {
-        if (await unit.Store<ISpoolStore>().FindAsync(id, cancellationToken) is { } spooled && spooled.Attempt == attempt)
+        (FileProof proof, SpoolEntry? mine) = await work.ReadAsync((unit, token) => WrittenAsync(unit, job, attempt, token), cancellationToken);
+        return proof != FileProof.InSpool || (mine is not null && await HasAsync(mine, cancellationToken)) ? proof : FileProof.None;
+    }
+
+    private async Task<(FileProof Proof, SpoolEntry? Mine)> WrittenAsync(IUnit unit, JobId id, int attempt, CancellationToken cancellationToken)
+    {
+        ISpoolStore store = unit.Store<ISpoolStore>();
+        List<SpoolEntry> files = [.. (await store.ListForJobAsync(id, cancellationToken)).Where(entry => entry.Attempt == attempt)];
+        TrainingJob? job = await unit.Store<ITrainingStore>().FindAsync(id, cancellationToken);
+        if (job is not null && await unit.Store<ILoraStore>().FindAsync(job.LoraId, cancellationToken) is { StoragePath: not null, FileSha256: { } stored })
         {
-            return FileProof.InSpool;
+            // A LoRA's storage path and hash are written only after read-back.
+            bool announced = job.Attempt == attempt && job.Artifact?.Sha256 == stored;
+            if (announced || files.Any(entry => entry.Sha256 == stored))
+            {
+                return (FileProof.InStorage, null);
+            }
         }
 
-        // A job's storage path is written only after read-back, for its newest attempt.
-        return await unit.Store<ITrainingStore>().FindAsync(id, cancellationToken) is { Artifact: { } artifact } job
-            && job.Attempt == attempt
-            && await unit.Store<ILoraStore>().FindAsync(job.LoraId, cancellationToken) is { StoragePath: not null } lora
-            && lora.FileSha256 == artifact.Sha256
-                ? FileProof.InStorage
-                : FileProof.None;
+        // Only the disk of whoever asks can be every living instance's disk.
+        SpoolEntry? mine = files.FirstOrDefault(entry => entry.Spool == spool.Id);
+        return mine is not null && SpoolStanding.IsProof(mine.Spool, await store.ListInstancesAsync(cancellationToken), spool.Id, clock.GetUtcNow())
+            ? (FileProof.InSpool, mine)
+            : (FileProof.None, null);
     }
+
+    /// <summary>A row whose file somebody removed, or whose disk is away, proves nothing.</summary>
+    private async Task<bool> HasAsync(SpoolEntry entry, CancellationToken cancellationToken) =>
+        (await spool.FindAsync(entry.Name, cancellationToken)).OrNull()?.LengthBytes == entry.SizeBytes;
 }

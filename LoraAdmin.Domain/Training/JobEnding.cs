@@ -78,7 +78,8 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
     private async Task<bool> TryNextAttemptAsync(
         IUnit unit, TrainingJob job, long fence, JobFailure failure, ErrorDetail error, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        int next = job.Attempt + 1;
+        ITrainingStore store = unit.Store<ITrainingStore>();
+        int next = (await store.ListAttemptsAsync(job.Id, cancellationToken)).Max(attempt => attempt.Number) + 1;
         IReadOnlyList<Reservation> before = await unit.Store<IBudgetStore>().ListForJobAsync(job.Id, cancellationToken);
         Usd estimate = before.Count > 0 ? before[^1].Amount : training().WorstHourlyPrice.PerHourFor(training().PodLifetime);
         if (await unit.Store<IBudgetStore>().TryReserveAsync(ids.Next(), job.Id, next, estimate, now, budget(), cancellationToken) is not ReserveResult.Reserved)
@@ -86,7 +87,6 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
             return false;
         }
 
-        ITrainingStore store = unit.Store<ITrainingStore>();
         await store.AddAttemptAsync(new TrainingAttempt(job.Id, next, "runpod", AttemptState.Active, now, null, null, null), cancellationToken);
         TrainingJob again = job with
         {
@@ -101,6 +101,8 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
             Artifact = null,
             WaitReason = null,
             WaitingSince = null,
+            FailingSince = null,
+            Spool = null,
             StepTries = 0,
             StepErrors = 0,
         };
@@ -139,6 +141,7 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
             CompletedAt = now,
             WaitReason = null,
             WaitingSince = null,
+            FailingSince = null,
             StepTries = 0,
             StepErrors = 0,
         };

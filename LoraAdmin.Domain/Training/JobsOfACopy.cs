@@ -30,7 +30,7 @@ public sealed class JobsOfACopy(IUnitOfWork work, JobEnding ending, TimeProvider
     private async Task<int> EndSomeAsync(IUnit unit, CancellationToken cancellationToken)
     {
         DateTimeOffset now = clock.GetUtcNow();
-        IReadOnlyList<LeasedJob> open = await unit.Store<ITrainingStore>().LeaseDueAsync("copy", now + Later, TimeSpan.Zero, AtOnce, cancellationToken);
+        IReadOnlyList<LeasedJob> open = await unit.Store<ITrainingStore>().LeaseDueAsync("copy", "copy", now + Later, TimeSpan.Zero, AtOnce, cancellationToken);
         foreach (LeasedJob leased in open)
         {
             await ending.FailAsync(

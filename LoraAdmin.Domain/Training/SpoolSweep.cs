@@ -5,8 +5,8 @@ using LoraAdmin.Domain.Storage;
 namespace LoraAdmin.Domain.Training;
 
 /// <summary>
-/// Removes files from this instance's spool that storage has, read back and compared: those of jobs that another instance led to their end, because
-/// only the instance whose disk it is can. Running it twice, or beside the conductor, is harmless.
+/// Removes files from this instance's spool that nobody needs any more: those that storage has, read back and compared, once their job has ended; and
+/// those that a person let go. Only whoever has the disk can. Running it twice, or beside the conductor, is harmless.
 /// </summary>
 public sealed class SpoolSweep(IUnitOfWork work, ISpool spool)
 {
@@ -14,47 +14,49 @@ public sealed class SpoolSweep(IUnitOfWork work, ISpool spool)
     /// <exception cref="AggregateException">Something unexpected befell some of them; all others had their turn.</exception>
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
-        IReadOnlyList<SpoolEntry> settled = await work.ReadAsync(SettledAsync, cancellationToken);
-        int letGo = 0;
-        await Each.InTurnAsync(settled, async (entry, token) => letGo += await LetGoAsync(entry, token) ? 1 : 0, cancellationToken);
-        return letGo;
+        int gone = 0;
+        await Each.InTurnAsync(
+            await work.ReadAsync(SettledAsync, cancellationToken), async (entry, token) => gone += await LetGoAsync(entry, token) ? 1 : 0, cancellationToken);
+        return gone;
     }
 
     private async Task<bool> LetGoAsync(SpoolEntry entry, CancellationToken cancellationToken)
     {
         // The file first: a crash in between leaves a row that leads here again, never a file that nobody knows.
-        if (!await spool.DeleteAsync(entry.Name, cancellationToken))
-        {
-            return false;
-        }
-
+        bool removed = await spool.DeleteAsync(entry.Name, cancellationToken);
         await work.RunAsync(
-            async (unit, token) =>
-            {
-                ISpoolStore store = unit.Store<ISpoolStore>();
-                if (await store.FindAsync(entry.Job, token) is { } row && row.Name == entry.Name && row.Instance == entry.Instance)
-                {
-                    await store.DeleteAsync(entry.Job, token);
-                }
-            },
+            (unit, token) => removed
+                ? unit.Store<ISpoolStore>().DeleteAsync(entry.Spool, entry.Name, token)
+                : unit.Store<ISpoolStore>().SaveAsync(entry with { LastError = "The disk does not let it go" }, token),
             cancellationToken);
-        return true;
+        return removed;
     }
 
     private async Task<IReadOnlyList<SpoolEntry>> SettledAsync(IUnit unit, CancellationToken cancellationToken)
     {
         List<SpoolEntry> settled = [];
-        foreach (SpoolEntry entry in await unit.Store<ISpoolStore>().ListAsync(spool.Instance, cancellationToken))
+        foreach (SpoolEntry entry in await unit.Store<ISpoolStore>().ListAsync(spool.Id, cancellationToken))
         {
-            if (await unit.Store<ITrainingStore>().FindAsync(entry.Job, cancellationToken) is { } job
-                && job.State.IsFinal()
-                && await unit.Store<ILoraStore>().FindAsync(job.LoraId, cancellationToken) is { StoragePath: not null } lora
-                && lora.FileSha256 == entry.Sha256)
+            if (entry.Discard is not null || await IsSettledAsync(unit, entry, cancellationToken))
             {
                 settled.Add(entry);
             }
         }
 
         return settled;
+    }
+
+    private static async Task<bool> IsSettledAsync(IUnit unit, SpoolEntry entry, CancellationToken cancellationToken)
+    {
+        if (entry.Job is not { } id || await unit.Store<ITrainingStore>().FindAsync(id, cancellationToken) is not { } job || !job.State.IsFinal())
+        {
+            return false;
+        }
+
+        // A completed job has its LoRA: what an earlier attempt left behind is not needed any more.
+        return job.State == TrainingState.Completed
+            || (await unit.Store<ILoraStore>().FindAsync(job.LoraId, cancellationToken) is { StoragePath: not null } lora
+                && lora.FileSha256 == entry.Sha256
+                && !(await unit.Store<ILoraStore>().ListValidationImagesAsync(job.LoraId, cancellationToken)).Any(image => image.IsPending && image.Attempt == entry.Attempt));
     }
 }

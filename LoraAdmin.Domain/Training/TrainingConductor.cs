@@ -1,6 +1,7 @@
 using LoraAdmin.Domain.Library;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training.Steps;
 
 namespace LoraAdmin.Domain.Training;
@@ -10,7 +11,7 @@ namespace LoraAdmin.Domain.Training;
 /// what happened in one transaction, and can die between any two lines and be taken over by another instance.
 /// </summary>
 public sealed class TrainingConductor(
-    IUnitOfWork work, IEnumerable<ITrainingStep> steps, IPodAgent agent, JobEnding ending, TimeProvider clock, string instance)
+    IUnitOfWork work, IEnumerable<ITrainingStep> steps, IPodAgent agent, ISpool spool, JobEnding ending, TimeProvider clock, string instance)
 {
     public const string Name = "training.conductor";
 
@@ -25,7 +26,11 @@ public sealed class TrainingConductor(
     private readonly Dictionary<TrainingState, ITrainingStep> stepOf = steps.ToDictionary(step => step.State);
 
     public Task<IReadOnlyList<LeasedJob>> LeaseDueAsync(int max, CancellationToken cancellationToken) => work.RunAsync(
-        (unit, token) => unit.Store<ITrainingStore>().LeaseDueAsync(instance, clock.GetUtcNow(), LeaseFor, max, token), cancellationToken);
+        (unit, token) => unit.Store<ITrainingStore>().LeaseDueAsync(instance, spool.Id, clock.GetUtcNow(), LeaseFor, max, token), cancellationToken);
+
+    /// <summary>The soonest instant at which there is something to do for this instance, or null.</summary>
+    public Task<DateTimeOffset?> NextDueAsync(CancellationToken cancellationToken) => work.ReadAsync(
+        (unit, token) => unit.Store<ITrainingStore>().NextDueAsync(spool.Id, clock.GetUtcNow(), token), cancellationToken);
 
     /// <summary>Does one step of a leased job and gives the lease back. No failure of one job reaches another: it is written to the job.</summary>
     /// <exception cref="StoreUnavailableException">The database is away; the lease runs out by itself.</exception>
@@ -62,27 +67,16 @@ public sealed class TrainingConductor(
 
         JobFailure cancelled = new(FailureCode.Cancelled, $"{wish.Reason} ({wish.By.Name})");
         ErrorDetail words = new("cancelled", "training.cancel", wish.Reason, null);
-        if (await AttemptPods.CurrentAsync(work, job, cancellationToken) is not { } pod || job.State != TrainingState.Training)
+        if (job.State != TrainingState.Training)
         {
             return new StepResult.Fail(job, cancelled, FileProof.TrainingNeverStarted, words);
         }
 
-        // Right before the cancel the agent is read again: if training has ended, the file is taken.
-        AgentAddress address = AttemptPods.AddressOf(pod);
-        AgentReply<AgentStatus> reply = await agent.ReadStatusAsync(address, cancellationToken);
-        if (reply.Value is { } status)
-        {
-            if (status.Artifact is not null || status.Phase is AgentPhase.Validating or AgentPhase.Done)
-            {
-                return RunningStep.Ended(job, status, clock.GetUtcNow());
-            }
-
-            await agent.StopAsync(address, cancellationToken);
-            return new StepResult.Fail(job, cancelled, FileProof.AgentHasNone, words);
-        }
-
-        // A silent agent may have taken a start whose answer nobody lived to note: only its own word could say that there is no file.
-        return new StepResult.Fail(job, cancelled, FileProof.None, words);
+        // Without a pod, or with a silent agent that may have taken a start whose answer nobody lived to note, nobody can say that there is no file.
+        LastLook look = await AttemptPods.CurrentAsync(work, job, cancellationToken) is { } pod
+            ? await LastLook.StopAsync(agent, AttemptPods.AddressOf(pod), cancellationToken)
+            : new LastLook(null, FileProof.None);
+        return look.Ended is { } ended ? RunningStep.Ended(job, ended, clock.GetUtcNow()) : new StepResult.Fail(job, cancelled, look.Proof, words);
     }
 
     private Task CommitAsync(LeasedJob leased, StepResult result, CancellationToken cancellationToken) => work.RunAsync(
@@ -143,6 +137,7 @@ public sealed class TrainingConductor(
             UpdatedAt = now,
             DueAt = now + dueIn,
             WaitReason = waitReason ?? (stillWaiting ? leased.Job.WaitReason : null),
+            FailingSince = null,
             StepTries = 0,
             StepErrors = 0,
         };

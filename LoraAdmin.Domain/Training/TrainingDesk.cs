@@ -11,7 +11,7 @@ namespace LoraAdmin.Domain.Training;
 public sealed record AdmissionRules(TrainingRules Training, BudgetRules Budget, LimitRules Limits);
 
 /// <inheritdoc cref="ITrainingDesk"/>
-public sealed class TrainingDesk(IUnitOfWork work, GpuPrices prices, IIds ids, TimeProvider clock, Func<AdmissionRules> rules) : ITrainingDesk
+public sealed class TrainingDesk(IUnitOfWork work, GpuPrices prices, ISpool spool, IIds ids, TimeProvider clock, Func<AdmissionRules> rules) : ITrainingDesk
 {
     public static readonly TimeSpan IdempotencyKeptFor = TimeSpan.FromDays(7);
 
@@ -115,6 +115,15 @@ public sealed class TrainingDesk(IUnitOfWork work, GpuPrices prices, IIds ids, T
             throw new NotAdmittedException(new SubmitOutcome.UploadGone());
         }
 
+        if (request.Upload is null)
+        {
+            // Keys may name images that lie staged under an upload: from here on they are this job's, and no sweep takes them.
+            foreach (Guid staged in ObjectKeys.UploadsOf(request.UserId, request.ImageKeys))
+            {
+                await unit.Store<ITrainingUploadStore>().ClaimAsync(staged, request.UserId, jobId, cancellationToken);
+            }
+        }
+
         TrainingJob job = NewJob(request, jobId, loraId, now);
         Lora lora = new()
         {
@@ -173,75 +182,69 @@ public sealed class TrainingDesk(IUnitOfWork work, GpuPrices prices, IIds ids, T
             return new RetryOutcome.NotFinal(job.State);
         }
 
-        switch (failure.Rule.Retry)
+        if (failure.Rule.Retry == RetryRule.WithNewImages)
         {
-            case RetryRule.WithNewImages:
-                return new RetryOutcome.NotRetryable(failure.Rule);
-
-            case RetryRule.UploadOnly when await unit.Store<ISpoolStore>().FindAsync(id, cancellationToken) is not null:
-                // The count was not given back and the file is proven: only the upload is left to do.
-                return await OpenAsync(unit, Reset(job, TrainingState.Uploading, now), job.Attempt, actor, cancellationToken);
+            return new RetryOutcome.NotRetryable(failure.Rule);
         }
 
-        int attempt = job.Attempt + 1;
-        ChargeResult charge = await unit.Store<ILimitsStore>().TryChargeAsync(job.UserId, id, job.Admission + 1, now, figures.Limits, cancellationToken);
-        if (charge.Verdict != ChargeVerdict.Charged)
+        LastProven proven = await LastProven.FindAsync(unit, job, failure, spool.Id, now, cancellationToken);
+        if (proven.GoesOnAs is null && failure.Rule.Retry == RetryRule.UploadOnly)
         {
-            throw new NotReopenedException(new RetryOutcome.LimitReached(charge));
+            return proven.Elsewhere is { } elsewhere
+                ? new RetryOutcome.FileOutOfReach($"The file lies on disk {elsewhere.Spool}, whose portal is silent.", "Start that portal again, or submit a new job.")
+                : new RetryOutcome.FileOutOfReach("The file is neither in storage, nor in a spool, nor on a pod any more.", "Submit a new job.");
         }
 
-        if (await unit.Store<IBudgetStore>().TryReserveAsync(ids.Next(), id, attempt, estimate, now, figures.Budget, cancellationToken)
+        int admission = job.Admission;
+        if (failure.Rule.Refund != RefundRule.Never)
+        {
+            admission++;
+            ChargeResult charge = await unit.Store<ILimitsStore>().TryChargeAsync(job.UserId, id, admission, now, figures.Limits, cancellationToken);
+            if (charge.Verdict != ChargeVerdict.Charged)
+            {
+                throw new NotReopenedException(new RetryOutcome.LimitReached(charge));
+            }
+        }
+
+        return proven.GoesOnAs is { } goesOn
+            ? await OpenAsync(unit, JobReopening.Reset(goesOn, goesOn.State, now) with { Admission = admission, Spool = goesOn.Spool }, actor, cancellationToken)
+            : await TrainAgainAsync(unit, job, admission, actor, estimate, figures, now, cancellationToken);
+    }
+
+    private async Task<RetryOutcome> TrainAgainAsync(
+        IUnit unit, TrainingJob job, int admission, Actor actor, Usd estimate, AdmissionRules figures, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        ITrainingStore store = unit.Store<ITrainingStore>();
+        int attempt = (await store.ListAttemptsAsync(job.Id, cancellationToken)).Max(one => one.Number) + 1;
+        if (await unit.Store<IBudgetStore>().TryReserveAsync(ids.Next(), job.Id, attempt, estimate, now, figures.Budget, cancellationToken)
             is ReserveResult.DoesNotFit full)
         {
             throw new NotReopenedException(new RetryOutcome.BudgetExhausted(full.Month, full.Estimate));
         }
 
-        TrainingJob again = Reset(job, TrainingState.Queued, now) with
+        // The images may have been changed or removed since they were checked: they are looked at anew before money is spent.
+        IReadOnlyList<TrainingImage> images = await store.ListImagesAsync(job.Id, cancellationToken);
+        await store.SaveImagesAsync(
+            job.Id, [.. images.Select(image => image with { Sha256 = null, SizeBytes = null, Width = null, Height = null, Format = null })], cancellationToken);
+        TrainingJob again = JobReopening.Reset(job, TrainingState.Queued, now) with
         {
             Attempt = attempt,
-            Admission = job.Admission + 1,
+            Admission = admission,
             StartedAt = null,
             PodId = null,
             Figures = null,
             Artifact = null,
         };
-        return await OpenAsync(unit, again, attempt, actor, cancellationToken);
+        return await OpenAsync(unit, again, actor, cancellationToken);
     }
 
-    private static TrainingJob Reset(TrainingJob job, TrainingState state, DateTimeOffset now) => job with
+    private static async Task<RetryOutcome> OpenAsync(IUnit unit, TrainingJob job, Actor actor, CancellationToken cancellationToken)
     {
-        State = state,
-        StateSince = now,
-        UpdatedAt = now,
-        DueAt = now,
-        CompletedAt = null,
-        Failure = null,
-        Cancel = null,
-        WaitReason = null,
-        WaitingSince = null,
-        StepTries = 0,
-        StepErrors = 0,
-    };
-
-    private static async Task<RetryOutcome> OpenAsync(IUnit unit, TrainingJob job, int attempt, Actor actor, CancellationToken cancellationToken)
-    {
-        ITrainingStore store = unit.Store<ITrainingStore>();
-        if (!await store.ReopenAsync(job, cancellationToken))
+        if (!await JobReopening.OpenAsync(unit, job, cancellationToken))
         {
             throw new NotReopenedException(new RetryOutcome.NotFinal(job.State));
         }
 
-        TrainingAttempt? existing = (await store.ListAttemptsAsync(job.Id, cancellationToken)).FirstOrDefault(one => one.Number == attempt);
-        if (existing is null)
-        {
-            await store.AddAttemptAsync(new TrainingAttempt(job.Id, attempt, "runpod", AttemptState.Active, job.UpdatedAt, null, null, null), cancellationToken);
-        }
-        else
-        {
-            await store.SaveAttemptAsync(existing with { State = AttemptState.Active, EndedAt = null, Failure = null }, cancellationToken);
-        }
-
-        await unit.Store<ILoraStore>().SetStatusAsync(job.LoraId, job.State.ToLoraStatus(), null, job.UpdatedAt, cancellationToken);
         await unit.Events.AppendAsync(TrainingFacts.Of(job, TrainingEvents.RetryRequested, $"Retry requested; goes on from {job.State.ToWord()}", actor), cancellationToken);
         return new RetryOutcome.Accepted(job.State);
     }

@@ -57,6 +57,15 @@ public sealed record TrainingJob
     /// <summary>Since when the job has been waiting for a provider, whatever states it tried meanwhile; null once it has a pod.</summary>
     public DateTimeOffset? WaitingSince { get; init; }
 
+    /// <summary>
+    /// Since when the present state's looks have failed without one that succeeded; counted anew after a time in which nobody looked, so that a portal
+    /// that was down costs no training. Null while they succeed.
+    /// </summary>
+    public DateTimeOffset? FailingSince { get; init; }
+
+    /// <summary>The disk in which the job's file grows or lies; while its instance is alive nobody else works on the job. Null: none yet.</summary>
+    public string? Spool { get; init; }
+
     public JobFailure? Failure { get; init; }
     public CancelWish? Cancel { get; init; }
 

@@ -21,6 +21,12 @@ public sealed record TrainingRules
     public required long MaxImagePixels { get; init; }
     public required long MaxArtifactBytes { get; init; }
     public required int MaxConcurrentPods { get; init; }
+
+    /// <summary>How long one put into the object store, with its read-back, may take.</summary>
+    public required TimeSpan StoreTimeout { get; init; }
+
+    /// <summary>How long the training images of an ended job are kept.</summary>
+    public required TimeSpan ImageRetention { get; init; }
     public required TimeSpan ReadyWithin { get; init; }
     public required int ValidationImages { get; init; }
     public required int ValidationMustPass { get; init; }
@@ -75,9 +81,10 @@ public interface ITrainingStore
 
     /// <summary>
     /// Takes up to <paramref name="max"/> due jobs that nobody holds (or whose lease ran out), oldest due first, raising each one's fence. Skips what
-    /// another instance is taking at the same moment.
+    /// another instance is taking at the same moment, and jobs whose file lies on another disk than <paramref name="spool"/> as long as an instance
+    /// that has that disk was heard of within <see cref="Storage.SpoolStanding.TakeOverAfter"/>.
     /// </summary>
-    Task<IReadOnlyList<LeasedJob>> LeaseDueAsync(string owner, DateTimeOffset now, TimeSpan duration, int max, CancellationToken cancellationToken);
+    Task<IReadOnlyList<LeasedJob>> LeaseDueAsync(string owner, string spool, DateTimeOffset now, TimeSpan duration, int max, CancellationToken cancellationToken);
 
     /// <summary>Prolongs a held lease.</summary>
     /// <exception cref="LeaseLostException">The fence is no longer the newest.</exception>
@@ -96,11 +103,23 @@ public interface ITrainingStore
     /// <summary>Notes a person's wish to cancel and makes the job due. False: the job is in a state that can't be cancelled, nothing was written.</summary>
     Task<bool> WishCancelAsync(JobId id, CancelWish wish, CancellationToken cancellationToken);
 
-    /// <summary>The soonest instant at which a job can be leased, or null: lets the loop sleep. A held job counts at the end of its lease.</summary>
-    Task<DateTimeOffset?> NextDueAsync(CancellationToken cancellationToken);
+    /// <summary>
+    /// The soonest instant at which a job can be leased by whoever has the disk, or null: lets the loop sleep. A held job counts at the end of its
+    /// lease; jobs that belong to another disk now do not count.
+    /// </summary>
+    Task<DateTimeOffset?> NextDueAsync(string spool, DateTimeOffset now, CancellationToken cancellationToken);
 
     /// <summary>Every job that is not final.</summary>
     Task<IReadOnlyList<JobId>> ListOpenAsync(CancellationToken cancellationToken);
+
+    /// <summary>Jobs that ended before the instant and whose training images have not been let go, longest ended first.</summary>
+    Task<IReadOnlyList<JobId>> ListWithOldImagesAsync(DateTimeOffset endedBefore, int max, CancellationToken cancellationToken);
+
+    /// <summary>Notes that the images of an ended job were let go. False: the job is open again, nothing was written.</summary>
+    Task<bool> SetImagesGoneAsync(JobId id, DateTimeOffset at, CancellationToken cancellationToken);
+
+    /// <summary>Whether another job that is open, or ended after the instant, trains with the image too.</summary>
+    Task<bool> IsImageUsedElsewhereAsync(string key, JobId except, DateTimeOffset endedAfter, CancellationToken cancellationToken);
 
     /// <exception cref="InvalidOperationException">The job has an active attempt already.</exception>
     Task AddAttemptAsync(TrainingAttempt attempt, CancellationToken cancellationToken);
@@ -133,6 +152,8 @@ public interface ITrainingUploadStore
 
     /// <summary>Unclaimed uploads from before the instant, oldest first.</summary>
     Task<IReadOnlyList<TrainingUpload>> ListUnclaimedAsync(DateTimeOffset before, int max, CancellationToken cancellationToken);
+
+    Task<IReadOnlyList<Guid>> ListClaimedByAsync(JobId job, CancellationToken cancellationToken);
 
     Task DeleteAsync(Guid upload, CancellationToken cancellationToken);
 }
@@ -196,6 +217,20 @@ public static class TrainingEvents
     public const string Paused = "training.paused";
     public const string Resumed = "training.resumed";
     public const string EverythingStopped = "training.everything_stopped";
+
+    /// <summary>J2 brought a file from the spool into storage.</summary>
+    public const string SpoolUploaded = "training.spool_uploaded";
+    public const string SpoolUploadFailed = "training.spool_upload_failed";
+    public const string SpoolUploadAsked = "training.spool_upload_asked";
+    public const string SpoolFileMissing = "training.spool_file_missing";
+    public const string SpoolFileDeleted = "training.spool_file_deleted";
+    public const string SpoolFileKept = "training.spool_file_kept";
+
+    /// <summary>A held pod gave its file up, or was found to have none.</summary>
+    public const string HeldFileFetched = "training.held_file_fetched";
+    public const string HeldWithoutFile = "training.held_without_file";
+    public const string HeldFileUndecided = "training.held_file_undecided";
+    public const string ImagesRemoved = "training.images_removed";
 }
 
 /// <summary>Rules of incidents about training jobs; the subject is the job's id.</summary>
@@ -206,7 +241,19 @@ public static class TrainingIncidents
     public const string Stuck = "training.stuck";
     public const string Crashing = "training.crashing";
 
+    /// <summary>J2 has failed on a file three times (M10).</summary>
+    public const string UploadGivenUp = "training.upload_given_up";
+
+    /// <summary>A file that the spool had is not there any more.</summary>
+    public const string SpoolFileMissing = "training.spool_file_missing";
+
+    /// <summary>A held pod's file could not be fetched for 7 days: a person decides. The subject is the pod's id.</summary>
+    public const string HeldFileUndecided = "training.held_file_undecided";
+
+    /// <summary>A file lies in the spool that no job knows. The subject is the file's name.</summary>
+    public const string Unclaimed = "training.unclaimed_file";
+
     /// <summary>Where a job that ends leaves its incidents: stuck and crashing are over, that it ran too long stays for a person until its pods are gone.</summary>
     public static IReadOnlyList<IncidentSignal> OverWith(JobId job, string how) =>
-        [new(Stuck, job.ToString(), how, Over: true), new(Crashing, job.ToString(), how, Over: true)];
+        [.. new[] { Stuck, Crashing, UploadGivenUp, SpoolFileMissing }.Select(rule => new IncidentSignal(rule, job.ToString(), how, Over: true))];
 }

@@ -88,6 +88,11 @@ public abstract record RetryOutcome
     public sealed record LimitReached(ChargeResult Charge) : RetryOutcome;
 
     public sealed record BudgetExhausted(BudgetMonth Month, Usd Estimate) : RetryOutcome;
+
+    /// <summary>Only the upload was left to do, and the file can't be had now: this job never trains again, a new one can.</summary>
+    /// <param name="Why">Where the file is, or that it is gone.</param>
+    /// <param name="Remedy">What a person can do.</param>
+    public sealed record FileOutOfReach(string Why, string Remedy) : RetryOutcome;
 }
 
 /// <summary>The commands that people and other systems give about training jobs. Same rules for API, pages and tests.</summary>

@@ -189,6 +189,34 @@ public sealed class JobAndLoraTests
     }
 
     [Fact]
+    [Trait("Requirement", "E5")]
+    public async Task Lora_ShowsTheImagesOfItsNewestTrainingWithScoreVerdictReasonAndLink()
+    {
+        await using PortalHost host = await PortalHost.StartAsync();
+        Lora lora = await AddAsync(host, path: null);
+        DateTimeOffset now = host.Clock.GetUtcNow();
+        await host.Access.SaveValidationImagesAsync(
+            lora.Id,
+            [
+                new ValidationImage(lora.Id, 0, "u/l/validation/0.jpg", 0.41, false, "score 0.41 is below 0.60", now, 2),
+                new ValidationImage(lora.Id, 1, "u/l/validation/1.jpg", 0.8, null, null, now, 2) { IsPending = true },
+                new ValidationImage(lora.Id, 2, "u/l/validation/2.jpg", 0.9, true, "score 0.90 reaches 0.60", now, 1),
+            ],
+            CancellationToken.None);
+
+        JsonElement images = (await PortalHost.ReadAsync(await host.Client.GetAsync($"/api/v1/loras/{lora.Id}"))).GetProperty("validation_images");
+
+        Assert.Equal(2, images.GetArrayLength());
+        Assert.Equal((0, 0.41), (images[0].GetProperty("index").GetInt32(), images[0].GetProperty("score").GetDouble()));
+        Assert.Equal((false, "score 0.41 is below 0.60"), (images[0].GetProperty("passed").GetBoolean(), images[0].GetProperty("reason").GetString()));
+        JsonElement link = images[0].GetProperty("link");
+        Assert.Equal(
+            $"{host.Client.BaseAddress!.GetLeftPart(UriPartial.Authority)}/objects/lora-validation-images/u/l/validation/0.jpg?signature=x", link.GetProperty("url").GetString());
+        Assert.Equal(now.AddHours(1), link.GetProperty("expires_at").GetDateTimeOffset());
+        Assert.Equal(JsonValueKind.Null, images[1].GetProperty("link").ValueKind);
+    }
+
+    [Fact]
     public async Task Lora_WithoutFileOrUnknown_HasNoLink()
     {
         await using PortalHost host = await PortalHost.StartAsync();

@@ -179,6 +179,8 @@ public sealed class PortalHost : IAsyncDisposable
             MaxImagePixels = 40_000_000,
             MaxArtifactBytes = 2_000_000_000,
             MaxConcurrentPods = 10,
+            StoreTimeout = TimeSpan.FromMinutes(15),
+            ImageRetention = TimeSpan.FromDays(7),
             ReadyWithin = TimeSpan.FromMinutes(20),
             ValidationImages = 3,
             ValidationMustPass = 2,

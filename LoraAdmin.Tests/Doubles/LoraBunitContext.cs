@@ -62,6 +62,13 @@ public abstract class LoraBunitContext : BunitContext
         return Render(parameters ?? (_ => { }));
     }
 
+    protected static AngleSharp.Dom.IElement Button<T>(IRenderedComponent<T> within, string text)
+        where T : IComponent
+    {
+        ArgumentNullException.ThrowIfNull(within);
+        return within.FindAll("button").Single(button => button.TextContent.Trim() == text);
+    }
+
     /// <summary>Something changed and enough time has passed for the next read.</summary>
     protected void TellChange()
     {

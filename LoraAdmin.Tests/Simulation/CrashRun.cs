@@ -105,7 +105,7 @@ internal sealed class CrashRun
 
     private async Task<DateTimeOffset> NextAsync(CancellationToken cancellationToken)
     {
-        DateTimeOffset? due = await world.Database.ReadAsync((unit, token) => unit.Store<ITrainingStore>().NextDueAsync(token), cancellationToken);
+        DateTimeOffset? due = await world.Database.ReadAsync((unit, token) => unit.Store<ITrainingStore>().NextDueAsync(slot.Disk, world.Clock.GetUtcNow(), token), cancellationToken);
         DateTimeOffset? place = slot.NextAt(podsToWatch: true);
         return slot.IsAwake && due < place ? due.Value : place ?? world.Clock.GetUtcNow();
     }

@@ -8,6 +8,9 @@ public sealed class FaultyObjectStore(IObjectStore inner, TimeProvider clock) : 
     /// <summary>Answers instead of storing; null lets the put pass.</summary>
     public Func<ObjectRef, PutOutcome?>? OnPut { get; set; }
 
+    /// <summary>True: the put neither answers nor fails until its caller gives up.</summary>
+    public Func<ObjectRef, bool>? Hangs { get; set; }
+
     /// <summary>Changes what is kept, while the answer tells of what was sent.</summary>
     public Func<ObjectRef, byte[], byte[]>? Keeps { get; set; }
 
@@ -23,6 +26,11 @@ public sealed class FaultyObjectStore(IObjectStore inner, TimeProvider clock) : 
     public async Task<PutOutcome> PutAsync(ObjectRef target, Stream content, string contentType, CancellationToken cancellationToken)
     {
         Puts.Add((target, clock.GetUtcNow()));
+        if (Hangs?.Invoke(target) == true)
+        {
+            await Task.Delay(Timeout.InfiniteTimeSpan, clock, cancellationToken);
+        }
+
         if (OnPut?.Invoke(target) is { } refused)
         {
             return refused;

@@ -85,7 +85,7 @@ public sealed class Invariants(SimulatedWorld world, SimulationPlan? plan = null
     {
         byte[] file = world.Objects.Find(ObjectKeys.Model(job.UserId, job.LoraId)) ?? [];
         Require(Convert.ToHexStringLower(SHA256.HashData(file)) == job.Artifact!.Sha256, $"3: the stored file of {job.Id} is not the trained one");
-        Require(world.Database.Spool.Find(job.Id) is null, $"the spool row of {job.Id} is left behind");
+        Require(!world.Database.Spool.Rows.Any(entry => entry.Job == job.Id), $"the spool row of {job.Id} is left behind");
         Require(job.Failure is null, $"job {job.Id} is completed and says {job.Failure}");
         Require(!NewestCharge(job).Refunded, $"5: job {job.Id} is completed and its charge was given back");
     }
@@ -101,7 +101,7 @@ public sealed class Invariants(SimulatedWorld world, SimulationPlan? plan = null
         bool refund = rule.Refund == RefundRule.Always || (rule.Refund == RefundRule.BeforePodOrByAdmin && (!asked || job.Cancel!.By.Kind == ActorKind.Person));
         Require(NewestCharge(job).Refunded == refund, $"5: job {job.Id} ended as {rule.Code}; given back {!refund}, right is {refund}");
         Require(
-            rule.Failure != FailureCode.UploadFailed || world.Disks.Any(disk => disk.FindSealed(RetrievingStep.SpoolName(job)) is not null),
+            rule.Failure != FailureCode.UploadFailed || world.Disks.Any(disk => disk.FindSealed(SpoolNames.File(job.Id, job.Attempt)) is not null),
             $"3: the upload of {job.Id} failed and no spool has its file");
     }
 
@@ -132,7 +132,7 @@ public sealed class Invariants(SimulatedWorld world, SimulationPlan? plan = null
         {
             LedgerPod row = RowOf(pod)!;
             TrainingJob job = world.Database.Jobs.Find(row.Job)!;
-            bool spooled = world.Disks.Any(disk => disk.FindSealed(RetrievingStep.SpoolName(job with { Attempt = row.Attempt })) is not null);
+            bool spooled = world.Disks.Any(disk => disk.FindSealed(SpoolNames.File(job.Id, row.Attempt)) is not null);
             bool stored = world.Objects.Find(ObjectKeys.Model(job.UserId, job.LoraId)) is not null;
             Require(spooled || stored || row.Proof == FileProof.Override, $"3: pod {pod.Id} was terminated and the file of job {job.Id} is nowhere ({row.Proof})");
         }

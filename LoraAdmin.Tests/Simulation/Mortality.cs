@@ -128,7 +128,11 @@ public sealed class MortalObjectStore(IObjectStore inner, Mortality mortality) :
 
 public sealed class MortalSpool(ISpool inner, Mortality mortality) : ISpool
 {
-    public string Instance => inner.Instance;
+    public string Id => inner.Id;
+
+    public Task<long?> ReadRoomAsync(CancellationToken cancellationToken) => inner.ReadRoomAsync(cancellationToken);
+
+    public Task<SpoolReading<IReadOnlyList<SpoolListed>>> ListAsync(CancellationToken cancellationToken) => inner.ListAsync(cancellationToken);
 
     public Task<SpoolReading<SpoolFile>> FindAsync(string name, CancellationToken cancellationToken) => inner.FindAsync(name, cancellationToken);
 

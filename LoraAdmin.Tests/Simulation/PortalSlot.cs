@@ -36,6 +36,8 @@ public sealed class PortalSlot(int number, SimulatedWorld world, SimulationPlan 
     public DateTimeOffset? NextAt(bool podsToWatch) =>
         portal is null ? backAt : turn is not null ? mortality.FrozenUntil : podsToWatch ? watchAt : null;
 
+    public string Disk => world.SpoolOf(number).Id;
+
     public bool IsAwake => Awake is not null;
 
     /// <summary>Starts, thaws, or does what is due.</summary>
@@ -137,7 +139,7 @@ public sealed class PortalSlot(int number, SimulatedWorld world, SimulationPlan 
             return;
         }
 
-        await alive.Files.RunAsync(cancellationToken);
+        await alive.LookAtFilesAsync(cancellationToken);
         if (plan.Portals > 1 && !await alive.TakeWatchAsync(WatchLease, cancellationToken))
         {
             watchAt = world.Clock.GetUtcNow() + PodWatch.EveryWhileEnding;

@@ -53,7 +53,7 @@ internal sealed class QuietDay
         DateTimeOffset end = World.Clock.GetUtcNow() + within;
         while (!holds())
         {
-            DateTimeOffset? due = await World.Database.ReadAsync((unit, token) => unit.Store<ITrainingStore>().NextDueAsync(token), None);
+            DateTimeOffset? due = await World.Database.ReadAsync((unit, token) => unit.Store<ITrainingStore>().NextDueAsync(slot.Disk, World.Clock.GetUtcNow(), token), None);
             DateTimeOffset? watch = slot.NextAt(podsToWatch: true);
             DateTimeOffset next = (due < watch ? due : watch) ?? end;
             if (next > end)

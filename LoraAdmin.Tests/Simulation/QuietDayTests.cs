@@ -107,7 +107,7 @@ public sealed class QuietDayTests
         QuietDay day = new();
         JobId id = await day.SubmitAsync();
         await day.UntilAsync(() => day.Job(id).State == TrainingState.Validating, ADay);
-        string name = day.World.Database.Spool.Find(id)!.Name;
+        string name = SpoolNames.File(id, 1);
         SimulatedPortal other = new(day.World, new Mortality(_ => false), "other", day.World.SpoolOf(2));
         while (day.Job(id).State != TrainingState.Completed)
         {
@@ -119,7 +119,7 @@ public sealed class QuietDayTests
 
         Assert.NotNull(day.World.Spool.FindSealed(name));
         Assert.Equal(0, await other.Files.RunAsync(TestContext.Current.CancellationToken));
-        await day.UntilAsync(() => day.World.Database.Spool.Find(id) is null, TimeSpan.FromMinutes(5));
+        await day.UntilAsync(() => !day.World.Database.Spool.Rows.Any(), TimeSpan.FromMinutes(5));
 
         Assert.Null(day.World.Spool.FindSealed(name));
     }

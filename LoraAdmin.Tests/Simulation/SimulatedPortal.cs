@@ -26,8 +26,8 @@ public sealed class SimulatedPortal
         Mortality = mortality;
         name = instance;
         work = new MortalUnitOfWork(world.Database, mortality);
-        IObjectStore objects = new MortalObjectStore(new UnsteadyObjectStore(world.Storage, () => world.Objects.AwayUntil, world.Clock), mortality);
-        ISpool spool = new MortalSpool(disk ?? world.Spool, mortality);
+        TimedObjectStore objects = new(new MortalObjectStore(new UnsteadyObjectStore(world.Storage, () => world.Objects.AwayUntil, world.Clock), mortality), world.Clock, () => world.Training.StoreTimeout);
+        MortalSpool spool = new(disk ?? world.Spool, mortality);
         clock = world.Clock;
 #pragma warning disable RS0030 // In memory: there is no connection to pool.
         HttpClient http = new(new MortalHandler(new LocalCloudHandler(world.Cloud), mortality)) { Timeout = Timeout.InfiniteTimeSpan };
@@ -47,13 +47,13 @@ public sealed class SimulatedPortal
             new QueuedStep(work, places, clock, () => world.Training),
             new PreparingStep(work, objects, world.Inspector, () => world.Training),
             new ProvisioningStep(work, launcher, prices, places, funds, agent, clock, () => world.Training, () => world.Installation),
-            new RunningStep(work, launcher, agent, objects, clock, () => world.Training),
-            new RetrievingStep(work, launcher, agent, objects, spool, clock, () => world.Training),
+            new RunningStep(work, agent, objects, clock, () => world.Training),
+            new RetrievingStep(work, agent, spool, clock, () => world.Training),
             new UploadingStep(work, objects, spool, clock, () => world.Training),
-            new ValidatingStep(work, spool, () => world.Training),
+            new ValidatingStep(work, () => world.Training),
         ];
-        Conductor = new TrainingConductor(work, steps, agent, new JobEnding(world.Ids, () => world.Training, () => world.Budget), clock, instance);
-        FileProofs proofs = new(work, agent);
+        Conductor = new TrainingConductor(work, steps, agent, spool, new JobEnding(world.Ids, () => world.Training, () => world.Budget), clock, instance);
+        FileProofs proofs = new(work, agent, spool, clock);
         Provider = provider;
         Proofs = proofs;
         Sweep = new PodSweep(work, provider, proofs, clock, () => world.Caps, () => world.Pods, () => world.Installation);
@@ -62,7 +62,13 @@ public sealed class SimulatedPortal
         Switches = new TrainingSwitches(work, clock);
         Settlement = new AttemptSettlement(work, clock);
         Files = new SpoolSweep(work, spool);
-        Desk = new TrainingDesk(work, prices, world.Ids, clock, () => new AdmissionRules(world.Training, world.Budget, world.Limits));
+        Uploads = new SpoolUploads(work, objects, spool, clock);
+        Reconcile = new SpoolReconcile(work, spool, clock);
+        Held = new HeldFiles(work, agent, spool, proofs, clock, () => world.Training, instance);
+        Images = new OldImages(work, objects, clock, () => world.Training);
+        Heartbeat = new SpoolHeartbeat(work, spool, clock, $"instance of {spool.Id}", spool.Id);
+        FilesDesk = new SpoolDesk(work, clock);
+        Desk = new TrainingDesk(work, prices, spool, world.Ids, clock, () => new AdmissionRules(world.Training, world.Budget, world.Limits));
     }
 
     /// <summary>Whether this instance may run the pod loop now, as the host asks before each tick.</summary>
@@ -79,5 +85,31 @@ public sealed class SimulatedPortal
     public TrainingSwitches Switches { get; }
     public AttemptSettlement Settlement { get; }
     public SpoolSweep Files { get; }
+    public SpoolUploads Uploads { get; }
+    public SpoolReconcile Reconcile { get; }
+    public HeldFiles Held { get; }
+    public OldImages Images { get; }
+    public SpoolHeartbeat Heartbeat { get; }
+    public SpoolDesk FilesDesk { get; }
+
+    /// <summary>What the host's loop over files does each minute.</summary>
+    public async Task LookAtFilesAsync(CancellationToken cancellationToken)
+    {
+        await Heartbeat.RunAsync(cancellationToken);
+        await Files.RunAsync(cancellationToken);
+        await Reconcile.RunAsync(cancellationToken);
+        await Uploads.RunAsync(cancellationToken);
+        try
+        {
+            await Held.RunAsync(cancellationToken);
+        }
+        catch (LeaseLostException)
+        {
+            // Another instance does it now.
+        }
+
+        await Images.RunAsync(cancellationToken);
+    }
+
     public TrainingDesk Desk { get; }
 }

@@ -114,12 +114,17 @@ public sealed class SimulationRun
     /// <summary>The next instant at which something is to do; null when everything is at rest.</summary>
     private async Task<DateTimeOffset?> NextAsync(CancellationToken cancellationToken)
     {
-        bool podsToWatch = world.Database.Spool.Rows.Any(entry => world.Database.Jobs.Find(entry.Job)!.State == TrainingState.Completed)
+        bool podsToWatch = world.Database.Spool.Rows.Any(entry => world.Database.Jobs.Find(entry.Job!.Value) is { State: TrainingState.Completed } or { Failure.Code: FailureCode.UploadFailed })
             || world.Database.Pods.Rows.Any(pod => pod.Saw != PodSaw.Gone) || world.Database.Reservations.Rows.Any(one => one.SettledAt is null);
         DateTimeOffset? due = null;
         if (slots.Any(slot => slot.IsAwake))
         {
-            due = await world.Database.ReadAsync((unit, token) => unit.Store<ITrainingStore>().NextDueAsync(token), cancellationToken);
+            foreach (PortalSlot slot in slots.Where(slot => slot.IsAwake))
+            {
+                due = Sooner(due, await world.Database.ReadAsync(
+                    (unit, token) => unit.Store<ITrainingStore>().NextDueAsync(slot.Disk, world.Clock.GetUtcNow(), token), cancellationToken));
+            }
+
             due = agenda.TryPeek(out _, out DateTimeOffset planned) ? Sooner(due, planned) : due;
         }
 

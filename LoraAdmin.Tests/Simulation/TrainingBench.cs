@@ -109,6 +109,8 @@ public sealed class TrainingBench
 
     public Reservation Reservation(JobId id, int attempt = 1) => World.Database.Reservations.Find((id, attempt))!;
 
+    public IReadOnlyList<SpoolEntry> SpoolRows(JobId id) => [.. World.Database.Spool.Rows.Where(entry => entry.Job == id)];
+
     /// <summary>What the bucket holds of the job's trained file.</summary>
     public byte[]? StoredFile(JobId id) => World.Objects.Find(ObjectKeys.Model(Job(id).UserId, Job(id).LoraId));
 
@@ -161,10 +163,11 @@ public sealed class TrainingBench
             {
                 await LookAtPodsAsync();
                 await Portal.Settlement.RunAsync(Token);
+                await Portal.LookAtFilesAsync(Token);
                 continue;
             }
 
-            DateTimeOffset? due = await World.Database.ReadAsync((unit, token) => unit.Store<ITrainingStore>().NextDueAsync(token), Token);
+            DateTimeOffset? due = await Portal.Conductor.NextDueAsync(Token);
             DateTimeOffset next = PodLoopRuns ? (due < watchAt ? due.Value : watchAt) : due ?? end;
             Assert.True(Now < end, $"Not within {Patience}: {what}. {Describe()}");
             World.Clock.SetUtcNow(next < end ? next : end);

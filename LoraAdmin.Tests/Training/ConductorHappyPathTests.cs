@@ -66,9 +66,8 @@ public sealed class ConductorHappyPathTests
         LedgerPod pod = Assert.Single(bench.Pods(id));
         Assert.Equal((PodWant.Released, FileProof.InStorage, PodReasons.FileStored), (pod.Want, pod.Proof, pod.WantReason));
         Assert.Equal(PodStatus.Terminated, Assert.Single(bench.VendorPods).Status);
-        Assert.Null(bench.World.Database.Spool.Find(id));
-        Assert.IsType<SpoolReading<SpoolFile>.Absent>(
-            await bench.World.Spool.FindAsync(LoraAdmin.Domain.Training.Steps.RetrievingStep.SpoolName(bench.Job(id)), TrainingBench.Token));
+        Assert.Empty(bench.SpoolRows(id));
+        Assert.IsType<SpoolReading<SpoolFile>.Absent>(await bench.World.Spool.FindAsync(SpoolNames.File(id, 1), TrainingBench.Token));
         Assert.Equal(CleanupWords.Done, bench.Job(id).CleanupStatus);
         Assert.False(bench.Refunded(id));
         Assert.Equal(1, bench.UserCount);

@@ -32,13 +32,13 @@ public sealed class ConductorUploadTests
         Assert.Equal("Upload to storage failed; the file is kept", bench.Lora(id).ErrorMessage);
         Assert.False(bench.Refunded(id));
         Assert.Equal(1, bench.UserCount);
-        Assert.NotNull(bench.World.Spool.FindSealed(RetrievingStep.SpoolName(job)));
+        Assert.NotNull(bench.World.Spool.FindSealed(SpoolNames.File(id, 1)));
 
         await bench.RunToRestAsync(id);
         LedgerPod pod = Assert.Single(bench.Pods(id));
         Assert.Equal((PodWant.Released, FileProof.InSpool), (pod.Want, pod.Proof));
         Assert.Equal(PodStatus.Terminated, Assert.Single(bench.VendorPods).Status);
-        Assert.Equal(job.Artifact!.Sha256, bench.World.Database.Spool.Find(id)!.Sha256);
+        Assert.Equal(job.Artifact!.Sha256, Assert.Single(bench.SpoolRows(id)).Sha256);
     }
 
     [Fact]
@@ -85,7 +85,8 @@ public sealed class ConductorUploadTests
         Assert.Equal(1, bench.UserCount);
         Assert.Equal(cost, job.Cost);
         Assert.Equal(job.Artifact!.Sha256, Convert.ToHexStringLower(SHA256.HashData(bench.StoredFile(id)!)));
-        Assert.Null(bench.World.Database.Spool.Find(id));
+        await bench.Portal.LookAtFilesAsync(TrainingBench.Token);
+        Assert.Empty(bench.SpoolRows(id));
     }
 
     [Fact]
@@ -110,13 +111,13 @@ public sealed class ConductorUploadTests
             $"storage holds other bytes than were sent: SHA-256 {kept}",
             bench.Facts(id, TrainingEvents.StepFailed)[0].Message, StringComparison.Ordinal);
         Assert.Equal(PodWant.Needed, Assert.Single(bench.Pods(id)).Want);
-        Assert.NotNull(bench.World.Database.Spool.Find(id));
+        Assert.NotEmpty(bench.SpoolRows(id));
         Assert.Null(bench.Lora(id).StoragePath);
 
         await bench.RunToRestAsync(id);
         Assert.Equal(FailureCode.UploadFailed, bench.Job(id).Failure!.Code);
         Assert.Equal(FileProof.InSpool, Assert.Single(bench.Pods(id)).Proof);
-        Assert.NotNull(bench.World.Spool.FindSealed(RetrievingStep.SpoolName(bench.Job(id))));
+        Assert.NotNull(bench.World.Spool.FindSealed(SpoolNames.File(id, 1)));
     }
 
     [Fact]
@@ -125,7 +126,7 @@ public sealed class ConductorUploadTests
         TrainingBench bench = new();
         JobId id = await bench.SubmitAsync();
         await bench.RunToStateAsync(id, TrainingState.Uploading);
-        await bench.World.Spool.DeleteAsync(RetrievingStep.SpoolName(bench.Job(id)), TrainingBench.Token);
+        await bench.World.Spool.DeleteAsync(SpoolNames.File(id, 1), TrainingBench.Token);
         await bench.RunToRestAsync(id);
 
         Assert.Equal(TrainingState.Completed, bench.Job(id).State);

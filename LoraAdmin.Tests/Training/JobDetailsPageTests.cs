@@ -220,8 +220,4 @@ public sealed class JobDetailsPageTests : LoraBunitContext
         Button(page, "Cancel job").Click();
         Dialogs.WaitForAssertion(() => Dialogs.Find("#confirm-reason"));
     }
-
-    private static AngleSharp.Dom.IElement Button<T>(IRenderedComponent<T> within, string text)
-        where T : Microsoft.AspNetCore.Components.IComponent =>
-        within.FindAll("button").Single(button => button.TextContent.Trim() == text);
 }

@@ -167,8 +167,4 @@ public sealed class SwitchPageTests : LoraBunitContext
     }
 
     private static string Words(AngleSharp.Dom.IElement element) => System.Text.RegularExpressions.Regex.Replace(element.TextContent, @"\s+", " ");
-
-    private static AngleSharp.Dom.IElement Button<T>(IRenderedComponent<T> within, string text)
-        where T : IComponent =>
-        within.FindAll("button").Single(button => button.TextContent.Trim() == text);
 }

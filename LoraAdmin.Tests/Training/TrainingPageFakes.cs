@@ -234,6 +234,8 @@ public static class PageSamples
         MaxImagePixels = 40_000_000,
         MaxArtifactBytes = 2_000_000_000,
         MaxConcurrentPods = 10,
+        StoreTimeout = TimeSpan.FromMinutes(15),
+        ImageRetention = TimeSpan.FromDays(7),
         ReadyWithin = TimeSpan.FromMinutes(20),
         ValidationImages = 3,
         ValidationMustPass = 2,
@@ -333,7 +335,7 @@ public static class PageSamples
     };
 
     private static ValidationImage Image(LoraId lora, int index, DateTimeOffset at) =>
-        new(lora, index, ObjectKeys.ValidationImage(User, lora, index).Key, 0.58 + (0.13 * index), index > 0, index > 0 ? null : "Below the minimum of 0.60", at);
+        new(lora, index, ObjectKeys.ValidationImage(User, lora, index).Key, 0.58 + (0.13 * index), index > 0, index > 0 ? null : "Below the minimum of 0.60", at, 1);
 
     private static List<TimelineEntry> Timeline(int number, DateTimeOffset created, bool failed)
     {

@@ -43,6 +43,9 @@ internal sealed class MemoryUploads : IUnitOfWork, IUnit, ITrainingUploadStore
         Task.FromResult<IReadOnlyList<TrainingUpload>>(
             [.. Rows.Values.Where(row => row.ClaimedBy is null && row.CreatedAt < before).OrderBy(row => row.CreatedAt).Take(max)]);
 
+    public Task<IReadOnlyList<Guid>> ListClaimedByAsync(JobId job, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<Guid>>([.. Rows.Values.Where(row => row.ClaimedBy == job).Select(row => row.Id)]);
+
     public Task DeleteAsync(Guid upload, CancellationToken cancellationToken)
     {
         Rows.Remove(upload);

@@ -1,6 +1,7 @@
 using LoraAdmin.Domain.Alerts;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Shell;
 using MudBlazor;
@@ -50,6 +51,21 @@ public static class AlertsPageTexts
             TrainingIncidents.Crashing => new(
                 "A job can't go on", "Its step fails again and again; its pod, if it has one, costs money meanwhile.",
                 "Open the job and read the last error. Mend what it names, or press “Cancel job”.", job, "Open the job"),
+            TrainingIncidents.UploadGivenUp => new(
+                "A trained file waits in the spool", "Storage does not take it. It is safe on the portal's disk, and its user waits.",
+                "Mend storage; the upload is tried hourly. Press “Upload now” on the page Files to try at once.", "/spool", "To the files"),
+            SpoolIncidents.Silent => new(
+                "Files lie on a silent portal's disk", "Nobody else can read them.",
+                "Start that portal again, or bring its spool folder to another one.", "/spool", "To the files"),
+            TrainingIncidents.SpoolFileMissing => new(
+                "A file is gone from the spool", "A training that was paid for may be lost.",
+                "Restore the file from a backup of the disk, or retry the job.", job ?? "/spool", job is null ? "To the files" : "Open the job"),
+            TrainingIncidents.HeldFileUndecided => new(
+                "A kept pod does not give its file", "Stopped, it costs only its disk. It is not started any more.",
+                "Look at the pod in RunPod's own console. When the file does not matter, press “End” on the pod and confirm the risk.", pod, "Show the pod"),
+            TrainingIncidents.Unclaimed => new(
+                "A trained file has no job", "It takes room on the disk; nothing is lost.",
+                "Say on the page Files whose it is, or delete it.", "/spool", "To the files"),
             _ => new(
                 incident.Rule.Replace('.', ' ').Replace('_', ' '), incident.Severity == EventSeverity.Error ? "Something does not work." : "Something may not work.",
                 job is null ? "Read the text; the portal's log has the details." : "Open the job and read its timeline.", job, job is null ? null : "Open the job"),

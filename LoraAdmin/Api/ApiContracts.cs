@@ -95,11 +95,13 @@ public sealed record JobLineAnswer
 /// <param name="NextCursor">Null on the last page.</param>
 public sealed record JobListAnswer(IReadOnlyList<JobLineAnswer> Items, [property: JsonPropertyName("next_cursor")] string? NextCursor);
 
+/// <param name="Link">Opens the picture for an hour; null while it is not in storage.</param>
 public sealed record ValidationAnswer(
     [property: JsonNumberHandling(JsonNumberHandling.Strict)] int Index,
     [property: JsonNumberHandling(JsonNumberHandling.Strict)] double Score,
     bool? Passed,
-    string? Reason);
+    string? Reason,
+    LinkAnswer? Link);
 
 public sealed record LoraAnswer
 {

@@ -146,6 +146,7 @@ internal static class JobEndpoints
             RetryOutcome.NotFinal open => Refusals.InState("not_final", "The job has neither failed nor been cancelled", open.State, "Retry only failed or cancelled jobs."),
             RetryOutcome.NotRetryable hopeless => Refusals.NotRetryable(hopeless.Rule),
             RetryOutcome.LimitReached limit => Refusals.LimitReached(limit.Charge),
+            RetryOutcome.FileOutOfReach gone => Refusals.FileOutOfReach(gone),
             RetryOutcome.BudgetExhausted budget => Refusals.BudgetExhausted(budget.Month, budget.Estimate),
             _ => throw new NotSupportedException("The desk's answer to a retry has no status."),
         };

@@ -10,7 +10,12 @@ namespace LoraAdmin.Api;
 /// <summary>Reading LoRAs and getting at their files.</summary>
 internal static class LoraEndpoints
 {
-    public static async Task<IResult> GetAsync(HttpContext context, [Description("The LoRA's id.")] string id, [FromServices] IUnitOfWork unitOfWork)
+    public static async Task<IResult> GetAsync(
+        HttpContext context,
+        [Description("The LoRA's id.")] string id,
+        [FromServices] IUnitOfWork unitOfWork,
+        [FromServices] ILinkSigner signer,
+        [FromServices] PortalAddress address)
     {
         if (!Guid.TryParse(id, out Guid value))
         {
@@ -22,7 +27,7 @@ internal static class LoraEndpoints
             {
                 ILoraStore store = unit.Store<ILoraStore>();
                 Lora? found = await store.FindAsync(new LoraId(value), stop);
-                return (found, found is null ? [] : await store.ListValidationImagesAsync(found.Id, stop));
+                return (found, found is null ? [] : await store.ListNewestImagesAsync(found.Id, stop));
             },
             context.RequestAborted);
         if (lora is null)
@@ -31,7 +36,7 @@ internal static class LoraEndpoints
         }
 
         context.Response.Headers.CacheControl = "no-store";
-        return TypedResults.Json(Describe(lora, images), ApiJson.Default.LoraAnswer);
+        return TypedResults.Json(Describe(lora, images, target => Link(signer, address, target)), ApiJson.Default.LoraAnswer);
     }
 
     public static async Task<IResult> LinkAsync(
@@ -62,17 +67,25 @@ internal static class LoraEndpoints
                 "Wait until its training job is completed, then ask again.");
         }
 
-        SignedLink link = signer.Sign(new ObjectRef(Buckets.Models, path));
-        // A store on this portal's own disk signs paths; a caller needs a whole address.
-        string url = link.Url.StartsWith('/') ? address.BaseUrl + link.Url : link.Url;
         context.Response.Headers.CacheControl = "no-store";
-        return TypedResults.Json(new LinkAnswer(url, link.ExpiresAt), ApiJson.Default.LinkAnswer);
+        return TypedResults.Json(Link(signer, address, new ObjectRef(Buckets.Models, path)), ApiJson.Default.LinkAnswer);
     }
 
     public static FileAnswer? DescribeFile(Lora lora) =>
         lora is { StoragePath: not null, FileSizeBytes: { } size, FileSha256: { } sha256 } ? new FileAnswer(size, sha256) : null;
 
-    private static LoraAnswer Describe(Lora lora, IReadOnlyList<ValidationImage> images) =>
+    private static LinkAnswer Link(ILinkSigner signer, PortalAddress address, ObjectRef target)
+    {
+        SignedLink link = signer.Sign(target);
+
+        // A store on this portal's own disk signs paths; a caller needs a whole address.
+        return new LinkAnswer(link.Url.StartsWith('/') ? address.BaseUrl + link.Url : link.Url, link.ExpiresAt);
+    }
+
+    private static ValidationAnswer DescribeImage(ValidationImage image, Func<ObjectRef, LinkAnswer> link) =>
+        new(image.Index, image.Score, image.Passed, image.Reason, image.IsPending ? null : link(new ObjectRef(Buckets.ValidationImages, image.Key)));
+
+    private static LoraAnswer Describe(Lora lora, IReadOnlyList<ValidationImage> images, Func<ObjectRef, LinkAnswer> link) =>
         new()
         {
             Id = lora.Id.Value,
@@ -82,7 +95,7 @@ internal static class LoraEndpoints
             Status = Word(lora.Status),
             IsPrivate = lora.IsPrivate,
             File = DescribeFile(lora),
-            ValidationImages = [.. images.Select(image => new ValidationAnswer(image.Index, image.Score, image.Passed, image.Reason))],
+            ValidationImages = [.. images.Select(image => DescribeImage(image, link))],
             ErrorMessage = lora.ErrorMessage,
             LastUsedAt = lora.LastUsedAt,
             CreatedAt = lora.CreatedAt,

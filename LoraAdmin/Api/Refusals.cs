@@ -77,5 +77,8 @@ internal static class Refusals
             More = new JsonObject { ["failure_code"] = rule.Code },
         };
 
+    public static Problem FileOutOfReach(RetryOutcome.FileOutOfReach gone) =>
+        new(StatusCodes.Status409Conflict, "file_out_of_reach", "The kept file can't be uploaded now", gone.Why, gone.Remedy);
+
     private static string Short(string id) => id.Length <= 60 ? $"\"{id}\"" : $"\"{id[..60]}…\"";
 }

@@ -30,7 +30,13 @@ internal static class StorageChecks
             using MemoryStream stream = new([1, 2, 3], writable: false);
             SpoolOutcome outcome = await spool.AppendAsync(name, 0, stream, token);
             await spool.DeleteAsync(name, CancellationToken.None);
-            return outcome is SpoolOutcome.Failed failed ? $"{failed.Reason} Check Spool:Path and the room on its disk." : null;
+            return outcome switch
+            {
+                SpoolOutcome.Done => null,
+                SpoolOutcome.NoRoom full => $"{full.Reason} Make room on the disk of Spool:Path.",
+                SpoolOutcome.Failed failed => $"{failed.Reason} Check Spool:Path and the rights on it.",
+                _ => "The spool took only a part. Check Spool:Path and its disk.",
+            };
         });
 
     private static async Task<string?> BucketAsync(IObjectStore store, ObjectRef target, CancellationToken cancellationToken)

@@ -98,6 +98,8 @@ internal sealed class ValidationImageRow : IEntityTypeConfiguration<ValidationIm
     public bool? Passed { get; set; }
     public string? Reason { get; set; }
     public long CreatedAt { get; set; }
+    public int Attempt { get; set; }
+    public bool IsPending { get; set; }
 
     public void Configure(EntityTypeBuilder<ValidationImageRow> builder)
     {
@@ -105,6 +107,9 @@ internal sealed class ValidationImageRow : IEntityTypeConfiguration<ValidationIm
         builder.HasKey(row => new { row.LoraId, row.Index });
         builder.Property(row => row.Index).HasColumnName("image_index");
         builder.Property(row => row.Key).HasColumnName("object_key");
+
+        // Rows from before the column are of first attempts, but for a few.
+        builder.Property(row => row.Attempt).HasDefaultValue(1);
         builder.HasIndex(row => row.CreatedAt);
     }
 
@@ -117,7 +122,9 @@ internal sealed class ValidationImageRow : IEntityTypeConfiguration<ValidationIm
         Passed = image.Passed,
         Reason = image.Reason,
         CreatedAt = image.CreatedAt.ToMillis(),
+        Attempt = image.Attempt,
+        IsPending = image.IsPending,
     };
 
-    public ValidationImage ToImage() => new(new LoraId(LoraId), Index, Key, Score, Passed, Reason, Instants.FromMillis(CreatedAt));
+    public ValidationImage ToImage() => new(new LoraId(LoraId), Index, Key, Score, Passed, Reason, Instants.FromMillis(CreatedAt), Attempt) { IsPending = IsPending };
 }

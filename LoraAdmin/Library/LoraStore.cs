@@ -59,7 +59,7 @@ internal sealed class LoraStore(LoraDb db) : ILoraStore
         db.AddRange(images.Select(ValidationImageRow.From));
         await db.SaveAndForgetAsync(cancellationToken);
         List<string> keys = await Images
-            .Where(row => row.LoraId == lora.Value)
+            .Where(row => row.LoraId == lora.Value && !row.IsPending)
             .OrderBy(row => row.Index)
             .Select(row => row.Key)
             .ToListAsync(cancellationToken);

@@ -8,14 +8,14 @@ public sealed class FailingSpool(ISpool inner, StoreFaults faults) : ISpool
 {
     private static readonly string[] OfAppends = [FaultKind.SpoolFull];
 
-    public string Instance => inner.Instance;
+    public string Id => inner.Id;
 
     public Task<SpoolReading<SpoolFile>> FindAsync(string name, CancellationToken cancellationToken) => inner.FindAsync(name, cancellationToken);
 
     public async Task<SpoolOutcome> AppendAsync(string name, long offset, Stream content, CancellationToken cancellationToken) =>
         await faults.TakeAsync(OfAppends, name, cancellationToken) is null
             ? await inner.AppendAsync(name, offset, content, cancellationToken)
-            : new SpoolOutcome.Failed("The spool's disk has no room left. Make room on it.");
+            : new SpoolOutcome.NoRoom("The spool's disk has no room left. Make room on it.");
 
     public Task<SpoolReading<SpoolDigest>> DigestAsync(string name, CancellationToken cancellationToken) => inner.DigestAsync(name, cancellationToken);
 
@@ -24,4 +24,8 @@ public sealed class FailingSpool(ISpool inner, StoreFaults faults) : ISpool
     public Task<SpoolReading<Stream>> OpenAsync(string name, CancellationToken cancellationToken) => inner.OpenAsync(name, cancellationToken);
 
     public Task<bool> DeleteAsync(string name, CancellationToken cancellationToken) => inner.DeleteAsync(name, cancellationToken);
+
+    public Task<long?> ReadRoomAsync(CancellationToken cancellationToken) => inner.ReadRoomAsync(cancellationToken);
+
+    public Task<SpoolReading<IReadOnlyList<SpoolListed>>> ListAsync(CancellationToken cancellationToken) => inner.ListAsync(cancellationToken);
 }

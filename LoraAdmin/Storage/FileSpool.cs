@@ -13,7 +13,10 @@ namespace LoraAdmin.Storage;
 /// <see cref="FindAsync"/> reports, survives a power cut.
 /// </summary>
 /// <param name="path"><c>Spool:Path</c>; made by the first append.</param>
-/// <param name="instance">See <see cref="ReadInstance"/>. Lazy, because the id is made on first use: a command that only tries the disk leaves none behind.</param>
+/// <param name="instance">
+/// See <see cref="ReadInstance"/>; becomes the id of a folder that has none. Lazy, because it is made on first use: a command that only tries the disk
+/// leaves none behind.
+/// </param>
 /// <param name="minimumFreeBytes">An append is refused when less would be free on the disk; 0 asks nothing.</param>
 /// <param name="note">Where it is remembered which folder holds files (<see cref="SpoolFolder"/>).</param>
 public sealed partial class FileSpool(string path, Lazy<string> instance, long minimumFreeBytes = 0, string? note = null) : ISpool
@@ -24,7 +27,10 @@ public sealed partial class FileSpool(string path, Lazy<string> instance, long m
     private readonly string folder = Path.GetFullPath(path);
     private readonly SpoolFolder spoolFolder = new(Path.GetFullPath(path), note);
 
-    public string Instance => instance.Value;
+    /// <summary>ENOSPC and EDQUOT, and what Windows says instead.</summary>
+    private static readonly HashSet<int> DiskFull = OperatingSystem.IsWindows() ? [unchecked((int)0x80070070), unchecked((int)0x80070027)] : [28, 122];
+
+    public string Id => spoolFolder.ReadId(instance);
 
     /// <summary>This instance's lasting name, made on first use and kept in the file <paramref name="path"/>.</summary>
     /// <exception cref="InvalidDataException">The file does not hold an id.</exception>
@@ -93,7 +99,7 @@ public sealed partial class FileSpool(string path, Lazy<string> instance, long m
             DurableFiles.CreateFolder(Path.GetDirectoryName(part)!);
             if (minimumFreeBytes > 0 && FreeBytes() is long free && free < minimumFreeBytes)
             {
-                return new SpoolOutcome.Failed(
+                return new SpoolOutcome.NoRoom(
                     $"The spool's disk has {free} bytes free, less than Spool:MinimumFreeBytes ({minimumFreeBytes}). Make room on it.");
             }
 
@@ -110,7 +116,7 @@ public sealed partial class FileSpool(string path, Lazy<string> instance, long m
         }
         catch (Exception failure) when (IsDiskFailure(failure))
         {
-            return new SpoolOutcome.Failed(failure.Message);
+            return OutcomeOf(failure);
         }
     }
 
@@ -156,13 +162,14 @@ public sealed partial class FileSpool(string path, Lazy<string> instance, long m
                 length = file.Length;
             }
 
-            spoolFolder.Mark();
+            // From its first whole file on the folder is known by its mark: without it, its disk is away.
+            _ = Id;
             DurableFiles.MoveInto(part, sealedPath);
             return new SpoolOutcome.Done(new SpoolFile(name, length));
         }
         catch (Exception failure) when (IsDiskFailure(failure))
         {
-            return new SpoolOutcome.Failed(failure.Message);
+            return OutcomeOf(failure);
         }
     }
 
@@ -213,6 +220,57 @@ public sealed partial class FileSpool(string path, Lazy<string> instance, long m
         }
     }
 
+    public Task<long?> ReadRoomAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (spoolFolder.Away() is not null)
+            {
+                return Task.FromResult<long?>(null);
+            }
+
+            DurableFiles.CreateFolder(folder);
+            return Task.FromResult<long?>(Math.Max(0, FreeBytes() - minimumFreeBytes));
+        }
+        catch (Exception failure) when (IsDiskFailure(failure))
+        {
+            return Task.FromResult<long?>(null);
+        }
+    }
+
+    public Task<SpoolReading<IReadOnlyList<SpoolListed>>> ListAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            List<SpoolListed> files = [];
+            if (Directory.Exists(folder))
+            {
+                foreach (FileInfo file in new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories))
+                {
+                    string below = Path.GetRelativePath(folder, file.FullName).Replace('\\', '/');
+                    bool part = below.EndsWith(PartSuffix, StringComparison.Ordinal);
+                    string name = part ? below[..^PartSuffix.Length] : below;
+                    if (Name().IsMatch(name))
+                    {
+                        files.Add(new SpoolListed(name, file.Length, !part));
+                    }
+                }
+            }
+
+            // Asked after the look: a disk that went away meanwhile has shown nothing.
+            return Task.FromResult<SpoolReading<IReadOnlyList<SpoolListed>>>(spoolFolder.Away() is { } away
+                ? new SpoolReading<IReadOnlyList<SpoolListed>>.Unreadable(away)
+                : new SpoolReading<IReadOnlyList<SpoolListed>>.Found([.. files.OrderBy(file => file.Name, StringComparer.Ordinal)]));
+        }
+        catch (Exception failure) when (IsDiskFailure(failure))
+        {
+            return Task.FromResult<SpoolReading<IReadOnlyList<SpoolListed>>>(new SpoolReading<IReadOnlyList<SpoolListed>>.Unreadable(failure.Message));
+        }
+    }
+
+    private static SpoolOutcome OutcomeOf(Exception failure) =>
+        failure is IOException && DiskFull.Contains(failure.HResult) ? new SpoolOutcome.NoRoom(failure.Message) : new SpoolOutcome.Failed(failure.Message);
+
     private static bool IsDiskFailure(Exception failure) => failure is IOException or UnauthorizedAccessException;
 
     private static async Task<SpoolReading<SpoolDigest>> DigestAsync(Stream content, CancellationToken cancellationToken)
@@ -258,7 +316,8 @@ public sealed partial class FileSpool(string path, Lazy<string> instance, long m
                 {
                     // What arrived before the connection broke need not be fetched again.
                     file.Flush(flushToDisk: true);
-                    return new SpoolOutcome.Failed($"The content broke off after {file.Length - offset} bytes, which are kept: {broken.Message}");
+                    return new SpoolOutcome.Broken(
+                        new SpoolFile(name + PartSuffix, file.Length), $"The content broke off after {file.Length - offset} bytes, which are kept: {broken.Message}");
                 }
 
                 if (read == 0)

@@ -2,69 +2,76 @@ using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
 using LoraAdmin.Platform.Data;
 using Microsoft.EntityFrameworkCore;
-using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
 namespace LoraAdmin.Storage;
 
-internal sealed class SpoolFileRow : IEntityTypeConfiguration<SpoolFileRow>
-{
-    public Guid JobId { get; set; }
-    public int Attempt { get; set; }
-    public string Instance { get; set; } = "";
-    public string Name { get; set; } = "";
-    public long SizeBytes { get; set; }
-    public string Sha256 { get; set; } = "";
-    public long VerifiedAt { get; set; }
-
-    public void Configure(EntityTypeBuilder<SpoolFileRow> builder)
-    {
-        builder.ToTable("spool_files");
-        builder.HasKey(row => row.JobId);
-        builder.Property(row => row.JobId).ValueGeneratedNever();
-        builder.HasIndex(row => row.Instance);
-    }
-}
-
-/// <summary>One proven file per job: a later attempt's file takes the place of an earlier one's.</summary>
 internal sealed class SpoolStore(LoraDb db) : ISpoolStore
 {
     private DbSet<SpoolFileRow> Files => db.Set<SpoolFileRow>();
 
+    private DbSet<SpoolInstanceRow> Instances => db.Set<SpoolInstanceRow>();
+
     public async Task SaveAsync(SpoolEntry entry, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(entry);
-        await DeleteAsync(entry.Job, cancellationToken);
-        db.Add(new SpoolFileRow
-        {
-            JobId = entry.Job.Value,
-            Attempt = entry.Attempt,
-            Instance = entry.Instance,
-            Name = entry.Name,
-            SizeBytes = entry.SizeBytes,
-            Sha256 = entry.Sha256,
-            VerifiedAt = entry.VerifiedAt.ToMillis(),
-        });
+        await DeleteAsync(entry.Spool, entry.Name, cancellationToken);
+        db.Add(SpoolFileRow.From(entry));
         await db.SaveAndForgetAsync(cancellationToken);
     }
 
-    public async Task<SpoolEntry?> FindAsync(JobId job, CancellationToken cancellationToken)
-    {
-        SpoolFileRow? row = await Files.AsNoTracking().SingleOrDefaultAsync(file => file.JobId == job.Value, cancellationToken);
-        return row is null ? null : EntryOf(row);
-    }
+    public async Task<SpoolEntry?> FindAsync(string spool, string name, CancellationToken cancellationToken) =>
+        (await Files.AsNoTracking().SingleOrDefaultAsync(row => row.SpoolId == spool && row.Name == name, cancellationToken))?.ToEntry();
 
-    public async Task<IReadOnlyList<SpoolEntry>> ListAsync(string instance, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<SpoolEntry>> ListForJobAsync(JobId job, CancellationToken cancellationToken)
     {
         List<SpoolFileRow> rows = await Files.AsNoTracking()
-            .Where(file => file.Instance == instance)
-            .OrderBy(file => file.VerifiedAt).ThenBy(file => file.JobId)
+            .Where(row => row.JobId == job.Value && row.DiscardedAt == null)
+            .OrderByDescending(row => row.Attempt).ThenByDescending(row => row.VerifiedAt).ThenBy(row => row.SpoolId)
             .ToListAsync(cancellationToken);
-        return rows.ConvertAll(EntryOf);
+        return rows.ConvertAll(row => row.ToEntry());
     }
 
-    public Task DeleteAsync(JobId job, CancellationToken cancellationToken) =>
-        Files.Where(row => row.JobId == job.Value).ExecuteDeleteAsync(cancellationToken);
+    public async Task<IReadOnlyList<SpoolEntry>> ListAsync(string spool, CancellationToken cancellationToken)
+    {
+        List<SpoolFileRow> rows = await Files.AsNoTracking()
+            .Where(row => row.SpoolId == spool)
+            .OrderBy(row => row.VerifiedAt).ThenBy(row => row.Name)
+            .ToListAsync(cancellationToken);
+        return rows.ConvertAll(row => row.ToEntry());
+    }
 
-    private static SpoolEntry EntryOf(SpoolFileRow row) => new(
-        new JobId(row.JobId), row.Attempt, row.Instance, row.Name, row.SizeBytes, row.Sha256, Instants.FromMillis(row.VerifiedAt));
+    public async Task<IReadOnlyList<SpoolEntry>> ListAllAsync(int max, CancellationToken cancellationToken)
+    {
+        List<SpoolFileRow> rows = await Files.AsNoTracking()
+            .OrderBy(row => row.VerifiedAt).ThenBy(row => row.Name)
+            .Take(max)
+            .ToListAsync(cancellationToken);
+        return rows.ConvertAll(row => row.ToEntry());
+    }
+
+    public Task DeleteAsync(string spool, string name, CancellationToken cancellationToken) =>
+        Files.Where(row => row.SpoolId == spool && row.Name == name).ExecuteDeleteAsync(cancellationToken);
+
+    public async Task BeatAsync(SpoolInstance instance, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(instance);
+        long at = instance.LastSeenAt.ToMillis();
+        int written = await Instances.Where(row => row.Instance == instance.Instance).ExecuteUpdateAsync(
+            set => set.SetProperty(row => row.SpoolId, instance.Spool).SetProperty(row => row.Host, instance.Host).SetProperty(row => row.LastSeenAt, at),
+            cancellationToken);
+        if (written == 0)
+        {
+            db.Add(new SpoolInstanceRow { Instance = instance.Instance, SpoolId = instance.Spool, Host = instance.Host, LastSeenAt = at, IsSilenceTold = instance.IsSilenceTold });
+            await db.SaveAndForgetAsync(cancellationToken);
+        }
+    }
+
+    public async Task<IReadOnlyList<SpoolInstance>> ListInstancesAsync(CancellationToken cancellationToken)
+    {
+        List<SpoolInstanceRow> rows = await Instances.AsNoTracking().OrderBy(row => row.Instance).ToListAsync(cancellationToken);
+        return rows.ConvertAll(row => new SpoolInstance(row.Instance, row.SpoolId, row.Host, Instants.FromMillis(row.LastSeenAt)) { IsSilenceTold = row.IsSilenceTold });
+    }
+
+    public Task SetSilenceToldAsync(string instance, bool told, CancellationToken cancellationToken) =>
+        Instances.Where(row => row.Instance == instance).ExecuteUpdateAsync(set => set.SetProperty(row => row.IsSilenceTold, told), cancellationToken);
 }

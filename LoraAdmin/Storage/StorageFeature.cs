@@ -34,12 +34,21 @@ public static class StorageFeature
         services.AddSingleton<ISpool>(provider =>
         {
             SpoolOptions options = provider.GetRequiredService<IOptions<SpoolOptions>>().Value;
-            Lazy<string> instance = new(() => FileSpool.ReadInstance(Path.Combine(dataPath, "instance-id"), provider.GetRequiredService<IIds>()));
             string folder = string.IsNullOrWhiteSpace(options.Path) ? Path.Combine(dataPath, "spool") : options.Path;
+            Lazy<string> instance = new(() => InstanceId(provider, dataPath), LazyThreadSafetyMode.PublicationOnly);
             return new FileSpool(folder, instance, options.MinimumFreeBytes, Path.Combine(dataPath, "spool-folder"));
         });
+        services.AddSingleton(provider => new SpoolHeartbeat(
+            provider.GetRequiredService<IUnitOfWork>(),
+            provider.GetRequiredService<ISpool>(),
+            provider.GetRequiredService<TimeProvider>(),
+            InstanceId(provider, dataPath),
+            Environment.MachineName));
         return services;
     }
+
+    private static string InstanceId(IServiceProvider provider, string dataPath) =>
+        FileSpool.ReadInstance(Path.Combine(dataPath, "instance-id"), provider.GetRequiredService<IIds>());
 
     private static byte[] SigningKey(IServiceProvider provider, string dataPath)
     {

@@ -10,7 +10,7 @@ namespace LoraAdmin.Training;
 /// job. Woken by commits of this process, otherwise by the soonest due time.
 /// </summary>
 internal sealed class ConductorService(
-    TrainingConductor conductor, IUnitOfWork work, CommitSignal commits, PortalStarted started, TimeProvider clock, ILogger<ConductorService> logger)
+    TrainingConductor conductor, CommitSignal commits, PortalStarted started, TimeProvider clock, ILogger<ConductorService> logger)
     : PortalLoop(started, clock, logger)
 {
     /// <summary>Steps mostly wait for the network; a handful of them keeps a small machine responsive.</summary>
@@ -49,7 +49,7 @@ internal sealed class ConductorService(
             return TimeSpan.Zero;
         }
 
-        DateTimeOffset? due = await work.ReadAsync((unit, token) => unit.Store<ITrainingStore>().NextDueAsync(token), stoppingToken);
+        DateTimeOffset? due = await conductor.NextDueAsync(stoppingToken);
         TimeSpan wait = due is { } at ? at - Clock.GetUtcNow() : SleepAtMost;
         return wait < SleepAtLeast ? SleepAtLeast : wait > SleepAtMost ? SleepAtMost : wait;
     }

@@ -55,10 +55,12 @@ public static class TrainingFeature
         services.AddSingleton<ITrainingDesk>(provider => new TrainingDesk(
             provider.GetRequiredService<IUnitOfWork>(),
             provider.GetRequiredService<GpuPrices>(),
+            provider.GetRequiredService<ISpool>(),
             provider.GetRequiredService<IIds>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<AdmissionRules>));
-        services.AddSingleton<IFileProofs, FileProofs>();
+        services.AddSingleton<FileProofs>();
+        services.AddSingleton<IFileProofs>(provider => provider.GetRequiredService<FileProofs>());
         services.AddSingleton(provider => new ProviderFunds(
             provider.GetRequiredService<IUnitOfWork>(),
             provider.GetRequiredService<IAccountBalance>(),
@@ -72,15 +74,42 @@ public static class TrainingFeature
         services.AddSingleton(Conductor);
         services.AddSingleton<AttemptSettlement>();
         services.AddSingleton<SpoolSweep>();
+        services.AddSpoolLoops();
         services.AddHostedService<ConductorService>();
         services.AddHostedService<SettlementService>();
         return services;
     }
 
+    /// <summary>The loops over files between pod and storage (<see cref="SpoolService"/>).</summary>
+    private static void AddSpoolLoops(this IServiceCollection services)
+    {
+        services.AddSingleton(provider => new SpoolUploads(
+            provider.GetRequiredService<IUnitOfWork>(), TimedObjects(provider), provider.GetRequiredService<ISpool>(), provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<SpoolReconcile>();
+        services.AddSingleton(provider => new HeldFiles(
+            provider.GetRequiredService<IUnitOfWork>(),
+            provider.GetRequiredService<IPodAgent>(),
+            provider.GetRequiredService<ISpool>(),
+            provider.GetRequiredService<FileProofs>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<TrainingRules>,
+            provider.GetRequiredService<PortalInstance>().Id));
+        services.AddSingleton(provider => new OldImages(
+            provider.GetRequiredService<IUnitOfWork>(),
+            TimedObjects(provider),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<TrainingRules>));
+        services.AddSingleton<ISpoolDesk, SpoolDesk>();
+        services.AddHostedService<SpoolService>();
+    }
+
+    private static TimedObjectStore TimedObjects(IServiceProvider provider) => new(
+        provider.GetRequiredService<IObjectStore>(), provider.GetRequiredService<TimeProvider>(), () => provider.GetRequiredService<TrainingRules>().StoreTimeout);
+
     private static TrainingConductor Conductor(IServiceProvider provider)
     {
         IUnitOfWork work = provider.GetRequiredService<IUnitOfWork>();
-        IObjectStore objects = provider.GetRequiredService<IObjectStore>();
+        IObjectStore objects = TimedObjects(provider);
         ISpool spool = provider.GetRequiredService<ISpool>();
         IPodAgent agent = provider.GetRequiredService<IPodAgent>();
         PodLauncher launcher = provider.GetRequiredService<PodLauncher>();
@@ -101,11 +130,11 @@ public static class TrainingFeature
                 clock,
                 rules,
                 provider.GetRequiredService<Func<Installation>>()),
-            new RunningStep(work, launcher, agent, objects, clock, rules),
-            new RetrievingStep(work, launcher, agent, objects, spool, clock, rules),
+            new RunningStep(work, agent, objects, clock, rules),
+            new RetrievingStep(work, agent, spool, clock, rules),
             new UploadingStep(work, objects, spool, clock, rules),
-            new ValidatingStep(work, spool, rules),
+            new ValidatingStep(work, rules),
         ];
-        return new TrainingConductor(work, steps, agent, provider.GetRequiredService<JobEnding>(), clock, provider.GetRequiredService<PortalInstance>().Id);
+        return new TrainingConductor(work, steps, agent, spool, provider.GetRequiredService<JobEnding>(), clock, provider.GetRequiredService<PortalInstance>().Id);
     }
 }

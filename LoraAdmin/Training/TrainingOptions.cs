@@ -38,6 +38,12 @@ public sealed class TrainingOptions
     public long MaxArtifactBytes { get; set; } = 2_000_000_000;
 
     public int MaxConcurrentPods { get; set; } = 10;
+
+    /// <summary>How long one put into storage, or one reading of an object to its end, may take.</summary>
+    public TimeSpan StoreTimeout { get; set; } = TimeSpan.FromMinutes(15);
+
+    /// <summary>How long the training images of an ended job are kept.</summary>
+    public TimeSpan ImageRetention { get; set; } = TimeSpan.FromDays(7);
 }
 
 /// <summary>Section <c>Validation</c>: what makes a trained LoRA good enough.</summary>
@@ -83,6 +89,8 @@ internal sealed class TrainingOptionsValidator : IValidateOptions<TrainingOption
         Positive("QueueWait", options.QueueWait, zeroAllowed: true);
         Positive("PollEvery", options.PollEvery);
         Positive("StuckAfter", options.StuckAfter);
+        Positive("StoreTimeout", options.StoreTimeout);
+        Positive("ImageRetention", options.ImageRetention, zeroAllowed: true);
         if (options.StuckAfter <= options.PollEvery)
         {
             problems.Add(

@@ -33,6 +33,11 @@ internal sealed class TrainingProgressRow : IEntityTypeConfiguration<TrainingPro
     public int Admission { get; set; }
     public string? WaitReason { get; set; }
     public long? WaitingSince { get; set; }
+    public long? FailingSince { get; set; }
+    public string? SpoolId { get; set; }
+
+    /// <summary>When the training images of the ended job were let go.</summary>
+    public long? ImagesGoneAt { get; set; }
     public string? FailureCode { get; set; }
     public string? FailureDetail { get; set; }
     public ActorKind? CancelByKind { get; set; }
@@ -69,6 +74,7 @@ internal sealed class TrainingProgressRow : IEntityTypeConfiguration<TrainingPro
         builder.HasIndex(row => new { row.DueAt, row.JobId }, "ix_training_progress_due").HasFilter("is_open");
         builder.HasIndex(row => new { row.State, row.StateSince }, "ix_training_progress_open_state").HasFilter("is_open");
         builder.HasIndex(row => new { row.CompletedAt, row.State }, "ix_training_progress_completed").HasFilter("NOT is_open");
+        builder.HasIndex(row => row.CompletedAt, "ix_training_progress_images").HasFilter("NOT is_open AND images_gone_at IS NULL");
         builder.HasIndex(row => new { row.CreatedAt, row.JobId });
         builder.HasIndex(row => new { row.State, row.CreatedAt, row.JobId });
         builder.HasIndex(row => new { row.UserId, row.CreatedAt, row.JobId });
@@ -95,6 +101,8 @@ internal sealed class TrainingProgressRow : IEntityTypeConfiguration<TrainingPro
         Admission = job.Admission,
         WaitReason = job.WaitReason,
         WaitingSince = job.WaitingSince.ToMillis(),
+        FailingSince = job.FailingSince.ToMillis(),
+        SpoolId = job.Spool,
         FailureCode = job.Failure?.Rule.Code,
         FailureDetail = job.Failure?.Detail,
         CancelByKind = job.Cancel?.By.Kind,
@@ -137,6 +145,8 @@ internal sealed class TrainingProgressRow : IEntityTypeConfiguration<TrainingPro
         Admission = Admission,
         WaitReason = WaitReason,
         WaitingSince = Instants.FromMillis(WaitingSince),
+        FailingSince = Instants.FromMillis(FailingSince),
+        Spool = SpoolId,
         Failure = ToFailure(FailureCode, FailureDetail),
         Cancel = CancelAt is { } at
             ? new CancelWish(new Actor(CancelByKind ?? ActorKind.Portal, CancelByName ?? ""), CancelReason ?? "", Instants.FromMillis(at))

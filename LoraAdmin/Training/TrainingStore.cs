@@ -1,4 +1,5 @@
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Platform.Data;
 using Microsoft.EntityFrameworkCore;
@@ -69,10 +70,17 @@ internal sealed partial class TrainingStore(LoraDb db) : ITrainingStore
         return written == 1;
     }
 
-    public async Task<DateTimeOffset?> NextDueAsync(CancellationToken cancellationToken)
+    public async Task<DateTimeOffset?> NextDueAsync(string spool, DateTimeOffset now, CancellationToken cancellationToken)
     {
+        long heard = (now - SpoolStanding.TakeOverAfter).ToMillis();
+        string sql = """
+            SELECT * FROM training_progress
+            WHERE is_open AND (spool_id IS NULL OR spool_id = {0} OR NOT EXISTS (
+                SELECT 1 FROM spool_instances AS disk WHERE disk.spool_id = training_progress.spool_id AND disk.last_seen_at > {1}))
+            """;
+
         // A held job is nobody's when its lease runs out: a sleeper has to wake then, or a dead holder's job would wait for the next new one.
-        long? due = await Progress.Where(row => row.IsOpen).MinAsync(
+        long? due = await Progress.FromSqlRaw(sql, spool, heard).MinAsync(
             row => row.LeaseOwner != null && row.LeaseUntil > row.DueAt ? row.LeaseUntil : (long?)row.DueAt,
             cancellationToken);
         return Instants.FromMillis(due);
@@ -84,6 +92,34 @@ internal sealed partial class TrainingStore(LoraDb db) : ITrainingStore
             .Select(row => row.JobId)
             .ToListAsync(cancellationToken);
         return ids.ConvertAll(id => new JobId(id));
+    }
+
+    public async Task<IReadOnlyList<JobId>> ListWithOldImagesAsync(DateTimeOffset endedBefore, int max, CancellationToken cancellationToken)
+    {
+        long before = endedBefore.ToMillis();
+        List<Guid> ids = await Progress.Where(row => !row.IsOpen && row.ImagesGoneAt == null && row.CompletedAt < before)
+            .OrderBy(row => row.CompletedAt).ThenBy(row => row.JobId)
+            .Take(max)
+            .Select(row => row.JobId)
+            .ToListAsync(cancellationToken);
+        return ids.ConvertAll(id => new JobId(id));
+    }
+
+    public async Task<bool> SetImagesGoneAsync(JobId id, DateTimeOffset at, CancellationToken cancellationToken) =>
+        await Progress.Where(row => row.JobId == id.Value && !row.IsOpen)
+            .ExecuteUpdateAsync(set => set.SetProperty(row => row.ImagesGoneAt, (long?)at.ToMillis()), cancellationToken) == 1;
+
+    public Task<bool> IsImageUsedElsewhereAsync(string key, JobId except, DateTimeOffset endedAfter, CancellationToken cancellationToken)
+    {
+        long after = endedAfter.ToMillis();
+
+        // By way of the user, under whom every key of a request lies: images have no index of their own keys.
+        return Progress.AnyAsync(
+            row => row.UserId == Progress.Where(one => one.JobId == except.Value).Select(one => one.UserId).First()
+                && row.JobId != except.Value
+                && (row.IsOpen || row.CompletedAt >= after)
+                && db.Set<TrainingImageRow>().Any(image => image.JobId == row.JobId && image.Key == key),
+            cancellationToken);
     }
 
     public async Task AddCostAsync(JobId id, Usd cost, CancellationToken cancellationToken)

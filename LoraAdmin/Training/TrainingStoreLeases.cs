@@ -1,4 +1,5 @@
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Platform.Data;
 using Microsoft.EntityFrameworkCore;
@@ -9,22 +10,25 @@ namespace LoraAdmin.Training;
 internal sealed partial class TrainingStore
 {
     public async Task<IReadOnlyList<LeasedJob>> LeaseDueAsync(
-        string owner, DateTimeOffset now, TimeSpan duration, int max, CancellationToken cancellationToken)
+        string owner, string spool, DateTimeOffset now, TimeSpan duration, int max, CancellationToken cancellationToken)
     {
         long at = now.ToMillis();
         long until = (now + duration).ToMillis();
+        long heard = (now - SpoolStanding.TakeOverAfter).ToMillis();
 
         // A common table expression with FOR UPDATE is evaluated once; as a plain sub-select PostgreSQL may run it again and take more than asked.
         string sql = $$"""
             WITH due AS (
                 SELECT job_id FROM training_progress
                 WHERE is_open AND due_at <= {0} AND (lease_owner IS NULL OR lease_until <= {0})
+                AND (spool_id IS NULL OR spool_id = {4} OR NOT EXISTS (
+                    SELECT 1 FROM spool_instances AS disk WHERE disk.spool_id = training_progress.spool_id AND disk.last_seen_at > {5}))
                 ORDER BY due_at, job_id LIMIT {1} {{db.SkipLocked}})
             UPDATE training_progress SET lease_owner = {2}, lease_until = {3}, fence = fence + 1
             WHERE job_id IN (SELECT job_id FROM due)
             RETURNING *
             """;
-        List<TrainingProgressRow> rows = await Progress.FromSqlRaw(sql, at, max, owner, until).AsNoTracking().ToListAsync(cancellationToken);
+        List<TrainingProgressRow> rows = await Progress.FromSqlRaw(sql, at, max, owner, until, spool, heard).AsNoTracking().ToListAsync(cancellationToken);
         return [.. rows.OrderBy(row => row.DueAt).ThenBy(row => row.JobId.ToString(), StringComparer.Ordinal).Select(row => row.ToLease())];
     }
 
@@ -79,6 +83,7 @@ internal sealed partial class TrainingStore
                         .SetProperty(row => row.CancelByName, next.CancelByName)
                         .SetProperty(row => row.CancelReason, next.CancelReason)
                         .SetProperty(row => row.CancelAt, next.CancelAt)
+                        .SetProperty(row => row.ImagesGoneAt, (long?)null)
                         .SetProperty(row => row.WishVersion, row => row.WishVersion + 1)
                         .SetProperty(row => row.LeaseOwner, (string?)null)
                         .SetProperty(row => row.LeaseUntil, (long?)null)
@@ -110,6 +115,8 @@ internal sealed partial class TrainingStore
         .SetProperty(row => row.Admission, next.Admission)
         .SetProperty(row => row.WaitReason, next.WaitReason)
         .SetProperty(row => row.WaitingSince, next.WaitingSince)
+        .SetProperty(row => row.FailingSince, next.FailingSince)
+        .SetProperty(row => row.SpoolId, next.SpoolId)
         .SetProperty(row => row.FailureCode, next.FailureCode)
         .SetProperty(row => row.FailureDetail, next.FailureDetail)
         .SetProperty(row => row.Provider, next.Provider)

@@ -41,6 +41,9 @@ internal sealed class TrainingUploadStore(LoraDb db) : ITrainingUploadStore
         return rows.ConvertAll(row => row.ToUpload());
     }
 
+    public async Task<IReadOnlyList<Guid>> ListClaimedByAsync(JobId job, CancellationToken cancellationToken) =>
+        await Uploads.Where(row => row.ClaimedBy == job.Value).Select(row => row.Id).ToListAsync(cancellationToken);
+
     public Task DeleteAsync(Guid upload, CancellationToken cancellationToken) =>
         Uploads.Where(row => row.Id == upload).ExecuteDeleteAsync(cancellationToken);
 }

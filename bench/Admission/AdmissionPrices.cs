@@ -25,6 +25,8 @@ internal sealed class AdmissionPrices : IGpuCatalog
         MaxImagePixels = 40_000_000,
         MaxArtifactBytes = 2_000_000_000,
         MaxConcurrentPods = 10,
+        StoreTimeout = TimeSpan.FromMinutes(15),
+        ImageRetention = TimeSpan.FromDays(7),
         ReadyWithin = TimeSpan.Zero,
         ValidationImages = 3,
         ValidationMustPass = 2,

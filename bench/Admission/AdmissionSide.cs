@@ -6,6 +6,7 @@ using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Limits;
 using LoraAdmin.Platform.Data;
+using LoraAdmin.Storage;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Training;
 using Microsoft.EntityFrameworkCore;
@@ -76,7 +77,7 @@ internal sealed class AdmissionSide : IAsyncDisposable
     {
         AdmissionRules rules = new(
             AdmissionPrices.Training, new BudgetRules(round.Limit, round.Limit), new LimitRules(AdmissionRound.LorasPerUser, AdmissionRound.AttemptsPerUser));
-        TrainingDesk desk = new(database.Work, new GpuPrices(new AdmissionPrices(), round), ids, round, () => rules);
+        TrainingDesk desk = new(database.Work, new GpuPrices(new AdmissionPrices(), round), new FileSpool(Path.GetTempPath(), new("bench")), ids, round, () => rules);
         return async (request, key) =>
             await desk.SubmitAsync(request, key, AdmissionRound.Caller, CancellationToken.None) switch
             {

@@ -49,7 +49,7 @@ internal sealed class TeardownRun(int seed, int jobs)
         int number = 0;
         while (true)
         {
-            DateTimeOffset? due = await world.Database.ReadAsync((unit, token) => unit.Store<ITrainingStore>().NextDueAsync(token), cancellationToken);
+            DateTimeOffset? due = await portal.Conductor.NextDueAsync(cancellationToken);
             bool alive = world.Database.Pods.Rows.Any(pod => pod.Saw != PodSaw.Gone);
             DateTimeOffset? next = Earliest(due, arrivals.TryPeek(out DateTimeOffset arrival) ? arrival : null, alive ? watchAt : null);
             if (next is not { } at)

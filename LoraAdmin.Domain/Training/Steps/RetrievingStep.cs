@@ -6,208 +6,205 @@ using LoraAdmin.Domain.Storage;
 namespace LoraAdmin.Domain.Training.Steps;
 
 /// <summary>
-/// Fetches the validation images, then the trained file by ranges into the spool, and proves the file: length and SHA-256 as announced, a whole
-/// safetensors file, fsynced. One range a step: a restart goes on where the spool ends.
+/// Fetches the trained file by ranges into the spool and proves it: length and SHA-256 as announced, a whole safetensors file, fsynced; then the
+/// validation images, into the spool too, so that no outage of storage keeps the pod waiting. One range a step: a restart goes on where the spool ends.
 /// </summary>
-public sealed class RetrievingStep(
-    IUnitOfWork work, PodLauncher launcher, IPodAgent agent, IObjectStore objects, ISpool spool, TimeProvider clock, Func<TrainingRules> rules) : ITrainingStep
+public sealed class RetrievingStep(IUnitOfWork work, IPodAgent agent, ISpool spool, TimeProvider clock, Func<TrainingRules> rules) : ITrainingStep
 {
     private const int FetchesOfADamagedFile = 3;
 
-    public TrainingState State => TrainingState.Retrieving;
+    private static readonly TimeSpan LookForRoomEvery = TimeSpan.FromMinutes(1);
 
-    /// <summary>The file's name in the spool: one per attempt.</summary>
-    public static string SpoolName(TrainingJob job)
-    {
-        ArgumentNullException.ThrowIfNull(job);
-        return $"{job.Id.Value:N}-{job.Attempt}.safetensors";
-    }
+    private readonly ArtifactFetch fetch = new(agent, spool);
+
+    public TrainingState State => TrainingState.Retrieving;
 
     public async Task<StepResult> RunAsync(TrainingJob job, JobLease lease, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(job);
+        ArgumentNullException.ThrowIfNull(lease);
         TrainingRules figures = rules();
-        SpoolEntry? proven = await work.ReadAsync((unit, token) => unit.Store<ISpoolStore>().FindAsync(job.Id, token), cancellationToken);
-        if (proven is not null && proven.Attempt == job.Attempt)
-        {
-            return new StepResult.Advance(TrainingState.Uploading, job, "The file lies proven in the spool");
-        }
-
+        (IReadOnlyList<SpoolEntry> files, IReadOnlyList<ValidationImage> images) = await work.ReadAsync(
+            async (unit, token) => (
+                await unit.Store<ISpoolStore>().ListForJobAsync(job.Id, token),
+                await unit.Store<ILoraStore>().ListValidationImagesAsync(job.LoraId, token)),
+            cancellationToken);
+        SpoolEntry? mine = files.FirstOrDefault(entry => entry.Attempt == job.Attempt && entry.Spool == spool.Id);
+        TrainingJob here = job with { Spool = spool.Id };
         if (await AttemptPods.CurrentAsync(work, job, cancellationToken) is not { } pod)
         {
-            return RunningStep.Lost(job, "The pod is gone from the account before its file was fetched");
+            return mine is not null ? ToUpload(here, "The file lies proven in the spool; the pod is gone, and with it what validation images were not fetched")
+                : files.FirstOrDefault(entry => entry.Attempt == job.Attempt) is { } elsewhere ? Elsewhere(job, elsewhere, clock.GetUtcNow(), figures)
+                : RunningStep.Lost(job, "The pod is gone from the account before its file was fetched");
         }
 
+        if (await HasNoRoomAsync(here, pod, cancellationToken) is { } full)
+        {
+            return new StepResult.Again(LookForRoomEvery, here with { FailingSince = null }, full);
+        }
+
+        await AttemptPods.KeepRunningAsync(work, pod, lease, clock.GetUtcNow(), cancellationToken);
         AgentAddress address = AttemptPods.AddressOf(pod);
         AgentReply<AgentStatus> reply = await agent.ReadStatusAsync(address, cancellationToken);
         if (reply.Value is not { } status)
         {
-            if (pod.Saw == PodSaw.Exited)
-            {
-                await launcher.WakeAsync(pod.PodId!, cancellationToken);
-            }
-
-            return LaterOrLost(job, $"The pod's agent does not answer: {reply.Detail}", figures);
+            return Later(here, mine, $"The pod's agent does not answer: {reply.Detail}", figures);
         }
 
-        if (status.Phase == AgentPhase.Failed && status.Artifact is null)
-        {
-            string said = status.Error ?? "the agent gave no reason";
-            return new StepResult.Fail(
-                job, new JobFailure(FailureCode.TrainingFailed, said), FileProof.AgentHasNone, new ErrorDetail("training_failed", "agent.status", said, null));
-        }
-
-        if (status.Artifact is not { } artifact || status.Phase == AgentPhase.Validating)
-        {
-            return LaterOrLost(job, "The pod is making the validation images", figures);
-        }
-
-        if (artifact.SizeBytes > figures.MaxArtifactBytes)
-        {
-            return Corrupt(job, $"The agent announces {artifact.SizeBytes} bytes; at most {figures.MaxArtifactBytes} are accepted (Training:MaxArtifactBytes)");
-        }
-
-        return await ValidationImagesAsync(job, address, status, figures, cancellationToken)
-            ?? await FileAsync(job with { Artifact = artifact }, address, artifact, figures, cancellationToken);
+        return mine is not null
+            ? await ImagesAsync(here, pod, status, mine, images, figures, cancellationToken)
+            : await FileAsync(here, pod, status, lease, figures, cancellationToken);
     }
 
-    /// <summary>Stores the images that are not stored yet; null when all are.</summary>
-    private async Task<StepResult?> ValidationImagesAsync(
-        TrainingJob job, AgentAddress address, AgentStatus status, TrainingRules figures, CancellationToken cancellationToken)
+    /// <summary>The file lies on a disk whose instance is silent, and no pod is left to fetch it from again: it is waited for, and not for ever.</summary>
+    internal static StepResult Elsewhere(TrainingJob job, SpoolEntry entry, DateTimeOffset now, TrainingRules figures)
     {
+        (TrainingJob failing, TimeSpan waited) = Failing.Note(job, now);
+        string where = $"The file lies on disk {entry.Spool}, whose portal does not answer";
+        return waited < figures.RetrieveWithin
+            ? new StepResult.Again(TimeSpan.FromSeconds(60), failing, where)
+            : new StepResult.Fail(
+                failing,
+                new JobFailure(FailureCode.UploadFailed, $"{where}. Start that portal again, then retry"),
+                FileProof.None,
+                new ErrorDetail("upload_failed", "training.spool", where, null));
+    }
+
+    private async Task<StepResult> FileAsync(
+        TrainingJob job, LedgerPod pod, AgentStatus status, JobLease lease, TrainingRules figures, CancellationToken cancellationToken)
+    {
+        if (status.Artifact is not { } artifact)
+        {
+            string said = status.Error ?? "the agent gave no reason";
+            return status.Phase is AgentPhase.Failed or AgentPhase.Stopped
+                ? new StepResult.Fail(
+                    job, new JobFailure(FailureCode.TrainingFailed, said), FileProof.AgentHasNone, new ErrorDetail("training_failed", "agent.status", said, null))
+                : Later(job, null, "The pod's agent has no file yet", figures);
+        }
+
+        TrainingJob known = job with { Artifact = artifact };
+        if (artifact.SizeBytes > figures.MaxArtifactBytes)
+        {
+            return Corrupt(known, $"The agent announces {artifact.SizeBytes} bytes; at most {figures.MaxArtifactBytes} are accepted (Training:MaxArtifactBytes)");
+        }
+
+        string name = SpoolNames.File(job.Id, job.Attempt);
+        switch (await fetch.StepAsync(AttemptPods.AddressOf(pod), name, artifact, token => work.RunAsync(lease.GuardAsync, token), cancellationToken))
+        {
+            case FetchOutcome.Progress:
+                return new StepResult.Again(TimeSpan.Zero, known with { FailingSince = null });
+
+            case FetchOutcome.Stalled stalled:
+                return Later(known, null, stalled.Reason, figures);
+
+            case FetchOutcome.NoRoom full:
+                return HoldForRoom(known, pod, full.Reason);
+
+            case FetchOutcome.Away away:
+                return SpoolAway(known, away.Reason);
+
+            case FetchOutcome.Altered altered:
+                return job.StepTries + 1 < FetchesOfADamagedFile
+                    ? new StepResult.TryAgain(
+                        StepBackoff.After(job.StepTries), known, $"{altered.Detail}. It will be fetched again", new ErrorDetail("artifact_corrupt", "training.retrieve", altered.Detail, null))
+                    : Corrupt(known, altered.Detail);
+
+            case FetchOutcome.NoLora bad:
+                return Corrupt(known, bad.Detail);
+
+            default:
+                SpoolEntry entry = new(job.Id, job.Attempt, spool.Id, name, artifact.SizeBytes, artifact.Sha256, clock.GetUtcNow());
+                return new StepResult.Again(
+                    TimeSpan.Zero, known with { FailingSince = null }, null, (unit, token) => unit.Store<ISpoolStore>().SaveAsync(entry, token));
+        }
+    }
+
+    private async Task<StepResult> ImagesAsync(
+        TrainingJob job, LedgerPod pod, AgentStatus status, SpoolEntry file, IReadOnlyList<ValidationImage> images, TrainingRules figures, CancellationToken cancellationToken)
+    {
+        if (status.Phase == AgentPhase.Validating)
+        {
+            return Later(job, file, "The pod is making the validation images", figures);
+        }
+
         int wanted = Math.Min(status.ValidationImages, figures.ValidationImages);
-        IReadOnlyList<ValidationImage> stored = await work.ReadAsync(
-            (unit, token) => unit.Store<ILoraStore>().ListValidationImagesAsync(job.LoraId, token), cancellationToken);
-        if (wanted == 0 || stored.Count(image => image.CreatedAt >= job.StateSince) >= wanted)
+        if (await NextImageAsync(job, wanted, images, cancellationToken) is not { } next)
+        {
+            return ToUpload(job, $"The file ({file.SizeBytes} bytes) and {wanted} validation images lie in the spool");
+        }
+
+        AgentReply<AgentValidationImage> reply = await agent.ReadValidationAsync(AttemptPods.AddressOf(pod), next, cancellationToken);
+        if (reply.Value is not { } made)
+        {
+            return Later(job, file, $"Validation image {next} could not be fetched: {reply.Detail}", figures);
+        }
+
+        switch (await fetch.ImageAsync(SpoolNames.ValidationImage(job.Id, job.Attempt, next), made.Jpeg, cancellationToken))
+        {
+            case FetchOutcome.NoRoom full:
+                return HoldForRoom(job, pod, full.Reason);
+            case FetchOutcome.Stalled stalled:
+                return Later(job, file, stalled.Reason, figures);
+            default:
+                string key = ObjectKeys.ValidationImage(job.UserId, job.LoraId, next).Key;
+                ValidationImage image = new(job.LoraId, next, key, made.Score, null, null, clock.GetUtcNow(), job.Attempt) { IsPending = true };
+                return new StepResult.Again(
+                    TimeSpan.Zero,
+                    job with { FailingSince = null },
+                    null,
+                    (unit, token) => unit.Store<ILoraStore>().SaveValidationImagesAsync(job.LoraId, [image], token));
+        }
+    }
+
+    /// <summary>The first image that is neither in the bucket nor in this instance's spool; null when all are.</summary>
+    private async Task<int?> NextImageAsync(TrainingJob job, int wanted, IReadOnlyList<ValidationImage> images, CancellationToken cancellationToken)
+    {
+        for (int index = 0; index < wanted; index++)
+        {
+            ValidationImage? known = images.FirstOrDefault(image => image.Attempt == job.Attempt && image.Index == index);
+            if (known is null || (known.IsPending && await spool.FindAsync(SpoolNames.ValidationImage(job.Id, job.Attempt, index), cancellationToken) is SpoolReading<SpoolFile>.Absent))
+            {
+                return index;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Why a pod that was stopped for want of room stays stopped; null: there is room, or that is not what it waits for.</summary>
+    private async Task<string?> HasNoRoomAsync(TrainingJob job, LedgerPod pod, CancellationToken cancellationToken)
+    {
+        if (pod is not { Want: PodWant.Held, WantReason: AttemptPods.NoRoom, FetchUntil: null } || job.Artifact is not { } artifact)
         {
             return null;
         }
 
-        List<ValidationImage> images = [];
-        for (int index = 0; index < wanted; index++)
-        {
-            AgentReply<AgentValidationImage> reply = await agent.ReadValidationAsync(address, index, cancellationToken);
-            if (reply.Value is not { } image)
-            {
-                return LaterOrLost(job, $"Validation image {index} could not be fetched: {reply.Detail}", figures);
-            }
-
-            ObjectRef target = ObjectKeys.ValidationImage(job.UserId, job.LoraId, index);
-            using MemoryStream jpeg = new(image.Jpeg, writable: false);
-            PutOutcome put = await objects.PutAsync(target, jpeg, "image/jpeg", cancellationToken);
-            if (put is not PutOutcome.Stored)
-            {
-                return LaterOrLost(job, $"Validation image {index} could not be stored: {Why(put)}", figures);
-            }
-
-            images.Add(new ValidationImage(job.LoraId, index, target.Key, image.Score, null, null, clock.GetUtcNow()));
-        }
-
-        return new StepResult.Again(
-            TimeSpan.Zero, job, null, (unit, token) => unit.Store<ILoraStore>().SaveValidationImagesAsync(job.LoraId, images, token));
+        long have = (await spool.FindAsync(SpoolNames.File(job.Id, job.Attempt), cancellationToken)).OrNull()?.LengthBytes ?? 0;
+        return await spool.ReadRoomAsync(cancellationToken) is { } room && room < artifact.SizeBytes - have
+            ? ArtifactFetch.NoRoomWords(artifact.SizeBytes - have, room)
+            : null;
     }
 
-    private async Task<StepResult> FileAsync(
-        TrainingJob job, AgentAddress address, ArtifactInfo artifact, TrainingRules figures, CancellationToken cancellationToken)
+    private StepResult.Again HoldForRoom(TrainingJob job, LedgerPod pod, string reason) => new(
+        LookForRoomEvery,
+        job with { FailingSince = null },
+        $"{reason}. The pod is stopped and kept meanwhile",
+        (unit, token) => AttemptPods.HoldForRoomAsync(unit, pod, clock.GetUtcNow(), token));
+
+    /// <summary>Another look, until nothing has come for <c>Training:RetrieveWithin</c>. A file that is proven goes on without the rest.</summary>
+    private StepResult Later(TrainingJob job, SpoolEntry? file, string reason, TrainingRules figures)
     {
-        string name = SpoolName(job);
-        SpoolReading<SpoolFile> spooled = await spool.FindAsync(name, cancellationToken);
-        if (spooled is SpoolReading<SpoolFile>.Unreadable away)
-        {
-            return SpoolAway(job, away.Reason);
-        }
-
-        long have = (spooled as SpoolReading<SpoolFile>.Found)?.Value.LengthBytes ?? 0;
-        if (have < artifact.SizeBytes)
-        {
-            AgentReply<ArtifactRange> reply = await agent.ReadArtifactAsync(
-                address, have, Math.Min(agent.MaxRangeBytes, artifact.SizeBytes - have), cancellationToken);
-            if (reply.Value is not { } range)
-            {
-                return LaterOrLost(job, $"The file could not be fetched from byte {have} on: {reply.Detail}", figures);
-            }
-
-            await using (range.Content)
-            {
-                SpoolOutcome appended = await AppendAsync(name, have, range.Content, cancellationToken);
-                return appended is SpoolOutcome.Failed failed
-                    ? new StepResult.Again(StepBackoff.After(3), job, $"The spool did not take the file whole: {failed.Reason} The pod is kept meanwhile")
-                    : new StepResult.Again(TimeSpan.Zero, job);
-            }
-        }
-
-        SpoolReading<SpoolDigest> digested = await spool.DigestAsync(name, cancellationToken);
-        if (digested is SpoolReading<SpoolDigest>.Unreadable undigested)
-        {
-            return SpoolAway(job, undigested.Reason);
-        }
-
-        SpoolDigest? digest = (digested as SpoolReading<SpoolDigest>.Found)?.Value;
-        if (digest is null || digest.LengthBytes != artifact.SizeBytes || digest.Sha256 != artifact.Sha256)
-        {
-            await spool.DeleteAsync(name, cancellationToken);
-            string detail = $"The fetched file has SHA-256 {digest?.Sha256} and {digest?.LengthBytes} bytes; the agent announced {artifact.Sha256} and {artifact.SizeBytes}";
-            return job.StepTries + 1 < FetchesOfADamagedFile
-                ? new StepResult.TryAgain(StepBackoff.After(job.StepTries), job, $"{detail}. It will be fetched again", new ErrorDetail("artifact_corrupt", "training.retrieve", detail, null))
-                : Corrupt(job, detail);
-        }
-
-        SpoolReading<Stream> opened = await spool.OpenAsync(name, cancellationToken);
-        if (opened is not SpoolReading<Stream>.Found file)
-        {
-            return opened is SpoolReading<Stream>.Unreadable unopened ? SpoolAway(job, unopened.Reason) : new StepResult.Again(TimeSpan.Zero, job);
-        }
-
-        await using (file.Value)
-        {
-            if (await Safetensors.CheckAsync(file.Value, artifact.SizeBytes, cancellationToken) is SafetensorsVerdict.Bad bad)
-            {
-                return Corrupt(job, $"The file is no LoRA in safetensors form: {bad.Reason}");
-            }
-        }
-
-        if (await spool.SealAsync(name, cancellationToken) is SpoolOutcome.Failed unsealed)
-        {
-            return new StepResult.Again(StepBackoff.After(3), job, $"The spool can't keep the file: {unsealed.Reason}");
-        }
-
-        SpoolEntry entry = new(job.Id, job.Attempt, spool.Instance, name, artifact.SizeBytes, artifact.Sha256, clock.GetUtcNow());
-        return new StepResult.Advance(
-            TrainingState.Uploading,
-            job,
-            $"The file ({artifact.SizeBytes} bytes) lies proven in the spool",
-            (unit, token) => unit.Store<ISpoolStore>().SaveAsync(entry, token));
-    }
-
-    private async Task<SpoolOutcome> AppendAsync(string name, long offset, Stream content, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await spool.AppendAsync(name, offset, content, cancellationToken);
-        }
-        catch (IOException)
-        {
-            // The connection broke inside the range. What was written before it is kept; the next step goes on from there.
-            return new SpoolOutcome.Done(new SpoolFile(name, offset));
-        }
+        (TrainingJob failing, TimeSpan since) = Failing.Note(job, clock.GetUtcNow());
+        return since < figures.RetrieveWithin ? new StepResult.Again(figures.PollEvery, failing, reason)
+            : file is not null ? ToUpload(failing, $"The file lies proven in the spool; its validation images could not be fetched: {reason}")
+            : RunningStep.Lost(failing, $"The file could not be fetched within {figures.RetrieveWithin.TotalMinutes:0} minutes. {reason}");
     }
 
     /// <summary>Nothing is known about the file while the spool can't be read: neither its bytes nor the pod are given up.</summary>
-    internal static StepResult.Again SpoolAway(TrainingJob job, string reason) =>
-        new(StepBackoff.After(3), job, $"The spool can't be read: {reason} Nothing is given up meanwhile");
+    internal static StepResult.Again SpoolAway(TrainingJob job, string reason) => new(StepBackoff.After(3), job, $"{reason} Nothing is given up meanwhile");
 
-    private StepResult LaterOrLost(TrainingJob job, string reason, TrainingRules figures) =>
-        clock.GetUtcNow() - job.StateSince < figures.RetrieveWithin
-            ? new StepResult.Again(figures.PollEvery, job, reason)
-            : RunningStep.Lost(job, $"The file could not be fetched within {figures.RetrieveWithin.TotalMinutes:0} minutes. {reason}");
+    private static StepResult.Advance ToUpload(TrainingJob job, string message) => new(TrainingState.Uploading, job, message);
 
-    private static StepResult.Fail Corrupt(TrainingJob job, string detail) => new StepResult.Fail(
+    private static StepResult.Fail Corrupt(TrainingJob job, string detail) => new(
         job, new JobFailure(FailureCode.ArtifactCorrupt, detail), FileProof.None, new ErrorDetail("artifact_corrupt", "training.retrieve", detail, null));
-
-    internal static string Why(PutOutcome outcome) => outcome switch
-    {
-        PutOutcome.Failed failed => failed.Reason,
-        PutOutcome.Refused refused => refused.Reason,
-        _ => "stored",
-    };
 }

@@ -6,8 +6,7 @@ using LoraAdmin.Domain.Storage;
 namespace LoraAdmin.Domain.Training.Steps;
 
 /// <summary>Gives the agent its images, starts the training, and follows it to its end or to its deadline (E6).</summary>
-public sealed class RunningStep(
-    IUnitOfWork work, PodLauncher launcher, IPodAgent agent, IObjectStore objects, TimeProvider clock, Func<TrainingRules> rules) : ITrainingStep
+public sealed class RunningStep(IUnitOfWork work, IPodAgent agent, IObjectStore objects, TimeProvider clock, Func<TrainingRules> rules) : ITrainingStep
 {
     private static readonly Actor Self = Actor.Portal(TrainingConductor.Name);
 
@@ -22,10 +21,16 @@ public sealed class RunningStep(
             return Lost(job, "The pod is gone from the account");
         }
 
+        await AttemptPods.KeepRunningAsync(work, pod, lease, clock.GetUtcNow(), cancellationToken);
         AgentReply<AgentStatus> reply = await agent.ReadStatusAsync(AttemptPods.AddressOf(pod), cancellationToken);
         if (reply.Value is not { } status)
         {
-            return await UnansweredAsync(job, pod, reply, figures, cancellationToken);
+            return Unanswered(job, reply, figures);
+        }
+
+        if (LastLook.HasFile(status))
+        {
+            return Ended(job, status, clock.GetUtcNow());
         }
 
         switch (status.Phase)
@@ -34,21 +39,10 @@ public sealed class RunningStep(
                 return await StartAsync(job, pod, status, figures, cancellationToken);
 
             case AgentPhase.Training:
-                return Follow(job, status, figures);
-
-            case AgentPhase.Validating or AgentPhase.Done:
-                return Ended(job, status, clock.GetUtcNow());
-
-            case AgentPhase.Stopped when status.Artifact is not null:
-                return Ended(job, status, clock.GetUtcNow());
+                return await FollowAsync(job, pod, status, figures, cancellationToken);
 
             case AgentPhase.Failed or AgentPhase.Stopped:
-                string said = status.Error ?? "the agent gave no reason";
-                return new StepResult.Fail(
-                    job,
-                    new JobFailure(FailureCode.TrainingFailed, said),
-                    status.Artifact is null ? FileProof.AgentHasNone : FileProof.None,
-                    new ErrorDetail("training_failed", "agent.status", said, null));
+                return Failed(job, status.Error ?? "the agent gave no reason", "agent.status", FileProof.AgentHasNone);
 
             default:
                 throw new NotSupportedException($"Unknown phase {status.Phase}.");
@@ -63,11 +57,15 @@ public sealed class RunningStep(
             Artifact = status.Artifact ?? job.Artifact,
             Figures = status.TotalSteps > 0 ? new TrainingFigures(status.Step, status.TotalSteps, status.Loss ?? job.Figures?.Loss, now, now) : job.Figures,
             StuckSince = null,
+            FailingSince = null,
         },
         "Training has ended; fetching the file");
 
     internal static StepResult Lost(TrainingJob job, string detail) => new StepResult.Fail(
         job, new JobFailure(FailureCode.PodLost, detail), FileProof.None, new ErrorDetail("pod_lost", "training.pod", detail, null));
+
+    private static StepResult.Fail Failed(TrainingJob job, string detail, string where, FileProof proof) => new(
+        job, new JobFailure(FailureCode.TrainingFailed, detail), proof, new ErrorDetail("training_failed", where, detail, null));
 
     private async Task<StepResult> StartAsync(
         TrainingJob job, LedgerPod pod, AgentStatus status, TrainingRules figures, CancellationToken cancellationToken)
@@ -77,49 +75,106 @@ public sealed class RunningStep(
             (unit, token) => unit.Store<ITrainingStore>().ListImagesAsync(job.Id, token), cancellationToken);
         foreach (TrainingImage image in images.Where(image => !status.ImagesHeld.Contains(image.Number)))
         {
-            if (await SendAsync(address, image, cancellationToken) is { } problem)
+            switch (await SendAsync(address, image, cancellationToken))
             {
-                return new StepResult.Again(figures.PollEvery, job, $"Image {image.Number + 1} could not be sent to the pod: {problem}");
+                case Sending.Sent:
+                    continue;
+                case Sending.BadImage { Reason: var bad }:
+                    string words = $"image {image.Number + 1}: {bad}";
+                    return new StepResult.Fail(
+                        job,
+                        new JobFailure(FailureCode.InvalidTrainingImages, words),
+                        FileProof.AgentHasNone,
+                        new ErrorDetail("invalid_training_images", "training.images", words, null));
+                case Sending.Refused { Reason: var refusal }:
+                    return Failed(job, $"The pod's agent refuses image {image.Number + 1}: {refusal}", "agent.images", FileProof.AgentHasNone);
+                case Sending.Later { Reason: var reason }:
+                    return NotStarted(job, $"Image {image.Number + 1} could not be sent to the pod: {reason}", figures);
             }
         }
 
         TrainingOrder order = new(job.Id, job.LoraId, job.Name, images.Count, figures.ValidationImages, figures.MaxDuration);
         AgentReply<AgentAck> started = await agent.StartAsync(address, order, cancellationToken);
-        return started.Value is null
-            ? new StepResult.Again(figures.PollEvery, job, $"The pod did not start the training: {started.Detail}")
-            : new StepResult.Again(TimeSpan.Zero, job);
+        return started switch
+        {
+            { Value: not null } => new StepResult.Again(TimeSpan.Zero, job with { FailingSince = null }),
+            { Failure: AgentFailure.Refused } => Failed(job, $"The pod's agent refuses to start: {started.Detail}", "agent.start", FileProof.AgentHasNone),
+            _ => NotStarted(job, $"The pod did not start the training: {started.Detail}", figures),
+        };
     }
 
-    private async Task<string?> SendAsync(AgentAddress address, TrainingImage image, CancellationToken cancellationToken)
+    /// <summary>The pod costs money while it waits for its start: after the time in which it had to become ready the job ends.</summary>
+    private StepResult NotStarted(TrainingJob job, string reason, TrainingRules figures)
     {
-        switch (await objects.OpenAsync(new ObjectRef(Buckets.TrainingImages, image.Key), cancellationToken))
+        DateTimeOffset now = clock.GetUtcNow();
+        (TrainingJob failing, TimeSpan since) = Failing.Note(job, now);
+
+        // A start whose answer was lost may have been taken: whether there is a file only the agent can say then.
+        return since >= figures.ReadyWithin
+            ? Failed(failing, $"The training could not be started within {figures.ReadyWithin.TotalMinutes:0} minutes. {reason}", "training.start", FileProof.None)
+            : Stuck(failing, since >= figures.StuckAfter, reason, reason, figures, now);
+    }
+
+    private async Task<Sending> SendAsync(AgentAddress address, TrainingImage image, CancellationToken cancellationToken)
+    {
+        ObjectRef source = new(Buckets.TrainingImages, image.Key);
+        switch (await objects.OpenAsync(source, cancellationToken))
         {
             case ObjectReading.Found found:
+                AgentReply<AgentAck> reply;
                 await using (found.Content)
                 {
                     AgentImage description = new(image.Number, found.Info.ContentType, image.SizeBytes ?? found.Info.SizeBytes, image.Sha256!);
-                    AgentReply<AgentAck> reply = await agent.PutImageAsync(address, description, found.Content, cancellationToken);
-                    return reply.Value is null ? reply.Detail ?? reply.Failure.ToString() : null;
+                    reply = await agent.PutImageAsync(address, description, found.Content, cancellationToken);
                 }
 
+                return reply switch
+                {
+                    { Value: not null } => new Sending.Sent(),
+
+                    // It refuses an image that is not the one announced: find out whose fault it is.
+                    { Failure: AgentFailure.Refused } => await JudgeAsync(source, image, new Sending.Refused(reply.Detail ?? "it gave no reason"), cancellationToken),
+                    _ => new Sending.Later(reply.Detail ?? reply.Failure.ToString()),
+                };
+
+            case ObjectReading.NotFound:
+                return new Sending.BadImage("it is no longer in storage");
             case ObjectReading.Unavailable unavailable:
-                return unavailable.Reason;
+                return new Sending.Later(unavailable.Reason);
             default:
-                return "it is no longer in storage";
+                throw new NotSupportedException("An object reading is found, not found or unavailable.");
         }
     }
 
-    private StepResult Follow(TrainingJob job, AgentStatus status, TrainingRules figures)
+    private async Task<Sending> JudgeAsync(ObjectRef source, TrainingImage image, Sending.Refused refused, CancellationToken cancellationToken) =>
+        await objects.ReadBackSha256Async(source, cancellationToken) switch
+        {
+            ReadBack.Read read when read.Sha256 != image.Sha256 => new Sending.BadImage("it was changed after it had been checked"),
+            ReadBack.NotFound => new Sending.BadImage("it is no longer in storage"),
+            ReadBack.Unavailable unavailable => new Sending.Later(unavailable.Reason),
+            _ => refused,
+        };
+
+    private async Task<StepResult> FollowAsync(TrainingJob job, LedgerPod pod, AgentStatus status, TrainingRules figures, CancellationToken cancellationToken)
     {
         DateTimeOffset now = clock.GetUtcNow();
         DateTimeOffset startedAt = status.TrainingStartedAt ?? job.StartedAt ?? now;
         DateTimeOffset stepAt = job.Figures is { } before && before.Step == status.Step ? before.StepAt : now;
-        TrainingJob followed = job with { StartedAt = startedAt, Figures = new TrainingFigures(status.Step, status.TotalSteps, status.Loss, now, stepAt) };
+        TrainingJob followed = job with
+        {
+            StartedAt = startedAt,
+            Figures = new TrainingFigures(status.Step, status.TotalSteps, status.Loss, now, stepAt),
+            FailingSince = null,
+        };
+        if (now - startedAt <= figures.MaxDuration)
+        {
+            return Stuck(followed, now - stepAt >= figures.StuckAfter, $"no step since {stepAt:HH:mm} UTC", null, figures, now);
+        }
 
-        // The answer just read is the last look before the cancel: it says that training has not ended.
-        return now - startedAt > figures.MaxDuration
-            ? TimedOut(followed, FileProof.AgentHasNone, $"Step {status.Step} of {status.TotalSteps} after {figures.MaxDuration.TotalHours:0.#} hours")
-            : Stuck(followed, now - stepAt >= figures.StuckAfter, $"no step since {stepAt:HH:mm} UTC", null, figures, now);
+        LastLook look = await LastLook.StopAsync(agent, AttemptPods.AddressOf(pod), cancellationToken);
+        return look.Ended is { } ended
+            ? Ended(followed, ended, clock.GetUtcNow())
+            : TimedOut(followed, look.Proof, $"Step {status.Step} of {status.TotalSteps} after {figures.MaxDuration.TotalHours:0.#} hours");
     }
 
     /// <summary>Goes on polling, and tells once when a training stops moving, and once when it moves again.</summary>
@@ -144,28 +199,25 @@ public sealed class RunningStep(
             figures.PollEvery, job with { StuckSince = stuck ? now : null }, waitReason, (unit, token) => unit.Events.AppendAsync(fact, token));
     }
 
-    private async Task<StepResult> UnansweredAsync(
-        TrainingJob job, LedgerPod pod, AgentReply<AgentStatus> reply, TrainingRules figures, CancellationToken cancellationToken)
+    private StepResult Unanswered(TrainingJob job, AgentReply<AgentStatus> reply, TrainingRules figures)
     {
+        // When it was stopped, by its dead-man switch for example, the pod loop starts it again: state and file lie on its mount.
         DateTimeOffset now = clock.GetUtcNow();
-        if (pod.Saw == PodSaw.Exited)
-        {
-            // The dead-man switch, or somebody, stopped it: state and file lie on its mount.
-            await launcher.WakeAsync(pod.PodId!, cancellationToken);
-        }
-
-        DateTimeOffset giveUpAt = (job.StartedAt ?? job.StateSince) + (job.StartedAt is null ? figures.ReadyWithin : figures.MaxDuration + figures.RetrieveWithin);
-        if (now < giveUpAt)
+        (TrainingJob failing, TimeSpan silence) = Failing.Note(job, now);
+        bool givenUp = job.StartedAt is { } started
+            ? silence >= figures.RetrieveWithin && now - started >= figures.MaxDuration + figures.RetrieveWithin
+            : silence >= figures.ReadyWithin;
+        if (!givenUp)
         {
             string since = job.Figures is { } last ? $" (last answer {(now - last.HeartbeatAt).TotalSeconds:0} s ago)" : "";
             DateTimeOffset heardAt = job.Figures?.HeartbeatAt ?? job.StateSince;
             return Stuck(
-                job, now - heardAt >= figures.StuckAfter, $"no answer since {heardAt:HH:mm} UTC", $"The pod's agent does not answer: {reply.Detail}{since}", figures, now);
+                failing, now - heardAt >= figures.StuckAfter, $"no answer since {heardAt:HH:mm} UTC", $"The pod's agent does not answer: {reply.Detail}{since}", figures, now);
         }
 
         return job.StartedAt is null
-            ? Lost(job, $"The agent never answered: {reply.Detail}")
-            : TimedOut(job, FileProof.None, $"The agent does not answer: {reply.Detail}");
+            ? Lost(failing, $"The agent never answered: {reply.Detail}")
+            : TimedOut(failing, FileProof.None, $"The agent does not answer: {reply.Detail}");
     }
 
     private StepResult.Fail TimedOut(TrainingJob job, FileProof proof, string detail)
@@ -188,5 +240,18 @@ public sealed class RunningStep(
             proof,
             new ErrorDetail("training_timeout", "training.deadline", detail, null),
             (unit, token) => unit.Events.AppendAsync(overTime, token));
+    }
+
+    private abstract record Sending
+    {
+        public sealed record Sent : Sending;
+
+        /// <summary>Trying again may help.</summary>
+        public sealed record Later(string Reason) : Sending;
+
+        public sealed record Refused(string Reason) : Sending;
+
+        /// <summary>The image is not there any more, or not the one that was checked.</summary>
+        public sealed record BadImage(string Reason) : Sending;
     }
 }

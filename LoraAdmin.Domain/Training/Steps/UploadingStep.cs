@@ -5,93 +5,82 @@ using LoraAdmin.Domain.Storage;
 
 namespace LoraAdmin.Domain.Training.Steps;
 
-/// <summary>Puts the proven file into storage, reads it back through SHA-256, and only then lets the pod go (E3).</summary>
+/// <summary>Puts the proven file and its validation images into storage, reads the file back through SHA-256, and only then lets the pod go (E3).</summary>
 public sealed class UploadingStep(IUnitOfWork work, IObjectStore objects, ISpool spool, TimeProvider clock, Func<TrainingRules> rules) : ITrainingStep
 {
+    private readonly SpoolUpload upload = new(objects, spool);
+
     public TrainingState State => TrainingState.Uploading;
 
     public async Task<StepResult> RunAsync(TrainingJob job, JobLease lease, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(job);
-        SpoolEntry? entry = await work.ReadAsync((unit, token) => unit.Store<ISpoolStore>().FindAsync(job.Id, token), cancellationToken);
-        if (entry is null)
+        (IReadOnlyList<SpoolEntry> all, Lora? lora, IReadOnlyList<ValidationImage> images, IReadOnlyList<SpoolInstance> instances) = await work.ReadAsync(
+            async (unit, token) => (
+                await unit.Store<ISpoolStore>().ListForJobAsync(job.Id, token),
+                await unit.Store<ILoraStore>().FindAsync(job.LoraId, token),
+                await unit.Store<ILoraStore>().ListValidationImagesAsync(job.LoraId, token),
+                await unit.Store<ISpoolStore>().ListInstancesAsync(token)),
+            cancellationToken);
+        List<SpoolEntry> files = [.. all.Where(entry => entry.Attempt == job.Attempt)];
+        if (files.FirstOrDefault(entry => entry.Spool == spool.Id) is not { } mine)
         {
-            return new StepResult.Advance(TrainingState.Retrieving, job, "The spool has no proven file; fetching it again");
+            return files is [{ } elsewhere, ..] && await AttemptPods.CurrentAsync(work, job, cancellationToken) is null
+                ? RetrievingStep.Elsewhere(job, elsewhere, clock.GetUtcNow(), rules())
+                : new StepResult.Advance(TrainingState.Retrieving, job with { Spool = spool.Id }, "This instance's spool has no proven file; fetching it again");
         }
 
-        if (entry.Instance != spool.Instance)
+        TrainingJob here = job with { Spool = spool.Id };
+        switch (await upload.RunAsync(job.UserId, job.LoraId, mine, lora, images, cancellationToken))
         {
-            return new StepResult.Again(TimeSpan.FromSeconds(60), job, $"The file lies on the disk of instance {entry.Instance}, which uploads it");
-        }
+            case UploadOutcome.Missing:
+                return await GoneFromSpoolAsync(here, mine, cancellationToken);
 
-        ObjectRef target = ObjectKeys.Model(job.UserId, job.LoraId);
-        string? problem;
-        SpoolReading<Stream> opened = await spool.OpenAsync(entry.Name, cancellationToken);
-        if (opened is not SpoolReading<Stream>.Found file)
-        {
-            return opened is SpoolReading<Stream>.Unreadable away
-                ? RetrievingStep.SpoolAway(job, away.Reason)
-                : await GoneFromSpoolAsync(job, entry, cancellationToken);
-        }
+            case UploadOutcome.Away away:
+                return RetrievingStep.SpoolAway(here, away.Reason);
 
-        await using (file.Value)
-        {
-            problem = await StoreAsync(target, file.Value, entry, cancellationToken);
-        }
+            case UploadOutcome.Failed { Problem: var problem }:
+                ErrorDetail error = new("upload_failed", "storage.put", problem, null);
+                FileProof proof = SpoolStanding.IsProof(spool.Id, instances, spool.Id, clock.GetUtcNow()) ? FileProof.InSpool : FileProof.None;
+                return job.StepTries < rules().UploadRetries
+                    ? new StepResult.TryAgain(StepBackoff.After(job.StepTries), here, $"The upload failed and is tried again: {problem}", error)
+                    : new StepResult.Fail(here, new JobFailure(FailureCode.UploadFailed, problem), proof, error, (unit, token) => WaitAsync(unit, mine, problem, token));
 
-        if (problem is null)
-        {
-            return new StepResult.Advance(
-                TrainingState.Validating, job, "Storage has the file, read back and compared", (unit, token) => StoredAsync(unit, job, entry, target, token));
-        }
+            case UploadOutcome.Stored stored:
+                return new StepResult.Advance(
+                    TrainingState.Validating, job with { Spool = null }, "Storage has the file, read back and compared", (unit, token) => StoredAsync(unit, job, mine, stored, token));
 
-        ErrorDetail error = new("upload_failed", "storage.put", problem, null);
-        return job.StepTries < rules().UploadRetries
-            ? new StepResult.TryAgain(StepBackoff.After(job.StepTries), job, $"The upload failed and is tried again: {problem}", error)
-            : new StepResult.Fail(job, new JobFailure(FailureCode.UploadFailed, problem), FileProof.InSpool, error);
+            default:
+                throw new NotSupportedException("An upload is stored, failed, or has no file.");
+        }
     }
 
-    private async Task<string?> StoreAsync(ObjectRef target, Stream content, SpoolEntry entry, CancellationToken cancellationToken)
-    {
-        PutOutcome put = await objects.PutAsync(target, content, "application/octet-stream", cancellationToken);
-        if (put is not PutOutcome.Stored)
-        {
-            return RetrievingStep.Why(put);
-        }
-
-        return await objects.ReadBackSha256Async(target, cancellationToken) switch
-        {
-            ReadBack.Read read when read.Sha256 == entry.Sha256 && read.SizeBytes == entry.SizeBytes => null,
-            ReadBack.Read read => $"storage holds other bytes than were sent: SHA-256 {read.Sha256}, {read.SizeBytes} bytes",
-            ReadBack.NotFound => "storage took the file but does not have it",
-            ReadBack.Unavailable unavailable => $"the file could not be read back: {unavailable.Reason}",
-            _ => "the file could not be read back",
-        };
-    }
-
-    private async Task StoredAsync(IUnit unit, TrainingJob job, SpoolEntry entry, ObjectRef target, CancellationToken cancellationToken)
+    /// <summary>The job's own tries are over: from here on J2 brings the file to storage.</summary>
+    private Task WaitAsync(IUnit unit, SpoolEntry entry, string problem, CancellationToken cancellationToken)
     {
         DateTimeOffset now = clock.GetUtcNow();
-        ILoraStore loras = unit.Store<ILoraStore>();
-        if (await loras.FindAsync(job.LoraId, cancellationToken) is { } lora)
-        {
-            await loras.SaveAsync(
-                lora with { StoragePath = target.Key, FileSizeBytes = entry.SizeBytes, FileSha256 = entry.Sha256, UpdatedAt = now }, cancellationToken);
-        }
+        return unit.Store<ISpoolStore>().SaveAsync(
+            entry with { DueAt = now + SpoolUploads.Every, FailedRuns = 0, LastError = problem, LastTriedAt = now }, cancellationToken);
+    }
 
+    private async Task StoredAsync(IUnit unit, TrainingJob job, SpoolEntry entry, UploadOutcome.Stored stored, CancellationToken cancellationToken)
+    {
+        DateTimeOffset now = clock.GetUtcNow();
+        await SpoolUpload.NoteAsync(unit, job.LoraId, entry, stored, now, cancellationToken);
         await AttemptPods.ReleaseAsync(unit, job.Id, entry.Attempt, FileProof.InStorage, PodReasons.FileStored, now, cancellationToken);
     }
 
     /// <summary>Somebody removed the spool file by hand: the pod may still have it.</summary>
     private async Task<StepResult> GoneFromSpoolAsync(TrainingJob job, SpoolEntry entry, CancellationToken cancellationToken)
     {
-        Task Forget(IUnit unit, CancellationToken token) => unit.Store<ISpoolStore>().DeleteAsync(job.Id, token);
+        Task Forget(IUnit unit, CancellationToken token) => unit.Store<ISpoolStore>().DeleteAsync(entry.Spool, entry.Name, token);
         return await AttemptPods.CurrentAsync(work, job, cancellationToken) is null
             ? new StepResult.Fail(
                 job,
                 new JobFailure(FailureCode.PodLost, $"The file {entry.Name} is gone from the spool and the pod is gone too"),
                 FileProof.None,
-                new ErrorDetail("spool_lost", "training.upload", entry.Name, null))
+                new ErrorDetail("spool_lost", "training.upload", entry.Name, null),
+                Forget)
             : new StepResult.Advance(TrainingState.Retrieving, job, $"The file {entry.Name} is gone from the spool; fetching it again", Forget);
     }
 }

@@ -2,36 +2,28 @@ using System.Globalization;
 using LoraAdmin.Domain.Library;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
-using LoraAdmin.Domain.Storage;
 
 namespace LoraAdmin.Domain.Training.Steps;
 
-/// <summary>Judges the validation images by the agent's scores and our thresholds (E5), and lets the spool file go.</summary>
-public sealed class ValidatingStep(IUnitOfWork work, ISpool spool, Func<TrainingRules> rules) : ITrainingStep
+/// <summary>
+/// Judges the validation images of the present attempt by the agent's scores and our thresholds (E5). The spool's file is let go later, by whoever has
+/// the disk (<see cref="SpoolSweep"/>).
+/// </summary>
+public sealed class ValidatingStep(IUnitOfWork work, Func<TrainingRules> rules) : ITrainingStep
 {
     public TrainingState State => TrainingState.Validating;
 
     public async Task<StepResult> RunAsync(TrainingJob job, JobLease lease, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(job);
-        (IReadOnlyList<ValidationImage> images, SpoolEntry? entry) = await work.ReadAsync(
-            async (unit, token) => (
-                await unit.Store<ILoraStore>().ListValidationImagesAsync(job.LoraId, token),
-                await unit.Store<ISpoolStore>().FindAsync(job.Id, token)),
-            cancellationToken);
-
-        // Storage was read back and compared before this state began. A file that can't be removed now keeps its row: the spool's sweep finds it by that.
-        bool letGo = entry is not null && entry.Instance == spool.Instance && await spool.DeleteAsync(entry.Name, cancellationToken);
-
+        IReadOnlyList<ValidationImage> images = await work.ReadAsync(
+            (unit, token) => unit.Store<ILoraStore>().ListValidationImagesAsync(job.LoraId, token), cancellationToken);
         TrainingRules figures = rules();
-        List<ValidationImage> judged = [.. images.Select(image => Judge(image, figures.ValidationMinimumScore))];
-        async Task Save(IUnit unit, CancellationToken token)
+        List<ValidationImage> judged = [.. images.Where(image => image.Attempt == job.Attempt).Select(image => Judge(image, figures.ValidationMinimumScore))];
+        Task Save(IUnit unit, CancellationToken token) => unit.Store<ILoraStore>().SaveValidationImagesAsync(job.LoraId, judged, token);
+        if (judged.Count == 0 && figures.ValidationImages > 0)
         {
-            await unit.Store<ILoraStore>().SaveValidationImagesAsync(job.LoraId, judged, token);
-            if (letGo)
-            {
-                await unit.Store<ISpoolStore>().DeleteAsync(job.Id, token);
-            }
+            return Bad(job, $"There is no validation image of this training; {figures.ValidationImages} were asked for");
         }
 
         int passed = judged.Count(image => image.Passed == true);
@@ -43,13 +35,15 @@ public sealed class ValidatingStep(IUnitOfWork work, ISpool spool, Func<Training
         string detail = string.Create(
             CultureInfo.InvariantCulture,
             $"{passed} of {judged.Count} validation images passed, {figures.ValidationMustPass} must. {string.Join("; ", judged.Where(image => image.Passed == false).Select(image => $"Image {image.Index}: {image.Reason}"))}");
-        return new StepResult.Fail(
-            job,
-            new JobFailure(FailureCode.QualityValidationFailed, detail),
-            FileProof.InStorage,
-            new ErrorDetail("quality_validation_failed", "training.validate", detail, null),
-            Save);
+        return Bad(job, detail, Save);
     }
+
+    private static StepResult.Fail Bad(TrainingJob job, string detail, Alongside? save = null) => new(
+        job,
+        new JobFailure(FailureCode.QualityValidationFailed, detail),
+        FileProof.InStorage,
+        new ErrorDetail("quality_validation_failed", "training.validate", detail, null),
+        save);
 
     private static ValidationImage Judge(ValidationImage image, double minimum)
     {

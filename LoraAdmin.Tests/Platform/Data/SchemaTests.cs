@@ -123,7 +123,7 @@ public sealed class SchemaTests
             {
                 ITrainingStore store = unit.Store<ITrainingStore>();
                 await store.AddAsync(job, [], null, token);
-                LeasedJob lease = Assert.Single(await store.LeaseDueAsync("a", Now, TimeSpan.FromMinutes(1), 1, token));
+                LeasedJob lease = Assert.Single(await store.LeaseDueAsync("a", "disk-1", Now, TimeSpan.FromMinutes(1), 1, token));
                 await store.SaveAsync(job with { State = TrainingState.Uploading, PodId = "abcd1234", StartedAt = Now }, lease.Fence, release: true, token);
                 await store.AddCostAsync(job.Id, new Usd(1_234_567), token);
                 await store.AddCostAsync(job.Id, new Usd(1), token);

@@ -67,6 +67,8 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
         Loras = new(this);
         ValidationImages = new(this);
         Spool = new(this);
+        SpoolInstances = new(this);
+        ImagesGone = new(this);
         Tokens = new(this);
         Links = new(this);
         LoopLeases = new(this);
@@ -109,7 +111,9 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
     public MemoryTable<(JobId, int), ChargeRow> Charges { get; }
     public MemoryTable<LoraId, Lora> Loras { get; }
     public MemoryTable<LoraId, Listed<ValidationImage>> ValidationImages { get; }
-    public MemoryTable<JobId, SpoolEntry> Spool { get; }
+    public MemoryTable<(string Spool, string Name), SpoolEntry> Spool { get; }
+    public MemoryTable<string, SpoolInstance> SpoolInstances { get; }
+    public MemoryTable<JobId, ImagesGoneRow> ImagesGone { get; }
     public MemoryTable<string, ApiToken> Tokens { get; }
     public MemoryTable<string, LinkRow> Links { get; }
     public MemoryTable<string, LoopLeaseRow> LoopLeases { get; }
@@ -206,6 +210,8 @@ public sealed record UserCount(int Count, Month? Period, int? Limit);
 public sealed record ChargeRow(UserId User, Month Period, bool Refunded);
 
 public sealed record LinkRow(DateTimeOffset ExpiresAt, bool Spent);
+
+public sealed record ImagesGoneRow(DateTimeOffset At);
 
 public sealed record TakenFact(Guid Id);
 

@@ -38,12 +38,22 @@ public sealed class MemoryObjectStore(TimeProvider clock) : IObjectStore
 }
 
 /// <summary>One instance's disk in memory.</summary>
-public sealed class MemorySpool(string instance) : ISpool
+public sealed class MemorySpool(string id) : ISpool
 {
     private const string NotMounted = "the disk is not mounted.";
     private readonly Dictionary<string, (byte[] Bytes, bool Sealed)> files = [];
 
-    public string Instance => instance;
+    public string Id => id;
+
+    /// <summary>How many bytes the disk still takes; null: it does not say, and takes all.</summary>
+    public long? Room { get; set; }
+
+    /// <summary>Answers instead of appending; null lets the range pass.</summary>
+    public Func<string, SpoolOutcome?>? OnAppend { get; set; }
+
+    public IReadOnlyCollection<string> Names => files.Keys;
+
+    public void Set(string name, byte[] bytes, bool isSealed) => files[name] = (bytes, isSealed);
 
     /// <summary>Nothing can be read or written, and nothing is lost.</summary>
     public bool IsAway { get; set; }
@@ -55,6 +65,11 @@ public sealed class MemorySpool(string instance) : ISpool
     public async Task<SpoolOutcome> AppendAsync(string name, long offset, Stream content, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        if (OnAppend?.Invoke(name) is { } refused)
+        {
+            return refused;
+        }
+
         byte[] present = files.TryGetValue(name, out (byte[] Bytes, bool Sealed) found) ? found.Bytes : [];
         if (IsAway || found.Sealed)
         {
@@ -71,7 +86,8 @@ public sealed class MemorySpool(string instance) : ISpool
         files[name] = (grown.ToArray(), false);
         string? broken = await CopyAsync(content, grown, cancellationToken);
         files[name] = (grown.ToArray(), false);
-        return broken is null ? new SpoolOutcome.Done(FileOf(name)) : new SpoolOutcome.Failed($"The content broke off: {broken}");
+        Room -= grown.Length - offset;
+        return broken is null ? new SpoolOutcome.Done(FileOf(name)) : new SpoolOutcome.Broken(FileOf(name), $"The content broke off: {broken}");
     }
 
     public Task<SpoolReading<SpoolDigest>> DigestAsync(string name, CancellationToken cancellationToken) => Task.FromResult(
@@ -100,6 +116,14 @@ public sealed class MemorySpool(string instance) : ISpool
 
         return Task.FromResult(!IsAway);
     }
+
+    public Task<long?> ReadRoomAsync(CancellationToken cancellationToken) => Task.FromResult(IsAway ? null : Room);
+
+    public Task<SpoolReading<IReadOnlyList<SpoolListed>>> ListAsync(CancellationToken cancellationToken) =>
+        Task.FromResult<SpoolReading<IReadOnlyList<SpoolListed>>>(IsAway
+            ? new SpoolReading<IReadOnlyList<SpoolListed>>.Unreadable(NotMounted)
+            : new SpoolReading<IReadOnlyList<SpoolListed>>.Found(
+                [.. files.OrderBy(file => file.Key, StringComparer.Ordinal).Select(file => new SpoolListed(file.Key, file.Value.Bytes.Length, file.Value.Sealed))]));
 
     private static async Task<string?> CopyAsync(Stream content, MemoryStream target, CancellationToken cancellationToken)
     {

@@ -211,7 +211,7 @@ internal sealed class MemoryLoraStore(MemoryDatabase database) : ILoraStore
         database.ValidationImages.Set(lora, new(all));
         if (database.Loras.Find(lora) is { } row)
         {
-            database.Loras.Set(lora, row with { ValidationImageKeys = [.. all.Select(image => image.Key)] });
+            database.Loras.Set(lora, row with { ValidationImageKeys = [.. all.Where(image => !image.IsPending).Select(image => image.Key)] });
         }
 
         return Task.CompletedTask;
@@ -225,20 +225,47 @@ internal sealed class MemorySpoolStore(MemoryDatabase database) : ISpoolStore
 {
     public Task SaveAsync(SpoolEntry entry, CancellationToken cancellationToken)
     {
-        database.Spool.Set(entry.Job, entry);
+        database.Spool.Set((entry.Spool, entry.Name), entry);
         return Task.CompletedTask;
     }
 
-    public Task<SpoolEntry?> FindAsync(JobId job, CancellationToken cancellationToken) => Task.FromResult(database.Spool.Find(job));
+    public Task<SpoolEntry?> FindAsync(string spool, string name, CancellationToken cancellationToken) => Task.FromResult(database.Spool.Find((spool, name)));
 
-    public Task<IReadOnlyList<SpoolEntry>> ListAsync(string instance, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<SpoolEntry>>(
-        [.. database.Spool.Rows.Where(entry => entry.Instance == instance).OrderBy(entry => entry.VerifiedAt).ThenBy(entry => entry.Job.Value)]);
+    public Task<IReadOnlyList<SpoolEntry>> ListForJobAsync(JobId job, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<SpoolEntry>>(
+    [
+        .. database.Spool.Rows.Where(entry => entry.Job == job && entry.Discard is null)
+            .OrderByDescending(entry => entry.Attempt).ThenByDescending(entry => entry.VerifiedAt).ThenBy(entry => entry.Spool, StringComparer.Ordinal),
+    ]);
 
-    public Task DeleteAsync(JobId job, CancellationToken cancellationToken)
+    public Task<IReadOnlyList<SpoolEntry>> ListAsync(string spool, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<SpoolEntry>>([.. InOrder().Where(entry => entry.Spool == spool)]);
+
+    public Task<IReadOnlyList<SpoolEntry>> ListAllAsync(int max, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<SpoolEntry>>([.. InOrder().Take(max)]);
+
+    public Task DeleteAsync(string spool, string name, CancellationToken cancellationToken)
     {
-        database.Spool.Set(job, null);
+        database.Spool.Set((spool, name), null);
         return Task.CompletedTask;
     }
+
+    public Task BeatAsync(SpoolInstance instance, CancellationToken cancellationToken)
+    {
+        bool told = database.SpoolInstances.Find(instance.Instance)?.IsSilenceTold ?? instance.IsSilenceTold;
+        database.SpoolInstances.Set(instance.Instance, instance with { IsSilenceTold = told });
+        return Task.CompletedTask;
+    }
+
+    public Task<IReadOnlyList<SpoolInstance>> ListInstancesAsync(CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<SpoolInstance>>(
+        [.. database.SpoolInstances.Rows.OrderBy(one => one.Instance, StringComparer.Ordinal)]);
+
+    public Task SetSilenceToldAsync(string instance, bool told, CancellationToken cancellationToken)
+    {
+        database.SpoolInstances.Set(instance, database.SpoolInstances.Find(instance)! with { IsSilenceTold = told });
+        return Task.CompletedTask;
+    }
+
+    private IEnumerable<SpoolEntry> InOrder() => database.Spool.Rows.OrderBy(entry => entry.VerifiedAt).ThenBy(entry => entry.Name, StringComparer.Ordinal);
 }
 
 internal sealed class MemoryAccessStore(MemoryDatabase database) : IAccessStore

@@ -1,5 +1,6 @@
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
 
 namespace LoraAdmin.Tests.Simulation.Memory;
@@ -25,10 +26,10 @@ internal sealed class MemoryTrainingStore(MemoryDatabase database) : ITrainingSt
         return Task.CompletedTask;
     }
 
-    public Task<IReadOnlyList<LeasedJob>> LeaseDueAsync(string owner, DateTimeOffset now, TimeSpan duration, int max, CancellationToken cancellationToken)
+    public Task<IReadOnlyList<LeasedJob>> LeaseDueAsync(string owner, string spool, DateTimeOffset now, TimeSpan duration, int max, CancellationToken cancellationToken)
     {
         List<LeasedJob> leased = [];
-        foreach (TrainingJob job in Open().Where(job => job.DueAt <= now && IsFree(job.Id, now)).OrderBy(job => job.DueAt).ThenBy(job => job.Id.Value).Take(max).ToList())
+        foreach (TrainingJob job in Open().Where(job => job.DueAt <= now && IsFree(job.Id, now) && IsFor(job, spool, now)).OrderBy(job => job.DueAt).ThenBy(job => job.Id.Value).Take(max).ToList())
         {
             JobLeaseRow row = new(owner, database.Leases.Find(job.Id)!.Fence + 1, now + duration);
             database.Leases.Set(job.Id, row);
@@ -80,6 +81,8 @@ internal sealed class MemoryTrainingStore(MemoryDatabase database) : ITrainingSt
 
         database.Jobs.Set(job.Id, job with { Cost = stored.Cost, CleanupStatus = stored.CleanupStatus, WishVersion = stored.WishVersion + 1 });
 
+        database.ImagesGone.Set(job.Id, null);
+
         // Whoever ended the job may still hold it: nobody does any more.
         database.Leases.Set(job.Id, new JobLeaseRow(null, database.Leases.Find(job.Id)!.Fence + 1, default));
         return Task.FromResult(true);
@@ -96,14 +99,38 @@ internal sealed class MemoryTrainingStore(MemoryDatabase database) : ITrainingSt
         return Task.FromResult(true);
     }
 
-    public Task<DateTimeOffset?> NextDueAsync(CancellationToken cancellationToken)
+    public Task<DateTimeOffset?> NextDueAsync(string spool, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        List<DateTimeOffset> due = [.. Open().Select(job => database.Leases.Find(job.Id) is { Owner: not null } held && held.Until > job.DueAt ? held.Until : job.DueAt)];
+        List<DateTimeOffset> due = [.. Open().Where(job => IsFor(job, spool, now)).Select(job => database.Leases.Find(job.Id) is { Owner: not null } held && held.Until > job.DueAt ? held.Until : job.DueAt)];
         return Task.FromResult<DateTimeOffset?>(due.Count == 0 ? null : due.Min());
     }
 
     public Task<IReadOnlyList<JobId>> ListOpenAsync(CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<JobId>>([.. Open().OrderBy(job => job.DueAt).ThenBy(job => job.Id.Value).Select(job => job.Id)]);
+
+    public Task<IReadOnlyList<JobId>> ListWithOldImagesAsync(DateTimeOffset endedBefore, int max, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<JobId>>(
+        [
+            .. database.Jobs.Rows.Where(job => job.State.IsFinal() && job.CompletedAt < endedBefore && database.ImagesGone.Find(job.Id) is null)
+                .OrderBy(job => job.CompletedAt).ThenBy(job => job.Id.Value).Select(job => job.Id).Take(max),
+        ]);
+
+    public Task<bool> SetImagesGoneAsync(JobId id, DateTimeOffset at, CancellationToken cancellationToken)
+    {
+        if (database.Jobs.Find(id) is not { } job || !job.State.IsFinal())
+        {
+            return Task.FromResult(false);
+        }
+
+        database.ImagesGone.Set(id, new ImagesGoneRow(at));
+        return Task.FromResult(true);
+    }
+
+    public Task<bool> IsImageUsedElsewhereAsync(string key, JobId except, DateTimeOffset endedAfter, CancellationToken cancellationToken) => Task.FromResult(
+        database.Jobs.Rows.Any(job => job.Id != except
+            && job.UserId == database.Jobs.Find(except)!.UserId
+            && (!job.State.IsFinal() || job.CompletedAt >= endedAfter)
+            && database.Images.Find(job.Id)!.Items.Any(image => image.Key == key)));
 
     public Task AddAttemptAsync(TrainingAttempt attempt, CancellationToken cancellationToken)
     {
@@ -143,6 +170,10 @@ internal sealed class MemoryTrainingStore(MemoryDatabase database) : ITrainingSt
         database.Jobs.Set(id, database.Jobs.Find(id)! with { CleanupStatus = status });
         return Task.CompletedTask;
     }
+
+    private bool IsFor(TrainingJob job, string spool, DateTimeOffset now) =>
+        job.Spool is null || job.Spool == spool
+        || !database.SpoolInstances.Rows.Any(disk => disk.Spool == job.Spool && now - disk.LastSeenAt < SpoolStanding.TakeOverAfter);
 
     private IEnumerable<TrainingJob> Open() => database.Jobs.Rows.Where(job => !job.State.IsFinal());
 
@@ -186,6 +217,9 @@ internal sealed class MemoryUploadStore(MemoryDatabase database) : ITrainingUplo
     public Task<IReadOnlyList<TrainingUpload>> ListUnclaimedAsync(DateTimeOffset before, int max, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<TrainingUpload>>(
             [.. database.Uploads.Rows.Where(upload => upload.ClaimedBy is null && upload.CreatedAt < before).OrderBy(upload => upload.CreatedAt).Take(max)]);
+
+    public Task<IReadOnlyList<Guid>> ListClaimedByAsync(JobId job, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<Guid>>([.. database.Uploads.Rows.Where(upload => upload.ClaimedBy == job).Select(upload => upload.Id)]);
 
     public Task DeleteAsync(Guid upload, CancellationToken cancellationToken)
     {

@@ -52,39 +52,91 @@ public abstract class LoraStoreContract : StoreContract
         Assert.Equal([images[1], verdict, images[2]], await Read<ILoraStore, IReadOnlyList<ValidationImage>>(store => store.ListValidationImagesAsync(lora.Id, None)));
         Assert.Equal(["v/0.jpg", "v/1.jpg", "v/2.jpg"], (await Read<ILoraStore, Lora?>(store => store.FindAsync(lora.Id, None)))!.ValidationImageKeys);
 
-        ValidationImage Image(int index, double score, bool? passed) => new(lora.Id, index, $"v/{index}.jpg", score, passed, null, Start);
+        await In<ILoraStore>(store => store.SaveValidationImagesAsync(lora.Id, [Image(2, 0.8, null) with { Attempt = 2, IsPending = true }], None));
+        Assert.Equal(
+            (2, true),
+            (await Read<ILoraStore, IReadOnlyList<ValidationImage>>(store => store.ListValidationImagesAsync(lora.Id, None))) is [.., var last] ? (last.Attempt, last.IsPending) : default);
+        Assert.Equal(["v/0.jpg", "v/1.jpg"], (await Read<ILoraStore, Lora?>(store => store.FindAsync(lora.Id, None)))!.ValidationImageKeys);
+
+        ValidationImage Image(int index, double score, bool? passed) => new(lora.Id, index, $"v/{index}.jpg", score, passed, null, Start, 1);
     }
 }
 
 public abstract class SpoolStoreContract : StoreContract
 {
     [Fact]
-    public async Task List_NamesTheInstancesOwnFiles_OldestFirst()
+    public async Task List_NamesTheDisksOwnFiles_OldestFirst()
     {
-        SpoolEntry later = new(NextJob(), 1, "here", "b.safetensors", 10, new string('b', 64), Start.AddMinutes(1));
-        SpoolEntry sooner = new(NextJob(), 1, "here", "a.safetensors", 10, new string('a', 64), Start);
-        SpoolEntry elsewhere = new(NextJob(), 1, "there", "c.safetensors", 10, new string('c', 64), Start);
+        SpoolEntry later = Entry(NextJob(), "here", "b.safetensors") with { VerifiedAt = Start.AddMinutes(1) };
+        SpoolEntry sooner = Entry(NextJob(), "here", "a.safetensors");
+        SpoolEntry elsewhere = Entry(NextJob(), "there", "a.safetensors") with { VerifiedAt = Start.AddMinutes(2) };
         foreach (SpoolEntry entry in new[] { later, sooner, elsewhere })
         {
             await In<ISpoolStore>(store => store.SaveAsync(entry, None));
         }
 
         Assert.Equal([sooner, later], await Read<ISpoolStore, IReadOnlyList<SpoolEntry>>(store => store.ListAsync("here", None)));
+        Assert.Equal([sooner, later, elsewhere], await Read<ISpoolStore, IReadOnlyList<SpoolEntry>>(store => store.ListAllAsync(10, None)));
+        Assert.Equal([sooner, later], await Read<ISpoolStore, IReadOnlyList<SpoolEntry>>(store => store.ListAllAsync(2, None)));
     }
 
     [Fact]
-    public async Task Entry_SavedAgain_TakesThePlaceOfTheFirst()
+    public async Task Entry_SavedAgainUnderItsName_TakesThePlaceOfTheFirst()
     {
-        SpoolEntry first = new(NextJob(), 1, "here", "a.safetensors", 10, new string('a', 64), Start);
-        SpoolEntry second = first with { Attempt = 2, Name = "b.safetensors" };
+        SpoolEntry first = Entry(NextJob(), "here", "a.safetensors");
+        SpoolEntry second = first with
+        {
+            Job = null,
+            Attempt = 0,
+            Pod = "lora-1-2-3",
+            DueAt = Start.AddHours(1),
+            FailedRuns = 3,
+            LastError = "HTTP 544",
+            LastTriedAt = Start.AddMinutes(5),
+            Discard = new SpoolDiscard(new Actor(ActorKind.Person, "ada"), "a test", Start.AddMinutes(6)),
+        };
         await In<ISpoolStore>(store => store.SaveAsync(first, None));
 
         await In<ISpoolStore>(store => store.SaveAsync(second, None));
 
-        Assert.Equal(second, await Read<ISpoolStore, SpoolEntry?>(store => store.FindAsync(first.Job, None)));
-        await In<ISpoolStore>(store => store.DeleteAsync(first.Job, None));
-        Assert.Null(await Read<ISpoolStore, SpoolEntry?>(store => store.FindAsync(first.Job, None)));
+        Assert.Equal(second, await Read<ISpoolStore, SpoolEntry?>(store => store.FindAsync("here", "a.safetensors", None)));
+        await In<ISpoolStore>(store => store.DeleteAsync("here", "a.safetensors", None));
+        Assert.Null(await Read<ISpoolStore, SpoolEntry?>(store => store.FindAsync("here", "a.safetensors", None)));
     }
+
+    [Fact]
+    public async Task ListForJob_NamesFilesOfAllDisksNewestAttemptFirst_WithoutDiscardedOnes()
+    {
+        JobId job = NextJob();
+        SpoolEntry old = Entry(job, "here", "1.safetensors");
+        SpoolEntry taken = Entry(job, "there", "2.safetensors") with { Attempt = 2 };
+        SpoolEntry newer = Entry(job, "here", "2.safetensors") with { Attempt = 2, VerifiedAt = Start.AddMinutes(1) };
+        SpoolEntry gone = Entry(job, "here", "3.safetensors") with { Attempt = 3, Discard = new SpoolDiscard(new Actor(ActorKind.Person, "ada"), "a test", Start) };
+        foreach (SpoolEntry entry in new[] { old, taken, newer, gone, Entry(NextJob(), "here", "x.safetensors") })
+        {
+            await In<ISpoolStore>(store => store.SaveAsync(entry, None));
+        }
+
+        Assert.Equal([newer, taken, old], await Read<ISpoolStore, IReadOnlyList<SpoolEntry>>(store => store.ListForJobAsync(job, None)));
+    }
+
+    [Fact]
+    public async Task Beat_IsKeptPerInstanceAndLeavesWhatWasToldAlone()
+    {
+        SpoolInstance one = new("a", "disk-1", "host-1", Start);
+        await In<ISpoolStore>(store => store.BeatAsync(one, None));
+        await In<ISpoolStore>(store => store.BeatAsync(new SpoolInstance("b", "disk-2", "host-2", Start), None));
+        await In<ISpoolStore>(store => store.SetSilenceToldAsync("a", true, None));
+
+        SpoolInstance later = one with { Spool = "disk-3", LastSeenAt = Start.AddMinutes(1) };
+        await In<ISpoolStore>(store => store.BeatAsync(later, None));
+
+        Assert.Equal(
+            [later with { IsSilenceTold = true }, new SpoolInstance("b", "disk-2", "host-2", Start)],
+            await Read<ISpoolStore, IReadOnlyList<SpoolInstance>>(store => store.ListInstancesAsync(None)));
+    }
+
+    private static SpoolEntry Entry(JobId job, string spool, string name) => new(job, 1, spool, name, 10, new string('a', 64), Start);
 }
 
 public abstract class AccessStoreContract : StoreContract

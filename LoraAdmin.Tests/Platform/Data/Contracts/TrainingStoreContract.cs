@@ -1,4 +1,5 @@
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
 using Xunit;
 
@@ -25,6 +26,8 @@ public abstract class TrainingStoreContract : StoreContract
             Artifact = new ArtifactInfo(5_000_000_000, new string('a', 64)),
             StartedAt = Start.AddMinutes(1),
             StuckSince = Start.AddMinutes(2),
+            FailingSince = Start.AddMinutes(3),
+            Spool = "disk-1",
             StepErrors = 2,
             StepTries = 1,
         };
@@ -149,12 +152,59 @@ public abstract class TrainingStoreContract : StoreContract
     }
 
     [Fact]
+    public async Task Lease_OfAJobWithAFileOnALivingDisk_IsForThatDiskAlone()
+    {
+        TrainingJob job = NewJob() with { Spool = "disk-2" };
+        await In<ITrainingStore>(store => store.AddAsync(job, [], null, None));
+        await In<ISpoolStore>(store => store.BeatAsync(new SpoolInstance("other", "disk-2", "host", Start), None));
+        DateTimeOffset living = Start + SpoolStanding.TakeOverAfter - TimeSpan.FromSeconds(1);
+        DateTimeOffset silent = Start + SpoolStanding.TakeOverAfter;
+
+        Assert.Empty(await Lease("a", living));
+        Assert.Null(await Read<ITrainingStore, DateTimeOffset?>(store => store.NextDueAsync("disk-1", living, None)));
+        Assert.Equal(job.DueAt, await Read<ITrainingStore, DateTimeOffset?>(store => store.NextDueAsync("disk-2", living, None)));
+        Assert.Equal(job.DueAt, await Read<ITrainingStore, DateTimeOffset?>(store => store.NextDueAsync("disk-1", silent, None)));
+        Assert.Single(await Lease("a", silent));
+    }
+
+    [Fact]
+    public async Task OldImages_OfEndedJobs_AreListedUntilTheyAreNotedAsGone()
+    {
+        TrainingJob shared = NewJob() with { State = TrainingState.Completed, CompletedAt = Start };
+        TrainingJob other = NewJob() with { UserId = shared.UserId, State = TrainingState.Failed, CompletedAt = Start.AddDays(3), Failure = new JobFailure(FailureCode.PodLost, null) };
+        TrainingJob open = NewJob() with { UserId = shared.UserId };
+        await In<ITrainingStore>(store => store.AddAsync(shared, [Image(0, "u/a"), Image(1, "u/b"), Image(2, "u/c")], null, None));
+        await In<ITrainingStore>(store => store.AddAsync(other, [Image(0, "u/b")], null, None));
+        await In<ITrainingStore>(store => store.AddAsync(open, [Image(0, "u/c")], null, None));
+
+        Assert.Equal([shared.Id], await Old(Start.AddDays(1)));
+        Assert.Equal([shared.Id, other.Id], await Old(Start.AddDays(4)));
+        Assert.Equal((false, true, true), await Used(Start.AddDays(3)));
+        Assert.Equal((false, false, true), await Used(Start.AddDays(4)));
+        Assert.False(await In<ITrainingStore, bool>(store => store.SetImagesGoneAsync(open.Id, Start, None)));
+        Assert.True(await In<ITrainingStore, bool>(store => store.SetImagesGoneAsync(shared.Id, Start, None)));
+        Assert.Equal([other.Id], await Old(Start.AddDays(4)));
+
+        await In<ITrainingStore, bool>(store => store.ReopenAsync(shared with { State = TrainingState.Queued, CompletedAt = null }, None));
+        LeasedJob again = (await Lease("a", Start.AddDays(5))).Single(leased => leased.Job.Id == shared.Id);
+        await In<ITrainingStore>(store => store.SaveAsync(shared, again.Fence, release: true, None));
+        Assert.Equal([shared.Id], await Old(Start.AddDays(1)));
+
+        Task<IReadOnlyList<JobId>> Old(DateTimeOffset before) => Read<ITrainingStore, IReadOnlyList<JobId>>(store => store.ListWithOldImagesAsync(before, 10, None));
+        async Task<(bool, bool, bool)> Used(DateTimeOffset after) => (
+            await Read<ITrainingStore, bool>(store => store.IsImageUsedElsewhereAsync("u/a", shared.Id, after, None)),
+            await Read<ITrainingStore, bool>(store => store.IsImageUsedElsewhereAsync("u/b", shared.Id, after, None)),
+            await Read<ITrainingStore, bool>(store => store.IsImageUsedElsewhereAsync("u/c", shared.Id, after, None)));
+        static TrainingImage Image(int number, string key) => new(number, key, null, null, null, null, null);
+    }
+
+    [Fact]
     public async Task NextDue_HeldJob_IsTheEndOfItsLease()
     {
         await AddedJob();
         await Lease("a", Start);
 
-        Assert.Equal(Start + LeaseTime, await Read<ITrainingStore, DateTimeOffset?>(store => store.NextDueAsync(None)));
+        Assert.Equal(Start + LeaseTime, await Read<ITrainingStore, DateTimeOffset?>(store => store.NextDueAsync("disk-1", Start, None)));
     }
 
     [Fact]
@@ -165,7 +215,7 @@ public abstract class TrainingStoreContract : StoreContract
 
         await In<ITrainingStore>(store => store.SaveAsync(lease.Job with { DueAt = Start.AddSeconds(5) }, lease.Fence, release: true, None));
 
-        Assert.Equal(Start.AddSeconds(5), await Read<ITrainingStore, DateTimeOffset?>(store => store.NextDueAsync(None)));
+        Assert.Equal(Start.AddSeconds(5), await Read<ITrainingStore, DateTimeOffset?>(store => store.NextDueAsync("disk-1", Start, None)));
         Assert.Empty(await Lease("b", Start.AddSeconds(4)));
         Assert.Equal(2, Assert.Single(await Lease("b", Start.AddSeconds(5))).Fence);
     }
@@ -230,7 +280,7 @@ public abstract class TrainingStoreContract : StoreContract
         TrainingJob failed = lease.Job with { State = TrainingState.Failed, Failure = new JobFailure(FailureCode.PodLost, null), CompletedAt = Start };
         await In<ITrainingStore>(store => store.SaveAsync(failed, lease.Fence, release: true, None));
         Assert.Empty(await Lease("a", Start.AddDays(1)));
-        Assert.Null(await Read<ITrainingStore, DateTimeOffset?>(store => store.NextDueAsync(None)));
+        Assert.Null(await Read<ITrainingStore, DateTimeOffset?>(store => store.NextDueAsync("disk-1", Start, None)));
 
         TrainingJob again = failed with { State = TrainingState.Queued, Failure = null, CompletedAt = null, Attempt = 2, Admission = 2 };
         Assert.True(await In<ITrainingStore, bool>(store => store.ReopenAsync(again, None)));
@@ -351,7 +401,7 @@ public abstract class TrainingStoreContract : StoreContract
     }
 
     private Task<IReadOnlyList<LeasedJob>> Lease(string owner, DateTimeOffset now, int max = 10) =>
-        In<ITrainingStore, IReadOnlyList<LeasedJob>>(store => store.LeaseDueAsync(owner, now, LeaseTime, max, None));
+        In<ITrainingStore, IReadOnlyList<LeasedJob>>(store => store.LeaseDueAsync(owner, "disk-1", now, LeaseTime, max, None));
 
     private async Task<TrainingJob> Find(JobId id)
     {

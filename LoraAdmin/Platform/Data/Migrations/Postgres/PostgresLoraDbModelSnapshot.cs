@@ -355,9 +355,19 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                         .HasColumnType("integer")
                         .HasColumnName("image_index");
 
+                    b.Property<int>("Attempt")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("integer")
+                        .HasDefaultValue(1)
+                        .HasColumnName("attempt");
+
                     b.Property<long>("CreatedAt")
                         .HasColumnType("bigint")
                         .HasColumnName("created_at");
+
+                    b.Property<bool>("IsPending")
+                        .HasColumnType("boolean")
+                        .HasColumnName("is_pending");
 
                     b.Property<string>("Key")
                         .IsRequired()
@@ -835,23 +845,57 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
 
             modelBuilder.Entity("LoraAdmin.Storage.SpoolFileRow", b =>
                 {
-                    b.Property<Guid>("JobId")
-                        .HasColumnType("uuid")
-                        .HasColumnName("job_id");
+                    b.Property<string>("SpoolId")
+                        .HasColumnType("text")
+                        .HasColumnName("spool_id");
+
+                    b.Property<string>("Name")
+                        .HasColumnType("text")
+                        .HasColumnName("name");
 
                     b.Property<int>("Attempt")
                         .HasColumnType("integer")
                         .HasColumnName("attempt");
 
-                    b.Property<string>("Instance")
-                        .IsRequired()
+                    b.Property<string>("DiscardReason")
                         .HasColumnType("text")
-                        .HasColumnName("instance");
+                        .HasColumnName("discard_reason");
 
-                    b.Property<string>("Name")
-                        .IsRequired()
+                    b.Property<long?>("DiscardedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("discarded_at");
+
+                    b.Property<string>("DiscardedByKind")
                         .HasColumnType("text")
-                        .HasColumnName("name");
+                        .HasColumnName("discarded_by_kind");
+
+                    b.Property<string>("DiscardedByName")
+                        .HasColumnType("text")
+                        .HasColumnName("discarded_by_name");
+
+                    b.Property<long?>("DueAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("due_at");
+
+                    b.Property<int>("FailedRuns")
+                        .HasColumnType("integer")
+                        .HasColumnName("failed_runs");
+
+                    b.Property<Guid?>("JobId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("job_id");
+
+                    b.Property<string>("LastError")
+                        .HasColumnType("text")
+                        .HasColumnName("last_error");
+
+                    b.Property<long?>("LastTriedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("last_tried_at");
+
+                    b.Property<string>("Pod")
+                        .HasColumnType("text")
+                        .HasColumnName("pod");
 
                     b.Property<string>("Sha256")
                         .IsRequired()
@@ -866,13 +910,46 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                         .HasColumnType("bigint")
                         .HasColumnName("verified_at");
 
-                    b.HasKey("JobId")
+                    b.HasKey("SpoolId", "Name")
                         .HasName("pk_spool_files");
 
-                    b.HasIndex("Instance")
-                        .HasDatabaseName("ix_spool_files_instance");
+                    b.HasIndex("JobId")
+                        .HasDatabaseName("ix_spool_files_job_id");
 
                     b.ToTable("spool_files", (string)null);
+                });
+
+            modelBuilder.Entity("LoraAdmin.Storage.SpoolInstanceRow", b =>
+                {
+                    b.Property<string>("Instance")
+                        .HasColumnType("text")
+                        .HasColumnName("instance");
+
+                    b.Property<string>("Host")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("host");
+
+                    b.Property<bool>("IsSilenceTold")
+                        .HasColumnType("boolean")
+                        .HasColumnName("is_silence_told");
+
+                    b.Property<long>("LastSeenAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("last_seen_at");
+
+                    b.Property<string>("SpoolId")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("spool_id");
+
+                    b.HasKey("Instance")
+                        .HasName("pk_spool_instances");
+
+                    b.HasIndex("SpoolId", "LastSeenAt")
+                        .HasDatabaseName("ix_spool_instances_spool_id_last_seen_at");
+
+                    b.ToTable("spool_instances", (string)null);
                 });
 
             modelBuilder.Entity("LoraAdmin.Training.IdempotencyRow", b =>
@@ -1166,6 +1243,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                         .HasColumnType("bigint")
                         .HasColumnName("due_at");
 
+                    b.Property<long?>("FailingSince")
+                        .HasColumnType("bigint")
+                        .HasColumnName("failing_since");
+
                     b.Property<string>("FailureCode")
                         .HasColumnType("text")
                         .HasColumnName("failure_code");
@@ -1185,6 +1266,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                     b.Property<long?>("HeartbeatAt")
                         .HasColumnType("bigint")
                         .HasColumnName("heartbeat_at");
+
+                    b.Property<long?>("ImagesGoneAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("images_gone_at");
 
                     b.Property<bool>("IsOpen")
                         .HasColumnType("boolean")
@@ -1223,6 +1308,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                         .IsRequired()
                         .HasColumnType("text")
                         .HasColumnName("search_text");
+
+                    b.Property<string>("SpoolId")
+                        .HasColumnType("text")
+                        .HasColumnName("spool_id");
 
                     b.Property<long?>("StartedAt")
                         .HasColumnType("bigint")
@@ -1303,6 +1392,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                     b.HasIndex(new[] { "DueAt", "JobId" }, "ix_training_progress_due")
                         .HasDatabaseName("ix_training_progress_due_at_job_id")
                         .HasFilter("is_open");
+
+                    b.HasIndex(new[] { "CompletedAt" }, "ix_training_progress_images")
+                        .HasDatabaseName("ix_training_progress_completed_at")
+                        .HasFilter("NOT is_open AND images_gone_at IS NULL");
 
                     b.HasIndex(new[] { "State", "StateSince" }, "ix_training_progress_open_state")
                         .HasDatabaseName("ix_training_progress_state_state_since")

@@ -351,9 +351,19 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                         .HasColumnType("INTEGER")
                         .HasColumnName("image_index");
 
+                    b.Property<int>("Attempt")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER")
+                        .HasDefaultValue(1)
+                        .HasColumnName("attempt");
+
                     b.Property<long>("CreatedAt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("created_at");
+
+                    b.Property<bool>("IsPending")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("is_pending");
 
                     b.Property<string>("Key")
                         .IsRequired()
@@ -832,23 +842,57 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
 
             modelBuilder.Entity("LoraAdmin.Storage.SpoolFileRow", b =>
                 {
-                    b.Property<string>("JobId")
+                    b.Property<string>("SpoolId")
                         .HasColumnType("TEXT")
-                        .HasColumnName("job_id");
+                        .HasColumnName("spool_id");
+
+                    b.Property<string>("Name")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("name");
 
                     b.Property<int>("Attempt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("attempt");
 
-                    b.Property<string>("Instance")
-                        .IsRequired()
+                    b.Property<string>("DiscardReason")
                         .HasColumnType("TEXT")
-                        .HasColumnName("instance");
+                        .HasColumnName("discard_reason");
 
-                    b.Property<string>("Name")
-                        .IsRequired()
+                    b.Property<long?>("DiscardedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("discarded_at");
+
+                    b.Property<string>("DiscardedByKind")
                         .HasColumnType("TEXT")
-                        .HasColumnName("name");
+                        .HasColumnName("discarded_by_kind");
+
+                    b.Property<string>("DiscardedByName")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("discarded_by_name");
+
+                    b.Property<long?>("DueAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("due_at");
+
+                    b.Property<int>("FailedRuns")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("failed_runs");
+
+                    b.Property<string>("JobId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("job_id");
+
+                    b.Property<string>("LastError")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("last_error");
+
+                    b.Property<long?>("LastTriedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("last_tried_at");
+
+                    b.Property<string>("Pod")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("pod");
 
                     b.Property<string>("Sha256")
                         .IsRequired()
@@ -863,13 +907,46 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                         .HasColumnType("INTEGER")
                         .HasColumnName("verified_at");
 
-                    b.HasKey("JobId")
+                    b.HasKey("SpoolId", "Name")
                         .HasName("pk_spool_files");
 
-                    b.HasIndex("Instance")
-                        .HasDatabaseName("ix_spool_files_instance");
+                    b.HasIndex("JobId")
+                        .HasDatabaseName("ix_spool_files_job_id");
 
                     b.ToTable("spool_files", (string)null);
+                });
+
+            modelBuilder.Entity("LoraAdmin.Storage.SpoolInstanceRow", b =>
+                {
+                    b.Property<string>("Instance")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("instance");
+
+                    b.Property<string>("Host")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("host");
+
+                    b.Property<bool>("IsSilenceTold")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("is_silence_told");
+
+                    b.Property<long>("LastSeenAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("last_seen_at");
+
+                    b.Property<string>("SpoolId")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("spool_id");
+
+                    b.HasKey("Instance")
+                        .HasName("pk_spool_instances");
+
+                    b.HasIndex("SpoolId", "LastSeenAt")
+                        .HasDatabaseName("ix_spool_instances_spool_id_last_seen_at");
+
+                    b.ToTable("spool_instances", (string)null);
                 });
 
             modelBuilder.Entity("LoraAdmin.Training.IdempotencyRow", b =>
@@ -1167,6 +1244,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                         .HasColumnType("INTEGER")
                         .HasColumnName("due_at");
 
+                    b.Property<long?>("FailingSince")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("failing_since");
+
                     b.Property<string>("FailureCode")
                         .HasColumnType("TEXT")
                         .HasColumnName("failure_code");
@@ -1186,6 +1267,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                     b.Property<long?>("HeartbeatAt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("heartbeat_at");
+
+                    b.Property<long?>("ImagesGoneAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("images_gone_at");
 
                     b.Property<bool>("IsOpen")
                         .HasColumnType("INTEGER")
@@ -1225,6 +1310,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                         .IsRequired()
                         .HasColumnType("TEXT")
                         .HasColumnName("search_text");
+
+                    b.Property<string>("SpoolId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("spool_id");
 
                     b.Property<long?>("StartedAt")
                         .HasColumnType("INTEGER")
@@ -1306,6 +1395,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                     b.HasIndex(new[] { "DueAt", "JobId" }, "ix_training_progress_due")
                         .HasDatabaseName("ix_training_progress_due_at_job_id")
                         .HasFilter("is_open");
+
+                    b.HasIndex(new[] { "CompletedAt" }, "ix_training_progress_images")
+                        .HasDatabaseName("ix_training_progress_completed_at")
+                        .HasFilter("NOT is_open AND images_gone_at IS NULL");
 
                     b.HasIndex(new[] { "State", "StateSince" }, "ix_training_progress_open_state")
                         .HasDatabaseName("ix_training_progress_state_state_since")

@@ -1,0 +1,57 @@
+using LoraAdmin.Domain.Library;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Storage;
+
+namespace LoraAdmin.Domain.Training;
+
+/// <summary>The writes by which an ended job is opened again, in the caller's transaction.</summary>
+internal static class JobReopening
+{
+    public static TrainingJob Reset(TrainingJob job, TrainingState state, DateTimeOffset now) => job with
+    {
+        State = state,
+        StateSince = now,
+        UpdatedAt = now,
+        DueAt = now,
+        CompletedAt = null,
+        Failure = null,
+        Cancel = null,
+        WaitReason = null,
+        WaitingSince = null,
+        FailingSince = null,
+        StuckSince = null,
+        Spool = null,
+        StepTries = 0,
+        StepErrors = 0,
+    };
+
+    /// <summary>The job as it goes on from a proven file.</summary>
+    public static TrainingJob With(TrainingJob job, SpoolEntry file) => job with
+    {
+        Attempt = file.Attempt,
+        Artifact = new ArtifactInfo(file.SizeBytes, file.Sha256),
+    };
+
+    /// <returns>False: the job is not final any more, nothing was written.</returns>
+    public static async Task<bool> OpenAsync(IUnit unit, TrainingJob job, CancellationToken cancellationToken)
+    {
+        ITrainingStore store = unit.Store<ITrainingStore>();
+        if (!await store.ReopenAsync(job, cancellationToken))
+        {
+            return false;
+        }
+
+        TrainingAttempt? existing = (await store.ListAttemptsAsync(job.Id, cancellationToken)).FirstOrDefault(one => one.Number == job.Attempt);
+        if (existing is null)
+        {
+            await store.AddAttemptAsync(new TrainingAttempt(job.Id, job.Attempt, "runpod", AttemptState.Active, job.UpdatedAt, null, null, null), cancellationToken);
+        }
+        else
+        {
+            await store.SaveAttemptAsync(existing with { State = AttemptState.Active, EndedAt = null, Failure = null }, cancellationToken);
+        }
+
+        await unit.Store<ILoraStore>().SetStatusAsync(job.LoraId, job.State.ToLoraStatus(), null, job.UpdatedAt, cancellationToken);
+        return true;
+    }
+}

@@ -1,0 +1,133 @@
+using LoraAdmin.Domain.Library;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Storage;
+
+namespace LoraAdmin.Domain.Training;
+
+/// <summary>What bringing one proven file into storage came to.</summary>
+internal abstract record UploadOutcome
+{
+    private UploadOutcome()
+    {
+    }
+
+    /// <summary>Storage has file and images, the file read back and compared.</summary>
+    /// <param name="Images">As they are to be written: no longer pending.</param>
+    public sealed record Stored(ObjectRef Target, IReadOnlyList<ValidationImage> Images) : UploadOutcome;
+
+    /// <summary>The spool does not have the file any more.</summary>
+    public sealed record Missing : UploadOutcome;
+
+    /// <summary>The spool can't be read: the file may be there, and nothing was tried.</summary>
+    public sealed record Away(string Reason) : UploadOutcome;
+
+    public sealed record Failed(string Problem) : UploadOutcome;
+}
+
+/// <summary>
+/// Puts a file of the spool and its validation images into storage and reads the file back through SHA-256: the only proof that storage has it. Sending
+/// the same file twice, also from two places at once, does no harm.
+/// </summary>
+internal sealed class SpoolUpload(IObjectStore objects, ISpool spool)
+{
+    /// <param name="stored">What the LoRA's row says of a file that was verified in storage before.</param>
+    public async Task<UploadOutcome> RunAsync(
+        UserId user, LoraId lora, SpoolEntry entry, Lora? stored, IReadOnlyList<ValidationImage> images, CancellationToken cancellationToken)
+    {
+        ObjectRef target = ObjectKeys.Model(user, lora);
+        if (stored is not { StoragePath: not null } || stored.FileSha256 != entry.Sha256)
+        {
+            switch (await spool.OpenAsync(entry.Name, cancellationToken))
+            {
+                case SpoolReading<Stream>.Found found:
+                    await using (found.Value)
+                    {
+                        if (await StoreAsync(target, found.Value, entry, cancellationToken) is { } problem)
+                        {
+                            return new UploadOutcome.Failed(problem);
+                        }
+                    }
+
+                    break;
+                case SpoolReading<Stream>.Unreadable unreadable:
+                    return new UploadOutcome.Away($"The spool can't be read: {unreadable.Reason}");
+                default:
+                    return new UploadOutcome.Missing();
+            }
+        }
+
+        List<ValidationImage> done = [];
+        foreach (ValidationImage image in images.Where(image => image.IsPending && image.Attempt == entry.Attempt))
+        {
+            (bool isThere, string? problem) = await ImageAsync(image, entry, cancellationToken);
+            if (problem is not null)
+            {
+                return new UploadOutcome.Failed(problem);
+            }
+
+            if (isThere)
+            {
+                done.Add(image with { IsPending = false });
+            }
+        }
+
+        return new UploadOutcome.Stored(target, done);
+    }
+
+    /// <summary>Notes in the caller's transaction what storage has now.</summary>
+    public static async Task NoteAsync(
+        IUnit unit, LoraId id, SpoolEntry entry, UploadOutcome.Stored stored, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        ILoraStore loras = unit.Store<ILoraStore>();
+        if (await loras.FindAsync(id, cancellationToken) is { } lora)
+        {
+            await loras.SaveAsync(
+                lora with { StoragePath = stored.Target.Key, FileSizeBytes = entry.SizeBytes, FileSha256 = entry.Sha256, UpdatedAt = now }, cancellationToken);
+        }
+
+        if (stored.Images.Count > 0)
+        {
+            await loras.SaveValidationImagesAsync(id, stored.Images, cancellationToken);
+        }
+    }
+
+    private async Task<string?> StoreAsync(ObjectRef target, Stream content, SpoolEntry entry, CancellationToken cancellationToken)
+    {
+        PutOutcome put = await objects.PutAsync(target, content, "application/octet-stream", cancellationToken);
+        if (put is not PutOutcome.Stored)
+        {
+            return Why(put);
+        }
+
+        return await objects.ReadBackSha256Async(target, cancellationToken) switch
+        {
+            ReadBack.Read read when read.Sha256 == entry.Sha256 && read.SizeBytes == entry.SizeBytes => null,
+            ReadBack.Read read => $"storage holds other bytes than were sent: SHA-256 {read.Sha256}, {read.SizeBytes} bytes",
+            ReadBack.NotFound => "storage took the file but does not have it",
+            ReadBack.Unavailable unavailable => $"the file could not be read back: {unavailable.Reason}",
+            _ => "the file could not be read back",
+        };
+    }
+
+    private async Task<(bool IsThere, string? Problem)> ImageAsync(ValidationImage image, SpoolEntry entry, CancellationToken cancellationToken)
+    {
+        if (entry.Job is not { } job || (await spool.OpenAsync(SpoolNames.ValidationImage(job, entry.Attempt, image.Index), cancellationToken)).OrNull() is not { } content)
+        {
+            // Its score is known, and the file is worth more than a picture of it: it stays pending and is never shown.
+            return (false, null);
+        }
+
+        await using (content)
+        {
+            PutOutcome put = await objects.PutAsync(new ObjectRef(Buckets.ValidationImages, image.Key), content, "image/jpeg", cancellationToken);
+            return (true, put is PutOutcome.Stored ? null : $"validation image {image.Index} could not be stored: {Why(put)}");
+        }
+    }
+
+    private static string Why(PutOutcome outcome) => outcome switch
+    {
+        PutOutcome.Failed failed => failed.Reason,
+        PutOutcome.Refused refused => refused.Reason,
+        _ => "stored",
+    };
+}

@@ -1,0 +1,142 @@
+using LoraAdmin.Domain.Library;
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Storage;
+using LoraAdmin.Domain.Training.Steps;
+
+namespace LoraAdmin.Domain.Training;
+
+/// <summary>
+/// J2: brings files whose upload failed from this instance's spool into storage, each hourly, or at once when a person asks. After a success the job goes
+/// on with its validation, without a pod. Running it twice at once sends a file twice at worst.
+/// </summary>
+public sealed class SpoolUploads(IUnitOfWork work, IObjectStore objects, ISpool spool, TimeProvider clock)
+{
+    public const string Name = "training.spool_uploads";
+
+    /// <summary>Failed runs after which people are alerted (M10). The uploads go on all the same: the file is never given up.</summary>
+    public const int RunsUntilAlert = 3;
+
+    public static readonly TimeSpan Every = TimeSpan.FromHours(1);
+
+    private static readonly Actor Self = Actor.Portal(Name);
+
+    private readonly SpoolUpload upload = new(objects, spool);
+
+    /// <returns>How many files were brought into storage.</returns>
+    public async Task<int> RunAsync(CancellationToken cancellationToken)
+    {
+        DateTimeOffset now = clock.GetUtcNow();
+        IReadOnlyList<SpoolEntry> waiting = await work.ReadAsync((unit, token) => unit.Store<ISpoolStore>().ListAsync(spool.Id, token), cancellationToken);
+        int stored = 0;
+        foreach (SpoolEntry entry in waiting.Where(entry => IsDue(entry, now)))
+        {
+            if (await work.RunAsync((unit, token) => TakeAsync(unit, entry, token), cancellationToken) is { } taken)
+            {
+                stored += await UploadAsync(taken, cancellationToken) ? 1 : 0;
+            }
+        }
+
+        return stored;
+    }
+
+    private static bool IsDue(SpoolEntry entry, DateTimeOffset now) => entry is { Discard: null, Job: not null } && !(entry.DueAt > now);
+
+    /// <summary>Moves the file's next run an hour on before this one begins, so that no other run on the same disk begins it too.</summary>
+    private async Task<Taken?> TakeAsync(IUnit unit, SpoolEntry entry, CancellationToken cancellationToken)
+    {
+        DateTimeOffset now = clock.GetUtcNow();
+        ISpoolStore store = unit.Store<ISpoolStore>();
+        if (await store.FindAsync(entry.Spool, entry.Name, cancellationToken) is not { } row
+            || !IsDue(row, now)
+            || await unit.Store<ITrainingStore>().FindAsync(row.Job!.Value, cancellationToken) is not { } job
+            || !Waits(job))
+        {
+            return null;
+        }
+
+        SpoolEntry taken = row with { DueAt = now + Every, LastTriedAt = now };
+        await store.SaveAsync(taken, cancellationToken);
+        ILoraStore loras = unit.Store<ILoraStore>();
+        return new Taken(
+            taken, job, await loras.FindAsync(job.LoraId, cancellationToken), await loras.ListValidationImagesAsync(job.LoraId, cancellationToken));
+    }
+
+    private static bool Waits(TrainingJob job) => job is { State: TrainingState.Failed, Failure.Code: FailureCode.UploadFailed };
+
+    private async Task<bool> UploadAsync(Taken taken, CancellationToken cancellationToken)
+    {
+        switch (await upload.RunAsync(taken.Job.UserId, taken.Job.LoraId, taken.Entry, taken.Lora, taken.Images, cancellationToken))
+        {
+            case UploadOutcome.Stored stored:
+                return await work.RunAsync((unit, token) => StoredAsync(unit, taken.Entry, stored, token), cancellationToken);
+
+            case UploadOutcome.Away away:
+                await work.RunAsync((unit, token) => FailedAsync(unit, taken, away.Reason, token), cancellationToken);
+                return false;
+
+            case UploadOutcome.Failed failed:
+                await work.RunAsync((unit, token) => FailedAsync(unit, taken, failed.Problem, token), cancellationToken);
+                return false;
+
+            default:
+                await work.RunAsync((unit, token) => FailedAsync(unit, taken, "the file is gone from the spool's disk", token), cancellationToken);
+                return false;
+        }
+    }
+
+    private async Task<bool> StoredAsync(IUnit unit, SpoolEntry entry, UploadOutcome.Stored stored, CancellationToken cancellationToken)
+    {
+        // A person may have retried the job meanwhile: then its own step brings it on.
+        if (await unit.Store<ITrainingStore>().FindAsync(entry.Job!.Value, cancellationToken) is not { } job || !Waits(job))
+        {
+            return false;
+        }
+
+        DateTimeOffset now = clock.GetUtcNow();
+        await SpoolUpload.NoteAsync(unit, job.LoraId, entry, stored, now, cancellationToken);
+        await AttemptPods.ReleaseAsync(unit, job.Id, entry.Attempt, FileProof.InStorage, PodReasons.FileStored, now, cancellationToken);
+        TrainingJob again = JobReopening.With(JobReopening.Reset(job, TrainingState.Validating, now), entry);
+        if (!await JobReopening.OpenAsync(unit, again, cancellationToken))
+        {
+            throw new ConcurrentWriteException($"Job {job.Id} was opened meanwhile.");
+        }
+
+        await unit.Events.AppendAsync(
+            TrainingFacts.Of(again, TrainingEvents.SpoolUploaded, $"The kept file ({entry.SizeBytes} bytes) was brought into storage; validating it", Self) with
+            {
+                Signals = [new IncidentSignal(TrainingIncidents.UploadGivenUp, job.Id.ToString(), "Storage has the file, read back and compared", Over: true)],
+            },
+            cancellationToken);
+        return true;
+    }
+
+    private static async Task FailedAsync(IUnit unit, Taken taken, string problem, CancellationToken cancellationToken)
+    {
+        ISpoolStore store = unit.Store<ISpoolStore>();
+        if (await store.FindAsync(taken.Entry.Spool, taken.Entry.Name, cancellationToken) is not { } row)
+        {
+            return;
+        }
+
+        SpoolEntry failed = row with { FailedRuns = row.FailedRuns + 1, LastError = problem };
+        await store.SaveAsync(failed, cancellationToken);
+        bool alert = failed.FailedRuns >= RunsUntilAlert;
+        string text = $"The trained file of \"{taken.Job.Name}\" waits in the spool: {failed.FailedRuns} hourly uploads failed, the last one because {problem}";
+        await unit.Events.AppendAsync(
+            TrainingFacts.Of(
+                taken.Job,
+                TrainingEvents.SpoolUploadFailed,
+                $"The kept file could not be brought into storage ({failed.FailedRuns} in a row): {problem}",
+                Self,
+                alert ? EventSeverity.Error : EventSeverity.Warning,
+                "upload_failed") with
+            {
+                Error = new ErrorDetail("upload_failed", "storage.put", problem, null),
+                Signals = alert ? [new IncidentSignal(TrainingIncidents.UploadGivenUp, taken.Job.Id.ToString(), text)] : [],
+            },
+            cancellationToken);
+    }
+
+    private sealed record Taken(SpoolEntry Entry, TrainingJob Job, Lora? Lora, IReadOnlyList<ValidationImage> Images);
+}

@@ -1,0 +1,53 @@
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Storage;
+using LoraAdmin.Domain.Training;
+
+namespace LoraAdmin.Training;
+
+/// <summary>One file on some instance's disk, with whose it is.</summary>
+/// <param name="Job">Null: no job of this database knows the file.</param>
+/// <param name="Host">The machine that was last seen with the disk; null: none was ever noted.</param>
+/// <param name="LastSeenAt">When a portal with this disk was last heard of.</param>
+public sealed record SpoolLine(SpoolEntry Entry, TrainingJob? Job, string? Host, DateTimeOffset? LastSeenAt, bool IsSilent)
+{
+    /// <summary>J2 brings it to storage by itself, and a person can have it done at once.</summary>
+    public bool WaitsForUpload => Job is { State: TrainingState.Failed, Failure.Code: FailureCode.UploadFailed } && Entry.Discard is null;
+
+    /// <summary>A person must say what becomes of it.</summary>
+    public bool IsUnclaimed => Job is null && Entry.Discard is null;
+}
+
+/// <param name="Files">Oldest first, unclaimed ones before all others.</param>
+/// <param name="Silent">Disks that no portal has answered for within an hour, with or without files.</param>
+public sealed record SpoolBoard(IReadOnlyList<SpoolLine> Files, IReadOnlyList<SpoolInstance> Silent);
+
+public interface ISpoolQueries
+{
+    /// <exception cref="StoreUnavailableException">The database is away.</exception>
+    Task<SpoolBoard> ReadAsync(CancellationToken cancellationToken);
+}
+
+internal sealed class SpoolQueryStore(IUnitOfWork work, ISpool spool, TimeProvider clock) : ISpoolQueries
+{
+    /// <summary>More files than this wait only after days of trouble; the first of them show it.</summary>
+    private const int MostFiles = 500;
+
+    public Task<SpoolBoard> ReadAsync(CancellationToken cancellationToken) => work.ReadAsync(
+        async (unit, token) =>
+        {
+            DateTimeOffset now = clock.GetUtcNow();
+            ISpoolStore store = unit.Store<ISpoolStore>();
+            IReadOnlyList<SpoolInstance> instances = await store.ListInstancesAsync(token);
+            List<SpoolLine> lines = [];
+            foreach (SpoolEntry entry in await store.ListAllAsync(MostFiles, token))
+            {
+                TrainingJob? job = entry.Job is { } id ? await unit.Store<ITrainingStore>().FindAsync(id, token) : null;
+                SpoolInstance? disk = instances.Where(one => one.Spool == entry.Spool).MaxBy(one => one.LastSeenAt);
+                lines.Add(new SpoolLine(entry, job, disk?.Host, disk?.LastSeenAt, !SpoolStanding.IsReachable(entry.Spool, instances, spool.Id, now)));
+            }
+
+            List<SpoolInstance> silent = [.. instances.Where(one => !SpoolStanding.IsReachable(one.Spool, instances, spool.Id, now))];
+            return new SpoolBoard([.. lines.OrderByDescending(line => line.IsUnclaimed)], silent);
+        },
+        cancellationToken);
+}
