@@ -39,7 +39,8 @@ public static class Features
             services.AddLocalCloud(configuration, dataPath);
         }
 
-        // Features. Loops: EventPumpService and ExpiredRowsService (above), PodWatchService (Pods), ConductorService and SettlementService (Training).
+        // Features. Loops: EventPumpService and ExpiredRowsService (above), PodWatchService (Pods), ConductorService, SettlementService,
+        // SpoolHeartbeatService and SpoolService (Training).
         services.AddStorage(configuration, dataPath);
         services.AddLibrary();
         services.AddLimits(configuration);

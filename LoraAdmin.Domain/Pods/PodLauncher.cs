@@ -136,9 +136,6 @@ public sealed class PodLauncher(IUnitOfWork work, IPodProvider provider, TimePro
             PodFacts.Of(pod, PodEvents.Released, $"Pod {pod.Name} was given up: {why}", actor, EventSeverity.Warning, PodReasons.NotReady),
             cancellationToken);
 
-    /// <summary>Starts a needed pod that was stopped, by its dead-man switch for example: its file lies on the mount.</summary>
-    public Task<PodActionOutcome> WakeAsync(string podId, CancellationToken cancellationToken) => provider.StartAsync(podId, cancellationToken);
-
     private static bool IsKept(LedgerPod pod) => pod is { Want: PodWant.Needed, PodId: not null } && pod.Saw != PodSaw.Gone;
 
     private static bool IsUnanswered(LedgerPod pod) => pod is { Want: PodWant.Needed, PodId: null, Saw: PodSaw.Requested };

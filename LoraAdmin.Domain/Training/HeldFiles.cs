@@ -32,6 +32,18 @@ public sealed class HeldFiles(IUnitOfWork work, IPodAgent agent, ISpool spool, F
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
+        try
+        {
+            await TakeTurnsAsync(cancellationToken);
+        }
+        catch (LeaseLostException)
+        {
+            // Another instance does it now.
+        }
+    }
+
+    private async Task TakeTurnsAsync(CancellationToken cancellationToken)
+    {
         IReadOnlyList<LedgerPod> alive = await work.ReadAsync((unit, token) => unit.Store<IPodLedger>().ListAliveAsync(token), cancellationToken);
         foreach (LedgerPod pod in alive.Where(pod => pod is { Want: PodWant.Held, PodId: not null }))
         {

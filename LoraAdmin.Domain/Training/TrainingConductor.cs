@@ -49,11 +49,29 @@ public sealed class TrainingConductor(
         }
         catch (OperationCanceledException) when (lease.Lost.IsCancellationRequested)
         {
-            cancellationToken.ThrowIfCancellationRequested();
+            if (cancellationToken.IsCancellationRequested)
+            {
+                await GiveBackAsync(leased);
+                throw;
+            }
         }
         catch (Exception unexpected) when (unexpected is not StoreUnavailableException and not OperationCanceledException)
         {
             await CommitCrashAsync(leased, unexpected, cancellationToken);
+        }
+    }
+
+    /// <summary>The process ends: whoever goes on with the job need not wait until the lease has run out.</summary>
+    private async Task GiveBackAsync(LeasedJob leased)
+    {
+        try
+        {
+            await work.RunAsync(
+                (unit, token) => unit.Store<ITrainingStore>().RenewAsync(leased.Job.Id, leased.Fence, clock.GetUtcNow(), token), CancellationToken.None);
+        }
+        catch (Exception failure) when (failure is LeaseLostException or StoreUnavailableException)
+        {
+            // It is another's already, or runs out by itself.
         }
     }
 
@@ -92,11 +110,11 @@ public sealed class TrainingConductor(
 
                 case StepResult.Advance advance:
                     await AlongsideAsync(advance.Alongside, unit, token);
-                    await MoveAsync(unit, leased, advance.Job, advance.To, advance.Message, null, TimeSpan.Zero, now, token);
+                    await MoveAsync(unit, leased, advance.Job, advance.To, advance.Message, null, advance.Signals, TimeSpan.Zero, now, token);
                     break;
 
                 case StepResult.Requeue requeue:
-                    await MoveAsync(unit, leased, requeue.Job, TrainingState.Queued, requeue.Reason, requeue.Reason, requeue.In, now, token);
+                    await MoveAsync(unit, leased, requeue.Job, TrainingState.Queued, requeue.Reason, requeue.Reason, requeue.Signals, requeue.In, now, token);
                     break;
 
                 case StepResult.Again again:
@@ -126,7 +144,16 @@ public sealed class TrainingConductor(
         alongside?.Invoke(unit, cancellationToken) ?? Task.CompletedTask;
 
     private static async Task MoveAsync(
-        IUnit unit, LeasedJob leased, TrainingJob job, TrainingState to, string message, string? waitReason, TimeSpan dueIn, DateTimeOffset now, CancellationToken cancellationToken)
+        IUnit unit,
+        LeasedJob leased,
+        TrainingJob job,
+        TrainingState to,
+        string message,
+        string? waitReason,
+        IReadOnlyList<IncidentSignal> signals,
+        TimeSpan dueIn,
+        DateTimeOffset now,
+        CancellationToken cancellationToken)
     {
         // A job that waits for a provider looks for one every minute: that is one wait, not a new fact each time.
         bool stillWaiting = job.WaitingSince is not null && leased.Job.WaitingSince is not null;
@@ -142,6 +169,7 @@ public sealed class TrainingConductor(
             StepErrors = 0,
         };
         await unit.Store<ITrainingStore>().SaveAsync(moved, leased.Fence, release: true, cancellationToken);
+        await NoteHeardAsync(unit, leased, moved, cancellationToken);
         if (leased.Job.State.ToLoraStatus() != to.ToLoraStatus())
         {
             await unit.Store<ILoraStore>().SetStatusAsync(moved.LoraId, to.ToLoraStatus(), null, now, cancellationToken);
@@ -149,16 +177,24 @@ public sealed class TrainingConductor(
 
         if (waitReason is null ? !stillWaiting : waitReason != leased.Job.WaitReason)
         {
-            await unit.Events.AppendAsync(
-                TrainingFacts.Of(moved, waitReason is null ? TrainingEvents.StateChanged : TrainingEvents.Waiting, message, Self, reason: to.ToWord()), cancellationToken);
+            EventSeverity severity = signals.Any(signal => !signal.Over) ? EventSeverity.Error : EventSeverity.Info;
+            string kind = waitReason is null ? TrainingEvents.StateChanged : TrainingEvents.Waiting;
+            await unit.Events.AppendAsync(TrainingFacts.Of(moved, kind, message, Self, severity, to.ToWord()) with { Signals = signals }, cancellationToken);
         }
     }
+
+    /// <summary>The agent's answer has renewed the lease of its dead-man switch: people see on the pod how long it goes on without us.</summary>
+    private static Task NoteHeardAsync(IUnit unit, LeasedJob leased, TrainingJob job, CancellationToken cancellationToken) =>
+        job is { PodId: { } pod, Figures.HeartbeatAt: var heard } && heard != leased.Job.Figures?.HeartbeatAt
+            ? unit.Store<IPodLedger>().NoteHeardAsync(pod, heard, cancellationToken)
+            : Task.CompletedTask;
 
     private static async Task StayAsync(
         IUnit unit, LeasedJob leased, TrainingJob job, string? reason, DateTimeOffset dueAt, DateTimeOffset now, CancellationToken cancellationToken)
     {
         TrainingJob waiting = job with { DueAt = dueAt, WaitReason = reason, UpdatedAt = now };
         await unit.Store<ITrainingStore>().SaveAsync(waiting, leased.Fence, release: true, cancellationToken);
+        await NoteHeardAsync(unit, leased, waiting, cancellationToken);
         if (reason is not null && leased.Job.WaitReason is null)
         {
             await unit.Events.AppendAsync(TrainingFacts.Of(waiting, TrainingEvents.Waiting, reason, Self, reason: job.State.ToWord()), cancellationToken);

@@ -241,6 +241,9 @@ public static class TrainingIncidents
     public const string Stuck = "training.stuck";
     public const string Crashing = "training.crashing";
 
+    /// <summary>The provider refuses to make pods although it could: the request, the key or the money is wrong. The subject is the provider.</summary>
+    public const string CreateRefused = "training.create_refused";
+
     /// <summary>J2 has failed on a file three times (M10).</summary>
     public const string UploadGivenUp = "training.upload_given_up";
 

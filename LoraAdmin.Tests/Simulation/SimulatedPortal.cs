@@ -99,15 +99,7 @@ public sealed class SimulatedPortal
         await Files.RunAsync(cancellationToken);
         await Reconcile.RunAsync(cancellationToken);
         await Uploads.RunAsync(cancellationToken);
-        try
-        {
-            await Held.RunAsync(cancellationToken);
-        }
-        catch (LeaseLostException)
-        {
-            // Another instance does it now.
-        }
-
+        await Held.RunAsync(cancellationToken);
         await Images.RunAsync(cancellationToken);
     }
 

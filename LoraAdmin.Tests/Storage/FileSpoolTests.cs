@@ -35,7 +35,7 @@ public sealed class FileSpoolTests : IDisposable
         Assert.Equal(new SpoolFile(Name, 700_000), done.File);
         Assert.Equal(new SpoolDigest(700_000, Convert.ToHexStringLower(SHA256.HashData(bytes))), before);
         Assert.Equal(before, await DigestAsync(spool));
-        Assert.Equal([folder.Under(".spool"), folder.Under(Name)], Directory.GetFiles(folder.Path).Order(StringComparer.Ordinal));
+        Assert.Equal([folder.Under(".spool-id"), folder.Under(Name)], Directory.GetFiles(folder.Path).Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -64,13 +64,13 @@ public sealed class FileSpoolTests : IDisposable
     }
 
     [Fact]
-    public async Task Append_LessFreeThanAsked_FailsAndNamesTheOption()
+    public async Task Append_LessFreeThanAsked_SaysThatThereIsNoRoomAndNamesTheOption()
     {
         FileSpool spool = new(folder.Path, new("i"), minimumFreeBytes: long.MaxValue);
 
         SpoolOutcome outcome = await spool.AppendAsync(Name, 0, new MemoryStream([1]), CancellationToken.None);
 
-        Assert.Contains("Spool:MinimumFreeBytes", Assert.IsType<SpoolOutcome.Failed>(outcome).Reason, StringComparison.Ordinal);
+        Assert.Contains("Spool:MinimumFreeBytes", Assert.IsType<SpoolOutcome.NoRoom>(outcome).Reason, StringComparison.Ordinal);
         Assert.IsType<SpoolReading<SpoolFile>.Absent>(await spool.FindAsync(Name, CancellationToken.None));
     }
 
@@ -120,7 +120,7 @@ public sealed class FileSpoolTests : IDisposable
         Assert.Equal(1, await AppendAsync(moved, 0, [1]));
         Assert.IsType<SpoolOutcome.Done>(await moved.SealAsync(Name, CancellationToken.None));
 
-        Assert.Equal(folder.Under("moved"), (await File.ReadAllTextAsync(elsewhere.Under("spool-folder"))).Trim());
+        Assert.Equal([folder.Under("moved"), "i"], await File.ReadAllLinesAsync(elsewhere.Under("spool-folder")));
     }
 
     [Fact]

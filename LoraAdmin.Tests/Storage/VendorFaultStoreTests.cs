@@ -126,7 +126,7 @@ public sealed class VendorFaultStoreTests : IAsyncLifetime
         Assert.IsType<SpoolOutcome.Done>(await spool.AppendAsync("job-2-1.safetensors", 0, new MemoryStream([1]), CancellationToken.None));
         SpoolOutcome full = await spool.AppendAsync("job-1-1.safetensors", 3, new MemoryStream([4]), CancellationToken.None);
 
-        Assert.Contains("room", Assert.IsType<SpoolOutcome.Failed>(full).Reason, StringComparison.Ordinal);
+        Assert.Contains("room", Assert.IsType<SpoolOutcome.NoRoom>(full).Reason, StringComparison.Ordinal);
         Assert.Equal(3, Assert.IsType<SpoolReading<SpoolFile>.Found>(await spool.FindAsync("job-1-1.safetensors", CancellationToken.None)).Value.LengthBytes);
         SpoolOutcome next = await spool.AppendAsync("job-1-1.safetensors", 3, new MemoryStream([4]), CancellationToken.None);
         Assert.Equal(4, Assert.IsType<SpoolOutcome.Done>(next).File.LengthBytes);

@@ -95,6 +95,7 @@ public sealed class ConductorTrainingTests
 
     [Fact]
     [Trait("Requirement", "E6")]
+    [Trait("Requirement", "M1")]
     public async Task Training_RunsPastItsLimitAndTheAgentIsSilent_FailsAndHoldsThePodForItsFile()
     {
         TrainingBench bench = new(cloud => cloud.Training = TimeSpan.FromMinutes(100));
@@ -102,13 +103,16 @@ public sealed class ConductorTrainingTests
         JobId id = await bench.SubmitAsync();
         await bench.RunUntilAsync(() => bench.Job(id).Figures is { Step: > 10 }, "a training that moves");
         bench.Faults.Add(FaultKind.AgentUnreachable, seconds: 86_400);
+        await bench.RunUntilAsync(() => bench.Facts(id, TrainingEvents.OverTime).Count > 0, "the alert");
+        Assert.InRange(bench.Now - bench.Job(id).StartedAt!.Value, TimeSpan.FromMinutes(90), TimeSpan.FromMinutes(91));
+        Assert.Equal(TrainingState.Training, bench.Job(id).State);
         await bench.RunToStateAsync(id, TrainingState.Failed);
 
         // Deadline and the time to retrieve: a file may have been finished behind the silence.
         Assert.InRange(bench.Now - bench.Job(id).StartedAt!.Value, TimeSpan.FromHours(2), TimeSpan.FromHours(2) + TimeSpan.FromSeconds(30));
         Assert.Equal(FailureCode.TrainingTimeout, bench.Job(id).Failure!.Code);
-        Assert.Equal(
-            $"LoRA training job {id} has been running for >1.5 hours", Assert.Single(bench.Facts(id, TrainingEvents.OverTime)).Message);
+        Assert.All(
+            bench.Facts(id, TrainingEvents.OverTime), alert => Assert.Equal($"LoRA training job {id} has been running for >1.5 hours", alert.Message));
         Assert.Equal((PodWant.Held, FileProof.None), (bench.Pods(id)[0].Want, bench.Pods(id)[0].Proof));
         Assert.True(bench.Refunded(id));
     }

@@ -22,8 +22,12 @@ public sealed class ConductorVendorFaultTests
         Assert.Equal(TrainingState.Queued, bench.Job(id).State);
         Assert.Equal("RunPod:ApiKey lacks the right to create pods. Give the key write access to pods", bench.Job(id).WaitReason);
         Assert.Equal((PodWant.Released, PodReasons.Refused, PodSaw.Gone), WhatOf(Assert.Single(bench.Pods(id))));
+        (string, string) refused = (TrainingIncidents.CreateRefused, "runpod");
+        Assert.Contains(refused, OpenIncidents(bench));
         await EndsWellAsync(bench, id);
         Assert.Equal(2, bench.Pods(id).Count);
+        Assert.DoesNotContain(refused, OpenIncidents(bench));
+        Assert.NotNull(bench.Pods(id)[1].HeardAt);
     }
 
     [Fact]

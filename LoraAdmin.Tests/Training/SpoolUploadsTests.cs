@@ -260,6 +260,11 @@ public sealed class SpoolUploadsTests
         LedgerPod first = bench.Pods(id)[0];
         bench.World.Database.Pods.Set(first.Name, first with { Want = PodWant.Released, Saw = PodSaw.Gone, GoneAt = bench.Now });
         bench.World.Database.Spool.Rows.Where(row => row.Attempt == 1).ToList().ForEach(row => bench.World.Database.Spool.Set((row.Spool, row.Name), null));
+        foreach (string name in bench.World.Spool.Names.ToList())
+        {
+            await bench.World.Spool.DeleteAsync(name, TrainingBench.Token);
+        }
+
         bench.World.Clock.Advance(TimeSpan.FromMinutes(2));
         return (id, bench.Pods(id)[^1]);
     }

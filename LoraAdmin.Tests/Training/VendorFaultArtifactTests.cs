@@ -30,7 +30,7 @@ public sealed class VendorFaultArtifactTests : IDisposable
 
         SpoolOutcome broken = await spool.AppendAsync(Name, 0, range.Content, CancellationToken.None);
 
-        Assert.Contains("broke off", Assert.IsType<SpoolOutcome.Failed>(broken).Reason, StringComparison.Ordinal);
+        Assert.Contains("broke off", Assert.IsType<SpoolOutcome.Broken>(broken).Reason, StringComparison.Ordinal);
         Assert.Equal(Piece / 2, await HaveAsync());
         Assert.Equal(artifact.Sha256, await FetchedAsync(pod, artifact));
     }

@@ -42,6 +42,9 @@ public static class AlertsPageTexts
             PodIncidents.Foreign => new(
                 "Another portal's pod is in this account", "It is never touched. Its cost is another installation's, on the same bill.",
                 "If it belongs to this portal, press “Ours” on the pod; if it does not, press nothing.", pod, "Show the pod"),
+            TrainingIncidents.CreateRefused => new(
+                "RunPod refuses to create pods", "Jobs wait and fail after a while; nothing is spent meanwhile.",
+                "Read RunPod's words: the key, its rights, the account's balance or the request (image, GPU types, volume) has to be mended. Jobs go on by themselves.", "/training?state=queued", "Show the jobs that wait"),
             TrainingIncidents.OverTime => new(
                 "A training passed its limit", "It is cancelled, its file first. Its pod costs money until it is gone.",
                 "Open the job and see that its pods end. Retry it when the reason is clear.", job, "Open the job"),

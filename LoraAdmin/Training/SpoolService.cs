@@ -1,4 +1,3 @@
-using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Platform;
@@ -7,11 +6,10 @@ using LoraAdmin.Platform.Data;
 namespace LoraAdmin.Training;
 
 /// <summary>
-/// The loops over files between pod and storage: the heartbeat of this instance's disk each minute, and beside it, so that no long upload keeps it
-/// waiting, uploads that are due (J2), files of held pods, the folder's comparison with its rows, and training images whose time is over.
+/// The loop over files between pod and storage: uploads that are due (J2), files of held pods, the folder's comparison with its rows, and training images
+/// whose time is over. Each part has its turn whatever befalls the others.
 /// </summary>
-internal sealed partial class SpoolService(
-    SpoolHeartbeat heartbeat,
+internal sealed class SpoolService(
     SpoolReconcile reconcile,
     SpoolUploads uploads,
     HeldFiles held,
@@ -19,73 +17,46 @@ internal sealed partial class SpoolService(
     CommitSignal commits,
     PortalStarted started,
     TimeProvider clock,
-    ILogger<SpoolService> logger) : BackgroundService
+    ILogger<SpoolService> logger) : PortalLoop(started, clock, logger)
 {
-    private static readonly TimeSpan BeatEvery = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan AtLeastEvery = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan AtMostEvery = TimeSpan.FromSeconds(5);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        await started.WaitAsync(stoppingToken);
+    private readonly CommitListener listener = commits.Listen();
 
-        // The disk is noted as alive before anything is decided about files on it.
-        await TryAsync("heartbeat", heartbeat.RunAsync, stoppingToken);
-        await Task.WhenAll(BeatAsync(stoppingToken), WorkAsync(stoppingToken));
+    public override void Dispose()
+    {
+        listener.Dispose();
+        base.Dispose();
     }
 
-    private async Task BeatAsync(CancellationToken stoppingToken)
+    protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
     {
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            await Task.Delay(BeatEvery, clock, stoppingToken);
-            await TryAsync("heartbeat", heartbeat.RunAsync, stoppingToken);
-        }
+        await AttemptAsync("comparing the spool with its rows", reconcile.RunAsync, stoppingToken);
+        await AttemptAsync("uploading", uploads.RunAsync, stoppingToken);
+        await AttemptAsync("fetching from held pods", held.RunAsync, stoppingToken);
+        await AttemptAsync("deleting old images", images.RunAsync, stoppingToken);
+        return AtLeastEvery;
     }
 
-    private async Task WorkAsync(CancellationToken stoppingToken)
+    protected override async Task WaitAsync(TimeSpan pause, CancellationToken stoppingToken)
     {
-        using CommitListener listener = commits.Listen();
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            await TryAsync("reconcile", reconcile.RunAsync, stoppingToken);
-            await TryAsync("uploads", uploads.RunAsync, stoppingToken);
-            await TryAsync("held files", held.RunAsync, stoppingToken);
-            await TryAsync("old images", images.RunAsync, stoppingToken);
-            await Task.Delay(AtMostEvery, clock, stoppingToken);
-            await listener.WaitAsync(AtLeastEvery - AtMostEvery, clock, stoppingToken);
-        }
+        await Task.Delay(AtMostEvery, Clock, stoppingToken);
+        await listener.WaitAsync(pause - AtMostEvery, Clock, stoppingToken);
     }
+}
 
-    private async Task TryAsync(string what, Func<CancellationToken, Task> run, CancellationToken stoppingToken)
+/// <summary>
+/// Notes each minute that this instance's disk is alive: a loop of its own, so that no long upload makes the others take the disk for silent.
+/// </summary>
+internal sealed class SpoolHeartbeatService(SpoolHeartbeat heartbeat, PortalStarted started, TimeProvider clock, ILogger<SpoolHeartbeatService> logger)
+    : PortalLoop(started, clock, logger)
+{
+    private static readonly TimeSpan Every = TimeSpan.FromMinutes(1);
+
+    protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
     {
-        try
-        {
-            await run(stoppingToken);
-        }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-        {
-            throw;
-        }
-        catch (LeaseLostException)
-        {
-            // Another instance does it now.
-        }
-        catch (StoreUnavailableException away)
-        {
-            LogDatabaseAway(logger, away, what);
-        }
-#pragma warning disable CA1031 // One loop that meets something unforeseen must not end the others, nor itself: files wait for it.
-        catch (Exception unexpected)
-#pragma warning restore CA1031
-        {
-            LogFailed(logger, unexpected, what);
-        }
+        await heartbeat.RunAsync(stoppingToken);
+        return Every;
     }
-
-    [LoggerMessage(EventId = 2021, Level = LogLevel.Warning, Message = "The database is away; {What} goes on as soon as it is back")]
-    private static partial void LogDatabaseAway(ILogger logger, Exception exception, string what);
-
-    [LoggerMessage(EventId = 2022, Level = LogLevel.Error, Message = "The loop over {What} failed unexpectedly; it runs again within a minute")]
-    private static partial void LogFailed(ILogger logger, Exception exception, string what);
 }

@@ -100,6 +100,7 @@ public static class TrainingFeature
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<TrainingRules>));
         services.AddSingleton<ISpoolDesk, SpoolDesk>();
+        services.AddHostedService<SpoolHeartbeatService>();
         services.AddHostedService<SpoolService>();
     }
 

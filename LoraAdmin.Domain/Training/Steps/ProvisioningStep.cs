@@ -19,6 +19,8 @@ public sealed class ProvisioningStep(
     public const string MountPath = "/workspace";
     public const string AgentPort = "8000/http";
 
+    private const string Provider = "runpod";
+
     private static readonly TimeSpan LookForStockEvery = TimeSpan.FromSeconds(60);
     private static readonly Actor Self = Actor.Portal(TrainingConductor.Name);
 
@@ -55,7 +57,7 @@ public sealed class ProvisioningStep(
             MayAsk = places.WhyRefusedAsync,
         };
         LaunchOutcome outcome = await launcher.EnsureAsync(order, lease.GuardAsync, Self, cancellationToken);
-        TrainingJob asking = job with { Provider = "runpod" };
+        TrainingJob asking = job with { Provider = Provider };
         switch (outcome)
         {
             case LaunchOutcome.Ready ready:
@@ -78,11 +80,11 @@ public sealed class ProvisioningStep(
 
             case LaunchOutcome.NoCapacity none:
                 return await prices.AnyInStockAsync(order.GpuTypes, cancellationToken) == true
-                    ? BackToQueue(asking, $"RunPod refuses the request although its catalog shows stock: {none.Detail}", LookForStockEvery, figures)
+                    ? Blamed(BackToQueue(asking, $"RunPod refuses the request although its catalog shows stock: {none.Detail}", LookForStockEvery, figures))
                     : BackToQueue(asking, $"No GPU of the types {string.Join(", ", order.GpuTypes)} is free at RunPod", LookForStockEvery, figures);
 
             case LaunchOutcome.Refused { Error: var error }:
-                return BackToQueue(asking, WhyRefused(error), LookForStockEvery, figures);
+                return Blamed(BackToQueue(asking, WhyRefused(error), LookForStockEvery, figures));
 
             case LaunchOutcome.Exhausted exhausted:
                 return new StepResult.Fail(
@@ -103,7 +105,10 @@ public sealed class ProvisioningStep(
         AgentReply<AgentStatus> reply = await agent.ReadStatusAsync(AttemptPods.AddressOf(pod), cancellationToken);
         if (reply.Value is not null)
         {
-            return new StepResult.Advance(TrainingState.Training, withPod, $"Pod {pod.PodId} is ready");
+            return new StepResult.Advance(TrainingState.Training, withPod, $"Pod {pod.PodId} is ready")
+            {
+                Signals = [new IncidentSignal(TrainingIncidents.CreateRefused, Provider, "RunPod has made a pod", Over: true)],
+            };
         }
 
         TimeSpan waited = clock.GetUtcNow() - pod.RequestedAt;
@@ -122,6 +127,11 @@ public sealed class ProvisioningStep(
 
     private StepResult BackToQueue(TrainingJob job, string reason, TimeSpan lookAgain, TrainingRules figures) =>
         Requeue(QueuedStep.WaitOrGiveUp(job, reason, lookAgain, clock.GetUtcNow(), figures));
+
+    /// <summary>Waiting does not help: a person must mend the request, the key or the account.</summary>
+    private static StepResult Blamed(StepResult result) => result is StepResult.Requeue { Reason: var reason } waiting
+        ? waiting with { Signals = [new IncidentSignal(TrainingIncidents.CreateRefused, Provider, $"RunPod refuses to create pods: {reason}")] }
+        : result;
 
     private static StepResult Requeue(StepResult result) =>
         result is StepResult.Again { Reason: { } reason } again ? new StepResult.Requeue(again.In, again.Job, reason) : result;

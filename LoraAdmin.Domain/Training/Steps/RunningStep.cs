@@ -211,8 +211,14 @@ public sealed class RunningStep(IUnitOfWork work, IPodAgent agent, IObjectStore 
         {
             string since = job.Figures is { } last ? $" (last answer {(now - last.HeartbeatAt).TotalSeconds:0} s ago)" : "";
             DateTimeOffset heardAt = job.Figures?.HeartbeatAt ?? job.StateSince;
-            return Stuck(
+            StepResult.Again again = Stuck(
                 failing, now - heardAt >= figures.StuckAfter, $"no answer since {heardAt:HH:mm} UTC", $"The pod's agent does not answer: {reply.Detail}{since}", figures, now);
+
+            // Nobody can cancel a silent training yet, and people hear of it when its time is over, not when it is given up. After the portal itself
+            // was away the first look knows nothing of a silence.
+            bool crosses = job.StartedAt is { } began && now - began > figures.MaxDuration && job.UpdatedAt - began <= figures.MaxDuration
+                && silence > TimeSpan.Zero;
+            return crosses ? again with { Alongside = (unit, token) => TellAsync(unit, again.Alongside, OverTime(job), token) } : again;
         }
 
         return job.StartedAt is null
@@ -222,24 +228,34 @@ public sealed class RunningStep(IUnitOfWork work, IPodAgent agent, IObjectStore 
 
     private StepResult.Fail TimedOut(TrainingJob job, FileProof proof, string detail)
     {
-        // M1, letter by letter; the figure follows the option.
-        string limit = rules().MaxDuration.TotalHours.ToString("0.##", CultureInfo.InvariantCulture);
-        OperationalEvent overTime = TrainingFacts.Of(
-            job,
-            TrainingEvents.OverTime,
-            $"LoRA training job {job.Id} has been running for >{limit} hours",
-            Self,
-            EventSeverity.Error,
-            "training_timeout") with
-        {
-            Signals = [new IncidentSignal(TrainingIncidents.OverTime, job.Id.ToString(), $"LoRA training job {job.Id} has been running for >{limit} hours")],
-        };
+        OperationalEvent overTime = OverTime(job);
         return new StepResult.Fail(
             job,
             new JobFailure(FailureCode.TrainingTimeout, detail),
             proof,
             new ErrorDetail("training_timeout", "training.deadline", detail, null),
             (unit, token) => unit.Events.AppendAsync(overTime, token));
+    }
+
+    /// <summary>M1, letter by letter; the figure follows the option.</summary>
+    private OperationalEvent OverTime(TrainingJob job)
+    {
+        string limit = rules().MaxDuration.TotalHours.ToString("0.##", CultureInfo.InvariantCulture);
+        string text = $"LoRA training job {job.Id} has been running for >{limit} hours";
+        return TrainingFacts.Of(job, TrainingEvents.OverTime, text, Self, EventSeverity.Error, "training_timeout") with
+        {
+            Signals = [new IncidentSignal(TrainingIncidents.OverTime, job.Id.ToString(), text)],
+        };
+    }
+
+    private static async Task TellAsync(IUnit unit, Alongside? first, OperationalEvent fact, CancellationToken cancellationToken)
+    {
+        if (first is not null)
+        {
+            await first(unit, cancellationToken);
+        }
+
+        await unit.Events.AppendAsync(fact, cancellationToken);
     }
 
     private abstract record Sending

@@ -25,14 +25,22 @@ public abstract record StepResult
 
     /// <summary>The job goes on to another state and is due at once.</summary>
     /// <param name="Job">With the step's findings; the conductor sets state and due time.</param>
-    public sealed record Advance(TrainingState To, TrainingJob Job, string Message, Alongside? Alongside = null) : StepResult;
+    public sealed record Advance(TrainingState To, TrainingJob Job, string Message, Alongside? Alongside = null) : StepResult
+    {
+        /// <summary>What the move means to the incidents.</summary>
+        public IReadOnlyList<IncidentSignal> Signals { get; init; } = [];
+    }
 
     /// <summary>The same state again after a while.</summary>
     /// <param name="Reason">Shown to people; null when the job is simply at work.</param>
     public sealed record Again(TimeSpan In, TrainingJob Job, string? Reason = null, Alongside? Alongside = null) : StepResult;
 
     /// <summary>Back into the queue: nothing can be done for a while for a reason that lies outside the job.</summary>
-    public sealed record Requeue(TimeSpan In, TrainingJob Job, string Reason) : StepResult;
+    public sealed record Requeue(TimeSpan In, TrainingJob Job, string Reason) : StepResult
+    {
+        /// <summary>Set when a person must do something about the reason.</summary>
+        public IReadOnlyList<IncidentSignal> Signals { get; init; } = [];
+    }
 
     /// <summary>An expected failure of one try: counted in <see cref="TrainingJob.StepTries"/>, repeated after a back-off.</summary>
     public sealed record TryAgain(TimeSpan In, TrainingJob Job, string Reason, ErrorDetail Error) : StepResult;

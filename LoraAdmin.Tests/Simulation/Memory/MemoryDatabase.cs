@@ -133,6 +133,8 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
         {
             while (true)
             {
+                // What a test has set by hand stands: only this transaction's writes are taken back.
+                undo.Clear();
                 int facts = Events.Count;
                 try
                 {
@@ -160,6 +162,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
     public async Task<T> ReadAsync<T>(Func<IUnit, CancellationToken, Task<T>> read, CancellationToken cancellationToken)
     {
         await oneAtATime.WaitAsync(cancellationToken);
+        undo.Clear();
         int facts = Events.Count;
         try
         {

@@ -74,8 +74,9 @@ internal static class PostgresInserts
             return command;
         }
 
+        /// <summary>A default is for rows from before the column; a new row says its value itself.</summary>
         private static bool IsGivenByTheDatabase(IProperty property) =>
-            property.ValueGenerated == ValueGenerated.OnAdd && (property.ClrType == typeof(long) || property.ClrType == typeof(int));
+            property.ValueGenerated == ValueGenerated.OnAdd && !property.TryGetDefaultValue(out _) && (property.ClrType == typeof(long) || property.ClrType == typeof(int));
 
         private static int DepthOf(IEntityType type) => type.GetForeignKeys()
             .Where(key => key.PrincipalEntityType != type)
