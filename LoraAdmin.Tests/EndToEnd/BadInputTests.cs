@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Text;
 using System.Text.Json;
+using LoraAdmin.Domain.Pods;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Tests.EndToEnd.Processes;
 using LoraAdmin.Tests.Storage;
@@ -121,7 +122,9 @@ public sealed class BadInputTests : IDisposable
     {
         foreach (string table in Tables)
         {
-            Assert.True(await Database.NumberAsync($"SELECT COUNT(*) FROM {table}") == 0, $"{table} has rows.");
+            // That the pod loop has looked at the account is no trace of a request.
+            string ofRequests = table == "operational_events" ? $" WHERE kind <> '{PodEvents.FirstLook}'" : "";
+            Assert.True(await Database.NumberAsync($"SELECT COUNT(*) FROM {table}{ofRequests}") == 0, $"{table} has rows.");
         }
 
         Assert.Empty(Objects());
