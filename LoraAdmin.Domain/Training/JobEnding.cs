@@ -64,7 +64,7 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
         OperationalEvent fact = TrainingFacts.Of(
             job,
             cancelled ? TrainingEvents.Cancelled : TrainingEvents.Failed,
-            failure.Detail is { } detail ? $"{rule.Message}: {detail}.{money}" : $"{rule.Message}.{money}",
+            failure.Detail is { } detail ? $"{rule.Message}: {detail.TrimEnd('.')}.{money}" : $"{rule.Message}.{money}",
             cancelled && job.Cancel is { } wish ? wish.By : Self,
             rule.Admin == AdminNotice.Alert ? EventSeverity.Error : cancelled ? EventSeverity.Info : EventSeverity.Warning,
             rule.Code) with

@@ -126,7 +126,7 @@ public sealed class TrainingConductor(
                     await unit.Events.AppendAsync(
                         TrainingFacts.Of(retry.Job, TrainingEvents.StepFailed, retry.Reason, Self, EventSeverity.Warning, retry.Error.Code) with { Error = retry.Error }, token);
                     TrainingJob tried = retry.Job with { StepTries = retry.Job.StepTries + 1, StepErrors = 0, WaitReason = retry.Reason };
-                    await StayAsync(unit, leased, tried, retry.Reason, now + retry.In, now, token);
+                    await StayAsync(unit, leased, tried, retry.Reason, now + retry.In, now, token, isTold: true);
                     break;
 
                 case StepResult.Fail fail:
@@ -190,12 +190,12 @@ public sealed class TrainingConductor(
             : Task.CompletedTask;
 
     private static async Task StayAsync(
-        IUnit unit, LeasedJob leased, TrainingJob job, string? reason, DateTimeOffset dueAt, DateTimeOffset now, CancellationToken cancellationToken)
+        IUnit unit, LeasedJob leased, TrainingJob job, string? reason, DateTimeOffset dueAt, DateTimeOffset now, CancellationToken cancellationToken, bool isTold = false)
     {
         TrainingJob waiting = job with { DueAt = dueAt, WaitReason = reason, UpdatedAt = now };
         await unit.Store<ITrainingStore>().SaveAsync(waiting, leased.Fence, release: true, cancellationToken);
         await NoteHeardAsync(unit, leased, waiting, cancellationToken);
-        if (reason is not null && leased.Job.WaitReason is null)
+        if (reason is not null && leased.Job.WaitReason is null && !isTold)
         {
             await unit.Events.AppendAsync(TrainingFacts.Of(waiting, TrainingEvents.Waiting, reason, Self, reason: job.State.ToWord()), cancellationToken);
         }

@@ -212,7 +212,7 @@ public sealed class JobAndLoraTests
         JsonElement link = images[0].GetProperty("link");
         Assert.Equal(
             $"{host.Client.BaseAddress!.GetLeftPart(UriPartial.Authority)}/objects/lora-validation-images/u/l/validation/0.jpg?signature=x", link.GetProperty("url").GetString());
-        Assert.Equal(now.AddHours(1), link.GetProperty("expires_at").GetDateTimeOffset());
+        Assert.Equal(now.AddMinutes(20), link.GetProperty("expires_at").GetDateTimeOffset());
         Assert.Equal(JsonValueKind.Null, images[1].GetProperty("link").ValueKind);
     }
 

@@ -90,14 +90,12 @@ public static class PodPageTexts
         _ => "stop and hold",
     };
 
+    public const string ExplainLease = "How long the pod's agent goes on without an answer from us. Afterwards it stops its own pod as soon as its training has ended.";
+
     /// <summary>How the dead-man switch of the pod's agent stands after its last answer.</summary>
-    public static string Lease(DateTimeOffset heard, DateTimeOffset now)
-    {
-        TimeSpan left = heard + AgentContact.Lease - now;
-        return left > TimeSpan.Zero
-            ? $"goes on without us for {Relative.Duration(left)}"
-            : "its lease has run out: it stops itself when its training has ended";
-    }
+    public static string Lease(DateTimeOffset heard, DateTimeOffset now) => heard + AgentContact.Lease - now is { Ticks: > 0 } left
+        ? $"lease {Math.Ceiling(left.TotalMinutes).ToString("0", System.Globalization.CultureInfo.InvariantCulture)} min"
+        : "lease over";
 
     /// <summary>What a person does about an account that can't be listed.</summary>
     public static string Remedy(ProviderError? error) => error?.Failure switch
