@@ -81,7 +81,7 @@ internal sealed class CrashRun
         }
 
         invariants.CheckAtRest();
-        return new CrashReport(crossings, diedAt, Assert.Single(world.Database.Jobs.Rows).Failure?.Code, leftToPeople);
+        return new CrashReport(crossings, diedAt, world.Database.Jobs.Rows.Single().Failure?.Code, leftToPeople);
     }
 
     private async Task TurnAsync(TrainingRequest request, CancellationToken cancellationToken)

@@ -34,7 +34,7 @@ internal sealed class SpoolStore(LoraDb db) : ISpoolStore
     {
         ArgumentNullException.ThrowIfNull(entry);
         await DeleteAsync(entry.Job, cancellationToken);
-        db.Add(new SpoolFileRow
+        db.AddNew(new SpoolFileRow
         {
             JobId = entry.Job.Value,
             Attempt = entry.Attempt,
@@ -44,7 +44,6 @@ internal sealed class SpoolStore(LoraDb db) : ISpoolStore
             Sha256 = entry.Sha256,
             VerifiedAt = entry.VerifiedAt.ToMillis(),
         });
-        await db.SaveAndForgetAsync(cancellationToken);
     }
 
     public async Task<SpoolEntry?> FindAsync(JobId job, CancellationToken cancellationToken)
