@@ -76,7 +76,7 @@ internal sealed class AccessStore(LoraDb db) : IAccessStore
     {
         ArgumentNullException.ThrowIfNull(token);
         await Tokens.Where(row => row.Name == token.Name).ExecuteDeleteAsync(cancellationToken);
-        db.Add(new ApiTokenRow
+        db.AddNew(new ApiTokenRow
         {
             Id = token.Id,
             Name = token.Name,
@@ -86,7 +86,6 @@ internal sealed class AccessStore(LoraDb db) : IAccessStore
             ExpiresAt = token.ExpiresAt.ToMillis(),
             RevokedAt = token.RevokedAt.ToMillis(),
         });
-        await db.SaveAndForgetAsync(cancellationToken);
     }
 
     public async Task<bool> RevokeTokenAsync(string name, DateTimeOffset now, CancellationToken cancellationToken) =>
@@ -94,10 +93,10 @@ internal sealed class AccessStore(LoraDb db) : IAccessStore
             .Where(row => row.Name == name && row.RevokedAt == null)
             .ExecuteUpdateAsync(set => set.SetProperty(row => row.RevokedAt, (long?)now.ToMillis()), cancellationToken) == 1;
 
-    public async Task AddSignInLinkAsync(string sha256, DateTimeOffset createdAt, DateTimeOffset expiresAt, CancellationToken cancellationToken)
+    public Task AddSignInLinkAsync(string sha256, DateTimeOffset createdAt, DateTimeOffset expiresAt, CancellationToken cancellationToken)
     {
-        db.Add(new SignInLinkRow { Sha256 = sha256, CreatedAt = createdAt.ToMillis(), ExpiresAt = expiresAt.ToMillis() });
-        await db.SaveAndForgetAsync(cancellationToken);
+        db.AddNew(new SignInLinkRow { Sha256 = sha256, CreatedAt = createdAt.ToMillis(), ExpiresAt = expiresAt.ToMillis() });
+        return Task.CompletedTask;
     }
 
     public async Task<bool> SpendSignInLinkAsync(string sha256, DateTimeOffset now, CancellationToken cancellationToken)

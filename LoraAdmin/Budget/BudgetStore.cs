@@ -7,6 +7,26 @@ namespace LoraAdmin.Budget;
 
 internal sealed class BudgetStore(LoraDb db) : IBudgetStore
 {
+    private const string AddMonth =
+        "INSERT INTO budget_months (month, limit_micros, spent_micros, reserved_micros) VALUES ($1, $2, 0, 0) ON CONFLICT (month) DO NOTHING";
+
+    private const string AddReservation =
+        """
+        INSERT INTO budget_reservations (id, job_id, attempt, month, amount_micros, created_at) VALUES ($1, $2, $3, $4, $5, $6)
+        ON CONFLICT (job_id, attempt) DO NOTHING
+        """;
+
+    /// <summary>Only together with the reservation of this id: where the attempt has one already, nothing is reserved twice.</summary>
+    private const string RaiseMonth =
+        """
+        UPDATE budget_months SET reserved_micros = reserved_micros + $2, limit_micros = $3
+        WHERE month = $1 AND spent_micros + reserved_micros + $2 <= $3 AND EXISTS (SELECT 1 FROM budget_reservations WHERE id = $4)
+        """;
+
+    private const string TakeBack = "DELETE FROM budget_reservations WHERE id = $1";
+
+    private const string ReadMonth = "SELECT spent_micros, reserved_micros FROM budget_months WHERE month = $1";
+
     private DbSet<BudgetMonthRow> Months => db.Set<BudgetMonthRow>();
 
     private DbSet<BudgetReservationRow> Reservations => db.Set<BudgetReservationRow>();
@@ -19,46 +39,35 @@ internal sealed class BudgetStore(LoraDb db) : IBudgetStore
         Month month = Month.Of(now);
         string key = month.ToString();
 
-        // All callers of a month wait for its row. Whatever else the unit has to write is sent before, so that the row is locked as shortly as can be.
-        await db.SendAsync(cancellationToken);
-        List<int> added = await db.Database.SqlQuery<int>(
-            $"""
-            INSERT INTO budget_months (month, limit_micros, spent_micros, reserved_micros) VALUES ({key}, {rules.MonthlyLimit.Micros}, 0, 0)
-            ON CONFLICT (month) DO NOTHING;
-            INSERT INTO budget_reservations (id, job_id, attempt, month, amount_micros, created_at)
-            VALUES ({db.SqlId(id)}, {db.SqlId(job.Value)}, {attempt}, {key}, {amount.Micros}, {now.ToMillis()})
-            ON CONFLICT (job_id, attempt) DO NOTHING
-            RETURNING 1 AS "Value"
-            """).ToListAsync(cancellationToken);
-        if (added.Count == 0)
-        {
-            BudgetReservationRow present = await Reservations.AsNoTracking()
-                .SingleAsync(row => row.JobId == job.Value && row.Attempt == attempt, cancellationToken);
-            return new ReserveResult.Reserved(present.ToReservation());
-        }
-
+        // All callers of a month wait for its row. Whatever else the unit has to write goes before, so that the row is locked as shortly as can be.
         long limit = rules.MonthlyLimit.Micros;
-        int fits = await Months
-            .Where(row => row.Month == key && row.SpentMicros + row.ReservedMicros + amount.Micros <= limit)
-            .ExecuteUpdateAsync(
-                set => set
-                    .SetProperty(row => row.ReservedMicros, row => row.ReservedMicros + amount.Micros)
-                    .SetProperty(row => row.LimitMicros, limit),
-                cancellationToken);
-        if (fits == 1)
+        IReadOnlyList<Answer> answers = await db.RunAsync(
+            [
+                new Statement(AddMonth, [key, limit]),
+                new Statement(AddReservation, [id, job.Value, attempt, key, amount.Micros, now.ToMillis()]),
+                new Statement(RaiseMonth, [key, amount.Micros, limit, id]),
+            ],
+            cancellationToken);
+        if (answers[^1].Written == 1)
         {
             DateTimeOffset createdAt = Instants.FromMillis(now.ToMillis());
             return new ReserveResult.Reserved(new Reservation(id, job, attempt, month, amount, createdAt, Actual: null, SettledAt: null));
         }
 
-        await Reservations.Where(row => row.JobId == job.Value && row.Attempt == attempt).ExecuteDeleteAsync(cancellationToken);
-        return new ReserveResult.DoesNotFit(await ReadMonthAsync(month, rules, cancellationToken), amount);
+        IReadOnlyList<Answer> undone = await db.RunAsync([new Statement(TakeBack, [id]), Read(month)], cancellationToken);
+        if (undone[0].Written == 1)
+        {
+            return new ReserveResult.DoesNotFit(ToMonth(month, rules, undone[1]), amount);
+        }
+
+        BudgetReservationRow present = await Reservations.AsNoTracking()
+            .SingleAsync(row => row.JobId == job.Value && row.Attempt == attempt, cancellationToken);
+        return new ReserveResult.Reserved(present.ToReservation());
     }
 
     public async Task<bool> SettleAsync(JobId job, int attempt, Usd actual, DateTimeOffset now, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(actual.Micros);
-        await db.SendAsync(cancellationToken);
         int settled = await Reservations
             .Where(row => row.JobId == job.Value && row.Attempt == attempt && row.SettledAt == null)
             .ExecuteUpdateAsync(
@@ -83,7 +92,6 @@ internal sealed class BudgetStore(LoraDb db) : IBudgetStore
 
     public async Task<IReadOnlyList<Reservation>> ListOpenAsync(Reservation? after, int max, CancellationToken cancellationToken)
     {
-        await db.SendAsync(cancellationToken);
         IQueryable<BudgetReservationRow> open = Reservations.AsNoTracking().Where(row => row.SettledAt == null);
         if (after is not null)
         {
@@ -100,7 +108,6 @@ internal sealed class BudgetStore(LoraDb db) : IBudgetStore
 
     public async Task<IReadOnlyList<Reservation>> ListForJobAsync(JobId job, CancellationToken cancellationToken)
     {
-        await db.SendAsync(cancellationToken);
         List<BudgetReservationRow> rows = await Reservations.AsNoTracking()
             .Where(row => row.JobId == job.Value)
             .OrderBy(row => row.Attempt)
@@ -111,8 +118,12 @@ internal sealed class BudgetStore(LoraDb db) : IBudgetStore
     public async Task<BudgetMonth> ReadMonthAsync(Month month, BudgetRules rules, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(rules);
-        string key = month.ToString();
-        BudgetMonthRow? row = await Months.AsNoTracking().SingleOrDefaultAsync(found => found.Month == key, cancellationToken);
-        return new BudgetMonth(month, rules.MonthlyLimit, new Usd(row?.SpentMicros ?? 0), new Usd(row?.ReservedMicros ?? 0));
+        return ToMonth(month, rules, (await db.RunAsync([Read(month)], cancellationToken))[0]);
     }
+
+    private static Statement Read(Month month) => new(ReadMonth, [month.ToString()]) { Returns = true };
+
+    private static BudgetMonth ToMonth(Month month, BudgetRules rules, Answer answer) => answer.Row is null
+        ? new BudgetMonth(month, rules.MonthlyLimit, Usd.Zero, Usd.Zero)
+        : new BudgetMonth(month, rules.MonthlyLimit, new Usd(answer.Number(0)), new Usd(answer.Number(1)));
 }

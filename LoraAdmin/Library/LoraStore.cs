@@ -14,13 +14,12 @@ internal sealed class LoraStore(LoraDb db) : ILoraStore
     public Task AddAsync(Lora lora, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(lora);
-        db.AddForNextSave(LoraModelRow.From(lora));
+        db.AddNew(LoraModelRow.From(lora));
         return Task.CompletedTask;
     }
 
     public async Task<Lora?> FindAsync(LoraId id, CancellationToken cancellationToken)
     {
-        await db.SendAsync(cancellationToken);
         LoraModelRow? row = await Models.AsNoTracking().SingleOrDefaultAsync(model => model.Id == id.Value, cancellationToken);
         return row?.ToLora();
     }
@@ -29,7 +28,6 @@ internal sealed class LoraStore(LoraDb db) : ILoraStore
     {
         ArgumentNullException.ThrowIfNull(lora);
         LoraModelRow next = LoraModelRow.From(lora);
-        await db.SendAsync(cancellationToken);
         int written = await Models.Where(row => row.Id == next.Id).ExecuteUpdateAsync(
             set => set
                 .SetProperty(row => row.CreatorEmail, next.CreatorEmail)
@@ -53,11 +51,9 @@ internal sealed class LoraStore(LoraDb db) : ILoraStore
     public async Task SaveValidationImagesAsync(LoraId lora, IReadOnlyList<ValidationImage> images, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(images);
-        await db.SendAsync(cancellationToken);
         int[] indexes = [.. images.Select(image => image.Index)];
         await Images.Where(row => row.LoraId == lora.Value && indexes.Contains(row.Index)).ExecuteDeleteAsync(cancellationToken);
-        db.AddRange(images.Select(ValidationImageRow.From));
-        await db.SaveAndForgetAsync(cancellationToken);
+        db.AddNew(images.Select(ValidationImageRow.From));
         List<string> keys = await Images
             .Where(row => row.LoraId == lora.Value && !row.IsPending)
             .OrderBy(row => row.Index)

@@ -7,6 +7,46 @@ namespace LoraAdmin.Limits;
 
 internal sealed class LimitsStore(LoraDb db) : ILimitsStore
 {
+    // One guarded statement: a user without a row, with an earlier period or without one starts at 1; else one more if below the limit.
+    // Returns nothing where the limit is reached.
+    private const string Raise =
+        """
+        INSERT INTO user_training_limits (user_id, loras_created_this_month, month_reset_date)
+        SELECT $1, 1, $3 WHERE $4 > 0 OR EXISTS (SELECT 1 FROM user_training_limits WHERE user_id = $1)
+        ON CONFLICT (user_id) DO UPDATE SET
+            loras_created_this_month = CASE
+                WHEN user_training_limits.month_reset_date IS NULL OR user_training_limits.month_reset_date < $2 THEN 1
+                ELSE COALESCE(user_training_limits.loras_created_this_month, 0) + 1 END,
+            month_reset_date = CASE
+                WHEN user_training_limits.month_reset_date IS NULL OR user_training_limits.month_reset_date < $2 THEN $3
+                ELSE user_training_limits.month_reset_date END
+        WHERE COALESCE(user_training_limits.monthly_limit, $4) > CASE
+            WHEN user_training_limits.month_reset_date IS NULL OR user_training_limits.month_reset_date < $2 THEN 0
+            ELSE COALESCE(user_training_limits.loras_created_this_month, 0) END
+        RETURNING loras_created_this_month, monthly_limit
+        """;
+
+    private const string Count =
+        """
+        SELECT count(CASE WHEN user_id = $1 AND period = $2 THEN 1 END), count(CASE WHEN job_id = $3 AND admission = $4 THEN 1 END)
+        FROM limit_charges WHERE (user_id = $1 AND period = $2) OR (job_id = $3 AND admission = $4)
+        """;
+
+    /// <summary>Takes back what <see cref="Raise"/> did in this unit.</summary>
+    private const string Lower = "UPDATE user_training_limits SET loras_created_this_month = loras_created_this_month - 1 WHERE user_id = $1";
+
+    private const string Read =
+        """
+        SELECT CASE WHEN month_reset_date IS NULL OR month_reset_date < $2 THEN 0 ELSE COALESCE(loras_created_this_month, 0) END, monthly_limit
+        FROM user_training_limits WHERE user_id = $1
+        """;
+
+    private const string GiveBack =
+        """
+        UPDATE user_training_limits SET loras_created_this_month = loras_created_this_month - 1
+        WHERE user_id = $1 AND loras_created_this_month > 0 AND month_reset_date >= $2 AND month_reset_date < $3
+        """;
+
     private DbSet<LimitChargeRow> Charges => db.Set<LimitChargeRow>();
 
     public async Task<ChargeResult> TryChargeAsync(
@@ -15,35 +55,31 @@ internal sealed class LimitsStore(LoraDb db) : ILimitsStore
         ArgumentNullException.ThrowIfNull(rules);
         Month month = Month.Of(now);
         string period = month.ToString();
-        await db.SendAsync(cancellationToken);
-        Counter? raised = await RaiseAsync(user, month, now, rules, cancellationToken);
+        Guid id = user.Value;
+        DateOnly start = FirstDay(month);
+        int limit = rules.LorasPerUserPerMonth;
 
-        // If it rose, the user's row is locked: whoever charged at the same moment has committed, and these counts see it.
-        var seen = await Charges
-            .Where(row => (row.UserId == user.Value && row.Period == period) || (row.JobId == job.Value && row.Admission == admission))
-            .GroupBy(_ => 1)
-            .Select(all => new
-            {
-                Attempts = all.Count(row => row.UserId == user.Value && row.Period == period),
-                Charged = all.Count(row => row.JobId == job.Value && row.Admission == admission) > 0,
-            })
-            .SingleOrDefaultAsync(cancellationToken);
-        int attempts = seen?.Attempts ?? 0;
-        bool charged = seen is { Charged: true };
+        // If it rose, the user's row is locked: whoever charged at the same moment has committed, and the counts after it see it.
+        IReadOnlyList<Answer> seen = await db.RunAsync(
+            [
+                new Statement(Raise, [id, start, DateOnly.FromDateTime(now.UtcDateTime), limit]) { Returns = true },
+                new Statement(Count, [id, period, job.Value, admission]) { Returns = true },
+            ],
+            cancellationToken);
+        Counter? raised = Counter.Of(seen[0], limit);
+        int attempts = (int)seen[1].Number(0);
+        bool charged = seen[1].Number(1) > 0;
         if (raised is null || charged || attempts >= rules.AttemptsPerUserPerMonth)
         {
-            if (raised is not null)
-            {
-                await LowerAsync(user, cancellationToken);
-            }
-
-            Counter counted = await ReadAsync(user, month, rules, cancellationToken);
+            List<Statement> undo = raised is null ? [] : [new Statement(Lower, [id])];
+            IReadOnlyList<Answer> left = await db.RunAsync([.. undo, new Statement(Read, [id, start]) { Returns = true }], cancellationToken);
+            Counter counted = Counter.Of(left[^1], limit) ?? new Counter(0, limit);
             return charged ? new ChargeResult(ChargeVerdict.Charged, counted.Used, counted.Applied)
                 : attempts >= rules.AttemptsPerUserPerMonth ? new ChargeResult(ChargeVerdict.AttemptsReached, attempts, rules.AttemptsPerUserPerMonth)
                 : new ChargeResult(ChargeVerdict.LimitReached, counted.Used, counted.Applied);
         }
 
-        db.AddForNextSave(new LimitChargeRow
+        db.AddNew(new LimitChargeRow
         {
             JobId = job.Value,
             Admission = admission,
@@ -56,7 +92,6 @@ internal sealed class LimitsStore(LoraDb db) : ILimitsStore
 
     public async Task<bool> RefundAsync(JobId job, string reason, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        await db.SendAsync(cancellationToken);
         LimitChargeRow? newest = await Charges.AsNoTracking()
             .Where(row => row.JobId == job.Value)
             .OrderByDescending(row => row.Admission)
@@ -78,69 +113,15 @@ internal sealed class LimitsStore(LoraDb db) : ILimitsStore
 
         Month charged = Month.Parse(newest.Period);
         DateOnly start = FirstDay(charged);
-        DateOnly end = start.AddMonths(1);
-        await db.Database.ExecuteSqlAsync(
-            $"""
-            UPDATE user_training_limits SET loras_created_this_month = loras_created_this_month - 1
-            WHERE user_id = {db.SqlId(newest.UserId)} AND loras_created_this_month > 0 AND month_reset_date >= {start} AND month_reset_date < {end}
-            """,
-            cancellationToken);
+        await db.RunAsync([new Statement(GiveBack, [newest.UserId, start, start.AddMonths(1)])], cancellationToken);
         return true;
-    }
-
-    // One guarded statement: a user without a row, with an earlier period or without one starts at 1; else one more if below the limit.
-    // Null: the limit is reached.
-    private async Task<Counter?> RaiseAsync(UserId user, Month month, DateTimeOffset now, LimitRules rules, CancellationToken cancellationToken)
-    {
-        DateOnly start = FirstDay(month);
-        DateOnly today = DateOnly.FromDateTime(now.UtcDateTime);
-        int limit = rules.LorasPerUserPerMonth;
-        object id = db.SqlId(user.Value);
-        List<Counter> raised = await db.Database.SqlQuery<Counter>(
-            $"""
-            INSERT INTO user_training_limits (user_id, loras_created_this_month, month_reset_date)
-            SELECT {id}, 1, {today}
-            WHERE {limit} > 0 OR EXISTS (SELECT 1 FROM user_training_limits WHERE user_id = {id})
-            ON CONFLICT (user_id) DO UPDATE SET
-                loras_created_this_month = CASE
-                    WHEN user_training_limits.month_reset_date IS NULL OR user_training_limits.month_reset_date < {start} THEN 1
-                    ELSE COALESCE(user_training_limits.loras_created_this_month, 0) + 1 END,
-                month_reset_date = CASE
-                    WHEN user_training_limits.month_reset_date IS NULL OR user_training_limits.month_reset_date < {start} THEN {today}
-                    ELSE user_training_limits.month_reset_date END
-            WHERE COALESCE(user_training_limits.monthly_limit, {limit}) > CASE
-                WHEN user_training_limits.month_reset_date IS NULL OR user_training_limits.month_reset_date < {start} THEN 0
-                ELSE COALESCE(user_training_limits.loras_created_this_month, 0) END
-            RETURNING loras_created_this_month AS used, monthly_limit AS own_limit, {limit} AS default_limit
-            """).ToListAsync(cancellationToken);
-        return raised.SingleOrDefault();
-    }
-
-    /// <summary>Takes back what <see cref="RaiseAsync"/> did in this unit.</summary>
-    private Task<int> LowerAsync(UserId user, CancellationToken cancellationToken) => db.Database.ExecuteSqlAsync(
-        $"UPDATE user_training_limits SET loras_created_this_month = loras_created_this_month - 1 WHERE user_id = {db.SqlId(user.Value)}",
-        cancellationToken);
-
-    private async Task<Counter> ReadAsync(UserId user, Month month, LimitRules rules, CancellationToken cancellationToken)
-    {
-        DateOnly start = FirstDay(month);
-        Counter? counter = await db.Database.SqlQuery<Counter>(
-            $"""
-            SELECT CASE WHEN month_reset_date IS NULL OR month_reset_date < {start} THEN 0
-                ELSE COALESCE(loras_created_this_month, 0) END AS used, monthly_limit AS own_limit, {rules.LorasPerUserPerMonth} AS default_limit
-            FROM user_training_limits WHERE user_id = {db.SqlId(user.Value)}
-            """).SingleOrDefaultAsync(cancellationToken);
-        return counter ?? new Counter { DefaultLimit = rules.LorasPerUserPerMonth };
     }
 
     private static DateOnly FirstDay(Month month) => new(month.Year, month.Number, 1);
 
-    private sealed class Counter
+    private sealed record Counter(int Used, int Applied)
     {
-        public int Used { get; set; }
-        public int? OwnLimit { get; set; }
-        public int DefaultLimit { get; set; }
-
-        public int Applied => OwnLimit ?? DefaultLimit;
+        public static Counter? Of(Answer answer, int defaultLimit) =>
+            answer.Row is null ? null : new Counter((int)answer.Number(0), (int)(answer.NumberOrNull(1) ?? defaultLimit));
     }
 }

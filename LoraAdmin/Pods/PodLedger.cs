@@ -11,11 +11,10 @@ internal sealed class PodLedger(LoraDb db) : IPodLedger
 
     private DbSet<PodLedgerRow> Pods => db.Set<PodLedgerRow>();
 
-    public async Task AddAsync(LedgerPod pod, CancellationToken cancellationToken)
+    public Task AddAsync(LedgerPod pod, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(pod);
-        db.Add(PodLedgerRow.From(pod));
-        await db.SaveNewAsync($"The pod ledger has the name {pod.Name} already.", cancellationToken);
+        return db.SendNewAsync(PodLedgerRow.From(pod), $"The pod ledger has the name {pod.Name} already.", cancellationToken);
     }
 
     public async Task<bool> SaveAsync(LedgerPod pod, CancellationToken cancellationToken)

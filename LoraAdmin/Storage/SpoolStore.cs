@@ -15,8 +15,7 @@ internal sealed class SpoolStore(LoraDb db) : ISpoolStore
     {
         ArgumentNullException.ThrowIfNull(entry);
         await DeleteAsync(entry.Spool, entry.Name, cancellationToken);
-        db.Add(SpoolFileRow.From(entry));
-        await db.SaveAndForgetAsync(cancellationToken);
+        db.AddNew(SpoolFileRow.From(entry));
     }
 
     public async Task<SpoolEntry?> FindAsync(string spool, string name, CancellationToken cancellationToken) =>
@@ -61,8 +60,7 @@ internal sealed class SpoolStore(LoraDb db) : ISpoolStore
             cancellationToken);
         if (written == 0)
         {
-            db.Add(new SpoolInstanceRow { Instance = instance.Instance, SpoolId = instance.Spool, Host = instance.Host, LastSeenAt = at, IsSilenceTold = instance.IsSilenceTold });
-            await db.SaveAndForgetAsync(cancellationToken);
+            db.AddNew(new SpoolInstanceRow { Instance = instance.Instance, SpoolId = instance.Spool, Host = instance.Host, LastSeenAt = at, IsSilenceTold = instance.IsSilenceTold });
         }
     }
 

@@ -20,20 +20,21 @@ internal sealed class IdempotencyStore(LoraDb db) : IIdempotencyStore
 
         // The lock ends with the transaction. Without it the second of two requests would wait at the unique key for as long as the first takes. SQLite
         // has one writer, so that there nobody else is under way; it wants a condition between SELECT and ON CONFLICT.
-        string free = db.IsPostgres ? "pg_try_advisory_xact_lock(hashtextextended({7}, 0))" : "{7} <> ''";
-        string sql = $$"""
+        string free = db.IsPostgres ? "pg_try_advisory_xact_lock(hashtextextended($8, 0))" : "$8 <> ''";
+        string sql = $"""
             INSERT INTO idempotency_keys (token_id, idempotency_key, body_hash, job_id, lora_id, created_at)
-            SELECT {0}, {1}, {2}, {3}, {4}, {5} WHERE {{free}}
+            SELECT $1, $2, $3, $4, $5, $6 WHERE {free}
             ON CONFLICT (token_id, idempotency_key) DO UPDATE SET
                 body_hash = excluded.body_hash, job_id = excluded.job_id, lora_id = excluded.lora_id, created_at = excluded.created_at
-            WHERE idempotency_keys.created_at < {6}
+            WHERE idempotency_keys.created_at < $7
             """;
-        object[] values =
-        [
-            db.SqlId(record.TokenId), record.Key, record.BodyHash, db.SqlId(record.Job.Value), db.SqlId(record.Lora.Value), record.CreatedAt.ToMillis(),
-            notBefore.ToMillis(), $"{record.TokenId:N}{record.Key}",
-        ];
-        if (await db.Database.ExecuteSqlRawAsync(sql, values, cancellationToken) == 1)
+        Statement claim = new(
+            sql,
+            [
+                record.TokenId, record.Key, record.BodyHash, record.Job.Value, record.Lora.Value, record.CreatedAt.ToMillis(), notBefore.ToMillis(),
+                $"{record.TokenId:N}{record.Key}",
+            ]);
+        if ((await db.RunAsync([claim], cancellationToken))[0].Written == 1)
         {
             return record;
         }

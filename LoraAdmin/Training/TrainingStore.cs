@@ -13,19 +13,18 @@ internal sealed partial class TrainingStore(LoraDb db) : ITrainingStore
 
     private DbSet<TrainingJobRow> Shared => db.Set<TrainingJobRow>();
 
-    public async Task AddAsync(TrainingJob job, IReadOnlyList<TrainingImage> images, TrainingAttempt? first, CancellationToken cancellationToken)
+    public Task AddAsync(TrainingJob job, IReadOnlyList<TrainingImage> images, TrainingAttempt? first, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(job);
         ArgumentNullException.ThrowIfNull(images);
-        db.Add(TrainingProgressRow.From(job));
-        db.Add(TrainingJobRow.From(job));
-        db.AddRange(images.Select(image => TrainingImageRow.From(job.Id, image)));
+        db.AddNew(TrainingProgressRow.From(job), TrainingJobRow.From(job));
+        db.AddNew(images.Select(image => TrainingImageRow.From(job.Id, image)));
         if (first is not null)
         {
-            db.Add(TrainingAttemptRow.From(first));
+            db.AddNew(TrainingAttemptRow.From(first));
         }
 
-        await db.SaveAndForgetAsync(cancellationToken);
+        return Task.CompletedTask;
     }
 
     public async Task<TrainingJob?> FindAsync(JobId id, CancellationToken cancellationToken)
@@ -47,8 +46,7 @@ internal sealed partial class TrainingStore(LoraDb db) : ITrainingStore
     {
         ArgumentNullException.ThrowIfNull(images);
         await db.Set<TrainingImageRow>().Where(row => row.JobId == id.Value).ExecuteDeleteAsync(cancellationToken);
-        db.AddRange(images.Select(image => TrainingImageRow.From(id, image)));
-        await db.SaveAndForgetAsync(cancellationToken);
+        db.AddNew(images.Select(image => TrainingImageRow.From(id, image)));
     }
 
     public async Task<bool> WishCancelAsync(JobId id, CancelWish wish, CancellationToken cancellationToken)

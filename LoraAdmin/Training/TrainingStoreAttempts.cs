@@ -7,11 +7,11 @@ namespace LoraAdmin.Training;
 
 internal sealed partial class TrainingStore
 {
-    public async Task AddAttemptAsync(TrainingAttempt attempt, CancellationToken cancellationToken)
+    public Task AddAttemptAsync(TrainingAttempt attempt, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(attempt);
-        db.Add(TrainingAttemptRow.From(attempt));
-        await db.SaveNewAsync($"Job {attempt.Job} has an active attempt, or attempt {attempt.Number}, already.", cancellationToken);
+        return db.SendNewAsync(
+            TrainingAttemptRow.From(attempt), $"Job {attempt.Job} has an active attempt, or attempt {attempt.Number}, already.", cancellationToken);
     }
 
     public async Task SaveAttemptAsync(TrainingAttempt attempt, CancellationToken cancellationToken)

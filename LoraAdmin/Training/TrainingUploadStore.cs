@@ -9,17 +9,17 @@ internal sealed class TrainingUploadStore(LoraDb db) : ITrainingUploadStore
 {
     private DbSet<TrainingUploadRow> Uploads => db.Set<TrainingUploadRow>();
 
-    public async Task AddAsync(TrainingUpload upload, CancellationToken cancellationToken)
+    public Task AddAsync(TrainingUpload upload, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(upload);
-        db.Add(new TrainingUploadRow
+        db.AddNew(new TrainingUploadRow
         {
             Id = upload.Id,
             UserId = upload.User.Value,
             CreatedAt = upload.CreatedAt.ToMillis(),
             ClaimedBy = upload.ClaimedBy?.Value,
         });
-        await db.SaveAndForgetAsync(cancellationToken);
+        return Task.CompletedTask;
     }
 
     public async Task<TrainingUpload?> FindAsync(Guid upload, CancellationToken cancellationToken) =>

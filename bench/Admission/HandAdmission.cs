@@ -33,9 +33,10 @@ internal sealed class HandAdmission(HandDatabase database, AdmissionRound round,
         RETURNING loras_created_this_month, COALESCE(monthly_limit, $4)
         """;
 
-    private const string Claim =
-        """
-        INSERT INTO idempotency_keys (token_id, idempotency_key, body_hash, job_id, lora_id, created_at) VALUES ($1, $2, $3, $4, $5, $6)
+    private readonly string claim =
+        $"""
+        INSERT INTO idempotency_keys (token_id, idempotency_key, body_hash, job_id, lora_id, created_at)
+        SELECT $1, $2, $3, $4, $5, $6 WHERE {database.KeyIsFree("$8")}
         ON CONFLICT (token_id, idempotency_key) DO UPDATE SET
             body_hash = excluded.body_hash, job_id = excluded.job_id, lora_id = excluded.lora_id, created_at = excluded.created_at
         WHERE idempotency_keys.created_at < $7
@@ -56,7 +57,7 @@ internal sealed class HandAdmission(HandDatabase database, AdmissionRound round,
     private const string RaiseMonth =
         """
         UPDATE budget_months SET reserved_micros = reserved_micros + $2, limit_micros = $3
-        WHERE month = $1 AND spent_micros + reserved_micros + $2 <= $3
+        WHERE month = $1 AND spent_micros + reserved_micros + $2 <= $3 AND EXISTS (SELECT 1 FROM budget_reservations WHERE id = $4)
         """;
 
     /// <returns>Whether the job was admitted.</returns>
@@ -73,22 +74,26 @@ internal sealed class HandAdmission(HandDatabase database, AdmissionRound round,
         DateOnly monthStart = new(now.Year, now.Month, 1);
         await using HandTransaction transaction = await database.BeginAsync();
         long oldest = (now - TrainingDesk.IdempotencyKeptFor).ToUnixTimeMilliseconds();
-        if (await transaction.WriteAsync(new Statement(Claim, key.TokenId, key.Key, key.BodyHash, job, lora, millis, oldest)) == 0)
+        Statement claimed = new(claim, key.TokenId, key.Key, key.BodyHash, job, lora, millis, oldest, $"{key.TokenId:N}{key.Key}");
+        if (await transaction.WriteAsync([claimed]) == 0)
         {
             return true;
         }
 
-        object[]? raised = await transaction.ReadAsync(
-            new Statement(RaiseLimit, user, monthStart, DateOnly.FromDateTime(now.UtcDateTime), AdmissionRound.LorasPerUser));
-        object[] counted = (await transaction.ReadAsync(new Statement(CountCharges, user, period, job)))!;
-        if (raised is null || (long)counted[0] >= AdmissionRound.AttemptsPerUser)
+        object[]?[] charged = await transaction.ReadAsync(
+        [
+            new Statement(RaiseLimit, user, monthStart, DateOnly.FromDateTime(now.UtcDateTime), AdmissionRound.LorasPerUser),
+            new Statement(CountCharges, user, period, job),
+        ]);
+        if (charged[0] is null || (long)charged[1]![0] >= AdmissionRound.AttemptsPerUser)
         {
-            await transaction.ReadAsync(new Statement(ReadLimit, user, monthStart));
+            await transaction.ReadAsync([new Statement(ReadLimit, user, monthStart)]);
             return false;
         }
 
-        await transaction.WriteAllAsync(Inserts(request, job, lora, now, millis, period));
-        await transaction.WriteAllAsync(
+        Guid reservation = ids.Next();
+        List<Statement> rest = Inserts(request, job, lora, now, millis, period);
+        rest.AddRange(
         [
             new Statement(
                 "INSERT INTO budget_months (month, limit_micros, spent_micros, reserved_micros) VALUES ($1, $2, 0, 0) ON CONFLICT (month) DO NOTHING",
@@ -98,12 +103,16 @@ internal sealed class HandAdmission(HandDatabase database, AdmissionRound round,
                 INSERT INTO budget_reservations (id, job_id, attempt, month, amount_micros, created_at) VALUES ($1, $2, 1, $3, $4, $5)
                 ON CONFLICT (job_id, attempt) DO NOTHING
                 """,
-                ids.Next(), job, period, AdmissionRound.Estimate.Micros, millis),
+                reservation, job, period, AdmissionRound.Estimate.Micros, millis),
+            new Statement(RaiseMonth, period, AdmissionRound.Estimate.Micros, round.Limit.Micros, reservation),
         ]);
-        if (await transaction.WriteAsync(new Statement(RaiseMonth, period, AdmissionRound.Estimate.Micros, round.Limit.Micros)) == 0)
+        if (await transaction.WriteAsync(rest) == 0)
         {
-            await transaction.WriteAsync(new Statement("DELETE FROM budget_reservations WHERE job_id = $1 AND attempt = 1", job));
-            await transaction.ReadAsync(new Statement("SELECT spent_micros, reserved_micros FROM budget_months WHERE month = $1", period));
+            await transaction.ReadAsync(
+            [
+                new Statement("DELETE FROM budget_reservations WHERE id = $1 RETURNING id", reservation),
+                new Statement("SELECT spent_micros, reserved_micros FROM budget_months WHERE month = $1", period),
+            ]);
             return false;
         }
 

@@ -11,19 +11,20 @@ internal abstract class HandDatabase : IAsyncDisposable
 {
     public abstract Task<HandTransaction> BeginAsync();
 
+    /// <summary>The condition by which the second of two requests with one key is sent away instead of waiting for the first.</summary>
+    public abstract string KeyIsFree(string parameter);
+
     public abstract ValueTask DisposeAsync();
 }
 
 /// <summary>Rolled back unless committed.</summary>
 internal abstract class HandTransaction : IAsyncDisposable
 {
-    /// <summary>The first row, or null.</summary>
-    public abstract Task<object[]?> ReadAsync(Statement statement);
+    /// <summary>The first row of each, or null. In one round trip where the driver can.</summary>
+    public abstract Task<object[]?[]> ReadAsync(IReadOnlyList<Statement> statements);
 
-    public abstract Task<int> WriteAsync(Statement statement);
-
-    /// <summary>In one round trip where the driver can.</summary>
-    public abstract Task WriteAllAsync(IReadOnlyList<Statement> statements);
+    /// <summary>How many rows the last one wrote. In one round trip where the driver can.</summary>
+    public abstract Task<int> WriteAsync(IReadOnlyList<Statement> statements);
 
     public abstract Task CommitAsync();
 
@@ -42,33 +43,49 @@ internal sealed class HandPostgres(string connectionString) : HandDatabase
         return new Transaction(connection, await connection.BeginTransactionAsync());
     }
 
+    public override string KeyIsFree(string parameter) => $"pg_try_advisory_xact_lock(hashtextextended({parameter}, 0))";
+
     public override ValueTask DisposeAsync() => source.DisposeAsync();
 
     private sealed class Transaction(NpgsqlConnection connection, NpgsqlTransaction transaction) : HandTransaction
     {
-        public override async Task<object[]?> ReadAsync(Statement statement)
+        public override async Task<object[]?[]> ReadAsync(IReadOnlyList<Statement> statements)
         {
-            await using NpgsqlCommand command = Command(statement);
-            await using NpgsqlDataReader reader = await command.ExecuteReaderAsync();
-            if (!await reader.ReadAsync())
+            await using NpgsqlBatch batch = Batch(statements);
+            await using NpgsqlDataReader reader = await batch.ExecuteReaderAsync();
+            object[]?[] rows = new object[statements.Count][];
+            for (int number = 0; number < rows.Length; number++)
             {
-                return null;
+                if (await reader.ReadAsync())
+                {
+                    rows[number] = new object[reader.FieldCount];
+                    reader.GetValues(rows[number]!);
+                }
+
+                await reader.NextResultAsync();
             }
 
-            object[] row = new object[reader.FieldCount];
-            reader.GetValues(row);
-            return row;
+            return rows;
         }
 
-        public override async Task<int> WriteAsync(Statement statement)
+        public override async Task<int> WriteAsync(IReadOnlyList<Statement> statements)
         {
-            await using NpgsqlCommand command = Command(statement);
-            return await command.ExecuteNonQueryAsync();
+            await using NpgsqlBatch batch = Batch(statements);
+            await batch.ExecuteNonQueryAsync();
+            return batch.BatchCommands[^1].RecordsAffected;
         }
 
-        public override async Task WriteAllAsync(IReadOnlyList<Statement> statements)
+        public override Task CommitAsync() => transaction.CommitAsync();
+
+        public override async ValueTask DisposeAsync()
         {
-            await using NpgsqlBatch batch = new(connection, transaction);
+            await transaction.DisposeAsync();
+            await connection.DisposeAsync();
+        }
+
+        private NpgsqlBatch Batch(IReadOnlyList<Statement> statements)
+        {
+            NpgsqlBatch batch = new(connection, transaction);
             foreach (Statement statement in statements)
             {
                 NpgsqlBatchCommand command = new(statement.Sql);
@@ -80,26 +97,7 @@ internal sealed class HandPostgres(string connectionString) : HandDatabase
                 batch.BatchCommands.Add(command);
             }
 
-            await batch.ExecuteNonQueryAsync();
-        }
-
-        public override Task CommitAsync() => transaction.CommitAsync();
-
-        public override async ValueTask DisposeAsync()
-        {
-            await transaction.DisposeAsync();
-            await connection.DisposeAsync();
-        }
-
-        private NpgsqlCommand Command(Statement statement)
-        {
-            NpgsqlCommand command = new(statement.Sql, connection, transaction);
-            foreach (object value in statement.Values)
-            {
-                command.Parameters.Add(new NpgsqlParameter { Value = value });
-            }
-
-            return command;
+            return batch;
         }
     }
 }
@@ -126,6 +124,9 @@ internal sealed class HandSqlite : HandDatabase
         return new Transaction(this, connection.BeginTransaction(deferred: false));
     }
 
+    /// <summary>One writer: nobody else is under way. The grammar wants a condition between SELECT and ON CONFLICT.</summary>
+    public override string KeyIsFree(string parameter) => $"{parameter} <> ''";
+
     public override async ValueTask DisposeAsync()
     {
         foreach (SqliteCommand command in prepared.Values)
@@ -139,27 +140,31 @@ internal sealed class HandSqlite : HandDatabase
 
     private sealed class Transaction(HandSqlite owner, SqliteTransaction transaction) : HandTransaction
     {
-        public override async Task<object[]?> ReadAsync(Statement statement)
+        public override async Task<object[]?[]> ReadAsync(IReadOnlyList<Statement> statements)
         {
-            await using SqliteDataReader reader = await Command(statement).ExecuteReaderAsync();
-            if (!await reader.ReadAsync())
+            object[]?[] rows = new object[statements.Count][];
+            for (int number = 0; number < rows.Length; number++)
             {
-                return null;
+                await using SqliteDataReader reader = await Command(statements[number]).ExecuteReaderAsync();
+                if (await reader.ReadAsync())
+                {
+                    rows[number] = new object[reader.FieldCount];
+                    reader.GetValues(rows[number]!);
+                }
             }
 
-            object[] row = new object[reader.FieldCount];
-            reader.GetValues(row);
-            return row;
+            return rows;
         }
 
-        public override Task<int> WriteAsync(Statement statement) => Command(statement).ExecuteNonQueryAsync();
-
-        public override async Task WriteAllAsync(IReadOnlyList<Statement> statements)
+        public override async Task<int> WriteAsync(IReadOnlyList<Statement> statements)
         {
+            int written = 0;
             foreach (Statement statement in statements)
             {
-                await WriteAsync(statement);
+                written = await Command(statement).ExecuteNonQueryAsync();
             }
+
+            return written;
         }
 
         public override Task CommitAsync() => transaction.CommitAsync();

@@ -80,13 +80,14 @@ public sealed class LoraDbFactory : IDbContextFactory<LoraDb>, IAsyncDisposable
         new DbContextOptionsBuilder<SqliteLoraDb>()
             .UseSqlite(SqliteConnectionString(file), sqlite => sqlite.MigrationsHistoryTable(LoraDb.MigrationsHistory))
             .UseSnakeCaseNamingConvention()
-            .AddInterceptors(new SqlitePragmas())
+            .AddInterceptors(new SqlitePragmas(), new NewRowsFirst())
             .Options;
 
     internal static DbContextOptions<PostgresLoraDb> PostgresOptions(NpgsqlDataSource dataSource) =>
         new DbContextOptionsBuilder<PostgresLoraDb>()
             .UseNpgsql(dataSource, postgres => postgres.MigrationsHistoryTable(LoraDb.MigrationsHistory))
             .UseSnakeCaseNamingConvention()
+            .AddInterceptors(new NewRowsFirst())
             .Options;
 
     private static string SqliteConnectionString(string file) =>

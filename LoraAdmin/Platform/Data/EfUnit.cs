@@ -1,6 +1,8 @@
+using System.Data.Common;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Platform.Data.Events;
 using Microsoft.Data.Sqlite;
+using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Storage;
 
 namespace LoraAdmin.Platform.Data;
@@ -26,9 +28,11 @@ internal sealed class EfUnit(LoraDb db, StoreRegistry stores, EventSink events) 
 }
 
 /// <summary>A driver's transaction handed to EF: EF leaves it alone, so this ends it, and with it the connection's use.</summary>
-internal sealed class OwnedTransaction(IDbContextTransaction inner, SqliteTransaction owned) : IDbContextTransaction
+internal sealed class OwnedTransaction(IDbContextTransaction inner, SqliteTransaction owned) : IDbContextTransaction, IInfrastructure<DbTransaction>
 {
     public Guid TransactionId => inner.TransactionId;
+
+    DbTransaction IInfrastructure<DbTransaction>.Instance => owned;
 
     public void Commit() => inner.Commit();
 

@@ -102,6 +102,7 @@ internal sealed class EfUnitOfWork(LoraDbFactory contexts, StoreRegistry stores,
         await using IDbContextTransaction transaction = await db.Database.BeginTransactionAsync(cancellationToken);
         EventSink events = new(db, ids, clock);
         T result = await work(new EfUnit(db, stores, events), cancellationToken);
+        await db.SendNewAsync(cancellationToken);
         if (db.ChangeTracker.HasChanges())
         {
             await db.SaveChangesAsync(cancellationToken);

@@ -20,8 +20,26 @@ public abstract class LoraDb(DbContextOptions options) : DbContext(options), IDa
     /// <summary>Ends a SELECT that takes work which another instance may be taking at the same moment; SQLite has one writer and needs nothing.</summary>
     public string SkipLocked => IsPostgres ? "FOR UPDATE SKIP LOCKED" : "";
 
+    /// <summary>What waits for the unit's next statement; see <see cref="LoraDbStatements.AddNew"/>.</summary>
+    internal List<object> NewRows { get; } = [];
+
     /// <summary>An id as a parameter of hand-written SQL, which no conversion of the model reaches.</summary>
     public object SqlId(Guid id) => IsPostgres ? id : id.ToString("D");
+
+    // Contexts go back to a pool: what a unit left behind must not reach the next one.
+    public override void Dispose()
+    {
+        NewRows.Clear();
+        base.Dispose();
+        GC.SuppressFinalize(this);
+    }
+
+    public override ValueTask DisposeAsync()
+    {
+        NewRows.Clear();
+        GC.SuppressFinalize(this);
+        return base.DisposeAsync();
+    }
 
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {

@@ -2,7 +2,7 @@ using LoraAdmin.Domain.Shared;
 
 namespace LoraAdmin.Platform.Data.Events;
 
-/// <summary>Puts facts into the unit's context; they are sent with the next save, at the latest with the commit.</summary>
+/// <summary>Puts facts among the unit's new rows; they are sent with its next statement, at the latest with the commit.</summary>
 internal sealed class EventSink(LoraDb db, IIds ids, TimeProvider clock) : IEventSink
 {
     public int Appended { get; private set; }
@@ -28,10 +28,10 @@ internal sealed class EventSink(LoraDb db, IIds ids, TimeProvider clock) : IEven
             HasError = fact.Error is not null,
             Signals = EventSignals.ToText(fact.Signals),
         };
-        db.Add(row);
+        db.AddNew(row);
         if (fact.Error is { } error)
         {
-            db.Add(new ErrorEventRow
+            db.AddNew(new ErrorEventRow
             {
                 EventId = row.Id,
                 At = row.At,
