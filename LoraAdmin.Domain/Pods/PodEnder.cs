@@ -170,6 +170,12 @@ internal sealed class PodEnder(IUnitOfWork work, IPodProvider provider, IFilePro
 
     private async Task<LedgerPod> StopAsync(LedgerPod row, DateTimeOffset now, CancellationToken cancellationToken)
     {
+        if (await NotedAsync(row, now, cancellationToken) is not { } noted)
+        {
+            return row;
+        }
+
+        row = noted;
         PodActionOutcome outcome = await provider.StopAsync(row.PodId!, cancellationToken);
         ProviderError? error = (outcome as PodActionOutcome.Failed)?.Error;
         int attempts = row.StopAttempts + (error is { Failure: ProviderFailure.RateLimited } ? 0 : 1);
@@ -196,6 +202,12 @@ internal sealed class PodEnder(IUnitOfWork work, IPodProvider provider, IFilePro
     /// <summary>Its dead-man switch, its machine or somebody stopped it: state and file lie on its mount.</summary>
     private async Task<LedgerPod> StartAsync(LedgerPod row, DateTimeOffset now, CancellationToken cancellationToken)
     {
+        if (await NotedAsync(row, now, cancellationToken) is not { } noted)
+        {
+            return row;
+        }
+
+        row = noted;
         PodActionOutcome outcome = await provider.StartAsync(row.PodId!, cancellationToken);
         return await ledger.SaveAsync(
             row,
@@ -207,6 +219,13 @@ internal sealed class PodEnder(IUnitOfWork work, IPodProvider provider, IFilePro
             },
             null,
             cancellationToken);
+    }
+
+    /// <summary>Proves by the row's version that nobody has wished otherwise since it was read; null: somebody has.</summary>
+    private async Task<LedgerPod?> NotedAsync(LedgerPod row, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        LedgerPod noted = row with { NextActionAt = now + ChangeShowsWithin };
+        return await ledger.TrySaveAsync(noted, null, cancellationToken) ? noted with { Version = noted.Version + 1 } : null;
     }
 
     private static TimeSpan Backoff(int attempts) => TimeSpan.FromSeconds(Math.Min(60, 2 << Math.Min(attempts, 5)));

@@ -116,15 +116,38 @@ internal sealed class PodObserver(IUnitOfWork work, IPodProvider provider, TimeP
 
         return row.MissingReads < reads ? row
             : ended ? await GoneAsync(row, "Absent from two complete listings after its end", cancellationToken)
-            : await GoneAsync(row with { WantReason = PodReasons.Vanished }, "It vanished from the account by itself", cancellationToken);
+            : await VanishedAsync(row, cancellationToken);
+    }
+
+    private Task<LedgerPod> VanishedAsync(LedgerPod row, CancellationToken cancellationToken)
+    {
+        const string how = "It vanished from the account by itself";
+        if (row.Want != PodWant.Held)
+        {
+            return GoneAsync(row with { WantReason = PodReasons.Vanished }, how, cancellationToken);
+        }
+
+        // It was kept because its file might be nowhere else: that must not end as quietly as it came.
+        string text = $"Pod {row.PodId}, kept for its trained file, vanished from the account: the file may be lost";
+        return ledger.SaveAsync(
+            row,
+            Gone(row with { WantReason = PodReasons.Vanished }),
+            PodFacts.Of(row, PodEvents.Gone, text, Self, EventSeverity.Error, PodReasons.Vanished) with
+            {
+                Signals = [.. PodIncidents.AllOver(row.PodId!, how), new IncidentSignal(PodIncidents.FileLost, row.Job.ToString(), text)],
+                Error = new ErrorDetail("held_pod_vanished", "pods.watch", null, null),
+            },
+            cancellationToken);
     }
 
     private Task<LedgerPod> GoneAsync(LedgerPod row, string how, CancellationToken cancellationToken) => ledger.SaveAsync(
         row,
-        row with { Saw = PodSaw.Gone, GoneAt = row.AbsentSince ?? clock.GetUtcNow(), NextActionAt = null },
+        Gone(row),
         PodFacts.Of(row, PodEvents.Gone, $"Pod {row.PodId ?? row.Name} is gone. {how}", Self, EventSeverity.Info, row.WantReason) with
         {
             Signals = row.PodId is { } id ? PodIncidents.AllOver(id, how) : [],
         },
         cancellationToken);
+
+    private LedgerPod Gone(LedgerPod row) => row with { Saw = PodSaw.Gone, GoneAt = row.AbsentSince ?? clock.GetUtcNow(), NextActionAt = null };
 }

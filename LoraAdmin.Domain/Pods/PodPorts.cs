@@ -318,6 +318,9 @@ public static class PodIncidents
     public const string Held = "pods.held";
     public const string Foreign = "pods.foreign";
 
+    /// <summary>A pod that was kept for its file vanished. The subject is the id of its job, whose next end closes it.</summary>
+    public const string FileLost = "pods.file_lost";
+
     /// <summary>The subject is the sweep itself.</summary>
     public const string CapReached = "pods.cap_reached";
 

@@ -253,7 +253,7 @@ public sealed class PodSweep(
     /// <summary>A pod that was taken for gone and is listed again costs money as it always did: its row goes on where it ended.</summary>
     internal static LedgerPod Reopened(LedgerPod row) => row.Saw != PodSaw.Gone
         ? row
-        : row with { Saw = PodSaw.Running, GoneAt = null, AbsentSince = null, MissingReads = 0, TerminateAttempts = 0, StopAttempts = 0, LastError = null };
+        : row with { Saw = PodSaw.Running, GoneAt = null, AbsentSince = null, MissingReads = 0, TerminateAttempts = 0, StopAttempts = 0, LastError = null, FetchUntil = null, NextFetchAt = null };
 
     /// <summary>A row for a pod that the ledger does not know. Names are unique in the ledger and not at the provider.</summary>
     internal static async Task<LedgerPod> FoundAsync(

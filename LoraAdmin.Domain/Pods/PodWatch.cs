@@ -64,6 +64,7 @@ public sealed class PodWatch
         _ => otherwise,
     };
 
+    /// <exception cref="AggregateException">Something unforeseen befell some rows; all others, and the sweep, had their turn.</exception>
     public async Task<PodWatchReport> TickAsync(CancellationToken cancellationToken)
     {
         // The list first, then the ledger: a pod that is created in between is then in the ledger and not taken for a stranger.
@@ -72,43 +73,60 @@ public sealed class PodWatch
         {
             ProviderError error = ((PodListing.Unavailable)listing).Error;
             await news.TellBlindAsync(error, cancellationToken);
-            (int blindly, bool stillEnding, _) = await ActAsync(null, cancellationToken);
-            return new PodWatchReport(stillEnding ? EveryWhileEnding : Every, false, blindly, [], null) { Error = error };
+            Acts blindly = await ActAsync(null, cancellationToken);
+            blindly.ThrowIfAnyFailed();
+            return new PodWatchReport(blindly.Ending ? EveryWhileEnding : Every, false, blindly.Alive, [], null) { Error = error };
         }
 
         ListedAccount account = new(complete);
         IReadOnlyList<LedgerPod> gone = await observer.ObserveAsync(await AliveAsync(cancellationToken), account, cancellationToken);
 
         // Before the sweep asks any agent: the listing is fresh, and what is being ended costs money.
-        (int alive, bool ending, bool cutOff) = await ActAsync(account, cancellationToken);
+        Acts acts = await ActAsync(account, cancellationToken);
         SweepPlanning.Planned planned = await sweep.PlanAsync(complete, everyProof: false, cancellationToken);
         await news.TellAsync(planned, cancellationToken);
         SweepResult swept = await sweep.ApplyAsync(planned.Plan, planned.Plan.WithinCaps, Self, cancellationToken);
-        bool more = cutOff || swept.Done.Any(item => item.Action is SweepAction.Terminate or SweepAction.Hold);
-        return new PodWatchReport(more ? AtOnce : ending ? EveryWhileEnding : Every, true, alive, gone, planned.Plan) { Census = planned.Census };
+        acts.ThrowIfAnyFailed();
+        bool more = acts.CutOff || swept.Done.Any(item => item.Action is SweepAction.Terminate or SweepAction.Hold);
+        return new PodWatchReport(more ? AtOnce : acts.Ending ? EveryWhileEnding : Every, true, acts.Alive, gone, planned.Plan) { Census = planned.Census };
     }
 
     /// <summary>Another instance has taken over: what this one has told is of no use any more.</summary>
     public void Forget() => news.Forget();
 
-    private async Task<(int Alive, bool Ending, bool CutOff)> ActAsync(ListedAccount? account, CancellationToken cancellationToken)
+    private async Task<Acts> ActAsync(ListedAccount? account, CancellationToken cancellationToken)
     {
         IReadOnlyList<LedgerPod> alive = await AliveAsync(cancellationToken);
         int ends = 0;
-        bool ending = false;
-        foreach (LedgerPod row in alive)
+        AggregateException? failed = null;
+        try
         {
-            ending |= row.Want == PodWant.Released;
-            if (ends < EndsPerListing)
-            {
-                LedgerPod acted = await ender.ActAsync(row, account, cancellationToken);
-                ends += acted.TerminateAttempts > row.TerminateAttempts ? 1 : 0;
-            }
+            await Each.InTurnAsync(
+                alive.TakeWhile(_ => ends < EndsPerListing),
+                async (row, token) => ends += (await ender.ActAsync(row, account, token)).TerminateAttempts > row.TerminateAttempts ? 1 : 0,
+                cancellationToken);
+        }
+        catch (AggregateException some)
+        {
+            // Told when the look is over: one row that can't be acted on must not stand before the sweep.
+            failed = some;
         }
 
-        return (alive.Count, ending, ends >= EndsPerListing);
+        return new Acts(alive.Count, alive.Any(row => row.Want == PodWant.Released), ends >= EndsPerListing, failed);
     }
 
     private Task<IReadOnlyList<LedgerPod>> AliveAsync(CancellationToken cancellationToken) =>
         work.ReadAsync((unit, token) => unit.Store<IPodLedger>().ListAliveAsync(token), cancellationToken);
+
+    /// <param name="CutOff">More was to be ended than one listing may vouch for.</param>
+    private sealed record Acts(int Alive, bool Ending, bool CutOff, AggregateException? Failed)
+    {
+        public void ThrowIfAnyFailed()
+        {
+            if (Failed is not null)
+            {
+                throw Failed;
+            }
+        }
+    }
 }

@@ -16,6 +16,7 @@ internal sealed class PodWatchNews(IUnitOfWork work, TimeProvider clock)
     private HashSet<string>? strangers;
     private string? heldBack;
     private int blindLooks;
+    private bool blindTold;
     private DateTimeOffset blindSince;
 
     public void Forget()
@@ -23,13 +24,14 @@ internal sealed class PodWatchNews(IUnitOfWork work, TimeProvider clock)
         strangers = null;
         heldBack = null;
         blindLooks = 0;
+        blindTold = false;
     }
 
     public async Task TellBlindAsync(ProviderError error, CancellationToken cancellationToken)
     {
         blindSince = blindLooks++ == 0 ? clock.GetUtcNow() : blindSince;
         bool refused = error.Failure is ProviderFailure.Unauthorized or ProviderFailure.Forbidden;
-        if (blindLooks != (refused ? 1 : BlindLooksUntilTold))
+        if (blindTold || blindLooks < (refused ? 1 : BlindLooksUntilTold))
         {
             return;
         }
@@ -42,6 +44,9 @@ internal sealed class PodWatchNews(IUnitOfWork work, TimeProvider clock)
                     with { Error = new ErrorDetail(error.Status is { } status ? $"http_{status}" : error.Failure.ToString(), "runpod.list", error.Detail, error.RequestId) },
             ],
             cancellationToken);
+
+        // Only what is written has been told.
+        blindTold = true;
     }
 
     public async Task TellAsync(SweepPlanning.Planned planned, CancellationToken cancellationToken)
@@ -65,19 +70,24 @@ internal sealed class PodWatchNews(IUnitOfWork work, TimeProvider clock)
             EventSeverity.Warning,
             "foreign",
             new IncidentSignal(PodIncidents.Foreign, pod.Pod.Id, $"Pod {pod.Pod.Id} ({pod.Pod.Name}) belongs to another installation on this account")) with { Pod = pod.Pod.Name }));
-        strangers = seen;
-        TellCaps(planned.Plan, facts);
-        if (blindLooks > 0)
+        string? waiting = TellCaps(planned.Plan, facts);
+        if (blindTold)
         {
             facts.Add(Fact(PodEvents.AccountReadable, "RunPod's account can be listed again", EventSeverity.Info, "readable", AccountSeen()));
-            blindLooks = 0;
         }
 
         await AppendAsync(facts, cancellationToken);
+
+        // Only what is written has been told.
+        strangers = seen;
+        heldBack = waiting;
+        blindTold = false;
+        blindLooks = 0;
     }
 
     /// <summary>What goes now is no part of what is held back: the same pods that wait at the next look are not told again.</summary>
-    private void TellCaps(SweepPlan plan, List<OperationalEvent> facts)
+    /// <returns>What is held back; null: nothing.</returns>
+    private string? TellCaps(SweepPlan plan, List<OperationalEvent> facts)
     {
         int count = plan.Items.Count - plan.WithinCaps;
         string? waiting = count > 0 ? string.Join(' ', plan.Items.Skip(plan.WithinCaps).Select(item => item.PodId).Order(StringComparer.Ordinal)) : null;
@@ -96,7 +106,7 @@ internal sealed class PodWatchNews(IUnitOfWork work, TimeProvider clock)
             facts.Add(Fact(PodEvents.CapCleared, "The sweep's caps hold nothing back any more", EventSeverity.Info, "cap", NothingHeldBack()));
         }
 
-        heldBack = waiting;
+        return waiting;
     }
 
     private static OperationalEvent FirstLook(SweepPlanning.Planned planned, HashSet<string> foreign)

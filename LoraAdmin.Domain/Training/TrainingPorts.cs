@@ -1,3 +1,4 @@
+using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 
 namespace LoraAdmin.Domain.Training;
@@ -258,5 +259,5 @@ public static class TrainingIncidents
 
     /// <summary>Where a job that ends leaves its incidents: stuck and crashing are over, that it ran too long stays for a person until its pods are gone.</summary>
     public static IReadOnlyList<IncidentSignal> OverWith(JobId job, string how) =>
-        [.. new[] { Stuck, Crashing, UploadGivenUp, SpoolFileMissing }.Select(rule => new IncidentSignal(rule, job.ToString(), how, Over: true))];
+        [.. new[] { Stuck, Crashing, UploadGivenUp, SpoolFileMissing, PodIncidents.FileLost }.Select(rule => new IncidentSignal(rule, job.ToString(), how, Over: true))];
 }

@@ -242,6 +242,39 @@ public sealed class PodReturnTests
     }
 
     [Fact]
+    public async Task Account_TimesOutAndThenRefusesTheKey_IsToldWithTheRefusal()
+    {
+        PodHouse house = new();
+        house.World.Cloud.World.Faults.Add(FaultKind.List500, count: 2);
+        house.World.Cloud.World.Faults.Add(FaultKind.Unauth401, seconds: 3600);
+        for (int look = 0; look < 6; look++)
+        {
+            await house.Portal.Watch.TickAsync(PodHouse.None);
+            house.Pass(TimeSpan.FromSeconds(60));
+        }
+
+        Assert.Contains("can't be ended either", Assert.Single(house.Facts, fact => fact.Kind == PodEvents.AccountUnreadable).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [Trait("Requirement", "E3")]
+    public async Task HeldPod_Vanishes_IsToldAsAFileThatMayBeLost()
+    {
+        PodHouse house = new();
+        await house.KnowAsync(house.AddPod(house.NextName()));
+        PodRecord pod = house.AddPod(house.NextName());
+        LedgerPod row = await house.KnowAsync(pod, one => one with { Want = PodWant.Held, WantReason = PodReasons.FileUnproven });
+        await house.RunAsync(TimeSpan.FromMinutes(2));
+        house.World.Cloud.World.Faults.Add(FaultKind.PodVanishes, match: pod.Name);
+        await house.RunAsync(TimeSpan.FromMinutes(25));
+
+        Assert.Equal(PodSaw.Gone, house.Rows.Single(one => one.PodId == pod.Id).Saw);
+        OperationalEvent told = Assert.Single(house.Facts, fact => fact.Kind == PodEvents.Gone);
+        Assert.Equal(EventSeverity.Error, told.Severity);
+        Assert.Contains(told.Signals, signal => signal is { Rule: PodIncidents.FileLost, Over: false } && signal.Subject == row.Job.ToString());
+    }
+
+    [Fact]
     public async Task Account_RefusesTheKey_IsToldAtOnce()
     {
         PodHouse house = new();

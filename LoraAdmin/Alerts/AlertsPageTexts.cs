@@ -36,6 +36,9 @@ public static class AlertsPageTexts
             PodIncidents.Held => new(
                 "A pod is kept for its file", "Stopped, it costs only its disk. Its trained file may be nowhere else.",
                 "Usually nothing: it is started every hour until its file is fetched. If the file does not matter, press “End” on the pod and confirm the risk.", pod, "Show the pod"),
+            PodIncidents.FileLost => new(
+                "A kept pod vanished", "Its trained file may be lost: no proof of it was anywhere else.",
+                "Look into RunPod's console and its billing (at zero balance RunPod ends pods with their data). Then retry the job, which trains anew.", job, "Open the job"),
             PodIncidents.AccountUnreadable => new(
                 "RunPod's account can't be listed", "Nothing is known of pods that cost money; what runs goes on and costs money.",
                 "See RunPod's words and the remedy on the pods page. A refused key: put a valid one into RunPod:ApiKey and restart.", "/pods", "To the pods page"),

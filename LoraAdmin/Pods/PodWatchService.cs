@@ -46,6 +46,7 @@ internal sealed class PodWatchService(
         if (!mine)
         {
             census.NoteElsewhere();
+            watch.Forget();
         }
 
         return next;
@@ -72,7 +73,7 @@ internal sealed class PodWatchService(
     {
         DateTimeOffset now = Clock.GetUtcNow();
         IReadOnlyList<LedgerPod> alive = await work.ReadAsync((unit, token) => unit.Store<IPodLedger>().ListAliveAsync(token), stoppingToken);
-        return alive.Any(pod => pod.PodId is not null && !(pod.NextActionAt > now) && pod is
-            { Want: PodWant.Released, TerminateAttempts: 0 } or { Want: PodWant.Held, Saw: PodSaw.Running });
+        return alive.Any(pod => pod.PodId is not null && !(pod.NextActionAt > now)
+            && (pod is { Want: PodWant.Released, TerminateAttempts: 0 } || (pod is { Want: PodWant.Held, Saw: PodSaw.Running } && !(pod.FetchUntil > now))));
     }
 }
