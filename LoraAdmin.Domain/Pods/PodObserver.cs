@@ -84,16 +84,20 @@ internal sealed class PodObserver(IUnitOfWork work, IPodProvider provider, TimeP
 
     private async Task<LedgerPod> MissAsync(LedgerPod row, ListedAccount account, CancellationToken cancellationToken)
     {
-        if (row.PodId is null)
+        if (row is { PodId: null, Want: not PodWant.Released })
         {
-            return row is { Want: PodWant.Released } && account.StartedAt - row.RequestedAt >= DoubtLasts
-                ? await GoneAsync(row, "It never turned up", cancellationToken)
-                : row;
+            return row;
         }
 
         if (row.AbsentSince is not { } since)
         {
             return await ledger.SaveAsync(row, row with { AbsentSince = account.StartedAt }, null, cancellationToken);
+        }
+
+        if (row.PodId is null)
+        {
+            // From the first look that missed it, not from the call: listings may have failed, or shown too little, all the while.
+            return account.StartedAt - since >= DoubtLasts ? await GoneAsync(row, "It never turned up", cancellationToken) : row;
         }
 
         bool ended = row.Saw is PodSaw.Terminating or PodSaw.Leaking;
@@ -102,8 +106,9 @@ internal sealed class PodObserver(IUnitOfWork work, IPodProvider provider, TimeP
             return row;
         }
 
-        // An empty listing can't vouch for itself, and a pod that nobody ended needs a second witness, twice.
-        int reads = ended ? (account.IsEmpty ? 1 : 0) : 2;
+        // An empty listing can't vouch for itself, nor can any for a pod whose end was perhaps never taken; one that nobody ended needs a second
+        // witness, twice.
+        int reads = ended ? (account.IsEmpty || row.Saw == PodSaw.Leaking ? 1 : 0) : 2;
         if (row.MissingReads < reads)
         {
             if (await provider.GetAsync(row.PodId, cancellationToken) is not PodReading.NotFound)

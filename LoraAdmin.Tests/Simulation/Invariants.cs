@@ -125,10 +125,13 @@ public sealed class Invariants(SimulatedWorld world, SimulationPlan? plan = null
         }
     }
 
-    /// <summary>Invariant 3: from the end of training on the file is on the pod's mount, in a spool, or in storage, or a person let it go.</summary>
+    /// <summary>
+    /// Invariant 3: from the end of training on the file is on the pod's mount, in a spool, or in storage, or a person let it go. A pod that the vendor
+    /// lost without having been asked is no fault of the portal's.
+    /// </summary>
     private void CheckFiles()
     {
-        foreach (PodRecord pod in world.Cloud.World.Pods.Where(pod => pod.Agent.HasArtifact && pod.Status == PodStatus.Terminated))
+        foreach (PodRecord pod in world.Cloud.World.Pods.Where(pod => pod is { Agent.HasArtifact: true, Status: PodStatus.Terminated, TerminateRequests: > 0 }))
         {
             LedgerPod row = RowOf(pod)!;
             TrainingJob job = world.Database.Jobs.Find(row.Job)!;
