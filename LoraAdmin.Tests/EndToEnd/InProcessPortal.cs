@@ -24,6 +24,8 @@ internal sealed class InProcessPortal : IAsyncDisposable
 
     public Uri BaseUrl { get; }
 
+    public string DataPath => folder.Under("data");
+
     public IServiceProvider Services => app.Services;
 
     /// <summary>Follows no redirect and carries nothing.</summary>

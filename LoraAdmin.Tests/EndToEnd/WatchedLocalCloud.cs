@@ -1,21 +1,26 @@
+using LoraAdmin.Domain.Storage;
 using LoraAdmin.Platform.LocalCloud;
 using LoraAdmin.Tests.EndToEnd.Processes;
 using LoraAdmin.Tests.Storage;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace LoraAdmin.Tests.EndToEnd;
 
 /// <summary>A call as it reached the vendor.</summary>
 /// <param name="Path">Below <c>/localcloud</c>.</param>
-internal sealed record SeenCall(DateTimeOffset At, string Method, string Path);
+/// <param name="Range">Of a call that asks for a part.</param>
+/// <param name="Body">Of a question about a fault of the portal's own store.</param>
+internal sealed record SeenCall(DateTimeOffset At, string Method, string Path, string? Range = null, string? Body = null);
 
 /// <summary>LocalCloud on a socket of its own, in the test's process, so that a test sees every call at the moment at which it arrives.</summary>
 internal sealed class WatchedLocalCloud : IAsyncDisposable
 {
     private const string Key = "key-of-the-account-0123456789";
+    private const string TakePath = "/faults/take";
 
     private readonly TemporaryFolder folder;
     private readonly WebApplication app;
@@ -28,14 +33,29 @@ internal sealed class WatchedLocalCloud : IAsyncDisposable
         this.app = app;
         app.Use(async (context, next) =>
         {
+            string path = context.Request.Path.Value![LocalCloudFace.Prefix.Length..];
+            string? body = path == TakePath ? await BodyAsync(context.Request) : null;
+            int range;
             lock (gate)
             {
-                calls.Add(new SeenCall(TimeProvider.System.GetUtcNow(), context.Request.Method, context.Request.Path.Value![LocalCloudFace.Prefix.Length..]));
+                calls.Add(new SeenCall(TimeProvider.System.GetUtcNow(), context.Request.Method, path, context.Request.Headers.Range, body));
+                range = IsArtifact(path) ? calls.Count(call => IsArtifact(call.Path)) : 0;
+            }
+
+            if (range > 0 && range == HeldRange)
+            {
+                context.Response.Body = new HeldStream(context.Response.Body, HeldAfterBytes);
             }
 
             await next(context);
         });
     }
+
+    /// <summary>The number, from 1, of the range of a trained file that stops in its middle until its caller is gone.</summary>
+    public int HeldRange { get; init; }
+
+    /// <summary>How much of it is sent before.</summary>
+    public int HeldAfterBytes { get; init; }
 
     /// <summary>What attaches a portal to this cloud.</summary>
     public IReadOnlyDictionary<string, string> PortalSettings
@@ -49,6 +69,7 @@ internal sealed class WatchedLocalCloud : IAsyncDisposable
                 ["RunPod:GraphQlUrl"] = $"{root}/runpod/graphql",
                 ["RunPod:ApiKey"] = Key,
                 ["RunPod:Image"] = "localcloud/trainer:1",
+                ["LocalCloud:ControlToken"] = app.Services.GetRequiredService<LocalCloudKeys>().ControlToken,
                 ["PodAgent:UrlTemplate"] = $"{root}/agents/{{pod}}",
             };
         }
@@ -57,10 +78,22 @@ internal sealed class WatchedLocalCloud : IAsyncDisposable
     /// <summary>Create calls, in order of arrival.</summary>
     public IReadOnlyList<SeenCall> Creates => Calls("POST", path => path == "/runpod/v2/pods");
 
+    /// <summary>Ranges of trained files that were asked for, in order of arrival.</summary>
+    public IReadOnlyList<SeenCall> Ranges => Calls("GET", IsArtifact);
+
+    /// <summary>Readings of training images in the portal's own store, in order.</summary>
+    public IReadOnlyList<SeenCall> ImageReadings => StoreCalls(FaultKind.ImageCorrupt, Buckets.TrainingImages);
+
+    /// <summary>Puts of trained files into the portal's own store, in order.</summary>
+    public IReadOnlyList<SeenCall> ModelPuts => StoreCalls(FaultKind.StorePutFails, Buckets.Models);
+
     public IReadOnlyList<SeenCall> Deletes => Calls("DELETE", path => path.StartsWith("/runpod/v2/pods/", StringComparison.Ordinal));
 
     /// <param name="settings">Keys below <c>LocalCloud:</c>.</param>
-    public static async Task<WatchedLocalCloud> StartAsync(params (string Key, string Value)[] settings)
+    public static Task<WatchedLocalCloud> StartAsync(params (string Key, string Value)[] settings) => StartAsync(0, 0, settings);
+
+    /// <param name="heldRange">See <see cref="HeldRange"/>; 0: none.</param>
+    public static async Task<WatchedLocalCloud> StartAsync(int heldRange, int heldAfterBytes, params (string Key, string Value)[] settings)
     {
         TemporaryFolder folder = new();
         WebApplication? app = null;
@@ -71,7 +104,7 @@ internal sealed class WatchedLocalCloud : IAsyncDisposable
                 LocalCloudProgram.Verb, .. PortalProcess.AnyPort, $"--Data:Path={folder.Path}", $"--LocalCloud:ApiKey={Key}", "--LocalCloud:RequestsPerMinute=6000",
                 .. settings.Select(setting => $"--LocalCloud:{setting.Key}={setting.Value}"),
             ]);
-            WatchedLocalCloud cloud = new(folder, app);
+            WatchedLocalCloud cloud = new(folder, app) { HeldRange = heldRange, HeldAfterBytes = heldAfterBytes };
             await app.StartAsync();
             return cloud;
         }
@@ -90,11 +123,30 @@ internal sealed class WatchedLocalCloud : IAsyncDisposable
         return LocalCloudProcess.PodsOf(await answer.Content.ReadAsStringAsync());
     }
 
-    public async Task FaultAsync(string kind, int count = 1)
+    /// <param name="match">Part of a pod's name, or of <c>bucket/key</c> for the portal's own store; empty fits everything.</param>
+    public async Task FaultAsync(string kind, int count = 1, string match = "")
     {
-        using HttpResponseMessage answer = await ControlAsync(HttpMethod.Post, "/faults", new { kind, count });
+        using HttpResponseMessage answer = await ControlAsync(HttpMethod.Post, "/faults", new { kind, count, match });
         Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
     }
+
+    private static bool IsArtifact(string path) => path.StartsWith("/agents/", StringComparison.Ordinal) && path.EndsWith("/v1/artifact", StringComparison.Ordinal);
+
+    private static async Task<string> BodyAsync(HttpRequest request)
+    {
+        request.EnableBuffering();
+        using StreamReader reader = new(request.Body, leaveOpen: true);
+        string body = await reader.ReadToEndAsync();
+        request.Body.Position = 0;
+        return body;
+    }
+
+    /// <summary>The decorators before the portal's store ask for a fault before each call: so its calls are seen from here.</summary>
+    private IReadOnlyList<SeenCall> StoreCalls(string kind, string bucket) =>
+    [
+        .. Calls("POST", path => path == TakePath)
+            .Where(call => call.Body!.Contains($"\"{kind}\"", StringComparison.Ordinal) && call.Body.Contains($"\"{bucket}/", StringComparison.Ordinal)),
+    ];
 
     private IReadOnlyList<SeenCall> Calls(string method, Func<string, bool> path)
     {

@@ -6,6 +6,7 @@ using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Platform.LocalCloud;
+using LoraAdmin.Storage;
 using LoraAdmin.Tests.Doubles;
 using Xunit;
 
@@ -33,10 +34,12 @@ public sealed class TrainingBench
         cloud?.Invoke(options);
         World.Cloud = new LocalCloudFace(
             options, new LocalCloudKeys(SimulatedWorld.ApiKey, "control"), World.Clock, new SeededIds(1_000_001), new NoJournal());
-        Store = new FaultyObjectStore(World.Objects, World.Clock);
+        StoreFaults faults = new(() => World.Cloud.TakeStoreFaultAsync);
+        _ = faults.StartAsync(CancellationToken.None);
+        Store = new FaultyObjectStore(new FailingObjectStore(World.Objects, faults, World.Clock), World.Clock);
         World.Storage = Store;
         World.Inspector = inspector ?? World.Inspector;
-        Portal = new SimulatedPortal(World, new Mortality(_ => false), "bench");
+        Portal = new SimulatedPortal(World, new Mortality(_ => false), "bench", new FailingSpool(World.Spool, faults));
         watchAt = Now;
     }
 

@@ -1,4 +1,5 @@
 using LoraAdmin.Domain.Training;
+using LoraAdmin.Tests.EndToEnd.Processes;
 using Xunit;
 
 namespace LoraAdmin.Tests.Training;
@@ -46,4 +47,40 @@ public sealed class FailureTableTests
     [InlineData("")]
     [InlineData("Upload_Failed")]
     public void Code_ThatIsNone_HasNoRule(string? code) => Assert.Null(FailureTable.ForCode(code));
+
+    [Fact]
+    public void Document_SaysOfEachCodeWhatTheTableDecides()
+    {
+        string[][] rows = [.. File.ReadLines(Path.Combine(ProgramRun.Root, "docs", "error-scenarios.md"))
+            .Where(line => line.StartsWith("| `", StringComparison.Ordinal))
+            .Select(line => line.Split('|', StringSplitOptions.TrimEntries)[1..^1])];
+
+        Assert.Equal(
+            FailureTable.Rules.Select(rule => ($"`{rule.Code}`", $"`{rule.Message}`", Words(rule.Refund), Words(rule.Retry))),
+            rows.Select(cells => (cells[0], cells[1], cells[3], cells[5])));
+        Assert.All(FailureTable.Rules.Zip(rows), pair => Assert.StartsWith(Words(pair.First.Admin), pair.Second[4], StringComparison.Ordinal));
+        Assert.All(rows, cells => Assert.All(cells, cell => Assert.NotEmpty(cell)));
+    }
+
+    private static string Words(RefundRule refund) => refund switch
+    {
+        RefundRule.Always => "yes",
+        RefundRule.Never => "no",
+        _ => "before a pod was asked for, or cancelled by an admin",
+    };
+
+    private static string Words(RetryRule retry) => retry switch
+    {
+        RetryRule.WithNewImages => "no: with new images",
+        RetryRule.OnceByItself => "once by itself, then by a person",
+        RetryRule.UploadOnly => "uploads only",
+        _ => "by a person",
+    };
+
+    private static string Words(AdminNotice notice) => notice switch
+    {
+        AdminNotice.None => "nobody",
+        AdminNotice.Warning => "timeline",
+        _ => "alert",
+    };
 }

@@ -186,6 +186,21 @@ public sealed class JobDetailsPageTests : LoraBunitContext
     }
 
     [Fact]
+    [Trait("Requirement", "E3")]
+    public void File_KeptInASpool_SaysWhereItLiesAndLeadsThere()
+    {
+        IRenderedComponent<JobDetailsPage> page = Show(PageSamples.Job(4, TrainingState.Failed, Start, failure: FailureCode.UploadFailed));
+
+        Assert.Contains("disk-1", page.Find(".kept").TextContent, StringComparison.Ordinal);
+        Assert.Contains(SpoolNames.File(PageSamples.IdOf(4), 1), page.Find(".kept").TextContent, StringComparison.Ordinal);
+        Assert.NotNull(page.Find(".kept a[href='/spool']"));
+
+        queries.Replace(PageSamples.Job(4, TrainingState.Completed, Start));
+        TellChange();
+        page.WaitForAssertion(() => Assert.Empty(page.FindAll(".kept")));
+    }
+
+    [Fact]
     public void Validation_LiveUpdates_KeepTheImagesLinks()
     {
         IRenderedComponent<JobDetailsPage> page = Show(PageSamples.Job(4, TrainingState.Completed, Start));

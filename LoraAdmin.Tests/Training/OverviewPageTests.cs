@@ -38,6 +38,21 @@ public sealed class OverviewPageTests : LoraBunitContext
     }
 
     [Fact]
+    [Trait("Requirement", "E3")]
+    public void Overview_FilesWaitInTheSpool_SaysHowManyAndHowLongAndLeadsThere()
+    {
+        queries.FilesWaiting = 3;
+        queries.OldestFile = Start.AddHours(-2);
+        IRenderedComponent<OverviewPage> page = RenderPage<OverviewPage>();
+
+        page.WaitForAssertion(() => Assert.Equal(6, page.FindAll("a.tile").Count));
+        AngleSharp.Dom.IElement tile = page.Find("a.tile[href='/spool']");
+        Assert.Contains("Files waiting", tile.TextContent, StringComparison.Ordinal);
+        Assert.Equal("3", tile.QuerySelector(".tile-figure")!.TextContent);
+        Assert.Contains("Oldest lies 2 h 00 min in the spool", tile.TextContent, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Overview_Budget_SaysWhatTheMonthCanCostAtMost()
     {
         IRenderedComponent<OverviewPage> page = RenderPage<OverviewPage>();

@@ -21,6 +21,10 @@ public sealed class PageQueries(TimeProvider clock) : ITrainingQueries
 
     public int Leaking { get; set; }
 
+    public int FilesWaiting { get; set; }
+
+    public DateTimeOffset? OldestFile { get; set; }
+
     /// <summary>Null: the database answers.</summary>
     public string? Away { get; set; }
 
@@ -86,6 +90,8 @@ public sealed class PageQueries(TimeProvider clock) : ITrainingQueries
                 Leaking,
                 Month,
                 waiting.Count == 0 ? null : waiting.Min(job => job.StateSince),
+                FilesWaiting,
+                OldestFile,
                 clock.GetUtcNow());
         }
     }
@@ -307,6 +313,7 @@ public static class PageSamples
             pods,
             validation,
             [],
+            failure == FailureCode.UploadFailed ? [new SpoolEntry(id, 1, "disk-1", SpoolNames.File(id, 1), 37_912_104, new string('c', 64), created)] : [],
             Timeline(number, created, failure is not null));
     }
 

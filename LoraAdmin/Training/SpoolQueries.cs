@@ -30,7 +30,7 @@ public interface ISpoolQueries
 internal sealed class SpoolQueryStore(IUnitOfWork work, ISpool spool, TimeProvider clock) : ISpoolQueries
 {
     /// <summary>More files than this wait only after days of trouble; the first of them show it.</summary>
-    private const int MostFiles = 500;
+    public const int MostFiles = 500;
 
     public Task<SpoolBoard> ReadAsync(CancellationToken cancellationToken) => work.ReadAsync(
         async (unit, token) =>

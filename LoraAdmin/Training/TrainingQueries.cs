@@ -2,6 +2,7 @@ using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Library;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
 
 namespace LoraAdmin.Training;
@@ -37,6 +38,7 @@ public sealed record JobPage(IReadOnlyList<JobLine> Jobs, JobCursor? Next);
 public sealed record TimelineEntry(Guid Id, DateTimeOffset At, string Kind, EventSeverity Severity, string Message, int? Attempt, string? Pod, string ActorName, ErrorDetail? Error);
 
 /// <summary>Everything the job page shows.</summary>
+/// <param name="Kept">The job's trained files on portals' disks, the newest attempt's first.</param>
 /// <param name="Timeline">Oldest first, at most the newest 500.</param>
 public sealed record JobDetail(
     TrainingJob Job,
@@ -46,6 +48,7 @@ public sealed record JobDetail(
     IReadOnlyList<LedgerPod> Pods,
     IReadOnlyList<ValidationImage> ValidationImages,
     IReadOnlyList<Reservation> Reservations,
+    IReadOnlyList<SpoolEntry> Kept,
     IReadOnlyList<TimelineEntry> Timeline);
 
 /// <summary>The overview's tiles: true from day one, each from an indexed statement about the present, not a count of history.</summary>
@@ -55,6 +58,8 @@ public sealed record JobDetail(
 /// <param name="PodsAlive">Ledger rows that are not gone and have a provider id.</param>
 /// <param name="PodsUsdPerHour">What these pods cost per hour.</param>
 /// <param name="OldestWaiting">Since when the longest waiting queued job waits.</param>
+/// <param name="FilesWaiting">Trained files in spools that no job is at work with and storage does not have: failed uploads, and files that no job knows.</param>
+/// <param name="OldestFile">Since when the oldest of them lies there.</param>
 public sealed record OverviewFigures(
     int Queued,
     int Running,
@@ -66,6 +71,8 @@ public sealed record OverviewFigures(
     int PodsLeaking,
     BudgetMonth Month,
     DateTimeOffset? OldestWaiting,
+    int FilesWaiting,
+    DateTimeOffset? OldestFile,
     DateTimeOffset AsOf);
 
 /// <summary>Reads for pages and API: one context per call, keyset paging, filtered in the database.</summary>

@@ -2,6 +2,7 @@ using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Library;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Platform.Data;
 using LoraAdmin.Platform.Data.Events;
@@ -39,6 +40,7 @@ internal sealed partial class TrainingQueryStore(IUnitOfWork work, BudgetRules b
                 pods,
                 await loras.ListNewestImagesAsync(job.LoraId, token),
                 await unit.Store<IBudgetStore>().ListForJobAsync(id, token),
+                await unit.Store<ISpoolStore>().ListForJobAsync(id, token),
                 await TimelineAsync(Db(unit), id, token));
         },
         cancellationToken);
@@ -61,6 +63,7 @@ internal sealed partial class TrainingQueryStore(IUnitOfWork work, BudgetRules b
                 .ToDictionaryAsync(group => group.State, group => group.Count, token);
             IReadOnlyList<LedgerPod> pods = await unit.Store<IPodLedger>().ListAliveAsync(token);
             BudgetMonth month = await unit.Store<IBudgetStore>().ReadMonthAsync(Month.Of(now), budget, token);
+            List<SpoolEntry> files = await FilesWaitingAsync(unit, jobs, token);
             return new OverviewFigures(
                 Queued: open.Where(group => Waits(group.State)).Sum(group => group.Count),
                 Running: open.Where(group => !Waits(group.State)).Sum(group => group.Count),
@@ -72,9 +75,28 @@ internal sealed partial class TrainingQueryStore(IUnitOfWork work, BudgetRules b
                 PodsLeaking: pods.Count(pod => pod.Saw == PodSaw.Leaking),
                 month,
                 OldestWaiting: Instants.FromMillis(open.Where(group => group.State == TrainingState.Queued).Select(group => (long?)group.Oldest).Min()),
+                FilesWaiting: files.Count,
+                OldestFile: files.Count == 0 ? null : files[0].VerifiedAt,
                 AsOf: now);
         },
         cancellationToken);
+
+    /// <summary>Oldest first. Most files pass through a spool within seconds, with their job at work: those wait for nobody.</summary>
+    private static async Task<List<SpoolEntry>> FilesWaitingAsync(IUnit unit, DbSet<TrainingProgressRow> jobs, CancellationToken cancellationToken)
+    {
+        List<SpoolEntry> files = [.. (await unit.Store<ISpoolStore>().ListAllAsync(SpoolQueryStore.MostFiles, cancellationToken)).Where(entry => entry.Discard is null)];
+        if (files.Count == 0)
+        {
+            return files;
+        }
+
+        List<Guid> owners = [.. files.Where(entry => entry.Job is not null).Select(entry => entry.Job!.Value.Value).Distinct()];
+        HashSet<Guid> settled =
+        [
+            .. await jobs.Where(row => owners.Contains(row.JobId) && (row.IsOpen || row.State == TrainingState.Completed)).Select(row => row.JobId).ToListAsync(cancellationToken),
+        ];
+        return [.. files.Where(entry => entry.Job is not { } job || !settled.Contains(job.Value))];
+    }
 
     private static bool Waits(TrainingState state) => state is TrainingState.Queued or TrainingState.Preparing;
 

@@ -188,7 +188,7 @@ public sealed class RetrievingStep(IUnitOfWork work, IPodAgent agent, ISpool spo
     private StepResult.Again HoldForRoom(TrainingJob job, LedgerPod pod, string reason) => new(
         LookForRoomEvery,
         job with { FailingSince = null },
-        $"{reason}. The pod is stopped and kept meanwhile",
+        $"{reason.TrimEnd('.')}. The pod is stopped and kept meanwhile",
         (unit, token) => AttemptPods.HoldForRoomAsync(unit, pod, clock.GetUtcNow(), token));
 
     /// <summary>Another look, until nothing has come for <c>Training:RetrieveWithin</c>. A file that is proven goes on without the rest.</summary>

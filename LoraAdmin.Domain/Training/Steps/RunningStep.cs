@@ -81,13 +81,15 @@ public sealed class RunningStep(IUnitOfWork work, IPodAgent agent, IObjectStore 
                     continue;
                 case Sending.BadImage { Reason: var bad }:
                     string words = $"image {image.Number + 1}: {bad}";
-                    return new StepResult.Fail(
-                        job,
-                        new JobFailure(FailureCode.InvalidTrainingImages, words),
-                        FileProof.AgentHasNone,
-                        new ErrorDetail("invalid_training_images", "training.images", words, null));
+                    return FetchAgainOr(
+                        new StepResult.Fail(
+                            job,
+                            new JobFailure(FailureCode.InvalidTrainingImages, words),
+                            FileProof.AgentHasNone,
+                            new ErrorDetail("invalid_training_images", "training.images", words, null)),
+                        figures);
                 case Sending.Refused { Reason: var refusal }:
-                    return Failed(job, $"The pod's agent refuses image {image.Number + 1}: {refusal}", "agent.images", FileProof.AgentHasNone);
+                    return FetchAgainOr(Failed(job, $"The pod's agent refuses image {image.Number + 1}: {refusal}", "agent.images", FileProof.AgentHasNone), figures);
                 case Sending.Later { Reason: var reason }:
                     return NotStarted(job, $"Image {image.Number + 1} could not be sent to the pod: {reason}", figures);
             }
@@ -102,6 +104,12 @@ public sealed class RunningStep(IUnitOfWork work, IPodAgent agent, IObjectStore 
             _ => NotStarted(job, $"The pod did not start the training: {started.Detail}", figures),
         };
     }
+
+    /// <summary>One reading of storage may be bad although what lies there is good: an image is fetched again before the job ends for it (E2).</summary>
+    private static StepResult FetchAgainOr(StepResult.Fail fail, TrainingRules figures) => fail.Job.StepTries < figures.ImageRetries
+        ? new StepResult.TryAgain(
+            StepBackoff.After(fail.Job.StepTries), fail.Job, $"Training images will be fetched again: {fail.Failure.Detail}", fail.Error)
+        : fail;
 
     /// <summary>The pod costs money while it waits for its start: after the time in which it had to become ready the job ends.</summary>
     private StepResult NotStarted(TrainingJob job, string reason, TrainingRules figures)

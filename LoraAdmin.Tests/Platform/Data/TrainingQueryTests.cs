@@ -2,6 +2,7 @@ using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Library;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Training;
@@ -144,6 +145,46 @@ public sealed class TrainingQueryTests
         Assert.Equal((1, Usd.FromDollars(0.69m), 1), (figures.PodsAlive, figures.PodsUsdPerHour, figures.PodsLeaking));
         Assert.Equal(waiting.StateSince, figures.OldestWaiting);
         Assert.Equal(Usd.FromDollars(200), figures.Month.Limit);
+    }
+
+    [Theory]
+    [Trait("Requirement", "E3")]
+    [InlineData(DatabaseKind.Sqlite)]
+    [InlineData(DatabaseKind.Postgres)]
+    public async Task Files_OfEndedJobsAndOfNobody_WaitAndThoseOnTheirWayDoNot(DatabaseKind kind)
+    {
+        await using TestDatabase database = await TestDatabase.CreateAsync(kind);
+        SeededIds ids = new(7);
+        TrainingJob failed = NewJob(ids) with { State = TrainingState.Failed, CompletedAt = Now, Failure = new JobFailure(FailureCode.UploadFailed, "HTTP 544") };
+        TrainingJob completed = NewJob(ids) with { State = TrainingState.Completed, CompletedAt = Now };
+        TrainingJob uploading = NewJob(ids) with { State = TrainingState.Uploading };
+        foreach (TrainingJob job in new[] { failed, completed, uploading })
+        {
+            await AddAsync(database, job);
+        }
+
+        SpoolEntry kept = File(failed.Id, 3);
+        SpoolEntry unclaimed = File(null, 5);
+        await database.Work.RunAsync(
+            async (unit, token) =>
+            {
+                foreach (SpoolEntry entry in new[] { kept, unclaimed, File(completed.Id, 7), File(uploading.Id, 8) })
+                {
+                    await unit.Store<ISpoolStore>().SaveAsync(entry, token);
+                }
+
+                SpoolDiscard discard = new(new Actor(ActorKind.Person, "ada"), "of a test", Now);
+                await unit.Store<ISpoolStore>().SaveAsync(File(null, 9) with { Discard = discard }, token);
+            },
+            CancellationToken.None);
+        TrainingQueryStore queries = Queries(database);
+        OverviewFigures figures = await queries.OverviewAsync(CancellationToken.None);
+
+        Assert.Equal((2, unclaimed.VerifiedAt), (figures.FilesWaiting, figures.OldestFile));
+        Assert.Equal([kept], (await queries.FindAsync(failed.Id, CancellationToken.None))!.Kept);
+
+        static SpoolEntry File(JobId? job, int hours) =>
+            new(job, job is null ? 0 : 1, "disk-1", $"file-{hours}.safetensors", 3_000_000, new string('a', 64), Now.AddHours(-hours));
     }
 
     private static TrainingQueryStore Queries(TestDatabase database) =>
