@@ -37,7 +37,7 @@ internal sealed partial class TrainingQueryStore(IUnitOfWork work, BudgetRules b
                 await training.ListImagesAsync(id, token),
                 attempts,
                 pods,
-                await loras.ListNewestImagesAsync(job.LoraId, token),
+                await loras.ListShownImagesAsync(job.LoraId, token),
                 await unit.Store<IBudgetStore>().ListForJobAsync(id, token),
                 await TimelineAsync(Db(unit), id, token));
         },
