@@ -30,7 +30,7 @@ public sealed record Lora
     /// <summary>64 lower-case hex digits.</summary>
     public string? FileSha256 { get; init; }
 
-    /// <summary>Keys in the bucket <c>lora-validation-images</c>, in order of the image's index.</summary>
+    /// <summary>Keys in the bucket <c>lora-validation-images</c> of the attempt whose file storage has, in order of the image's index.</summary>
     public IReadOnlyList<string> ValidationImageKeys { get; init; } = [];
 
     public string? ErrorMessage { get; init; }
@@ -63,22 +63,34 @@ public interface ILoraStore
     Task SaveAsync(Lora lora, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Writes the images of one LoRA, replacing rows of the same index, and the keys of those that are in the bucket in <c>validation_image_urls</c>.
+    /// Writes images of one LoRA, replacing rows of the same attempt and index, and into <c>validation_image_urls</c> the keys of those of
+    /// <see cref="LoraStoreExtensions.OfStoredAttempt"/> that are in the bucket.
     /// </summary>
     Task SaveValidationImagesAsync(LoraId lora, IReadOnlyList<ValidationImage> images, CancellationToken cancellationToken);
 
-    /// <summary>Of all attempts, in order of index; empty when there are none.</summary>
+    /// <summary>Of all attempts, in order of attempt and then of index; empty when there are none.</summary>
     Task<IReadOnlyList<ValidationImage>> ListValidationImagesAsync(LoraId lora, CancellationToken cancellationToken);
 }
 
 public static class LoraStoreExtensions
 {
-    /// <summary>The images of the newest attempt that has any, in order of index: older ones show another file.</summary>
-    public static async Task<IReadOnlyList<ValidationImage>> ListNewestImagesAsync(this ILoraStore loras, LoraId id, CancellationToken cancellationToken)
+    /// <summary>
+    /// The images of the newest attempt that came as far as storage or a verdict, else of the newest that has any, in order of index. A file that was
+    /// fetched late from another attempt's pod has images too, and they say nothing about the LoRA.
+    /// </summary>
+    public static IReadOnlyList<ValidationImage> OfStoredAttempt(this IReadOnlyList<ValidationImage> images)
+    {
+        ArgumentNullException.ThrowIfNull(images);
+        int attempt = images.Where(image => !image.IsPending || image.Passed is not null).Select(image => (int?)image.Attempt).Max()
+            ?? images.Select(image => image.Attempt).DefaultIfEmpty().Max();
+        return [.. images.Where(image => image.Attempt == attempt).OrderBy(image => image.Index)];
+    }
+
+    /// <summary>The images that pages and API show; see <see cref="OfStoredAttempt"/>.</summary>
+    public static async Task<IReadOnlyList<ValidationImage>> ListShownImagesAsync(this ILoraStore loras, LoraId id, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(loras);
-        IReadOnlyList<ValidationImage> images = await loras.ListValidationImagesAsync(id, cancellationToken);
-        return images.Count == 0 ? images : [.. images.Where(image => image.Attempt == images.Max(one => one.Attempt))];
+        return (await loras.ListValidationImagesAsync(id, cancellationToken)).OfStoredAttempt();
     }
 
     /// <summary>Writes a LoRA's status and error; a LoRA whose row somebody removed is left alone.</summary>

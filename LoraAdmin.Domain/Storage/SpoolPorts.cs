@@ -121,7 +121,7 @@ public sealed record SpoolEntry(JobId? Job, int Attempt, string Spool, string Na
     public SpoolDiscard? Discard { get; init; }
 }
 
-/// <summary>One portal instance as the others see it.</summary>
+/// <summary>One portal instance with the disk that it has, or had, as the others see it.</summary>
 /// <param name="Instance">Lasting id of the installation on its machine, not of the process.</param>
 /// <param name="Spool">Id of its disk.</param>
 /// <param name="Host">Its machine, for a person.</param>
@@ -129,6 +129,9 @@ public sealed record SpoolInstance(string Instance, string Spool, string Host, D
 {
     /// <summary>People were told that it is silent and that files lie on its disk.</summary>
     public bool IsSilenceTold { get; init; }
+
+    /// <summary>People were told that this instance can't read its own disk.</summary>
+    public bool IsAwayTold { get; init; }
 }
 
 /// <summary>Bound to a unit of work.</summary>
@@ -150,10 +153,19 @@ public interface ISpoolStore
 
     Task DeleteAsync(string spool, string name, CancellationToken cancellationToken);
 
-    /// <summary>Notes that the instance is alive and which disk it has; leaves <see cref="SpoolInstance.IsSilenceTold"/> alone.</summary>
+    /// <summary>Writes <see cref="SpoolEntry.LastError"/> and nothing else; a row that is gone stays gone.</summary>
+    Task NoteErrorAsync(string spool, string name, string error, CancellationToken cancellationToken);
+
+    /// <summary>Notes that the instance is alive with the disk; leaves alone what people were told, and what is known of its earlier disks.</summary>
     Task BeatAsync(SpoolInstance instance, CancellationToken cancellationToken);
 
     Task<IReadOnlyList<SpoolInstance>> ListInstancesAsync(CancellationToken cancellationToken);
 
-    Task SetSilenceToldAsync(string instance, bool told, CancellationToken cancellationToken);
+    /// <summary>Notes it for every instance that has, or had, the disk.</summary>
+    Task SetSilenceToldAsync(string spool, bool told, CancellationToken cancellationToken);
+
+    Task SetAwayToldAsync(string instance, string spool, bool told, CancellationToken cancellationToken);
+
+    /// <summary>Forgets who had the disk and was last heard of before the instant.</summary>
+    Task ForgetInstancesAsync(string spool, DateTimeOffset seenBefore, CancellationToken cancellationToken);
 }

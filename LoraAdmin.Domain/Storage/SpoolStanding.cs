@@ -1,3 +1,5 @@
+using LoraAdmin.Domain.Shared;
+
 namespace LoraAdmin.Domain.Storage;
 
 /// <summary>What a file on some instance's disk is worth as a proof (design §4: the rule for several instances without a shared spool).</summary>
@@ -21,6 +23,19 @@ public static class SpoolStanding
     public static bool IsReachable(string spool, IEnumerable<SpoolInstance> instances, string own, DateTimeOffset now) =>
         Alive(instances, now).Append(own).Contains(spool);
 
+    /// <summary>Of the job's files on disks that a living instance has, the one to go on from: the newest attempt's.</summary>
+    /// <param name="own">The disk of whoever asks.</param>
+    public static async Task<SpoolEntry?> FindNewestInReachAsync(this ISpoolStore store, JobId job, string own, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(store);
+        IReadOnlyList<SpoolInstance> instances = await store.ListInstancesAsync(cancellationToken);
+        return (await store.ListForJobAsync(job, cancellationToken)).FirstOrDefault(file => IsReachable(file.Spool, instances, own, now));
+    }
+
+    /// <summary>An instance has the disk with which it was last heard of, and its earlier ones no more.</summary>
     private static IEnumerable<string> Alive(IEnumerable<SpoolInstance> instances, DateTimeOffset now) =>
-        instances.Where(instance => now - instance.LastSeenAt < SilentAfter).Select(instance => instance.Spool);
+        instances.GroupBy(instance => instance.Instance, StringComparer.Ordinal)
+            .Select(rows => rows.MaxBy(row => row.LastSeenAt)!)
+            .Where(instance => now - instance.LastSeenAt < SilentAfter)
+            .Select(instance => instance.Spool);
 }

@@ -141,7 +141,9 @@ internal sealed class ArtifactFetch(IPodAgent agent, ISpool spool)
     }
 
     /// <summary>Nothing is known about the file while the spool can't be read: neither its bytes nor the pod are given up for it.</summary>
-    private static FetchOutcome.Away Away(string reason) => new($"The spool can't be read: {reason}");
+    private static FetchOutcome.Away Away(string reason) => new(AwayWords(reason));
+
+    public static string AwayWords(string reason) => $"The spool can't be read: {reason}";
 
     public static string NoRoomWords(long missing, long room) =>
         $"The spool's disk has room for {room} bytes and the file needs {missing} more. Make room on it";

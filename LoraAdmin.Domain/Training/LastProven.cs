@@ -33,8 +33,7 @@ internal sealed record LastProven(TrainingJob? GoesOnAs, SpoolEntry? Elsewhere)
         }
 
         IReadOnlyList<SpoolEntry> files = await store.ListForJobAsync(job.Id, cancellationToken);
-        IReadOnlyList<SpoolInstance> instances = await store.ListInstancesAsync(cancellationToken);
-        if (files.FirstOrDefault(file => SpoolStanding.IsReachable(file.Spool, instances, spool, now)) is { } spooled)
+        if (await store.FindNewestInReachAsync(job.Id, spool, now, cancellationToken) is { } spooled)
         {
             return new LastProven(JobReopening.With(job, spooled) with { State = TrainingState.Uploading, Spool = spooled.Spool }, null);
         }

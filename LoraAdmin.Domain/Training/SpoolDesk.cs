@@ -11,7 +11,7 @@ public enum SpoolCommandOutcome
     /// <summary>No such file lies in any spool any more.</summary>
     NotFound,
 
-    /// <summary>The file belongs to a job: that job's page is the place to decide about it.</summary>
+    /// <summary>The file belongs to a job that is at work with it, or that is another one.</summary>
     HasJob,
 
     /// <summary>There is no such job.</summary>
@@ -19,6 +19,18 @@ public enum SpoolCommandOutcome
 
     /// <summary>The job is at work, or has completed with a file of its own.</summary>
     JobNotWaiting,
+
+    /// <summary>A retry of the job would not use the file: its own failed the validation, or its images are no good, so it is trained again or not at all.</summary>
+    RetryTrainsAgain,
+
+    /// <summary>The job has a file of its own, in storage, in a spool or on a kept pod: its retry goes on from that.</summary>
+    JobHasFile,
+
+    /// <summary>No living portal has the file's disk, so a retry could not use it.</summary>
+    DiskSilent,
+
+    /// <summary>A newer file of the same job is brought to storage, and this one is not.</summary>
+    HasNewer,
 }
 
 /// <summary>The commands that people give about files in the spool.</summary>
@@ -27,10 +39,14 @@ public interface ISpoolDesk
     /// <summary>Makes the file's upload due at once.</summary>
     Task<SpoolCommandOutcome> UploadNowAsync(string spool, string name, Actor actor, CancellationToken cancellationToken);
 
-    /// <summary>Says that a file which no job knows is the file of this job, which has failed or was cancelled: its retry then goes on from the file.</summary>
+    /// <summary>
+    /// Says that a file which no job knows is the file of this job, which has failed or was cancelled and has no file of its own: as that of an attempt of
+    /// its own, which a retry goes on from. No validation images of the file are known, so the job's validation then refuses it, in storage, unless none
+    /// are asked for (<c>Validation:Images</c> 0).
+    /// </summary>
     Task<SpoolCommandOutcome> KeepForAsync(string spool, string name, JobId job, Actor actor, CancellationToken cancellationToken);
 
-    /// <summary>Lets a file go that no job knows.</summary>
+    /// <summary>Lets a file go that no job knows, or whose job has ended. The caller has made sure that the person knows it may be the only copy.</summary>
     /// <param name="reason">1 to 500 characters.</param>
     Task<SpoolCommandOutcome> DiscardAsync(string spool, string name, string reason, Actor actor, CancellationToken cancellationToken);
 }
@@ -50,6 +66,11 @@ public sealed class SpoolDesk(IUnitOfWork work, TimeProvider clock) : ISpoolDesk
             if (entry.Job is not { } id || await unit.Store<ITrainingStore>().FindAsync(id, token) is not { State: TrainingState.Failed, Failure.Code: FailureCode.UploadFailed })
             {
                 return SpoolCommandOutcome.JobNotWaiting;
+            }
+
+            if (await store.FindNewestInReachAsync(id, entry.Spool, clock.GetUtcNow(), token) is { } chosen && (chosen.Spool, chosen.Name) != (spool, name))
+            {
+                return SpoolCommandOutcome.HasNewer;
             }
 
             await store.SaveAsync(entry with { DueAt = null }, token);
@@ -77,14 +98,33 @@ public sealed class SpoolDesk(IUnitOfWork work, TimeProvider clock) : ISpoolDesk
                 return SpoolCommandOutcome.NoJob;
             }
 
-            if (owner.State is not (TrainingState.Failed or TrainingState.Cancelled))
+            if (owner.State is not (TrainingState.Failed or TrainingState.Cancelled) || owner.Failure is not { } failure)
             {
                 return SpoolCommandOutcome.JobNotWaiting;
             }
 
-            await store.SaveAsync(entry with { Job = job, Attempt = owner.Attempt }, token);
+            if (failure.Code == FailureCode.QualityValidationFailed || failure.Rule.Retry == RetryRule.WithNewImages)
+            {
+                return SpoolCommandOutcome.RetryTrainsAgain;
+            }
+
+            DateTimeOffset now = clock.GetUtcNow();
+            if (!SpoolStanding.IsReachable(entry.Spool, await store.ListInstancesAsync(token), own: "", now))
+            {
+                return SpoolCommandOutcome.DiskSilent;
+            }
+
+            if ((await LastProven.FindAsync(unit, owner, failure, entry.Spool, now, token)).GoesOnAs is not null)
+            {
+                return SpoolCommandOutcome.JobHasFile;
+            }
+
+            // An attempt of its own: what is known of the job's others, their images and their pods, says nothing about this file.
+            int attempt = (await unit.Store<ITrainingStore>().ListAttemptsAsync(job, token)).Max(one => one.Number) + 1;
+            SpoolEntry kept = entry with { Job = job, Attempt = attempt };
+            await store.SaveAsync(kept, token);
             await unit.Events.AppendAsync(
-                Fact(entry with { Job = job }, TrainingEvents.SpoolFileKept, $"The file {name} was kept as the file of \"{owner.Name}\"", actor) with { Signals = [Over(name)] }, token);
+                Fact(kept, TrainingEvents.SpoolFileKept, $"The file {name} was kept as the file of \"{owner.Name}\"", actor) with { Signals = [Over(name)] }, token);
             return SpoolCommandOutcome.Noted;
         },
         cancellationToken);
@@ -98,14 +138,19 @@ public sealed class SpoolDesk(IUnitOfWork work, TimeProvider clock) : ISpoolDesk
                 return SpoolCommandOutcome.NotFound;
             }
 
-            if (await WhoseAsync(unit, entry, token) is not null)
+            TrainingJob? job = await WhoseAsync(unit, entry, token);
+            if (job is not null && !job.State.IsFinal())
             {
                 return SpoolCommandOutcome.HasJob;
             }
 
             await store.SaveAsync(entry with { Discard = new SpoolDiscard(actor, reason, clock.GetUtcNow()) }, token);
             await unit.Events.AppendAsync(
-                Fact(entry, TrainingEvents.SpoolFileDeleted, $"The file {name} ({entry.SizeBytes} bytes) is deleted: {reason}", actor) with { Signals = [Over(name)] }, token);
+                Fact(entry, TrainingEvents.SpoolFileDeleted, $"The file {name} ({entry.SizeBytes} bytes) is deleted: {reason}", actor) with
+                {
+                    Signals = [Over(name), .. job is null ? Array.Empty<IncidentSignal>() : [new IncidentSignal(TrainingIncidents.UploadGivenUp, job.Id.ToString(), "A person let the file go", Over: true)]],
+                },
+                token);
             return SpoolCommandOutcome.Noted;
         },
         cancellationToken);

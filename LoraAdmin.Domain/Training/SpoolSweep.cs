@@ -27,7 +27,7 @@ public sealed class SpoolSweep(IUnitOfWork work, ISpool spool)
         await work.RunAsync(
             (unit, token) => removed
                 ? unit.Store<ISpoolStore>().DeleteAsync(entry.Spool, entry.Name, token)
-                : unit.Store<ISpoolStore>().SaveAsync(entry with { LastError = "The disk does not let it go" }, token),
+                : unit.Store<ISpoolStore>().NoteErrorAsync(entry.Spool, entry.Name, "The disk does not let it go", token),
             cancellationToken);
         return removed;
     }

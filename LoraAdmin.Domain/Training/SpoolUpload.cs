@@ -25,8 +25,8 @@ internal abstract record UploadOutcome
 }
 
 /// <summary>
-/// Puts a file of the spool and its validation images into storage and reads the file back through SHA-256: the only proof that storage has it. Sending
-/// the same file twice, also from two places at once, does no harm.
+/// Puts a file of the spool and its validation images into storage and reads the file back through SHA-256: the only proof that storage has it. The
+/// attempts of a job share their keys: whoever calls this holds the job's lease, and the images are those of the file's own attempt.
 /// </summary>
 internal sealed class SpoolUpload(IObjectStore objects, ISpool spool)
 {
@@ -50,7 +50,7 @@ internal sealed class SpoolUpload(IObjectStore objects, ISpool spool)
 
                     break;
                 case SpoolReading<Stream>.Unreadable unreadable:
-                    return new UploadOutcome.Away($"The spool can't be read: {unreadable.Reason}");
+                    return new UploadOutcome.Away(ArtifactFetch.AwayWords(unreadable.Reason));
                 default:
                     return new UploadOutcome.Missing();
             }
@@ -59,10 +59,10 @@ internal sealed class SpoolUpload(IObjectStore objects, ISpool spool)
         List<ValidationImage> done = [];
         foreach (ValidationImage image in images.Where(image => image.IsPending && image.Attempt == entry.Attempt))
         {
-            (bool isThere, string? problem) = await ImageAsync(image, entry, cancellationToken);
+            (bool isThere, UploadOutcome? problem) = await ImageAsync(image, entry, cancellationToken);
             if (problem is not null)
             {
-                return new UploadOutcome.Failed(problem);
+                return problem;
             }
 
             if (isThere)
@@ -109,18 +109,27 @@ internal sealed class SpoolUpload(IObjectStore objects, ISpool spool)
         };
     }
 
-    private async Task<(bool IsThere, string? Problem)> ImageAsync(ValidationImage image, SpoolEntry entry, CancellationToken cancellationToken)
+    private async Task<(bool IsThere, UploadOutcome? Problem)> ImageAsync(ValidationImage image, SpoolEntry entry, CancellationToken cancellationToken)
     {
-        if (entry.Job is not { } job || (await spool.OpenAsync(SpoolNames.ValidationImage(job, entry.Attempt, image.Index), cancellationToken)).OrNull() is not { } content)
+        if (entry.Job is not { } job)
         {
-            // Its score is known, and the file is worth more than a picture of it: it stays pending and is never shown.
             return (false, null);
         }
 
-        await using (content)
+        switch (await spool.OpenAsync(SpoolNames.ValidationImage(job, entry.Attempt, image.Index), cancellationToken))
         {
-            PutOutcome put = await objects.PutAsync(new ObjectRef(Buckets.ValidationImages, image.Key), content, "image/jpeg", cancellationToken);
-            return (true, put is PutOutcome.Stored ? null : $"validation image {image.Index} could not be stored: {Why(put)}");
+            case SpoolReading<Stream>.Found found:
+                await using (found.Value)
+                {
+                    PutOutcome put = await objects.PutAsync(new ObjectRef(Buckets.ValidationImages, image.Key), found.Value, "image/jpeg", cancellationToken);
+                    return (true, put is PutOutcome.Stored ? null : new UploadOutcome.Failed($"validation image {image.Index} could not be stored: {Why(put)}"));
+                }
+
+            case SpoolReading<Stream>.Unreadable unreadable:
+                return (false, new UploadOutcome.Away(ArtifactFetch.AwayWords(unreadable.Reason)));
+            default:
+                // Its score is known, and the file is worth more than a picture of it: it stays pending and is never shown.
+                return (false, null);
         }
     }
 

@@ -8,7 +8,8 @@ namespace LoraAdmin.Domain.Training;
 
 /// <summary>
 /// J2: brings files whose upload failed from this instance's spool into storage, each hourly, or at once when a person asks. After a success the job goes
-/// on with its validation, without a pod. Running it twice at once sends a file twice at worst.
+/// on with its validation, without a pod. Of several files of a job only the one goes that a retry would go on from. It holds the ended job's lease while it
+/// sends, so that a retry's own step waits until this one is done.
 /// </summary>
 public sealed class SpoolUploads(IUnitOfWork work, IObjectStore objects, ISpool spool, TimeProvider clock)
 {
@@ -33,7 +34,7 @@ public sealed class SpoolUploads(IUnitOfWork work, IObjectStore objects, ISpool 
         {
             if (await work.RunAsync((unit, token) => TakeAsync(unit, entry, token), cancellationToken) is { } taken)
             {
-                stored += await UploadAsync(taken, cancellationToken) ? 1 : 0;
+                stored += await UploadUnderLeaseAsync(taken, cancellationToken) ? 1 : 0;
             }
         }
 
@@ -50,7 +51,10 @@ public sealed class SpoolUploads(IUnitOfWork work, IObjectStore objects, ISpool 
         if (await store.FindAsync(entry.Spool, entry.Name, cancellationToken) is not { } row
             || !IsDue(row, now)
             || await unit.Store<ITrainingStore>().FindAsync(row.Job!.Value, cancellationToken) is not { } job
-            || !Waits(job))
+            || !Waits(job)
+            || await store.FindNewestInReachAsync(job.Id, spool.Id, now, cancellationToken) is not { } chosen
+            || (chosen.Spool, chosen.Name) != (row.Spool, row.Name)
+            || await unit.Store<ITrainingStore>().LeaseEndedAsync(job.Id, Name, now, TrainingConductor.LeaseFor, cancellationToken) is not { } leased)
         {
             return null;
         }
@@ -59,17 +63,35 @@ public sealed class SpoolUploads(IUnitOfWork work, IObjectStore objects, ISpool 
         await store.SaveAsync(taken, cancellationToken);
         ILoraStore loras = unit.Store<ILoraStore>();
         return new Taken(
-            taken, job, await loras.FindAsync(job.LoraId, cancellationToken), await loras.ListValidationImagesAsync(job.LoraId, cancellationToken));
+            taken, leased, await loras.FindAsync(job.LoraId, cancellationToken), await loras.ListValidationImagesAsync(job.LoraId, cancellationToken));
     }
 
     private static bool Waits(TrainingJob job) => job is { State: TrainingState.Failed, Failure.Code: FailureCode.UploadFailed };
+
+    private async Task<bool> UploadUnderLeaseAsync(Taken taken, CancellationToken cancellationToken)
+    {
+        await using JobLease lease = new(taken.Leased, work, clock, TrainingConductor.LeaseFor, cancellationToken);
+        try
+        {
+            return await UploadAsync(taken, lease.Lost);
+        }
+        catch (LeaseLostException)
+        {
+            // It took longer than the lease: whoever has the job now looks at what is true.
+            return false;
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return false;
+        }
+    }
 
     private async Task<bool> UploadAsync(Taken taken, CancellationToken cancellationToken)
     {
         switch (await upload.RunAsync(taken.Job.UserId, taken.Job.LoraId, taken.Entry, taken.Lora, taken.Images, cancellationToken))
         {
             case UploadOutcome.Stored stored:
-                return await work.RunAsync((unit, token) => StoredAsync(unit, taken.Entry, stored, token), cancellationToken);
+                return await work.RunAsync((unit, token) => StoredAsync(unit, taken, stored, token), cancellationToken);
 
             case UploadOutcome.Away away:
                 await work.RunAsync((unit, token) => FailedAsync(unit, taken, away.Reason, token), cancellationToken);
@@ -85,8 +107,11 @@ public sealed class SpoolUploads(IUnitOfWork work, IObjectStore objects, ISpool 
         }
     }
 
-    private async Task<bool> StoredAsync(IUnit unit, SpoolEntry entry, UploadOutcome.Stored stored, CancellationToken cancellationToken)
+    private async Task<bool> StoredAsync(IUnit unit, Taken taken, UploadOutcome.Stored stored, CancellationToken cancellationToken)
     {
+        SpoolEntry entry = taken.Entry;
+        await GiveBackAsync(unit, taken, cancellationToken);
+
         // A person may have retried the job meanwhile: then its own step brings it on.
         if (await unit.Store<ITrainingStore>().FindAsync(entry.Job!.Value, cancellationToken) is not { } job || !Waits(job))
         {
@@ -111,8 +136,13 @@ public sealed class SpoolUploads(IUnitOfWork work, IObjectStore objects, ISpool 
         return true;
     }
 
-    private static async Task FailedAsync(IUnit unit, Taken taken, string problem, CancellationToken cancellationToken)
+    /// <summary>Proves in the caller's transaction that nobody else wrote the key meanwhile, and lets the next one begin when it is committed.</summary>
+    private Task GiveBackAsync(IUnit unit, Taken taken, CancellationToken cancellationToken) =>
+        unit.Store<ITrainingStore>().RenewAsync(taken.Job.Id, taken.Leased.Fence, clock.GetUtcNow(), cancellationToken);
+
+    private async Task FailedAsync(IUnit unit, Taken taken, string problem, CancellationToken cancellationToken)
     {
+        await GiveBackAsync(unit, taken, cancellationToken);
         ISpoolStore store = unit.Store<ISpoolStore>();
         if (await store.FindAsync(taken.Entry.Spool, taken.Entry.Name, cancellationToken) is not { } row)
         {
@@ -122,7 +152,7 @@ public sealed class SpoolUploads(IUnitOfWork work, IObjectStore objects, ISpool 
         SpoolEntry failed = row with { FailedRuns = row.FailedRuns + 1, LastError = problem };
         await store.SaveAsync(failed, cancellationToken);
         bool alert = failed.FailedRuns >= RunsUntilAlert;
-        string text = $"The trained file of \"{taken.Job.Name}\" waits in the spool: {failed.FailedRuns} hourly uploads failed, the last one because {problem}";
+        string text = $"The trained file of \"{taken.Job.Name}\" waits in the spool: {failed.FailedRuns} uploads in a row failed, the last one because {problem}";
         await unit.Events.AppendAsync(
             TrainingFacts.Of(
                 taken.Job,
@@ -138,5 +168,8 @@ public sealed class SpoolUploads(IUnitOfWork work, IObjectStore objects, ISpool 
             cancellationToken);
     }
 
-    private sealed record Taken(SpoolEntry Entry, TrainingJob Job, Lora? Lora, IReadOnlyList<ValidationImage> Images);
+    private sealed record Taken(SpoolEntry Entry, LeasedJob Leased, Lora? Lora, IReadOnlyList<ValidationImage> Images)
+    {
+        public TrainingJob Job => Leased.Job;
+    }
 }

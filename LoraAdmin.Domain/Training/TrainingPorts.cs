@@ -92,13 +92,23 @@ public interface ITrainingStore
     Task RenewAsync(JobId id, long fence, DateTimeOffset until, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Writes the job if the fence is still the newest, leaving wishes, cost and clean-up status alone, and gives the lease back when <paramref name="release"/> is set.
+    /// Writes the job if the fence is still the newest, leaving wishes, cost and clean-up status alone, and gives the lease back when
+    /// <paramref name="release"/> is set or the job has ended.
     /// A wish that came after the job was read (<see cref="TrainingJob.WishVersion"/>) makes it due at once.
     /// </summary>
     /// <exception cref="LeaseLostException">The fence is no longer the newest; nothing was written.</exception>
     Task SaveAsync(TrainingJob job, long fence, bool release, CancellationToken cancellationToken);
 
-    /// <summary>Writes a final job back into an open state for a retry; only people's retries call it. False: it is not final any more.</summary>
+    /// <summary>
+    /// Leases a job that has ended, so that nobody else brings its file to storage meanwhile; null: it is open again, or held. Whoever retries the job
+    /// then waits for the end of this lease.
+    /// </summary>
+    Task<LeasedJob?> LeaseEndedAsync(JobId id, string owner, DateTimeOffset now, TimeSpan duration, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Writes a final job back into an open state, for a retry or after its file was brought to storage; a lease of <see cref="LeaseEndedAsync"/> that has
+    /// not run out stays. False: it is not final any more.
+    /// </summary>
     Task<bool> ReopenAsync(TrainingJob job, CancellationToken cancellationToken);
 
     /// <summary>Notes a person's wish to cancel and makes the job due. False: the job is in a state that can't be cancelled, nothing was written.</summary>

@@ -51,6 +51,27 @@ public sealed class FileSpoolTests : IDisposable
     }
 
     [Fact]
+    public async Task AnotherDisk_IsMountedWhileThePortalRuns_TheSpoolIsAway()
+    {
+        FileSpool spool = NewSpool();
+        await AppendAsync(spool, 0, [1, 2, 3]);
+        await spool.SealAsync(Name, CancellationToken.None);
+        await File.WriteAllTextAsync(folder.Under(".spool-id"), "another-disk\n");
+
+        SpoolReading<SpoolFile>.Unreadable read = Assert.IsType<SpoolReading<SpoolFile>.Unreadable>(await spool.FindAsync("job-2.safetensors", CancellationToken.None));
+        Assert.Contains("another-disk", read.Reason, StringComparison.Ordinal);
+        using MemoryStream content = new([1]);
+        Assert.IsType<SpoolOutcome.Failed>(await spool.AppendAsync("job-2.safetensors", 0, content, CancellationToken.None));
+        Assert.Null(await spool.ReadRoomAsync(CancellationToken.None));
+        Assert.False(await spool.DeleteAsync(Name, CancellationToken.None));
+        Assert.True(File.Exists(folder.Under(Name)));
+        Assert.Equal("i", spool.Id);
+
+        await File.WriteAllTextAsync(folder.Under(".spool-id"), "i\n");
+        Assert.IsType<SpoolReading<SpoolFile>.Absent>(await spool.FindAsync("job-2.safetensors", CancellationToken.None));
+    }
+
+    [Fact]
     public async Task Append_BelowATornWrite_CutsItFirst()
     {
         FileSpool spool = NewSpool();

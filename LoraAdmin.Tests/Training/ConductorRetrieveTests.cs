@@ -135,6 +135,40 @@ public sealed class ConductorRetrieveTests
     }
 
     [Fact]
+    public async Task Image_HasNoRoom_ThePodNeitherStopsNorStartsAndTheFileGoesOnWithoutIt()
+    {
+        TrainingBench bench = new();
+        bench.World.Spool.OnAppend = static name => name.EndsWith(".jpg", StringComparison.Ordinal) ? new SpoolOutcome.NoRoom("No room.") : null;
+        JobId id = await bench.SubmitAsync();
+        await bench.RunToStateAsync(id, TrainingState.Retrieving);
+        await bench.RunUntilAsync(() => bench.SpoolRows(id).Count > 0, "a proven file");
+        DateTimeOffset since = bench.Now;
+        await bench.RunUntilAsync(() => bench.Job(id).State.IsFinal(), "a final job");
+
+        Assert.InRange(bench.Now - since, TimeSpan.FromMinutes(30), TimeSpan.FromMinutes(33));
+        Assert.DoesNotContain(bench.World.Database.Events, fact => fact.Kind == PodEvents.Held);
+        Assert.Equal(FailureCode.QualityValidationFailed, bench.Job(id).Failure!.Code);
+        Assert.StartsWith("No validation images of this file", bench.Job(id).Failure!.Detail, StringComparison.Ordinal);
+        Assert.NotNull(bench.StoredFile(id));
+    }
+
+    [Fact]
+    public async Task Images_OfAnEarlierAttemptThatComeLate_LeaveTheLatersAlone()
+    {
+        TrainingBench bench = new();
+        JobId id = await bench.SubmitAsync();
+        await bench.RunToStateAsync(id, TrainingState.Retrieving);
+        bench.Faults.Add(FaultKind.AgentUnreachable, match: bench.Pods(id)[0].Name, seconds: 31 * 60);
+        await bench.RunUntilAsync(() => bench.SpoolRows(id).Any(row => row.Attempt == 1), "a file that was fetched late");
+        await bench.RunUntilAsync(() => bench.Job(id).State.IsFinal(), "a final job");
+
+        Assert.Equal((TrainingState.Completed, 2), (bench.Job(id).State, bench.Job(id).Attempt));
+        Assert.Equal([(1, null), (2, true)], Images(bench, id).Select(image => (image.Attempt, image.Passed)).Distinct());
+        Assert.Equal(3, bench.Lora(id).ValidationImageKeys.Count);
+        Assert.All(Images(bench, id).OfStoredAttempt(), image => Assert.Equal((2, true), (image.Attempt, image.Passed)));
+    }
+
+    [Fact]
     public async Task Agent_WasStoppedWithAFile_TheFileIsTaken()
     {
         TrainingBench bench = new();
@@ -191,7 +225,7 @@ public sealed class ConductorRetrieveTests
         await bench.RunUntilAsync(() => bench.Job(id).State.IsFinal(), "a final job");
 
         Assert.Equal(FailureCode.QualityValidationFailed, bench.Job(id).Failure!.Code);
-        Assert.StartsWith("There is no validation image of this training", bench.Job(id).Failure!.Detail, StringComparison.Ordinal);
+        Assert.StartsWith("No validation images of this file", bench.Job(id).Failure!.Detail, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,7 +1,9 @@
 using System.Security.Cryptography;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
+using LoraAdmin.Platform.LocalCloud;
 using LoraAdmin.Tests.Simulation;
 using Xunit;
 
@@ -24,12 +26,18 @@ public sealed class ConductorSpoolTests
 
         Assert.Equal(state, bench.Job(id).State);
         Assert.Contains("The spool can't be read: the disk is not mounted.", bench.Job(id).WaitReason, StringComparison.Ordinal);
-        Assert.Equal(PodWant.Needed, Assert.Single(bench.Pods(id)).Want);
+        Assert.Equal((PodWant.Held, PodStatus.Exited), (Assert.Single(bench.Pods(id)).Want, Assert.Single(bench.VendorPods).Status));
+        Assert.Equal([false], Told());
 
         bench.World.Spool.IsAway = false;
         await bench.RunToRestAsync(id);
+        Assert.Equal([false, true], Told());
+        Assert.Single(bench.VendorPods);
         Assert.Equal(TrainingState.Completed, bench.Job(id).State);
         Assert.Equal(bench.Job(id).Artifact!.Sha256, Convert.ToHexStringLower(SHA256.HashData(bench.StoredFile(id)!)));
+
+        IEnumerable<bool> Told() => bench.World.Database.Events
+            .SelectMany(fact => fact.Signals).Where(signal => signal.Rule == SpoolIncidents.Away).Select(signal => signal.Over);
     }
 
     [Fact]

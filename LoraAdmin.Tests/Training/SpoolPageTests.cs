@@ -45,7 +45,7 @@ public sealed class SpoolPageTests : LoraBunitContext
         files.Board = new SpoolBoard([new SpoolLine(entry, Job(entry.Job!.Value), "host-1", Start, IsSilent: false)], []);
         IRenderedComponent<SpoolPage> page = RenderPage<SpoolPage>();
         page.WaitForAssertion(() => Assert.Contains("HTTP 544", page.Markup, StringComparison.Ordinal));
-        Assert.Contains("3 hourly uploads failed", page.Markup, StringComparison.Ordinal);
+        Assert.Contains("3 uploads in a row failed", page.Markup, StringComparison.Ordinal);
         Assert.Contains("host-1", page.Markup, StringComparison.Ordinal);
         Button(page, "Upload now").Click();
 
@@ -79,6 +79,24 @@ public sealed class SpoolPageTests : LoraBunitContext
     }
 
     [Fact]
+    public void FileOfAFailedJob_IsDeletedOnlyWithTheWordTyped()
+    {
+        SpoolEntry entry = Entry(new JobId(new Guid(7, 1, 0, new byte[8])));
+        files.Board = new SpoolBoard([new SpoolLine(entry, Job(entry.Job!.Value), "host-1", Start, IsSilent: false)], []);
+        IRenderedComponent<SpoolPage> page = RenderPage<SpoolPage>();
+        page.WaitForAssertion(() => Button(page, "Delete"));
+        Button(page, "Delete").Click();
+        Dialogs.WaitForAssertion(() => Dialogs.Find("#confirm-word"));
+        Assert.Contains("may be the only copy", Dialogs.Markup, StringComparison.Ordinal);
+        Dialogs.Find("#confirm-reason").Input("of a test");
+        Assert.True(Button(Dialogs, "Delete").HasAttribute("disabled"));
+        Dialogs.Find("#confirm-word").Input("DELETE");
+        Button(Dialogs, "Delete").Click();
+
+        Dialogs.WaitForAssertion(() => Assert.Equal("of a test", Assert.Single(files.Discards)));
+    }
+
+    [Fact]
     public void Unclaimed_IsKeptForAJob()
     {
         files.Board = new SpoolBoard([new SpoolLine(Entry(null), null, "host-1", Start, IsSilent: false)], []);
@@ -101,7 +119,7 @@ public sealed class SpoolPageTests : LoraBunitContext
             [new SpoolLine(entry, Job(entry.Job!.Value), "host-9", Start, IsSilent: true)], [new SpoolInstance("i", "disk-1", "host-9", Start.AddHours(-2))]);
         IRenderedComponent<SpoolPage> page = RenderPage<SpoolPage>();
 
-        page.WaitForAssertion(() => Assert.Contains("The portal on host-9 is silent", page.Find("[role=alert]").TextContent, StringComparison.Ordinal));
+        page.WaitForAssertion(() => Assert.Contains("No portal has had the disk of host-9", page.Find("[role=alert]").TextContent, StringComparison.Ordinal));
     }
 
     private static SpoolEntry Entry(JobId? job) => new(job, job is null ? 0 : 1, "disk-1", "a.safetensors", 3_000_000, new string('a', 64), Start.AddHours(-1));

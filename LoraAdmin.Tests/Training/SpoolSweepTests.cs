@@ -33,6 +33,24 @@ public sealed class SpoolSweepTests : IDisposable
         Assert.Empty(bench.World.Database.Spool.Rows);
     }
 
+    [Fact]
+    [Trait("Requirement", "J2")]
+    public async Task Row_ThatSomebodyWroteMeanwhile_KeepsWhatTheyWrote()
+    {
+        TrainingBench bench = new();
+        JobId id = await bench.SubmitAsync();
+        await bench.RunToStateAsync(id, TrainingState.Completed);
+        SpoolEntry row = Assert.Single(bench.SpoolRows(id));
+        bench.World.Spool.IsAway = true;
+        bench.World.Spool.OnDelete = _ => bench.World.Database.Spool.Set((row.Spool, row.Name), row with { Attempt = 7 });
+        Assert.Equal(0, await bench.Portal.Files.RunAsync(TrainingBench.Token));
+        Assert.Equal([row with { Attempt = 7, LastError = "The disk does not let it go" }], bench.SpoolRows(id));
+
+        bench.World.Spool.OnDelete = _ => bench.World.Database.Spool.Set((row.Spool, row.Name), null);
+        Assert.Equal(0, await bench.Portal.Files.RunAsync(TrainingBench.Token));
+        Assert.Empty(bench.SpoolRows(id));
+    }
+
     private static async Task<JobId> SpooledAsync(TrainingBench bench, FileSpool spool, string name)
     {
         JobId id = await bench.SubmitAsync();

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using LoraAdmin.Domain.Library;
 using LoraAdmin.Domain.Limits;
 using LoraAdmin.Domain.Pods;
@@ -82,6 +83,117 @@ public sealed class SpoolUploadsTests
 
         Assert.Equal(TrainingBench.Person, Assert.Single(bench.Facts(id, TrainingEvents.SpoolUploadAsked)).Actor);
         Assert.Equal(SpoolCommandOutcome.NotFound, await bench.Portal.FilesDesk.UploadNowAsync("disk-1", "x", TrainingBench.Person, TrainingBench.Token));
+    }
+
+    [Fact]
+    [Trait("Requirement", "J2")]
+    public async Task Run_OfSeveralFilesOfAJob_BringsOnlyTheNewestAttempts()
+    {
+        JobId id = await FailTheUploadAsync();
+        byte[] newer = [.. bench.World.Spool.FindSealed(SpoolNames.File(id, 1))!, 1];
+        string sha256 = Convert.ToHexStringLower(SHA256.HashData(newer));
+        bench.World.Spool.Set(SpoolNames.File(id, 2), newer, isSealed: true);
+        bench.World.Database.Spool.Set(
+            ("disk-1", SpoolNames.File(id, 2)), new SpoolEntry(id, 2, "disk-1", SpoolNames.File(id, 2), newer.Length, sha256, bench.Now));
+        bench.World.Clock.Advance(TimeSpan.FromHours(1));
+        bench.Store.Puts.Clear();
+        Assert.Equal(0, await bench.Portal.Uploads.RunAsync(TrainingBench.Token));
+        bench.Store.OnPut = null;
+        Assert.Equal(
+            SpoolCommandOutcome.HasNewer,
+            await bench.Portal.FilesDesk.UploadNowAsync("disk-1", SpoolNames.File(id, 1), TrainingBench.Person, TrainingBench.Token));
+        bench.World.Clock.Advance(TimeSpan.FromHours(1));
+        Assert.Equal(1, await bench.Portal.Uploads.RunAsync(TrainingBench.Token));
+
+        Assert.Equal(newer, bench.StoredFile(id));
+        Assert.Equal((sha256, 2), (bench.Lora(id).FileSha256, bench.Job(id).Attempt));
+        Assert.Equal(2, bench.Store.Puts.Count(put => put.Target.Bucket == Buckets.Models));
+    }
+
+    [Fact]
+    [Trait("Requirement", "J2")]
+    public async Task Retry_WhileTheFileIsBroughtToStorage_WaitsForItsEnd()
+    {
+        JobId id = await FailTheUploadAsync();
+        bench.Store.OnPut = null;
+        bench.World.Clock.Advance(TimeSpan.FromHours(1));
+        List<int> leased = [];
+        bench.Store.OnOpen = async target =>
+        {
+            if (target.Bucket == Buckets.Models && leased.Count == 0)
+            {
+                Assert.IsType<RetryOutcome.Accepted>(await bench.Portal.Desk.RetryAsync(id, TrainingBench.Person, TrainingBench.Token));
+                leased.Add((await bench.Portal.Conductor.LeaseDueAsync(8, TrainingBench.Token)).Count);
+            }
+        };
+        Assert.Equal(0, await bench.Portal.Uploads.RunAsync(TrainingBench.Token));
+
+        Assert.Equal([0], leased);
+        Assert.Equal(TrainingState.Uploading, bench.Job(id).State);
+        Assert.True(await bench.StepAsync());
+        await bench.RunToRestAsync(id);
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+    }
+
+    [Fact]
+    public async Task Discard_OfAFailedJobsFile_LetsItGoAndEndsItsIncident()
+    {
+        JobId id = await FailTheUploadAsync();
+        SpoolDesk desk = bench.Portal.FilesDesk;
+        Assert.Equal(SpoolCommandOutcome.Noted, await desk.DiscardAsync("disk-1", SpoolNames.File(id, 1), "not needed", TrainingBench.Person, TrainingBench.Token));
+        await bench.Portal.Files.RunAsync(TrainingBench.Token);
+
+        Assert.Empty(bench.SpoolRows(id));
+        Assert.Null(bench.World.Spool.FindSealed(SpoolNames.File(id, 1)));
+        OperationalEvent fact = Assert.Single(bench.Facts(id, TrainingEvents.SpoolFileDeleted));
+        Assert.Equal(TrainingBench.Person, fact.Actor);
+        Assert.Contains(fact.Signals, signal => signal is { Rule: TrainingIncidents.UploadGivenUp, Over: true });
+        Assert.IsType<RetryOutcome.FileOutOfReach>(await bench.Portal.Desk.RetryAsync(id, TrainingBench.Person, TrainingBench.Token));
+    }
+
+    [Fact]
+    public async Task Discard_OfTheFileOfAJobAtWork_IsRefused()
+    {
+        JobId id = await bench.SubmitAsync();
+        await bench.RunToStateAsync(id, TrainingState.Uploading);
+
+        Assert.Equal(
+            SpoolCommandOutcome.HasJob,
+            await bench.Portal.FilesDesk.DiscardAsync("disk-1", SpoolNames.File(id, 1), "not needed", TrainingBench.Person, TrainingBench.Token));
+    }
+
+    [Fact]
+    public async Task Kept_FileOfAnUnknownPod_GoesToStorageAndTheValidationSaysThatItHasNoImages()
+    {
+        (JobId id, SpoolEntry file) = await StrangeFileAsync();
+        await bench.Portal.Heartbeat.RunAsync(TrainingBench.Token);
+        Assert.Equal(SpoolCommandOutcome.Noted, await KeepAsync(file, id));
+        Assert.Equal((id, 3), (Assert.Single(bench.SpoolRows(id)).Job, Assert.Single(bench.SpoolRows(id)).Attempt));
+        Assert.IsType<RetryOutcome.Accepted>(await bench.Portal.Desk.RetryAsync(id, TrainingBench.Person, TrainingBench.Token));
+        int pods = bench.VendorPods.Count;
+        await bench.RunUntilAsync(() => bench.Job(id).State.IsFinal(), "a final job");
+
+        Assert.Equal((FailureCode.QualityValidationFailed, 3, pods), (bench.Job(id).Failure!.Code, bench.Job(id).Attempt, bench.VendorPods.Count));
+        Assert.StartsWith("No validation images of this file", bench.Job(id).Failure!.Detail, StringComparison.Ordinal);
+        Assert.Equal(file.Sha256, Convert.ToHexStringLower(SHA256.HashData(bench.StoredFile(id)!)));
+    }
+
+    [Fact]
+    public async Task Keep_ForAJobWhoseRetryWouldNotUseTheFile_IsRefused()
+    {
+        (JobId id, SpoolEntry file) = await StrangeFileAsync();
+        bench.World.Clock.Advance(SpoolStanding.SilentAfter);
+        Assert.Equal(SpoolCommandOutcome.DiskSilent, await KeepAsync(file, id));
+        await bench.Portal.Heartbeat.RunAsync(TrainingBench.Token);
+        foreach (FailureCode code in new[] { FailureCode.QualityValidationFailed, FailureCode.InvalidTrainingImages })
+        {
+            bench.World.Database.Jobs.Set(id, bench.Job(id) with { Failure = new JobFailure(code, null) });
+            Assert.Equal(SpoolCommandOutcome.RetryTrainsAgain, await KeepAsync(file, id));
+        }
+
+        bench.World.Database.Jobs.Set(id, bench.Job(id) with { Failure = new JobFailure(FailureCode.PodLost, null) });
+        bench.World.Database.Spool.Set(("disk-1", "own"), file with { Job = id, Attempt = 2, Name = "own" });
+        Assert.Equal(SpoolCommandOutcome.JobHasFile, await KeepAsync(file, id));
     }
 
     [Fact]
@@ -184,6 +296,7 @@ public sealed class SpoolUploadsTests
         await bench.Portal.Held.RunAsync(TrainingBench.Token);
         await HeldPods.RunAsync(bench, pod.PodId!, bench.Portal.Provider);
         await bench.Portal.Held.RunAsync(TrainingBench.Token);
+        await bench.Portal.Heartbeat.RunAsync(TrainingBench.Token);
 
         SpoolEntry entry = Assert.Single(bench.World.Database.Spool.Rows);
         Assert.Equal((null, 0, SpoolNames.OfPod(pod.PodId!)), (entry.Job, entry.Attempt, entry.Name));
@@ -192,7 +305,7 @@ public sealed class SpoolUploadsTests
         Assert.Equal(SpoolCommandOutcome.NoJob, await desk.KeepForAsync(entry.Spool, entry.Name, stranger.Job, TrainingBench.Person, TrainingBench.Token));
         Assert.Equal(SpoolCommandOutcome.Noted, await desk.KeepForAsync(entry.Spool, entry.Name, id, TrainingBench.Person, TrainingBench.Token));
         Assert.Equal(id, Assert.Single(bench.World.Database.Spool.Rows).Job);
-        Assert.Equal(SpoolCommandOutcome.HasJob, await desk.DiscardAsync(entry.Spool, entry.Name, "not needed", TrainingBench.Person, TrainingBench.Token));
+        Assert.Equal(SpoolCommandOutcome.HasJob, await desk.KeepForAsync(entry.Spool, entry.Name, id, TrainingBench.Person, TrainingBench.Token));
 
         bench.World.Database.Spool.Set((entry.Spool, entry.Name), entry);
         Assert.Equal(SpoolCommandOutcome.Noted, await desk.DiscardAsync(entry.Spool, entry.Name, "not needed", TrainingBench.Person, TrainingBench.Token));
@@ -230,6 +343,20 @@ public sealed class SpoolUploadsTests
         JobId id = await bench.SubmitAsync(request);
 
         Assert.Equal(id, bench.World.Database.Uploads.Find(upload)!.ClaimedBy);
+    }
+
+    private Task<SpoolCommandOutcome> KeepAsync(SpoolEntry file, JobId job) =>
+        bench.Portal.FilesDesk.KeepForAsync(file.Spool, file.Name, job, TrainingBench.Person, TrainingBench.Token);
+
+    /// <summary>A job that has failed for good, and the file of a pod that no job knows.</summary>
+    private async Task<(JobId Job, SpoolEntry File)> StrangeFileAsync()
+    {
+        (JobId id, LedgerPod pod) = await LoseTwiceAsync();
+        bench.World.Database.Pods.Set(pod.Name, pod with { Job = new JobId(bench.World.Ids.Next()) });
+        await bench.Portal.Held.RunAsync(TrainingBench.Token);
+        await HeldPods.RunAsync(bench, pod.PodId!, bench.Portal.Provider);
+        await bench.Portal.Held.RunAsync(TrainingBench.Token);
+        return (id, Assert.Single(bench.World.Database.Spool.Rows));
     }
 
     private LedgerPod Row(LedgerPod pod) => bench.World.Database.Pods.Find(pod.Name)!;

@@ -5,6 +5,7 @@ using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Platform.LocalCloud;
 using LoraAdmin.Tests.Simulation;
+using LoraAdmin.Tests.Simulation.Memory;
 using Xunit;
 
 namespace LoraAdmin.Tests.Training;
@@ -134,6 +135,39 @@ public sealed class TwoDisksTests
         await bench.Portal.Heartbeat.RunAsync(TrainingBench.Token);
         Assert.Equal([("disk-1", false), ("disk-1", true)], Signals());
         Assert.NotEmpty(bench.SpoolRows(id));
+    }
+
+    [Fact]
+    public async Task Disk_WhoseInstanceHasAnotherOneNow_IsToldAndOverWhenItsFilesAreGone()
+    {
+        JobId id = await FailTheUploadAsync();
+        await bench.Portal.Heartbeat.RunAsync(TrainingBench.Token);
+        await Beat("disk-2").RunAsync(TrainingBench.Token);
+        Assert.Empty(Signals());
+        bench.World.Clock.Advance(TimeSpan.FromMinutes(1));
+        await Beat("disk-2").RunAsync(TrainingBench.Token);
+        await Beat("disk-2").RunAsync(TrainingBench.Token);
+        Assert.Equal(("disk-1", false), Assert.Single(Signals()));
+
+        bench.World.Database.Spool.Set(("disk-1", SpoolNames.File(id, 1)), null);
+        await Beat("disk-2").RunAsync(TrainingBench.Token);
+        Assert.Equal([("disk-1", false), ("disk-1", true)], Signals());
+        bench.World.Clock.Advance(TimeSpan.FromDays(8));
+        await Beat("disk-2").RunAsync(TrainingBench.Token);
+        Assert.Equal("disk-2", Assert.Single(bench.World.Database.SpoolInstances.Rows).Spool);
+
+        SpoolHeartbeat Beat(string disk) => new(bench.World.Database, new MemorySpool(disk), bench.World.Clock, "instance of disk-1", "disk-1");
+    }
+
+    [Fact]
+    public async Task Disk_ThatNoInstanceWasEverNotedWith_IsToldOnce()
+    {
+        await FailTheUploadAsync();
+        bench.World.Database.SpoolInstances.Set(("instance of disk-1", "disk-1"), null);
+        await other.Heartbeat.RunAsync(TrainingBench.Token);
+        await other.Heartbeat.RunAsync(TrainingBench.Token);
+
+        Assert.Equal(("disk-1", false), Assert.Single(Signals()));
     }
 
     private IEnumerable<(string Subject, bool Over)> Signals() => bench.World.Database.Events

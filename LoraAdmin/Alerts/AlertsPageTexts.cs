@@ -61,8 +61,11 @@ public static class AlertsPageTexts
                 "A trained file waits in the spool", "Storage does not take it. It is safe on the portal's disk, and its user waits.",
                 "Mend storage; the upload is tried hourly. Press “Upload now” on the page Files to try at once.", "/spool", "To the files"),
             SpoolIncidents.Silent => new(
-                "Files lie on a silent portal's disk", "Nobody else can read them.",
+                "Files lie on a disk that no portal has", "Nobody else can read them.",
                 "Start that portal again, or bring its spool folder to another one.", "/spool", "To the files"),
+            SpoolIncidents.Away => new(
+                "A portal can't read its spool", "No trained file is lost or given up. Pods wait stopped for it, and their users wait.",
+                "Mount the spool's disk again; what waits goes on by itself.", "/spool", "To the files"),
             TrainingIncidents.SpoolFileMissing => new(
                 "A file is gone from the spool", "A training that was paid for may be lost.",
                 "Restore the file from a backup of the disk, or retry the job.", job ?? "/spool", job is null ? "To the files" : "Open the job"),

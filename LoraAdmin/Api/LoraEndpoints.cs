@@ -27,7 +27,7 @@ internal static class LoraEndpoints
             {
                 ILoraStore store = unit.Store<ILoraStore>();
                 Lora? found = await store.FindAsync(new LoraId(value), stop);
-                return (found, found is null ? [] : await store.ListNewestImagesAsync(found.Id, stop));
+                return (found, found is null ? [] : await store.ListShownImagesAsync(found.Id, stop));
             },
             context.RequestAborted);
         if (lora is null)

@@ -104,7 +104,7 @@ internal sealed class ValidationImageRow : IEntityTypeConfiguration<ValidationIm
     public void Configure(EntityTypeBuilder<ValidationImageRow> builder)
     {
         builder.ToTable("validation_images");
-        builder.HasKey(row => new { row.LoraId, row.Index });
+        builder.HasKey(row => new { row.LoraId, row.Attempt, row.Index });
         builder.Property(row => row.Index).HasColumnName("image_index");
         builder.Property(row => row.Key).HasColumnName("object_key");
 

@@ -51,14 +51,15 @@ internal sealed class LoraStore(LoraDb db) : ILoraStore
     public async Task SaveValidationImagesAsync(LoraId lora, IReadOnlyList<ValidationImage> images, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(images);
-        int[] indexes = [.. images.Select(image => image.Index)];
-        await Images.Where(row => row.LoraId == lora.Value && indexes.Contains(row.Index)).ExecuteDeleteAsync(cancellationToken);
+        foreach (IGrouping<int, ValidationImage> attempt in images.GroupBy(image => image.Attempt))
+        {
+            int[] indexes = [.. attempt.Select(image => image.Index)];
+            await Images.Where(row => row.LoraId == lora.Value && row.Attempt == attempt.Key && indexes.Contains(row.Index)).ExecuteDeleteAsync(cancellationToken);
+        }
+
         db.AddNew(images.Select(ValidationImageRow.From));
-        List<string> keys = await Images
-            .Where(row => row.LoraId == lora.Value && !row.IsPending)
-            .OrderBy(row => row.Index)
-            .Select(row => row.Key)
-            .ToListAsync(cancellationToken);
+        IReadOnlyList<ValidationImage> all = await ListValidationImagesAsync(lora, cancellationToken);
+        List<string> keys = [.. all.OfStoredAttempt().Where(image => !image.IsPending).Select(image => image.Key)];
         await Models.Where(row => row.Id == lora.Value)
             .ExecuteUpdateAsync(set => set.SetProperty(row => row.ValidationImageUrls, keys), cancellationToken);
     }
@@ -67,7 +68,7 @@ internal sealed class LoraStore(LoraDb db) : ILoraStore
     {
         List<ValidationImageRow> rows = await Images.AsNoTracking()
             .Where(row => row.LoraId == lora.Value)
-            .OrderBy(row => row.Index)
+            .OrderBy(row => row.Attempt).ThenBy(row => row.Index)
             .ToListAsync(cancellationToken);
         return rows.ConvertAll(row => row.ToImage());
     }

@@ -205,6 +205,11 @@ public sealed partial class FileSpool(string path, Lazy<string> instance, long m
         string parent = Path.GetDirectoryName(sealedPath)!;
         try
         {
+            if (spoolFolder.Away() is not null)
+            {
+                return Task.FromResult(false);
+            }
+
             if (Directory.Exists(parent))
             {
                 File.Delete(sealedPath + PartSuffix);

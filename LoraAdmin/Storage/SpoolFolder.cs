@@ -21,12 +21,19 @@ internal sealed class SpoolFolder(string folder, string? note)
     private bool noted;
 
     /// <summary>Why nothing can be said about what lies in the spool; null when it is there, or was never used.</summary>
-    /// <exception cref="IOException">The note can't be read.</exception>
+    /// <exception cref="IOException">Marker or note can't be read.</exception>
     public string? Away()
     {
         lock (gate)
         {
-            return File.Exists(marker) || (known ?? Noted()) is null
+            if (File.Exists(marker))
+            {
+                return known is null || ReadMarker() is not { } present || present == known
+                    ? null
+                    : $"Another disk is mounted at {folder}: its {Marker} names {present}, and this portal began with {known}. Mount that one again, or start anew to go on with the other.";
+            }
+
+            return (known ?? Noted()) is null
                 ? null
                 : $"The spool's folder {folder} is away: the file {Marker} that was made in it is missing. Mount its disk"
                     + (note is null ? "." : $", or delete {note} and start anew to begin a spool without the files of the old one.");
@@ -53,6 +60,19 @@ internal sealed class SpoolFolder(string folder, string? note)
             }
 
             return known;
+        }
+    }
+
+    /// <summary>Null: it went away between two looks.</summary>
+    private string? ReadMarker()
+    {
+        try
+        {
+            return File.ReadAllText(marker).Trim();
+        }
+        catch (Exception failure) when (failure is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
         }
     }
 

@@ -74,11 +74,12 @@ internal sealed class SpoolInstanceRow : IEntityTypeConfiguration<SpoolInstanceR
     public string Host { get; set; } = "";
     public long LastSeenAt { get; set; }
     public bool IsSilenceTold { get; set; }
+    public bool IsAwayTold { get; set; }
 
     public void Configure(EntityTypeBuilder<SpoolInstanceRow> builder)
     {
         builder.ToTable("spool_instances");
-        builder.HasKey(row => row.Instance);
+        builder.HasKey(row => new { row.Instance, row.SpoolId });
         builder.HasIndex(row => new { row.SpoolId, row.LastSeenAt });
     }
 }

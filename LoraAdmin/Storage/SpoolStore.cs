@@ -51,25 +51,49 @@ internal sealed class SpoolStore(LoraDb db) : ISpoolStore
     public Task DeleteAsync(string spool, string name, CancellationToken cancellationToken) =>
         Files.Where(row => row.SpoolId == spool && row.Name == name).ExecuteDeleteAsync(cancellationToken);
 
+    public Task NoteErrorAsync(string spool, string name, string error, CancellationToken cancellationToken) =>
+        Files.Where(row => row.SpoolId == spool && row.Name == name).ExecuteUpdateAsync(set => set.SetProperty(row => row.LastError, error), cancellationToken);
+
     public async Task BeatAsync(SpoolInstance instance, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(instance);
         long at = instance.LastSeenAt.ToMillis();
-        int written = await Instances.Where(row => row.Instance == instance.Instance).ExecuteUpdateAsync(
-            set => set.SetProperty(row => row.SpoolId, instance.Spool).SetProperty(row => row.Host, instance.Host).SetProperty(row => row.LastSeenAt, at),
-            cancellationToken);
+        int written = await Instances.Where(row => row.Instance == instance.Instance && row.SpoolId == instance.Spool).ExecuteUpdateAsync(
+            set => set.SetProperty(row => row.Host, instance.Host).SetProperty(row => row.LastSeenAt, at), cancellationToken);
         if (written == 0)
         {
-            db.AddNew(new SpoolInstanceRow { Instance = instance.Instance, SpoolId = instance.Spool, Host = instance.Host, LastSeenAt = at, IsSilenceTold = instance.IsSilenceTold });
+            db.AddNew(new SpoolInstanceRow
+            {
+                Instance = instance.Instance,
+                SpoolId = instance.Spool,
+                Host = instance.Host,
+                LastSeenAt = at,
+                IsSilenceTold = instance.IsSilenceTold,
+                IsAwayTold = instance.IsAwayTold,
+            });
         }
     }
 
     public async Task<IReadOnlyList<SpoolInstance>> ListInstancesAsync(CancellationToken cancellationToken)
     {
-        List<SpoolInstanceRow> rows = await Instances.AsNoTracking().OrderBy(row => row.Instance).ToListAsync(cancellationToken);
-        return rows.ConvertAll(row => new SpoolInstance(row.Instance, row.SpoolId, row.Host, Instants.FromMillis(row.LastSeenAt)) { IsSilenceTold = row.IsSilenceTold });
+        List<SpoolInstanceRow> rows = await Instances.AsNoTracking().OrderBy(row => row.Instance).ThenBy(row => row.SpoolId).ToListAsync(cancellationToken);
+        return rows.ConvertAll(row => new SpoolInstance(row.Instance, row.SpoolId, row.Host, Instants.FromMillis(row.LastSeenAt))
+        {
+            IsSilenceTold = row.IsSilenceTold,
+            IsAwayTold = row.IsAwayTold,
+        });
     }
 
-    public Task SetSilenceToldAsync(string instance, bool told, CancellationToken cancellationToken) =>
-        Instances.Where(row => row.Instance == instance).ExecuteUpdateAsync(set => set.SetProperty(row => row.IsSilenceTold, told), cancellationToken);
+    public Task SetSilenceToldAsync(string spool, bool told, CancellationToken cancellationToken) =>
+        Instances.Where(row => row.SpoolId == spool).ExecuteUpdateAsync(set => set.SetProperty(row => row.IsSilenceTold, told), cancellationToken);
+
+    public Task SetAwayToldAsync(string instance, string spool, bool told, CancellationToken cancellationToken) =>
+        Instances.Where(row => row.Instance == instance && row.SpoolId == spool)
+            .ExecuteUpdateAsync(set => set.SetProperty(row => row.IsAwayTold, told), cancellationToken);
+
+    public async Task ForgetInstancesAsync(string spool, DateTimeOffset seenBefore, CancellationToken cancellationToken)
+    {
+        long before = seenBefore.ToMillis();
+        await Instances.Where(row => row.SpoolId == spool && row.LastSeenAt < before).ExecuteDeleteAsync(cancellationToken);
+    }
 }

@@ -11,7 +11,13 @@ namespace LoraAdmin.Training;
 public sealed record SpoolLine(SpoolEntry Entry, TrainingJob? Job, string? Host, DateTimeOffset? LastSeenAt, bool IsSilent)
 {
     /// <summary>J2 brings it to storage by itself, and a person can have it done at once.</summary>
-    public bool WaitsForUpload => Job is { State: TrainingState.Failed, Failure.Code: FailureCode.UploadFailed } && Entry.Discard is null;
+    public bool WaitsForUpload => Job is { State: TrainingState.Failed, Failure.Code: FailureCode.UploadFailed } && Entry.Discard is null && !HasNewer;
+
+    /// <summary>A newer file of the same job lies in reach: that one goes to storage.</summary>
+    public bool HasNewer { get; init; }
+
+    /// <summary>A person may let it go: its job has ended without a file in storage, or there is none.</summary>
+    public bool MayGo => Entry.Discard is null && Job is null or { State: TrainingState.Failed or TrainingState.Cancelled };
 
     /// <summary>A person must say what becomes of it.</summary>
     public bool IsUnclaimed => Job is null && Entry.Discard is null;
@@ -43,11 +49,21 @@ internal sealed class SpoolQueryStore(IUnitOfWork work, ISpool spool, TimeProvid
             {
                 TrainingJob? job = entry.Job is { } id ? await unit.Store<ITrainingStore>().FindAsync(id, token) : null;
                 SpoolInstance? disk = instances.Where(one => one.Spool == entry.Spool).MaxBy(one => one.LastSeenAt);
-                lines.Add(new SpoolLine(entry, job, disk?.Host, disk?.LastSeenAt, !SpoolStanding.IsReachable(entry.Spool, instances, spool.Id, now)));
+                bool hasNewer = job is not null && await store.FindNewestInReachAsync(job.Id, spool.Id, now, token) is { } newest
+                    && (newest.Spool, newest.Name) != (entry.Spool, entry.Name);
+                lines.Add(new SpoolLine(entry, job, disk?.Host, disk?.LastSeenAt, !SpoolStanding.IsReachable(entry.Spool, instances, spool.Id, now)) { HasNewer = hasNewer });
             }
 
-            List<SpoolInstance> silent = [.. instances.Where(one => !SpoolStanding.IsReachable(one.Spool, instances, spool.Id, now))];
+            List<SpoolInstance> silent =
+            [
+                .. instances.Where(one => !SpoolStanding.IsReachable(one.Spool, instances, spool.Id, now)
+                    && (lines.Any(line => line.Entry.Spool == one.Spool) || !HasMoved(one, instances))),
+            ];
             return new SpoolBoard([.. lines.OrderByDescending(line => line.IsUnclaimed)], silent);
         },
         cancellationToken);
+
+    /// <summary>An earlier disk of an instance that has another one now.</summary>
+    private static bool HasMoved(SpoolInstance old, IReadOnlyList<SpoolInstance> instances) =>
+        instances.Any(one => one.Instance == old.Instance && one.LastSeenAt > old.LastSeenAt);
 }

@@ -38,7 +38,7 @@ internal sealed partial class TrainingQueryStore(IUnitOfWork work, BudgetRules b
                 await training.ListImagesAsync(id, token),
                 attempts,
                 pods,
-                await loras.ListNewestImagesAsync(job.LoraId, token),
+                await loras.ListShownImagesAsync(job.LoraId, token),
                 await unit.Store<IBudgetStore>().ListForJobAsync(id, token),
                 await unit.Store<ISpoolStore>().ListForJobAsync(id, token),
                 await TimelineAsync(Db(unit), id, token));

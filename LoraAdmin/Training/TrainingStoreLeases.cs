@@ -58,7 +58,7 @@ internal sealed partial class TrainingStore
                 {
                     SetAllButWishes(set, next);
                     set.SetProperty(row => row.DueAt, row => row.WishVersion > seen && next.UpdatedAt < next.DueAt ? next.UpdatedAt : next.DueAt);
-                    if (release)
+                    if (release || !next.IsOpen)
                     {
                         set.SetProperty(row => row.LeaseOwner, (string?)null).SetProperty(row => row.LeaseUntil, (long?)null);
                     }
@@ -66,6 +66,18 @@ internal sealed partial class TrainingStore
                 cancellationToken);
         Guard(job.Id, fence, written);
         await SaveSharedAsync(job, cancellationToken);
+    }
+
+    public async Task<LeasedJob?> LeaseEndedAsync(JobId id, string owner, DateTimeOffset now, TimeSpan duration, CancellationToken cancellationToken)
+    {
+        long at = now.ToMillis();
+        long until = (now + duration).ToMillis();
+        int written = await Progress
+            .Where(row => row.JobId == id.Value && !row.IsOpen && (row.LeaseOwner == null || row.LeaseUntil <= at))
+            .ExecuteUpdateAsync(
+                set => set.SetProperty(row => row.LeaseOwner, owner).SetProperty(row => row.LeaseUntil, until).SetProperty(row => row.Fence, row => row.Fence + 1),
+                cancellationToken);
+        return written == 0 ? null : (await Progress.AsNoTracking().SingleAsync(row => row.JobId == id.Value, cancellationToken)).ToLease();
     }
 
     public async Task<bool> ReopenAsync(TrainingJob job, CancellationToken cancellationToken)
@@ -85,9 +97,9 @@ internal sealed partial class TrainingStore
                         .SetProperty(row => row.CancelAt, next.CancelAt)
                         .SetProperty(row => row.ImagesGoneAt, (long?)null)
                         .SetProperty(row => row.WishVersion, row => row.WishVersion + 1)
-                        .SetProperty(row => row.LeaseOwner, (string?)null)
-                        .SetProperty(row => row.LeaseUntil, (long?)null)
-                        .SetProperty(row => row.Fence, row => row.Fence + 1);
+                        .SetProperty(row => row.LeaseOwner, row => row.LeaseUntil > next.UpdatedAt ? row.LeaseOwner : null)
+                        .SetProperty(row => row.LeaseUntil, row => row.LeaseUntil > next.UpdatedAt ? row.LeaseUntil : null)
+                        .SetProperty(row => row.Fence, row => row.LeaseOwner != null && row.LeaseUntil > next.UpdatedAt ? row.Fence : row.Fence + 1);
                 },
                 cancellationToken);
         if (written == 0)

@@ -9,6 +9,9 @@ internal static class AttemptPods
     /// <summary>Why a pod is held: its file has no room on the spool's disk yet.</summary>
     public const string NoRoom = "spool_full";
 
+    /// <summary>Why a pod is held: the spool that its file must go into, or through, can't be read.</summary>
+    public const string SpoolAway = "spool_away";
+
     /// <summary>How long a held pod is asked to run so that its file can be fetched; prolonged while it is used.</summary>
     public static readonly TimeSpan FetchFor = TimeSpan.FromMinutes(15);
 
@@ -47,8 +50,9 @@ internal static class AttemptPods
             cancellationToken);
     }
 
-    /// <summary>Stops a pod whose file has no room on our disk, and keeps it until there is some.</summary>
-    public static async Task HoldForRoomAsync(IUnit unit, LedgerPod pod, DateTimeOffset now, CancellationToken cancellationToken)
+    /// <summary>Stops a pod whose file our disk can't take now, and keeps it until it can.</summary>
+    /// <param name="why"><see cref="NoRoom"/> or <see cref="SpoolAway"/>.</param>
+    public static async Task HoldForSpoolAsync(IUnit unit, LedgerPod pod, string why, DateTimeOffset now, CancellationToken cancellationToken)
     {
         IPodLedger ledger = unit.Store<IPodLedger>();
         if (await ledger.FindAsync(pod.Name, cancellationToken) is not { } row || row.Want == PodWant.Released || row is { Want: PodWant.Held, FetchUntil: null })
@@ -59,7 +63,7 @@ internal static class AttemptPods
         LedgerPod held = row with
         {
             Want = PodWant.Held,
-            WantReason = NoRoom,
+            WantReason = why,
             WantSince = row.Want == PodWant.Held ? row.WantSince : now,
             FetchUntil = null,
             NextActionAt = now,
@@ -67,7 +71,8 @@ internal static class AttemptPods
         await SaveAsync(ledger, held, cancellationToken);
         if (row.Want != PodWant.Held)
         {
-            await unit.Events.AppendAsync(HeldFact(held, $"Pod {held.PodId} is stopped and kept: its trained file has no room in the spool yet"), cancellationToken);
+            string text = why == NoRoom ? "its trained file has no room in the spool yet" : "the spool can't be read";
+            await unit.Events.AppendAsync(HeldFact(held, $"Pod {held.PodId} is stopped and kept: {text}"), cancellationToken);
         }
     }
 

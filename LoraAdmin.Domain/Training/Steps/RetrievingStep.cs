@@ -13,7 +13,7 @@ public sealed class RetrievingStep(IUnitOfWork work, IPodAgent agent, ISpool spo
 {
     private const int FetchesOfADamagedFile = 3;
 
-    private static readonly TimeSpan LookForRoomEvery = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan LookAtSpoolEvery = TimeSpan.FromMinutes(1);
 
     private readonly ArtifactFetch fetch = new(agent, spool);
 
@@ -38,9 +38,15 @@ public sealed class RetrievingStep(IUnitOfWork work, IPodAgent agent, ISpool spo
                 : RunningStep.Lost(job, "The pod is gone from the account before its file was fetched");
         }
 
-        if (await HasNoRoomAsync(here, pod, cancellationToken) is { } full)
+        SpoolReading<SpoolFile> found = await spool.FindAsync(SpoolNames.File(job.Id, job.Attempt), cancellationToken);
+        if (found is SpoolReading<SpoolFile>.Unreadable unread)
         {
-            return new StepResult.Again(LookForRoomEvery, here with { FailingSince = null }, full);
+            return SpoolAway(here, pod, ArtifactFetch.AwayWords(unread.Reason), clock.GetUtcNow());
+        }
+
+        if (await HasNoRoomAsync(here, pod, found.OrNull(), cancellationToken) is { } full)
+        {
+            return new StepResult.Again(LookAtSpoolEvery, here with { FailingSince = null }, full);
         }
 
         await AttemptPods.KeepRunningAsync(work, pod, lease, clock.GetUtcNow(), cancellationToken);
@@ -52,7 +58,7 @@ public sealed class RetrievingStep(IUnitOfWork work, IPodAgent agent, ISpool spo
         }
 
         return mine is not null
-            ? await ImagesAsync(here, pod, status, mine, images, figures, cancellationToken)
+            ? await ImagesAsync(here, AttemptPods.AddressOf(pod), status, mine, images, figures, cancellationToken)
             : await FileAsync(here, pod, status, lease, figures, cancellationToken);
     }
 
@@ -101,7 +107,7 @@ public sealed class RetrievingStep(IUnitOfWork work, IPodAgent agent, ISpool spo
                 return HoldForRoom(known, pod, full.Reason);
 
             case FetchOutcome.Away away:
-                return SpoolAway(known, away.Reason);
+                return SpoolAway(known, pod, away.Reason, clock.GetUtcNow());
 
             case FetchOutcome.Altered altered:
                 return job.StepTries + 1 < FetchesOfADamagedFile
@@ -120,7 +126,7 @@ public sealed class RetrievingStep(IUnitOfWork work, IPodAgent agent, ISpool spo
     }
 
     private async Task<StepResult> ImagesAsync(
-        TrainingJob job, LedgerPod pod, AgentStatus status, SpoolEntry file, IReadOnlyList<ValidationImage> images, TrainingRules figures, CancellationToken cancellationToken)
+        TrainingJob job, AgentAddress address, AgentStatus status, SpoolEntry file, IReadOnlyList<ValidationImage> images, TrainingRules figures, CancellationToken cancellationToken)
     {
         if (status.Phase == AgentPhase.Validating)
         {
@@ -133,7 +139,7 @@ public sealed class RetrievingStep(IUnitOfWork work, IPodAgent agent, ISpool spo
             return ToUpload(job, $"The file ({file.SizeBytes} bytes) and {wanted} validation images lie in the spool");
         }
 
-        AgentReply<AgentValidationImage> reply = await agent.ReadValidationAsync(AttemptPods.AddressOf(pod), next, cancellationToken);
+        AgentReply<AgentValidationImage> reply = await agent.ReadValidationAsync(address, next, cancellationToken);
         if (reply.Value is not { } made)
         {
             return Later(job, file, $"Validation image {next} could not be fetched: {reply.Detail}", figures);
@@ -142,7 +148,8 @@ public sealed class RetrievingStep(IUnitOfWork work, IPodAgent agent, ISpool spo
         switch (await fetch.ImageAsync(SpoolNames.ValidationImage(job.Id, job.Attempt, next), made.Jpeg, cancellationToken))
         {
             case FetchOutcome.NoRoom full:
-                return HoldForRoom(job, pod, full.Reason);
+                // Not worth a pod that stops and starts: the file is whole, and goes on without this image when no room is made in time.
+                return Later(job, file, $"Validation image {next} has no room in the spool: {full.Reason}", figures);
             case FetchOutcome.Stalled stalled:
                 return Later(job, file, stalled.Reason, figures);
             default:
@@ -171,25 +178,25 @@ public sealed class RetrievingStep(IUnitOfWork work, IPodAgent agent, ISpool spo
         return null;
     }
 
-    /// <summary>Why a pod that was stopped for want of room stays stopped; null: there is room, or that is not what it waits for.</summary>
-    private async Task<string?> HasNoRoomAsync(TrainingJob job, LedgerPod pod, CancellationToken cancellationToken)
+    /// <summary>Why a pod that was stopped for the spool's sake stays stopped; null: there is room, or that is not what it waits for.</summary>
+    private async Task<string?> HasNoRoomAsync(TrainingJob job, LedgerPod pod, SpoolFile? found, CancellationToken cancellationToken)
     {
-        if (pod is not { Want: PodWant.Held, WantReason: AttemptPods.NoRoom, FetchUntil: null } || job.Artifact is not { } artifact)
+        if (pod is not { Want: PodWant.Held, WantReason: AttemptPods.NoRoom or AttemptPods.SpoolAway, FetchUntil: null } || job.Artifact is not { } artifact)
         {
             return null;
         }
 
-        long have = (await spool.FindAsync(SpoolNames.File(job.Id, job.Attempt), cancellationToken)).OrNull()?.LengthBytes ?? 0;
+        long have = found?.LengthBytes ?? 0;
         return await spool.ReadRoomAsync(cancellationToken) is { } room && room < artifact.SizeBytes - have
             ? ArtifactFetch.NoRoomWords(artifact.SizeBytes - have, room)
             : null;
     }
 
     private StepResult.Again HoldForRoom(TrainingJob job, LedgerPod pod, string reason) => new(
-        LookForRoomEvery,
+        LookAtSpoolEvery,
         job with { FailingSince = null },
         $"{reason.TrimEnd('.')}. The pod is stopped and kept meanwhile",
-        (unit, token) => AttemptPods.HoldForRoomAsync(unit, pod, clock.GetUtcNow(), token));
+        (unit, token) => AttemptPods.HoldForSpoolAsync(unit, pod, AttemptPods.NoRoom, clock.GetUtcNow(), token));
 
     /// <summary>Another look, until nothing has come for <c>Training:RetrieveWithin</c>. A file that is proven goes on without the rest.</summary>
     private StepResult Later(TrainingJob job, SpoolEntry? file, string reason, TrainingRules figures)
@@ -200,8 +207,15 @@ public sealed class RetrievingStep(IUnitOfWork work, IPodAgent agent, ISpool spo
             : RunningStep.Lost(failing, $"The file could not be fetched within {figures.RetrieveWithin.TotalMinutes:0} minutes. {reason}");
     }
 
-    /// <summary>Nothing is known about the file while the spool can't be read: neither its bytes nor the pod are given up.</summary>
-    internal static StepResult.Again SpoolAway(TrainingJob job, string reason) => new(StepBackoff.After(3), job, $"{reason} Nothing is given up meanwhile");
+    /// <summary>
+    /// Nothing is known about the file while the spool can't be read: neither its bytes nor the pod are given up. The pod waits stopped, at the price of
+    /// its disk; people are told by <see cref="SpoolHeartbeat"/>.
+    /// </summary>
+    internal static StepResult.Again SpoolAway(TrainingJob job, LedgerPod? pod, string reason, DateTimeOffset now) => new(
+        LookAtSpoolEvery,
+        job with { FailingSince = null },
+        $"{reason} Nothing is given up meanwhile{(pod is null ? "" : ", and the pod waits stopped")}",
+        pod is null ? null : (unit, token) => AttemptPods.HoldForSpoolAsync(unit, pod, AttemptPods.SpoolAway, now, token));
 
     private static StepResult.Advance ToUpload(TrainingJob job, string message) => new(TrainingState.Uploading, job, message);
 

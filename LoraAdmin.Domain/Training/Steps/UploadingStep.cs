@@ -37,7 +37,7 @@ public sealed class UploadingStep(IUnitOfWork work, IObjectStore objects, ISpool
                 return await GoneFromSpoolAsync(here, mine, cancellationToken);
 
             case UploadOutcome.Away away:
-                return RetrievingStep.SpoolAway(here, away.Reason);
+                return RetrievingStep.SpoolAway(here, await AttemptPods.CurrentAsync(work, job, cancellationToken), away.Reason, clock.GetUtcNow());
 
             case UploadOutcome.Failed { Problem: var problem }:
                 ErrorDetail error = new("upload_failed", "storage.put", problem, null);

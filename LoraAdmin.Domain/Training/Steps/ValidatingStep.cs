@@ -23,7 +23,9 @@ public sealed class ValidatingStep(IUnitOfWork work, Func<TrainingRules> rules) 
         Task Save(IUnit unit, CancellationToken token) => unit.Store<ILoraStore>().SaveValidationImagesAsync(job.LoraId, judged, token);
         if (judged.Count == 0 && figures.ValidationImages > 0)
         {
-            return Bad(job, $"There is no validation image of this training; {figures.ValidationImages} were asked for");
+            return Bad(
+                job,
+                $"No validation images of this file: {figures.ValidationImages} are asked for and none was fetched from its pod. The file itself lies in storage, read back and compared");
         }
 
         int passed = judged.Count(image => image.Passed == true);

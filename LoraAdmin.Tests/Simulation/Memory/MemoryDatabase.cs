@@ -112,7 +112,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
     public MemoryTable<LoraId, Lora> Loras { get; }
     public MemoryTable<LoraId, Listed<ValidationImage>> ValidationImages { get; }
     public MemoryTable<(string Spool, string Name), SpoolEntry> Spool { get; }
-    public MemoryTable<string, SpoolInstance> SpoolInstances { get; }
+    public MemoryTable<(string Instance, string Spool), SpoolInstance> SpoolInstances { get; }
     public MemoryTable<JobId, ImagesGoneRow> ImagesGone { get; }
     public MemoryTable<string, ApiToken> Tokens { get; }
     public MemoryTable<string, LinkRow> Links { get; }

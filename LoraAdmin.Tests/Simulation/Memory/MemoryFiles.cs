@@ -51,6 +51,9 @@ public sealed class MemorySpool(string id) : ISpool
     /// <summary>Answers instead of appending; null lets the range pass.</summary>
     public Func<string, SpoolOutcome?>? OnAppend { get; set; }
 
+    /// <summary>Runs while the caller waits for a delete.</summary>
+    public Action<string>? OnDelete { get; set; }
+
     public IReadOnlyCollection<string> Names => files.Keys;
 
     public void Set(string name, byte[] bytes, bool isSealed) => files[name] = (bytes, isSealed);
@@ -109,6 +112,7 @@ public sealed class MemorySpool(string id) : ISpool
 
     public Task<bool> DeleteAsync(string name, CancellationToken cancellationToken)
     {
+        OnDelete?.Invoke(name);
         if (!IsAway)
         {
             files.Remove(name);

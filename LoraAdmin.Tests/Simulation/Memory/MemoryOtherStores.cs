@@ -201,17 +201,17 @@ internal sealed class MemoryLoraStore(MemoryDatabase database) : ILoraStore
 
     public Task SaveValidationImagesAsync(LoraId lora, IReadOnlyList<ValidationImage> images, CancellationToken cancellationToken)
     {
-        Dictionary<int, ValidationImage> byIndex = (database.ValidationImages.Find(lora)?.Items ?? []).ToDictionary(image => image.Index);
+        Dictionary<(int, int), ValidationImage> byKey = (database.ValidationImages.Find(lora)?.Items ?? []).ToDictionary(image => (image.Attempt, image.Index));
         foreach (ValidationImage image in images)
         {
-            byIndex[image.Index] = image;
+            byKey[(image.Attempt, image.Index)] = image;
         }
 
-        List<ValidationImage> all = [.. byIndex.Values.OrderBy(image => image.Index)];
+        List<ValidationImage> all = [.. byKey.Values.OrderBy(image => image.Attempt).ThenBy(image => image.Index)];
         database.ValidationImages.Set(lora, new(all));
         if (database.Loras.Find(lora) is { } row)
         {
-            database.Loras.Set(lora, row with { ValidationImageKeys = [.. all.Where(image => !image.IsPending).Select(image => image.Key)] });
+            database.Loras.Set(lora, row with { ValidationImageKeys = [.. all.OfStoredAttempt().Where(image => !image.IsPending).Select(image => image.Key)] });
         }
 
         return Task.CompletedTask;
@@ -251,17 +251,48 @@ internal sealed class MemorySpoolStore(MemoryDatabase database) : ISpoolStore
 
     public Task BeatAsync(SpoolInstance instance, CancellationToken cancellationToken)
     {
-        bool told = database.SpoolInstances.Find(instance.Instance)?.IsSilenceTold ?? instance.IsSilenceTold;
-        database.SpoolInstances.Set(instance.Instance, instance with { IsSilenceTold = told });
+        SpoolInstance? known = database.SpoolInstances.Find((instance.Instance, instance.Spool));
+        database.SpoolInstances.Set(
+            (instance.Instance, instance.Spool), known is null ? instance : known with { Host = instance.Host, LastSeenAt = instance.LastSeenAt });
         return Task.CompletedTask;
     }
 
     public Task<IReadOnlyList<SpoolInstance>> ListInstancesAsync(CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<SpoolInstance>>(
-        [.. database.SpoolInstances.Rows.OrderBy(one => one.Instance, StringComparer.Ordinal)]);
+        [.. database.SpoolInstances.Rows.OrderBy(one => one.Instance, StringComparer.Ordinal).ThenBy(one => one.Spool, StringComparer.Ordinal)]);
 
-    public Task SetSilenceToldAsync(string instance, bool told, CancellationToken cancellationToken)
+    public Task SetSilenceToldAsync(string spool, bool told, CancellationToken cancellationToken)
     {
-        database.SpoolInstances.Set(instance, database.SpoolInstances.Find(instance)! with { IsSilenceTold = told });
+        foreach (SpoolInstance one in database.SpoolInstances.Rows.Where(one => one.Spool == spool).ToList())
+        {
+            database.SpoolInstances.Set((one.Instance, one.Spool), one with { IsSilenceTold = told });
+        }
+
+        return Task.CompletedTask;
+    }
+
+    public Task SetAwayToldAsync(string instance, string spool, bool told, CancellationToken cancellationToken)
+    {
+        database.SpoolInstances.Set((instance, spool), database.SpoolInstances.Find((instance, spool))! with { IsAwayTold = told });
+        return Task.CompletedTask;
+    }
+
+    public Task ForgetInstancesAsync(string spool, DateTimeOffset seenBefore, CancellationToken cancellationToken)
+    {
+        foreach (SpoolInstance one in database.SpoolInstances.Rows.Where(one => one.Spool == spool && one.LastSeenAt < seenBefore).ToList())
+        {
+            database.SpoolInstances.Set((one.Instance, one.Spool), null);
+        }
+
+        return Task.CompletedTask;
+    }
+
+    public Task NoteErrorAsync(string spool, string name, string error, CancellationToken cancellationToken)
+    {
+        if (database.Spool.Find((spool, name)) is { } row)
+        {
+            database.Spool.Set((spool, name), row with { LastError = error });
+        }
+
         return Task.CompletedTask;
     }
 

@@ -64,7 +64,7 @@ internal sealed class MemoryTrainingStore(MemoryDatabase database) : ITrainingSt
                 WishVersion = stored.WishVersion,
                 DueAt = stored.WishVersion > job.WishVersion && job.UpdatedAt < job.DueAt ? job.UpdatedAt : job.DueAt,
             });
-        if (release)
+        if (release || job.State.IsFinal())
         {
             database.Leases.Set(job.Id, lease with { Owner = null });
         }
@@ -83,9 +83,24 @@ internal sealed class MemoryTrainingStore(MemoryDatabase database) : ITrainingSt
 
         database.ImagesGone.Set(job.Id, null);
 
-        // Whoever ended the job may still hold it: nobody does any more.
-        database.Leases.Set(job.Id, new JobLeaseRow(null, database.Leases.Find(job.Id)!.Fence + 1, default));
+        if (IsFree(job.Id, job.UpdatedAt))
+        {
+            database.Leases.Set(job.Id, new JobLeaseRow(null, database.Leases.Find(job.Id)!.Fence + 1, default));
+        }
+
         return Task.FromResult(true);
+    }
+
+    public Task<LeasedJob?> LeaseEndedAsync(JobId id, string owner, DateTimeOffset now, TimeSpan duration, CancellationToken cancellationToken)
+    {
+        if (database.Jobs.Find(id) is not { } job || !job.State.IsFinal() || !IsFree(id, now))
+        {
+            return Task.FromResult<LeasedJob?>(null);
+        }
+
+        JobLeaseRow row = new(owner, database.Leases.Find(id)!.Fence + 1, now + duration);
+        database.Leases.Set(id, row);
+        return Task.FromResult<LeasedJob?>(new LeasedJob(job, owner, row.Fence, row.Until));
     }
 
     public Task<bool> WishCancelAsync(JobId id, CancelWish wish, CancellationToken cancellationToken)

@@ -39,7 +39,7 @@ public abstract class LoraStoreContract : StoreContract
     public async Task Find_Unknown_IsNull() => Assert.Null(await Read<ILoraStore, Lora?>(store => store.FindAsync(new LoraId(NextId()), None)));
 
     [Fact]
-    public async Task ValidationImages_SavedAgain_ReplaceTheSameIndexAndKeepTheKeysInOrder()
+    public async Task ValidationImages_SavedAgain_ReplaceTheSameAttemptAndIndexAndKeepTheStoredAttemptsKeysInOrder()
     {
         Lora lora = NewLora();
         await In<ILoraStore>(store => store.AddAsync(lora, None));
@@ -52,10 +52,16 @@ public abstract class LoraStoreContract : StoreContract
         Assert.Equal([images[1], verdict, images[2]], await Read<ILoraStore, IReadOnlyList<ValidationImage>>(store => store.ListValidationImagesAsync(lora.Id, None)));
         Assert.Equal(["v/0.jpg", "v/1.jpg", "v/2.jpg"], (await Read<ILoraStore, Lora?>(store => store.FindAsync(lora.Id, None)))!.ValidationImageKeys);
 
-        await In<ILoraStore>(store => store.SaveValidationImagesAsync(lora.Id, [Image(2, 0.8, null) with { Attempt = 2, IsPending = true }], None));
+        ValidationImage[] next = [Image(0, 0.4, null) with { Attempt = 2, IsPending = true }, Image(1, 0.8, null) with { Attempt = 2, IsPending = true }];
+        await In<ILoraStore>(store => store.SaveValidationImagesAsync(lora.Id, next, None));
         Assert.Equal(
-            (2, true),
-            (await Read<ILoraStore, IReadOnlyList<ValidationImage>>(store => store.ListValidationImagesAsync(lora.Id, None))) is [.., var last] ? (last.Attempt, last.IsPending) : default);
+            [images[1], verdict, images[2], .. next],
+            await Read<ILoraStore, IReadOnlyList<ValidationImage>>(store => store.ListValidationImagesAsync(lora.Id, None)));
+        Assert.Equal(["v/0.jpg", "v/1.jpg", "v/2.jpg"], (await Read<ILoraStore, Lora?>(store => store.FindAsync(lora.Id, None)))!.ValidationImageKeys);
+
+        await In<ILoraStore>(store => store.SaveValidationImagesAsync(lora.Id, [.. next.Select(image => image with { IsPending = false })], None));
+        Assert.Equal(["v/0.jpg", "v/1.jpg"], (await Read<ILoraStore, Lora?>(store => store.FindAsync(lora.Id, None)))!.ValidationImageKeys);
+        await In<ILoraStore>(store => store.SaveValidationImagesAsync(lora.Id, [images[2] with { IsPending = true }], None));
         Assert.Equal(["v/0.jpg", "v/1.jpg"], (await Read<ILoraStore, Lora?>(store => store.FindAsync(lora.Id, None)))!.ValidationImageKeys);
 
         ValidationImage Image(int index, double score, bool? passed) => new(lora.Id, index, $"v/{index}.jpg", score, passed, null, Start, 1);
@@ -121,19 +127,38 @@ public abstract class SpoolStoreContract : StoreContract
     }
 
     [Fact]
-    public async Task Beat_IsKeptPerInstanceAndLeavesWhatWasToldAlone()
+    public async Task Beat_IsKeptPerInstanceAndDiskAndLeavesWhatWasToldAlone()
     {
         SpoolInstance one = new("a", "disk-1", "host-1", Start);
         await In<ISpoolStore>(store => store.BeatAsync(one, None));
         await In<ISpoolStore>(store => store.BeatAsync(new SpoolInstance("b", "disk-2", "host-2", Start), None));
-        await In<ISpoolStore>(store => store.SetSilenceToldAsync("a", true, None));
+        await In<ISpoolStore>(store => store.SetSilenceToldAsync("disk-1", true, None));
+        await In<ISpoolStore>(store => store.SetAwayToldAsync("a", "disk-1", true, None));
 
-        SpoolInstance later = one with { Spool = "disk-3", LastSeenAt = Start.AddMinutes(1) };
+        SpoolInstance later = one with { Host = "host-4", LastSeenAt = Start.AddMinutes(1) };
         await In<ISpoolStore>(store => store.BeatAsync(later, None));
+        SpoolInstance moved = one with { Spool = "disk-3", LastSeenAt = Start.AddMinutes(2) };
+        await In<ISpoolStore>(store => store.BeatAsync(moved, None));
 
-        Assert.Equal(
-            [later with { IsSilenceTold = true }, new SpoolInstance("b", "disk-2", "host-2", Start)],
-            await Read<ISpoolStore, IReadOnlyList<SpoolInstance>>(store => store.ListInstancesAsync(None)));
+        SpoolInstance told = later with { IsSilenceTold = true, IsAwayTold = true };
+        SpoolInstance other = new("b", "disk-2", "host-2", Start);
+        Assert.Equal([told, moved, other], await Read<ISpoolStore, IReadOnlyList<SpoolInstance>>(store => store.ListInstancesAsync(None)));
+
+        await In<ISpoolStore>(store => store.ForgetInstancesAsync("disk-1", Start.AddMinutes(1), None));
+        Assert.Equal([told, moved, other], await Read<ISpoolStore, IReadOnlyList<SpoolInstance>>(store => store.ListInstancesAsync(None)));
+        await In<ISpoolStore>(store => store.ForgetInstancesAsync("disk-1", Start.AddMinutes(1.5), None));
+        Assert.Equal([moved, other], await Read<ISpoolStore, IReadOnlyList<SpoolInstance>>(store => store.ListInstancesAsync(None)));
+    }
+
+    [Fact]
+    public async Task NoteError_WritesNothingElseAndBringsNoRowBack()
+    {
+        SpoolEntry entry = Entry(NextJob(), "here", "a.safetensors") with { DueAt = Start.AddHours(1) };
+        await In<ISpoolStore>(store => store.SaveAsync(entry, None));
+        await In<ISpoolStore>(store => store.NoteErrorAsync("here", "a.safetensors", "it stays", None));
+        await In<ISpoolStore>(store => store.NoteErrorAsync("here", "b.safetensors", "it stays", None));
+
+        Assert.Equal([entry with { LastError = "it stays" }], await Read<ISpoolStore, IReadOnlyList<SpoolEntry>>(store => store.ListAsync("here", None)));
     }
 
     private static SpoolEntry Entry(JobId job, string spool, string name) => new(job, 1, spool, name, 10, new string('a', 64), Start);

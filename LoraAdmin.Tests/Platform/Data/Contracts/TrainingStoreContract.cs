@@ -320,6 +320,29 @@ public abstract class TrainingStoreContract : StoreContract
     }
 
     [Fact]
+    public async Task LeaseEnded_IsOneHoldersAndARetryWaitsForItsEnd()
+    {
+        await AddedJob();
+        LeasedJob lease = Assert.Single(await Lease("a", Start));
+        TrainingJob failed = lease.Job with { State = TrainingState.Failed, Failure = new JobFailure(FailureCode.UploadFailed, null), CompletedAt = Start };
+        Assert.Null(await LeaseEnded("b", Start));
+        await In<ITrainingStore>(store => store.SaveAsync(failed, lease.Fence, release: true, None));
+
+        LeasedJob upload = (await LeaseEnded("b", Start))!;
+        Assert.True(upload.Fence > lease.Fence);
+        Assert.Null(await LeaseEnded("c", Start));
+        TrainingJob again = failed with { State = TrainingState.Uploading, Failure = null, CompletedAt = null, UpdatedAt = Start, DueAt = Start };
+        Assert.True(await In<ITrainingStore, bool>(store => store.ReopenAsync(again, None)));
+        Assert.Empty(await Lease("a", Start));
+        await In<ITrainingStore>(store => store.RenewAsync(failed.Id, upload.Fence, Start, None));
+        Assert.True(Assert.Single(await Lease("a", Start)).Fence > upload.Fence);
+        await Assert.ThrowsAsync<LeaseLostException>(() => In<ITrainingStore>(store => store.RenewAsync(failed.Id, upload.Fence, Start, None)));
+
+        Task<LeasedJob?> LeaseEnded(string owner, DateTimeOffset now) =>
+            In<ITrainingStore, LeasedJob?>(store => store.LeaseEndedAsync(failed.Id, owner, now, LeaseTime, None));
+    }
+
+    [Fact]
     public async Task WishCancel_JobDueEarlier_LeavesTheEarlierInstant()
     {
         TrainingJob job = await AddedJob(Start);

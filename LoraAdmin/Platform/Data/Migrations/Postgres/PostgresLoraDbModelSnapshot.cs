@@ -351,15 +351,15 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                         .HasColumnType("uuid")
                         .HasColumnName("lora_id");
 
-                    b.Property<int>("Index")
-                        .HasColumnType("integer")
-                        .HasColumnName("image_index");
-
                     b.Property<int>("Attempt")
                         .ValueGeneratedOnAdd()
                         .HasColumnType("integer")
                         .HasDefaultValue(1)
                         .HasColumnName("attempt");
+
+                    b.Property<int>("Index")
+                        .HasColumnType("integer")
+                        .HasColumnName("image_index");
 
                     b.Property<long>("CreatedAt")
                         .HasColumnType("bigint")
@@ -386,7 +386,7 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                         .HasColumnType("double precision")
                         .HasColumnName("score");
 
-                    b.HasKey("LoraId", "Index")
+                    b.HasKey("LoraId", "Attempt", "Index")
                         .HasName("pk_validation_images");
 
                     b.HasIndex("CreatedAt")
@@ -925,10 +925,18 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                         .HasColumnType("text")
                         .HasColumnName("instance");
 
+                    b.Property<string>("SpoolId")
+                        .HasColumnType("text")
+                        .HasColumnName("spool_id");
+
                     b.Property<string>("Host")
                         .IsRequired()
                         .HasColumnType("text")
                         .HasColumnName("host");
+
+                    b.Property<bool>("IsAwayTold")
+                        .HasColumnType("boolean")
+                        .HasColumnName("is_away_told");
 
                     b.Property<bool>("IsSilenceTold")
                         .HasColumnType("boolean")
@@ -938,12 +946,7 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                         .HasColumnType("bigint")
                         .HasColumnName("last_seen_at");
 
-                    b.Property<string>("SpoolId")
-                        .IsRequired()
-                        .HasColumnType("text")
-                        .HasColumnName("spool_id");
-
-                    b.HasKey("Instance")
+                    b.HasKey("Instance", "SpoolId")
                         .HasName("pk_spool_instances");
 
                     b.HasIndex("SpoolId", "LastSeenAt")

@@ -347,15 +347,15 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("lora_id");
 
-                    b.Property<int>("Index")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("image_index");
-
                     b.Property<int>("Attempt")
                         .ValueGeneratedOnAdd()
                         .HasColumnType("INTEGER")
                         .HasDefaultValue(1)
                         .HasColumnName("attempt");
+
+                    b.Property<int>("Index")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("image_index");
 
                     b.Property<long>("CreatedAt")
                         .HasColumnType("INTEGER")
@@ -382,7 +382,7 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                         .HasColumnType("REAL")
                         .HasColumnName("score");
 
-                    b.HasKey("LoraId", "Index")
+                    b.HasKey("LoraId", "Attempt", "Index")
                         .HasName("pk_validation_images");
 
                     b.HasIndex("CreatedAt")
@@ -922,10 +922,18 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("instance");
 
+                    b.Property<string>("SpoolId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("spool_id");
+
                     b.Property<string>("Host")
                         .IsRequired()
                         .HasColumnType("TEXT")
                         .HasColumnName("host");
+
+                    b.Property<bool>("IsAwayTold")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("is_away_told");
 
                     b.Property<bool>("IsSilenceTold")
                         .HasColumnType("INTEGER")
@@ -935,12 +943,7 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                         .HasColumnType("INTEGER")
                         .HasColumnName("last_seen_at");
 
-                    b.Property<string>("SpoolId")
-                        .IsRequired()
-                        .HasColumnType("TEXT")
-                        .HasColumnName("spool_id");
-
-                    b.HasKey("Instance")
+                    b.HasKey("Instance", "SpoolId")
                         .HasName("pk_spool_instances");
 
                     b.HasIndex("SpoolId", "LastSeenAt")

@@ -1,8 +1,9 @@
-﻿using Microsoft.EntityFrameworkCore.Migrations;
+﻿using System;
+using Microsoft.EntityFrameworkCore.Migrations;
 
 #nullable disable
 
-namespace LoraAdmin.Platform.Data.Migrations.Sqlite
+namespace LoraAdmin.Platform.Data.Migrations.Postgres
 {
     /// <inheritdoc />
     public partial class FilesAndFence : Migration
@@ -10,6 +11,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
         /// <inheritdoc />
         protected override void Up(MigrationBuilder migrationBuilder)
         {
+            migrationBuilder.DropPrimaryKey(
+                name: "pk_validation_images",
+                table: "validation_images");
+
             migrationBuilder.DropPrimaryKey(
                 name: "pk_spool_files",
                 table: "spool_files");
@@ -26,160 +31,165 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
             migrationBuilder.AddColumn<int>(
                 name: "attempt",
                 table: "validation_images",
-                type: "INTEGER",
+                type: "integer",
                 nullable: false,
                 defaultValue: 1);
 
             migrationBuilder.AddColumn<bool>(
                 name: "is_pending",
                 table: "validation_images",
-                type: "INTEGER",
+                type: "boolean",
                 nullable: false,
                 defaultValue: false);
 
             migrationBuilder.AddColumn<long>(
                 name: "failing_since",
                 table: "training_progress",
-                type: "INTEGER",
+                type: "bigint",
                 nullable: true);
 
             migrationBuilder.AddColumn<long>(
                 name: "images_gone_at",
                 table: "training_progress",
-                type: "INTEGER",
+                type: "bigint",
                 nullable: true);
 
             migrationBuilder.AddColumn<string>(
                 name: "spool_id",
                 table: "training_progress",
-                type: "TEXT",
+                type: "text",
                 nullable: true);
 
-            migrationBuilder.AlterColumn<string>(
+            migrationBuilder.AlterColumn<Guid>(
                 name: "job_id",
                 table: "spool_files",
-                type: "TEXT",
+                type: "uuid",
                 nullable: true,
-                oldClrType: typeof(string),
-                oldType: "TEXT");
+                oldClrType: typeof(Guid),
+                oldType: "uuid");
 
             migrationBuilder.AddColumn<string>(
                 name: "discard_reason",
                 table: "spool_files",
-                type: "TEXT",
+                type: "text",
                 nullable: true);
 
             migrationBuilder.AddColumn<long>(
                 name: "discarded_at",
                 table: "spool_files",
-                type: "INTEGER",
+                type: "bigint",
                 nullable: true);
 
             migrationBuilder.AddColumn<string>(
                 name: "discarded_by_kind",
                 table: "spool_files",
-                type: "TEXT",
+                type: "text",
                 nullable: true);
 
             migrationBuilder.AddColumn<string>(
                 name: "discarded_by_name",
                 table: "spool_files",
-                type: "TEXT",
+                type: "text",
                 nullable: true);
 
             migrationBuilder.AddColumn<long>(
                 name: "due_at",
                 table: "spool_files",
-                type: "INTEGER",
+                type: "bigint",
                 nullable: true);
 
             migrationBuilder.AddColumn<int>(
                 name: "failed_runs",
                 table: "spool_files",
-                type: "INTEGER",
+                type: "integer",
                 nullable: false,
                 defaultValue: 0);
 
             migrationBuilder.AddColumn<string>(
                 name: "last_error",
                 table: "spool_files",
-                type: "TEXT",
+                type: "text",
                 nullable: true);
 
             migrationBuilder.AddColumn<long>(
                 name: "last_tried_at",
                 table: "spool_files",
-                type: "INTEGER",
+                type: "bigint",
                 nullable: true);
 
             migrationBuilder.AddColumn<string>(
                 name: "pod",
                 table: "spool_files",
-                type: "TEXT",
+                type: "text",
                 nullable: true);
 
             migrationBuilder.AddColumn<long>(
                 name: "billed_micros",
                 table: "pod_ledger",
-                type: "INTEGER",
+                type: "bigint",
                 nullable: false,
                 defaultValue: 0L);
 
             migrationBuilder.AddColumn<long>(
                 name: "billed_until",
                 table: "pod_ledger",
-                type: "INTEGER",
+                type: "bigint",
                 nullable: true);
 
             migrationBuilder.AddColumn<long>(
                 name: "fetch_until",
                 table: "pod_ledger",
-                type: "INTEGER",
+                type: "bigint",
                 nullable: true);
 
             migrationBuilder.AddColumn<long>(
                 name: "heard_at",
                 table: "pod_ledger",
-                type: "INTEGER",
+                type: "bigint",
                 nullable: true);
 
             migrationBuilder.AddColumn<long>(
                 name: "next_fetch_at",
                 table: "pod_ledger",
-                type: "INTEGER",
+                type: "bigint",
                 nullable: true);
 
             migrationBuilder.AddColumn<long>(
                 name: "proof_at",
                 table: "pod_ledger",
-                type: "INTEGER",
+                type: "bigint",
                 nullable: true);
 
             migrationBuilder.AddColumn<int>(
                 name: "stop_attempts",
                 table: "pod_ledger",
-                type: "INTEGER",
+                type: "integer",
                 nullable: false,
                 defaultValue: 0);
 
             migrationBuilder.AddColumn<long>(
                 name: "told_at",
                 table: "pod_ledger",
-                type: "INTEGER",
+                type: "bigint",
                 nullable: true);
 
             migrationBuilder.AddColumn<string>(
                 name: "bound_to",
                 table: "installation",
-                type: "TEXT",
+                type: "text",
                 nullable: true);
 
             migrationBuilder.AddColumn<long>(
                 name: "taken_at",
                 table: "incident_facts",
-                type: "INTEGER",
+                type: "bigint",
                 nullable: false,
                 defaultValue: 0L);
+
+            migrationBuilder.AddPrimaryKey(
+                name: "pk_validation_images",
+                table: "validation_images",
+                columns: new[] { "lora_id", "attempt", "image_index" });
 
             migrationBuilder.AddPrimaryKey(
                 name: "pk_spool_files",
@@ -190,15 +200,16 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                 name: "spool_instances",
                 columns: table => new
                 {
-                    instance = table.Column<string>(type: "TEXT", nullable: false),
-                    spool_id = table.Column<string>(type: "TEXT", nullable: false),
-                    host = table.Column<string>(type: "TEXT", nullable: false),
-                    last_seen_at = table.Column<long>(type: "INTEGER", nullable: false),
-                    is_silence_told = table.Column<bool>(type: "INTEGER", nullable: false)
+                    instance = table.Column<string>(type: "text", nullable: false),
+                    spool_id = table.Column<string>(type: "text", nullable: false),
+                    host = table.Column<string>(type: "text", nullable: false),
+                    last_seen_at = table.Column<long>(type: "bigint", nullable: false),
+                    is_silence_told = table.Column<bool>(type: "boolean", nullable: false),
+                    is_away_told = table.Column<bool>(type: "boolean", nullable: false)
                 },
                 constraints: table =>
                 {
-                    table.PrimaryKey("pk_spool_instances", x => x.instance);
+                    table.PrimaryKey("pk_spool_instances", x => new { x.instance, x.spool_id });
                 });
 
             migrationBuilder.CreateIndex(
@@ -223,6 +234,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
         {
             migrationBuilder.DropTable(
                 name: "spool_instances");
+
+            migrationBuilder.DropPrimaryKey(
+                name: "pk_validation_images",
+                table: "validation_images");
 
             migrationBuilder.DropIndex(
                 name: "ix_training_progress_completed_at",
@@ -337,15 +352,20 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                 table: "spool_files",
                 newName: "instance");
 
-            migrationBuilder.AlterColumn<string>(
+            migrationBuilder.AlterColumn<Guid>(
                 name: "job_id",
                 table: "spool_files",
-                type: "TEXT",
+                type: "uuid",
                 nullable: false,
-                defaultValue: "",
-                oldClrType: typeof(string),
-                oldType: "TEXT",
+                defaultValue: new Guid("00000000-0000-0000-0000-000000000000"),
+                oldClrType: typeof(Guid),
+                oldType: "uuid",
                 oldNullable: true);
+
+            migrationBuilder.AddPrimaryKey(
+                name: "pk_validation_images",
+                table: "validation_images",
+                columns: new[] { "lora_id", "image_index" });
 
             migrationBuilder.AddPrimaryKey(
                 name: "pk_spool_files",

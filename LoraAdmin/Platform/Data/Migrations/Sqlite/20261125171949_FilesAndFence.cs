@@ -1,9 +1,8 @@
-﻿using System;
-using Microsoft.EntityFrameworkCore.Migrations;
+﻿using Microsoft.EntityFrameworkCore.Migrations;
 
 #nullable disable
 
-namespace LoraAdmin.Platform.Data.Migrations.Postgres
+namespace LoraAdmin.Platform.Data.Migrations.Sqlite
 {
     /// <inheritdoc />
     public partial class FilesAndFence : Migration
@@ -11,6 +10,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
         /// <inheritdoc />
         protected override void Up(MigrationBuilder migrationBuilder)
         {
+            migrationBuilder.DropPrimaryKey(
+                name: "pk_validation_images",
+                table: "validation_images");
+
             migrationBuilder.DropPrimaryKey(
                 name: "pk_spool_files",
                 table: "spool_files");
@@ -27,160 +30,165 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
             migrationBuilder.AddColumn<int>(
                 name: "attempt",
                 table: "validation_images",
-                type: "integer",
+                type: "INTEGER",
                 nullable: false,
                 defaultValue: 1);
 
             migrationBuilder.AddColumn<bool>(
                 name: "is_pending",
                 table: "validation_images",
-                type: "boolean",
+                type: "INTEGER",
                 nullable: false,
                 defaultValue: false);
 
             migrationBuilder.AddColumn<long>(
                 name: "failing_since",
                 table: "training_progress",
-                type: "bigint",
+                type: "INTEGER",
                 nullable: true);
 
             migrationBuilder.AddColumn<long>(
                 name: "images_gone_at",
                 table: "training_progress",
-                type: "bigint",
+                type: "INTEGER",
                 nullable: true);
 
             migrationBuilder.AddColumn<string>(
                 name: "spool_id",
                 table: "training_progress",
-                type: "text",
+                type: "TEXT",
                 nullable: true);
 
-            migrationBuilder.AlterColumn<Guid>(
+            migrationBuilder.AlterColumn<string>(
                 name: "job_id",
                 table: "spool_files",
-                type: "uuid",
+                type: "TEXT",
                 nullable: true,
-                oldClrType: typeof(Guid),
-                oldType: "uuid");
+                oldClrType: typeof(string),
+                oldType: "TEXT");
 
             migrationBuilder.AddColumn<string>(
                 name: "discard_reason",
                 table: "spool_files",
-                type: "text",
+                type: "TEXT",
                 nullable: true);
 
             migrationBuilder.AddColumn<long>(
                 name: "discarded_at",
                 table: "spool_files",
-                type: "bigint",
+                type: "INTEGER",
                 nullable: true);
 
             migrationBuilder.AddColumn<string>(
                 name: "discarded_by_kind",
                 table: "spool_files",
-                type: "text",
+                type: "TEXT",
                 nullable: true);
 
             migrationBuilder.AddColumn<string>(
                 name: "discarded_by_name",
                 table: "spool_files",
-                type: "text",
+                type: "TEXT",
                 nullable: true);
 
             migrationBuilder.AddColumn<long>(
                 name: "due_at",
                 table: "spool_files",
-                type: "bigint",
+                type: "INTEGER",
                 nullable: true);
 
             migrationBuilder.AddColumn<int>(
                 name: "failed_runs",
                 table: "spool_files",
-                type: "integer",
+                type: "INTEGER",
                 nullable: false,
                 defaultValue: 0);
 
             migrationBuilder.AddColumn<string>(
                 name: "last_error",
                 table: "spool_files",
-                type: "text",
+                type: "TEXT",
                 nullable: true);
 
             migrationBuilder.AddColumn<long>(
                 name: "last_tried_at",
                 table: "spool_files",
-                type: "bigint",
+                type: "INTEGER",
                 nullable: true);
 
             migrationBuilder.AddColumn<string>(
                 name: "pod",
                 table: "spool_files",
-                type: "text",
+                type: "TEXT",
                 nullable: true);
 
             migrationBuilder.AddColumn<long>(
                 name: "billed_micros",
                 table: "pod_ledger",
-                type: "bigint",
+                type: "INTEGER",
                 nullable: false,
                 defaultValue: 0L);
 
             migrationBuilder.AddColumn<long>(
                 name: "billed_until",
                 table: "pod_ledger",
-                type: "bigint",
+                type: "INTEGER",
                 nullable: true);
 
             migrationBuilder.AddColumn<long>(
                 name: "fetch_until",
                 table: "pod_ledger",
-                type: "bigint",
+                type: "INTEGER",
                 nullable: true);
 
             migrationBuilder.AddColumn<long>(
                 name: "heard_at",
                 table: "pod_ledger",
-                type: "bigint",
+                type: "INTEGER",
                 nullable: true);
 
             migrationBuilder.AddColumn<long>(
                 name: "next_fetch_at",
                 table: "pod_ledger",
-                type: "bigint",
+                type: "INTEGER",
                 nullable: true);
 
             migrationBuilder.AddColumn<long>(
                 name: "proof_at",
                 table: "pod_ledger",
-                type: "bigint",
+                type: "INTEGER",
                 nullable: true);
 
             migrationBuilder.AddColumn<int>(
                 name: "stop_attempts",
                 table: "pod_ledger",
-                type: "integer",
+                type: "INTEGER",
                 nullable: false,
                 defaultValue: 0);
 
             migrationBuilder.AddColumn<long>(
                 name: "told_at",
                 table: "pod_ledger",
-                type: "bigint",
+                type: "INTEGER",
                 nullable: true);
 
             migrationBuilder.AddColumn<string>(
                 name: "bound_to",
                 table: "installation",
-                type: "text",
+                type: "TEXT",
                 nullable: true);
 
             migrationBuilder.AddColumn<long>(
                 name: "taken_at",
                 table: "incident_facts",
-                type: "bigint",
+                type: "INTEGER",
                 nullable: false,
                 defaultValue: 0L);
+
+            migrationBuilder.AddPrimaryKey(
+                name: "pk_validation_images",
+                table: "validation_images",
+                columns: new[] { "lora_id", "attempt", "image_index" });
 
             migrationBuilder.AddPrimaryKey(
                 name: "pk_spool_files",
@@ -191,15 +199,16 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                 name: "spool_instances",
                 columns: table => new
                 {
-                    instance = table.Column<string>(type: "text", nullable: false),
-                    spool_id = table.Column<string>(type: "text", nullable: false),
-                    host = table.Column<string>(type: "text", nullable: false),
-                    last_seen_at = table.Column<long>(type: "bigint", nullable: false),
-                    is_silence_told = table.Column<bool>(type: "boolean", nullable: false)
+                    instance = table.Column<string>(type: "TEXT", nullable: false),
+                    spool_id = table.Column<string>(type: "TEXT", nullable: false),
+                    host = table.Column<string>(type: "TEXT", nullable: false),
+                    last_seen_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    is_silence_told = table.Column<bool>(type: "INTEGER", nullable: false),
+                    is_away_told = table.Column<bool>(type: "INTEGER", nullable: false)
                 },
                 constraints: table =>
                 {
-                    table.PrimaryKey("pk_spool_instances", x => x.instance);
+                    table.PrimaryKey("pk_spool_instances", x => new { x.instance, x.spool_id });
                 });
 
             migrationBuilder.CreateIndex(
@@ -224,6 +233,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
         {
             migrationBuilder.DropTable(
                 name: "spool_instances");
+
+            migrationBuilder.DropPrimaryKey(
+                name: "pk_validation_images",
+                table: "validation_images");
 
             migrationBuilder.DropIndex(
                 name: "ix_training_progress_completed_at",
@@ -338,15 +351,20 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                 table: "spool_files",
                 newName: "instance");
 
-            migrationBuilder.AlterColumn<Guid>(
+            migrationBuilder.AlterColumn<string>(
                 name: "job_id",
                 table: "spool_files",
-                type: "uuid",
+                type: "TEXT",
                 nullable: false,
-                defaultValue: new Guid("00000000-0000-0000-0000-000000000000"),
-                oldClrType: typeof(Guid),
-                oldType: "uuid",
+                defaultValue: "",
+                oldClrType: typeof(string),
+                oldType: "TEXT",
                 oldNullable: true);
+
+            migrationBuilder.AddPrimaryKey(
+                name: "pk_validation_images",
+                table: "validation_images",
+                columns: new[] { "lora_id", "image_index" });
 
             migrationBuilder.AddPrimaryKey(
                 name: "pk_spool_files",
