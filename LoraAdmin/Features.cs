@@ -40,7 +40,7 @@ public static class Features
         }
 
         // Features. Loops: EventPumpService and ExpiredRowsService (above), PodWatchService (Pods), ConductorService, SettlementService,
-        // SpoolHeartbeatService and SpoolService (Training).
+        // SpoolHeartbeatService, SpoolService and HeldFilesService (Training).
         services.AddStorage(configuration, dataPath);
         services.AddLibrary();
         services.AddLimits(configuration);

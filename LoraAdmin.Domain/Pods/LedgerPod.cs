@@ -48,6 +48,9 @@ public enum FileProof
 
     /// <summary>A person took the responsibility.</summary>
     Override,
+
+    /// <summary>Its job has completed with the file of another attempt (docs/decisions/0020).</summary>
+    NotNeeded,
 }
 
 /// <summary>

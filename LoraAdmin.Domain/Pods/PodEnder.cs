@@ -159,8 +159,10 @@ internal sealed class PodEnder(IUnitOfWork work, IPodProvider provider, IFilePro
     private Task<LedgerPod> TellOfHeldAsync(LedgerPod row, DateTimeOffset now, CancellationToken cancellationToken)
     {
         TimeSpan held = now - (row.WantSince ?? now);
-        string text = $"Pod {row.PodId} has been kept for {held.TotalDays:0} days: its trained file may be nowhere else. {row.CostUntil(now)} so far. Decide: fetch its file or end it";
-        EventSeverity severity = held >= PodWatch.HeldAtMost ? EventSeverity.Error : EventSeverity.Warning;
+        bool overdue = held >= PodWatch.HeldAtMost;
+        string text = $"Pod {row.PodId} has been kept for {held.TotalDays:0} days: its trained file may be nowhere else. {row.CostUntil(now)} so far"
+            + (overdue ? ". Decide: end it if its file does not matter" : "");
+        EventSeverity severity = overdue ? EventSeverity.Error : EventSeverity.Warning;
         return ledger.SaveAsync(
             row,
             row with { ToldAt = now },

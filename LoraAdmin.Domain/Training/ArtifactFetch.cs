@@ -62,17 +62,20 @@ internal sealed class ArtifactFetch(IPodAgent agent, ISpool spool)
             return await DropAsync(name, guard, cancellationToken) ?? new FetchOutcome.Altered(detail);
         }
 
-        if ((await spool.OpenAsync(name, cancellationToken)).OrNull() is not { } content)
+        SpoolReading<Stream> opened = await spool.OpenAsync(name, cancellationToken);
+        if (opened is SpoolReading<Stream>.Unreadable unopened)
+        {
+            return Away(unopened.Reason);
+        }
+
+        if (opened.OrNull() is not { } content)
         {
             return new FetchOutcome.Progress();
         }
 
-        await using (content)
+        if (await CheckAsync(content, artifact.SizeBytes, cancellationToken) is { } problem)
         {
-            if (await Safetensors.CheckAsync(content, artifact.SizeBytes, cancellationToken) is SafetensorsVerdict.Bad bad)
-            {
-                return new FetchOutcome.NoLora($"The file is no LoRA in safetensors form: {bad.Reason}");
-            }
+            return problem;
         }
 
         return await spool.SealAsync(name, cancellationToken) switch
@@ -131,6 +134,23 @@ internal sealed class ArtifactFetch(IPodAgent agent, ISpool spool)
                 SpoolOutcome.Failed failed => new FetchOutcome.Stalled($"The spool does not take the file: {failed.Reason}"),
                 _ => new FetchOutcome.Stalled("The spool does not take the file"),
             };
+        }
+    }
+
+    private static async Task<FetchOutcome?> CheckAsync(Stream content, long sizeBytes, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using (content)
+            {
+                return await Safetensors.CheckAsync(content, sizeBytes, cancellationToken) is SafetensorsVerdict.Bad bad
+                    ? new FetchOutcome.NoLora($"The file is no LoRA in safetensors form: {bad.Reason}")
+                    : null;
+            }
+        }
+        catch (IOException unread)
+        {
+            return Away(unread.Message);
         }
     }
 

@@ -7,7 +7,8 @@ namespace LoraAdmin.Domain.Training;
 
 /// <summary>
 /// Looks for a trained file where it may be: verified in storage, proven in a spool that every living instance has, or nowhere yet, as the pod's own
-/// agent says. A file on another instance's disk alone is no proof: that disk may never come back.
+/// agent says. A file on another instance's disk alone is no proof: that disk may never come back. Of a completed job only the attempt that completed it
+/// is needed (docs/decisions/0020).
 /// </summary>
 public sealed class FileProofs(IUnitOfWork work, IPodAgent agent, ISpool spool, TimeProvider clock) : IFileProofs
 {
@@ -23,13 +24,17 @@ public sealed class FileProofs(IUnitOfWork work, IPodAgent agent, ISpool spool, 
         return reply.Value switch
         {
             null => FileProof.None,
-            { } status when LastLook.HasFile(status) => FileProof.None,
-            { TrainingStartedAt: null } => FileProof.TrainingNeverStarted,
-            _ => FileProof.AgentHasNone,
+
+            // Nobody stopped it, and it may finish while it is being ended: the word that there is no finished file yet is good for two minutes (design §5).
+            { Phase: AgentPhase.Training, Artifact: null } => FileProof.AgentHasNone,
+            { } status => AgentWord.Of(status, await work.ReadAsync((unit, token) => WasStartedAsync(unit, job, attempt, podId, token), cancellationToken)),
         };
     }
 
-    /// <summary>What storage and spool prove, without asking the pod.</summary>
+    private static async Task<bool> WasStartedAsync(IUnit unit, JobId job, int attempt, string podId, CancellationToken cancellationToken) =>
+        await AgentWord.WasStartedAsync(unit, await unit.Store<ITrainingStore>().FindAsync(job, cancellationToken), attempt, podId, cancellationToken);
+
+    /// <summary>What storage and spool prove, without asking the pod; or that the job has completed with another attempt's file.</summary>
     internal async Task<FileProof> FindWrittenAsync(JobId job, int attempt, CancellationToken cancellationToken)
     {
         (FileProof proof, SpoolEntry? mine) = await work.ReadAsync((unit, token) => WrittenAsync(unit, job, attempt, token), cancellationToken);
@@ -49,6 +54,11 @@ public sealed class FileProofs(IUnitOfWork work, IPodAgent agent, ISpool spool, 
             {
                 return (FileProof.InStorage, null);
             }
+        }
+
+        if (job is { State: TrainingState.Completed } && job.Attempt != attempt)
+        {
+            return (FileProof.NotNeeded, null);
         }
 
         // Only the disk of whoever asks can be every living instance's disk.

@@ -9,7 +9,8 @@ namespace LoraAdmin.Domain.Training;
 /// <summary>
 /// Fetches the files of held pods: each is asked to run for a quarter of an hour every hour (the pod loop starts and stops it), its agent is read, and
 /// what it has goes into this instance's spool and is proven there. Then, or when the agent has none, the pod is let go. After 7 days nobody starts it
-/// any more, and a person decides; it never ends by itself. One instance at a time runs this; a successor goes on where the spool ends.
+/// any more, and a person decides; it never ends by itself. One instance at a time runs this; a successor on the same disk goes on where the spool ends, one
+/// on another disk begins anew.
 /// </summary>
 public sealed class HeldFiles(IUnitOfWork work, IPodAgent agent, ISpool spool, FileProofs proofs, TimeProvider clock, Func<TrainingRules> rules, string instance)
 {
@@ -19,6 +20,14 @@ public sealed class HeldFiles(IUnitOfWork work, IPodAgent agent, ISpool spool, F
 
     /// <summary>How long a held pod is started for its file (design §5).</summary>
     public static readonly TimeSpan TriedFor = TimeSpan.FromDays(7);
+
+    /// <summary>How many pods are asked to run at the same time: as many as have their turns well within the time for which they are started.</summary>
+    private const int AtOnce = 3;
+
+    private const int FetchesOfADamagedFile = 3;
+
+    /// <summary>When a pod is started next that is not started any more; databases keep milliseconds, so it is not the last tick of all.</summary>
+    private static readonly DateTimeOffset Never = new(9999, 12, 31, 0, 0, 0, TimeSpan.Zero);
 
     /// <summary>Longer than one turn with one pod may take; a dead holder's successor waits for so long.</summary>
     private static readonly TimeSpan LeaseFor = TimeSpan.FromMinutes(5);
@@ -30,61 +39,78 @@ public sealed class HeldFiles(IUnitOfWork work, IPodAgent agent, ISpool spool, F
 
     private readonly ArtifactFetch fetch = new(agent, spool);
 
+    /// <summary>How large the files are that had no room, by pod: a job does not always know it.</summary>
+    private readonly Dictionary<string, long> needed = [];
+
+    /// <exception cref="AggregateException">Something unexpected befell some pods; all others had their turn.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        try
-        {
-            await TakeTurnsAsync(cancellationToken);
-        }
-        catch (LeaseLostException)
-        {
-            // Another instance does it now.
-        }
-    }
-
-    private async Task TakeTurnsAsync(CancellationToken cancellationToken)
-    {
+        DateTimeOffset now = clock.GetUtcNow();
         IReadOnlyList<LedgerPod> alive = await work.ReadAsync((unit, token) => unit.Store<IPodLedger>().ListAliveAsync(token), cancellationToken);
-        foreach (LedgerPod pod in alive.Where(pod => pod is { Want: PodWant.Held, PodId: not null }))
-        {
-            if (!await work.RunAsync((unit, token) => TakeTurnAsync(unit, token), cancellationToken))
+        IEnumerable<LedgerPod> held = alive
+            .Where(pod => pod is { Want: PodWant.Held, PodId: not null })
+            .OrderByDescending(pod => pod.FetchUntil > now)
+            .ThenBy(pod => pod.NextFetchAt ?? pod.WantSince ?? pod.RequestedAt);
+        int running = 0;
+        bool isOurs = true;
+        await Each.InTurnAsync(
+            held,
+            async (pod, token) =>
             {
-                return;
-            }
-
-            await TurnAsync(pod, cancellationToken);
-        }
+                try
+                {
+                    isOurs = isOurs && await work.RunAsync(TakeTurnAsync, token);
+                    running += isOurs && await TurnAsync(pod, running < AtOnce, token) ? 1 : 0;
+                }
+                catch (LeaseLostException)
+                {
+                    // Another instance does it now.
+                    isOurs = false;
+                }
+            },
+            cancellationToken);
     }
 
     private Task<bool> TakeTurnAsync(IUnit unit, CancellationToken cancellationToken) =>
         unit.Store<ILeaseStore>().TryTakeAsync(LeaseName, instance, clock.GetUtcNow(), LeaseFor, cancellationToken);
 
-    private async Task TurnAsync(LedgerPod pod, CancellationToken cancellationToken)
+    /// <returns>Whether the pod is asked to run for its file.</returns>
+    private async Task<bool> TurnAsync(LedgerPod pod, bool mayAsk, CancellationToken cancellationToken)
     {
         Standing standing = await work.ReadAsync((unit, token) => ReadAsync(unit, pod, token), cancellationToken);
         if (standing.IsWorkedOn)
         {
             // The job's own step fetches it.
-            return;
+            return false;
         }
 
         FileProof written = await proofs.FindWrittenAsync(pod.Job, pod.Attempt, cancellationToken);
         if (written != FileProof.None)
         {
-            await ReleaseAsync(pod, written, TrainingEvents.HeldFileFetched, $"Pod {pod.PodId} is let go: its file is safe ({Words(written)})", cancellationToken);
-            return;
+            string kind = written == FileProof.NotNeeded ? TrainingEvents.HeldNotNeeded : TrainingEvents.HeldFileFetched;
+            await ReleaseAsync(pod, written, kind, $"Pod {pod.PodId} is let go: {Words(written)}", cancellationToken);
+            return false;
         }
 
         DateTimeOffset now = clock.GetUtcNow();
+        if (TriedUntil(pod) <= now && !standing.IsSpooled)
+        {
+            await work.RunAsync((unit, token) => GiveUpAsync(unit, pod.Name, token), cancellationToken);
+            return false;
+        }
+
         if (pod.FetchUntil > now)
         {
             await FetchAsync(pod, standing, cancellationToken);
+            return true;
         }
-        else if (!(pod.NextFetchAt > now) && !standing.IsSpooled)
-        {
-            await work.RunAsync((unit, token) => AskAsync(unit, pod.Name, token), cancellationToken);
-        }
+
+        return mayAsk && !(pod.NextFetchAt > now) && !standing.IsSpooled
+            && await HasRoomAsync(pod, standing, cancellationToken)
+            && await work.RunAsync((unit, token) => AskAsync(unit, pod.Name, token), cancellationToken);
     }
+
+    private static DateTimeOffset TriedUntil(LedgerPod pod) => (pod.WantSince ?? pod.RequestedAt) + TriedFor;
 
     private async Task<Standing> ReadAsync(IUnit unit, LedgerPod pod, CancellationToken cancellationToken)
     {
@@ -97,34 +123,77 @@ public sealed class HeldFiles(IUnitOfWork work, IPodAgent agent, ISpool spool, F
         return new Standing(
             job,
             job is not null && !job.State.IsFinal() && job.Attempt == pod.Attempt,
-            files.Any(entry => SpoolStanding.IsReachable(entry.Spool, instances, spool.Id, clock.GetUtcNow())));
+            files.Any(entry => SpoolStanding.IsReachable(entry.Spool, instances, spool.Id, clock.GetUtcNow())),
+            await AgentWord.WasStartedAsync(unit, job, pod.Attempt, pod.PodId!, cancellationToken));
     }
 
-    /// <summary>Plans the next quarter of an hour in which the pod runs, or ends the trying.</summary>
-    private async Task AskAsync(IUnit unit, string name, CancellationToken cancellationToken)
+    /// <summary>Whether the spool could take the file: a pod is not started, at its full price, for a file that has no place to go.</summary>
+    private async Task<bool> HasRoomAsync(LedgerPod pod, Standing standing, CancellationToken cancellationToken)
+    {
+        SpoolReading<SpoolFile> found = await spool.FindAsync(NameOf(pod, standing.Job), cancellationToken);
+        if (found is SpoolReading<SpoolFile>.Unreadable)
+        {
+            return false;
+        }
+
+        // Of a file whose size nobody knows at least its first byte.
+        long size = standing.Job is { Artifact: { } artifact } job && job.Attempt == pod.Attempt ? artifact.SizeBytes : needed.GetValueOrDefault(pod.Name, 1);
+        return await spool.ReadRoomAsync(cancellationToken) is not { } room || room >= size - (found.OrNull()?.LengthBytes ?? 0);
+    }
+
+    /// <summary>Plans the next quarter of an hour in which the pod runs.</summary>
+    private async Task<bool> AskAsync(IUnit unit, string name, CancellationToken cancellationToken)
     {
         DateTimeOffset now = clock.GetUtcNow();
         IPodLedger ledger = unit.Store<IPodLedger>();
         if (await ledger.FindAsync(name, cancellationToken) is not { Want: PodWant.Held } held || held.Saw == PodSaw.Gone || held.NextFetchAt > now)
         {
-            return;
+            return false;
         }
 
-        if (now - (held.WantSince ?? held.RequestedAt) < TriedFor)
+        await AttemptPods.SaveAsync(ledger, held with { FetchUntil = now + AttemptPods.FetchFor, NextFetchAt = now + FetchEvery, NextActionAt = now }, cancellationToken);
+        return true;
+    }
+
+    /// <summary>Ends the trying and asks a person, once; a pod that still runs is stopped.</summary>
+    private async Task GiveUpAsync(IUnit unit, string name, CancellationToken cancellationToken)
+    {
+        IPodLedger ledger = unit.Store<IPodLedger>();
+        if (await ledger.FindAsync(name, cancellationToken) is not { Want: PodWant.Held } held || held.Saw == PodSaw.Gone)
         {
-            await AttemptPods.SaveAsync(ledger, held with { FetchUntil = now + AttemptPods.FetchFor, NextFetchAt = now + FetchEvery, NextActionAt = now }, cancellationToken);
             return;
         }
 
-        await AttemptPods.SaveAsync(ledger, held with { FetchUntil = null, NextFetchAt = DateTimeOffset.MaxValue }, cancellationToken);
-        string text = $"Pod {held.PodId} has been held for {TriedFor.TotalDays:0} days and its file could not be fetched. It is not started any more: look at it, then end it or have it fetched by hand";
+        bool isTold = held.NextFetchAt >= Never;
+        if (isTold && held.FetchUntil is null)
+        {
+            return;
+        }
+
+        await AttemptPods.SaveAsync(ledger, held with { FetchUntil = null, NextFetchAt = Never, NextActionAt = clock.GetUtcNow() }, cancellationToken);
+        if (isTold)
+        {
+            return;
+        }
+
+        string text = $"Pod {held.PodId} has been held for {TriedFor.TotalDays:0} days and its file could not be fetched. It is not started any more: "
+            + "look at it in RunPod's own console, and end it when the file does not matter";
         await unit.Events.AppendAsync(
-            Fact(held, TrainingEvents.HeldFileUndecided, text, EventSeverity.Error) with
-            {
-                Signals = [new IncidentSignal(TrainingIncidents.HeldFileUndecided, held.PodId!, text)],
-            },
+            Fact(held, TrainingEvents.HeldFileUndecided, text, EventSeverity.Error) with { Signals = [new IncidentSignal(PodIncidents.Held, held.PodId!, text)] },
             cancellationToken);
     }
+
+    /// <summary>What stands in the way does not pass by waiting: the pod is stopped again at once, and the next hour tries again.</summary>
+    private Task RestAsync(LedgerPod pod, string why, CancellationToken cancellationToken) => work.RunAsync(
+        async (unit, token) =>
+        {
+            IPodLedger ledger = unit.Store<IPodLedger>();
+            if (await ledger.FindAsync(pod.Name, token) is { Want: PodWant.Held } held)
+            {
+                await AttemptPods.SaveAsync(ledger, held with { FetchUntil = null, NextActionAt = clock.GetUtcNow(), LastError = why }, token);
+            }
+        },
+        cancellationToken);
 
     private async Task FetchAsync(LedgerPod pod, Standing standing, CancellationToken cancellationToken)
     {
@@ -139,7 +208,12 @@ public sealed class HeldFiles(IUnitOfWork work, IPodAgent agent, ISpool spool, F
                 await TakeFileAsync(pod, standing, status, artifact, cancellationToken);
                 return;
 
-            case { Artifact: not null } or { Phase: AgentPhase.Validating or AgentPhase.Done }:
+            case { Artifact: { } tooLarge }:
+                await RestAsync(
+                    pod, $"Its agent announces {tooLarge.SizeBytes} bytes; at most {rules().MaxArtifactBytes} are accepted (Training:MaxArtifactBytes)", cancellationToken);
+                return;
+
+            case { Phase: AgentPhase.Validating or AgentPhase.Done }:
                 return;
 
             case { Phase: AgentPhase.Training }:
@@ -147,8 +221,12 @@ public sealed class HeldFiles(IUnitOfWork work, IPodAgent agent, ISpool spool, F
                 await agent.StopAsync(address, cancellationToken);
                 return;
 
+            case { } status when AgentWord.Of(status, standing.WasStarted) is var proof and not FileProof.None:
+                await ReleaseAsync(pod, proof, TrainingEvents.HeldWithoutFile, $"Pod {pod.PodId} is let go: its agent has no file", cancellationToken);
+                return;
+
             default:
-                await ReleaseAsync(pod, FileProof.AgentHasNone, TrainingEvents.HeldWithoutFile, $"Pod {pod.PodId} is let go: its agent has no file", cancellationToken);
+                await RestAsync(pod, "Its agent knows nothing of the training that was started on it: its mount may be missing", cancellationToken);
                 return;
         }
     }
@@ -157,7 +235,8 @@ public sealed class HeldFiles(IUnitOfWork work, IPodAgent agent, ISpool spool, F
     {
         string name = NameOf(pod, standing.Job);
         DateTimeOffset end = clock.GetUtcNow() + TurnFor;
-        while (clock.GetUtcNow() < end)
+        int damaged = 0;
+        while (true)
         {
             switch (await fetch.StepAsync(AttemptPods.AddressOf(pod), name, artifact, GuardAsync, cancellationToken))
             {
@@ -167,16 +246,45 @@ public sealed class HeldFiles(IUnitOfWork work, IPodAgent agent, ISpool spool, F
                         return;
                     }
 
-                    continue;
+                    break;
 
                 case FetchOutcome.Proven:
                     IReadOnlyList<ValidationImage> images = standing.Job is { } job ? await ImagesAsync(pod, job, status, cancellationToken) : [];
                     await work.RunAsync((unit, token) => FetchedAsync(unit, pod, standing.Job, name, artifact, images, token), cancellationToken);
+                    needed.Remove(pod.Name);
                     return;
 
-                default:
-                    // No room, a connection that breaks, or a file that is damaged: the pod is kept, and the next hour tries again.
+                case FetchOutcome.Stalled:
+                    // Without progress the time for which the pod was asked to run is not prolonged.
                     return;
+
+                case FetchOutcome.Altered altered:
+                    damaged++;
+                    if (damaged == FetchesOfADamagedFile || clock.GetUtcNow() >= end)
+                    {
+                        await RestAsync(pod, altered.Detail, cancellationToken);
+                        return;
+                    }
+
+                    break;
+
+                case FetchOutcome.NoLora bad:
+                    await RestAsync(pod, bad.Detail, cancellationToken);
+                    return;
+
+                case FetchOutcome.NoRoom full:
+                    needed[pod.Name] = artifact.SizeBytes;
+                    await RestAsync(pod, full.Reason, cancellationToken);
+                    return;
+
+                case FetchOutcome.Away away:
+                    await RestAsync(pod, away.Reason, cancellationToken);
+                    return;
+            }
+
+            if (clock.GetUtcNow() >= end)
+            {
+                return;
             }
         }
     }
@@ -219,7 +327,9 @@ public sealed class HeldFiles(IUnitOfWork work, IPodAgent agent, ISpool spool, F
 
         if (held.FetchUntil - now < AttemptPods.FetchFor / 2)
         {
-            await AttemptPods.SaveAsync(ledger, held with { FetchUntil = now + AttemptPods.FetchFor }, cancellationToken);
+            // A file that comes damaged again and again makes progress too.
+            DateTimeOffset until = now + AttemptPods.FetchFor;
+            await AttemptPods.SaveAsync(ledger, held with { FetchUntil = until < TriedUntil(held) ? until : TriedUntil(held) }, cancellationToken);
         }
 
         return true;
@@ -244,7 +354,7 @@ public sealed class HeldFiles(IUnitOfWork work, IPodAgent agent, ISpool spool, F
             await AttemptPods.SaveAsync(
                 ledger,
                 proof
-                    ? held with { Want = PodWant.Released, WantReason = PodReasons.FileStored, WantSince = now, Proof = FileProof.InSpool, NextActionAt = now, FetchUntil = null }
+                    ? held with { Want = PodWant.Released, WantReason = PodReasons.FileStored, WantSince = now, Proof = FileProof.InSpool, ProofAt = now, NextActionAt = now, FetchUntil = null }
                     : held with { FetchUntil = null, NextActionAt = now },
                 cancellationToken);
         }
@@ -254,11 +364,7 @@ public sealed class HeldFiles(IUnitOfWork work, IPodAgent agent, ISpool spool, F
         await unit.Events.AppendAsync(
             Fact(pod, TrainingEvents.HeldFileFetched, $"The file of held pod {pod.PodId} ({artifact.SizeBytes} bytes) lies proven in the spool; {fate}. {whose}", EventSeverity.Info) with
             {
-                Signals =
-                [
-                    new IncidentSignal(TrainingIncidents.HeldFileUndecided, pod.PodId!, "Its file was fetched", Over: true),
-                    .. job is null ? new[] { new IncidentSignal(TrainingIncidents.Unclaimed, name, $"A trained file of pod {pod.PodId} lies in the spool, and no job knows it") } : [],
-                ],
+                Signals = job is null ? [new IncidentSignal(TrainingIncidents.Unclaimed, name, $"A trained file of pod {pod.PodId} lies in the spool, and no job knows it")] : [],
             },
             cancellationToken);
     }
@@ -275,13 +381,8 @@ public sealed class HeldFiles(IUnitOfWork work, IPodAgent agent, ISpool spool, F
             DateTimeOffset now = clock.GetUtcNow();
             string reason = proof == FileProof.InStorage || proof == FileProof.InSpool ? PodReasons.FileStored : PodReasons.JobEnded;
             await AttemptPods.SaveAsync(
-                ledger, held with { Want = PodWant.Released, WantReason = reason, WantSince = now, Proof = proof, NextActionAt = now, FetchUntil = null }, token);
-            await unit.Events.AppendAsync(
-                Fact(held, kind, message, EventSeverity.Info) with
-                {
-                    Signals = [new IncidentSignal(TrainingIncidents.HeldFileUndecided, held.PodId!, message, Over: true)],
-                },
-                token);
+                ledger, held with { Want = PodWant.Released, WantReason = reason, WantSince = now, Proof = proof, ProofAt = now, NextActionAt = now, FetchUntil = null }, token);
+            await unit.Events.AppendAsync(Fact(held, kind, message, EventSeverity.Info), token);
         },
         cancellationToken);
 
@@ -300,9 +401,15 @@ public sealed class HeldFiles(IUnitOfWork work, IPodAgent agent, ISpool spool, F
     /// <summary>A pod whose job our database does not know gives its file under its own name.</summary>
     private static string NameOf(LedgerPod pod, TrainingJob? job) => job is null ? SpoolNames.OfPod(pod.PodId!) : SpoolNames.File(job.Id, pod.Attempt);
 
-    private static string Words(FileProof proof) => proof == FileProof.InStorage ? "in storage" : "in the spool";
+    private static string Words(FileProof proof) => proof switch
+    {
+        FileProof.InStorage => "its file is safe in storage",
+        FileProof.NotNeeded => "its job has completed with the file of another attempt",
+        _ => "its file is safe in the spool",
+    };
 
     /// <param name="IsWorkedOn">The pod's job is open and at this attempt: its step uses the pod.</param>
     /// <param name="IsSpooled">The file lies on a disk that some living instance has.</param>
-    private sealed record Standing(TrainingJob? Job, bool IsWorkedOn, bool IsSpooled);
+    /// <param name="WasStarted">A training may have run on the pod, whatever its agent remembers of it.</param>
+    private sealed record Standing(TrainingJob? Job, bool IsWorkedOn, bool IsSpooled, bool WasStarted);
 }

@@ -7,14 +7,12 @@ namespace LoraAdmin.Domain.Training;
 /// <param name="Proof">What is known about the file when it is not taken.</param>
 internal sealed record LastLook(AgentStatus? Ended, FileProof Proof)
 {
-    /// <summary>Whether training is over and its file is there or certain to come.</summary>
-    public static bool HasFile(AgentStatus status) => status.Artifact is not null || status.Phase is AgentPhase.Validating or AgentPhase.Done;
-
     /// <summary>
     /// Right before a training is ended the agent is read, told to stop, and read again: between any two of its steps the training may have finished.
-    /// Only an agent that has stopped says for good that there is no file.
+    /// Only an agent that has stopped says for good that there is no file; one that took the stop and goes on training may still finish.
     /// </summary>
-    public static async Task<LastLook> StopAsync(IPodAgent agent, AgentAddress address, CancellationToken cancellationToken)
+    /// <param name="wasStarted">The job knows that its training was started (<see cref="AgentWord.WasStarted"/>).</param>
+    public static async Task<LastLook> StopAsync(IPodAgent agent, AgentAddress address, bool wasStarted, CancellationToken cancellationToken)
     {
         AgentReply<AgentStatus> before = await agent.ReadStatusAsync(address, cancellationToken);
         if (before.Value is not { } running)
@@ -22,7 +20,7 @@ internal sealed record LastLook(AgentStatus? Ended, FileProof Proof)
             return new LastLook(null, FileProof.None);
         }
 
-        if (HasFile(running))
+        if (AgentWord.HasFile(running))
         {
             return new LastLook(running, FileProof.None);
         }
@@ -36,8 +34,10 @@ internal sealed record LastLook(AgentStatus? Ended, FileProof Proof)
         return after.Value switch
         {
             null => new LastLook(null, FileProof.None),
-            { } stopped when HasFile(stopped) => new LastLook(stopped, FileProof.None),
-            _ => new LastLook(null, FileProof.AgentHasNone),
+            { } ended when AgentWord.HasFile(ended) => new LastLook(ended, FileProof.None),
+
+            // A start whose answer was lost may have been taken before the stop: its word is good for two minutes, and not for ever.
+            { } stopped => new LastLook(null, AgentWord.Of(stopped, wasStarted || running.TrainingStartedAt is not null) == FileProof.None ? FileProof.None : FileProof.AgentHasNone),
         };
     }
 }

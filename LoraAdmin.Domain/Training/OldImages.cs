@@ -16,17 +16,14 @@ public sealed class OldImages(IUnitOfWork work, IObjectStore objects, TimeProvid
     private static readonly Actor Self = Actor.Portal(Name);
 
     /// <returns>How many jobs' images were let go.</returns>
+    /// <exception cref="AggregateException">Something unexpected befell some of them; all others had their turn.</exception>
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
         DateTimeOffset before = clock.GetUtcNow() - rules().ImageRetention;
         IReadOnlyList<JobId> due = await work.ReadAsync(
             (unit, token) => unit.Store<ITrainingStore>().ListWithOldImagesAsync(before, AtOnce, token), cancellationToken);
         int gone = 0;
-        foreach (JobId job in due)
-        {
-            gone += await RemoveAsync(job, before, cancellationToken) ? 1 : 0;
-        }
-
+        await Each.InTurnAsync(due, async (job, token) => gone += await RemoveAsync(job, before, token) ? 1 : 0, cancellationToken);
         return gone;
     }
 

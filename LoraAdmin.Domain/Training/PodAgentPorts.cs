@@ -105,7 +105,8 @@ public sealed record TrainingOrder(JobId Job, LoraId Lora, string Name, int Imag
 
 /// <summary>
 /// The small HTTP service in our trainer image (docs/pod-agent.md). All traffic goes from portal to agent, over the provider's proxy, which ends
-/// any connection at 100 s. Every authenticated call renews the dead-man lease. Caller: the conductor. No member throws for an outside failure.
+/// any connection at 100 s. Every authenticated call renews the dead-man lease. Callers: the conductor, the
+/// fetching of held pods' files, and whoever needs a proof about a pod's file. No member throws for an outside failure.
 /// </summary>
 public interface IPodAgent
 {

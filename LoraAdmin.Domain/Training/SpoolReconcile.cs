@@ -20,7 +20,8 @@ public sealed class SpoolReconcile(IUnitOfWork work, ISpool spool, TimeProvider 
 
     private DateTimeOffset? last;
 
-    /// <summary>Does nothing within an hour of the last run of this process.</summary>
+    /// <summary>Does nothing within an hour of the last run of this process that went well.</summary>
+    /// <exception cref="AggregateException">Something unexpected befell some files; all others had their turn.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         DateTimeOffset now = clock.GetUtcNow();
@@ -35,22 +36,25 @@ public sealed class SpoolReconcile(IUnitOfWork work, ISpool spool, TimeProvider 
             return;
         }
 
-        foreach (SpoolListed file in files)
-        {
-            await JudgeAsync(file, cancellationToken);
-        }
-
         HashSet<string> there = [.. files.Where(file => file.IsSealed).Select(file => file.Name)];
-        foreach (SpoolEntry row in await work.ReadAsync((unit, token) => unit.Store<ISpoolStore>().ListAsync(spool.Id, token), cancellationToken))
-        {
-            // Rows are written after their file was sealed: one that was listed before its row was read is there.
-            if (row.VerifiedAt < now && !there.Contains(row.Name) && await spool.FindAsync(row.Name, cancellationToken) is SpoolReading<SpoolFile>.Absent)
-            {
-                await work.RunAsync((unit, token) => ForgetAsync(unit, row, token), cancellationToken);
-            }
-        }
 
+        // Rows are written after their file was sealed: one that was listed before its row is read is there.
+        IReadOnlyList<SpoolEntry> rows = await work.ReadAsync((unit, token) => unit.Store<ISpoolStore>().ListAsync(spool.Id, token), cancellationToken);
+        IEnumerable<Func<CancellationToken, Task>> looks =
+        [
+            .. files.Select(file => (Func<CancellationToken, Task>)(token => JudgeAsync(file, token))),
+            .. rows.Where(row => row.VerifiedAt < now && !there.Contains(row.Name)).Select(row => (Func<CancellationToken, Task>)(token => MissAsync(row, token))),
+        ];
+        await Each.InTurnAsync(looks, static (look, token) => look(token), cancellationToken);
         last = now;
+    }
+
+    private async Task MissAsync(SpoolEntry row, CancellationToken cancellationToken)
+    {
+        if (await spool.FindAsync(row.Name, cancellationToken) is SpoolReading<SpoolFile>.Absent)
+        {
+            await work.RunAsync((unit, token) => ForgetAsync(unit, row, token), cancellationToken);
+        }
     }
 
     private async Task JudgeAsync(SpoolListed file, CancellationToken cancellationToken)
@@ -65,7 +69,7 @@ public sealed class SpoolReconcile(IUnitOfWork work, ISpool spool, TimeProvider 
             if ((await spool.DigestAsync(file.Name, cancellationToken)).OrNull() is { } digest)
             {
                 SpoolEntry found = new(name.Job, name.Attempt, spool.Id, file.Name, digest.LengthBytes, digest.Sha256, clock.GetUtcNow());
-                await work.RunAsync((unit, token) => unit.Store<ISpoolStore>().SaveAsync(found, token), cancellationToken);
+                await work.RunAsync((unit, token) => FoundAsync(unit, found, token), cancellationToken);
             }
 
             return;
@@ -74,6 +78,32 @@ public sealed class SpoolReconcile(IUnitOfWork work, ISpool spool, TimeProvider 
         // One that can't be removed costs some room; the next run tries again.
         await spool.DeleteAsync(file.Name, cancellationToken);
     }
+
+    /// <summary>A whole file without a row gets one: whoever missed it is told that it is back, and a file that no job knows waits for a person's word.</summary>
+    private static async Task FoundAsync(IUnit unit, SpoolEntry found, CancellationToken cancellationToken)
+    {
+        await unit.Store<ISpoolStore>().SaveAsync(found, cancellationToken);
+        bool unclaimed = found.Job is not { } id || await unit.Store<ITrainingStore>().FindAsync(id, cancellationToken) is null;
+        string text = $"The trained file {found.Name} ({found.SizeBytes} bytes) was found on the spool's disk";
+        await unit.Events.AppendAsync(
+            new OperationalEvent
+            {
+                Kind = TrainingEvents.SpoolFileFound,
+                Message = unclaimed ? $"{text}, and no job knows it: say on the page Files what becomes of it" : text,
+                Severity = unclaimed ? EventSeverity.Warning : EventSeverity.Info,
+                Actor = Self,
+                Job = found.Job,
+                Attempt = found.Attempt == 0 ? null : found.Attempt,
+                Signals =
+                [
+                    new IncidentSignal(TrainingIncidents.SpoolFileMissing, SubjectOf(found), text, Over: true),
+                    .. unclaimed ? new[] { new IncidentSignal(TrainingIncidents.Unclaimed, found.Name, $"{text}, and no job knows it") } : [],
+                ],
+            },
+            cancellationToken);
+    }
+
+    private static string SubjectOf(SpoolEntry row) => row.Job?.ToString() ?? row.Name;
 
     private async Task<bool> IsNeededAsync(IUnit unit, string fileName, SpoolName name, CancellationToken cancellationToken)
     {
@@ -108,8 +138,11 @@ public sealed class SpoolReconcile(IUnitOfWork work, ISpool spool, TimeProvider 
         }
 
         TrainingJob? job = row.Job is { } id ? await unit.Store<ITrainingStore>().FindAsync(id, cancellationToken) : null;
-        bool stored = job is not null && (await unit.Store<ILoraStore>().FindAsync(job.LoraId, cancellationToken))?.FileSha256 == row.Sha256;
-        if (stored)
+
+        // A completed job has its LoRA: nobody misses what an earlier attempt left behind.
+        bool needless = job is { State: TrainingState.Completed }
+            || (job is not null && (await unit.Store<ILoraStore>().FindAsync(job.LoraId, cancellationToken))?.FileSha256 == row.Sha256);
+        if (needless)
         {
             return;
         }
@@ -125,7 +158,7 @@ public sealed class SpoolReconcile(IUnitOfWork work, ISpool spool, TimeProvider 
             Attempt = row.Attempt == 0 ? null : row.Attempt,
             Reason = "missing",
             Error = new ErrorDetail("spool_lost", "training.spool", row.Name, null),
-            Signals = [new IncidentSignal(TrainingIncidents.SpoolFileMissing, row.Job?.ToString() ?? row.Name, text)],
+            Signals = [new IncidentSignal(TrainingIncidents.SpoolFileMissing, SubjectOf(row), text)],
         };
         await unit.Events.AppendAsync(fact, cancellationToken);
     }

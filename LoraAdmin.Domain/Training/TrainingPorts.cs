@@ -234,12 +234,16 @@ public static class TrainingEvents
     public const string SpoolUploadFailed = "training.spool_upload_failed";
     public const string SpoolUploadAsked = "training.spool_upload_asked";
     public const string SpoolFileMissing = "training.spool_file_missing";
+    public const string SpoolFileFound = "training.spool_file_found";
     public const string SpoolFileDeleted = "training.spool_file_deleted";
     public const string SpoolFileKept = "training.spool_file_kept";
 
-    /// <summary>A held pod gave its file up, or was found to have none.</summary>
+    /// <summary>A held pod gave its file up, or its job does not need it any more, or it was found to have none.</summary>
     public const string HeldFileFetched = "training.held_file_fetched";
+    public const string HeldNotNeeded = "training.held_not_needed";
     public const string HeldWithoutFile = "training.held_without_file";
+
+    /// <summary>A held pod's file could not be fetched for 7 days: a person decides. It worsens the pod's own incident, which ends with the pod.</summary>
     public const string HeldFileUndecided = "training.held_file_undecided";
     public const string ImagesRemoved = "training.images_removed";
 }
@@ -260,9 +264,6 @@ public static class TrainingIncidents
 
     /// <summary>A file that the spool had is not there any more.</summary>
     public const string SpoolFileMissing = "training.spool_file_missing";
-
-    /// <summary>A held pod's file could not be fetched for 7 days: a person decides. The subject is the pod's id.</summary>
-    public const string HeldFileUndecided = "training.held_file_undecided";
 
     /// <summary>A file lies in the spool that no job knows. The subject is the file's name.</summary>
     public const string Unclaimed = "training.unclaimed_file";

@@ -17,6 +17,9 @@ public sealed class FaultyObjectStore(IObjectStore inner, TimeProvider clock) : 
     /// <summary>Runs while the caller waits for an object.</summary>
     public Func<ObjectRef, Task>? OnOpen { get; set; }
 
+    /// <summary>Called before an object is removed; may throw what no store should.</summary>
+    public Action<ObjectRef>? OnDelete { get; set; }
+
     /// <summary>Each put with its instant, the failed ones too.</summary>
     public List<(ObjectRef Target, DateTimeOffset At)> Puts { get; } = [];
 
@@ -61,5 +64,9 @@ public sealed class FaultyObjectStore(IObjectStore inner, TimeProvider clock) : 
         return await inner.OpenAsync(target, cancellationToken);
     }
 
-    public Task<bool> DeleteAsync(ObjectRef target, CancellationToken cancellationToken) => inner.DeleteAsync(target, cancellationToken);
+    public Task<bool> DeleteAsync(ObjectRef target, CancellationToken cancellationToken)
+    {
+        OnDelete?.Invoke(target);
+        return inner.DeleteAsync(target, cancellationToken);
+    }
 }

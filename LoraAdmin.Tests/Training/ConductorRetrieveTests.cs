@@ -313,12 +313,57 @@ public sealed class ConductorRetrieveTests
         bench.World.Spool.Set("somebodys-notes.txt", [1], isSealed: true);
         byte[] file = bench.StoredFile(id)!;
         bench.World.Spool.Set(SpoolNames.File(new JobId(bench.World.Ids.Next()), 1), file, isSealed: true);
-        await new SpoolReconcile(bench.World.Database, bench.World.Spool, bench.World.Clock).RunAsync(TrainingBench.Token);
+        await ReconcileAsync(bench);
 
         Assert.DoesNotContain(SpoolNames.File(id, 7), bench.World.Spool.Names);
         Assert.Contains("somebodys-notes.txt", bench.World.Spool.Names);
         Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(file)), Assert.Single(bench.World.Database.Spool.Rows).Sha256);
     }
+
+    [Fact]
+    public async Task FileOfAPodWithoutARow_WaitsForAPersonsWord_ThoughAnotherFileFails()
+    {
+        TrainingBench bench = new();
+        JobId id = await bench.SubmitAsync();
+        await bench.RunToRestAsync(id);
+        byte[] file = bench.StoredFile(id)!;
+        string part = SpoolNames.File(id, 7);
+        string name = SpoolNames.OfPod("pod00099");
+        bench.World.Spool.Set(part, [1, 2, 3], isSealed: false);
+        bench.World.Spool.Set(name, file, isSealed: true);
+        bench.World.Spool.OnTouch = touched => Assert.NotEqual(part, touched);
+        await Assert.ThrowsAsync<AggregateException>(() => ReconcileAsync(bench));
+
+        Assert.Equal(name, Assert.Single(bench.World.Database.Spool.Rows).Name);
+        Assert.Contains(bench.World.Database.Events.SelectMany(fact => fact.Signals), signal => signal is { Rule: TrainingIncidents.Unclaimed, Over: false } && signal.Subject == name);
+    }
+
+    [Fact]
+    public async Task FileThatWasMissing_IsBack_EndsItsIncident()
+    {
+        TrainingBench bench = new();
+        bench.Store.OnPut = static target => target.Bucket == Buckets.Models ? new PutOutcome.Failed("HTTP 544") : null;
+        JobId id = await bench.SubmitAsync();
+        await bench.RunToStateAsync(id, TrainingState.Failed);
+        await bench.RunUntilAsync(() => bench.Pods(id).All(pod => pod.Saw == PodSaw.Gone), "a pod that is gone");
+        bench.World.Clock.Advance(TimeSpan.FromHours(1));
+        string name = SpoolNames.File(id, 1);
+        byte[] file = bench.World.Spool.FindSealed(name)!;
+        await bench.World.Spool.DeleteAsync(name, TrainingBench.Token);
+        await ReconcileAsync(bench);
+        Assert.Equal([(id.ToString(), false)], Missing(bench));
+
+        bench.World.Spool.Set(name, file, isSealed: true);
+        await ReconcileAsync(bench);
+        Assert.Equal([(id.ToString(), false), (id.ToString(), true)], Missing(bench));
+    }
+
+    private static IEnumerable<(string Subject, bool Over)> Missing(TrainingBench bench) => bench.World.Database.Events
+        .Where(fact => fact.Kind is TrainingEvents.SpoolFileMissing or TrainingEvents.SpoolFileFound)
+        .SelectMany(fact => fact.Signals).Where(signal => signal.Rule == TrainingIncidents.SpoolFileMissing).Select(signal => (signal.Subject, signal.Over));
+
+    private static Task ReconcileAsync(TrainingBench bench) =>
+        new SpoolReconcile(bench.World.Database, bench.World.Spool, bench.World.Clock).RunAsync(TrainingBench.Token);
 
     private static IReadOnlyList<ValidationImage> Images(TrainingBench bench, JobId id) => bench.World.Database.ValidationImages.Find(bench.Job(id).LoraId)!.Items;
 }

@@ -227,7 +227,7 @@ public sealed class SpoolUploadsTests
     [Fact]
     public async Task Held_PodWithAFile_IsFetchedWithinTheHourAndTheRetryGoesOnFromTheFile()
     {
-        (JobId id, LedgerPod pod) = await LoseTwiceAsync();
+        (JobId id, LedgerPod pod) = await HeldPods.LoseTwiceAsync(bench);
         await bench.Portal.Held.RunAsync(TrainingBench.Token);
         LedgerPod asked = Row(pod);
         Assert.Equal((bench.Now + TimeSpan.FromMinutes(15), bench.Now + TimeSpan.FromHours(1)), (asked.FetchUntil, asked.NextFetchAt));
@@ -268,7 +268,7 @@ public sealed class SpoolUploadsTests
     [Fact]
     public async Task Held_PodThatNeverAnswers_IsStartedHourlyForSevenDaysAndThenAPersonIsAsked()
     {
-        (_, LedgerPod pod) = await LoseTwiceAsync();
+        (_, LedgerPod pod) = await HeldPods.LoseTwiceAsync(bench);
         bench.Faults.Add(FaultKind.AgentUnreachable, seconds: 30 * 86_400);
         DateTimeOffset end = bench.Now + TimeSpan.FromDays(8);
         int starts = 0;
@@ -284,13 +284,13 @@ public sealed class SpoolUploadsTests
         Assert.InRange(starts, 160, 168);
         Assert.Equal(PodWant.Held, Row(pod).Want);
         Assert.Single(
-            bench.World.Database.Events.SelectMany(fact => fact.Signals), signal => signal.Rule == TrainingIncidents.HeldFileUndecided && signal.Subject == pod.PodId);
+            bench.World.Database.Events.SelectMany(fact => fact.Signals), signal => signal.Rule == PodIncidents.Held && signal.Subject == pod.PodId && signal.Text.Contains("for 7 days", StringComparison.Ordinal));
     }
 
     [Fact]
     public async Task Held_PodThatNoJobKnows_GivesAnUnclaimedFileThatAPersonKeepsForAJobOrDeletes()
     {
-        (JobId id, LedgerPod pod) = await LoseTwiceAsync();
+        (JobId id, LedgerPod pod) = await HeldPods.LoseTwiceAsync(bench);
         LedgerPod stranger = pod with { Job = new JobId(bench.World.Ids.Next()) };
         bench.World.Database.Pods.Set(pod.Name, stranger);
         await bench.Portal.Held.RunAsync(TrainingBench.Token);
@@ -335,6 +335,21 @@ public sealed class SpoolUploadsTests
     }
 
     [Fact]
+    public async Task Images_OfOneJobThatCanNotBeRemoved_DoNotKeepTheOthers()
+    {
+        TrainingRequest bad = bench.Request();
+        TrainingRequest good = bench.Request();
+        await bench.RunToRestAsync(await bench.SubmitAsync(bad));
+        bench.World.Clock.Advance(TimeSpan.FromMinutes(1));
+        await bench.RunToRestAsync(await bench.SubmitAsync(good));
+        bench.World.Clock.Advance(TimeSpan.FromDays(8));
+        bench.Store.OnDelete = target => Assert.NotEqual(bad.ImageKeys[0], target.Key);
+        await Assert.ThrowsAsync<AggregateException>(() => bench.Portal.Images.RunAsync(TrainingBench.Token));
+
+        Assert.Null(bench.World.Objects.Find(new ObjectRef(Buckets.TrainingImages, good.ImageKeys[0])));
+    }
+
+    [Fact]
     public async Task Keys_ThatNameAStagedUpload_ClaimIt()
     {
         TrainingRequest request = bench.Request();
@@ -368,31 +383,5 @@ public sealed class SpoolUploadsTests
         await bench.RunToStateAsync(id, TrainingState.Failed);
         Assert.Equal(FailureCode.UploadFailed, bench.Job(id).Failure!.Code);
         return id;
-    }
-
-    /// <summary>A job whose agents fell silent with their files, twice: it has failed, and the second attempt's pod is held.</summary>
-    private async Task<(JobId Job, LedgerPod Held)> LoseTwiceAsync()
-    {
-        JobId id = await bench.SubmitAsync();
-        for (int attempt = 1; attempt <= 2; attempt++)
-        {
-            await bench.RunUntilAsync(() => bench.Job(id).State == TrainingState.Retrieving && bench.Job(id).Attempt == attempt, "a file to fetch");
-            bench.PodLoopRuns = attempt == 1;
-            string silent = bench.Pods(id)[^1].Name;
-            bench.Faults.Add(FaultKind.AgentUnreachable, match: silent, seconds: 31 * 60);
-            await bench.RunUntilAsync(() => bench.Job(id).Attempt > attempt || bench.Job(id).State.IsFinal(), "a lost pod");
-        }
-
-        Assert.Equal(FailureCode.PodLost, bench.Job(id).Failure!.Code);
-        LedgerPod first = bench.Pods(id)[0];
-        bench.World.Database.Pods.Set(first.Name, first with { Want = PodWant.Released, Saw = PodSaw.Gone, GoneAt = bench.Now });
-        bench.World.Database.Spool.Rows.Where(row => row.Attempt == 1).ToList().ForEach(row => bench.World.Database.Spool.Set((row.Spool, row.Name), null));
-        foreach (string name in bench.World.Spool.Names.ToList())
-        {
-            await bench.World.Spool.DeleteAsync(name, TrainingBench.Token);
-        }
-
-        bench.World.Clock.Advance(TimeSpan.FromMinutes(2));
-        return (id, bench.Pods(id)[^1]);
     }
 }

@@ -35,7 +35,8 @@ public static class AlertsPageTexts
                 "Usually nothing: it resolves when the pod is verified gone. If it stays longer than 10 minutes, look at the pod's last error.", pod, "Show the pod"),
             PodIncidents.Held => new(
                 "A pod is kept for its file", "Stopped, it costs only its disk. Its trained file may be nowhere else.",
-                "Usually nothing: it is started every hour until its file is fetched. If the file does not matter, press “End” on the pod and confirm the risk.", pod, "Show the pod"),
+                "Usually nothing: for 7 days it is started every hour until its file is fetched. After that, look at it in RunPod's own console. If the file does not matter, "
+                + "press “End” on the pod and confirm the risk.", pod, "Show the pod"),
             PodIncidents.FileLost => new(
                 "A kept pod vanished", "Its trained file may be lost: no proof of it was anywhere else.",
                 "Look into RunPod's console and its billing (at zero balance RunPod ends pods with their data). Then retry the job, which trains anew.", job, "Open the job"),
@@ -69,9 +70,6 @@ public static class AlertsPageTexts
             TrainingIncidents.SpoolFileMissing => new(
                 "A file is gone from the spool", "A training that was paid for may be lost.",
                 "Restore the file from a backup of the disk, or retry the job.", job ?? "/spool", job is null ? "To the files" : "Open the job"),
-            TrainingIncidents.HeldFileUndecided => new(
-                "A kept pod does not give its file", "Stopped, it costs only its disk. It is not started any more.",
-                "Look at the pod in RunPod's own console. When the file does not matter, press “End” on the pod and confirm the risk.", pod, "Show the pod"),
             TrainingIncidents.Unclaimed => new(
                 "A trained file has no job", "It takes room on the disk; nothing is lost.",
                 "Say on the page Files whose it is, or delete it.", "/spool", "To the files"),

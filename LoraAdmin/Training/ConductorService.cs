@@ -56,7 +56,7 @@ internal sealed class ConductorService(
 
     protected override Task WaitAsync(TimeSpan pause, CancellationToken stoppingToken) => listener.WaitAsync(pause, Clock, stoppingToken);
 
-    /// <summary>Steps that are under way stop at their next await; their leases run out.</summary>
+    /// <summary>Steps that are under way stop at their next await and give their leases back.</summary>
     protected override Task EndAsync() => Task.WhenAll(running);
 
     // What can't even be written to the job must not end unseen in a task that nobody awaits: it is done again when its lease has run out.

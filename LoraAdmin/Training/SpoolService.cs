@@ -6,13 +6,12 @@ using LoraAdmin.Platform.Data;
 namespace LoraAdmin.Training;
 
 /// <summary>
-/// The loop over files between pod and storage: uploads that are due (J2), files of held pods, the folder's comparison with its rows, and training images
-/// whose time is over. Each part has its turn whatever befalls the others.
+/// The loop over files between spool and storage: uploads that are due (J2), the folder's comparison with its rows, and training images whose time is
+/// over. Each part has its turn whatever befalls the others.
 /// </summary>
 internal sealed class SpoolService(
     SpoolReconcile reconcile,
     SpoolUploads uploads,
-    HeldFiles held,
     OldImages images,
     CommitSignal commits,
     PortalStarted started,
@@ -34,7 +33,6 @@ internal sealed class SpoolService(
     {
         await AttemptAsync("comparing the spool with its rows", reconcile.RunAsync, stoppingToken);
         await AttemptAsync("uploading", uploads.RunAsync, stoppingToken);
-        await AttemptAsync("fetching from held pods", held.RunAsync, stoppingToken);
         await AttemptAsync("deleting old images", images.RunAsync, stoppingToken);
         return AtLeastEvery;
     }
@@ -43,6 +41,21 @@ internal sealed class SpoolService(
     {
         await Task.Delay(AtMostEvery, Clock, stoppingToken);
         await listener.WaitAsync(pause - AtMostEvery, Clock, stoppingToken);
+    }
+}
+
+/// <summary>
+/// Fetches the files of held pods: a loop of its own, so that no upload into a store that hangs lets the time pass for which a pod was started.
+/// </summary>
+internal sealed class HeldFilesService(HeldFiles held, PortalStarted started, TimeProvider clock, ILogger<HeldFilesService> logger)
+    : PortalLoop(started, clock, logger)
+{
+    private static readonly TimeSpan Every = TimeSpan.FromSeconds(30);
+
+    protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
+    {
+        await held.RunAsync(stoppingToken);
+        return Every;
     }
 }
 

@@ -80,7 +80,7 @@ public static class TrainingFeature
         return services;
     }
 
-    /// <summary>The loops over files between pod and storage (<see cref="SpoolService"/>).</summary>
+    /// <summary>The loops over files between pod and storage (<see cref="SpoolService"/>, <see cref="HeldFilesService"/>).</summary>
     private static void AddSpoolLoops(this IServiceCollection services)
     {
         services.AddSingleton(provider => new SpoolUploads(
@@ -102,6 +102,7 @@ public static class TrainingFeature
         services.AddSingleton<ISpoolDesk, SpoolDesk>();
         services.AddHostedService<SpoolHeartbeatService>();
         services.AddHostedService<SpoolService>();
+        services.AddHostedService<HeldFilesService>();
     }
 
     private static TimedObjectStore TimedObjects(IServiceProvider provider) => new(

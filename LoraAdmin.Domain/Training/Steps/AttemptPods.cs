@@ -27,7 +27,7 @@ internal static class AttemptPods
     public static LedgerPod? Current(IReadOnlyList<LedgerPod> tries) =>
         tries.LastOrDefault(pod => IsThere(pod) && pod.Want == PodWant.Needed) ?? tries.LastOrDefault(pod => IsThere(pod) && pod.Want == PodWant.Held);
 
-    public static AgentAddress AddressOf(LedgerPod pod) => new(pod.PodId!, pod.Name);
+    public static AgentAddress AddressOf(LedgerPod pod) => new(pod.PodId!, pod.ProviderName);
 
     /// <summary>Has a held pod run for its job: the pod loop starts it, and stops it some time after nobody asks any more. A needed pod runs anyway.</summary>
     public static async Task KeepRunningAsync(IUnitOfWork work, LedgerPod pod, JobLease lease, DateTimeOffset now, CancellationToken cancellationToken)
@@ -104,6 +104,7 @@ internal static class AttemptPods
                 WantReason = about == FileProof.None ? PodReasons.FileUnproven : reason,
                 WantSince = now,
                 Proof = about,
+                ProofAt = about == FileProof.None ? null : now,
                 NextActionAt = now,
             };
             await SaveAsync(ledger, ended, cancellationToken);

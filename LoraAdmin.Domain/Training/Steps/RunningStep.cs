@@ -28,7 +28,7 @@ public sealed class RunningStep(IUnitOfWork work, IPodAgent agent, IObjectStore 
             return Unanswered(job, reply, figures);
         }
 
-        if (LastLook.HasFile(status))
+        if (AgentWord.HasFile(status))
         {
             return Ended(job, status, clock.GetUtcNow());
         }
@@ -179,7 +179,7 @@ public sealed class RunningStep(IUnitOfWork work, IPodAgent agent, IObjectStore 
             return Stuck(followed, now - stepAt >= figures.StuckAfter, $"no step since {stepAt:HH:mm} UTC", null, figures, now);
         }
 
-        LastLook look = await LastLook.StopAsync(agent, AttemptPods.AddressOf(pod), cancellationToken);
+        LastLook look = await LastLook.StopAsync(agent, AttemptPods.AddressOf(pod), wasStarted: true, cancellationToken);
         return look.Ended is { } ended
             ? Ended(followed, ended, clock.GetUtcNow())
             : TimedOut(followed, look.Proof, $"Step {status.Step} of {status.TotalSteps} after {figures.MaxDuration.TotalHours:0.#} hours");

@@ -54,6 +54,12 @@ public sealed class MemorySpool(string id) : ISpool
     /// <summary>Runs while the caller waits for a delete.</summary>
     public Action<string>? OnDelete { get; set; }
 
+    /// <summary>Called for every file that is looked at, digested or removed; may throw what no disk should.</summary>
+    public Action<string>? OnTouch { get; set; }
+
+    /// <summary>What is read instead of the file's bytes; null lets the reading pass.</summary>
+    public Func<string, Stream?>? OnOpen { get; set; }
+
     public IReadOnlyCollection<string> Names => files.Keys;
 
     public void Set(string name, byte[] bytes, bool isSealed) => files[name] = (bytes, isSealed);
@@ -108,11 +114,12 @@ public sealed class MemorySpool(string id) : ISpool
     }
 
     public Task<SpoolReading<Stream>> OpenAsync(string name, CancellationToken cancellationToken) =>
-        Task.FromResult(Read<Stream>(name, static bytes => new MemoryStream(bytes, writable: false)));
+        Task.FromResult(Read<Stream>(name, bytes => OnOpen?.Invoke(name) ?? new MemoryStream(bytes, writable: false)));
 
     public Task<bool> DeleteAsync(string name, CancellationToken cancellationToken)
     {
         OnDelete?.Invoke(name);
+        OnTouch?.Invoke(name);
         if (!IsAway)
         {
             files.Remove(name);
@@ -145,10 +152,13 @@ public sealed class MemorySpool(string id) : ISpool
     private SpoolFile FileOf(string name) => new(files[name].Sealed ? name : name + ".part", files[name].Bytes.Length);
 
     private SpoolReading<T> Read<T>(string name, Func<byte[], T> make)
-        where T : class =>
-        IsAway ? new SpoolReading<T>.Unreadable(NotMounted)
-        : files.TryGetValue(name, out (byte[] Bytes, bool Sealed) found) ? new SpoolReading<T>.Found(make(found.Bytes))
-        : new SpoolReading<T>.Absent();
+        where T : class
+    {
+        OnTouch?.Invoke(name);
+        return IsAway ? new SpoolReading<T>.Unreadable(NotMounted)
+            : files.TryGetValue(name, out (byte[] Bytes, bool Sealed) found) ? new SpoolReading<T>.Found(make(found.Bytes))
+            : new SpoolReading<T>.Absent();
+    }
 }
 
 /// <summary>Takes every non-empty image; the real decoder has tests of its own and would only slow the simulated years down.</summary>
