@@ -366,7 +366,7 @@ public sealed class SpoolUploadsTests
     /// <summary>A job that has failed for good, and the file of a pod that no job knows.</summary>
     private async Task<(JobId Job, SpoolEntry File)> StrangeFileAsync()
     {
-        (JobId id, LedgerPod pod) = await LoseTwiceAsync();
+        (JobId id, LedgerPod pod) = await HeldPods.LoseTwiceAsync(bench);
         bench.World.Database.Pods.Set(pod.Name, pod with { Job = new JobId(bench.World.Ids.Next()) });
         await bench.Portal.Held.RunAsync(TrainingBench.Token);
         await HeldPods.RunAsync(bench, pod.PodId!, bench.Portal.Provider);
