@@ -138,6 +138,12 @@ public sealed record LedgerPod
     /// <summary>Guards concurrent writers: a save with an older version is refused.</summary>
     public long Version { get; init; }
 
+    /// <summary>
+    /// The account had it and no try of a job asked for it: the row was made when it was found. A row that the launcher made names the GPU type that it
+    /// asked for, and an imported one stands in the jobs' own table.
+    /// </summary>
+    public bool IsStray => GpuType.Length == 0 && !PodNames.IsImported(Name);
+
     /// <summary>Its name at the provider, by which its agent knows us; a ledger name can carry the provider's id behind an <c>@</c>.</summary>
     public string ProviderName => Name.Split('@')[0];
 

@@ -68,6 +68,20 @@ public static class PodCensus
         return counted;
     }
 
+    /// <summary>Whether a person said that the row's pod is not ours, and none of our jobs asked for it.</summary>
+    public static bool IsDisowned(LedgerPod row, IReadOnlyList<PodClaim> claims)
+    {
+        ArgumentNullException.ThrowIfNull(row);
+        return row.IsStray && claims.Any(claim => claim.PodId == row.PodId && claim.Verdict == ClaimVerdict.NotOurs);
+    }
+
+    /// <summary>The row of a pod that a person disowned, closed: the portal has nothing to do with it any more.</summary>
+    public static LedgerPod LetOut(LedgerPod row, DateTimeOffset now)
+    {
+        ArgumentNullException.ThrowIfNull(row);
+        return row with { Saw = PodSaw.Gone, GoneAt = now, WantReason = PodReasons.NotOurs, NextActionAt = null };
+    }
+
     private static CountedPod Ours(ProviderPod pod, LedgerPod row, DateTimeOffset now) => row.Want switch
     {
         PodWant.Released => new CountedPod(pod, row, PodClass.Orphan, row.WantReason ?? PodReasons.JobEnded, "Its job is over; it is being ended"),

@@ -78,7 +78,9 @@ public sealed class PodDesk(
 
         string name = seen?.Name ?? row!.ProviderName;
         PodName? parsed = PodNames.Parse(name);
-        FileProof proof = await proofs.FindAsync(row?.Job ?? parsed?.Job ?? default, row?.Attempt ?? parsed?.Attempt ?? 0, name, podId, cancellationToken);
+        FileProof proof = row is { Want: PodWant.Released, Proof: FileProof.Override }
+            ? FileProof.Override
+            : await proofs.FindAsync(row?.Job ?? parsed?.Job ?? default, row?.Attempt ?? parsed?.Attempt ?? 0, name, podId, cancellationToken);
         if (proof == FileProof.None)
         {
             if (!evenWithItsFile)
@@ -119,7 +121,13 @@ public sealed class PodDesk(
         LedgerPod row = known is null
             ? await PodSweep.FoundAsync(ledger, podId, seen!.Name, seen.HourlyRate, now, cancellationToken)
             : PodSweep.Reopened(known);
-        LedgerPod ended = row with { Want = PodWant.Released, WantReason = PodReasons.ByPerson, WantSince = now, Proof = proof, ProofAt = now, NextActionAt = now };
+        LedgerPod ended = row with { Want = PodWant.Released, Proof = proof, ProofAt = now, NextActionAt = now };
+        if (known?.Want != PodWant.Released || known.Saw == PodSaw.Gone)
+        {
+            // A pod that is being ended and is asked again stays waste from the time on at which nothing needed it.
+            ended = ended with { WantReason = PodReasons.ByPerson, WantSince = now };
+        }
+
         if (known is null)
         {
             await ledger.AddAsync(ended, cancellationToken);
@@ -168,12 +176,12 @@ public sealed class PodDesk(
         },
         cancellationToken);
 
-    /// <summary>What only the sweep had put into the ledger goes out of it again. A pod that one of our jobs asked for is ours, whatever anybody says.</summary>
+    /// <summary>What was only found goes out of the ledger again. A pod that one of our jobs asked for is ours, whatever anybody says.</summary>
     private static async Task LetOutAsync(IUnit unit, string podId, DateTimeOffset now, CancellationToken cancellationToken)
     {
         IPodLedger ledger = unit.Store<IPodLedger>();
-        if (await ledger.FindByPodIdAsync(podId, cancellationToken) is { WantReason: PodReasons.Unknown } row && row.Saw != PodSaw.Gone
-            && !await ledger.SaveAsync(row with { Saw = PodSaw.Gone, GoneAt = now, WantReason = PodReasons.NotOurs, NextActionAt = null }, cancellationToken))
+        if (await ledger.FindByPodIdAsync(podId, cancellationToken) is { IsStray: true } row && row.Saw != PodSaw.Gone
+            && !await ledger.SaveAsync(PodCensus.LetOut(row, now), cancellationToken))
         {
             throw new ConcurrentWriteException($"Pod {row.Name} was written meanwhile.");
         }

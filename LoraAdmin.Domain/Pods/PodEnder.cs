@@ -20,6 +20,9 @@ internal sealed class PodEnder(IUnitOfWork work, IPodProvider provider, IFilePro
     /// <summary>How often people are told again of a pod that does not end.</summary>
     private static readonly TimeSpan TellOfLeakEvery = TimeSpan.FromHours(1);
 
+    /// <summary>After this long the provider will hardly end it by itself: a person has to, in the provider's own console.</summary>
+    private static readonly TimeSpan EscalateAfter = TimeSpan.FromHours(1);
+
     /// <summary>How often people are told again of a pod that is kept.</summary>
     private static readonly TimeSpan TellOfHeldEvery = TimeSpan.FromDays(1);
 
@@ -122,7 +125,7 @@ internal sealed class PodEnder(IUnitOfWork work, IPodProvider provider, IFilePro
             ToldAt = tellOfLeak ? now : row.ToldAt,
         };
         OperationalEvent? fact = tellOfLeak ? LeakFact(done, error, now)
-            : attempts == 2 && stillThere && !PodReasons.OfTheSweep.Contains(row.WantReason) ? PodOrphans.Fact(row, "Its job is over and it is listed after its end; it is ended again", Self)
+            : attempts == 2 && (stillThere || error is not null) && !PodReasons.OfTheSweep.Contains(row.WantReason) ? OrphanFact(row, error)
             : error is not null ? FailedFact(row, attempts, error)
             : null;
         return await ledger.SaveAsync(noted, done, fact, cancellationToken);
@@ -132,12 +135,18 @@ internal sealed class PodEnder(IUnitOfWork work, IPodProvider provider, IFilePro
     {
         string text = $"Pod {row.PodId} does not end and costs money: {error?.Detail ?? "it is still listed"}. "
             + $"{row.CostUntil(now)} so far, {row.HourlyRate ?? Usd.Zero}/h, asked to end {row.TerminateAttempts} times";
-        return PodFacts.Of(row, PodEvents.Leaking, text, Self, EventSeverity.Error, row.WantReason) with
+        EventSeverity severity = now - row.WantSince >= EscalateAfter ? EventSeverity.Critical : EventSeverity.Error;
+        return PodFacts.Of(row, PodEvents.Leaking, text, Self, severity, row.WantReason) with
         {
             Error = ErrorOf(error, "still_listed"),
-            Signals = [new IncidentSignal(PodIncidents.Leaking, row.PodId!, text)],
+            Signals = [new IncidentSignal(PodIncidents.Leaking, row.PodId!, text), PodOrphans.Signal(row.PodId!)],
         };
     }
+
+    /// <summary>M2: it runs, its job is over, and the first try to end it came to nothing.</summary>
+    private static OperationalEvent OrphanFact(LedgerPod row, ProviderError? error) => error is null
+        ? PodOrphans.Fact(row, "Its job is over and it is listed after its end; it is ended again", Self)
+        : PodOrphans.Fact(row, $"Its job is over and it could not be ended twice: {error.Detail}; it is tried on", Self) with { Error = ErrorOf(error, "failed") };
 
     private static OperationalEvent FailedFact(LedgerPod row, int attempts, ProviderError error) => PodFacts.Of(
         row, PodEvents.TerminateFailed, $"Pod {row.PodId} could not be ended, try {attempts}: {error.Detail}", Self, EventSeverity.Warning, row.WantReason)
@@ -230,7 +239,8 @@ internal sealed class PodEnder(IUnitOfWork work, IPodProvider provider, IFilePro
         return await ledger.TrySaveAsync(noted, null, cancellationToken) ? noted with { Version = noted.Version + 1 } : null;
     }
 
-    private static TimeSpan Backoff(int attempts) => TimeSpan.FromSeconds(Math.Min(60, 2 << Math.Min(attempts, 5)));
+    /// <summary>15 s, 30 s, then a minute: the loop looks every 15 s while something is ending, so that shorter waits would all be alike.</summary>
+    private static TimeSpan Backoff(int attempts) => TimeSpan.FromSeconds(Math.Min(60, 15 << Math.Min(attempts - 1, 2)));
 
     private static TimeSpan Longer(TimeSpan? a, TimeSpan b) => a > b ? a.Value : b;
 

@@ -11,11 +11,19 @@ public static class PodNames
 {
     public const string Prefix = "lora-";
 
+    private const string ImportedPrefix = "imported@";
+
     public static string For(string installation, JobId job, int attempt, int number) =>
         $"{Prefix}{installation}-{job.Value:N}-{attempt}-{number}";
 
     /// <summary>Ledger name of a pod that a job from before the portal has; at the provider it bears another.</summary>
-    public static string Imported(string podId) => $"imported@{podId}";
+    public static string Imported(string podId) => ImportedPrefix + podId;
+
+    public static bool IsImported(string ledgerName)
+    {
+        ArgumentNullException.ThrowIfNull(ledgerName);
+        return ledgerName.StartsWith(ImportedPrefix, StringComparison.Ordinal);
+    }
 
     /// <summary>Whether the name says that this installation asked for the pod.</summary>
     public static bool IsOurs(string installation, string name)

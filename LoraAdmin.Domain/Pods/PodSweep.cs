@@ -190,6 +190,12 @@ public sealed class PodSweep(
         }
 
         LedgerPod? row = await ledger.FindByPodIdAsync(item.PodId, cancellationToken);
+        IReadOnlyList<PodClaim> claims = await unit.Store<IPodClaimStore>().ListAsync(cancellationToken);
+        if (row?.IsStray != false && claims.Any(claim => claim.PodId == item.PodId && claim.Verdict == ClaimVerdict.NotOurs))
+        {
+            return "A person said that it is not ours";
+        }
+
         if (row is null)
         {
             if (item.Reason != PodReasons.Unknown)

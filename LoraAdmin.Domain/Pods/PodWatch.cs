@@ -44,12 +44,16 @@ public sealed class PodWatch
     private readonly PodObserver observer;
     private readonly PodEnder ender;
     private readonly PodWatchNews news;
+    private readonly LedgerWriter ledger;
+    private readonly TimeProvider clock;
 
     public PodWatch(IUnitOfWork work, IPodProvider provider, PodSweep sweep, IFileProofs proofs, TimeProvider clock, Func<PodRules> rules)
     {
         this.work = work;
         this.provider = provider;
         this.sweep = sweep;
+        this.clock = clock;
+        ledger = new LedgerWriter(work);
         observer = new PodObserver(work, provider, clock, rules);
         ender = new PodEnder(work, provider, proofs, clock, rules);
         news = new PodWatchNews(work, clock);
@@ -96,7 +100,7 @@ public sealed class PodWatch
 
     private async Task<Acts> ActAsync(ListedAccount? account, CancellationToken cancellationToken)
     {
-        IReadOnlyList<LedgerPod> alive = await AliveAsync(cancellationToken);
+        IReadOnlyList<LedgerPod> alive = await OursAsync(cancellationToken);
         int ends = 0;
         AggregateException? failed = null;
         try
@@ -113,6 +117,22 @@ public sealed class PodWatch
         }
 
         return new Acts(alive.Count, alive.Any(row => row.Want == PodWant.Released), ends >= EndsPerListing, failed);
+    }
+
+    /// <summary>
+    /// The open rows, less those that a person disowned in the very moment in which the sweep found them: two transactions that did not see each other.
+    /// </summary>
+    private async Task<IReadOnlyList<LedgerPod>> OursAsync(CancellationToken cancellationToken)
+    {
+        (IReadOnlyList<LedgerPod> alive, IReadOnlyList<PodClaim> claims) = await work.ReadAsync(
+            async (unit, token) => (await unit.Store<IPodLedger>().ListAliveAsync(token), await unit.Store<IPodClaimStore>().ListAsync(token)), cancellationToken);
+        LedgerPod[] disowned = claims.Count == 0 ? [] : [.. alive.Where(row => PodCensus.IsDisowned(row, claims))];
+        foreach (LedgerPod row in disowned)
+        {
+            await ledger.SaveAsync(row, PodCensus.LetOut(row, clock.GetUtcNow()), null, cancellationToken);
+        }
+
+        return disowned.Length == 0 ? alive : [.. alive.Except(disowned)];
     }
 
     private Task<IReadOnlyList<LedgerPod>> AliveAsync(CancellationToken cancellationToken) =>

@@ -11,6 +11,11 @@ internal sealed class PodWatchNews(IUnitOfWork work, TimeProvider clock)
     /// <summary>Failed listings in a row that are told; a refused key at once.</summary>
     private const int BlindLooksUntilTold = 3;
 
+    /// <summary>
+    /// After many ends the portal keeps its own listings back until the vendor's minute is over: nothing is wrong. Longer than a few minutes is.
+    /// </summary>
+    private static readonly TimeSpan ThrottledUntilTold = TimeSpan.FromMinutes(5);
+
     private static readonly Actor Self = Actor.Portal(PodWatch.LeaseName);
 
     private HashSet<string>? strangers;
@@ -31,6 +36,11 @@ internal sealed class PodWatchNews(IUnitOfWork work, TimeProvider clock)
     {
         blindSince = blindLooks++ == 0 ? clock.GetUtcNow() : blindSince;
         bool refused = error.Failure is ProviderFailure.Unauthorized or ProviderFailure.Forbidden;
+        if (error.Failure == ProviderFailure.RateLimited && clock.GetUtcNow() - blindSince < ThrottledUntilTold)
+        {
+            return;
+        }
+
         if (blindTold || blindLooks < (refused ? 1 : BlindLooksUntilTold))
         {
             return;
@@ -96,7 +106,7 @@ internal sealed class PodWatchNews(IUnitOfWork work, TimeProvider clock)
             facts.Add(Fact(
                 PodEvents.CapReached,
                 $"The sweep would end or hold {count} more pods than its caps allow in an hour. They go on running until a person approves the plan",
-                EventSeverity.Error,
+                EventSeverity.Critical,
                 "cap",
                 new IncidentSignal(PodIncidents.CapReached, PodIncidents.SweepSubject, $"{count} pods wait for the approval of their end"))
                 with { Error = new ErrorDetail("sweep_cap", "pods.sweep", $"{count} of {plan.Items.Count} pods", null) });

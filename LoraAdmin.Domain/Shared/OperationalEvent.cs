@@ -5,6 +5,9 @@ public enum EventSeverity
     Info,
     Warning,
     Error,
+
+    /// <summary>Money or files are being lost and nothing mends it by itself: a person must act now.</summary>
+    Critical,
 }
 
 /// <summary>

@@ -241,6 +241,21 @@ public sealed class PodReturnTests
         Assert.Contains(house.Facts, fact => fact.Signals.Any(signal => signal is { Rule: PodIncidents.AccountUnreadable, Over: true }));
     }
 
+    /// <summary>After many ends the portal keeps its listings back by itself: no reason to wake anybody. A vendor that throttles for longer is.</summary>
+    [Fact]
+    public async Task Account_IsThrottled_IsToldOnlyWhenItLasts()
+    {
+        PodHouse house = new();
+        house.AddPod("notebook");
+        house.World.Cloud.World.Faults.Add(FaultKind.Rate429, seconds: 1800);
+        await house.RunAsync(TimeSpan.FromMinutes(4));
+        Assert.DoesNotContain(house.Facts, fact => fact.Kind == PodEvents.AccountUnreadable);
+
+        await house.RunAsync(TimeSpan.FromMinutes(4));
+
+        Assert.Single(house.Facts, fact => fact.Kind == PodEvents.AccountUnreadable);
+    }
+
     [Fact]
     public async Task Account_TimesOutAndThenRefusesTheKey_IsToldWithTheRefusal()
     {

@@ -22,7 +22,7 @@ public sealed class PodSweepCapsTests
 
         Assert.Equal((20, 5), Count(pods));
         OperationalEvent told = Assert.Single(house.Facts, fact => fact.Kind == PodEvents.CapReached);
-        Assert.Equal((EventSeverity.Error, "sweep"), (told.Severity, told.Signals[0].Subject));
+        Assert.Equal((EventSeverity.Critical, "sweep"), (told.Severity, told.Signals[0].Subject));
         SweepPlan plan = await house.PlanAsync();
         Assert.Equal((5, 0), (plan.Items.Count, plan.WithinCaps));
 

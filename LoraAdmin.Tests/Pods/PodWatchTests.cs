@@ -67,6 +67,25 @@ public sealed class PodWatchTests
 
     [Fact]
     [Trait("Requirement", "E4")]
+    public async Task LeakingPod_APersonEndsItAgain_IsAskedAtOnceAndStaysWasteSinceItsJobEnded()
+    {
+        (TrainingBench bench, JobId id) = await ReleasedAsync();
+        bench.Faults.Add(FaultKind.Delete500, count: 1_000);
+        bench.PodLoopRuns = true;
+        await bench.RunUntilAsync(() => Pod(bench, id) is { Saw: PodSaw.Leaking, TerminateAttempts: >= 6 }, "a leaking pod");
+        LedgerPod leaking = Pod(bench, id);
+        Assert.True(leaking.NextActionAt > bench.Now, "The next try is a while off.");
+
+        Assert.IsType<EndPodOutcome.Noted>(await bench.Portal.Pods.EndAsync(leaking.PodId!, "3 a.m.", false, TrainingBench.Person, CancellationToken.None));
+
+        LedgerPod asked = Pod(bench, id);
+        Assert.Equal((PodSaw.Leaking, leaking.WantReason, leaking.WantSince), (asked.Saw, asked.WantReason, asked.WantSince));
+        Assert.Equal(bench.Now, asked.NextActionAt);
+    }
+
+    [Fact]
+    [Trait("Requirement", "E4")]
+    [Trait("Requirement", "M2")]
     public async Task Delete_FailsThreeTimes_LeaksWithAnIncidentAndIsTriedOnUntilItWorks()
     {
         (TrainingBench bench, JobId id) = await ReleasedAsync();
@@ -87,13 +106,18 @@ public sealed class PodWatchTests
 
         Assert.Equal(3, Pod(bench, id).TerminateAttempts);
         double[] waits = [.. tries.Zip(tries.Skip(1), (earlier, later) => (later - earlier).TotalSeconds)];
-        Assert.True(waits is [> 0, var second] && second >= waits[0], $"Waits: {string.Join(", ", waits)}");
+        Assert.True(waits is [>= 15, >= 30] && waits[1] > waits[0], $"Waits: {string.Join(", ", waits)}");
         OperationalEvent leak = Assert.Single(bench.Facts(id, PodEvents.Leaking));
         Assert.Equal(EventSeverity.Error, leak.Severity);
         Assert.StartsWith($"Pod {Pod(bench, id).PodId} does not end and costs money: ", leak.Message, StringComparison.Ordinal);
         Assert.Equal("http_500", leak.Error!.Code);
-        IncidentSignal signal = Assert.Single(leak.Signals);
-        Assert.Equal((PodIncidents.Leaking, Pod(bench, id).PodId, false), (signal.Rule, signal.Subject, signal.Over));
+        Assert.Equal(
+            [(PodIncidents.Leaking, Pod(bench, id).PodId!, false), (PodIncidents.Orphaned, Pod(bench, id).PodId!, false)],
+            leak.Signals.Select(signal => (signal.Rule, signal.Subject, signal.Over)));
+
+        // M2: it runs, its job is over, and two tries to end it have failed.
+        OperationalEvent orphan = Assert.Single(bench.Facts(id, PodEvents.Orphaned));
+        Assert.Equal($"Orphaned RunPod instance detected: {Pod(bench, id).PodId}", Assert.Single(orphan.Signals).Text);
         Assert.Equal(TrainingState.Completed, bench.Job(id).State);
 
         await bench.RunToRestAsync(id);

@@ -183,6 +183,19 @@ public sealed class PodsPageTests : LoraBunitContext
     }
 
     [Fact]
+    [Trait("Requirement", "E4")]
+    public void Buttons_OfALeakingPod_OfferToAskAgainAtOnce()
+    {
+        LedgerPod leaking = PodSamples.Row(1, Start.AddHours(-1), PodWant.Released, PodSaw.Leaking);
+        queries.Ledger.Add(leaking);
+        queries.List(Start, PodSamples.Of(leaking));
+
+        Press(Show(), "End again");
+
+        Dialogs.WaitForAssertion(() => Assert.Contains("It is asked again at once", Dialogs.Markup, StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Claim_ForeignIsOurs_ReachesTheDeskWithItsReason()
     {
         ShowThree();

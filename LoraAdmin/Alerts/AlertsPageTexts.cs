@@ -74,13 +74,14 @@ public static class AlertsPageTexts
                 "A trained file has no job", "It takes room on the disk; nothing is lost.",
                 "Say on the page Files whose it is, or delete it.", "/spool", "To the files"),
             _ => new(
-                incident.Rule.Replace('.', ' ').Replace('_', ' '), incident.Severity == EventSeverity.Error ? "Something does not work." : "Something may not work.",
+                incident.Rule.Replace('.', ' ').Replace('_', ' '), incident.Severity >= EventSeverity.Error ? "Something does not work." : "Something may not work.",
                 job is null ? "Read the text; the portal's log has the details." : "Open the job and read its timeline.", job, job is null ? null : "Open the job"),
         };
     }
 
     public static (Tone Tone, string Icon, string Word) Look(EventSeverity severity) => severity switch
     {
+        EventSeverity.Critical => (Tone.Bad, Icons.Material.Outlined.LocalFireDepartment, "act now"),
         EventSeverity.Error => (Tone.Bad, Icons.Material.Outlined.Error, "urgent"),
         EventSeverity.Warning => (Tone.Warn, Icons.Material.Outlined.WarningAmber, "look soon"),
         _ => (Tone.Quiet, Icons.Material.Outlined.Info, "to know"),

@@ -48,7 +48,7 @@ internal sealed class IncidentStore(LoraDb db, TimeProvider clock) : IIncidentSt
             ON CONFLICT (rule, subject) WHERE resolved_at IS NULL DO UPDATE SET
                 seen_count = incidents.seen_count + 1,
                 text = CASE WHEN excluded.last_seen_at >= incidents.last_seen_at THEN excluded.text ELSE incidents.text END,
-                severity = CASE WHEN {rank} > CASE incidents.severity WHEN 'error' THEN 2 WHEN 'warning' THEN 1 ELSE 0 END
+                severity = CASE WHEN {rank} > CASE incidents.severity WHEN 'critical' THEN 3 WHEN 'error' THEN 2 WHEN 'warning' THEN 1 ELSE 0 END
                     THEN excluded.severity ELSE incidents.severity END,
                 open_since = CASE WHEN excluded.open_since < incidents.open_since THEN excluded.open_since ELSE incidents.open_since END,
                 last_seen_at = CASE WHEN excluded.last_seen_at > incidents.last_seen_at THEN excluded.last_seen_at ELSE incidents.last_seen_at END,
@@ -95,7 +95,7 @@ internal sealed class IncidentStore(LoraDb db, TimeProvider clock) : IIncidentSt
     {
         List<IncidentRow> rows = await db.Set<IncidentRow>().AsNoTracking()
             .Where(row => row.ResolvedAt == null)
-            .OrderBy(row => row.Severity == EventSeverity.Error ? 0 : row.Severity == EventSeverity.Warning ? 1 : 2)
+            .OrderBy(row => row.Severity == EventSeverity.Critical ? 0 : row.Severity == EventSeverity.Error ? 1 : row.Severity == EventSeverity.Warning ? 2 : 3)
             .ThenBy(row => row.Since).ThenBy(row => row.Id)
             .Take(max)
             .ToListAsync(cancellationToken);

@@ -14,6 +14,7 @@ internal sealed partial class EventLog(ILogger<EventLog> logger) : IEventConsume
             OperationalEvent fact = stored.Fact;
             LogLevel level = fact.Severity switch
             {
+                EventSeverity.Critical => LogLevel.Critical,
                 EventSeverity.Error => LogLevel.Error,
                 EventSeverity.Warning => LogLevel.Warning,
                 _ => LogLevel.Information,
