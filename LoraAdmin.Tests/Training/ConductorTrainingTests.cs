@@ -94,6 +94,25 @@ public sealed class ConductorTrainingTests
     }
 
     [Fact]
+    [Trait("Requirement", "M1")]
+    public async Task Training_RanPastItsLimitWhileNobodyLookedAndTheAgentStaysSilent_IsTold()
+    {
+        TrainingBench bench = new(cloud => cloud.Training = TimeSpan.FromMinutes(100));
+        bench.Rules(rules => rules with { MaxDuration = TimeSpan.FromMinutes(90) });
+        JobId id = await bench.SubmitAsync();
+        await bench.RunUntilAsync(() => bench.Job(id).Figures is { Step: > 10 }, "a training that moves");
+        bench.World.Clock.Advance(TimeSpan.FromHours(2));
+        bench.Faults.Add(FaultKind.AgentUnreachable, seconds: 86_400);
+        DateTimeOffset back = bench.Now;
+
+        await bench.RunUntilAsync(() => bench.Facts(id, TrainingEvents.OverTime).Count > 0, "the alert");
+        Assert.InRange(bench.Now - back, TimeSpan.Zero, TimeSpan.FromMinutes(12));
+        await bench.RunForAsync(TimeSpan.FromMinutes(15));
+
+        Assert.Equal($"LoRA training job {id} has been running for >1.5 hours", Assert.Single(bench.Facts(id, TrainingEvents.OverTime)).Message);
+    }
+
+    [Fact]
     [Trait("Requirement", "E6")]
     [Trait("Requirement", "M1")]
     public async Task Training_RunsPastItsLimitAndTheAgentIsSilent_FailsAndHoldsThePodForItsFile()

@@ -222,10 +222,11 @@ public sealed class RunningStep(IUnitOfWork work, IPodAgent agent, IObjectStore 
             StepResult.Again again = Stuck(
                 failing, now - heardAt >= figures.StuckAfter, $"no answer since {heardAt:HH:mm} UTC", $"The pod's agent does not answer: {reply.Detail}{since}", figures, now);
 
-            // Nobody can cancel a silent training yet, and people hear of it when its time is over, not when it is given up. After the portal itself
-            // was away the first look knows nothing of a silence.
-            bool crosses = job.StartedAt is { } began && now - began > figures.MaxDuration && job.UpdatedAt - began <= figures.MaxDuration
-                && silence > TimeSpan.Zero;
+            // Nobody can cancel a silent training yet, and people hear of it when its time is over, not when it is given up. A silence that begins after
+            // that, because the portal itself was away, must last: a pod that stopped meanwhile is just being started.
+            TimeSpan untilTold = job.UpdatedAt - job.StartedAt <= figures.MaxDuration ? TimeSpan.FromTicks(1) : figures.StuckAfter;
+            bool crosses = job.StartedAt is { } began && now - began > figures.MaxDuration
+                && silence >= untilTold && (job.UpdatedAt - began <= figures.MaxDuration || job.UpdatedAt - failing.FailingSince < untilTold);
             return crosses ? again with { Alongside = (unit, token) => TellAsync(unit, again.Alongside, OverTime(job), token) } : again;
         }
 
