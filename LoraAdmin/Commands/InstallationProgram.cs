@@ -57,7 +57,7 @@ internal static class InstallationProgram
 
             await output.WriteLineAsync(db.IsPostgres
                 ? "Declare a copy where the copy is: name its database in ConnectionStrings:Database."
-                : $"If the folder was copied as a whole, remove {InstallationBinding.MarkerName} from the copy and run this again.");
+                : $"If this is a copy of a whole disk, remove {InstallationBinding.MarkerName} from the copy and run this again.");
             return 1;
         }
 

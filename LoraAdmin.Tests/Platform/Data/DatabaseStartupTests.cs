@@ -111,6 +111,25 @@ public sealed class DatabaseStartupTests : IDisposable
         await StartAsync(original, CloudKind.Real);
     }
 
+    /// <summary>With its marker, and with the times of all files, as <c>cp -a</c> and <c>rsync -a</c> leave them.</summary>
+    [Fact]
+    [Trait("Requirement", "J1")]
+    public async Task Start_DataFolderCopiedWhole_IsRefused()
+    {
+        await StartedAsync();
+        string copy = Path.Combine(root, "laptop");
+        Directory.CreateDirectory(copy);
+        foreach (string file in Directory.EnumerateFiles(Path.Combine(root, "data")))
+        {
+            File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
+            File.SetLastWriteTimeUtc(Path.Combine(copy, Path.GetFileName(file)), File.GetLastWriteTimeUtc(file));
+        }
+
+        Assert.True(File.Exists(Path.Combine(copy, InstallationBinding.MarkerName)));
+        await IsRefusedAsync("Data:Path", ("Data:Path", "laptop"));
+        await StartedAsync();
+    }
+
     [Fact]
     [Trait("Requirement", "J1")]
     public async Task Start_CopyOfAPostgresDatabase_IsRefusedAndNamesBothWaysOut()

@@ -83,15 +83,18 @@ internal sealed class InstallationBinding(LoraDb db, LoraDbFactory contexts, Dat
 
         if (make)
         {
-            return $"folder:{Text(DurableFiles.ReadOrCreate(MarkerPath, () => Bytes(Convert.ToHexStringLower(ids.Secret(MarkerBytes)))))}";
+            DurableFiles.ReadOrCreate(MarkerPath, () => System.Text.Encoding.ASCII.GetBytes(Convert.ToHexStringLower(ids.Secret(MarkerBytes))));
+        }
+        else if (!File.Exists(MarkerPath))
+        {
+            return null;
         }
 
-        return File.Exists(MarkerPath) ? $"folder:{Text(await File.ReadAllBytesAsync(MarkerPath, cancellationToken))}" : null;
+        // The marker's bytes go along when the whole folder is copied; the file itself is another one then.
+        string file = DurableFiles.IdentityOf(MarkerPath);
+        string marker = (await File.ReadAllTextAsync(MarkerPath, cancellationToken)).Trim();
+        return $"folder:{marker}/{file}";
     }
-
-    private static byte[] Bytes(string text) => System.Text.Encoding.ASCII.GetBytes(text);
-
-    private static string Text(byte[] bytes) => System.Text.Encoding.ASCII.GetString(bytes).Trim();
 
     /// <summary>The cluster's identifier is made by initdb and goes along with no dump. A server that keeps it secret is told by its address.</summary>
     private static async Task<string> PostgresAsync(NpgsqlDataSource dataSource, CancellationToken cancellationToken)
