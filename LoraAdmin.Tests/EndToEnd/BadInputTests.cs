@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net;
 using System.Text;
 using System.Text.Json;
@@ -33,7 +32,7 @@ public sealed class BadInputTests : IDisposable
     {
         await using PortalProcess portal = await PortalProcess.StartAsync(folder.Under("data"));
         await RefusedAsync(portal, () => PortalApi.Form(User, "Ada", []), "images");
-        long before = Resident(portal, "VmRSS");
+        long before = ResidentMemory.Now(portal.Id);
 
         byte[] good = SampleImages.Jpeg();
         await RefusedAsync(portal, () => PortalApi.Form(User, "Ada", Enumerable.Range(0, 101).Select(_ => good)), "images");
@@ -49,7 +48,7 @@ public sealed class BadInputTests : IDisposable
         await RefusedAsync(portal, () => Json($$"""{"user_id":"{{User}}","name":"{{new string('a', 10_000)}}","creator_email":"a@example.org","training_images":["{{User}}/0.jpg"]}"""), "name");
         await RefusedAsync(portal, () => Json("{\"user_id\": \"6b1f7f3e"), "(body)");
 
-        Assert.True(Resident(portal, "VmHWM") - before < MostGrowth, $"The process grew from {before} bytes to {Resident(portal, "VmHWM")}.");
+        Assert.True(ResidentMemory.Peak(portal.Id) - before < MostGrowth, $"The process grew from {before} bytes to {ResidentMemory.Peak(portal.Id)}.");
         await NothingIsWrittenAsync();
 
         // The same portal still takes what is good: the refusals above were not those of a portal that refuses everything.
@@ -109,13 +108,6 @@ public sealed class BadInputTests : IDisposable
         MultipartFormDataContent form = PortalApi.Form(User, "Ada", []);
         form.Add(new StreamContent(new GeneratedStream(200_000_000, SampleImages.Jpeg())), "images", "huge.jpg");
         return form;
-    }
-
-    /// <summary>A line of the process's own account of its memory, in bytes. VmHWM is the peak.</summary>
-    private static long Resident(PortalProcess portal, string line)
-    {
-        string found = File.ReadLines($"/proc/{portal.Id.ToString(CultureInfo.InvariantCulture)}/status").First(one => one.StartsWith(line, StringComparison.Ordinal));
-        return long.Parse(found.Split(':')[1].Replace("kB", "", StringComparison.Ordinal).Trim(), CultureInfo.InvariantCulture) * 1024;
     }
 
     private async Task NothingIsWrittenAsync()

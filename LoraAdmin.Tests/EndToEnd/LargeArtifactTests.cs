@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.RegularExpressions;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Tests.EndToEnd.Processes;
 using LoraAdmin.Tests.Storage;
@@ -8,7 +7,7 @@ namespace LoraAdmin.Tests.EndToEnd;
 
 /// <summary>The largest file that is accepted goes the whole way in the memory that a small one needs.</summary>
 [Trait("Run", "Long")]
-public sealed partial class LargeArtifactTests(ITestOutputHelper output)
+public sealed class LargeArtifactTests(ITestOutputHelper output)
 {
     private const string User = "6b1f7f3e-64d8-4f0c-9a51-3f0c2f1d7a10";
     private const long Small = 3_000_000;
@@ -50,10 +49,6 @@ public sealed partial class LargeArtifactTests(ITestOutputHelper output)
         Assert.Equal(await database.TextAsync("SELECT artifact_sha256 FROM training_progress"), done.Sha256);
         FileInfo stored = new DirectoryInfo(Path.Combine(portal.DataPath, "objects", "lora-models")).EnumerateFiles("*", SearchOption.AllDirectories).Single();
         Assert.Equal(done.Sha256, await portal.Api.FileSha256Async(done.LoraId));
-        string status = await File.ReadAllTextAsync($"/proc/{portal.Id}/status");
-        return (long.Parse(Peak().Match(status).Groups[1].Value, CultureInfo.InvariantCulture) * 1024, stored.Length);
+        return (ResidentMemory.Peak(portal.Id), stored.Length);
     }
-
-    [GeneratedRegex(@"^VmHWM:\s+([0-9]+) kB", RegexOptions.Multiline)]
-    private static partial Regex Peak();
 }

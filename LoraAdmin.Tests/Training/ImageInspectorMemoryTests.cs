@@ -1,4 +1,3 @@
-using System.Globalization;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Training;
@@ -47,15 +46,8 @@ public sealed class ImageInspectorMemoryTests
     {
         GC.Collect();
         await File.WriteAllTextAsync("/proc/self/clear_refs", "5");
-        long before = Peak();
+        long before = ResidentMemory.Peak(Environment.ProcessId);
         await work();
-        return Peak() - before;
-    }
-
-    private static long Peak()
-    {
-        const string peak = "VmHWM:";
-        string line = File.ReadLines("/proc/self/status").First(one => one.StartsWith(peak, StringComparison.Ordinal));
-        return 1024 * long.Parse(line[peak.Length..].Replace("kB", "", StringComparison.Ordinal), CultureInfo.InvariantCulture);
+        return ResidentMemory.Peak(Environment.ProcessId) - before;
     }
 }

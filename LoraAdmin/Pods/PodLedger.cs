@@ -98,11 +98,18 @@ internal sealed class PodLedger(LoraDb db) : IPodLedger
 
     public async Task<IReadOnlyList<LedgerPod>> ListAliveAsync(CancellationToken cancellationToken)
     {
-        List<PodLedgerRow> rows = await Pods.AsNoTracking()
+        // Row by row: of an account with thousands of pods, two copies would live at once otherwise.
+        List<LedgerPod> alive = [];
+        IAsyncEnumerable<PodLedgerRow> rows = Pods.AsNoTracking()
             .Where(row => row.Saw != PodSaw.Gone)
             .OrderBy(row => row.RequestedAt).ThenBy(row => row.Name)
-            .ToListAsync(cancellationToken);
-        return rows.ConvertAll(row => row.ToPod());
+            .AsAsyncEnumerable();
+        await foreach (PodLedgerRow row in rows.WithCancellation(cancellationToken))
+        {
+            alive.Add(row.ToPod());
+        }
+
+        return alive;
     }
 
     public Task<int> CountPlacesAsync(CancellationToken cancellationToken) =>

@@ -57,9 +57,29 @@ internal static class RunPodJson
     public static (ProviderPod? Pod, string? Problem) ReadPod(VendorAnswer answer) =>
         Read<ProviderPod>(answer, root => PodOf(root) is { } pod ? (pod, null) : (null, "the pod has no usable id or name"));
 
-    /// <summary>All pods, or why not: one pod that can't be read could be ours, so it spoils the listing.</summary>
+    /// <summary>
+    /// All pods, or why not: one pod that can't be read could be ours, so it spoils the listing. Each pod is read by itself: a document of a whole
+    /// account with thousands of pods would be as large as the answer once more.
+    /// </summary>
     public static (IReadOnlyList<ProviderPod>? Pods, string? Problem) ReadList(VendorAnswer answer) =>
-        Read<IReadOnlyList<ProviderPod>>(answer, PodsOf);
+        Read<IReadOnlyList<ProviderPod>>(answer, static body =>
+        {
+            Utf8JsonReader json = new(body);
+            PodList list = new();
+            if (!json.Read() || json.TokenType != JsonTokenType.StartObject)
+            {
+                return (null, "the listing has no pods");
+            }
+
+            while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
+            {
+                list.Read(ref json);
+            }
+
+            // Nothing may follow the object: the reader throws when it does.
+            json.Read();
+            return list.Result();
+        });
 
     /// <summary>The catalog and how many of its entries could not be read.</summary>
     public static (IReadOnlyList<GpuOffer>? Offers, int LeftOut, string? Problem) ReadCatalog(VendorAnswer answer)
@@ -110,6 +130,14 @@ internal static class RunPodJson
     }
 
     public static (T? Value, string? Problem) Read<T>(VendorAnswer answer, Func<JsonElement, (T? Value, string? Problem)> read)
+        where T : class =>
+        Read<T>(answer, body =>
+        {
+            using JsonDocument document = JsonDocument.Parse(body);
+            return read(document.RootElement);
+        });
+
+    private static (T? Value, string? Problem) Read<T>(VendorAnswer answer, Func<byte[], (T? Value, string? Problem)> read)
         where T : class
     {
         if (answer.Body is not { } body)
@@ -119,45 +147,13 @@ internal static class RunPodJson
 
         try
         {
-            using JsonDocument document = JsonDocument.Parse(body);
-            return read(document.RootElement);
+            return read(body);
         }
         catch (Exception failure) when (failure is JsonException or InvalidOperationException)
         {
             // InvalidOperationException: a string that is not valid UTF-8.
             return (null, "the answer is no readable JSON");
         }
-    }
-
-    private static (IReadOnlyList<ProviderPod>? Pods, string? Problem) PodsOf(JsonElement root)
-    {
-        if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("pods", out JsonElement list) || list.ValueKind != JsonValueKind.Array)
-        {
-            return (null, "the listing has no pods");
-        }
-
-        if (SaysThereIsMore(root) || (root.TryGetProperty("pagination", out JsonElement pages) && SaysThereIsMore(pages)))
-        {
-            return (null, "the listing is only the first page");
-        }
-
-        Dictionary<string, ProviderPod> pods = new(list.GetArrayLength(), StringComparer.Ordinal);
-        int unreadable = 0;
-        foreach (JsonElement item in list.EnumerateArray())
-        {
-            if (PodOf(item) is { } pod)
-            {
-                pods.TryAdd(pod.Id, pod);
-            }
-            else
-            {
-                unreadable++;
-            }
-        }
-
-        return unreadable == 0
-            ? ([.. pods.Values], null)
-            : (null, string.Create(CultureInfo.InvariantCulture, $"{unreadable} of {list.GetArrayLength()} listed pods have no usable id or name"));
     }
 
     private static void WriteMounts(Utf8JsonWriter json, PodSpec spec)
@@ -251,14 +247,14 @@ internal static class RunPodJson
 
     /// <summary>REST v2 has no pages today. Should it get them, a first page must not pass as the whole account.</summary>
     private static bool SaysThereIsMore(JsonElement element) =>
-        element.ValueKind == JsonValueKind.Object
-        && (IsTrue(element, "hasNextPage") || IsTrue(element, "hasMore")
-            || TextOf(element, "nextCursor") is { Length: > 0 }
-            || TextOf(element, "nextPageToken") is { Length: > 0 }
-            || TextOf(element, "next") is { Length: > 0 });
+        element.ValueKind == JsonValueKind.Object && element.EnumerateObject().Any(property => SaysThereIsMore(property.Name, property.Value));
 
-    private static bool IsTrue(JsonElement parent, string name) =>
-        parent.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.True;
+    private static bool SaysThereIsMore(string name, JsonElement value) => name switch
+    {
+        "hasNextPage" or "hasMore" => value.ValueKind == JsonValueKind.True,
+        "nextCursor" or "nextPageToken" or "next" => value.ValueKind == JsonValueKind.String && value.GetString() is { Length: > 0 },
+        _ => false,
+    };
 
     private static string? TextOf(JsonElement parent, string name) =>
         parent.ValueKind == JsonValueKind.Object && parent.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.String
@@ -284,5 +280,61 @@ internal static class RunPodJson
     {
         value = 0;
         return false;
+    }
+
+    /// <summary>The properties of a listing, one after the other.</summary>
+    private sealed class PodList
+    {
+        private readonly Dictionary<string, ProviderPod> pods = new(StringComparer.Ordinal);
+        private bool isThere;
+        private bool isFirstPage;
+        private int listed;
+        private int unreadable;
+
+        /// <summary>Reads the property at which the reader stands, to its end.</summary>
+        public void Read(ref Utf8JsonReader json)
+        {
+            bool isPods = json.ValueTextEquals("pods"u8);
+            string name = json.GetString()!;
+            json.Read();
+            if (isPods)
+            {
+                ReadPods(ref json);
+                return;
+            }
+
+            using JsonDocument value = JsonDocument.ParseValue(ref json);
+            isFirstPage |= SaysThereIsMore(name, value.RootElement) || (name == "pagination" && SaysThereIsMore(value.RootElement));
+        }
+
+        public (IReadOnlyList<ProviderPod>? Pods, string? Problem) Result() =>
+            !isThere ? (null, "the listing has no pods")
+            : isFirstPage ? (null, "the listing is only the first page")
+            : unreadable > 0 ? (null, string.Create(CultureInfo.InvariantCulture, $"{unreadable} of {listed} listed pods have no usable id or name"))
+            : ([.. pods.Values], null);
+
+        private void ReadPods(ref Utf8JsonReader json)
+        {
+            isThere = json.TokenType == JsonTokenType.StartArray;
+            if (!isThere)
+            {
+                json.Skip();
+                return;
+            }
+
+            while (json.Read() && json.TokenType != JsonTokenType.EndArray)
+            {
+                using JsonDocument item = JsonDocument.ParseValue(ref json);
+                listed++;
+                if (PodOf(item.RootElement) is { } pod)
+                {
+                    pods.TryAdd(pod.Id, pod);
+                }
+                else
+                {
+                    unreadable++;
+                }
+            }
+        }
     }
 }

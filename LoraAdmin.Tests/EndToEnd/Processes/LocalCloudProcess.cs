@@ -1,11 +1,16 @@
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json;
+using LoraAdmin.Domain.Pods;
 
 namespace LoraAdmin.Tests.EndToEnd.Processes;
 
 /// <param name="Bills">Whether it costs money right now.</param>
 public sealed record TruePod(string Id, string Name, string Status, bool Bills);
+
+/// <param name="Requests">Counted against the account.</param>
+/// <param name="Violations">Requests that the account's rate limit refused.</param>
+public sealed record TrueAccount(long Requests, long Violations);
 
 /// <summary>LocalCloud as a process of its own: it outlives the portals that a test kills, and knows every pod that ever was.</summary>
 public sealed class LocalCloudProcess : IAsyncDisposable
@@ -70,6 +75,53 @@ public sealed class LocalCloudProcess : IAsyncDisposable
     /// <summary>Every pod that ever was.</summary>
     public async Task<IReadOnlyList<TruePod>> TruthAsync() => PodsOf(await http.GetStringAsync("/localcloud/truth"));
 
+    public async Task<TrueAccount> AccountAsync()
+    {
+        using JsonDocument truth = JsonDocument.Parse(await http.GetStringAsync("/localcloud/truth"));
+        return new TrueAccount(truth.RootElement.GetProperty("requests").GetInt64(), truth.RootElement.GetProperty("rate_limit_violations").GetInt64());
+    }
+
+    /// <summary>Fills the account with pods that run and cost nothing; their names end in 1, 2, ….</summary>
+    /// <returns>Their ids, in the order of the names.</returns>
+    public async Task<IReadOnlyList<string>> FillAsync(int count, string namePrefix)
+    {
+        using HttpResponseMessage answer = await http.PostAsJsonAsync("/localcloud/pods", new { count, name_prefix = namePrefix, usd_per_hour = 0 });
+        string body = await answer.Content.ReadAsStringAsync();
+        Assert.True(answer.IsSuccessStatusCode, body);
+        using JsonDocument json = JsonDocument.Parse(body);
+        return [.. json.RootElement.GetProperty("ids").EnumerateArray().Select(id => id.GetString()!)];
+    }
+
+    /// <summary>Orders a pod as a client of the vendor does, whose agent then knows this token.</summary>
+    /// <returns>Its id.</returns>
+    public async Task<string> OrderAsync(string name, string agentToken)
+    {
+        using HttpRequestMessage request = AsClient(HttpMethod.Post, "/pods");
+        request.Content = JsonContent.Create(new
+        {
+            name,
+            image = "localcloud/trainer:1",
+            gpu = new { id = "NVIDIA A40", count = 1 },
+            disk = 30,
+            mounts = new { persistent = new { size = 40, path = "/workspace" } },
+            env = new Dictionary<string, string> { [AgentToken.Variable] = agentToken },
+            ports = new[] { "8000/http" },
+        });
+        using HttpResponseMessage answer = await http.SendAsync(request);
+        string body = await answer.Content.ReadAsStringAsync();
+        Assert.True(answer.IsSuccessStatusCode, body);
+        using JsonDocument json = JsonDocument.Parse(body);
+        return json.RootElement.GetProperty("id").GetString()!;
+    }
+
+    /// <summary>Whether the account's rate limit lets a client's call pass; itself such a call.</summary>
+    public async Task<bool> AnswersAsync()
+    {
+        using HttpRequestMessage request = AsClient(HttpMethod.Get, "/catalog/gpus");
+        using HttpResponseMessage answer = await http.SendAsync(request);
+        return answer.IsSuccessStatusCode;
+    }
+
     /// <param name="answer">Of <c>GET /localcloud/truth</c>.</param>
     internal static IReadOnlyList<TruePod> PodsOf(string answer)
     {
@@ -88,6 +140,13 @@ public sealed class LocalCloudProcess : IAsyncDisposable
     {
         using HttpResponseMessage answer = await http.PostAsJsonAsync("/localcloud/faults", new { kind, count, seconds });
         Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
+    }
+
+    private static HttpRequestMessage AsClient(HttpMethod method, string path)
+    {
+        HttpRequestMessage request = new(method, "/localcloud/runpod/v2" + path);
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", ApiKey);
+        return request;
     }
 
     public async ValueTask DisposeAsync()

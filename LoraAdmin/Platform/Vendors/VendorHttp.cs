@@ -50,17 +50,16 @@ public static class VendorHttp
         try
         {
             using Stream stream = await content.ReadAsStreamAsync(deadline.Token);
-            using MemoryStream body = new(capacity: (int)(declared ?? 4096));
-            byte[] buffer = new byte[16 * 1024];
+            using PooledBytes body = new();
             int read;
-            while ((read = await stream.ReadAsync(buffer, deadline.Token)) > 0)
+            while ((read = await stream.ReadAsync(body.Room, deadline.Token)) > 0)
             {
                 if (body.Length + read > maxBytes)
                 {
                     return TooLong(maxBytes);
                 }
 
-                body.Write(buffer, 0, read);
+                body.Filled(read);
             }
 
             return declared is { } length && body.Length < length
