@@ -9,8 +9,11 @@ using Microsoft.Extensions.DependencyInjection;
 namespace LoraAdmin.Tests.Access;
 
 /// <param name="Route">Method and pattern.</param>
-public sealed record WalkedRoute(string Route, bool MayBeAnonymous, HttpStatusCode Status, string? Location)
+/// <param name="Exempt">Why it may answer anybody: its path, or the name of the metadata that says so; null: it may not.</param>
+public sealed record WalkedRoute(string Route, string? Exempt, HttpStatusCode Status, string? Location)
 {
+    public bool MayBeAnonymous => Exempt is not null;
+
     /// <summary>Whether a caller without credentials was turned away.</summary>
     public bool TurnedAway =>
         Status == HttpStatusCode.Unauthorized
@@ -38,16 +41,17 @@ public static partial class EndpointWalker
                 using HttpRequestMessage request = new(new HttpMethod(method), path);
                 request.Headers.Accept.ParseAdd(method == "GET" ? "text/html" : "*/*");
                 using HttpResponseMessage response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
-                walked.Add(new WalkedRoute($"{method} /{endpoint.RoutePattern.RawText?.TrimStart('/')}", MayBeAnonymous(endpoint, path), response.StatusCode, response.Headers.Location?.ToString()));
+                walked.Add(new WalkedRoute($"{method} /{endpoint.RoutePattern.RawText?.TrimStart('/')}", ExemptBy(endpoint, path), response.StatusCode, response.Headers.Location?.ToString()));
             }
         }
 
         return walked;
     }
 
-    private static bool MayBeAnonymous(RouteEndpoint endpoint, string path) =>
+    private static string? ExemptBy(RouteEndpoint endpoint, string path) =>
         AnonymousPaths.Contains(path, StringComparer.Ordinal)
-        || endpoint.Metadata.Any(metadata => AnonymousMetadata.Contains(metadata.GetType().Name, StringComparer.Ordinal));
+            ? path
+            : endpoint.Metadata.Select(metadata => metadata.GetType().Name).FirstOrDefault(name => AnonymousMetadata.Contains(name, StringComparer.Ordinal));
 
     private static string PathOf(RoutePattern pattern) =>
         "/" + string.Join('/', pattern.PathSegments.Select(segment => string.Concat(segment.Parts.Select(PartOf))));

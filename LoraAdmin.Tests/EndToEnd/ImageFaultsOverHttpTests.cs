@@ -16,7 +16,7 @@ public sealed class ImageFaultsOverHttpTests
         string job = await run.SubmitKeysAsync();
         JsonElement ended = await run.EndedAsync(job);
 
-        FaultRun.AreTwoFourAndEightSecondsApart(run.Cloud.ImageReadings);
+        FaultRun.AreSecondsApart(run.Cloud.ImageReadings, 2, 4, 8);
         await run.IsToldAsFailedAsync(ended, "invalid_training_images", "Invalid training images");
         Assert.StartsWith("image 1: ", ended.GetProperty("failure").GetProperty("detail").GetString(), StringComparison.Ordinal);
         Assert.Equal(4, await run.Portal.Database.NumberAsync(

@@ -27,7 +27,7 @@ public sealed class UploadFaultsOverHttpTests
         string job = await run.SubmitAsync();
         JsonElement ended = await run.EndedAsync(job);
 
-        FaultRun.AreTwoFourAndEightSecondsApart(run.Cloud.ModelPuts);
+        FaultRun.AreSecondsApart(run.Cloud.ModelPuts, 2, 4, 8);
         await run.IsToldAsFailedAsync(ended, "upload_failed", "Upload to storage failed; the file is kept", refunded: false);
         Assert.Equal("The store answered 503 Service Unavailable.", ended.GetProperty("failure").GetProperty("detail").GetString());
         await run.PodsAreGoneAsync(job);
