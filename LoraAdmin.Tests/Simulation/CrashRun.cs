@@ -24,8 +24,8 @@ internal sealed class CrashRun
     private static readonly TimeSpan Patience = TimeSpan.FromDays(3);
     private static readonly SimulationPlan Plan = new(TimeSpan.Zero, 1, 0) { TroublesPerDay = 1 };
 
-    /// <summary>A pod that no listing shows when it is looked for may be bought twice; a later look finds it and ends it.</summary>
-    private static readonly string[] MayTakeTwo = [FaultKind.CreateHangThenLate, FaultKind.ListPartial, FaultKind.ListEmpty];
+    /// <summary>A pod that no listing shows when it is looked for may be bought twice; so may one that stops before it is ready.</summary>
+    private static readonly string[] MayTakeTwo = [FaultKind.CreateHangThenLate, FaultKind.ListPartial, FaultKind.ListEmpty, FaultKind.PodExits];
 
     private readonly int dieAt;
     private readonly string? fault;
