@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Library;
 using LoraAdmin.Domain.Pods;
@@ -13,7 +12,7 @@ namespace LoraAdmin.Tests.Simulation;
 /// <summary>
 /// Design §17, checked on what the vendor, the database and the buckets really hold. Shares no code with what it checks beyond the names of things.
 /// </summary>
-public sealed class Invariants(SimulatedWorld world, SimulationPlan? plan = null)
+public sealed partial class Invariants(SimulatedWorld world, SimulationPlan? plan = null)
 {
     /// <summary>A create call of a process that stood still may arrive after its row was given up: the sweep has this long to find its pod.</summary>
     private static readonly TimeSpan StrangersFoundWithin = TimeSpan.FromHours(1);
@@ -23,7 +22,7 @@ public sealed class Invariants(SimulatedWorld world, SimulationPlan? plan = null
 
     public void CheckAlways()
     {
-        foreach (PodRecord pod in world.Cloud.World.Pods.Where(pod => pod.Status != PodStatus.Terminated))
+        foreach (PodRecord pod in world.Cloud.World.Pods.Where(pod => pod.Status != PodStatus.Terminated && !IsForeign(pod)))
         {
             bool known = RowOf(pod) is { } row && row.Saw != PodSaw.Gone;
             bool mayBeLate = plan?.FreezesPerThousandCrossings > 0 && world.Clock.GetUtcNow() - pod.CreatedAt < StrangersFoundWithin;
@@ -40,6 +39,7 @@ public sealed class Invariants(SimulatedWorld world, SimulationPlan? plan = null
         CheckFiles();
         CheckMoney();
         CheckCounts();
+        CheckAccount();
         int places = world.Database.Pods.Rows.Where(pod => pod.Want == PodWant.Needed && pod.Saw != PodSaw.Gone).Select(pod => pod.Job).Distinct().Count();
         Require(places <= world.Training.MaxConcurrentPods, $"{places} jobs have a pod, {world.Training.MaxConcurrentPods} may");
     }
@@ -47,7 +47,8 @@ public sealed class Invariants(SimulatedWorld world, SimulationPlan? plan = null
     public void CheckAtRest()
     {
         CheckAlways();
-        foreach (PodRecord pod in world.Cloud.World.Pods)
+        CheckMonths();
+        foreach (PodRecord pod in world.Cloud.World.Pods.Where(pod => !IsForeign(pod)))
         {
             Require(pod.Status == PodStatus.Terminated, $"1: at rest pod {pod.Id} ({pod.Name}) is {pod.Status}");
         }
@@ -84,7 +85,7 @@ public sealed class Invariants(SimulatedWorld world, SimulationPlan? plan = null
     private void CheckCompleted(TrainingJob job)
     {
         byte[] file = world.Objects.Find(ObjectKeys.Model(job.UserId, job.LoraId)) ?? [];
-        Require(Convert.ToHexStringLower(SHA256.HashData(file)) == job.Artifact!.Sha256, $"3: the stored file of {job.Id} is not the trained one");
+        Require(IsTrained(file, job), $"3: the stored file of {job.Id} is not the trained one");
         Require(!world.Database.Spool.Rows.Any(entry => entry.Job == job.Id), $"the spool row of {job.Id} is left behind");
         Require(job.Failure is null, $"job {job.Id} is completed and says {job.Failure}");
         Require(!NewestCharge(job).Refunded, $"5: job {job.Id} is completed and its charge was given back");
@@ -92,7 +93,7 @@ public sealed class Invariants(SimulatedWorld world, SimulationPlan? plan = null
 
     private void CheckFailed(TrainingJob job, Lora lora)
     {
-        Require(plan?.JobsMayFail == true, $"job {job.Id} rests as {job.State}: {job.Failure}");
+        Require(plan?.JobsMayFail == true, $"job {job.Id} failed, which no job may here: {job.Failure}");
         Require(job.Failure is not null, $"job {job.Id} rests as {job.State} without a failure");
         FailureRule rule = job.Failure!.Rule;
         Require((job.State == TrainingState.Cancelled) == (rule.Failure == FailureCode.Cancelled), $"job {job.Id} rests as {job.State} with {rule.Code}");
@@ -101,7 +102,7 @@ public sealed class Invariants(SimulatedWorld world, SimulationPlan? plan = null
         bool refund = rule.Refund == RefundRule.Always || (rule.Refund == RefundRule.BeforePodOrByAdmin && (!asked || job.Cancel!.By.Kind == ActorKind.Person));
         Require(NewestCharge(job).Refunded == refund, $"5: job {job.Id} ended as {rule.Code}; given back {!refund}, right is {refund}");
         Require(
-            rule.Failure != FailureCode.UploadFailed || world.Disks.Any(disk => disk.FindSealed(SpoolNames.File(job.Id, job.Attempt)) is not null),
+            rule.Failure != FailureCode.UploadFailed || world.Disks.Any(disk => disk.FindSealed(SpoolNames.File(job.Id, job.Attempt)) is { } file && IsTrained(file, job)),
             $"3: the upload of {job.Id} failed and no spool has its file");
     }
 

@@ -16,6 +16,9 @@ public sealed class SimulatedWorld
 {
     public const string ApiKey = "key-of-the-simulated-account";
 
+    /// <summary>How pods of another installation are named, before a number.</summary>
+    public const string NeighboursPods = "lora-5eed0002-00000000000000000000000000000001-1-";
+
     public static readonly DateTimeOffset Start = new(2026, 3, 30, 0, 0, 0, TimeSpan.Zero);
 
     private readonly List<MemorySpool> disks;

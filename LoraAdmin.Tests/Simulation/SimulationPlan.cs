@@ -1,3 +1,5 @@
+using LoraAdmin.Domain.Shared;
+
 namespace LoraAdmin.Tests.Simulation;
 
 /// <summary>What happens to the portal and around it in one run, all of it drawn from the seed.</summary>
@@ -19,6 +21,12 @@ public sealed record SimulationPlan(TimeSpan Length, int JobsPerDay, int DeathsP
 
     /// <summary>How many jobs may have a pod at once.</summary>
     public int MaxConcurrentPods { get; init; } = 10;
+
+    /// <summary>What a month may cost; null: more than the run can spend.</summary>
+    public Usd? MonthlyLimit { get; init; }
+
+    /// <summary>Pods of another installation that run on the same account all the time.</summary>
+    public int Strangers { get; init; }
 
     /// <summary>Requests come together, as from a batch, instead of one by one.</summary>
     public bool Rush { get; init; }

@@ -30,7 +30,8 @@ public sealed class SimulationRun
     private int hashed;
     private int jobs;
 
-    public SimulationRun(int seed, SimulationPlan plan)
+    /// <param name="prepare">Changes the world before anything happens in it.</param>
+    public SimulationRun(int seed, SimulationPlan plan, Action<SimulatedWorld>? prepare = null)
     {
         ArgumentNullException.ThrowIfNull(plan);
         this.seed = seed;
@@ -38,6 +39,9 @@ public sealed class SimulationRun
         random = new Random(seed);
         world = new SimulatedWorld(seed);
         world.Training = world.Training with { MaxConcurrentPods = plan.MaxConcurrentPods };
+        world.Budget = plan.MonthlyLimit is { } limit ? world.Budget with { MonthlyLimit = limit } : world.Budget;
+        world.Cloud.World.AddForeign(SimulatedWorld.NeighboursPods, plan.Strangers);
+        prepare?.Invoke(world);
         people = new People(world, random);
         trouble = new Trouble(world, random);
         slots = [.. Enumerable.Range(1, plan.Portals).Select(number => new PortalSlot(number, world, plan, random))];

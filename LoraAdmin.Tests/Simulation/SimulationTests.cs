@@ -1,3 +1,4 @@
+using LoraAdmin.Domain.Shared;
 using Xunit;
 
 namespace LoraAdmin.Tests.Simulation;
@@ -5,9 +6,14 @@ namespace LoraAdmin.Tests.Simulation;
 /// <summary>The main job, with the process dying anywhere, over simulated days. A failing seed prints how to replay it.</summary>
 public sealed class SimulationTests(ITestOutputHelper output)
 {
-    private static readonly SimulationPlan Dying = new(TimeSpan.FromDays(2), JobsPerDay: 12, DeathsPerThousandCrossings: 4);
+    internal static readonly SimulationPlan Dying = new(TimeSpan.FromDays(2.5), JobsPerDay: 12, DeathsPerThousandCrossings: 4)
+    {
+        // Into the next month, with less money than the jobs of a month ask for, beside pods of others.
+        MonthlyLimit = Usd.FromDollars(6),
+        Strangers = 2,
+    };
 
-    private static readonly SimulationPlan Troubled = new(TimeSpan.FromDays(2), JobsPerDay: 16, DeathsPerThousandCrossings: 2)
+    internal static readonly SimulationPlan Troubled = new(TimeSpan.FromDays(2), JobsPerDay: 16, DeathsPerThousandCrossings: 2)
     {
         TroublesPerDay = 24,
         CommandsPerDay = 10,
@@ -15,7 +21,7 @@ public sealed class SimulationTests(ITestOutputHelper output)
         Rush = true,
     };
 
-    private static readonly SimulationPlan TwoPortals = new(TimeSpan.FromDays(2), JobsPerDay: 14, DeathsPerThousandCrossings: 2)
+    internal static readonly SimulationPlan TwoPortals = new(TimeSpan.FromDays(2), JobsPerDay: 14, DeathsPerThousandCrossings: 2)
     {
         Portals = 2,
         FreezesPerThousandCrossings = 2,
@@ -23,6 +29,13 @@ public sealed class SimulationTests(ITestOutputHelper output)
         CommandsPerDay = 6,
         MaxConcurrentPods = 2,
         Rush = true,
+    };
+
+    /// <summary>Into the next month, with people who cancel and retry whatever there is.</summary>
+    internal static readonly SimulationPlan Impatient = new(TimeSpan.FromDays(3), JobsPerDay: 24, DeathsPerThousandCrossings: 1)
+    {
+        CommandsPerDay = 200,
+        MaxConcurrentPods = 4,
     };
 
     /// <summary><c>LORAADMIN_SEED</c> picks one (<c>7</c>) or a range (<c>21-80</c>).</summary>
@@ -62,6 +75,15 @@ public sealed class SimulationTests(ITestOutputHelper output)
         SimulationReport report = await RunTwiceAsync(seed, TwoPortals);
 
         Assert.True(report.Freezes > 0, "No process ever stood still: the run proves nothing about lost leases.");
+    }
+
+    [Theory]
+    [MemberData(nameof(Seeds))]
+    public async Task ThreeDays_PeopleCancelAndRetryWhateverThereIs_InvariantsHoldAndNothingBillsAtRest(int seed)
+    {
+        SimulationReport report = await RunTwiceAsync(seed, Impatient);
+
+        Assert.True(report.Events.Any(line => line.Contains(" cancels ", StringComparison.Ordinal)), "Nobody cancelled anything: the run proves nothing about people.");
     }
 
     private async Task<SimulationReport> RunTwiceAsync(int seed, SimulationPlan plan)

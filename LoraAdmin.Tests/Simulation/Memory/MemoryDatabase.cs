@@ -97,6 +97,10 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
 
     private readonly Dictionary<Type, object> stores;
 
+    /// <summary>Puts another store into the place of one.</summary>
+    public void Replace<TStore>(Func<TStore, TStore> by)
+        where TStore : class => stores[typeof(TStore)] = by((TStore)stores[typeof(TStore)]);
+
     public TimeProvider Clock { get; }
     public MemoryTable<JobId, TrainingJob> Jobs { get; }
     public MemoryTable<JobId, JobLeaseRow> Leases { get; }

@@ -1,0 +1,42 @@
+using LoraAdmin.Domain.Limits;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
+using LoraAdmin.Tests.Simulation.Memory;
+
+namespace LoraAdmin.Tests.Simulation.PlantedBugs;
+
+/// <summary>Faults of what the stores promise, which no line of Domain could undo: a faulty store takes the place of the one in memory.</summary>
+public static class FaultyStores
+{
+    public const string RefundWithoutCount = "give a charge back and leave the user's count as it was";
+
+    /// <param name="name">Empty: nothing is put in.</param>
+    public static void Put(string name, MemoryDatabase database)
+    {
+        switch (name)
+        {
+            case "":
+                return;
+            case RefundWithoutCount:
+                database.Replace<ILimitsStore>(sound => new LimitsThatOnlyGrow(sound, database));
+                return;
+            default:
+                throw new PlantedBugException($"There is no faulty store \"{name}\"");
+        }
+    }
+
+    private sealed class LimitsThatOnlyGrow(ILimitsStore inner, MemoryDatabase database) : ILimitsStore
+    {
+        public Task<ChargeResult> TryChargeAsync(UserId user, JobId job, int admission, DateTimeOffset now, LimitRules rules, CancellationToken cancellationToken) =>
+            inner.TryChargeAsync(user, job, admission, now, rules, cancellationToken);
+
+        public async Task<bool> RefundAsync(JobId job, string reason, DateTimeOffset now, CancellationToken cancellationToken)
+        {
+            UserId user = database.Jobs.Find(job)!.UserId;
+            UserCount before = database.Users.Find(user)!;
+            bool done = await inner.RefundAsync(job, reason, now, cancellationToken);
+            database.Users.Set(user, before);
+            return done;
+        }
+    }
+}

@@ -1,0 +1,43 @@
+using LoraAdmin.Platform.LocalCloud;
+
+namespace LoraAdmin.Tests.Simulation.PlantedBugs;
+
+/// <summary>Where bugs are hunted: the enumeration's runs with one of its faults, or the seeds of one of the simulation's plans.</summary>
+public static class Grounds
+{
+    /// <summary>The process dies at each crossing, and nothing else goes wrong.</summary>
+    public const string Crash = "crash";
+
+    public const string Dying = "dying";
+    public const string Troubled = "troubled";
+    public const string TwoPortals = "two portals";
+    public const string Impatient = "impatient";
+
+    /// <summary>The same with one of the enumeration's faults at the same time.</summary>
+    public static string CrashWith(string fault) => $"{Crash} with {fault}";
+
+    public static string CrashWith(string fault, string during) => CrashWith($"{fault}{CrashRun.During}{during}");
+
+    /// <summary>Null: the enumeration.</summary>
+    public static SimulationPlan? PlanOf(string ground) => ground switch
+    {
+        Dying => SimulationTests.Dying,
+        Troubled => SimulationTests.Troubled,
+        TwoPortals => SimulationTests.TwoPortals,
+        Impatient => SimulationTests.Impatient,
+        _ => null,
+    };
+
+    /// <summary>The fault of an enumeration's ground; null: none.</summary>
+    /// <exception cref="PlantedBugException">There is no such ground.</exception>
+    public static string? FaultOf(string ground)
+    {
+        if (ground == Crash)
+        {
+            return null;
+        }
+
+        string fault = ground.Replace($"{Crash} with ", "", StringComparison.Ordinal);
+        return fault != ground && fault.Split(CrashRun.During).All(kind => FaultKind.Find(kind) is not null) ? fault : throw new PlantedBugException($"There is no ground \"{ground}\"");
+    }
+}

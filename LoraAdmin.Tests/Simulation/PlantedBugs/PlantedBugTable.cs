@@ -1,0 +1,208 @@
+using LoraAdmin.Platform.LocalCloud;
+
+namespace LoraAdmin.Tests.Simulation.PlantedBugs;
+
+/// <summary>The planted bugs, in the order of what they violate. How to add one: docs/crash-safety.md.</summary>
+internal static partial class PlantedBugTable
+{
+    public static IReadOnlyList<PlantedBug> All { get; } = [.. OfPods, .. OfFiles, .. OfJobs, .. OfMoney];
+
+    private static PlantedBug[] OfPods =>
+    [
+        new(
+            "write the ledger row after the create", "Pods/PodLauncher.cs",
+            "1: pod … is alive and the ledger has no open row …", Grounds.Crash,
+            new Edit("string? refusal = await work.RunAsync(", "CreateOutcome sent = await provider.CreateAsync(order.SpecFor(name, gpuType), cancellationToken); string? refusal = await work.RunAsync("),
+            new Edit("CreateOutcome outcome = await provider.CreateAsync(order.SpecFor(name, gpuType), cancellationToken);", "CreateOutcome outcome = sent;")),
+        new(
+            "take a 404 to the delete for the end of the pod", "Pods/PodEnder.cs",
+            "1: pod … is alive and the ledger has no open row …", Grounds.CrashWith(FaultKind.Delete404),
+            "Saw = leaking ? PodSaw.Leaking : error is null", "Saw = outcome is PodActionOutcome.NotFound ? PodSaw.Gone : leaking ? PodSaw.Leaking : error is null"),
+        new(
+            "end the doubt at the first look that misses the pod", "Pods/PodObserver.cs",
+            "1: pod … is alive and the ledger has no open row …", Grounds.CrashWith(FaultKind.CreateHangThenLate),
+            "return account.StartedAt - since >= DoubtLasts ? await", "return account.StartedAt >= since ? await"),
+        new(
+            "believe an empty listing", "Pods/PodObserver.cs",
+            "1: pod … is alive and the ledger has no open row …", Grounds.CrashWith(FaultKind.DeleteIgnored, FaultKind.ListEmpty),
+            "int reads = ended ? (account.IsEmpty || row.Saw == PodSaw.Leaking ? 1 : 0) : 2;", "int reads = ended ? (row.Saw == PodSaw.Leaking ? 1 : 0) : 2;"),
+        new(
+            "close a leaking pod by listings alone", "Pods/PodObserver.cs",
+            "1: pod … is alive and the ledger has no open row …", Grounds.CrashWith(FaultKind.Delete500, FaultKind.ListPartial),
+            "account.IsEmpty || row.Saw == PodSaw.Leaking ? 1 : 0", "account.IsEmpty ? 1 : 0"),
+        new(
+            "send the delete once and never again", "Pods/PodEnder.cs",
+            "1: at rest pod … (…) is …", Grounds.Troubled,
+            "Saw: PodSaw.Terminating or PodSaw.Leaking } when !listed => row,", "Saw: PodSaw.Terminating or PodSaw.Leaking } => row,"),
+        new(
+            "wait for ever for a pod in doubt", "Pods/PodObserver.cs",
+            "1: at rest the ledger says …, … of …", Grounds.Dying,
+            "if (row is { PodId: null, Want: not PodWant.Released })", "if (row.PodId is null)"),
+        new(
+            "wait for ever for a pod in doubt, seen by a crash", "Pods/PodObserver.cs",
+            "nothing comes to rest: …", Grounds.CrashWith(FaultKind.CreateHangThenLate),
+            "if (row is { PodId: null, Want: not PodWant.Released })", "if (row.PodId is null)"),
+        new(
+            "hold a pod and tell nobody", "Training/Steps/AttemptPods.cs",
+            "1: pod … is held and no incident says so", Grounds.Troubled,
+            "Signals = [new IncidentSignal(PodIncidents.Held, pod.PodId!, text)],", "Signals = [],"),
+        new(
+            "tell nobody of a leak that RunPod gives no error for", "Pods/PodEnder.cs",
+            "1: pod … is leaking and no incident says so", Grounds.Troubled,
+            "bool tellOfLeak = leaking && ", "bool tellOfLeak = leaking && error is not null && "),
+        new(
+            "leave the incidents of a pod open that is gone", "Pods/PodObserver.cs",
+            "9: at rest incident … of … is still open", Grounds.Troubled,
+            "Signals = row.PodId is { } id ? PodIncidents.AllOver(id, how) : [],", "Signals = [],"),
+        new(
+            "adopt a late pod although another try has won", "Pods/PodObserver.cs",
+            "2: attempt … keeps … pods", Grounds.CrashWith(FaultKind.CreateHangThenLate),
+            "LedgerPod noted = second ? seen with { WantReason = PodReasons.Duplicate } : seen;", "LedgerPod noted = seen with { Want = PodWant.Needed };"),
+        new(
+            "create again without looking", "Pods/PodLauncher.cs",
+            "… pods were made for the one job", Grounds.CrashWith(FaultKind.Create500ButCreated),
+            "(PodListing listing, ProviderPod? pod) = await FindAsync(row.Name, cancellationToken);", "(PodListing? listing, ProviderPod? pod) = ((PodListing?)null, (ProviderPod?)null);"),
+        new(
+            "give up after the first try that failed", "Pods/PodLauncher.cs",
+            "the one job ended as …, … pods were left to people", Grounds.Crash,
+            "if (failed.Count > order.Retries.Count)", "if (failed.Count > 0)"),
+        new(
+            "end a pod by an age at which it still trains", "Pods/PodLauncher.cs",
+            "2: pod … was asked to end while its job trains on it", Grounds.Dying,
+            "LiveUntil = requestedAt + order.Lifetime,", "LiveUntil = requestedAt + (order.Lifetime / 20),"),
+        new(
+            "take every installation's pods for ours", "Pods/PodNames.cs",
+            "2: foreign pod … was touched", Grounds.Dying,
+            "return name.StartsWith($\"{Prefix}{installation}-\", StringComparison.Ordinal);", "return name.StartsWith(Prefix, StringComparison.Ordinal);"),
+        new(
+            "end a pod of which nothing says that it is ours", "Pods/PodCensus.cs",
+            "2: foreign pod … was touched", Grounds.Dying,
+            "_ when PodNames.Parse(pod.Name) is { } other => new CountedPod(pod, null, PodClass.Foreign, null,", "_ when PodNames.Parse(pod.Name) is { } other => new CountedPod(pod, null, PodClass.Unknown, PodReasons.Unknown,"),
+        new(
+            "take a place without asking again when the row is added", "Training/Steps/ProvisioningStep.cs",
+            "… jobs have a pod, … may", Grounds.TwoPortals,
+            "MayAsk = places.WhyRefusedAsync,", ""),
+        new(
+            "ignore the fence of a lease that was lost", "Training/JobLease.cs",
+            "… jobs have a pod, … may", Grounds.TwoPortals,
+            "return unit.Store<ITrainingStore>().RenewAsync(Id, Fence, clock.GetUtcNow() + duration, cancellationToken);", "return Task.CompletedTask;"),
+    ];
+
+    private static PlantedBug[] OfFiles =>
+    [
+        new(
+            "release the pod before the spool's file is verified", "Training/Steps/RetrievingStep.cs",
+            "3: pod … was terminated and the file of job … is nowhere (…)", Grounds.Crash,
+            "return new StepResult.Again(TimeSpan.Zero, known with { FailingSince = null });",
+            "return new StepResult.Again(TimeSpan.Zero, known with { FailingSince = null }, null, (unit, token) => AttemptPods.ReleaseAsync(unit, job.Id, job.Attempt, FileProof.InSpool, PodReasons.FileStored, clock.GetUtcNow(), token));"),
+        new(
+            "cancel without a last look at the agent", "Training/TrainingConductor.cs",
+            "3: pod … was terminated and the file of job … is nowhere (…)", Grounds.Impatient,
+            "? await LastLook.StopAsync(agent, AttemptPods.AddressOf(pod), AgentWord.WasStarted(job), cancellationToken)", "? new LastLook(null, FileProof.AgentHasNone)"),
+        new(
+            "take a silent agent's pod for one without a file", "Training/FileProofs.cs",
+            "3: pod … was terminated and the file of job … is nowhere (…)", Grounds.Troubled,
+            "null => FileProof.None,", "null => FileProof.AgentHasNone,"),
+        new(
+            "let a held pod go as soon as its job has ended", "Training/HeldFiles.cs",
+            "3: pod … was terminated and the file of job … is nowhere (…)", Grounds.Troubled,
+            "FileProof written = await proofs.FindWrittenAsync(pod.Job, pod.Attempt, cancellationToken);", "FileProof written = FileProof.NotNeeded;"),
+        new(
+            "take a fetched file for whole without its hash", "Training/ArtifactFetch.cs",
+            "3: the upload of … failed and no spool has its file", Grounds.Troubled,
+            "|| digest.Sha256 != artifact.Sha256)", ")"),
+        new(
+            "tell a lost pod as a failed upload", "Training/Steps/RunningStep.cs",
+            "3: the upload of … failed and no spool has its file", Grounds.Troubled,
+            "job, new JobFailure(FailureCode.PodLost, detail), FileProof.None,", "job, new JobFailure(FailureCode.UploadFailed, detail), FileProof.None,"),
+        new(
+            "take whatever file the LoRA has in storage for this attempt's", "Training/SpoolUpload.cs",
+            "3: the stored file of … is not the trained one", Grounds.Troubled,
+            "if (stored is not { StoragePath: not null } || stored.FileSha256 != entry.Sha256)", "if (stored is not { StoragePath: not null })"),
+        new(
+            "never clear the spool of completed jobs", "Training/SpoolSweep.cs",
+            "the spool row of … is left behind", Grounds.Dying,
+            "if (entry.Discard is not null || await IsSettledAsync(unit, entry, cancellationToken))", "if (entry.Discard is not null)"),
+    ];
+
+    private static PlantedBug[] OfJobs =>
+    [
+        new(
+            "look for a GPU again only days later", "Training/TrainingConductor.cs",
+            "job … rests as …: …", Grounds.Troubled,
+            "DueAt = now + dueIn,", "DueAt = now + (dueIn * 3000),"),
+        new(
+            "fail a job for a create call that was never sent", "Pods/PodLauncher.cs",
+            "job … failed, which no job may here: …", Grounds.Dying,
+            "if (failed.Count > order.Retries.Count)", "if (failed.Count > 0)"),
+        new(
+            "end a job without saying why", "Training/JobEnding.cs",
+            "job … rests as … without a failure", Grounds.Troubled,
+            "State = cancelled ? TrainingState.Cancelled : TrainingState.Failed, Failure = failure }", "State = cancelled ? TrainingState.Cancelled : TrainingState.Failed }"),
+        new(
+            "end a cancelled job as failed", "Training/JobEnding.cs",
+            "job … rests as … with …", Grounds.Troubled,
+            "State = cancelled ? TrainingState.Cancelled : TrainingState.Failed,", "State = TrainingState.Failed,"),
+        new(
+            "leave the LoRA in training when its job fails", "Training/JobEnding.cs",
+            "job … rests as … and its LoRA as …", Grounds.Troubled,
+            "await unit.Store<ILoraStore>().SetStatusAsync(job.LoraId, LoraStatus.Failed, rule.Message, now, cancellationToken);", ""),
+        new(
+            "tell the user the detail instead of the message", "Training/JobEnding.cs",
+            "the LoRA of … says …, the table …", Grounds.Troubled,
+            "SetStatusAsync(job.LoraId, LoraStatus.Failed, rule.Message, now", "SetStatusAsync(job.LoraId, LoraStatus.Failed, failure.Detail, now"),
+        new(
+            "keep the failure of a lost pod in the job that goes on", "Training/JobEnding.cs",
+            "job … is completed and says …", Grounds.Troubled,
+            new Edit("Attempt = next,", "Attempt = next, Failure = failure,"),
+            new Edit("State = TrainingState.Completed, Failure = null }", "State = TrainingState.Completed }")),
+        new(
+            "open an attempt again by writing its cost", "Training/AttemptSettlement.cs",
+            "an attempt is active at rest", Grounds.Crash,
+            "await store.SaveAttemptAsync(attempt with { Cost = actual }, cancellationToken);", "await store.SaveAttemptAsync(attempt with { Cost = actual, State = AttemptState.Active }, cancellationToken);"),
+    ];
+
+    private static PlantedBug[] OfMoney =>
+    [
+        new(
+            "admit beyond the month's limit", "Training/TrainingDesk.cs",
+            "4: month … passes its limit", Grounds.Dying,
+            "jobId, 1, estimate, now, figures.Budget, cancellationToken);", "jobId, 1, estimate, now, figures.Budget with { MonthlyLimit = figures.Budget.MonthlyLimit + estimate }, cancellationToken);"),
+        new(
+            "add money up in whole cents", "Shared/Usd.cs",
+            "4: month … differs from its ledger", Grounds.Crash,
+            "operator +(Usd a, Usd b) => new(a.Micros + b.Micros);", "operator +(Usd a, Usd b) => new((a.Micros + b.Micros) / 10_000 * 10_000);"),
+        new(
+            "settle an attempt before its pods are gone", "Training/AttemptSettlement.cs",
+            "4: attempt … of … is settled and its pod … lives", Grounds.CrashWith(FaultKind.DeleteIgnored),
+            new Edit("due.AddRange(page.Where(one => !withPods.Contains((one.Job, one.Attempt))));", "due.AddRange(page);"),
+            new Edit("if (pods.Any(pod => pod.Saw != PodSaw.Gone))", "if (pods.Any(pod => pod.Want == PodWant.Needed && pod.Saw != PodSaw.Gone))")),
+        new(
+            "settle without telling the job its cost", "Training/AttemptSettlement.cs",
+            "4: job … has no settled cost", Grounds.Crash,
+            "await store.AddCostAsync(reservation.Job, actual, cancellationToken);", ""),
+        new(
+            "settle only the first attempt of a job", "Training/AttemptSettlement.cs",
+            "4: a reservation is open at rest", Grounds.Troubled,
+            "due.AddRange(page.Where(one => !withPods", "due.AddRange(page.Where(one => one.Attempt == 1 && !withPods"),
+        new(
+            "begin the month a day late", "Shared/Month.cs",
+            "4: what was reserved at … counts in …", Grounds.Dying,
+            "DateTimeOffset utc = instant.ToUniversalTime();", "DateTimeOffset utc = instant.ToUniversalTime().AddDays(-1);"),
+        new(
+            "charge a LoRA to the next month", "Training/TrainingDesk.cs",
+            "5: the LoRA that was charged at … counts in …", Grounds.Crash,
+            "TryChargeAsync(request.UserId, jobId, 1, now, figures.Limits, cancellationToken);", "TryChargeAsync(request.UserId, jobId, 1, now.AddDays(7), figures.Limits, cancellationToken);"),
+        new(
+            "refund a job that goes on by itself, and again when it ends", "Training/JobEnding.cs",
+            "5: job … is completed and its charge was given back", Grounds.Troubled,
+            "bool cancelled = failure.Code == FailureCode.Cancelled;", "bool cancelled = failure.Code == FailureCode.Cancelled; await unit.Store<ILimitsStore>().RefundAsync(job.Id, rule.Code, now, cancellationToken);"),
+        new(
+            "refund every cancelled job", "Training/JobEnding.cs",
+            "5: job … ended as …; given back …, right is …", Grounds.Impatient,
+            "_ => !podAsked || job.Cancel?.By.Kind == ActorKind.Person,", "_ => true,"),
+        new(
+            FaultyStores.RefundWithoutCount, "",
+            "5: user … counts …, charges less refunds are …", Grounds.Impatient),
+    ];
+}
