@@ -25,14 +25,20 @@ public sealed class FileProofs(IUnitOfWork work, IPodAgent agent, ISpool spool, 
         {
             null => FileProof.None,
 
-            // Nobody stopped it, and it may finish while it is being ended: the word that there is no finished file yet is good for two minutes (design §5).
-            { Phase: AgentPhase.Training, Artifact: null } => FileProof.AgentHasNone,
-            { } status => AgentWord.Of(status, await work.ReadAsync((unit, token) => WasStartedAsync(unit, job, attempt, podId, token), cancellationToken)),
+            { } status => Said(status, await work.ReadAsync((unit, token) => KnownAsync(unit, job, attempt, podId, token), cancellationToken)),
         };
     }
 
-    private static async Task<bool> WasStartedAsync(IUnit unit, JobId job, int attempt, string podId, CancellationToken cancellationToken) =>
-        await AgentWord.WasStartedAsync(unit, await unit.Store<ITrainingStore>().FindAsync(job, cancellationToken), attempt, podId, cancellationToken);
+    /// <summary>
+    /// Nobody has stopped an agent that trains, and it may finish while it is being ended: the word that there is no finished file yet is good for two
+    /// minutes (design §5).
+    /// </summary>
+    private static FileProof Said(AgentStatus status, KnownTraining known) => status is { Phase: AgentPhase.Training, Artifact: null } && known != KnownTraining.FileSeen
+        ? FileProof.AgentHasNone
+        : AgentWord.Of(status, known);
+
+    private static async Task<KnownTraining> KnownAsync(IUnit unit, JobId job, int attempt, string podId, CancellationToken cancellationToken) =>
+        await AgentWord.KnownAsync(unit, await unit.Store<ITrainingStore>().FindAsync(job, cancellationToken), attempt, podId, cancellationToken);
 
     /// <summary>What storage and spool prove, without asking the pod; or that the job has completed with another attempt's file.</summary>
     internal async Task<FileProof> FindWrittenAsync(JobId job, int attempt, CancellationToken cancellationToken)

@@ -124,7 +124,7 @@ public sealed class HeldFiles(IUnitOfWork work, IPodAgent agent, ISpool spool, F
             job,
             job is not null && !job.State.IsFinal() && job.Attempt == pod.Attempt,
             files.Any(entry => SpoolStanding.IsReachable(entry.Spool, instances, spool.Id, clock.GetUtcNow())),
-            await AgentWord.WasStartedAsync(unit, job, pod.Attempt, pod.PodId!, cancellationToken));
+            await AgentWord.KnownAsync(unit, job, pod.Attempt, pod.PodId!, cancellationToken));
     }
 
     /// <summary>Whether the spool could take the file: a pod is not started, at its full price, for a file that has no place to go.</summary>
@@ -221,12 +221,12 @@ public sealed class HeldFiles(IUnitOfWork work, IPodAgent agent, ISpool spool, F
                 await agent.StopAsync(address, cancellationToken);
                 return;
 
-            case { } status when AgentWord.Of(status, standing.WasStarted) is var proof and not FileProof.None:
+            case { } status when AgentWord.Of(status, standing.Known) is var proof and not FileProof.None:
                 await ReleaseAsync(pod, proof, TrainingEvents.HeldWithoutFile, $"Pod {pod.PodId} is let go: its agent has no file", cancellationToken);
                 return;
 
             default:
-                await RestAsync(pod, "Its agent knows nothing of the training that was started on it: its mount may be missing", cancellationToken);
+                await RestAsync(pod, AgentWord.Contradiction, cancellationToken);
                 return;
         }
     }
@@ -410,6 +410,5 @@ public sealed class HeldFiles(IUnitOfWork work, IPodAgent agent, ISpool spool, F
 
     /// <param name="IsWorkedOn">The pod's job is open and at this attempt: its step uses the pod.</param>
     /// <param name="IsSpooled">The file lies on a disk that some living instance has.</param>
-    /// <param name="WasStarted">A training may have run on the pod, whatever its agent remembers of it.</param>
-    private sealed record Standing(TrainingJob? Job, bool IsWorkedOn, bool IsSpooled, bool WasStarted);
+    private sealed record Standing(TrainingJob? Job, bool IsWorkedOn, bool IsSpooled, KnownTraining Known);
 }

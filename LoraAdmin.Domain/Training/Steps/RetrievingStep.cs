@@ -82,10 +82,11 @@ public sealed class RetrievingStep(IUnitOfWork work, IPodAgent agent, ISpool spo
         if (status.Artifact is not { } artifact)
         {
             string said = status.Error ?? "the agent gave no reason";
-            return status.Phase is AgentPhase.Failed or AgentPhase.Stopped
+            bool isOver = status.Phase is AgentPhase.Failed or AgentPhase.Stopped;
+            return isOver && AgentWord.Of(status, AgentWord.Known(job)) != FileProof.None
                 ? new StepResult.Fail(
                     job, new JobFailure(FailureCode.TrainingFailed, said), FileProof.AgentHasNone, new ErrorDetail("training_failed", "agent.status", said, null))
-                : Later(job, null, "The pod's agent has no file yet", figures);
+                : Later(job, null, isOver ? $"The pod's agent has no file although one was announced ({said})" : "The pod's agent has no file yet", figures);
         }
 
         TrainingJob known = job with { Artifact = artifact };
