@@ -1,6 +1,5 @@
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
-using LoraAdmin.Domain.Storage;
 
 namespace LoraAdmin.Domain.Training;
 
@@ -49,14 +48,14 @@ internal static class AgentWord
     /// </summary>
     public static async Task<KnownTraining> KnownAsync(IUnit unit, TrainingJob? job, int attempt, string podId, CancellationToken cancellationToken)
     {
+        if ((await FileProofs.FilesAsync(unit, job, attempt, podId, cancellationToken)).Count > 0)
+        {
+            return KnownTraining.FileSeen;
+        }
+
         if (job is null || await unit.Store<IPodLedger>().FindByPodIdAsync(podId, cancellationToken) is { Proof: FileProof.TrainingNeverStarted })
         {
             return KnownTraining.Nothing;
-        }
-
-        if ((await unit.Store<ISpoolStore>().ListForJobAsync(job.Id, cancellationToken)).Any(file => file.Attempt == attempt))
-        {
-            return KnownTraining.FileSeen;
         }
 
         if (job.Attempt == attempt)

@@ -187,7 +187,7 @@ public sealed class TrainingDesk(IUnitOfWork work, GpuPrices prices, ISpool spoo
             return new RetryOutcome.NotRetryable(failure.Rule);
         }
 
-        LastProven proven = await LastProven.FindAsync(unit, job, failure, spool.Id, now, cancellationToken);
+        LastProven proven = await LastProven.FindAsync(unit, job, failure, spool.Id, figures.Training.ValidationImages, now, cancellationToken);
         if (proven.GoesOnAs is null && failure.Rule.Retry == RetryRule.UploadOnly)
         {
             return proven.Elsewhere is { } elsewhere
