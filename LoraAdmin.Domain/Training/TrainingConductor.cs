@@ -131,7 +131,8 @@ public sealed class TrainingConductor(
 
                 case StepResult.Fail fail:
                     await AlongsideAsync(fail.Alongside, unit, token);
-                    await ending.FailAsync(unit, fail.Job, leased.Fence, fail.Failure, fail.Proof, fail.Error, now, token);
+                    FileProof proof = fail.ProofNow is { } look ? await look(unit, token) : fail.Proof;
+                    await ending.FailAsync(unit, fail.Job, leased.Fence, fail.Failure, proof, fail.Error, now, token);
                     break;
 
                 default:
