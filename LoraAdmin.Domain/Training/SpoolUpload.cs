@@ -120,7 +120,7 @@ internal sealed class SpoolUpload(IObjectStore objects, ISpool spool)
         SpoolReading<SpoolDigest> digested = await spool.DigestAsync(name, cancellationToken);
         SpoolReading<Stream> opened = await spool.OpenAsync(name, cancellationToken);
         await using Stream? content = opened.OrNull();
-        if ((digested as SpoolReading<SpoolDigest>.Unreadable)?.Reason is { } unread || (unread = (opened as SpoolReading<Stream>.Unreadable)?.Reason) is not null)
+        if (((digested as SpoolReading<SpoolDigest>.Unreadable)?.Reason ?? (opened as SpoolReading<Stream>.Unreadable)?.Reason) is { } unread)
         {
             return (false, new UploadOutcome.Away(ArtifactFetch.AwayWords(unread)));
         }
