@@ -145,6 +145,9 @@ public interface ISpoolStore
     /// <summary>Every proven file of the job on whatever disk, newest attempt first, of one attempt the newest first. Discarded ones are left out.</summary>
     Task<IReadOnlyList<SpoolEntry>> ListForJobAsync(JobId job, CancellationToken cancellationToken);
 
+    /// <summary>Every proven file of this name on whatever disk, the newest first. Discarded ones are left out.</summary>
+    Task<IReadOnlyList<SpoolEntry>> ListNamedAsync(string name, CancellationToken cancellationToken);
+
     /// <summary>Every file on the disk, oldest first, discarded ones too.</summary>
     Task<IReadOnlyList<SpoolEntry>> ListAsync(string spool, CancellationToken cancellationToken);
 

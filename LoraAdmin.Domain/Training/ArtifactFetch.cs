@@ -1,3 +1,5 @@
+using LoraAdmin.Domain.Library;
+using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
 
 namespace LoraAdmin.Domain.Training;
@@ -33,9 +35,9 @@ internal abstract record FetchOutcome
 internal sealed class ArtifactFetch(IPodAgent agent, ISpool spool)
 {
     /// <summary>Fetches one more range, or proves the file when it is whole.</summary>
-    /// <param name="guard">Proves right before something is deleted that we still may.</param>
+    /// <param name="mayDrop">Asked right before a file that is not as announced is removed: false leaves it.</param>
     public async Task<FetchOutcome> StepAsync(
-        AgentAddress address, string name, ArtifactInfo artifact, Func<CancellationToken, Task> guard, CancellationToken cancellationToken)
+        AgentAddress address, string name, ArtifactInfo artifact, Func<CancellationToken, Task<bool>> mayDrop, CancellationToken cancellationToken)
     {
         SpoolReading<SpoolFile> found = await spool.FindAsync(name, cancellationToken);
         if (found is SpoolReading<SpoolFile>.Unreadable unread)
@@ -59,7 +61,7 @@ internal sealed class ArtifactFetch(IPodAgent agent, ISpool spool)
         if (digest is null || digest.LengthBytes != artifact.SizeBytes || digest.Sha256 != artifact.Sha256)
         {
             string detail = $"The fetched file has SHA-256 {digest?.Sha256} and {digest?.LengthBytes} bytes; the agent announced {artifact.Sha256} and {artifact.SizeBytes}";
-            return await DropAsync(name, guard, cancellationToken) ?? new FetchOutcome.Altered(detail);
+            return await DropAsync(name, mayDrop, cancellationToken) ?? new FetchOutcome.Altered(detail);
         }
 
         SpoolReading<Stream> opened = await spool.OpenAsync(name, cancellationToken);
@@ -85,6 +87,21 @@ internal sealed class ArtifactFetch(IPodAgent agent, ISpool spool)
             SpoolOutcome.Failed failed => new FetchOutcome.Stalled($"The spool can't keep the file: {failed.Reason}"),
             _ => new FetchOutcome.Stalled("The spool can't keep the file"),
         };
+    }
+
+    /// <summary>The first of the attempt's images that is neither in the bucket nor in this instance's spool; null when all are.</summary>
+    public async Task<int?> FindMissingImageAsync(JobId job, int attempt, int wanted, IReadOnlyList<ValidationImage> images, CancellationToken cancellationToken)
+    {
+        for (int index = 0; index < wanted; index++)
+        {
+            ValidationImage? known = images.FirstOrDefault(image => image.Attempt == attempt && image.Index == index);
+            if (known is null || (known.IsPending && await spool.FindAsync(SpoolNames.ValidationImage(job, attempt, index), cancellationToken) is SpoolReading<SpoolFile>.Absent))
+            {
+                return index;
+            }
+        }
+
+        return null;
     }
 
     /// <summary>Puts one validation image into the spool; null when it lies there whole.</summary>
@@ -154,9 +171,13 @@ internal sealed class ArtifactFetch(IPodAgent agent, ISpool spool)
         }
     }
 
-    private async Task<FetchOutcome?> DropAsync(string name, Func<CancellationToken, Task> guard, CancellationToken cancellationToken)
+    private async Task<FetchOutcome?> DropAsync(string name, Func<CancellationToken, Task<bool>> mayDrop, CancellationToken cancellationToken)
     {
-        await guard(cancellationToken);
+        if (!await mayDrop(cancellationToken))
+        {
+            return new FetchOutcome.Stalled("What lies in the spool under this name is not as the agent announces, and is another's by now");
+        }
+
         return await spool.DeleteAsync(name, cancellationToken) ? null : new FetchOutcome.Stalled("The damaged file can't be removed from the spool");
     }
 

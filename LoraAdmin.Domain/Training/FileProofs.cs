@@ -14,7 +14,7 @@ public sealed class FileProofs(IUnitOfWork work, IPodAgent agent, ISpool spool, 
 {
     public async Task<FileProof> FindAsync(JobId job, int attempt, string podName, string podId, CancellationToken cancellationToken)
     {
-        FileProof written = await FindWrittenAsync(job, attempt, cancellationToken);
+        FileProof written = await FindWrittenAsync(job, attempt, podId, cancellationToken);
         if (written != FileProof.None)
         {
             return written;
@@ -25,27 +25,39 @@ public sealed class FileProofs(IUnitOfWork work, IPodAgent agent, ISpool spool, 
         {
             null => FileProof.None,
 
-            // Nobody stopped it, and it may finish while it is being ended: the word that there is no finished file yet is good for two minutes (design §5).
-            { Phase: AgentPhase.Training, Artifact: null } => FileProof.AgentHasNone,
-            { } status => AgentWord.Of(status, await work.ReadAsync((unit, token) => WasStartedAsync(unit, job, attempt, podId, token), cancellationToken)),
+            { } status => Said(status, await work.ReadAsync((unit, token) => KnownAsync(unit, job, attempt, podId, token), cancellationToken)),
         };
     }
 
-    private static async Task<bool> WasStartedAsync(IUnit unit, JobId job, int attempt, string podId, CancellationToken cancellationToken) =>
-        await AgentWord.WasStartedAsync(unit, await unit.Store<ITrainingStore>().FindAsync(job, cancellationToken), attempt, podId, cancellationToken);
+    /// <summary>
+    /// Nobody has stopped an agent that trains, and it may finish while it is being ended: the word that there is no finished file yet is good for two
+    /// minutes (design §5).
+    /// </summary>
+    private static FileProof Said(AgentStatus status, KnownTraining known) => status is { Phase: AgentPhase.Training, Artifact: null } && known != KnownTraining.FileSeen
+        ? FileProof.AgentHasNone
+        : AgentWord.Of(status, known);
+
+    private static async Task<KnownTraining> KnownAsync(IUnit unit, JobId job, int attempt, string podId, CancellationToken cancellationToken) =>
+        await AgentWord.KnownAsync(unit, await unit.Store<ITrainingStore>().FindAsync(job, cancellationToken), attempt, podId, cancellationToken);
 
     /// <summary>What storage and spool prove, without asking the pod; or that the job has completed with another attempt's file.</summary>
-    internal async Task<FileProof> FindWrittenAsync(JobId job, int attempt, CancellationToken cancellationToken)
+    internal async Task<FileProof> FindWrittenAsync(JobId job, int attempt, string podId, CancellationToken cancellationToken)
     {
-        (FileProof proof, SpoolEntry? mine) = await work.ReadAsync((unit, token) => WrittenAsync(unit, job, attempt, token), cancellationToken);
+        (FileProof proof, SpoolEntry? mine) = await work.ReadAsync((unit, token) => WrittenAsync(unit, job, attempt, podId, token), cancellationToken);
         return proof != FileProof.InSpool || (mine is not null && await HasAsync(mine, cancellationToken)) ? proof : FileProof.None;
     }
 
-    private async Task<(FileProof Proof, SpoolEntry? Mine)> WrittenAsync(IUnit unit, JobId id, int attempt, CancellationToken cancellationToken)
+    private async Task<(FileProof Proof, SpoolEntry? Mine)> WrittenAsync(IUnit unit, JobId id, int attempt, string podId, CancellationToken cancellationToken)
     {
-        ISpoolStore store = unit.Store<ISpoolStore>();
-        List<SpoolEntry> files = [.. (await store.ListForJobAsync(id, cancellationToken)).Where(entry => entry.Attempt == attempt)];
         TrainingJob? job = await unit.Store<ITrainingStore>().FindAsync(id, cancellationToken);
+        IReadOnlyList<SpoolEntry> files = await FilesAsync(unit, job, attempt, podId, cancellationToken);
+        if (job is null && files.FirstOrDefault(entry => entry.Job is not null) is { Job: { } claimer } claimed)
+        {
+            // A person said whose file it is: from then on it counts as that job's.
+            job = await unit.Store<ITrainingStore>().FindAsync(claimer, cancellationToken);
+            attempt = claimed.Attempt;
+        }
+
         if (job is not null && await unit.Store<ILoraStore>().FindAsync(job.LoraId, cancellationToken) is { StoragePath: not null, FileSha256: { } stored })
         {
             // A LoRA's storage path and hash are written only after read-back.
@@ -63,10 +75,16 @@ public sealed class FileProofs(IUnitOfWork work, IPodAgent agent, ISpool spool, 
 
         // Only the disk of whoever asks can be every living instance's disk.
         SpoolEntry? mine = files.FirstOrDefault(entry => entry.Spool == spool.Id);
-        return mine is not null && SpoolStanding.IsProof(mine.Spool, await store.ListInstancesAsync(cancellationToken), spool.Id, clock.GetUtcNow())
+        return mine is not null && SpoolStanding.IsProof(mine.Spool, await unit.Store<ISpoolStore>().ListInstancesAsync(cancellationToken), spool.Id, clock.GetUtcNow())
             ? (FileProof.InSpool, mine)
             : (FileProof.None, null);
     }
+
+    /// <summary>The proven files of one pod's attempt on all disks. A pod whose job our database does not know gives its file under its own name.</summary>
+    internal static async Task<IReadOnlyList<SpoolEntry>> FilesAsync(IUnit unit, TrainingJob? job, int attempt, string podId, CancellationToken cancellationToken) =>
+        job is null
+            ? await unit.Store<ISpoolStore>().ListNamedAsync(SpoolNames.OfPod(podId), cancellationToken)
+            : [.. (await unit.Store<ISpoolStore>().ListForJobAsync(job.Id, cancellationToken)).Where(entry => entry.Attempt == attempt)];
 
     /// <summary>A row whose file somebody removed, or whose disk is away, proves nothing.</summary>
     private async Task<bool> HasAsync(SpoolEntry entry, CancellationToken cancellationToken) =>

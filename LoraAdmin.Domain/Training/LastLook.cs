@@ -11,8 +11,8 @@ internal sealed record LastLook(AgentStatus? Ended, FileProof Proof)
     /// Right before a training is ended the agent is read, told to stop, and read again: between any two of its steps the training may have finished.
     /// Only an agent that has stopped says for good that there is no file; one that took the stop and goes on training may still finish.
     /// </summary>
-    /// <param name="wasStarted">The job knows that its training was started (<see cref="AgentWord.WasStarted"/>).</param>
-    public static async Task<LastLook> StopAsync(IPodAgent agent, AgentAddress address, bool wasStarted, CancellationToken cancellationToken)
+    /// <param name="known">What the job knows of its training (<see cref="AgentWord.Known"/>).</param>
+    public static async Task<LastLook> StopAsync(IPodAgent agent, AgentAddress address, KnownTraining known, CancellationToken cancellationToken)
     {
         AgentReply<AgentStatus> before = await agent.ReadStatusAsync(address, cancellationToken);
         if (before.Value is not { } running)
@@ -37,7 +37,11 @@ internal sealed record LastLook(AgentStatus? Ended, FileProof Proof)
             { } ended when AgentWord.HasFile(ended) => new LastLook(ended, FileProof.None),
 
             // A start whose answer was lost may have been taken before the stop: its word is good for two minutes, and not for ever.
-            { } stopped => new LastLook(null, AgentWord.Of(stopped, wasStarted || running.TrainingStartedAt is not null) == FileProof.None ? FileProof.None : FileProof.AgentHasNone),
+            { } stopped => new LastLook(
+                null,
+                AgentWord.Of(stopped, known == KnownTraining.Nothing && running.TrainingStartedAt is not null ? KnownTraining.Started : known) == FileProof.None
+                    ? FileProof.None
+                    : FileProof.AgentHasNone),
         };
     }
 }

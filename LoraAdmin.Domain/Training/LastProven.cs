@@ -14,8 +14,9 @@ internal sealed record LastProven(TrainingJob? GoesOnAs, SpoolEntry? Elsewhere)
     /// Storage before spool before pod; of several attempts the newest. A file that failed the validation is proven and no good; one that came damaged
     /// from its pod would come damaged again.
     /// </summary>
+    /// <param name="wantedImages">How many validation images are asked for: a file whose pod still has some of them goes back there first.</param>
     public static async Task<LastProven> FindAsync(
-        IUnit unit, TrainingJob job, JobFailure failure, string spool, DateTimeOffset now, CancellationToken cancellationToken)
+        IUnit unit, TrainingJob job, JobFailure failure, string spool, int wantedImages, DateTimeOffset now, CancellationToken cancellationToken)
     {
         if (failure.Code == FailureCode.QualityValidationFailed)
         {
@@ -35,13 +36,19 @@ internal sealed record LastProven(TrainingJob? GoesOnAs, SpoolEntry? Elsewhere)
         IReadOnlyList<SpoolEntry> files = await store.ListForJobAsync(job.Id, cancellationToken);
         if (await store.FindNewestInReachAsync(job.Id, spool, now, cancellationToken) is { } spooled)
         {
-            return new LastProven(JobReopening.With(job, spooled) with { State = TrainingState.Uploading, Spool = spooled.Spool }, null);
+            bool lacksImages = images.Count(image => image.Attempt == spooled.Attempt) < wantedImages
+                && await IsOnHeldPodAsync(unit, job, spooled.Attempt, cancellationToken);
+            TrainingState from = lacksImages ? TrainingState.Retrieving : TrainingState.Uploading;
+            return new LastProven(JobReopening.With(job, spooled) with { State = from, Spool = spooled.Spool }, null);
         }
 
         bool onPod = failure.Code != FailureCode.ArtifactCorrupt
             && job.Artifact is not null
-            && (await unit.Store<IPodLedger>().ListForAttemptAsync(job.Id, job.Attempt, cancellationToken))
-                .Any(pod => pod is { Want: PodWant.Held, PodId: not null } && pod.Saw != PodSaw.Gone);
+            && await IsOnHeldPodAsync(unit, job, job.Attempt, cancellationToken);
         return new LastProven(onPod ? job with { State = TrainingState.Retrieving, Spool = null } : null, files.Count > 0 ? files[0] : null);
     }
+
+    private static async Task<bool> IsOnHeldPodAsync(IUnit unit, TrainingJob job, int attempt, CancellationToken cancellationToken) =>
+        (await unit.Store<IPodLedger>().ListForAttemptAsync(job.Id, attempt, cancellationToken))
+            .Any(pod => pod is { Want: PodWant.Held, PodId: not null } && pod.Saw != PodSaw.Gone);
 }

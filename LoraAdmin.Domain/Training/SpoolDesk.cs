@@ -46,7 +46,10 @@ public interface ISpoolDesk
     /// </summary>
     Task<SpoolCommandOutcome> KeepForAsync(string spool, string name, JobId job, Actor actor, CancellationToken cancellationToken);
 
-    /// <summary>Lets a file go that no job knows, or whose job has ended. The caller has made sure that the person knows it may be the only copy.</summary>
+    /// <summary>
+    /// Lets a file go that no job knows, or whose job has ended, and with its last copy the pods that are held for it. The caller has made sure that the
+    /// person knows it may be the only copy.
+    /// </summary>
     /// <param name="reason">1 to 500 characters.</param>
     Task<SpoolCommandOutcome> DiscardAsync(string spool, string name, string reason, Actor actor, CancellationToken cancellationToken);
 }
@@ -114,7 +117,7 @@ public sealed class SpoolDesk(IUnitOfWork work, TimeProvider clock) : ISpoolDesk
                 return SpoolCommandOutcome.DiskSilent;
             }
 
-            if ((await LastProven.FindAsync(unit, owner, failure, entry.Spool, now, token)).GoesOnAs is not null)
+            if ((await LastProven.FindAsync(unit, owner, failure, entry.Spool, wantedImages: 0, now, token)).GoesOnAs is not null)
             {
                 return SpoolCommandOutcome.JobHasFile;
             }
@@ -144,9 +147,12 @@ public sealed class SpoolDesk(IUnitOfWork work, TimeProvider clock) : ISpoolDesk
                 return SpoolCommandOutcome.HasJob;
             }
 
-            await store.SaveAsync(entry with { Discard = new SpoolDiscard(actor, reason, clock.GetUtcNow()) }, token);
+            DateTimeOffset now = clock.GetUtcNow();
+            await store.SaveAsync(entry with { Discard = new SpoolDiscard(actor, reason, now) }, token);
+            IReadOnlyList<string> pods = await FilePods.OverrideAsync(unit, entry, now, token);
+            string alsoGone = pods.Count == 0 ? "" : $" Pod {string.Join(", ", pods)}, which was kept for it, ends";
             await unit.Events.AppendAsync(
-                Fact(entry, TrainingEvents.SpoolFileDeleted, $"The file {name} ({entry.SizeBytes} bytes) is deleted: {reason}", actor) with
+                Fact(entry, TrainingEvents.SpoolFileDeleted, $"The file {name} ({entry.SizeBytes} bytes) is deleted: {reason.TrimEnd('.')}.{alsoGone}", actor) with
                 {
                     Signals = [Over(name), .. job is null ? Array.Empty<IncidentSignal>() : [new IncidentSignal(TrainingIncidents.UploadGivenUp, job.Id.ToString(), "A person let the file go", Over: true)]],
                 },

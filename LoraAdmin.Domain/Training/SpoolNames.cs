@@ -19,6 +19,9 @@ public static partial class SpoolNames
 
     public static string OfPod(string podId) => $"pod-{podId}.safetensors";
 
+    /// <summary>The provider's id of the pod whose file bears this name; null: it is a job's.</summary>
+    public static string? PodOf(string name) => Pod().Match(name) is { Success: true } match ? match.Groups["pod"].Value : null;
+
     /// <summary>Null: not a name of ours.</summary>
     public static SpoolName? Parse(string name)
     {
@@ -39,6 +42,6 @@ public static partial class SpoolNames
     [GeneratedRegex(@"^(?<job>[0-9a-f]{32})-(?<attempt>[0-9]{1,6})\.(?:safetensors|validation-(?<image>[0-9]{1,4})\.jpg)\z")]
     private static partial Regex Job();
 
-    [GeneratedRegex(@"^pod-[a-z0-9]{4,64}\.safetensors\z")]
+    [GeneratedRegex(@"^pod-(?<pod>[a-z0-9]{4,64})\.safetensors\z")]
     private static partial Regex Pod();
 }

@@ -129,7 +129,7 @@ public sealed class SpoolReconcile(IUnitOfWork work, ISpool spool, TimeProvider 
             || (await unit.Store<IPodLedger>().ListForAttemptAsync(id, name.Attempt, cancellationToken)).Any(pod => pod.Saw != PodSaw.Gone);
     }
 
-    private static async Task ForgetAsync(IUnit unit, SpoolEntry row, CancellationToken cancellationToken)
+    private async Task ForgetAsync(IUnit unit, SpoolEntry row, CancellationToken cancellationToken)
     {
         await unit.Store<ISpoolStore>().DeleteAsync(row.Spool, row.Name, cancellationToken);
         if (row.Discard is not null)
@@ -144,6 +144,7 @@ public sealed class SpoolReconcile(IUnitOfWork work, ISpool spool, TimeProvider 
             || (job is not null && (await unit.Store<ILoraStore>().FindAsync(job.LoraId, cancellationToken))?.FileSha256 == row.Sha256);
         if (needless)
         {
+            await FilePods.SettleAsync(unit, row, job!, clock.GetUtcNow(), cancellationToken);
             return;
         }
 

@@ -8,7 +8,7 @@ namespace LoraAdmin.Domain.Training;
 /// Removes files from this instance's spool that nobody needs any more: those that storage has, read back and compared, once their job has ended; and
 /// those that a person let go. Only whoever has the disk can. Running it twice, or beside the conductor, is harmless.
 /// </summary>
-public sealed class SpoolSweep(IUnitOfWork work, ISpool spool)
+public sealed class SpoolSweep(IUnitOfWork work, ISpool spool, TimeProvider clock)
 {
     /// <returns>How many files were let go.</returns>
     /// <exception cref="AggregateException">Something unexpected befell some of them; all others had their turn.</exception>
@@ -26,10 +26,19 @@ public sealed class SpoolSweep(IUnitOfWork work, ISpool spool)
         bool removed = await spool.DeleteAsync(entry.Name, cancellationToken);
         await work.RunAsync(
             (unit, token) => removed
-                ? unit.Store<ISpoolStore>().DeleteAsync(entry.Spool, entry.Name, token)
+                ? ForgetAsync(unit, entry, token)
                 : unit.Store<ISpoolStore>().NoteErrorAsync(entry.Spool, entry.Name, "The disk does not let it go", token),
             cancellationToken);
         return removed;
+    }
+
+    private async Task ForgetAsync(IUnit unit, SpoolEntry entry, CancellationToken cancellationToken)
+    {
+        await unit.Store<ISpoolStore>().DeleteAsync(entry.Spool, entry.Name, cancellationToken);
+        if (entry is { Discard: null, Job: { } id } && await unit.Store<ITrainingStore>().FindAsync(id, cancellationToken) is { } job)
+        {
+            await FilePods.SettleAsync(unit, entry, job, clock.GetUtcNow(), cancellationToken);
+        }
     }
 
     private async Task<IReadOnlyList<SpoolEntry>> SettledAsync(IUnit unit, CancellationToken cancellationToken)

@@ -11,7 +11,7 @@ internal abstract record UploadOutcome
     {
     }
 
-    /// <summary>Storage has file and images, the file read back and compared.</summary>
+    /// <summary>Storage has file and images, read back and compared.</summary>
     /// <param name="Images">As they are to be written: no longer pending.</param>
     public sealed record Stored(ObjectRef Target, IReadOnlyList<ValidationImage> Images) : UploadOutcome;
 
@@ -25,7 +25,7 @@ internal abstract record UploadOutcome
 }
 
 /// <summary>
-/// Puts a file of the spool and its validation images into storage and reads the file back through SHA-256: the only proof that storage has it. The
+/// Puts a file of the spool and its validation images into storage and reads each of them back through SHA-256: the only proof that storage has it. The
 /// attempts of a job share their keys: whoever calls this holds the job's lease, and the images are those of the file's own attempt.
 /// </summary>
 internal sealed class SpoolUpload(IObjectStore objects, ISpool spool)
@@ -42,7 +42,7 @@ internal sealed class SpoolUpload(IObjectStore objects, ISpool spool)
                 case SpoolReading<Stream>.Found found:
                     await using (found.Value)
                     {
-                        if (await StoreAsync(target, found.Value, entry, cancellationToken) is { } problem)
+                        if (await StoreAsync(target, found.Value, "application/octet-stream", new SpoolDigest(entry.SizeBytes, entry.Sha256), cancellationToken) is { } problem)
                         {
                             return new UploadOutcome.Failed(problem);
                         }
@@ -91,9 +91,9 @@ internal sealed class SpoolUpload(IObjectStore objects, ISpool spool)
         }
     }
 
-    private async Task<string?> StoreAsync(ObjectRef target, Stream content, SpoolEntry entry, CancellationToken cancellationToken)
+    private async Task<string?> StoreAsync(ObjectRef target, Stream content, string contentType, SpoolDigest sent, CancellationToken cancellationToken)
     {
-        PutOutcome put = await objects.PutAsync(target, content, "application/octet-stream", cancellationToken);
+        PutOutcome put = await objects.PutAsync(target, content, contentType, cancellationToken);
         if (put is not PutOutcome.Stored)
         {
             return Why(put);
@@ -101,11 +101,11 @@ internal sealed class SpoolUpload(IObjectStore objects, ISpool spool)
 
         return await objects.ReadBackSha256Async(target, cancellationToken) switch
         {
-            ReadBack.Read read when read.Sha256 == entry.Sha256 && read.SizeBytes == entry.SizeBytes => null,
+            ReadBack.Read read when read.Sha256 == sent.Sha256 && read.SizeBytes == sent.LengthBytes => null,
             ReadBack.Read read => $"storage holds other bytes than were sent: SHA-256 {read.Sha256}, {read.SizeBytes} bytes",
-            ReadBack.NotFound => "storage took the file but does not have it",
-            ReadBack.Unavailable unavailable => $"the file could not be read back: {unavailable.Reason}",
-            _ => "the file could not be read back",
+            ReadBack.NotFound => "storage took it but does not have it",
+            ReadBack.Unavailable unavailable => $"it could not be read back: {unavailable.Reason}",
+            _ => "it could not be read back",
         };
     }
 
@@ -116,21 +116,23 @@ internal sealed class SpoolUpload(IObjectStore objects, ISpool spool)
             return (false, null);
         }
 
-        switch (await spool.OpenAsync(SpoolNames.ValidationImage(job, entry.Attempt, image.Index), cancellationToken))
+        string name = SpoolNames.ValidationImage(job, entry.Attempt, image.Index);
+        SpoolReading<SpoolDigest> digested = await spool.DigestAsync(name, cancellationToken);
+        SpoolReading<Stream> opened = await spool.OpenAsync(name, cancellationToken);
+        await using Stream? content = opened.OrNull();
+        if (((digested as SpoolReading<SpoolDigest>.Unreadable)?.Reason ?? (opened as SpoolReading<Stream>.Unreadable)?.Reason) is { } unread)
         {
-            case SpoolReading<Stream>.Found found:
-                await using (found.Value)
-                {
-                    PutOutcome put = await objects.PutAsync(new ObjectRef(Buckets.ValidationImages, image.Key), found.Value, "image/jpeg", cancellationToken);
-                    return (true, put is PutOutcome.Stored ? null : new UploadOutcome.Failed($"validation image {image.Index} could not be stored: {Why(put)}"));
-                }
-
-            case SpoolReading<Stream>.Unreadable unreadable:
-                return (false, new UploadOutcome.Away(ArtifactFetch.AwayWords(unreadable.Reason)));
-            default:
-                // Its score is known, and the file is worth more than a picture of it: it stays pending and is never shown.
-                return (false, null);
+            return (false, new UploadOutcome.Away(ArtifactFetch.AwayWords(unread)));
         }
+
+        if (digested.OrNull() is not { } sent || content is null)
+        {
+            // Its score is known, and the file is worth more than a picture of it: it stays pending and is never shown.
+            return (false, null);
+        }
+
+        string? problem = await StoreAsync(new ObjectRef(Buckets.ValidationImages, image.Key), content, "image/jpeg", sent, cancellationToken);
+        return (true, problem is null ? null : new UploadOutcome.Failed($"validation image {image.Index} could not be stored: {problem}"));
     }
 
     private static string Why(PutOutcome outcome) => outcome switch

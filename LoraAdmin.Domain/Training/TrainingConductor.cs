@@ -92,7 +92,7 @@ public sealed class TrainingConductor(
 
         // Without a pod, or with a silent agent that may have taken a start whose answer nobody lived to note, nobody can say that there is no file.
         LastLook look = await AttemptPods.CurrentAsync(work, job, cancellationToken) is { } pod
-            ? await LastLook.StopAsync(agent, AttemptPods.AddressOf(pod), AgentWord.WasStarted(job), cancellationToken)
+            ? await LastLook.StopAsync(agent, AttemptPods.AddressOf(pod), AgentWord.Known(job), cancellationToken)
             : new LastLook(null, FileProof.None);
         return look.Ended is { } ended ? RunningStep.Ended(job, ended, clock.GetUtcNow()) : new StepResult.Fail(job, cancelled, look.Proof, words);
     }
@@ -131,7 +131,8 @@ public sealed class TrainingConductor(
 
                 case StepResult.Fail fail:
                     await AlongsideAsync(fail.Alongside, unit, token);
-                    await ending.FailAsync(unit, fail.Job, leased.Fence, fail.Failure, fail.Proof, fail.Error, now, token);
+                    FileProof proof = fail.ProofNow is { } look ? await look(unit, token) : fail.Proof;
+                    await ending.FailAsync(unit, fail.Job, leased.Fence, fail.Failure, proof, fail.Error, now, token);
                     break;
 
                 default:

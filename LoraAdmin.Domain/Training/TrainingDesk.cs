@@ -110,7 +110,7 @@ public sealed class TrainingDesk(IUnitOfWork work, GpuPrices prices, ISpool spoo
             throw new NotAdmittedException(new SubmitOutcome.LimitReached(charge));
         }
 
-        if (request.Upload is { } upload && !await unit.Store<ITrainingUploadStore>().ClaimAsync(upload, request.UserId, jobId, cancellationToken))
+        if (request.Upload is { } upload && !await ClaimAsync(unit, upload, request.UserId, jobId, now, cancellationToken))
         {
             throw new NotAdmittedException(new SubmitOutcome.UploadGone());
         }
@@ -120,7 +120,11 @@ public sealed class TrainingDesk(IUnitOfWork work, GpuPrices prices, ISpool spoo
             // Keys may name images that lie staged under an upload: from here on they are this job's, and no sweep takes them.
             foreach (Guid staged in ObjectKeys.UploadsOf(request.UserId, request.ImageKeys))
             {
-                await unit.Store<ITrainingUploadStore>().ClaimAsync(staged, request.UserId, jobId, cancellationToken);
+                if (!await ClaimAsync(unit, staged, request.UserId, jobId, now, cancellationToken)
+                    && await unit.Store<ITrainingUploadStore>().FindAsync(staged, cancellationToken) is { ClaimedBy: null } late && late.User == request.UserId)
+                {
+                    throw new NotAdmittedException(new SubmitOutcome.UploadGone());
+                }
             }
         }
 
@@ -148,6 +152,14 @@ public sealed class TrainingDesk(IUnitOfWork work, GpuPrices prices, ISpool spoo
         return reserved is ReserveResult.DoesNotFit full
             ? throw new NotAdmittedException(new SubmitOutcome.BudgetExhausted(full.Month, full.Estimate))
             : new SubmitOutcome.Accepted(jobId, loraId, Replayed: false);
+    }
+
+    /// <returns>False: unknown, another user's, claimed already, or about to be removed.</returns>
+    private static async Task<bool> ClaimAsync(IUnit unit, Guid upload, UserId user, JobId job, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        ITrainingUploadStore uploads = unit.Store<ITrainingUploadStore>();
+        return await uploads.FindAsync(upload, cancellationToken) is { } found && now - found.CreatedAt < TrainingUpload.ClaimableFor
+            && await uploads.ClaimAsync(upload, user, job, cancellationToken);
     }
 
     private static TrainingJob NewJob(TrainingRequest request, JobId jobId, LoraId loraId, DateTimeOffset now) => new()
@@ -187,7 +199,7 @@ public sealed class TrainingDesk(IUnitOfWork work, GpuPrices prices, ISpool spoo
             return new RetryOutcome.NotRetryable(failure.Rule);
         }
 
-        LastProven proven = await LastProven.FindAsync(unit, job, failure, spool.Id, now, cancellationToken);
+        LastProven proven = await LastProven.FindAsync(unit, job, failure, spool.Id, figures.Training.ValidationImages, now, cancellationToken);
         if (proven.GoesOnAs is null && failure.Rule.Retry == RetryRule.UploadOnly)
         {
             return proven.Elsewhere is { } elsewhere

@@ -149,7 +149,11 @@ public interface ITrainingStore
 
 /// <summary>Where multipart images lie until admission claims them.</summary>
 /// <param name="ClaimedBy">Null until the admission transaction claims it; unclaimed ones go after an hour.</param>
-public sealed record TrainingUpload(Guid Id, UserId User, DateTimeOffset CreatedAt, JobId? ClaimedBy);
+public sealed record TrainingUpload(Guid Id, UserId User, DateTimeOffset CreatedAt, JobId? ClaimedBy)
+{
+    /// <summary>How long it can be claimed; well less than the hour after which it is removed.</summary>
+    public static readonly TimeSpan ClaimableFor = TimeSpan.FromMinutes(50);
+}
 
 /// <summary>Bound to a unit of work.</summary>
 public interface ITrainingUploadStore

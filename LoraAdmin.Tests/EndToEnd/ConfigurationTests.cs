@@ -97,6 +97,7 @@ public sealed class ConfigurationTests : IDisposable
     [InlineData("Limits:AttemptsPerUserPerMonth", "-30")]
     [InlineData("Storage:SignedLinkLifetime", "-01:00:00")]
     [InlineData("Spool:MinimumFreeBytes", "-1")]
+    [InlineData("Storage:MinimumFreeBytes", "-1")]
     [InlineData("RunPod:DiskGb", "-40")]
     [InlineData("RunPod:WorstHourlyPriceUsd", "-1")]
     [InlineData("RateLimits:ApiPerMinute", "-1")]

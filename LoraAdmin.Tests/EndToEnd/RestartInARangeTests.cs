@@ -5,7 +5,7 @@ using LoraAdmin.Tests.Storage;
 
 namespace LoraAdmin.Tests.EndToEnd;
 
-/// <summary>kill -9 while a range of the trained file is on its way: what lies in the spool is not asked for again.</summary>
+/// <summary>kill -9, or an ordinary stop, while a range of the trained file is on its way: what lies in the spool is not asked for again.</summary>
 public sealed class RestartInARangeTests
 {
     private const string User = "6b1f7f3e-64d8-4f0c-9a51-3f0c2f1d7a10";
@@ -14,9 +14,11 @@ public sealed class RestartInARangeTests
 
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
-    [Fact]
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
     [Trait("Requirement", "E3")]
-    public async Task File_PortalKilledInTheMiddleOfItsSecondRange_GoesOnAtTheByteWhereTheSpoolEnds()
+    public async Task File_PortalEndsInTheMiddleOfItsSecondRange_GoesOnAtTheByteWhereTheSpoolEnds(bool killed)
     {
         using TemporaryFolder folder = new();
         await using WatchedLocalCloud cloud = await WatchedLocalCloud.StartAsync(heldRange: 2, heldAfterBytes: Half, ("Speed", "600"), ("ValidationPixels", "64"));
@@ -31,7 +33,7 @@ public sealed class RestartInARangeTests
         {
             job = await portal.Api.SubmitAsync(User, "Mara", [SampleImages.Jpeg()]);
             await Eventually.TrueAsync(() => InSpool(data) > Range, "a part of the second range in the spool", Patience);
-            await portal.KillAsync();
+            await (killed ? portal.KillAsync() : portal.StopAsync());
         }
 
         long kept = InSpool(data);

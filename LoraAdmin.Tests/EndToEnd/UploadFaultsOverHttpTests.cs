@@ -4,6 +4,7 @@ using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Platform.LocalCloud;
 using LoraAdmin.Tests.Doubles;
+using LoraAdmin.Tests.EndToEnd.Processes;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace LoraAdmin.Tests.EndToEnd;
@@ -54,5 +55,39 @@ public sealed class UploadFaultsOverHttpTests
         await Eventually.TrueAsync(async () => await run.Portal.Database.NumberAsync("SELECT COUNT(*) FROM spool_files") == 0, "its row's end", FaultRun.Patience);
         Assert.Single(await run.Cloud.TruthAsync());
         Assert.Equal(1, await run.Portal.Database.NumberAsync("SELECT loras_created_this_month FROM user_training_limits"));
+    }
+
+    /// <summary>An hour passes by setting back when the file is due: the portal's own loop does the rest.</summary>
+    [Fact]
+    [Trait("Run", "Long")]
+    [Trait("Requirement", "J2")]
+    [Trait("Requirement", "M10")]
+    public async Task HourlyUploads_FailThreeTimes_AlertAndThenBringTheFileToStorageAllTheSame()
+    {
+        await using FaultRun run = await FaultRun.StartAsync();
+        PortalDatabase database = run.Portal.Database;
+        await run.Cloud.FaultAsync(FaultKind.StorePutFails, count: 7, match: "lora-models/");
+        string job = await run.SubmitAsync();
+        await run.EndedAsync(job);
+        const string open = "SELECT COUNT(*) FROM incidents WHERE rule = 'training.upload_given_up' AND resolved_at IS NULL";
+        for (int runs = 1; runs <= 3; runs++)
+        {
+            Assert.Equal(0, await database.NumberAsync(open));
+            await database.ExecuteAsync("UPDATE spool_files SET due_at = 1");
+            await Eventually.TrueAsync(async () => await database.NumberAsync("SELECT failed_runs FROM spool_files") == runs, $"failed run {runs}", FaultRun.Patience);
+            Assert.InRange(
+                await database.NumberAsync("SELECT due_at - last_tried_at FROM spool_files"), (long)TimeSpan.FromHours(1).TotalMilliseconds, (long)TimeSpan.FromHours(1).TotalMilliseconds);
+        }
+
+        await Eventually.TrueAsync(async () => await database.NumberAsync(open) == 1, "the alert", FaultRun.Patience);
+        Assert.Equal(
+            "The trained file of \"Mara\" waits in the spool: 3 uploads in a row failed, the last one because The store answered 503 Service Unavailable.",
+            await database.TextAsync("SELECT text FROM incidents WHERE rule = 'training.upload_given_up'"));
+        Assert.Equal("error", await database.TextAsync("SELECT severity FROM incidents WHERE rule = 'training.upload_given_up'"));
+
+        await database.ExecuteAsync("UPDATE spool_files SET due_at = 1");
+        await Eventually.TrueAsync(async () => (await run.JobAsync(job)).GetProperty("state").GetString() == "completed", "the file in storage", FaultRun.Patience);
+        await Eventually.TrueAsync(async () => await database.NumberAsync(open) == 0, "the alert's end", FaultRun.Patience);
+        Assert.Single(await run.Cloud.TruthAsync());
     }
 }

@@ -61,7 +61,7 @@ public sealed class SimulatedPortal
         Pods = new PodDesk(work, provider, Sweep, proofs, clock, () => world.Installation);
         Switches = new TrainingSwitches(work, clock);
         Settlement = new AttemptSettlement(work, clock);
-        Files = new SpoolSweep(work, spool);
+        Files = new SpoolSweep(work, spool, clock);
         Uploads = new SpoolUploads(work, objects, spool, clock);
         Reconcile = new SpoolReconcile(work, spool, clock);
         Held = new HeldFiles(work, agent, spool, proofs, clock, () => world.Training, instance);

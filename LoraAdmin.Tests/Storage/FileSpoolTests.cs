@@ -96,6 +96,36 @@ public sealed class FileSpoolTests : IDisposable
     }
 
     [Fact]
+    public async Task Append_WhileAnotherInstanceAppends_IsRefusedAsIsTheSeal()
+    {
+        TaskCompletionSource reached = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        await AppendAsync(NewSpool(), 0, [1, 2, 3]);
+        GeneratedStream slow = new(900_000)
+        {
+            OnRead = read =>
+            {
+                if (read > 300_000)
+                {
+                    reached.TrySetResult();
+                }
+
+                return read > 300_000 ? gate.Task : Task.CompletedTask;
+            },
+        };
+        Task<SpoolOutcome> appending = NewSpool().AppendAsync(Name, 3, slow, CancellationToken.None);
+        await reached.Task;
+        FileSpool other = NewSpool();
+
+        Assert.IsType<SpoolReading<SpoolFile>.Found>(await other.FindAsync(Name, CancellationToken.None));
+        Assert.IsType<SpoolOutcome.Failed>(await other.AppendAsync(Name, 3, new MemoryStream([9]), CancellationToken.None));
+        Assert.IsType<SpoolOutcome.Failed>(await other.SealAsync(Name, CancellationToken.None));
+        gate.SetResult();
+        Assert.Equal(900_003, Assert.IsType<SpoolOutcome.Done>(await appending).File.LengthBytes);
+        Assert.IsType<SpoolOutcome.Done>(await other.SealAsync(Name, CancellationToken.None));
+    }
+
+    [Fact]
     public async Task Append_FolderCannotBeMade_Fails()
     {
         await File.WriteAllTextAsync(folder.Under("blocked"), "a file");

@@ -8,6 +8,9 @@ public sealed class GeneratedStream(long length, byte[]? start = null) : Stream
     /// <summary>Reading past this many bytes throws <see cref="IOException"/>.</summary>
     public long? BreaksAt { get; init; }
 
+    /// <summary>Awaited before each read with the bytes that were read so far.</summary>
+    public Func<long, Task>? OnRead { get; init; }
+
     public override bool CanRead => true;
     public override bool CanSeek => false;
     public override bool CanWrite => false;
@@ -16,10 +19,11 @@ public sealed class GeneratedStream(long length, byte[]? start = null) : Stream
 
     public override int Read(byte[] buffer, int offset, int count) => Fill(buffer.AsSpan(offset, count));
 
-    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
+        await (OnRead?.Invoke(BytesRead) ?? Task.CompletedTask);
         cancellationToken.ThrowIfCancellationRequested();
-        return ValueTask.FromResult(Fill(buffer.Span));
+        return Fill(buffer.Span);
     }
 
     public override void Flush()

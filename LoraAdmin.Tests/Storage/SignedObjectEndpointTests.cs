@@ -167,6 +167,7 @@ public sealed class SignedObjectEndpointTests : IAsyncLifetime
     [InlineData("Storage:LinkKey", "c2hvcnQ=")]
     [InlineData("Storage:LinkKey", "not base64!")]
     [InlineData("Spool:MinimumFreeBytes", "-1")]
+    [InlineData("Storage:MinimumFreeBytes", "-1")]
     public void Options_OutOfBounds_NameTheKey(string key, string value)
     {
         ServiceCollection services = new();

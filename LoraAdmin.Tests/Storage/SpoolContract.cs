@@ -93,6 +93,19 @@ public abstract class SpoolContract
     }
 
     [Fact]
+    public async Task Append_CancelledOnItsWay_KeepsWhatArrived()
+    {
+        await AppendedAsync(0, [7, 7]);
+        using CancellationTokenSource stopped = new();
+        GeneratedStream content = new(1_000_000) { OnRead = read => read > 300_000 ? stopped.CancelAsync() : Task.CompletedTask };
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Spool.AppendAsync(Name, 2, content, stopped.Token));
+
+        Assert.Equal(new SpoolFile(Name + ".part", 2 + content.BytesRead), await FoundAsync());
+        Assert.True(content.BytesRead > 300_000);
+    }
+
+    [Fact]
     public async Task Append_NegativeOffset_Throws() =>
         await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => Spool.AppendAsync(Name, -1, new MemoryStream([1]), None));
 

@@ -121,6 +121,34 @@ public sealed class ConductorUploadTests
     }
 
     [Fact]
+    public async Task Store_KeepsOtherBytesOfAValidationImage_IsCaughtBeforeItsCopyInTheSpoolIsLetGo()
+    {
+        TrainingBench bench = new();
+        bench.Store.Keeps = static (target, sent) =>
+        {
+            if (target.Bucket == Buckets.ValidationImages && target.Key.EndsWith("/1.jpg", StringComparison.Ordinal))
+            {
+                sent[^1] ^= 1;
+            }
+
+            return sent;
+        };
+        JobId id = await bench.SubmitAsync();
+        await bench.RunToRestAsync(id);
+
+        Assert.Equal(FailureCode.UploadFailed, bench.Job(id).Failure!.Code);
+        Assert.StartsWith(
+            "validation image 1 could not be stored: storage holds other bytes than were sent: SHA-256 ", bench.Job(id).Failure!.Detail, StringComparison.Ordinal);
+        Assert.NotNull(bench.World.Spool.FindSealed(SpoolNames.ValidationImage(id, 1, 1)));
+        Assert.Empty(bench.Lora(id).ValidationImageKeys);
+
+        bench.Store.Keeps = null;
+        Assert.IsType<RetryOutcome.Accepted>(await bench.Portal.Desk.RetryAsync(id, TrainingBench.Person, TrainingBench.Token));
+        await bench.RunToRestAsync(id);
+        Assert.Equal((TrainingState.Completed, 3), (bench.Job(id).State, bench.Lora(id).ValidationImageKeys.Count));
+    }
+
+    [Fact]
     public async Task Spool_LostItsFileWhileThePodIsStillThere_TheFileIsFetchedAgain()
     {
         TrainingBench bench = new();

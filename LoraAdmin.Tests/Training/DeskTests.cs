@@ -3,6 +3,7 @@ using LoraAdmin.Domain.Limits;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Tests.Simulation;
+using LoraAdmin.Training;
 using Xunit;
 
 namespace LoraAdmin.Tests.Training;
@@ -144,6 +145,25 @@ public sealed class DeskTests
         Assert.Single(bench.World.Database.Jobs.Rows);
         Assert.Single(bench.World.Database.Reservations.Rows);
         Assert.Equal(1, bench.UserCount);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Submit_OfAnUploadThatIsAboutToBeRemoved_IsRefused(bool byKeys)
+    {
+        TrainingBench bench = new();
+        TrainingRequest request = bench.Request();
+        Guid upload = Guid.Parse(request.ImageKeys[0].Split('/')[1]);
+        bench.World.Database.Uploads.Set(upload, new TrainingUpload(upload, TrainingBench.User, bench.Now, null));
+        bench.World.Clock.Advance(TrainingUpload.ClaimableFor);
+        SubmitOutcome outcome = await bench.Portal.Desk.SubmitAsync(
+            byKeys ? request : request with { Upload = upload }, null, TrainingBench.Gateway, TrainingBench.Token);
+
+        Assert.IsType<SubmitOutcome.UploadGone>(outcome);
+        Assert.Null(bench.World.Database.Uploads.Find(upload)!.ClaimedBy);
+        Assert.Equal(0, bench.UserCount);
+        Assert.True(UploadSweep.UnclaimedAfter - TrainingUpload.ClaimableFor >= TimeSpan.FromMinutes(10));
     }
 
     [Fact]

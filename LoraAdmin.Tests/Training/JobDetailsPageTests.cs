@@ -201,6 +201,25 @@ public sealed class JobDetailsPageTests : LoraBunitContext
     }
 
     [Fact]
+    [Trait("Requirement", "E5")]
+    public void Validation_ShowsOfEachImageItsScoreItsVerdictWhyAndThePictureByASignedLink()
+    {
+        IRenderedComponent<JobDetailsPage> page = Show(PageSamples.Job(4, TrainingState.Completed, Start));
+        IReadOnlyList<AngleSharp.Dom.IElement> shown = page.FindAll(".images li");
+
+        Assert.Equal(["score 0.58", "score 0.71", "score 0.84"], shown.Select(item => item.QuerySelector(".figure")!.TextContent));
+        Assert.Equal(["failed", "passed", "passed"], shown.Select(item => item.QuerySelector(".verdict")!.TextContent.Trim().Split(' ')[0].Split('\n')[0]));
+        Assert.Equal(["Below the minimum of 0.60", null, null], shown.Select(item => item.QuerySelector(".reason")?.TextContent));
+        for (int index = 0; index < 3; index++)
+        {
+            ObjectRef target = links.Made[index];
+            Assert.Equal(Buckets.ValidationImages, target.Bucket);
+            Assert.EndsWith($"/validation/{index}.jpg", target.Key, StringComparison.Ordinal);
+            Assert.Equal($"/files/{target}?sig={index + 1}", shown[index].QuerySelector("img")!.GetAttribute("src"));
+        }
+    }
+
+    [Fact]
     public void Validation_LiveUpdates_KeepTheImagesLinks()
     {
         IRenderedComponent<JobDetailsPage> page = Show(PageSamples.Job(4, TrainingState.Completed, Start));

@@ -72,6 +72,7 @@ public sealed class SpoolPageTests : LoraBunitContext
         page.WaitForAssertion(() => Button(page, "Delete"));
         Button(page, "Delete").Click();
         Dialogs.WaitForAssertion(() => Dialogs.Find("#confirm-reason"));
+        Assert.Contains("A pod that is still kept for the file ends too", Dialogs.Markup, StringComparison.Ordinal);
         Dialogs.Find("#confirm-reason").Input("of a test");
         Button(Dialogs, "Delete").Click();
 

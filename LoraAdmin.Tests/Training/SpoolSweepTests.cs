@@ -22,7 +22,7 @@ public sealed class SpoolSweepTests : IDisposable
         JobId stuck = await SpooledAsync(bench, spool, "stuck");
         JobId free = await SpooledAsync(bench, spool, "free");
         Directory.CreateDirectory(folder.Under("stuck")); // A folder in its place: the system refuses to delete it as a file.
-        SpoolSweep sweep = new(bench.World.Database, spool);
+        SpoolSweep sweep = new(bench.World.Database, spool, bench.World.Clock);
 
         Assert.Equal(1, await sweep.RunAsync(TrainingBench.Token));
 

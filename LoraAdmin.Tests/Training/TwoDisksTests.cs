@@ -35,6 +35,24 @@ public sealed class TwoDisksTests
     }
 
     [Fact]
+    public async Task Upload_FailsWhileAnotherInstanceComes_ThePodIsHeldAndNotEnded()
+    {
+        JobId id = await bench.SubmitAsync();
+        await bench.RunToStateAsync(id, TrainingState.Uploading);
+        bench.Store.OnPut = target =>
+        {
+            // In memory it completes at once.
+            other.Heartbeat.RunAsync(TrainingBench.Token).GetAwaiter().GetResult();
+            return target.Bucket == Buckets.Models ? new PutOutcome.Failed("HTTP 544") : null;
+        };
+        bench.Rules(rules => rules with { UploadRetries = 0 });
+        await bench.StepAsync();
+
+        Assert.Equal(FailureCode.UploadFailed, bench.Job(id).Failure!.Code);
+        Assert.Equal((PodWant.Held, FileProof.None), (bench.Pods(id)[0].Want, bench.Pods(id)[0].Proof));
+    }
+
+    [Fact]
     public async Task Proof_OfASpoolFileWhileAnotherDiskLives_IsNone()
     {
         await other.Heartbeat.RunAsync(TrainingBench.Token);
@@ -116,6 +134,13 @@ public sealed class TwoDisksTests
         Assert.Equal((PodWant.Released, FileProof.InSpool), (pod.Want, pod.Proof));
         Assert.NotNull(bench.World.SpoolOf(2).FindSealed(SpoolNames.File(id, 1)));
         Assert.Equal(["disk-2", "disk-1"], bench.SpoolRows(id).OrderByDescending(entry => entry.VerifiedAt).Select(entry => entry.Spool));
+
+        bench.Store.OnPut = null;
+        Assert.Equal(1, await other.Uploads.RunAsync(TrainingBench.Token));
+        await StepOtherUntilAsync(() => bench.Job(id).State.IsFinal());
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+        Assert.Equal(bench.Job(id).Artifact!.Sha256, Convert.ToHexStringLower(SHA256.HashData(bench.StoredFile(id)!)));
+        Assert.Equal(3, bench.Lora(id).ValidationImageKeys.Count);
     }
 
     [Fact]

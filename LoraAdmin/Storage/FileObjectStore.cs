@@ -22,16 +22,19 @@ public sealed partial class FileObjectStore : IObjectStore
 
     private readonly string root;
     private readonly string drafts;
+    private readonly DiskReserve reserve;
     private readonly IIds ids;
 
     /// <param name="root">Folder of the buckets; created when missing. Drafts that a crash left there a day ago are removed.</param>
+    /// <param name="minimumFreeBytes">A put fails when less would be free on the disk; 0 asks nothing.</param>
     /// <exception cref="IOException">The folder can't be created.</exception>
-    public FileObjectStore(string root, IIds ids, TimeProvider clock)
+    public FileObjectStore(string root, IIds ids, TimeProvider clock, long minimumFreeBytes = 0)
     {
         ArgumentNullException.ThrowIfNull(clock);
         this.root = Path.GetFullPath(root);
         this.ids = ids;
         drafts = Path.Combine(this.root, ".tmp");
+        reserve = new DiskReserve(this.root, minimumFreeBytes, "Storage:MinimumFreeBytes");
         DurableFiles.CreateFolder(drafts);
         foreach (string draft in Directory.EnumerateFiles(drafts))
         {
@@ -53,6 +56,11 @@ public sealed partial class FileObjectStore : IObjectStore
         string draft = Path.Combine(drafts, ids.Next().ToString("N"));
         try
         {
+            if (reserve.Problem(content.CanSeek ? content.Length - content.Position : 0) is { } full)
+            {
+                return new PutOutcome.Failed(full);
+            }
+
             (long size, string sha256) = await WriteDraftAsync(draft, content, cancellationToken);
             MoveToKey(draft, PathOf(target));
             return new PutOutcome.Stored(size, sha256);
@@ -138,13 +146,14 @@ public sealed partial class FileObjectStore : IObjectStore
         }
     }
 
-    private static async Task<(long Size, string Sha256)> WriteDraftAsync(string draft, Stream content, CancellationToken cancellationToken)
+    private async Task<(long Size, string Sha256)> WriteDraftAsync(string draft, Stream content, CancellationToken cancellationToken)
     {
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         byte[] buffer = ArrayPool<byte>.Shared.Rent(ChunkBytes);
         try
         {
             long size = 0;
+            long looked = 0;
             await using FileStream file = DurableFiles.OpenWrite(draft, FileMode.CreateNew);
             int read;
             while ((read = await content.ReadAsync(buffer.AsMemory(0, ChunkBytes), cancellationToken)) > 0)
@@ -152,6 +161,15 @@ public sealed partial class FileObjectStore : IObjectStore
                 hash.AppendData(buffer.AsSpan(0, read));
                 await file.WriteAsync(buffer.AsMemory(0, read), cancellationToken);
                 size += read;
+                looked += read;
+                if (looked >= DiskReserve.LookEvery)
+                {
+                    looked = 0;
+                    if (reserve.Problem() is { } full)
+                    {
+                        throw new IOException(full);
+                    }
+                }
             }
 
             file.Flush(flushToDisk: true);

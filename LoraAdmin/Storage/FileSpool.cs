@@ -10,14 +10,15 @@ namespace LoraAdmin.Storage;
 
 /// <summary>
 /// Trained files below <c>Spool:Path</c>: <c>{name}.part</c> while one grows, <c>{name}</c> once it is sealed. What an append has answered, and what
-/// <see cref="FindAsync"/> reports, survives a power cut.
+/// <see cref="FindAsync"/> reports, survives a power cut. One writer at a time has a part, and whoever gives it its name: on a shared folder a stalled
+/// instance may still write what another one goes on with.
 /// </summary>
 /// <param name="path"><c>Spool:Path</c>; made by the first append.</param>
 /// <param name="instance">
 /// See <see cref="ReadInstance"/>; becomes the id of a folder that has none. Lazy, because it is made on first use: a command that only tries the disk
 /// leaves none behind.
 /// </param>
-/// <param name="minimumFreeBytes">An append is refused when less would be free on the disk; 0 asks nothing.</param>
+/// <param name="minimumFreeBytes">An append is refused, or ends, when less is free on the disk; 0 asks nothing.</param>
 /// <param name="note">Where it is remembered which folder holds files (<see cref="SpoolFolder"/>).</param>
 public sealed partial class FileSpool(string path, Lazy<string> instance, long minimumFreeBytes = 0, string? note = null) : ISpool
 {
@@ -25,6 +26,7 @@ public sealed partial class FileSpool(string path, Lazy<string> instance, long m
     private const string PartSuffix = ".part";
 
     private readonly string folder = Path.GetFullPath(path);
+    private readonly DiskReserve reserve = new(Path.GetFullPath(path), minimumFreeBytes, "Spool:MinimumFreeBytes");
     private readonly SpoolFolder spoolFolder = new(Path.GetFullPath(path), note);
 
     /// <summary>ENOSPC and EDQUOT, and what Windows says instead.</summary>
@@ -61,10 +63,7 @@ public sealed partial class FileSpool(string path, Lazy<string> instance, long m
                 return Nothing<SpoolFile>();
             }
 
-            // A process that died within an append left bytes that were written but not flushed. They are good bytes: make them last.
-            await using FileStream file = DurableFiles.OpenWrite(part, FileMode.Open);
-            file.Flush(flushToDisk: true);
-            return new SpoolReading<SpoolFile>.Found(new SpoolFile(name + PartSuffix, file.Length));
+            return new SpoolReading<SpoolFile>.Found(new SpoolFile(name + PartSuffix, await FlushedLengthAsync(part)));
         }
         catch (Exception failure) when (IsDiskFailure(failure))
         {
@@ -80,31 +79,31 @@ public sealed partial class FileSpool(string path, Lazy<string> instance, long m
         string part = sealedPath + PartSuffix;
         try
         {
-            if (File.Exists(sealedPath))
+            if ((spoolFolder.Away() ?? Refusal(File.Exists(part) ? new FileInfo(part).Length : 0)) is { } refused)
             {
-                return new SpoolOutcome.Failed($"{name} is sealed: nothing can be appended to it.");
-            }
-
-            if (spoolFolder.Away() is { } away)
-            {
-                return new SpoolOutcome.Failed(away);
-            }
-
-            long length = File.Exists(part) ? new FileInfo(part).Length : 0;
-            if (length < offset)
-            {
-                return new SpoolOutcome.Failed($"{name} holds {length} bytes, so it can't go on at {offset}: go on from what is there.");
+                return new SpoolOutcome.Failed(refused);
             }
 
             DurableFiles.CreateFolder(Path.GetDirectoryName(part)!);
-            if (minimumFreeBytes > 0 && FreeBytes() is long free && free < minimumFreeBytes)
+            if (reserve.Problem() is { } full)
             {
-                return new SpoolOutcome.NoRoom(
-                    $"The spool's disk has {free} bytes free, less than Spool:MinimumFreeBytes ({minimumFreeBytes}). Make room on it.");
+                return new SpoolOutcome.NoRoom(full);
             }
 
             bool isNew = !File.Exists(part);
-            await using FileStream file = DurableFiles.OpenWrite(part, FileMode.OpenOrCreate);
+            await using FileStream file = DurableFiles.OpenWrite(part, FileMode.OpenOrCreate, DurableFiles.Alone);
+
+            // Only now nobody else can write it or give it its name.
+            if (Refusal(file.Length) is { } late)
+            {
+                if (file.Length == 0)
+                {
+                    File.Delete(part);
+                }
+
+                return new SpoolOutcome.Failed(late);
+            }
+
             if (isNew)
             {
                 DurableFiles.FlushFolder(Path.GetDirectoryName(part)!);
@@ -118,6 +117,10 @@ public sealed partial class FileSpool(string path, Lazy<string> instance, long m
         {
             return OutcomeOf(failure);
         }
+
+        string? Refusal(long length) => File.Exists(sealedPath) ? $"{name} is sealed: nothing can be appended to it."
+            : length < offset ? $"{name} holds {length} bytes, so it can't go on at {offset}: go on from what is there."
+            : null;
     }
 
     public async Task<SpoolReading<SpoolDigest>> DigestAsync(string name, CancellationToken cancellationToken)
@@ -155,17 +158,14 @@ public sealed partial class FileSpool(string path, Lazy<string> instance, long m
                 return new SpoolOutcome.Failed(spoolFolder.Away() ?? $"There is no {name} in the spool to seal.");
             }
 
-            long length;
-            await using (FileStream file = DurableFiles.OpenWrite(part, FileMode.Open))
-            {
-                file.Flush(flushToDisk: true);
-                length = file.Length;
-            }
+            // Held until it has its name: an append that began in between would cut the proven file.
+            await using FileStream file = DurableFiles.OpenWrite(part, FileMode.Open, DurableFiles.Alone);
+            file.Flush(flushToDisk: true);
 
             // From its first whole file on the folder is known by its mark: without it, its disk is away.
             _ = Id;
             DurableFiles.MoveInto(part, sealedPath);
-            return new SpoolOutcome.Done(new SpoolFile(name, length));
+            return new SpoolOutcome.Done(new SpoolFile(name, file.Length));
         }
         catch (Exception failure) when (IsDiskFailure(failure))
         {
@@ -235,7 +235,7 @@ public sealed partial class FileSpool(string path, Lazy<string> instance, long m
             }
 
             DurableFiles.CreateFolder(folder);
-            return Task.FromResult<long?>(Math.Max(0, FreeBytes() - minimumFreeBytes));
+            return Task.FromResult<long?>(reserve.RoomBytes());
         }
         catch (Exception failure) when (IsDiskFailure(failure))
         {
@@ -304,12 +304,29 @@ public sealed partial class FileSpool(string path, Lazy<string> instance, long m
         }
     }
 
-    private static async Task<SpoolOutcome> CopyAsync(
+    /// <summary>A process that died within an append left bytes that were written but not flushed. They are good bytes: make them last.</summary>
+    private static async Task<long> FlushedLengthAsync(string part)
+    {
+        try
+        {
+            await using FileStream file = DurableFiles.OpenWrite(part, FileMode.Open);
+            file.Flush(flushToDisk: true);
+            return file.Length;
+        }
+        catch (IOException inUse) when (DurableFiles.IsInUse(inUse))
+        {
+            // Somebody writes it just now, and flushes by itself; nobody else can go on from here before that.
+            return new FileInfo(part).Length;
+        }
+    }
+
+    private async Task<SpoolOutcome> CopyAsync(
         string name, FileStream file, long offset, Stream content, CancellationToken cancellationToken)
     {
         byte[] buffer = ArrayPool<byte>.Shared.Rent(ChunkBytes);
         try
         {
+            long looked = 0;
             while (true)
             {
                 int read;
@@ -332,10 +349,27 @@ public sealed partial class FileSpool(string path, Lazy<string> instance, long m
                 }
 
                 await file.WriteAsync(buffer.AsMemory(0, read), cancellationToken);
+                looked += read;
+                if (looked >= DiskReserve.LookEvery)
+                {
+                    looked = 0;
+                    if (reserve.Problem() is { } full)
+                    {
+                        file.Flush(flushToDisk: true);
+                        return new SpoolOutcome.NoRoom(full);
+                    }
+                }
             }
         }
-        catch (Exception failure) when (failure is IOException or OperationCanceledException)
+        catch (OperationCanceledException)
         {
+            // The portal stops: what arrived before need not be fetched again.
+            file.Flush(flushToDisk: true);
+            throw;
+        }
+        catch (IOException)
+        {
+            // A full disk is nobody's good: what this append took of it is given back.
             file.SetLength(offset);
             file.Flush(flushToDisk: true);
             throw;
@@ -349,9 +383,6 @@ public sealed partial class FileSpool(string path, Lazy<string> instance, long m
     /// <summary>Asked only after the file was not found: the disk may go between two looks.</summary>
     private SpoolReading<T> Nothing<T>()
         where T : class => spoolFolder.Away() is { } away ? new SpoolReading<T>.Unreadable(away) : new SpoolReading<T>.Absent();
-
-    private long FreeBytes() =>
-        new DriveInfo(OperatingSystem.IsWindows() ? Path.GetPathRoot(folder)! : folder).AvailableFreeSpace;
 
     private string PathOf(string name) =>
         Name().IsMatch(name) && !name.Split('/').Any(segment => segment.EndsWith(PartSuffix, StringComparison.Ordinal))

@@ -30,6 +30,15 @@ internal sealed class SpoolStore(LoraDb db) : ISpoolStore
         return rows.ConvertAll(row => row.ToEntry());
     }
 
+    public async Task<IReadOnlyList<SpoolEntry>> ListNamedAsync(string name, CancellationToken cancellationToken)
+    {
+        List<SpoolFileRow> rows = await Files.AsNoTracking()
+            .Where(row => row.Name == name && row.DiscardedAt == null)
+            .OrderByDescending(row => row.VerifiedAt).ThenBy(row => row.SpoolId)
+            .ToListAsync(cancellationToken);
+        return rows.ConvertAll(row => row.ToEntry());
+    }
+
     public async Task<IReadOnlyList<SpoolEntry>> ListAsync(string spool, CancellationToken cancellationToken)
     {
         List<SpoolFileRow> rows = await Files.AsNoTracking()

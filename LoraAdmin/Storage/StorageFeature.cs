@@ -24,7 +24,10 @@ public static class StorageFeature
 
         services.AddStore<ISpoolStore, SpoolStore>();
         services.AddSingleton<IObjectStore>(provider => new FileObjectStore(
-            Path.Combine(dataPath, "objects"), provider.GetRequiredService<IIds>(), provider.GetRequiredService<TimeProvider>()));
+            Path.Combine(dataPath, "objects"),
+            provider.GetRequiredService<IIds>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<IOptions<StorageOptions>>().Value.MinimumFreeBytes));
         services.AddSingleton(provider => new LinkSigner(
             SigningKey(provider, dataPath),
             () => configuration["Portal:PublicUrl"] ?? "",

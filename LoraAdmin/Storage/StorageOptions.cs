@@ -16,6 +16,11 @@ public sealed class StorageOptions
     /// </summary>
     public string? LinkKey { get; set; }
 
+    /// <summary>
+    /// Bytes that files in the buckets leave free on the disk of <c>Data:Path</c>, on which the database lies too with nothing configured; 0 asks nothing.
+    /// </summary>
+    public long MinimumFreeBytes { get; set; } = SpoolOptions.DefaultMinimumFreeBytes;
+
     /// <summary>The configured key, or null when none is configured.</summary>
     /// <exception cref="FormatException">It is not base64.</exception>
     internal byte[]? DecodeLinkKey() => string.IsNullOrWhiteSpace(LinkKey) ? null : Convert.FromBase64String(LinkKey);
@@ -26,11 +31,14 @@ public sealed class SpoolOptions
 {
     public const string Section = "Spool";
 
+    /// <summary>The ledger, facts and incidents of months fit into it.</summary>
+    public const long DefaultMinimumFreeBytes = 512 * 1024 * 1024;
+
     /// <summary>Folder of the spool; empty: <c>{Data:Path}/spool</c>.</summary>
     public string? Path { get; set; }
 
-    /// <summary>Bytes that must stay free on the spool's disk for an append to start; 0 asks nothing.</summary>
-    public long MinimumFreeBytes { get; set; }
+    /// <summary>Bytes that files in the spool leave free on its disk; 0 asks nothing.</summary>
+    public long MinimumFreeBytes { get; set; } = DefaultMinimumFreeBytes;
 }
 
 internal sealed class StorageOptionsValidator : IValidateOptions<StorageOptions>
@@ -41,6 +49,11 @@ internal sealed class StorageOptionsValidator : IValidateOptions<StorageOptions>
         if (options.SignedLinkLifetime <= TimeSpan.Zero || options.SignedLinkLifetime > LinkSigner.MaxLifetime)
         {
             problems.Add($"Storage:SignedLinkLifetime is {options.SignedLinkLifetime}: set it above 0 and to 01:00:00 at most.");
+        }
+
+        if (options.MinimumFreeBytes < 0)
+        {
+            problems.Add($"Storage:MinimumFreeBytes is {options.MinimumFreeBytes}: set a number of bytes, or 0 to ask nothing.");
         }
 
         try

@@ -13,7 +13,10 @@ public sealed record UploadSweepResult(int Removed, int Left);
 /// </summary>
 public sealed class UploadSweep(IUnitOfWork unitOfWork, IObjectStore store)
 {
-    /// <summary>Design §4: staged images that nobody claimed go after an hour.</summary>
+    /// <summary>
+    /// Design §4: staged images that nobody claimed go after an hour. By then none can be claimed any more (<see cref="TrainingUpload.ClaimableFor"/>), so
+    /// that no admission meets their removal.
+    /// </summary>
     public static readonly TimeSpan UnclaimedAfter = TimeSpan.FromHours(1);
 
     private const int AtOnce = 100;

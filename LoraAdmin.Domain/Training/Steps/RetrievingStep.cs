@@ -82,10 +82,11 @@ public sealed class RetrievingStep(IUnitOfWork work, IPodAgent agent, ISpool spo
         if (status.Artifact is not { } artifact)
         {
             string said = status.Error ?? "the agent gave no reason";
-            return status.Phase is AgentPhase.Failed or AgentPhase.Stopped
+            bool isOver = status.Phase is AgentPhase.Failed or AgentPhase.Stopped;
+            return isOver && AgentWord.Of(status, AgentWord.Known(job)) != FileProof.None
                 ? new StepResult.Fail(
                     job, new JobFailure(FailureCode.TrainingFailed, said), FileProof.AgentHasNone, new ErrorDetail("training_failed", "agent.status", said, null))
-                : Later(job, null, "The pod's agent has no file yet", figures);
+                : Later(job, null, isOver ? $"The pod's agent has no file although one was announced ({said})" : "The pod's agent has no file yet", figures);
         }
 
         TrainingJob known = job with { Artifact = artifact };
@@ -95,7 +96,7 @@ public sealed class RetrievingStep(IUnitOfWork work, IPodAgent agent, ISpool spo
         }
 
         string name = SpoolNames.File(job.Id, job.Attempt);
-        switch (await fetch.StepAsync(AttemptPods.AddressOf(pod), name, artifact, token => work.RunAsync(lease.GuardAsync, token), cancellationToken))
+        switch (await fetch.StepAsync(AttemptPods.AddressOf(pod), name, artifact, token => MayDropAsync(name, lease, token), cancellationToken))
         {
             case FetchOutcome.Progress:
                 return new StepResult.Again(TimeSpan.Zero, known with { FailingSince = null });
@@ -134,7 +135,7 @@ public sealed class RetrievingStep(IUnitOfWork work, IPodAgent agent, ISpool spo
         }
 
         int wanted = Math.Min(status.ValidationImages, figures.ValidationImages);
-        if (await NextImageAsync(job, wanted, images, cancellationToken) is not { } next)
+        if (await fetch.FindMissingImageAsync(job.Id, job.Attempt, wanted, images, cancellationToken) is not { } next)
         {
             return ToUpload(job, $"The file ({file.SizeBytes} bytes) and {wanted} validation images lie in the spool");
         }
@@ -163,20 +164,14 @@ public sealed class RetrievingStep(IUnitOfWork work, IPodAgent agent, ISpool spo
         }
     }
 
-    /// <summary>The first image that is neither in the bucket nor in this instance's spool; null when all are.</summary>
-    private async Task<int?> NextImageAsync(TrainingJob job, int wanted, IReadOnlyList<ValidationImage> images, CancellationToken cancellationToken)
-    {
-        for (int index = 0; index < wanted; index++)
+    /// <summary>A file that has a row is proven, whatever the agent announces now.</summary>
+    private Task<bool> MayDropAsync(string name, JobLease lease, CancellationToken cancellationToken) => work.RunAsync(
+        async (unit, token) =>
         {
-            ValidationImage? known = images.FirstOrDefault(image => image.Attempt == job.Attempt && image.Index == index);
-            if (known is null || (known.IsPending && await spool.FindAsync(SpoolNames.ValidationImage(job.Id, job.Attempt, index), cancellationToken) is SpoolReading<SpoolFile>.Absent))
-            {
-                return index;
-            }
-        }
-
-        return null;
-    }
+            await lease.GuardAsync(unit, token);
+            return await unit.Store<ISpoolStore>().FindAsync(spool.Id, name, token) is null;
+        },
+        cancellationToken);
 
     /// <summary>Why a pod that was stopped for the spool's sake stays stopped; null: there is room, or that is not what it waits for.</summary>
     private async Task<string?> HasNoRoomAsync(TrainingJob job, LedgerPod pod, SpoolFile? found, CancellationToken cancellationToken)

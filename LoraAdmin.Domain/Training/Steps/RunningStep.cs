@@ -33,8 +33,13 @@ public sealed class RunningStep(IUnitOfWork work, IPodAgent agent, IObjectStore 
             return Ended(job, status, clock.GetUtcNow());
         }
 
+        KnownTraining known = AgentWord.Known(job);
         switch (status.Phase)
         {
+            // Its mount may be missing: a training that was started is never started again, with another deadline and over a file that may be there.
+            case AgentPhase.Idle or AgentPhase.Failed or AgentPhase.Stopped when known != KnownTraining.Nothing && AgentWord.Of(status, known) == FileProof.None:
+                return Lost(job, $"Pod {pod.PodId} is of no use any more. {AgentWord.Contradiction}");
+
             case AgentPhase.Idle:
                 return await StartAsync(job, pod, status, figures, cancellationToken);
 
@@ -179,7 +184,7 @@ public sealed class RunningStep(IUnitOfWork work, IPodAgent agent, IObjectStore 
             return Stuck(followed, now - stepAt >= figures.StuckAfter, $"no step since {stepAt:HH:mm} UTC", null, figures, now);
         }
 
-        LastLook look = await LastLook.StopAsync(agent, AttemptPods.AddressOf(pod), wasStarted: true, cancellationToken);
+        LastLook look = await LastLook.StopAsync(agent, AttemptPods.AddressOf(pod), KnownTraining.Started, cancellationToken);
         return look.Ended is { } ended
             ? Ended(followed, ended, clock.GetUtcNow())
             : TimedOut(followed, look.Proof, $"Step {status.Step} of {status.TotalSteps} after {figures.MaxDuration.TotalHours:0.#} hours");

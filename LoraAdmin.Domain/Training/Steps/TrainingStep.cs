@@ -47,7 +47,13 @@ public abstract record StepResult
 
     /// <summary>The job ends badly by a rule of the failure table.</summary>
     /// <param name="Proof">What is known about the trained file, for the pod's sake.</param>
-    public sealed record Fail(TrainingJob Job, JobFailure Failure, FileProof Proof, ErrorDetail Error, Alongside? Alongside = null) : StepResult;
+    public sealed record Fail(TrainingJob Job, JobFailure Failure, FileProof Proof, ErrorDetail Error, Alongside? Alongside = null) : StepResult
+    {
+        /// <summary>
+        /// Looked up in the transaction that ends the job, in place of <see cref="Proof"/>: what may have changed while the step was at work. Null: it holds.
+        /// </summary>
+        public Func<IUnit, CancellationToken, Task<FileProof>>? ProofNow { get; init; }
+    }
 }
 
 internal static class StepBackoff

@@ -15,12 +15,11 @@ public sealed class UploadingStep(IUnitOfWork work, IObjectStore objects, ISpool
     public async Task<StepResult> RunAsync(TrainingJob job, JobLease lease, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(job);
-        (IReadOnlyList<SpoolEntry> all, Lora? lora, IReadOnlyList<ValidationImage> images, IReadOnlyList<SpoolInstance> instances) = await work.ReadAsync(
+        (IReadOnlyList<SpoolEntry> all, Lora? lora, IReadOnlyList<ValidationImage> images) = await work.ReadAsync(
             async (unit, token) => (
                 await unit.Store<ISpoolStore>().ListForJobAsync(job.Id, token),
                 await unit.Store<ILoraStore>().FindAsync(job.LoraId, token),
-                await unit.Store<ILoraStore>().ListValidationImagesAsync(job.LoraId, token),
-                await unit.Store<ISpoolStore>().ListInstancesAsync(token)),
+                await unit.Store<ILoraStore>().ListValidationImagesAsync(job.LoraId, token)),
             cancellationToken);
         List<SpoolEntry> files = [.. all.Where(entry => entry.Attempt == job.Attempt)];
         if (files.FirstOrDefault(entry => entry.Spool == spool.Id) is not { } mine)
@@ -41,10 +40,13 @@ public sealed class UploadingStep(IUnitOfWork work, IObjectStore objects, ISpool
 
             case UploadOutcome.Failed { Problem: var problem }:
                 ErrorDetail error = new("upload_failed", "storage.put", problem, null);
-                FileProof proof = SpoolStanding.IsProof(spool.Id, instances, spool.Id, clock.GetUtcNow()) ? FileProof.InSpool : FileProof.None;
                 return job.StepTries < rules().UploadRetries
                     ? new StepResult.TryAgain(StepBackoff.After(job.StepTries), here, $"The upload failed and is tried again: {problem}", error)
-                    : new StepResult.Fail(here, new JobFailure(FailureCode.UploadFailed, problem), proof, error, (unit, token) => WaitAsync(unit, mine, problem, token));
+                    : new StepResult.Fail(
+                        here, new JobFailure(FailureCode.UploadFailed, problem), FileProof.None, error, (unit, token) => WaitAsync(unit, mine, problem, token))
+                        {
+                            ProofNow = InSpoolAsync,
+                        };
 
             case UploadOutcome.Stored stored:
                 return new StepResult.Advance(
@@ -54,6 +56,12 @@ public sealed class UploadingStep(IUnitOfWork work, IObjectStore objects, ISpool
                 throw new NotSupportedException("An upload is stored, failed, or has no file.");
         }
     }
+
+    /// <summary>An instance with another disk may have come while the upload was tried: from then on a file on ours alone is no proof.</summary>
+    private async Task<FileProof> InSpoolAsync(IUnit unit, CancellationToken cancellationToken) =>
+        SpoolStanding.IsProof(spool.Id, await unit.Store<ISpoolStore>().ListInstancesAsync(cancellationToken), spool.Id, clock.GetUtcNow())
+            ? FileProof.InSpool
+            : FileProof.None;
 
     /// <summary>The job's own tries are over: from here on J2 brings the file to storage.</summary>
     private Task WaitAsync(IUnit unit, SpoolEntry entry, string problem, CancellationToken cancellationToken)

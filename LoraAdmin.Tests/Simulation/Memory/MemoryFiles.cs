@@ -92,10 +92,17 @@ public sealed class MemorySpool(string id) : ISpool
 
         using MemoryStream grown = new();
         grown.Write(present.AsSpan(0, (int)offset));
-        files[name] = (grown.ToArray(), false);
-        string? broken = await CopyAsync(content, grown, cancellationToken);
-        files[name] = (grown.ToArray(), false);
-        Room -= grown.Length - offset;
+        string? broken;
+        try
+        {
+            broken = await CopyAsync(content, grown, cancellationToken);
+        }
+        finally
+        {
+            files[name] = (grown.ToArray(), false);
+            Room -= grown.Length - offset;
+        }
+
         return broken is null ? new SpoolOutcome.Done(FileOf(name)) : new SpoolOutcome.Broken(FileOf(name), $"The content broke off: {broken}");
     }
 

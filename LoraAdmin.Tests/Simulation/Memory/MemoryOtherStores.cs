@@ -237,6 +237,12 @@ internal sealed class MemorySpoolStore(MemoryDatabase database) : ISpoolStore
             .OrderByDescending(entry => entry.Attempt).ThenByDescending(entry => entry.VerifiedAt).ThenBy(entry => entry.Spool, StringComparer.Ordinal),
     ]);
 
+    public Task<IReadOnlyList<SpoolEntry>> ListNamedAsync(string name, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<SpoolEntry>>(
+    [
+        .. database.Spool.Rows.Where(entry => entry.Name == name && entry.Discard is null)
+            .OrderByDescending(entry => entry.VerifiedAt).ThenBy(entry => entry.Spool, StringComparer.Ordinal),
+    ]);
+
     public Task<IReadOnlyList<SpoolEntry>> ListAsync(string spool, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<SpoolEntry>>([.. InOrder().Where(entry => entry.Spool == spool)]);
 

@@ -52,14 +52,22 @@ public static class DurableFiles
         }
     }
 
+    /// <summary>Keeps every other opener out, also of other processes, and yet lets the file be renamed while it is open.</summary>
+    public static FileShare Alone => OperatingSystem.IsWindows() ? FileShare.Delete : FileShare.None;
+
+    /// <summary>Whether a file could not be opened because somebody has it open in a way that excludes us (<see cref="Alone"/>).</summary>
+    public static bool IsInUse(Exception failure) => failure is IOException
+        && failure.HResult == (OperatingSystem.IsWindows() ? unchecked((int)0x80070020) : OperatingSystem.IsMacOS() ? 35 : 11);
+
     /// <summary>Opens for asynchronous writing; a file that is created gets mode 0600.</summary>
-    public static FileStream OpenWrite(string path, FileMode mode)
+    /// <exception cref="IOException">Somebody else has it open; see <see cref="IsInUse"/>.</exception>
+    public static FileStream OpenWrite(string path, FileMode mode, FileShare share = FileShare.Read)
     {
         FileStreamOptions options = new()
         {
             Mode = mode,
             Access = FileAccess.Write,
-            Share = FileShare.Read,
+            Share = share,
             Options = FileOptions.Asynchronous,
             BufferSize = 0,
         };

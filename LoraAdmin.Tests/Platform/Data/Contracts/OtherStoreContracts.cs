@@ -83,6 +83,11 @@ public abstract class SpoolStoreContract : StoreContract
 
         Assert.Equal([sooner, later], await Read<ISpoolStore, IReadOnlyList<SpoolEntry>>(store => store.ListAsync("here", None)));
         Assert.Equal([sooner, later, elsewhere], await Read<ISpoolStore, IReadOnlyList<SpoolEntry>>(store => store.ListAllAsync(10, None)));
+        Assert.Equal([elsewhere, sooner], await Read<ISpoolStore, IReadOnlyList<SpoolEntry>>(store => store.ListNamedAsync("a.safetensors", None)));
+        SpoolDiscard discard = new(new Actor(ActorKind.Person, "ada"), "a test", Start);
+        await In<ISpoolStore>(store => store.SaveAsync(elsewhere with { Discard = discard }, None));
+        Assert.Equal([sooner], await Read<ISpoolStore, IReadOnlyList<SpoolEntry>>(store => store.ListNamedAsync("a.safetensors", None)));
+        await In<ISpoolStore>(store => store.SaveAsync(elsewhere, None));
         Assert.Equal([sooner, later], await Read<ISpoolStore, IReadOnlyList<SpoolEntry>>(store => store.ListAllAsync(2, None)));
     }
 
