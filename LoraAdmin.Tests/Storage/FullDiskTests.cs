@@ -7,7 +7,11 @@ using Xunit;
 
 namespace LoraAdmin.Tests.Storage;
 
-/// <summary>Spool and buckets on a disk that is really full: no byte that was proven is lost, and what the ledger needs stays free.</summary>
+/// <summary>
+/// Spool and buckets on a disk that is really full: no byte that was proven is lost, and what the ledger needs stays free. In the long run, because a
+/// small disk takes the right to mount one.
+/// </summary>
+[Trait("Run", "Long")]
 [Trait("Requirement", "E3")]
 public sealed class FullDiskTests
 {
