@@ -1,3 +1,4 @@
+using System.Globalization;
 using LoraAdmin.Domain.Shared;
 
 namespace LoraAdmin.Domain.Pods;
@@ -46,7 +47,7 @@ internal sealed class PodWatchNews(IUnitOfWork work, TimeProvider clock)
             return;
         }
 
-        string text = $"RunPod's account can't be listed since {blindSince:HH:mm} UTC: {error.Detail}. Pods go on running and costing money"
+        string text = $"RunPod's account can't be listed since {blindSince.ToString("HH:mm", CultureInfo.InvariantCulture)} UTC: {error.Detail}. Pods go on running and costing money"
             + (refused ? ", and can't be ended either" : "");
         await AppendAsync(
             [

@@ -1,3 +1,4 @@
+using System.Globalization;
 using LoraAdmin.Domain.Shared;
 
 namespace LoraAdmin.Domain.Storage;
@@ -116,7 +117,7 @@ public sealed class SpoolHeartbeat(IUnitOfWork work, ISpool spool, TimeProvider 
     private static Task TellSilentAsync(IUnit unit, SpoolInstance disk, int files, bool silent, CancellationToken cancellationToken)
     {
         string text = silent
-            ? $"{files} trained {(files == 1 ? "file lies" : "files lie")} on disk {disk.Spool} of {disk.Host}, which no portal has had since {disk.LastSeenAt:yyyy-MM-dd HH:mm} UTC. Start its portal again, or bring its disk to another one"
+            ? $"{files} trained {(files == 1 ? "file lies" : "files lie")} on disk {disk.Spool} of {disk.Host}, which no portal has had since {disk.LastSeenAt.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture)} UTC. Start its portal again, or bring its disk to another one"
             : $"No trained file waits on a silent disk of {disk.Host} any more";
         return unit.Events.AppendAsync(
             new OperationalEvent

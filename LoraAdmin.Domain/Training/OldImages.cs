@@ -77,7 +77,7 @@ public sealed class OldImages(IUnitOfWork work, IObjectStore objects, TimeProvid
         }
 
         await unit.Events.AppendAsync(
-            TrainingFacts.Of(job, TrainingEvents.ImagesRemoved, $"{removed} training images were removed {rules().ImageRetention.TotalDays:0.#} days after the job's end", Self), cancellationToken);
+            TrainingFacts.Of(job, TrainingEvents.ImagesRemoved, FormattableString.Invariant($"{removed} training images were removed {rules().ImageRetention.TotalDays:0.#} days after the job's end"), Self), cancellationToken);
         return true;
     }
 }

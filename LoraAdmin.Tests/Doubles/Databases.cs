@@ -52,7 +52,8 @@ public sealed class TestDatabase : IAsyncDisposable
     public LoraDb NewContext() => services.GetRequiredService<LoraDbFactory>().CreateDbContext();
 
     /// <summary>A new database with the schema of this version.</summary>
-    public static async Task<TestDatabase> CreateAsync(DatabaseKind kind, TimeProvider? clock = null)
+    /// <param name="below">Where a file's folder is made; null: among the machine's temporary files.</param>
+    public static async Task<TestDatabase> CreateAsync(DatabaseKind kind, TimeProvider? clock = null, string? below = null)
     {
         string template = await (kind == DatabaseKind.Postgres ? PostgresTemplate : SqliteTemplate).Value;
         if (kind == DatabaseKind.Postgres)
@@ -60,7 +61,9 @@ public sealed class TestDatabase : IAsyncDisposable
             return new TestDatabase(Build(new DatabaseTarget.Postgres(await PostgresServer.NewDatabaseAsync(template)), clock), folder: null);
         }
 
-        string folder = Directory.CreateTempSubdirectory("loraadmin-db-").FullName;
+        string folder = below is null
+            ? Directory.CreateTempSubdirectory("loraadmin-db-").FullName
+            : Directory.CreateDirectory(Path.Combine(below, $"loraadmin-db-{Path.GetRandomFileName()}")).FullName;
         string file = Path.Combine(folder, "test.db");
         File.Copy(template, file);
         return new TestDatabase(Build(new DatabaseTarget.Sqlite(file), clock), folder);

@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using System.Text;
 using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Library;
 using LoraAdmin.Domain.Pods;
@@ -11,42 +14,73 @@ namespace LoraAdmin.Tests.Simulation;
 
 /// <summary>
 /// Design §17, checked on what the vendor, the database and the buckets really hold. Shares no code with what it checks beyond the names of things.
+/// After each turn it looks at what is open and at what was written since the last look; <see cref="CheckWhole"/> takes nothing from earlier looks.
 /// </summary>
-public sealed partial class Invariants(SimulatedWorld world, SimulationPlan? plan = null)
+public sealed partial class Invariants
 {
     /// <summary>A create call of a process that stood still may arrive after its row was given up: the sweep has this long to find its pod.</summary>
     private static readonly TimeSpan StrangersFoundWithin = TimeSpan.FromHours(1);
 
+    private readonly SimulatedWorld world;
+    private readonly SimulationPlan? plan;
+    private readonly MoneySums sums;
+    private readonly EndedPods ended;
     private readonly HashSet<(string Rule, string Subject)> openIncidents = [];
     private int facts;
 
+    public Invariants(SimulatedWorld world, SimulationPlan? plan = null)
+    {
+        this.world = world;
+        this.plan = plan;
+        sums = new MoneySums(world.Database);
+        ended = new EndedPods(world);
+    }
+
+    /// <summary>What may have changed since the last look.</summary>
     public void CheckAlways()
     {
-        foreach (PodRecord pod in world.Cloud.World.Pods.Where(pod => pod.Status != PodStatus.Terminated && !IsForeign(pod)))
+        CheckOpen();
+        List<PodRecord> touched = [.. ended.TakeTouched()];
+        CheckFiles(touched);
+        CheckAccount(world.Cloud.World.Alive.Concat(touched));
+        foreach (Month month in sums.TakeMonths())
         {
-            bool known = RowOf(pod) is { } row && row.Saw != PodSaw.Gone;
-            bool mayBeLate = plan?.FreezesPerThousandCrossings > 0 && world.Clock.GetUtcNow() - pod.CreatedAt < StrangersFoundWithin;
-            Require(known || mayBeLate, $"1: pod {pod.Id} is alive and the ledger has no open row {pod.Name}");
+            CheckMonth(month, sums.Reserved(month), sums.Spent(month));
         }
 
-        foreach (IGrouping<(JobId, int), LedgerPod> attempt in world.Database.Pods.Rows.GroupBy(pod => (pod.Job, pod.Attempt)))
+        foreach (UserId user in sums.TakeUsers())
         {
-            int kept = attempt.Count(pod => pod is { Want: PodWant.Needed, PodId: not null } && pod.Saw != PodSaw.Gone);
-            Require(kept <= 1, $"2: attempt {attempt.Key} keeps {kept} pods");
+            CheckUser(user, sums.Charged);
+        }
+    }
+
+    /// <summary>Everything there ever was.</summary>
+    public void CheckWhole()
+    {
+        CheckOpen();
+        ended.Note();
+        CheckFiles(world.Cloud.World.Pods.Where(static pod => pod.Status == PodStatus.Terminated));
+        CheckAccount(world.Cloud.World.Pods);
+        ILookup<Month, Reservation> reservations = world.Database.Reservations.Rows.ToLookup(static one => one.Month);
+        foreach (Month month in reservations.Select(static group => group.Key).Union(world.Database.Months.Rows.Select(static row => row.Month)))
+        {
+            CheckMonth(
+                month,
+                reservations[month].Where(static one => one.SettledAt is null).Sum(static one => one.Amount.Micros),
+                reservations[month].Where(static one => one.SettledAt is not null).Sum(static one => one.Actual!.Value.Micros));
         }
 
-        CheckIncidents();
-        CheckFiles();
-        CheckMoney();
-        CheckCounts();
-        CheckAccount();
-        int places = world.Database.Pods.Rows.Where(pod => pod.Want == PodWant.Needed && pod.Saw != PodSaw.Gone).Select(pod => pod.Job).Distinct().Count();
-        Require(places <= world.Training.MaxConcurrentPods, $"{places} jobs have a pod, {world.Training.MaxConcurrentPods} may");
+        ILookup<(UserId, Month), Memory.ChargeRow> charges = world.Database.Charges.Rows.ToLookup(static charge => (charge.User, charge.Period));
+        foreach (UserId user in world.Database.Charges.Rows.Select(static charge => charge.User).Distinct())
+        {
+            CheckUser(user, (who, period) => charges[(who, period)].Count(static charge => !charge.Refunded));
+        }
     }
 
     public void CheckAtRest()
     {
         CheckAlways();
+        CheckWhole();
         CheckMonths();
         foreach (PodRecord pod in world.Cloud.World.Pods.Where(pod => !IsForeign(pod)))
         {
@@ -74,11 +108,11 @@ public sealed partial class Invariants(SimulatedWorld world, SimulationPlan? pla
             }
         }
 
-        Require(world.Database.Reservations.Rows.All(one => one.SettledAt is not null), "4: a reservation is open at rest");
-        Require(world.Database.Attempts.Rows.All(one => one.State != AttemptState.Active), "an attempt is active at rest");
+        Require(world.Database.Reservations.Rows.All(one => one.SettledAt is not null), $"4: a reservation is open at rest");
+        Require(world.Database.Attempts.Rows.All(one => one.State != AttemptState.Active), $"an attempt is active at rest");
         foreach ((string rule, string subject) in openIncidents.Where(incident => incident.Rule is PodIncidents.Held or PodIncidents.Leaking or PodIncidents.Orphaned))
         {
-            Require(false, $"9: at rest incident {rule} of {subject} is still open");
+            Require(holds: false, $"9: at rest incident {rule} of {subject} is still open");
         }
     }
 
@@ -106,6 +140,30 @@ public sealed partial class Invariants(SimulatedWorld world, SimulationPlan? pla
             $"3: the upload of {job.Id} failed and no spool has its file");
     }
 
+    private void CheckOpen()
+    {
+        foreach (PodRecord pod in world.Cloud.World.Alive.Where(pod => !IsForeign(pod)))
+        {
+            bool known = world.RowOf(pod) is { } row && row.Saw != PodSaw.Gone;
+            bool mayBeLate = plan?.FreezesPerThousandCrossings > 0 && world.Clock.GetUtcNow() - pod.CreatedAt < StrangersFoundWithin;
+            Require(known || mayBeLate, $"1: pod {pod.Id} is alive and the ledger has no open row {pod.Name}");
+        }
+
+        HashSet<(JobId, int)> attempts = [];
+        HashSet<JobId> places = [];
+        CheckIncidents();
+        foreach (LedgerPod pod in world.Database.OpenPods.Rows)
+        {
+            Require(pod is not { Want: PodWant.Needed, PodId: not null } || attempts.Add((pod.Job, pod.Attempt)), $"2: attempt {pod.Attempt} of job {pod.Job} keeps more than one pod");
+            if (pod.Want == PodWant.Needed)
+            {
+                places.Add(pod.Job);
+            }
+        }
+
+        Require(places.Count <= world.Training.MaxConcurrentPods, $"{places.Count} jobs have a pod, {world.Training.MaxConcurrentPods} may");
+    }
+
     /// <summary>What the ledger holds or cannot end has an open incident (invariant 1).</summary>
     private void CheckIncidents()
     {
@@ -117,12 +175,15 @@ public sealed partial class Invariants(SimulatedWorld world, SimulationPlan? pla
             }
         }
 
-        foreach (LedgerPod pod in world.Database.Pods.Rows.Where(pod => pod.PodId is not null && pod.Saw != PodSaw.Gone))
+        foreach (LedgerPod pod in world.Database.OpenPods.Rows)
         {
-            Require(
-                pod.Want != PodWant.Held || openIncidents.Contains((PodIncidents.Held, pod.PodId!)) || openIncidents.Contains((PodIncidents.Orphaned, pod.PodId!)),
-                $"1: pod {pod.Name} is held and no incident says so");
-            Require(pod.Saw != PodSaw.Leaking || openIncidents.Contains((PodIncidents.Leaking, pod.PodId!)), $"1: pod {pod.Name} is leaking and no incident says so");
+            if (pod.PodId is { } id)
+            {
+                Require(
+                    pod.Want != PodWant.Held || openIncidents.Contains((PodIncidents.Held, id)) || openIncidents.Contains((PodIncidents.Orphaned, id)),
+                    $"1: pod {pod.Name} is held and no incident says so");
+                Require(pod.Saw != PodSaw.Leaking || openIncidents.Contains((PodIncidents.Leaking, id)), $"1: pod {pod.Name} is leaking and no incident says so");
+            }
         }
     }
 
@@ -130,11 +191,11 @@ public sealed partial class Invariants(SimulatedWorld world, SimulationPlan? pla
     /// Invariant 3: from the end of training on the file is on the pod's mount, in a spool, or in storage, or a person let it go. A pod that the vendor
     /// lost without having been asked is no fault of the portal's.
     /// </summary>
-    private void CheckFiles()
+    private void CheckFiles(IEnumerable<PodRecord> terminated)
     {
-        foreach (PodRecord pod in world.Cloud.World.Pods.Where(pod => pod is { Agent.HasArtifact: true, Status: PodStatus.Terminated, TerminateRequests: > 0 }))
+        foreach (PodRecord pod in terminated.Where(static pod => pod is { Agent.HasArtifact: true, TerminateRequests: > 0 }))
         {
-            LedgerPod row = RowOf(pod)!;
+            LedgerPod row = world.RowOf(pod)!;
             TrainingJob job = world.Database.Jobs.Find(row.Job)!;
             bool spooled = world.Disks.Any(disk => disk.FindSealed(SpoolNames.File(job.Id, row.Attempt)) is not null);
             bool stored = world.Objects.Find(ObjectKeys.Model(job.UserId, job.LoraId)) is not null;
@@ -142,40 +203,54 @@ public sealed partial class Invariants(SimulatedWorld world, SimulationPlan? pla
         }
     }
 
-    private LedgerPod? RowOf(PodRecord pod) =>
-        world.Database.Pods.Find($"{pod.Name}@{pod.Id}") ?? (world.Database.Pods.Find(pod.Name) is { } row && (row.PodId is null || row.PodId == pod.Id) ? row : null);
-
     private Memory.ChargeRow NewestCharge(TrainingJob job) => world.Database.Charges.Find((job.Id, job.Admission))!;
 
-    private void CheckMoney()
+    /// <summary>What was written and taken back by a rollback was touched too, and has no row.</summary>
+    private void CheckMonth(Month name, long reserved, long spent)
     {
-        foreach (BudgetMonth month in world.Database.Months.Rows)
-        {
-            List<Reservation> mine = [.. world.Database.Reservations.Rows.Where(one => one.Month == month.Month)];
-            long reserved = mine.Where(one => one.SettledAt is null).Sum(one => one.Amount.Micros);
-            long spent = mine.Where(one => one.SettledAt is not null).Sum(one => one.Actual!.Value.Micros);
-            Require(month.Reserved.Micros == reserved && month.Spent.Micros == spent, $"4: month {month.Month} differs from its ledger");
-            Require(month.Spent + month.Reserved <= world.Budget.MonthlyLimit, $"4: month {month.Month} passes its limit");
-        }
+        BudgetMonth? month = world.Database.Months.Find(name);
+        (long heldBack, long paid) = (month?.Reserved.Micros ?? 0, month?.Spent.Micros ?? 0);
+        Require(heldBack == reserved && paid == spent, $"4: month {name} differs from its ledger");
+        Require(heldBack + paid <= world.Budget.MonthlyLimit.Micros, $"4: month {name} passes its limit");
     }
 
-    private void CheckCounts()
+    private void CheckUser(UserId user, Func<UserId, Month, int> charged)
     {
-        foreach (UserId user in world.Database.Charges.Rows.Select(charge => charge.User).Distinct())
-        {
-            Memory.UserCount count = world.Database.Users.Find(user)!;
-            int expected = world.Database.Charges.Rows.Count(charge => charge.User == user && charge.Period == count.Period && !charge.Refunded);
-            Require(count.Count == expected, $"5: user {user} counts {count.Count}, charges less refunds are {expected}");
-        }
+        Memory.UserCount? row = world.Database.Users.Find(user);
+        int expected = row is null ? world.Database.Charges.Rows.Count(charge => charge.User == user) : row.Period is { } period ? charged(user, period) : 0;
+        int count = row?.Count ?? 0;
+        Require(count == expected, $"5: user {user} counts {count}, charges less refunds are {expected}");
     }
 
-    private static void Require(bool holds, string what)
+    /// <summary>The message is made only for a violation: this is asked at every turn of simulated years.</summary>
+    private static void Require(bool holds, [InterpolatedStringHandlerArgument(nameof(holds))] ViolationText what)
     {
         if (!holds)
         {
-            throw new InvariantViolatedException(what);
+            throw new InvariantViolatedException(what.ToString());
         }
     }
+}
+
+/// <summary>Text that is put together only when what was required does not hold.</summary>
+[InterpolatedStringHandler]
+internal ref struct ViolationText
+{
+    private readonly StringBuilder? text;
+
+    public ViolationText(int literalLength, int formattedCount, bool holds, out bool wanted)
+    {
+        wanted = !holds;
+        text = holds ? null : new StringBuilder(literalLength + (formattedCount * 16));
+    }
+
+    public readonly void AppendLiteral(string value) => text!.Append(value);
+
+    public readonly void AppendFormatted<T>(T value) => text!.Append(CultureInfo.InvariantCulture, $"{value}");
+
+    public readonly void AppendFormatted(DateTimeOffset value, string format) => text!.Append(value.ToString(format, CultureInfo.InvariantCulture));
+
+    public override readonly string ToString() => text?.ToString() ?? "";
 }
 
 public sealed class InvariantViolatedException(string message) : Exception($"Invariant {message}");

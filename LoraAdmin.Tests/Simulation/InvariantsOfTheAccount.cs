@@ -11,10 +11,10 @@ public sealed partial class Invariants
 {
     private bool IsForeign(PodRecord pod) => !pod.Name.StartsWith($"lora-{world.Installation.Id}-", StringComparison.Ordinal);
 
-    private void CheckAccount()
+    private void CheckAccount(IEnumerable<PodRecord> pods)
     {
         TimeSpan lifetime = world.Training.ReadyWithin + world.Training.MaxDuration + world.Training.RetrieveWithin;
-        foreach (PodRecord pod in world.Cloud.World.Pods)
+        foreach (PodRecord pod in pods)
         {
             if (IsForeign(pod))
             {
@@ -22,7 +22,7 @@ public sealed partial class Invariants
                 continue;
             }
 
-            if (RowOf(pod) is not { } row || world.Database.Jobs.Find(row.Job) is not { } job)
+            if (world.RowOf(pod) is not { } row || world.Database.Jobs.Find(row.Job) is not { } job)
             {
                 continue;
             }

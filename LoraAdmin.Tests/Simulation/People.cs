@@ -7,14 +7,15 @@ using LoraAdmin.Domain.Training;
 namespace LoraAdmin.Tests.Simulation;
 
 /// <summary>Everybody who asks something of the portal: the gateway with its requests, and admins with their commands.</summary>
-public sealed class People(SimulatedWorld world, Random random)
+/// <param name="users">How many people ask for LoRAs.</param>
+public sealed class People(SimulatedWorld world, Random random, int users = 5)
 {
     private static readonly Actor Admin = new(ActorKind.Person, "ada");
     private static readonly Actor Gateway = new(ActorKind.Token, "gateway");
 
     public TrainingRequest Request(int number)
     {
-        UserId user = new(new Guid(random.Next(1, 6), 0, 0, new byte[8]));
+        UserId user = new(new Guid(random.Next(1, users + 1), 0, 0, new byte[8]));
         string key = $"{user}/{new Guid(number + 1, 1, 0, new byte[8]):D}/0";
         world.Objects.Set(new ObjectRef(Buckets.TrainingImages, key), Encoding.UTF8.GetBytes($"image of job {number}"), "image/jpeg");
         return new TrainingRequest { UserId = user, Name = $"lora {number}", CreatorEmail = "creator-17@example.org", ImageKeys = [key] };
@@ -27,8 +28,7 @@ public sealed class People(SimulatedWorld world, Random random)
         bool retry = random.Next(2) == 0;
         JobId[] fitting =
         [
-            .. world.Database.Jobs.Rows
-                .Where(job => retry ? job.State is TrainingState.Failed or TrainingState.Cancelled : !job.State.IsFinal())
+            .. (retry ? world.Database.Jobs.Rows.Where(job => job.State is TrainingState.Failed or TrainingState.Cancelled) : world.Database.OpenJobs.Rows)
                 .OrderBy(job => job.CreatedAt).ThenBy(job => job.Id.Value).Select(job => job.Id),
         ];
         if (fitting.Length == 0)
@@ -47,8 +47,8 @@ public sealed class People(SimulatedWorld world, Random random)
     public async Task CloseTheDayAsync(SimulatedPortal portal, Action<string> note, CancellationToken cancellationToken)
     {
         DateTimeOffset longAgo = world.Clock.GetUtcNow() - TimeSpan.FromHours(2);
-        foreach (LedgerPod pod in world.Database.Pods.Rows
-            .Where(pod => pod is { Want: PodWant.Held, PodId: not null } && pod.Saw != PodSaw.Gone && pod.WantSince < longAgo)
+        foreach (LedgerPod pod in world.Database.OpenPods.Rows
+            .Where(pod => pod is { Want: PodWant.Held, PodId: not null } && pod.WantSince < longAgo)
             .OrderBy(pod => pod.Name, StringComparer.Ordinal).ToList())
         {
             EndPodOutcome outcome = await portal.Pods.EndAsync(pod.PodId!, "the day is over", evenWithItsFile: true, Admin, cancellationToken);

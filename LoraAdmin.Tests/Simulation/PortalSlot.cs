@@ -1,6 +1,7 @@
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
+using LoraAdmin.Platform.Data;
 
 namespace LoraAdmin.Tests.Simulation;
 
@@ -16,10 +17,17 @@ public sealed class PortalSlot(int number, SimulatedWorld world, SimulationPlan 
     /// <summary>Of the host's clock: nothing in a turn waits for it, so a turn that takes longer waits for something that will not come.</summary>
     private static readonly TimeSpan LongestTurn = TimeSpan.FromSeconds(30);
 
+    /// <summary>How often an instance reads the database's clock, and by how much an answer that is long on its way deceives it at most.</summary>
+    private static readonly TimeSpan MeasuresEvery = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan MisreadsBy = TimeSpan.FromMilliseconds(100);
+
+    private readonly MachineClock? machine = plan.ClocksDiffer ? MachineClock.Draw(world.Clock, random) : null;
+    private DatabaseClock? followed;
+    private DateTimeOffset measuredAt;
     private Mortality mortality = new(_ => false);
     private SimulatedPortal? portal;
     private Task? turn;
-    private DateTimeOffset backAt = SimulatedWorld.Start;
+    private DateTimeOffset backAt = world.Clock.GetUtcNow();
     private DateTimeOffset watchAt;
     private int life;
 
@@ -39,6 +47,19 @@ public sealed class PortalSlot(int number, SimulatedWorld world, SimulationPlan 
     public string Disk => world.SpoolOf(number).Id;
 
     public bool IsAwake => Awake is not null;
+
+    /// <summary>What this place takes for the present: with one instance its machine's clock, with several the database's, as far as it can be followed.</summary>
+    public TimeProvider Clock => followed ?? (TimeProvider?)machine ?? world.Clock;
+
+    /// <summary>When this place takes it to be that instant.</summary>
+    public DateTimeOffset WhenItIs(DateTimeOffset instant)
+    {
+        DateTimeOffset now = world.Clock.GetUtcNow();
+        return machine is null ? instant : now + (instant - Clock.GetUtcNow()) + TimeSpan.FromMilliseconds(1);
+    }
+
+    /// <summary>Somebody sets the machine's clock anew.</summary>
+    public void SetClock() => machine?.SetAnew(random);
 
     /// <summary>Starts, thaws, or does what is due.</summary>
     public async Task TurnAsync(CancellationToken cancellationToken)
@@ -66,6 +87,7 @@ public sealed class PortalSlot(int number, SimulatedWorld world, SimulationPlan 
             Begin(now);
         }
 
+        FollowDatabase(now);
         await RunAsync(alive => WorkAsync(alive, now, cancellationToken));
     }
 
@@ -79,12 +101,24 @@ public sealed class PortalSlot(int number, SimulatedWorld world, SimulationPlan 
     private void Begin(DateTimeOffset now)
     {
         life++;
-        mortality = mortalityOf?.Invoke() ?? new Mortality(_ => random.Next(1000) < plan.DeathsPerThousandCrossings)
+        mortality = mortalityOf?.Invoke() ?? new Mortality(_ => random.NextDouble() * 1000 < plan.DeathsPerThousandCrossings)
         {
             FreezesUntil = _ => random.Next(1000) < plan.FreezesPerThousandCrossings ? world.Clock.GetUtcNow() + TimeSpan.FromSeconds(random.Next(5, 600)) : null,
         };
-        portal = new SimulatedPortal(world, mortality, $"place-{number}-life-{life}", world.SpoolOf(number));
+        followed = machine is not null && plan.Portals > 1 ? new DatabaseClock(machine) : null;
+        measuredAt = default;
+        FollowDatabase(now);
+        portal = new SimulatedPortal(world, mortality, $"place-{number}-life-{life}", world.SpoolOf(number), Clock);
         watchAt = now;
+    }
+
+    private void FollowDatabase(DateTimeOffset now)
+    {
+        if (followed is { } clock && now - measuredAt >= MeasuresEvery)
+        {
+            measuredAt = now;
+            clock.Follow(now + (((random.NextDouble() * 2) - 1) * MisreadsBy), machine!.GetUtcNow(), TimeSpan.Zero);
+        }
     }
 
     /// <summary>Takes note of how far the turn came: to its end, into a freeze, or to the process's death.</summary>
@@ -103,6 +137,7 @@ public sealed class PortalSlot(int number, SimulatedWorld world, SimulationPlan 
             await Task.Yield();
         }
 
+        world.Refresh();
         if (turn is { IsCompleted: false })
         {
             Freezes++;
@@ -133,7 +168,8 @@ public sealed class PortalSlot(int number, SimulatedWorld world, SimulationPlan 
             await alive.Conductor.StepAsync(leased, cancellationToken);
         }
 
-        bool toEnd = world.Database.Pods.Rows.Any(pod => pod is { Want: PodWant.Released, TerminateAttempts: 0, PodId: not null } && pod.Saw != PodSaw.Gone);
+        world.Refresh();
+        bool toEnd = world.Database.OpenPods.Rows.Any(static pod => pod is { Want: PodWant.Released, TerminateAttempts: 0, PodId: not null });
         if (watchAt > now && !toEnd)
         {
             return;

@@ -119,7 +119,7 @@ public sealed class QuietDayTests
 
         Assert.NotNull(day.World.Spool.FindSealed(name));
         Assert.Equal(0, await other.Files.RunAsync(TestContext.Current.CancellationToken));
-        await day.UntilAsync(() => !day.World.Database.Spool.Rows.Any(), TimeSpan.FromMinutes(5));
+        await day.UntilAsync(() => day.World.Database.Spool.Rows.Count == 0, TimeSpan.FromMinutes(5));
 
         Assert.Null(day.World.Spool.FindSealed(name));
     }

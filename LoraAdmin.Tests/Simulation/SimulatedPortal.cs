@@ -20,15 +20,16 @@ public sealed class SimulatedPortal
     private readonly TimeProvider clock;
     private readonly string name;
 
-    public SimulatedPortal(SimulatedWorld world, Mortality mortality, string instance, ISpool? disk = null)
+    /// <param name="clock">What this process takes for the present; null: the truth.</param>
+    public SimulatedPortal(SimulatedWorld world, Mortality mortality, string instance, ISpool? disk = null, TimeProvider? clock = null)
     {
         ArgumentNullException.ThrowIfNull(world);
         Mortality = mortality;
         name = instance;
-        work = new MortalUnitOfWork(world.Database, mortality);
-        TimedObjectStore objects = new(new MortalObjectStore(new UnsteadyObjectStore(world.Storage, () => world.Objects.AwayUntil, world.Clock), mortality), world.Clock, () => world.Training.StoreTimeout);
+        this.clock = clock ??= world.Clock;
+        work = new MortalUnitOfWork(world.Work, mortality);
+        TimedObjectStore objects = new(new MortalObjectStore(new UnsteadyObjectStore(world.Storage, () => world.Objects.AwayUntil, world.Clock), mortality), clock, () => world.Training.StoreTimeout);
         MortalSpool spool = new(disk ?? world.Spool, mortality);
-        clock = world.Clock;
 #pragma warning disable RS0030 // In memory: there is no connection to pool.
         HttpClient http = new(new MortalHandler(new LocalCloudHandler(world.Cloud), mortality)) { Timeout = Timeout.InfiniteTimeSpan };
 #pragma warning restore RS0030

@@ -24,17 +24,19 @@ public sealed class SimulatedWorld
     private readonly List<MemorySpool> disks;
 
     /// <param name="neighbour">Works on the same vendor account, by the same clock.</param>
-    public SimulatedWorld(int seed, SimulatedWorld? neighbour = null, string installation = "5eed0001")
+    public SimulatedWorld(int seed, SimulatedWorld? neighbour = null, string installation = "5eed0001", DateTimeOffset? start = null)
     {
-        Clock = neighbour?.Clock ?? new FakeTimeProvider(Start);
+        Clock = neighbour?.Clock ?? new FakeTimeProvider(start ?? Start);
         Ids = new SeededIds(seed);
         Database = new MemoryDatabase(Clock);
         Objects = new MemoryObjectStore(Clock);
         disks = [new MemorySpool("disk-1")];
         LocalCloudOptions cloud = new() { Speed = 1, ArtifactBytes = 4096, ValidationPixels = 8, Seed = seed, StartBalanceUsd = 10_000 };
         Cloud = neighbour?.Cloud ?? new LocalCloudFace(cloud, new LocalCloudKeys(ApiKey, "control"), Clock, new SeededIds(seed + 1_000_000), new NoJournal());
-        Installation = new Installation(installation, CloudKind.Local, Ids.Secret(32), Start);
+        Installation = new Installation(installation, CloudKind.Local, Ids.Secret(32), Clock.GetUtcNow());
     }
+
+    public event Action<MemorySpool>? DiskAdded;
 
     /// <summary>The disk of the instance with this number, from 1.</summary>
     public MemorySpool SpoolOf(int number)
@@ -42,6 +44,7 @@ public sealed class SimulatedWorld
         while (disks.Count < number)
         {
             disks.Add(new MemorySpool($"disk-{disks.Count + 1}"));
+            DiskAdded?.Invoke(disks[^1]);
         }
 
         return disks[number - 1];
@@ -49,11 +52,28 @@ public sealed class SimulatedWorld
 
     public FakeTimeProvider Clock { get; }
     public SeededIds Ids { get; }
+
+    /// <summary>What is committed: where the portal works in memory, its database itself; else what was read from it.</summary>
     public MemoryDatabase Database { get; }
+
+    /// <summary>What the portal works on.</summary>
+    public IUnitOfWork Work { get => field ?? Database; set; }
+
+    /// <summary>Reads into <see cref="Database"/> what was committed since the last time; where the portal works in memory there is nothing to do.</summary>
+    public Action Refresh { get; set; } = static () => { };
+
     public MemoryObjectStore Objects { get; }
     public MemorySpool Spool => disks[0];
 
     public IReadOnlyList<MemorySpool> Disks => disks;
+
+    /// <summary>The ledger's row of the vendor's pod; null: it has none.</summary>
+    public LedgerPod? RowOf(PodRecord pod)
+    {
+        ArgumentNullException.ThrowIfNull(pod);
+        return Database.Pods.Find($"{pod.Name}@{pod.Id}") ?? (Database.Pods.Find(pod.Name) is { } row && (row.PodId is null || row.PodId == pod.Id) ? row : null);
+    }
+
     public LocalCloudFace Cloud { get; set; }
     public Installation Installation { get; }
 

@@ -5,8 +5,10 @@ namespace LoraAdmin.Tests.Simulation;
 /// <summary>What happens to the portal and around it in one run, all of it drawn from the seed.</summary>
 /// <param name="Length">Jobs arrive during this time; afterwards the run goes on until everything has come to rest.</param>
 /// <param name="DeathsPerThousandCrossings">How often a process dies where it touches the outside.</param>
-public sealed record SimulationPlan(TimeSpan Length, int JobsPerDay, int DeathsPerThousandCrossings)
+public sealed record SimulationPlan(TimeSpan Length, int JobsPerDay, double DeathsPerThousandCrossings)
 {
+    public string Name { get; init; } = "";
+
     /// <summary>Instances at work at the same time, each with a disk of its own.</summary>
     public int Portals { get; init; } = 1;
 
@@ -14,28 +16,68 @@ public sealed record SimulationPlan(TimeSpan Length, int JobsPerDay, int DeathsP
     public int FreezesPerThousandCrossings { get; init; }
 
     /// <summary>Bad moments of the vendor, its agents and the object store.</summary>
-    public int TroublesPerDay { get; init; }
+    public double TroublesPerDay { get; init; }
 
     /// <summary>People and the gateway cancel jobs, and try failed ones again.</summary>
-    public int CommandsPerDay { get; init; }
+    public double CommandsPerDay { get; init; }
 
     /// <summary>How many jobs may have a pod at once.</summary>
     public int MaxConcurrentPods { get; init; } = 10;
 
-    /// <summary>What a month may cost; null: more than the run can spend.</summary>
-    public Usd? MonthlyLimit { get; init; }
-
     /// <summary>Pods of another installation that run on the same account all the time.</summary>
     public int Strangers { get; init; }
 
-    /// <summary>Requests come together, as from a batch, instead of one by one.</summary>
-    public bool Rush { get; init; }
+    /// <summary>How often somebody looks at what the portal leaves to people, and decides; at the end of the run somebody always does.</summary>
+    public double DecisionsPerDay { get; init; }
+
+    /// <summary>When the run begins.</summary>
+    public DateTimeOffset Start { get; init; } = SimulatedWorld.Start;
+
+    /// <summary>How many people ask for LoRAs; each has a monthly limit of ten.</summary>
+    public int Users { get; init; } = 5;
+
+    public Usd MonthlyBudget { get; init; } = Usd.FromDollars(200);
+
+    /// <summary>How often the conductor asks a pod's agent.</summary>
+    public TimeSpan PollEvery { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>Each machine's clock is wrong, by up to <see cref="MachineClock.MostAhead"/> either way, drifts, and is set anew now and then.</summary>
+    public bool ClocksDiffer { get; init; }
+
+    /// <summary>Requests, bad moments and commands come together so often, as from a batch, instead of one by one; 0: one by one.</summary>
+    public double RushesPerDay { get; init; }
+
+    /// <summary>
+    /// What the seed draws beside the plan, so that all plans meet all of it: where in the calendar the run lies, whether clocks differ, and whether a
+    /// third instance works beside two.
+    /// </summary>
+    public SimulationPlan Vary(int seed)
+    {
+        Random random = new(unchecked(seed * 7919));
+        return this with
+        {
+            Start = Starts[random.Next(Starts.Length)],
+            ClocksDiffer = random.Next(3) > 0,
+            Portals = Portals == 1 ? 1 : random.Next(Portals, Portals + 2),
+        };
+    }
+
+    /// <summary>Each a few hours before a month ends, but the first.</summary>
+    private static readonly DateTimeOffset[] Starts =
+    [
+        SimulatedWorld.Start,
+        new(2026, 4, 30, 20, 0, 0, TimeSpan.Zero),
+        new(2026, 12, 31, 20, 0, 0, TimeSpan.Zero),
+        new(2027, 2, 28, 20, 0, 0, TimeSpan.Zero),
+        new(2028, 2, 28, 20, 0, 0, TimeSpan.Zero),
+    ];
 
     /// <summary>Whether jobs may end otherwise than completed.</summary>
     public bool JobsMayFail => TroublesPerDay > 0 || CommandsPerDay > 0;
 }
 
 /// <param name="EventHash">SHA-256 over every committed fact with its instant: two runs of one seed must agree.</param>
+/// <param name="Looks">Turns after each of which the invariants were checked.</param>
 /// <param name="Setbacks">Facts that tell of something that went wrong.</param>
 /// <param name="Failures">Jobs that ended otherwise than completed, by code.</param>
 public sealed record SimulationReport(
@@ -47,6 +89,7 @@ public sealed record SimulationReport(
     int Deaths,
     int Freezes,
     int Steps,
+    int Looks,
     int Setbacks,
     IReadOnlyList<string> Events)
 {

@@ -1,6 +1,7 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
-using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
@@ -13,7 +14,11 @@ namespace LoraAdmin.Tests.Simulation;
 /// </summary>
 public sealed class SimulationRun
 {
-    private const int Rushes = 8;
+    private const int ClockSettingsPerDay = 3;
+    private const int EventsTold = 60;
+
+    /// <summary>How often in a run everything there ever was is looked at; at each turn it is only what is open or was just written.</summary>
+    private const int WholeLooks = 40;
 
     private static readonly TimeSpan RestWithin = TimeSpan.FromHours(12);
 
@@ -27,31 +32,38 @@ public sealed class SimulationRun
     private readonly PriorityQueue<Func<CancellationToken, Task<bool>>, DateTimeOffset> agenda = new();
     private readonly IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     private readonly List<string> events = [];
+    private readonly string replay;
     private int hashed;
     private int jobs;
+    private int looks;
 
-    /// <param name="prepare">Changes the world before anything happens in it.</param>
-    public SimulationRun(int seed, SimulationPlan plan, Action<SimulatedWorld>? prepare = null)
+    /// <param name="replay">The command that runs this seed again; printed when it fails.</param>
+    /// <param name="world">Made for this seed and plan; null: with stores in memory.</param>
+    public SimulationRun(int seed, SimulationPlan plan, string replay, SimulatedWorld? world = null)
     {
         ArgumentNullException.ThrowIfNull(plan);
         this.seed = seed;
         this.plan = plan;
+        this.replay = replay;
         random = new Random(seed);
-        world = new SimulatedWorld(seed);
-        world.Training = world.Training with { MaxConcurrentPods = plan.MaxConcurrentPods };
-        world.Budget = plan.MonthlyLimit is { } limit ? world.Budget with { MonthlyLimit = limit } : world.Budget;
+        this.world = world ??= new SimulatedWorld(seed, start: plan.Start);
+        world.Training = world.Training with { MaxConcurrentPods = plan.MaxConcurrentPods, PollEvery = plan.PollEvery };
+        world.Budget = new BudgetRules(plan.MonthlyBudget, new Usd(plan.MonthlyBudget.Micros * 3 / 4));
         world.Cloud.World.AddForeign(SimulatedWorld.NeighboursPods, plan.Strangers);
-        prepare?.Invoke(world);
-        people = new People(world, random);
+        people = new People(world, random, plan.Users);
         trouble = new Trouble(world, random);
         slots = [.. Enumerable.Range(1, plan.Portals).Select(number => new PortalSlot(number, world, plan, random))];
     }
+
+    /// <summary>Puts something into the world, half-way through the run, that must not be: for the proof that a failing seed says how to run it again.</summary>
+    public Action<SimulatedWorld>? Violate { get; init; }
 
     public async Task<SimulationReport> RunAsync(CancellationToken cancellationToken)
     {
         Invariants invariants = new(world, plan);
         PlanAgenda();
-        DateTimeOffset end = SimulatedWorld.Start + plan.Length;
+        DateTimeOffset end = plan.Start + plan.Length;
+        DateTimeOffset wholeAt = plan.Start;
         try
         {
             while (await NextAsync(cancellationToken) is { } next && next <= end + RestWithin)
@@ -63,7 +75,16 @@ public sealed class SimulationRun
 
                 await TurnAsync(next > end, cancellationToken);
                 HashFacts();
-                invariants.CheckAlways();
+                looks++;
+                if (next >= wholeAt)
+                {
+                    wholeAt = next + (plan.Length / WholeLooks);
+                    invariants.CheckWhole();
+                }
+                else
+                {
+                    invariants.CheckAlways();
+                }
             }
 
             invariants.CheckAtRest();
@@ -72,8 +93,8 @@ public sealed class SimulationRun
         {
             throw new SimulationFailedException(
                 $"Seed {seed} failed at {world.Clock.GetUtcNow():u}: {failure.Message}{Environment.NewLine}"
-                + $"Replay: LORAADMIN_SEED={seed} with the same test{Environment.NewLine}Last events:{Environment.NewLine}"
-                + string.Join(Environment.NewLine, events.TakeLast(60)),
+                + $"Plan: {plan}{Environment.NewLine}Replay: LORAADMIN_SEED={seed} {replay}{Environment.NewLine}Last events:{Environment.NewLine}"
+                + string.Join(Environment.NewLine, events.TakeLast(EventsTold)),
                 failure);
         }
 
@@ -90,6 +111,7 @@ public sealed class SimulationRun
             slots.Sum(slot => slot.Deaths),
             slots.Sum(slot => slot.Freezes),
             slots.Sum(slot => slot.Steps),
+            looks,
             world.Database.Events.Count(fact => fact.Error is not null),
             events);
     }
@@ -97,36 +119,54 @@ public sealed class SimulationRun
     private void PlanAgenda()
     {
         Plan(plan.JobsPerDay, SubmitAsync);
+        if (Violate is { } violate)
+        {
+            agenda.Enqueue(
+                _ =>
+                {
+                    violate(world);
+                    return Task.FromResult(true);
+                },
+                plan.Start + (plan.Length / 2));
+        }
+
         Plan(plan.TroublesPerDay, _ =>
         {
             Note($"trouble: {trouble.Begin()}");
             return Task.FromResult(true);
         });
+        Plan(plan.ClocksDiffer ? ClockSettingsPerDay : 0, _ =>
+        {
+            slots[random.Next(slots.Length)].SetClock();
+            return Task.FromResult(true);
+        });
+        Plan(plan.DecisionsPerDay, token => WithSomebodyAsync(portal => people.CloseTheDayAsync(portal, Note, token)));
         Plan(plan.CommandsPerDay, token => WithSomebodyAsync(portal => people.CommandAsync(portal, Note, token)));
     }
 
-    private void Plan(int perDay, Func<CancellationToken, Task<bool>> what)
+    private void Plan(double perDay, Func<CancellationToken, Task<bool>> what)
     {
         int count = (int)(perDay * plan.Length.TotalDays);
+        double rushes = plan.RushesPerDay * plan.Length.TotalDays;
         for (int index = 0; index < count; index++)
         {
             double moment = random.NextDouble();
-            agenda.Enqueue(what, SimulatedWorld.Start + (plan.Length * (plan.Rush ? Math.Floor(moment * Rushes) / Rushes : moment)));
+            agenda.Enqueue(what, plan.Start + (plan.Length * (rushes > 0 ? Math.Floor(moment * rushes) / rushes : moment)));
         }
     }
 
     /// <summary>The next instant at which something is to do; null when everything is at rest.</summary>
     private async Task<DateTimeOffset?> NextAsync(CancellationToken cancellationToken)
     {
-        bool podsToWatch = world.Database.Spool.Rows.Any(entry => world.Database.Jobs.Find(entry.Job!.Value) is { State: TrainingState.Completed } or { Failure.Code: FailureCode.UploadFailed })
-            || world.Database.Pods.Rows.Any(pod => pod.Saw != PodSaw.Gone) || world.Database.Reservations.Rows.Any(one => one.SettledAt is null);
+        bool podsToWatch = world.Database.OpenPods.Rows.Count > 0 || world.Database.OpenReservations.Rows.Count > 0 || world.Database.Spool.Rows.Any(HasFileToMove);
         DateTimeOffset? due = null;
-        if (slots.Any(slot => slot.IsAwake))
+        if (slots.Any(static slot => slot.IsAwake))
         {
-            foreach (PortalSlot slot in slots.Where(slot => slot.IsAwake))
+            foreach (PortalSlot slot in slots.Where(static slot => slot.IsAwake))
             {
-                due = Sooner(due, await world.Database.ReadAsync(
-                    (unit, token) => unit.Store<ITrainingStore>().NextDueAsync(slot.Disk, world.Clock.GetUtcNow(), token), cancellationToken));
+                DateTimeOffset? own = await world.Database.ReadAsync(
+                    (unit, token) => unit.Store<ITrainingStore>().NextDueAsync(slot.Disk, slot.Clock.GetUtcNow(), token), cancellationToken);
+                due = Sooner(due, own is { } instant ? slot.WhenItIs(instant) : null);
             }
 
             due = agenda.TryPeek(out _, out DateTimeOffset planned) ? Sooner(due, planned) : due;
@@ -135,6 +175,9 @@ public sealed class SimulationRun
         bool work = podsToWatch || due is not null || agenda.Count > 0;
         return slots.Where(slot => work || slot.IsAwake).Aggregate(due, (soonest, slot) => Sooner(soonest, slot.NextAt(podsToWatch)));
     }
+
+    private bool HasFileToMove(SpoolEntry entry) =>
+        world.Database.Jobs.Find(entry.Job!.Value) is { State: TrainingState.Completed } or { Failure.Code: FailureCode.UploadFailed };
 
     private static DateTimeOffset? Sooner(DateTimeOffset? a, DateTimeOffset? b) => a is null || b < a ? b ?? a : a;
 
@@ -209,7 +252,7 @@ public sealed class SimulationRun
 
     private void Note(string what)
     {
-        string line = $"{world.Clock.GetUtcNow():yyyy-MM-ddTHH:mm:ss.fff} {what}";
+        string line = string.Create(CultureInfo.InvariantCulture, $"{world.Clock.GetUtcNow():yyyy-MM-ddTHH:mm:ss.fff} {what}");
         events.Add(line);
         hash.AppendData(Encoding.UTF8.GetBytes(line));
     }

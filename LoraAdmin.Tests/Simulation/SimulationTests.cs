@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Shared;
 using Xunit;
 
@@ -6,54 +8,14 @@ namespace LoraAdmin.Tests.Simulation;
 /// <summary>The main job, with the process dying anywhere, over simulated days. A failing seed prints how to replay it.</summary>
 public sealed class SimulationTests(ITestOutputHelper output)
 {
-    internal static readonly SimulationPlan Dying = new(TimeSpan.FromDays(2.5), JobsPerDay: 12, DeathsPerThousandCrossings: 4)
-    {
-        // Into the next month, with less money than the jobs of a month ask for, beside pods of others.
-        MonthlyLimit = Usd.FromDollars(6),
-        Strangers = 2,
-    };
-
-    internal static readonly SimulationPlan Troubled = new(TimeSpan.FromDays(2), JobsPerDay: 16, DeathsPerThousandCrossings: 2)
-    {
-        TroublesPerDay = 24,
-        CommandsPerDay = 10,
-        MaxConcurrentPods = 3,
-        Rush = true,
-    };
-
-    internal static readonly SimulationPlan TwoPortals = new(TimeSpan.FromDays(2), JobsPerDay: 14, DeathsPerThousandCrossings: 2)
-    {
-        Portals = 2,
-        FreezesPerThousandCrossings = 2,
-        TroublesPerDay = 12,
-        CommandsPerDay = 6,
-        MaxConcurrentPods = 2,
-        Rush = true,
-    };
-
-    /// <summary>Into the next month, with people who cancel and retry whatever there is.</summary>
-    internal static readonly SimulationPlan Impatient = new(TimeSpan.FromDays(3), JobsPerDay: 24, DeathsPerThousandCrossings: 1)
-    {
-        CommandsPerDay = 200,
-        MaxConcurrentPods = 4,
-    };
-
-    /// <summary><c>LORAADMIN_SEED</c> picks one (<c>7</c>) or a range (<c>21-80</c>).</summary>
-    public static TheoryData<int> Seeds
-    {
-        get
-        {
-            int[] asked = [.. (Environment.GetEnvironmentVariable("LORAADMIN_SEED") ?? "1-20").Split('-').Select(word => int.Parse(word, provider: null))];
-            return [.. Enumerable.Range(asked[0], asked[^1] - asked[0] + 1)];
-        }
-    }
+    public static TheoryData<int> Seeds => [.. AskedSeeds.Of(1, 20)];
 
     [Theory]
     [MemberData(nameof(Seeds))]
     [Trait("Requirement", "J1")]
     public async Task TwoDays_ProcessDiesAnywhere_EveryJobCompletesAndEveryPodIsGone(int seed)
     {
-        SimulationReport report = await RunTwiceAsync(seed, Dying);
+        SimulationReport report = await RunTwiceAsync(seed, SimulationPlans.Dying);
 
         Assert.True(report.Deaths > 0, "The process never died: the run proves nothing about crashes.");
     }
@@ -63,7 +25,7 @@ public sealed class SimulationTests(ITestOutputHelper output)
     [Trait("Requirement", "E4")]
     public async Task TwoDays_VendorAndStorageFailAndPeopleInterfere_InvariantsHoldAndNothingBillsAtRest(int seed)
     {
-        SimulationReport report = await RunTwiceAsync(seed, Troubled);
+        SimulationReport report = await RunTwiceAsync(seed, SimulationPlans.Troubled);
 
         Assert.True(report.Setbacks > 0, "Nothing went wrong: the run proves nothing about trouble.");
     }
@@ -72,7 +34,7 @@ public sealed class SimulationTests(ITestOutputHelper output)
     [MemberData(nameof(Seeds))]
     public async Task TwoDays_TwoPortalsThatDieAndStandStill_InvariantsHoldAndNothingBillsAtRest(int seed)
     {
-        SimulationReport report = await RunTwiceAsync(seed, TwoPortals);
+        SimulationReport report = await RunTwiceAsync(seed, SimulationPlans.TwoPortals);
 
         Assert.True(report.Freezes > 0, "No process ever stood still: the run proves nothing about lost leases.");
     }
@@ -81,17 +43,41 @@ public sealed class SimulationTests(ITestOutputHelper output)
     [MemberData(nameof(Seeds))]
     public async Task ThreeDays_PeopleCancelAndRetryWhateverThereIs_InvariantsHoldAndNothingBillsAtRest(int seed)
     {
-        SimulationReport report = await RunTwiceAsync(seed, Impatient);
+        SimulationReport report = await RunTwiceAsync(seed, SimulationPlans.Impatient);
 
         Assert.True(report.Events.Any(line => line.Contains(" cancels ", StringComparison.Ordinal)), "Nobody cancelled anything: the run proves nothing about people.");
     }
 
-    private async Task<SimulationReport> RunTwiceAsync(int seed, SimulationPlan plan)
+    [Fact]
+    public async Task Violation_AnyInvariant_PrintsSeedLastEventsAndTheCommandThatRunsItAgain()
     {
+        SimulationPlan plan = SimulationPlans.Dying.Vary(7);
+        SimulationRun run = new(7, plan, AskedSeeds.Replay("ThisTest")) { Violate = static world => Overspend(world) };
+
+        SimulationFailedException failed = await Assert.ThrowsAsync<SimulationFailedException>(() => Task.Run(() => run.RunAsync(TestContext.Current.CancellationToken)));
+
+        string[] lines = failed.Message.Split(Environment.NewLine);
+        Assert.StartsWith($"Seed 7 failed at {plan.Start + (plan.Length / 2):yyyy-MM-dd HH:mm:ss}Z: Invariant 4:", lines[0], StringComparison.Ordinal);
+        Assert.Contains("LORAADMIN_SEED=7 ./test.sh -- -method \"*.ThisTest\"", failed.Message, StringComparison.Ordinal);
+        Assert.True(lines.Count(line => line.StartsWith("20", StringComparison.Ordinal)) > 20, failed.Message);
+    }
+
+    /// <summary>What no commit may leave behind.</summary>
+    private static void Overspend(SimulatedWorld world)
+    {
+        Month month = Month.Of(world.Clock.GetUtcNow());
+        world.Database.Months.Set(month, new BudgetMonth(month, world.Budget.MonthlyLimit, world.Budget.MonthlyLimit + new Usd(1), Usd.Zero));
+    }
+
+    private async Task<SimulationReport> RunTwiceAsync(int seed, SimulationPlan basis, [CallerMemberName] string test = "")
+    {
+        SimulationPlan plan = basis.Vary(seed);
+        string replay = AskedSeeds.Replay(test);
+
         // Without the test framework's scheduler: whatever completes at once goes on at once, on this thread.
         (SimulationReport first, SimulationReport second) = await Task.Run(async () => (
-            await new SimulationRun(seed, plan).RunAsync(TestContext.Current.CancellationToken),
-            await new SimulationRun(seed, plan).RunAsync(TestContext.Current.CancellationToken)));
+            await new SimulationRun(seed, plan, replay).RunAsync(TestContext.Current.CancellationToken),
+            await new SimulationRun(seed, plan, replay).RunAsync(TestContext.Current.CancellationToken)));
 
         output.WriteLine(first.ToString());
         int same = first.Events.Zip(second.Events).TakeWhile(pair => pair.First == pair.Second).Count();

@@ -181,13 +181,13 @@ public sealed class RunningStep(IUnitOfWork work, IPodAgent agent, IObjectStore 
         };
         if (now - startedAt <= figures.MaxDuration)
         {
-            return Stuck(followed, now - stepAt >= figures.StuckAfter, $"no step since {stepAt:HH:mm} UTC", null, figures, now);
+            return Stuck(followed, now - stepAt >= figures.StuckAfter, FormattableString.Invariant($"no step since {stepAt:HH:mm} UTC"), null, figures, now);
         }
 
         LastLook look = await LastLook.StopAsync(agent, AttemptPods.AddressOf(pod), KnownTraining.Started, cancellationToken);
         return look.Ended is { } ended
             ? Ended(followed, ended, clock.GetUtcNow())
-            : TimedOut(followed, look.Proof, $"Step {status.Step} of {status.TotalSteps} after {figures.MaxDuration.TotalHours:0.#} hours");
+            : TimedOut(followed, look.Proof, FormattableString.Invariant($"Step {status.Step} of {status.TotalSteps} after {figures.MaxDuration.TotalHours:0.#} hours"));
     }
 
     /// <summary>Goes on polling, and tells once when a training stops moving, and once when it moves again.</summary>
@@ -222,10 +222,10 @@ public sealed class RunningStep(IUnitOfWork work, IPodAgent agent, IObjectStore 
             : silence >= figures.ReadyWithin;
         if (!givenUp)
         {
-            string since = job.Figures is { } last ? $" (last answer {(now - last.HeartbeatAt).TotalSeconds:0} s ago)" : "";
+            string since = job.Figures is { } last ? FormattableString.Invariant($" (last answer {(now - last.HeartbeatAt).TotalSeconds:0} s ago)") : "";
             DateTimeOffset heardAt = job.Figures?.HeartbeatAt ?? job.StateSince;
             StepResult.Again again = Stuck(
-                failing, now - heardAt >= figures.StuckAfter, $"no answer since {heardAt:HH:mm} UTC", $"The pod's agent does not answer: {reply.Detail}{since}", figures, now);
+                failing, now - heardAt >= figures.StuckAfter, FormattableString.Invariant($"no answer since {heardAt:HH:mm} UTC"), $"The pod's agent does not answer: {reply.Detail}{since}", figures, now);
 
             // Nobody can cancel a silent training yet, and people hear of it when its time is over, not when it is given up. A silence that begins after
             // that, because the portal itself was away, must last: a pod that stopped meanwhile is just being started.

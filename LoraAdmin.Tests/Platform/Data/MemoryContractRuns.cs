@@ -3,7 +3,7 @@ using LoraAdmin.Tests.Platform.Data.Contracts;
 
 namespace LoraAdmin.Tests.Platform.Data;
 
-// The simulation's stores keep the same promises as the databases: what it finds there would happen here.
+// The simulation proves as much as its stores in memory keep the contracts of the real ones.
 
 public sealed class TrainingStoreInMemory : TrainingStoreContract
 {
@@ -30,17 +30,7 @@ public sealed class SpoolStoreInMemory : SpoolStoreContract
     protected override ValueTask<(IUnitOfWork Work, IAsyncDisposable? Owner)> CreateAsync() => MemoryRuns.New();
 }
 
-public sealed class AccessStoreInMemory : AccessStoreContract
-{
-    protected override ValueTask<(IUnitOfWork Work, IAsyncDisposable? Owner)> CreateAsync() => MemoryRuns.New();
-}
-
 public sealed class IdempotencyInMemory : IdempotencyContract
-{
-    protected override ValueTask<(IUnitOfWork Work, IAsyncDisposable? Owner)> CreateAsync() => MemoryRuns.New();
-}
-
-public sealed class UnitOfWorkInMemory : UnitOfWorkContract
 {
     protected override ValueTask<(IUnitOfWork Work, IAsyncDisposable? Owner)> CreateAsync() => MemoryRuns.New();
 }

@@ -10,37 +10,6 @@ using LoraAdmin.Domain.Training;
 
 namespace LoraAdmin.Tests.Simulation.Memory;
 
-/// <summary>A table whose writes of an unfinished transaction can be taken back.</summary>
-public sealed class MemoryTable<TKey, TRow>(MemoryDatabase database)
-    where TKey : notnull
-    where TRow : class
-{
-    private readonly Dictionary<TKey, TRow> rows = [];
-
-    public IEnumerable<TRow> Rows => rows.Values;
-
-    public TRow? Find(TKey key) => rows.GetValueOrDefault(key);
-
-    public void Set(TKey key, TRow? row)
-    {
-        TRow? before = rows.GetValueOrDefault(key);
-        database.OnRollback(() => Write(key, before));
-        Write(key, row);
-    }
-
-    private void Write(TKey key, TRow? row)
-    {
-        if (row is null)
-        {
-            rows.Remove(key);
-        }
-        else
-        {
-            rows[key] = row;
-        }
-    }
-}
-
 /// <summary>
 /// The portal's database in memory: the same promises as the real ones (atomic, guarded, rolled back on a throw), on one thread, at once. It
 /// outlives the simulated process.
@@ -48,7 +17,8 @@ public sealed class MemoryTable<TKey, TRow>(MemoryDatabase database)
 public sealed class MemoryDatabase : IUnitOfWork, IDisposable
 {
     private readonly Stack<Action> undo = new();
-    private readonly SemaphoreSlim oneAtATime = new(1, 1);
+    private readonly SemaphoreSlim turn = new(0);
+    private int inside;
 
     public MemoryDatabase(TimeProvider clock)
     {
@@ -77,6 +47,19 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
         Incidents = new(this);
         IncidentFacts = new(this);
         IncidentEnds = new(this);
+        OpenJobs = new(Jobs, static job => !job.State.IsFinal());
+        EndedJobs = new(Jobs, ImagesGone);
+        JobsOf = new(Jobs, static job => (true, job.UserId));
+        OpenAttempts = new(Attempts, static attempt => attempt.State == AttemptState.Active);
+        OpenPods = new(Pods, static pod => pod.Saw != PodSaw.Gone);
+        PodsOf = new(Pods, static pod => (true, pod.Job));
+        PodsById = new(Pods, static pod => (pod.PodId is not null, pod.PodId ?? ""));
+        SweptPods = new(Pods, static pod => pod is { Want: PodWant.Released, WantReason: { } reason } && PodReasons.OfTheSweep.Contains(reason));
+        OpenReservations = new(Reservations, static one => one.SettledAt is null);
+        ReservationsOf = new(Reservations, static one => (true, one.Job));
+        ChargesOf = new(Charges, static charge => (true, (charge.User, charge.Period)));
+        UploadsOf = new(Uploads, static upload => (upload.ClaimedBy is not null, upload.ClaimedBy ?? default));
+        OpenIncidents = new(Incidents, static incident => incident.ResolvedAt is null);
         stores = new()
         {
             [typeof(ITrainingStore)] = new MemoryTrainingStore(this),
@@ -127,12 +110,26 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
     public MemoryTable<Guid, TakenFact> IncidentFacts { get; }
     public MemoryTable<(string, string), IncidentEnd> IncidentEnds { get; }
 
+    public MemoryOpenRows<JobId, TrainingJob> OpenJobs { get; }
+    public MemoryEndedJobs EndedJobs { get; }
+    public MemoryIndex<JobId, TrainingJob, UserId> JobsOf { get; }
+    public MemoryOpenRows<(JobId, int), TrainingAttempt> OpenAttempts { get; }
+    public MemoryOpenRows<string, LedgerPod> OpenPods { get; }
+    public MemoryIndex<string, LedgerPod, JobId> PodsOf { get; }
+    public MemoryIndex<string, LedgerPod, string> PodsById { get; }
+    public MemoryOpenRows<string, LedgerPod> SweptPods { get; }
+    public MemoryOpenRows<(JobId, int), Reservation> OpenReservations { get; }
+    public MemoryIndex<(JobId, int), Reservation, JobId> ReservationsOf { get; }
+    public MemoryIndex<(JobId, int), ChargeRow, (UserId, Month)> ChargesOf { get; }
+    public MemoryIndex<Guid, TrainingUpload, JobId> UploadsOf { get; }
+    public MemoryOpenRows<Guid, Incident> OpenIncidents { get; }
+
     /// <summary>Every committed fact, in order.</summary>
     public List<OperationalEvent> Events { get; } = [];
 
     public async Task<T> RunAsync<T>(Func<IUnit, CancellationToken, Task<T>> work, CancellationToken cancellationToken)
     {
-        await oneAtATime.WaitAsync(cancellationToken);
+        await EnterAsync(cancellationToken);
         try
         {
             while (true)
@@ -159,13 +156,13 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
         }
         finally
         {
-            oneAtATime.Release();
+            Leave();
         }
     }
 
     public async Task<T> ReadAsync<T>(Func<IUnit, CancellationToken, Task<T>> read, CancellationToken cancellationToken)
     {
-        await oneAtATime.WaitAsync(cancellationToken);
+        await EnterAsync(cancellationToken);
         undo.Clear();
         int facts = Events.Count;
         try
@@ -175,13 +172,28 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
         finally
         {
             Rollback(facts);
-            oneAtATime.Release();
+            Leave();
         }
     }
 
-    public void Dispose() => oneAtATime.Dispose();
+    public void Dispose() => turn.Dispose();
 
     public void OnRollback(Action action) => undo.Push(action);
+
+    /// <summary>One at a time. The simulation is always alone, and comes here some ten times a step.</summary>
+    private Task EnterAsync(CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return Interlocked.Increment(ref inside) == 1 ? Task.CompletedTask : turn.WaitAsync(CancellationToken.None);
+    }
+
+    private void Leave()
+    {
+        if (Interlocked.Decrement(ref inside) > 0)
+        {
+            turn.Release();
+        }
+    }
 
     private void Rollback(int facts)
     {

@@ -9,6 +9,9 @@ public sealed class MemoryObjectStore(TimeProvider clock) : IObjectStore
 {
     private readonly Dictionary<ObjectRef, (byte[] Bytes, string ContentType)> objects = [];
 
+    /// <summary>Called for what was deleted.</summary>
+    public event Action<ObjectRef>? Removed;
+
     /// <summary>Until then a portal finds the store away (<see cref="UnsteadyObjectStore"/>).</summary>
     public DateTimeOffset? AwayUntil { get; set; }
 
@@ -33,6 +36,7 @@ public sealed class MemoryObjectStore(TimeProvider clock) : IObjectStore
     public Task<bool> DeleteAsync(ObjectRef target, CancellationToken cancellationToken)
     {
         objects.Remove(target);
+        Removed?.Invoke(target);
         return Task.FromResult(true);
     }
 }
@@ -44,6 +48,9 @@ public sealed class MemorySpool(string id) : ISpool
     private readonly Dictionary<string, (byte[] Bytes, bool Sealed)> files = [];
 
     public string Id => id;
+
+    /// <summary>Called for what is no sealed file any more.</summary>
+    public event Action<string>? Removed;
 
     /// <summary>How many bytes the disk still takes; null: it does not say, and takes all.</summary>
     public long? Room { get; set; }
@@ -62,7 +69,11 @@ public sealed class MemorySpool(string id) : ISpool
 
     public IReadOnlyCollection<string> Names => files.Keys;
 
-    public void Set(string name, byte[] bytes, bool isSealed) => files[name] = (bytes, isSealed);
+    public void Set(string name, byte[] bytes, bool isSealed)
+    {
+        files[name] = (bytes, isSealed);
+        Removed?.Invoke(name);
+    }
 
     /// <summary>Nothing can be read or written, and nothing is lost.</summary>
     public bool IsAway { get; set; }
@@ -130,6 +141,7 @@ public sealed class MemorySpool(string id) : ISpool
         if (!IsAway)
         {
             files.Remove(name);
+            Removed?.Invoke(name);
         }
 
         return Task.FromResult(!IsAway);

@@ -46,7 +46,7 @@ internal sealed class MemoryPodLedger(MemoryDatabase database) : IPodLedger
 
     public Task NoteHeardAsync(string podId, DateTimeOffset at, CancellationToken cancellationToken)
     {
-        foreach (LedgerPod pod in database.Pods.Rows.Where(pod => pod.PodId == podId && pod.Saw != PodSaw.Gone).ToList())
+        foreach (LedgerPod pod in database.PodsById[podId].Where(pod => pod.Saw != PodSaw.Gone).ToList())
         {
             database.Pods.Set(pod.Name, pod with { HeardAt = at });
         }
@@ -57,24 +57,23 @@ internal sealed class MemoryPodLedger(MemoryDatabase database) : IPodLedger
     public Task<LedgerPod?> FindAsync(string name, CancellationToken cancellationToken) => Task.FromResult(database.Pods.Find(name));
 
     public Task<LedgerPod?> FindByPodIdAsync(string podId, CancellationToken cancellationToken) => Task.FromResult(
-        database.Pods.Rows.Where(pod => pod.PodId == podId).OrderBy(pod => pod.RequestedAt).ThenBy(pod => pod.Name, StringComparer.Ordinal).LastOrDefault());
+        database.PodsById[podId].OrderBy(pod => pod.RequestedAt).ThenBy(pod => pod.Name, StringComparer.Ordinal).LastOrDefault());
 
     public Task<SweepTally> TallySweepAsync(DateTimeOffset since, CancellationToken cancellationToken)
     {
-        List<LedgerPod> swept = [.. database.Pods.Rows.Where(pod =>
-            pod is { Want: PodWant.Released, WantReason: { } reason } && pod.WantSince >= since && PodReasons.OfTheSweep.Contains(reason))];
+        List<LedgerPod> swept = [.. database.SweptPods.Rows.Where(pod => pod.WantSince >= since)];
         return Task.FromResult(new SweepTally(swept.Count, swept.Aggregate(Usd.Zero, (sum, pod) => sum + (pod.HourlyRate ?? Usd.Zero))));
     }
 
     public Task<IReadOnlyList<LedgerPod>> ListForAttemptAsync(JobId job, int attempt, CancellationToken cancellationToken) =>
-        Task.FromResult<IReadOnlyList<LedgerPod>>([.. database.Pods.Rows.Where(pod => pod.Job == job && pod.Attempt == attempt).OrderBy(pod => pod.Try)]);
+        Task.FromResult<IReadOnlyList<LedgerPod>>([.. database.PodsOf[job].Where(pod => pod.Attempt == attempt).OrderBy(pod => pod.Try)]);
 
     public Task<int> CountPlacesAsync(CancellationToken cancellationToken) => Task.FromResult(
-        database.Pods.Rows.Where(pod => pod.Want == PodWant.Needed && pod.Saw != PodSaw.Gone).Select(pod => pod.Job).Distinct().Count());
+        database.OpenPods.Rows.Where(pod => pod.Want == PodWant.Needed).Select(pod => pod.Job).Distinct().Count());
 
     public Task<IReadOnlyList<LedgerPod>> ListAliveAsync(CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<LedgerPod>>(
-            [.. database.Pods.Rows.Where(pod => pod.Saw != PodSaw.Gone).OrderBy(pod => pod.RequestedAt).ThenBy(pod => pod.Name, StringComparer.Ordinal)]);
+            [.. database.OpenPods.Rows.OrderBy(pod => pod.RequestedAt).ThenBy(pod => pod.Name, StringComparer.Ordinal)]);
 }
 
 internal sealed class MemoryBudgetStore(MemoryDatabase database) : IBudgetStore
@@ -115,14 +114,14 @@ internal sealed class MemoryBudgetStore(MemoryDatabase database) : IBudgetStore
     public Task<IReadOnlyList<Reservation>> ListOpenAsync(Reservation? after, int max, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<Reservation>>(
         [
-            .. database.Reservations.Rows
-                .Where(one => one.SettledAt is null && (after is null || (one.CreatedAt, one.Id).CompareTo((after.CreatedAt, after.Id)) > 0))
+            .. database.OpenReservations.Rows
+                .Where(one => after is null || (one.CreatedAt, one.Id).CompareTo((after.CreatedAt, after.Id)) > 0)
                 .OrderBy(one => one.CreatedAt).ThenBy(one => one.Id)
                 .Take(max),
         ]);
 
     public Task<IReadOnlyList<Reservation>> ListForJobAsync(JobId job, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<Reservation>>(
-        [.. database.Reservations.Rows.Where(one => one.Job == job).OrderBy(one => one.Attempt)]);
+        [.. database.ReservationsOf[job].OrderBy(one => one.Attempt)]);
 
     public Task<BudgetMonth> ReadMonthAsync(Month month, BudgetRules rules, CancellationToken cancellationToken) => Task.FromResult(MonthOf(month, rules));
 
@@ -143,7 +142,7 @@ internal sealed class MemoryLimitsStore(MemoryDatabase database) : ILimitsStore
             return Task.FromResult(new ChargeResult(ChargeVerdict.Charged, used, limit));
         }
 
-        int attempts = database.Charges.Rows.Count(charge => charge.User == user && charge.Period == period);
+        int attempts = database.ChargesOf[(user, period)].Count;
         if (attempts >= rules.AttemptsPerUserPerMonth)
         {
             return Task.FromResult(new ChargeResult(ChargeVerdict.AttemptsReached, attempts, rules.AttemptsPerUserPerMonth));

@@ -68,8 +68,8 @@ internal sealed class MemoryIncidentStore(MemoryDatabase database) : IIncidentSt
     {
         if (signal.Except is { } except)
         {
-            foreach (Incident over in database.Incidents.Rows
-                .Where(incident => incident.ResolvedAt is null && incident.Rule == signal.Rule && !except.Contains(incident.Subject)).ToList())
+            foreach (Incident over in database.OpenIncidents.Rows
+                .Where(incident => incident.Rule == signal.Rule && !except.Contains(incident.Subject)).ToList())
             {
                 await ResolveAsync(signal with { Subject = over.Subject, Except = null }, at, cancellationToken);
             }
@@ -90,11 +90,11 @@ internal sealed class MemoryIncidentStore(MemoryDatabase database) : IIncidentSt
 
     public Task<IReadOnlyList<Incident>> ListOpenAsync(int max, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<Incident>>(
     [
-        .. database.Incidents.Rows.Where(incident => incident.ResolvedAt is null)
+        .. database.OpenIncidents.Rows
             .OrderByDescending(incident => incident.Severity).ThenBy(incident => incident.Since).ThenBy(incident => incident.Id)
             .Take(max),
     ]);
 
-    private Incident? Open(IncidentSignal signal) => database.Incidents.Rows.SingleOrDefault(
-        incident => incident.ResolvedAt is null && incident.Rule == signal.Rule && incident.Subject == signal.Subject);
+    private Incident? Open(IncidentSignal signal) => database.OpenIncidents.Rows.SingleOrDefault(
+        incident => incident.Rule == signal.Rule && incident.Subject == signal.Subject);
 }

@@ -29,7 +29,7 @@ internal sealed class MemoryTrainingStore(MemoryDatabase database) : ITrainingSt
     public Task<IReadOnlyList<LeasedJob>> LeaseDueAsync(string owner, string spool, DateTimeOffset now, TimeSpan duration, int max, CancellationToken cancellationToken)
     {
         List<LeasedJob> leased = [];
-        foreach (TrainingJob job in Open().Where(job => job.DueAt <= now && IsFree(job.Id, now) && IsFor(job, spool, now)).OrderBy(job => job.DueAt).ThenBy(job => job.Id.Value).Take(max).ToList())
+        foreach (TrainingJob job in database.OpenJobs.Rows.Where(job => job.DueAt <= now && IsFree(job.Id, now) && IsFor(job, spool, now)).OrderBy(job => job.DueAt).ThenBy(job => job.Id.Value).Take(max).ToList())
         {
             JobLeaseRow row = new(owner, database.Leases.Find(job.Id)!.Fence + 1, now + duration);
             database.Leases.Set(job.Id, row);
@@ -116,19 +116,24 @@ internal sealed class MemoryTrainingStore(MemoryDatabase database) : ITrainingSt
 
     public Task<DateTimeOffset?> NextDueAsync(string spool, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        List<DateTimeOffset> due = [.. Open().Where(job => IsFor(job, spool, now)).Select(job => database.Leases.Find(job.Id) is { Owner: not null } held && held.Until > job.DueAt ? held.Until : job.DueAt)];
-        return Task.FromResult<DateTimeOffset?>(due.Count == 0 ? null : due.Min());
+        DateTimeOffset? soonest = null;
+        foreach (TrainingJob job in database.OpenJobs.Rows)
+        {
+            if (IsFor(job, spool, now))
+            {
+                DateTimeOffset due = database.Leases.Find(job.Id) is { Owner: not null } held && held.Until > job.DueAt ? held.Until : job.DueAt;
+                soonest = soonest < due ? soonest : due;
+            }
+        }
+
+        return Task.FromResult(soonest);
     }
 
     public Task<IReadOnlyList<JobId>> ListOpenAsync(CancellationToken cancellationToken) =>
-        Task.FromResult<IReadOnlyList<JobId>>([.. Open().OrderBy(job => job.DueAt).ThenBy(job => job.Id.Value).Select(job => job.Id)]);
+        Task.FromResult<IReadOnlyList<JobId>>([.. database.OpenJobs.Rows.OrderBy(job => job.DueAt).ThenBy(job => job.Id.Value).Select(job => job.Id)]);
 
     public Task<IReadOnlyList<JobId>> ListWithOldImagesAsync(DateTimeOffset endedBefore, int max, CancellationToken cancellationToken) =>
-        Task.FromResult<IReadOnlyList<JobId>>(
-        [
-            .. database.Jobs.Rows.Where(job => job.State.IsFinal() && job.CompletedAt < endedBefore && database.ImagesGone.Find(job.Id) is null)
-                .OrderBy(job => job.CompletedAt).ThenBy(job => job.Id.Value).Select(job => job.Id).Take(max),
-        ]);
+        Task.FromResult<IReadOnlyList<JobId>>([.. database.EndedJobs.Before(endedBefore).Take(max)]);
 
     public Task<bool> SetImagesGoneAsync(JobId id, DateTimeOffset at, CancellationToken cancellationToken)
     {
@@ -142,15 +147,14 @@ internal sealed class MemoryTrainingStore(MemoryDatabase database) : ITrainingSt
     }
 
     public Task<bool> IsImageUsedElsewhereAsync(string key, JobId except, DateTimeOffset endedAfter, CancellationToken cancellationToken) => Task.FromResult(
-        database.Jobs.Rows.Any(job => job.Id != except
-            && job.UserId == database.Jobs.Find(except)!.UserId
+        database.JobsOf[database.Jobs.Find(except)!.UserId].Any(job => job.Id != except
             && (!job.State.IsFinal() || job.CompletedAt >= endedAfter)
             && database.Images.Find(job.Id)!.Items.Any(image => image.Key == key)));
 
     public Task AddAttemptAsync(TrainingAttempt attempt, CancellationToken cancellationToken)
     {
         if (database.Attempts.Find((attempt.Job, attempt.Number)) is not null
-            || database.Attempts.Rows.Any(other => other.Job == attempt.Job && other.State == AttemptState.Active))
+            || database.OpenAttempts.Rows.Any(other => other.Job == attempt.Job))
         {
             throw new InvalidOperationException($"Job {attempt.Job} has an active attempt, or attempt {attempt.Number}, already.");
         }
@@ -189,8 +193,6 @@ internal sealed class MemoryTrainingStore(MemoryDatabase database) : ITrainingSt
     private bool IsFor(TrainingJob job, string spool, DateTimeOffset now) =>
         job.Spool is null || job.Spool == spool
         || !database.SpoolInstances.Rows.Any(disk => disk.Spool == job.Spool && now - disk.LastSeenAt < SpoolStanding.TakeOverAfter);
-
-    private IEnumerable<TrainingJob> Open() => database.Jobs.Rows.Where(job => !job.State.IsFinal());
 
     private IEnumerable<TrainingAttempt> Numbers(JobId id)
     {
@@ -234,7 +236,7 @@ internal sealed class MemoryUploadStore(MemoryDatabase database) : ITrainingUplo
             [.. database.Uploads.Rows.Where(upload => upload.ClaimedBy is null && upload.CreatedAt < before).OrderBy(upload => upload.CreatedAt).Take(max)]);
 
     public Task<IReadOnlyList<Guid>> ListClaimedByAsync(JobId job, CancellationToken cancellationToken) =>
-        Task.FromResult<IReadOnlyList<Guid>>([.. database.Uploads.Rows.Where(upload => upload.ClaimedBy == job).Select(upload => upload.Id)]);
+        Task.FromResult<IReadOnlyList<Guid>>([.. database.UploadsOf[job].Select(upload => upload.Id)]);
 
     public Task DeleteAsync(Guid upload, CancellationToken cancellationToken)
     {

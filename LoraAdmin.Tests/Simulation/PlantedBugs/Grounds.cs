@@ -21,10 +21,10 @@ public static class Grounds
     /// <summary>Null: the enumeration.</summary>
     public static SimulationPlan? PlanOf(string ground) => ground switch
     {
-        Dying => SimulationTests.Dying,
-        Troubled => SimulationTests.Troubled,
-        TwoPortals => SimulationTests.TwoPortals,
-        Impatient => SimulationTests.Impatient,
+        Dying => SimulationPlans.Dying,
+        Troubled => SimulationPlans.Troubled,
+        TwoPortals => SimulationPlans.TwoPortals,
+        Impatient => SimulationPlans.Impatient,
         _ => null,
     };
 

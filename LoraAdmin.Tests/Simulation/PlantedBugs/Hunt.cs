@@ -43,7 +43,9 @@ public static class Hunt
     {
         for (int seed = 1; seed <= Seeds; seed++)
         {
-            SimulationRun run = new(seed, plan, world => FaultyStores.Put(faultyStore, world.Database));
+            SimulatedWorld world = new(seed, start: plan.Start);
+            FaultyStores.Put(faultyStore, world.Database);
+            SimulationRun run = new(seed, plan, $"seed {seed}", world);
             string what = await WhatAsync(() => run.RunAsync(cancellationToken), cancellationToken);
             yield return ($"seed {seed}", what);
         }

@@ -56,7 +56,7 @@ internal static partial class PlantedBugTable
             "Signals = row.PodId is { } id ? PodIncidents.AllOver(id, how) : [],", "Signals = [],"),
         new(
             "adopt a late pod although another try has won", "Pods/PodObserver.cs",
-            "2: attempt … keeps … pods", Grounds.CrashWith(FaultKind.CreateHangThenLate),
+            "2: attempt … of job … keeps more than one pod", Grounds.CrashWith(FaultKind.CreateHangThenLate),
             "LedgerPod noted = second ? seen with { WantReason = PodReasons.Duplicate } : seen;", "LedgerPod noted = seen with { Want = PodWant.Needed };"),
         new(
             "create again without looking", "Pods/PodLauncher.cs",

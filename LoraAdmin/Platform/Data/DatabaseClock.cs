@@ -35,8 +35,7 @@ public sealed class DatabaseClock(TimeProvider machine) : TimeProvider
         ArgumentNullException.ThrowIfNull(dataSource);
         await using NpgsqlConnection connection = await dataSource.OpenConnectionAsync(cancellationToken);
         await using NpgsqlCommand command = new("SELECT clock_timestamp()", connection);
-        TimeSpan shortest = TimeSpan.MaxValue;
-        TimeSpan offset = TimeSpan.Zero;
+        (DateTimeOffset Database, DateTimeOffset Sent, TimeSpan RoundTrip) best = (default, default, TimeSpan.MaxValue);
         for (int sample = 0; sample < Samples; sample++)
         {
             DateTimeOffset sent = machine.GetUtcNow();
@@ -48,15 +47,19 @@ public sealed class DatabaseClock(TimeProvider machine) : TimeProvider
                 throw new UnreachableException("clock_timestamp() gave no instant.");
             }
 
-            if (roundTrip < shortest)
+            if (roundTrip < best.RoundTrip)
             {
-                shortest = roundTrip;
-                offset = new DateTimeOffset(database, TimeSpan.Zero) - (sent + roundTrip / 2);
+                best = (new DateTimeOffset(database, TimeSpan.Zero), sent, roundTrip);
             }
         }
 
-        Volatile.Write(ref offsetTicks, offset.Ticks);
+        Follow(best.Database, best.Sent, best.RoundTrip);
     }
+
+    /// <summary>Takes over a reading of the database's clock.</summary>
+    /// <param name="sent">When the question left, by this machine's clock.</param>
+    public void Follow(DateTimeOffset database, DateTimeOffset sent, TimeSpan roundTrip) =>
+        Volatile.Write(ref offsetTicks, (database - (sent + roundTrip / 2)).Ticks);
 }
 
 /// <summary>Follows the clock of PostgreSQL every minute; SQLite has none of its own. When the database is away the last offset holds.</summary>

@@ -1,0 +1,91 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Globalization;
+using Xunit;
+
+namespace LoraAdmin.Tests.Simulation;
+
+/// <summary>Alone on the machine: it takes every core, and other tests measure time.</summary>
+[CollectionDefinition(nameof(LongSimulation), DisableParallelization = true)]
+public sealed class LongSimulation;
+
+/// <summary>The simulation in breadth and in length. Each prints how fast it was.</summary>
+[Trait("Run", "Long")]
+[Collection(nameof(LongSimulation))]
+public sealed class LongSimulationTests(ITestOutputHelper output)
+{
+    [Fact]
+    public Task ThirtyDays_AThousandSeeds_NoViolation() => RunAsync(
+        AskedSeeds.Of(1, 1000),
+        static seed =>
+        {
+            SimulationPlan plan = SimulationPlans.Long(seed).Vary(seed);
+            return (plan, new SimulationRun(seed, plan, AskedSeeds.ReplayLong(nameof(ThirtyDays_AThousandSeeds_NoViolation))).RunAsync(Token));
+        });
+
+    [Fact]
+    public Task ThirtyDays_TwentySeedsOnSqlite_NoViolation() => RunAsync(
+        AskedSeeds.Of(1, 20),
+        static seed =>
+        {
+            SimulationPlan plan = SimulationPlans.LongOnSqlite(seed).Vary(seed);
+            return (plan, OnSqliteAsync(seed, plan, nameof(ThirtyDays_TwentySeedsOnSqlite_NoViolation)));
+        });
+
+    [Fact]
+    public Task Year_TwentyJobsADay_NoViolation() => RunAsync(
+        AskedSeeds.Of(1, 1),
+        static seed => (SimulationPlans.Year, new SimulationRun(seed, SimulationPlans.Year, AskedSeeds.ReplayLong(nameof(Year_TwentyJobsADay_NoViolation))).RunAsync(Token)));
+
+    [Fact]
+    public Task Month_TwentyJobsADayOnSqlite_NoViolation() => RunAsync(
+        AskedSeeds.Of(1, 1),
+        static seed => (SimulationPlans.Month, OnSqliteAsync(seed, SimulationPlans.Month, nameof(Month_TwentyJobsADayOnSqlite_NoViolation))));
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    private static async Task<SimulationReport> OnSqliteAsync(int seed, SimulationPlan plan, string test)
+    {
+        await using SqliteWorld sqlite = await SqliteWorld.CreateAsync(seed, plan.Start);
+        return await new SimulationRun(seed, plan, AskedSeeds.ReplayLong(test), sqlite.World).RunAsync(Token);
+    }
+
+    /// <summary>Each seed on one thread, as many at once as there are cores.</summary>
+    private async Task RunAsync(IEnumerable<int> seeds, Func<int, (SimulationPlan Plan, Task<SimulationReport> Report)> run)
+    {
+        ConcurrentBag<SimulationReport> reports = [];
+        ConcurrentBag<string> violations = [];
+        double days = 0;
+        Lock gate = new();
+        long began = TimeProvider.System.GetTimestamp();
+        await Parallel.ForEachAsync(seeds, Token, async (seed, _) =>
+        {
+            (SimulationPlan plan, Task<SimulationReport> report) = run(seed);
+            try
+            {
+                reports.Add(await report);
+            }
+            catch (SimulationFailedException violation)
+            {
+                violations.Add(violation.Message);
+            }
+
+            lock (gate)
+            {
+                days += plan.Length.TotalDays;
+            }
+        });
+
+        double seconds = TimeProvider.System.GetElapsedTime(began).TotalSeconds;
+        output.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{reports.Count + violations.Count} seeds, {days:0} simulated days in {seconds:0.0} s: {days / seconds:0.0} days a second on {Environment.ProcessorCount} cores, {violations.Count} violations"));
+        output.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{reports.Sum(static one => one.Jobs)} jobs, {reports.Sum(static one => one.Completed)} completed, {reports.Sum(static one => one.Deaths)} deaths, "
+            + $"{reports.Sum(static one => one.Freezes)} freezes, {reports.Sum(static one => one.Setbacks)} setbacks, {reports.Sum(static one => (long)one.Looks)} looks at the invariants; "
+            + $"peak resident {Process.GetCurrentProcess().PeakWorkingSet64 / 1_000_000} MB"));
+        Assert.True(violations.IsEmpty, string.Join(Environment.NewLine + Environment.NewLine, violations.Take(5)));
+        Assert.All(reports, static report => Assert.True(report.Completed > 0, $"Seed {report.Seed}: no job completed."));
+    }
+}
