@@ -19,7 +19,8 @@ internal sealed class CrashRun
     /// <summary>Between one fault and another that lasts while it hits.</summary>
     public const string During = " during ";
 
-    private static readonly TimeSpan OutageLasts = TimeSpan.FromHours(2);
+    /// <summary>Some minutes longer than the job takes; each minute more costs the enumeration some dozens of crossings.</summary>
+    private static readonly TimeSpan OutageLasts = TimeSpan.FromMinutes(6);
     private static readonly TimeSpan PeopleDecideAfter = TimeSpan.FromDays(1);
     private static readonly TimeSpan Patience = TimeSpan.FromDays(3);
     private static readonly SimulationPlan Plan = new(TimeSpan.Zero, 1, 0) { TroublesPerDay = 1 };
@@ -38,7 +39,7 @@ internal sealed class CrashRun
 
     /// <param name="dieAt">Number of the crossing, from 1; 0: nobody dies.</param>
     /// <param name="fault">
-    /// Something that goes wrong outside at the same time, once; or <c>one during another</c>: three times, while the other goes on for hours.
+    /// Something that goes wrong outside at the same time, once; or <c>one during another</c>: three times, while the other goes on for minutes.
     /// </param>
     public CrashRun(int dieAt, string? fault = null)
     {
