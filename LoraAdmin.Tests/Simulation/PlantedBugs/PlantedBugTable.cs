@@ -98,7 +98,7 @@ internal static partial class PlantedBugTable
         new(
             "cancel without a last look at the agent", "Training/TrainingConductor.cs",
             "3: pod … was terminated and the file of job … is nowhere (…)", Grounds.Impatient,
-            "? await LastLook.StopAsync(agent, AttemptPods.AddressOf(pod), AgentWord.WasStarted(job), cancellationToken)", "? new LastLook(null, FileProof.AgentHasNone)"),
+            "? await LastLook.StopAsync(agent, AttemptPods.AddressOf(pod), AgentWord.Known(job), cancellationToken)", "? new LastLook(null, FileProof.AgentHasNone)"),
         new(
             "take a silent agent's pod for one without a file", "Training/FileProofs.cs",
             "3: pod … was terminated and the file of job … is nowhere (…)", Grounds.Troubled,
@@ -106,7 +106,7 @@ internal static partial class PlantedBugTable
         new(
             "let a held pod go as soon as its job has ended", "Training/HeldFiles.cs",
             "3: pod … was terminated and the file of job … is nowhere (…)", Grounds.Troubled,
-            "FileProof written = await proofs.FindWrittenAsync(pod.Job, pod.Attempt, cancellationToken);", "FileProof written = FileProof.NotNeeded;"),
+            "if (written != FileProof.None && !(", "written = FileProof.NotNeeded; if (written != FileProof.None && !("),
         new(
             "take a fetched file for whole without its hash", "Training/ArtifactFetch.cs",
             "3: the upload of … failed and no spool has its file", Grounds.Troubled,
