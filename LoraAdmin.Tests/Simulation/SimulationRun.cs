@@ -99,6 +99,7 @@ public sealed class SimulationRun
             return Task.FromResult(true);
         });
         Plan(plan.CommandsPerDay, token => WithSomebodyAsync(portal => people.CommandAsync(portal, Note, token)));
+        Plan(plan.TroublesPerDay, token => WithSomebodyAsync(portal => people.ResetBreakerAsync(portal, Note, token)));
     }
 
     private void Plan(int perDay, Func<CancellationToken, Task<bool>> what)

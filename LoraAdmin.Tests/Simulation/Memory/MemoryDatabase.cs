@@ -1,5 +1,6 @@
 using LoraAdmin.Domain.Access;
 using LoraAdmin.Domain.Alerts;
+using LoraAdmin.Domain.Breaker;
 using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Library;
 using LoraAdmin.Domain.Limits;
@@ -77,6 +78,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
         Incidents = new(this);
         IncidentFacts = new(this);
         IncidentEnds = new(this);
+        BreakerTold = new(this);
         stores = new()
         {
             [typeof(ITrainingStore)] = new MemoryTrainingStore(this),
@@ -92,6 +94,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
             [typeof(IPodClaimStore)] = new MemoryPodClaimStore(this),
             [typeof(ITrainingPauseStore)] = new MemoryTrainingPauseStore(this),
             [typeof(IIncidentStore)] = new MemoryIncidentStore(this),
+            [typeof(IBreakerToldStore)] = new MemoryBreakerToldStore(this),
         };
     }
 
@@ -122,6 +125,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
     public MemoryTable<Guid, Incident> Incidents { get; }
     public MemoryTable<Guid, TakenFact> IncidentFacts { get; }
     public MemoryTable<(string, string), IncidentEnd> IncidentEnds { get; }
+    public MemoryTable<int, BreakerTold> BreakerTold { get; }
 
     /// <summary>Every committed fact, in order.</summary>
     public List<OperationalEvent> Events { get; } = [];
