@@ -1,6 +1,7 @@
 using LoraAdmin.Access;
 using LoraAdmin.Alerts;
 using LoraAdmin.Api;
+using LoraAdmin.Breaker;
 using LoraAdmin.Budget;
 using LoraAdmin.Library;
 using LoraAdmin.Limits;
@@ -39,12 +40,13 @@ public static class Features
             services.AddLocalCloud(configuration, dataPath);
         }
 
-        // Features. Loops: EventPumpService and ExpiredRowsService (above), PodWatchService (Pods), ConductorService, SettlementService,
+        // Features. Loops: EventPumpService and ExpiredRowsService (above), BreakerWatchService (Breaker), PodWatchService (Pods), ConductorService, SettlementService,
         // SpoolHeartbeatService, SpoolService and HeldFilesService (Training).
         services.AddStorage(configuration, dataPath);
         services.AddLibrary();
         services.AddLimits(configuration);
         services.AddBudget(configuration);
+        services.AddBreaker(configuration);
         services.AddPods();
         services.AddTraining();
         services.AddAlerts();
@@ -57,6 +59,7 @@ public static class Features
         services.AddSwitchPages();
         services.AddSpoolPages();
         services.AddPodPages();
+        services.AddBreakerPages();
         services.AddRules();
         if (cloud.LocalCloudIsVendor)
         {

@@ -1,3 +1,4 @@
+using LoraAdmin.Domain.Breaker;
 using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Limits;
 using LoraAdmin.Domain.Pods;
@@ -26,6 +27,11 @@ internal static class Rules
         services.AddSingleton(provider => SweepCapsOf(provider.GetRequiredService<IOptions<PodsOptions>>().Value));
         services.AddSingleton(provider => new AdmissionRules(
             provider.GetRequiredService<TrainingRules>(), provider.GetRequiredService<BudgetRules>(), provider.GetRequiredService<LimitRules>()));
+        services.AddSingleton(provider => new BreakerGate(
+            provider.GetRequiredService<IBreaker>(),
+            provider.GetRequiredService<Platform.PortalInstance>().Id,
+            KeyMarks.Of(provider.GetRequiredService<IOptions<RunPodOptions>>().Value.ApiKey)));
+        services.AddSingleton<ICreationGate>(provider => provider.GetRequiredService<BreakerGate>());
         services.AddSingleton<Func<Installation>>(provider =>
         {
             Platform.Data.InstallationHolder holder = provider.GetRequiredService<Platform.Data.InstallationHolder>();

@@ -25,6 +25,13 @@ public static class Permissions
 
     /// <summary>Say what becomes of a trained file that no job knows.</summary>
     public const string DecideFiles = "files:decide";
+    public const string ReadBreaker = "breaker:read";
+
+    /// <summary>Hold the breaker open.</summary>
+    public const string IsolateBreaker = "breaker:isolate";
+
+    /// <summary>Close the breaker and let go what holds it.</summary>
+    public const string ResetBreaker = "breaker:reset";
     public const string ReadLoras = "loras:read";
     public const string LinkLoras = "loras:link";
 
@@ -33,5 +40,5 @@ public static class Permissions
 
     public static IReadOnlyList<string> All { get; } =
         [ViewPortal, ReadTraining, SubmitTraining, CancelTraining, RetryTraining, PauseTraining, StopEverything,
-        ReadPods, SweepPods, EndPods, ClaimPods, UploadFiles, DecideFiles, ReadLoras, LinkLoras, LocalCloud];
+        ReadPods, SweepPods, EndPods, ClaimPods, UploadFiles, DecideFiles, ReadBreaker, IsolateBreaker, ResetBreaker, ReadLoras, LinkLoras, LocalCloud];
 }

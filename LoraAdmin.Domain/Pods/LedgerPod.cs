@@ -117,6 +117,9 @@ public sealed record LedgerPod
 
     public string? LastError { get; init; }
 
+    /// <summary>What its create call was allowed by; null once its result is told, or when nobody was asked.</summary>
+    public CreationPermit? Permit { get; init; }
+
     /// <summary>What the pod had cost by <see cref="BilledUntil"/>; accrued anew whenever its price changes.</summary>
     public Usd Billed { get; init; }
 

@@ -6,13 +6,15 @@ namespace LoraAdmin.Domain.Pods;
 /// <param name="GpuTypes">In order of preference.</param>
 /// <param name="Retries">Waits between tries that failed (E1: 2, 4, 8 s); their number bounds the tries.</param>
 /// <param name="Lifetime">Design §4, the second clock: after it the sweep ends the pod, file first.</param>
-/// <param name="RefusedSince">GPU types that refused for capacity after this instant are not asked again in this round.</param>
+/// <param name="Since">
+/// When this creation began. Only its own failures count towards its retries, and GPU types that refused for capacity since then are not asked again.
+/// </param>
 public sealed record PodOrder(
     JobId Job,
     int Attempt,
     IReadOnlyList<string> GpuTypes,
     IReadOnlyList<TimeSpan> Retries,
-    DateTimeOffset RefusedSince,
+    DateTimeOffset Since,
     TimeSpan Lifetime,
     Func<string, string, PodSpec> SpecFor)
 {
@@ -40,6 +42,9 @@ public abstract record LaunchOutcome
     /// <summary><see cref="PodOrder.MayAsk"/> refused.</summary>
     public sealed record NotNow(string Reason) : LaunchOutcome;
 
+    /// <summary>The gate holds creations back: the creation ends here, whatever retries it had left.</summary>
+    public sealed record Held(string Reason, bool Counts) : LaunchOutcome;
+
     /// <summary>The tries are used up (E1).</summary>
     public sealed record Exhausted(string Detail) : LaunchOutcome;
 }
@@ -47,9 +52,9 @@ public abstract record LaunchOutcome
 /// <summary>
 /// Creates a pod so that none is ever lost (design §5): the ledger row with its unique name is committed before the create call, an unclear answer
 /// is looked up before anything else, and a pod that turns up late is adopted or ended. It keeps nothing in memory: whoever takes the job over after
-/// a crash calls it again and it goes on from the ledger.
+/// a crash calls it again and it goes on from the ledger. A creation is told to the gate once: made, or failed after its retries.
 /// </summary>
-public sealed class PodLauncher(IUnitOfWork work, IPodProvider provider, TimeProvider clock, Func<Installation> installation)
+public sealed class PodLauncher(IUnitOfWork work, IPodProvider provider, ICreationGate gate, TimeProvider clock, Func<Installation> installation)
 {
     /// <summary>How soon a failed look at the account is repeated.</summary>
     private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(15);
@@ -86,10 +91,10 @@ public sealed class PodLauncher(IUnitOfWork work, IPodProvider provider, TimePro
                 continue;
             }
 
-            List<LedgerPod> failed = [.. tries.Where(pod => pod.WantReason is PodReasons.InDoubt or PodReasons.CreateFailed or PodReasons.NotReady or PodReasons.Vanished)];
-            if (failed.Count > order.Retries.Count)
+            List<LedgerPod> failed = [.. tries.Where(pod => HasFailed(pod, order.Since))];
+            if (failed.Count > 0 && await EndOfAsync(failed, order.Retries.Count, cancellationToken) is { } over)
             {
-                return new LaunchOutcome.Exhausted(failed[^1].LastError ?? "no answer");
+                return over;
             }
 
             if (failed.Count > 0 && failed[^1].WantSince + order.Retries[failed.Count - 1] is { } notBefore && now < notBefore)
@@ -115,15 +120,24 @@ public sealed class PodLauncher(IUnitOfWork work, IPodProvider provider, TimePro
                 }
             }
 
-            HashSet<string> refused = [.. tries.Where(pod => pod.WantReason == PodReasons.NoCapacity && pod.RequestedAt >= order.RefusedSince).Select(pod => pod.GpuType)];
+            HashSet<string> refused = [.. tries.Where(pod => pod.WantReason == PodReasons.NoCapacity && pod.RequestedAt >= order.Since).Select(pod => pod.GpuType)];
             if (order.GpuTypes.FirstOrDefault(type => !refused.Contains(type)) is not { } gpuType)
             {
                 return new LaunchOutcome.NoCapacity(tries.Last(pod => pod.WantReason == PodReasons.NoCapacity).LastError ?? "no stock");
             }
 
-            if (await TryCreateAsync(order, tries.Count + 1, gpuType, guard, actor, cancellationToken) is { } end)
+            switch (await gate.AskAsync(NameOf(order, tries.Count + 1), cancellationToken))
             {
-                return end;
+                case CreationVerdict.Hold hold:
+                    if (failed.Count > 0)
+                    {
+                        await TellFailedAsync(failed[^1], cancellationToken);
+                    }
+
+                    return new LaunchOutcome.Held(hold.Reason, hold.Counts);
+
+                case CreationVerdict.Go go when await TryCreateAsync(order, tries.Count + 1, gpuType, go.Permit, guard, actor, cancellationToken) is { } end:
+                    return end;
             }
         }
     }
@@ -135,6 +149,36 @@ public sealed class PodLauncher(IUnitOfWork work, IPodProvider provider, TimePro
             guard,
             PodFacts.Of(pod, PodEvents.Released, $"Pod {pod.Name} was given up: {why}", actor, EventSeverity.Warning, PodReasons.NotReady),
             cancellationToken);
+
+    /// <summary>A pod that was made and came to nothing counts for the whole attempt, because it has cost money.</summary>
+    private static bool HasFailed(LedgerPod pod, DateTimeOffset since) =>
+        pod.WantReason is PodReasons.NotReady or PodReasons.Vanished || (WasNotMade(pod) && pod.RequestedAt >= since);
+
+    private static bool WasNotMade(LedgerPod pod) => pod.WantReason is PodReasons.InDoubt or PodReasons.CreateFailed;
+
+    /// <summary>Null: a retry is left. Otherwise the creation has failed, and the gate is told.</summary>
+    private async Task<LaunchOutcome?> EndOfAsync(List<LedgerPod> failed, int retries, CancellationToken cancellationToken)
+    {
+        LedgerPod last = failed[^1];
+        string words = last.LastError ?? "no answer";
+        bool once = WasNotMade(last) && last.Permit is { Once: true };
+        if (!once && failed.Count <= retries)
+        {
+            return null;
+        }
+
+        await TellFailedAsync(last, cancellationToken);
+        return once ? new LaunchOutcome.Held($"The one creation that tried RunPod out failed: {words}", Counts: true) : new LaunchOutcome.Exhausted(words);
+    }
+
+    private async Task TellFailedAsync(LedgerPod pod, CancellationToken cancellationToken)
+    {
+        if (WasNotMade(pod) && pod.Permit is { } permit)
+        {
+            ProviderFailure failure = pod.WantReason == PodReasons.CreateFailed ? ProviderFailure.Unreachable : ProviderFailure.Ambiguous;
+            await gate.TellAsync(permit, pod.Name, new CreationResult.Failed(new ProviderError(failure, null, pod.LastError ?? "no answer")), cancellationToken);
+        }
+    }
 
     private static bool IsKept(LedgerPod pod) => pod is { Want: PodWant.Needed, PodId: not null } && pod.Saw != PodSaw.Gone;
 
@@ -168,9 +212,15 @@ public sealed class PodLauncher(IUnitOfWork work, IPodProvider provider, TimePro
     }
 
     private async Task<LaunchOutcome?> TryCreateAsync(
-        PodOrder order, int number, string gpuType, Func<IUnit, CancellationToken, Task> guard, Actor actor, CancellationToken cancellationToken)
+        PodOrder order,
+        int number,
+        string gpuType,
+        CreationPermit permit,
+        Func<IUnit, CancellationToken, Task> guard,
+        Actor actor,
+        CancellationToken cancellationToken)
     {
-        string name = PodNames.For(installation().Id, order.Job, order.Attempt, number);
+        string name = NameOf(order, number);
         DateTimeOffset requestedAt = clock.GetUtcNow();
         LedgerPod row = new()
         {
@@ -184,6 +234,7 @@ public sealed class PodLauncher(IUnitOfWork work, IPodProvider provider, TimePro
             RequestedAt = requestedAt,
             WantSince = requestedAt,
             LiveUntil = requestedAt + order.Lifetime,
+            Permit = permit,
         };
         string? refusal = await work.RunAsync(
             async (unit, token) =>
@@ -201,13 +252,15 @@ public sealed class PodLauncher(IUnitOfWork work, IPodProvider provider, TimePro
             cancellationToken);
         if (refusal is not null)
         {
+            await gate.TellAsync(permit, name, new CreationResult.NotAsked(), cancellationToken);
             return new LaunchOutcome.NotNow(refusal);
         }
 
-        CreateOutcome outcome = await provider.CreateAsync(order.SpecFor(name, gpuType), cancellationToken);
+        CreateOutcome outcome = await provider.CreateAsync(order.SpecFor(name, gpuType) with { Permit = permit }, cancellationToken);
         switch (outcome)
         {
             case CreateOutcome.Created created:
+                await gate.TellAsync(permit, name, new CreationResult.Made(), cancellationToken);
                 await SaveAsync(
                     Seen(row, created.Pod),
                     guard,
@@ -215,11 +268,18 @@ public sealed class PodLauncher(IUnitOfWork work, IPodProvider provider, TimePro
                     cancellationToken);
                 return null;
 
+            case CreateOutcome.NotSent notSent:
+                await gate.TellAsync(permit, name, new CreationResult.NotAsked(), cancellationToken);
+                await NeverMadeAsync(row, PodReasons.Withdrawn, new ProviderError(ProviderFailure.Rejected, null, notSent.Reason), null, guard, actor, cancellationToken);
+                return new LaunchOutcome.Held(notSent.Reason, Counts: true);
+
             case CreateOutcome.NoCapacityOrBadRequest none:
+                await gate.TellAsync(permit, name, new CreationResult.Failed(none.Error), cancellationToken);
                 await NeverMadeAsync(row, PodReasons.NoCapacity, none.Error, null, guard, actor, cancellationToken);
                 return null;
 
             case CreateOutcome.Refused { Error: { Failure: ProviderFailure.RateLimited } limited }:
+                await gate.TellAsync(permit, name, new CreationResult.Failed(limited), cancellationToken);
                 DateTimeOffset until = clock.GetUtcNow() + (limited.RetryAfter ?? LookAgain);
                 await NeverMadeAsync(row, PodReasons.RateLimited, limited, until, guard, actor, cancellationToken);
                 return null;
@@ -229,6 +289,7 @@ public sealed class PodLauncher(IUnitOfWork work, IPodProvider provider, TimePro
                 return null;
 
             case CreateOutcome.Refused refused:
+                await gate.TellAsync(permit, name, new CreationResult.Failed(refused.Error), cancellationToken);
                 await NeverMadeAsync(row, PodReasons.Refused, refused.Error, null, guard, actor, cancellationToken);
                 return new LaunchOutcome.Refused(refused.Error);
 
@@ -267,12 +328,19 @@ public sealed class PodLauncher(IUnitOfWork work, IPodProvider provider, TimePro
             cancellationToken);
     }
 
-    private Task AdoptAsync(LedgerPod row, ProviderPod pod, Func<IUnit, CancellationToken, Task> guard, Actor actor, CancellationToken cancellationToken) =>
-        SaveAsync(
+    private async Task AdoptAsync(LedgerPod row, ProviderPod pod, Func<IUnit, CancellationToken, Task> guard, Actor actor, CancellationToken cancellationToken)
+    {
+        if (row.Permit is { } permit)
+        {
+            await gate.TellAsync(permit, row.Name, new CreationResult.Made(), cancellationToken);
+        }
+
+        await SaveAsync(
             Seen(row, pod) with { Want = PodWant.Needed, WantReason = PodReasons.Adopted, Proof = FileProof.None, LastError = null },
             guard,
             PodFacts.Of(row, PodEvents.Adopted, $"Pod {pod.Id} was found under the name {row.Name} and adopted", actor, EventSeverity.Warning, PodReasons.Adopted),
             cancellationToken);
+    }
 
     /// <summary>A row that somebody else wrote meanwhile is left to the next look: nothing is forced.</summary>
     private Task SaveAsync(LedgerPod row, Func<IUnit, CancellationToken, Task> guard, OperationalEvent fact, CancellationToken cancellationToken) =>
@@ -293,6 +361,8 @@ public sealed class PodLauncher(IUnitOfWork work, IPodProvider provider, TimePro
         return (listing, (listing as PodListing.Complete)?.Pods.FirstOrDefault(pod => pod.Name == name));
     }
 
+    private string NameOf(PodOrder order, int number) => PodNames.For(installation().Id, order.Job, order.Attempt, number);
+
     private static LedgerPod Seen(LedgerPod row, ProviderPod pod) => row with
     {
         PodId = pod.Id,
@@ -300,6 +370,7 @@ public sealed class PodLauncher(IUnitOfWork work, IPodProvider provider, TimePro
         HourlyRate = pod.HourlyRate > Usd.Zero ? pod.HourlyRate : row.HourlyRate,
         CreatedAt = pod.CreatedAt ?? row.RequestedAt,
         AbsentSince = null,
+        Permit = null,
     };
 
     private static ErrorDetail ErrorOf(ProviderError error) => new(

@@ -16,7 +16,11 @@ public sealed record PodSpec(
     string MountPath,
     string? NetworkVolumeId,
     IReadOnlyList<string> Ports,
-    IReadOnlyDictionary<string, string> Environment);
+    IReadOnlyDictionary<string, string> Environment)
+{
+    /// <summary>What allows the call; never sent. Null: nobody was asked.</summary>
+    public CreationPermit? Permit { get; init; }
+}
 
 /// <summary>Status as the provider says it; unknown words are kept as <see cref="Unknown"/>, never an error.</summary>
 public enum ProviderPodStatus
@@ -95,6 +99,9 @@ public abstract record CreateOutcome
 
     /// <summary>5xx, time-out, broken connection: look for the name before anything else.</summary>
     public sealed record InDoubt(ProviderError Error) : CreateOutcome;
+
+    /// <summary>Certainly not sent: its permit was withdrawn meanwhile.</summary>
+    public sealed record NotSent(string Reason) : CreateOutcome;
 }
 
 /// <summary>The account's pods at one moment. "Could not read" is its own answer and proves nothing.</summary>

@@ -12,6 +12,9 @@ public static class PodReasons
     public const string RateLimited = "rate_limited";
     public const string Refused = "refused";
 
+    /// <summary>Its permit was withdrawn before the call was sent.</summary>
+    public const string Withdrawn = "withdrawn";
+
     /// <summary>A job from before the portal took the database over has it.</summary>
     public const string Imported = "imported";
 

@@ -2,6 +2,7 @@ using Bunit;
 using LoraAdmin.Alerts;
 using LoraAdmin.Domain.Access;
 using LoraAdmin.Domain.Alerts;
+using LoraAdmin.Domain.Breaker;
 using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
@@ -51,6 +52,9 @@ public sealed class NeedsAttentionTests : LoraBunitContext
     [InlineData(PodIncidents.Orphaned, "A pod ran that nothing needs", "/pods?pod=pod00001")]
     [InlineData(PodIncidents.Held, "A pod is kept for its file", "/pods?pod=pod00001")]
     [InlineData(PodIncidents.Foreign, "Another portal's pod is in this account", "/pods?pod=pod00001")]
+    [InlineData(BreakerIncidents.Open, "RunPod's breaker is open", "/breaker")]
+    [InlineData(BreakerIncidents.Isolated, "RunPod's breaker is held open", "/breaker")]
+    [InlineData(BreakerIncidents.RedisAway, "Redis is away", "/breaker")]
     [InlineData(PodIncidents.CapReached, "The sweep holds pods back", "/pods")]
     [InlineData(TrainingIncidents.OverTime, "A training passed its limit", "/training/00000000-0000-4000-8000-000000000007")]
     [InlineData(TrainingIncidents.Stuck, "A training does not move", "/training/00000000-0000-4000-8000-000000000007")]

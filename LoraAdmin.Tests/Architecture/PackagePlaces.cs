@@ -11,7 +11,10 @@ internal static partial class PackagePlaces
     private static readonly PackagePlace[] All =
     [
         new("EF Core and the database drivers", Database(), file => Below(file, "LoraAdmin/Platform/Data/") || Below(file, "LoraAdmin/Commands/") || StoreName().IsMatch(file.Name)),
-        new("StackExchange.Redis", Redis(), file => Below(file, "LoraAdmin/Platform/Live/") || Below(file, "LoraAdmin/Commands/")),
+        new("StackExchange.Redis", Redis(), file =>
+            Below(file, "LoraAdmin/Platform/Live/") || Below(file, "LoraAdmin/Platform/Redis/") || Below(file, "LoraAdmin/Commands/") || file.Path == "LoraAdmin/Breaker/RedisCircuitStore.cs"),
+        new("Garnet", Garnet(), file => file.Path == "LoraAdmin/Platform/Redis/EmbeddedRedis.cs"),
+        new("Polly", Polly(), file => Below(file, "LoraAdmin/Pods/")),
         new("MudBlazor", MudBlazor(), file => file.Name.Contains(".razor", StringComparison.Ordinal) || Below(file, "LoraAdmin/Shell/") || PageName().IsMatch(file.Name)),
         new("SkiaSharp", Skia(), file => file.Path == "LoraAdmin/Training/SkiaImageInspector.cs" || Below(file, "LoraAdmin/Platform/LocalCloud/")),
     ];
@@ -34,6 +37,12 @@ internal static partial class PackagePlaces
 
     [GeneratedRegex(@"\bStackExchange\.Redis\b")]
     private static partial Regex Redis();
+
+    [GeneratedRegex(@"^using\s+Garnet\b", RegexOptions.Multiline)]
+    private static partial Regex Garnet();
+
+    [GeneratedRegex(@"^using\s+Polly\b", RegexOptions.Multiline)]
+    private static partial Regex Polly();
 
     [GeneratedRegex(@"\bMudBlazor\b")]
     private static partial Regex MudBlazor();

@@ -1,8 +1,10 @@
 using LoraAdmin.Access;
 using LoraAdmin.Alerts;
+using LoraAdmin.Breaker;
 using LoraAdmin.Budget;
 using LoraAdmin.Domain.Access;
 using LoraAdmin.Domain.Alerts;
+using LoraAdmin.Domain.Breaker;
 using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Library;
 using LoraAdmin.Domain.Limits;
@@ -104,6 +106,7 @@ public sealed class TestDatabase : IAsyncDisposable
         services.AddStore<ILoraStore, LoraStore>();
         services.AddStore<ISpoolStore, SpoolStore>();
         services.AddStore<IAccessStore, AccessStore>();
+        services.AddStore<IBreakerToldStore, BreakerToldStore>();
         return services.BuildServiceProvider();
     }
 

@@ -10,6 +10,7 @@ namespace LoraAdmin.Tests.Doubles;
 public sealed class RedisServer : IAsyncDisposable
 {
     private readonly Process process;
+    private bool ended;
 
     private RedisServer(Process process, int port)
     {
@@ -24,7 +25,8 @@ public sealed class RedisServer : IAsyncDisposable
 
     public static Task<RedisServer> StartAsync() => Ports.StartAsync(StartAsync);
 
-    private static async Task<RedisServer> StartAsync(int port)
+    /// <summary>On the port of one that is gone: a restart, with nothing in memory.</summary>
+    public static async Task<RedisServer> StartAsync(int port)
     {
         ProcessStartInfo start = new("redis-server", ["--port", $"{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--logfile", "/dev/null"])
         {
@@ -55,8 +57,15 @@ public sealed class RedisServer : IAsyncDisposable
         }
     }
 
+    /// <summary>Ends the server at once; again changes nothing.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (ended)
+        {
+            return;
+        }
+
+        ended = true;
         if (!process.HasExited)
         {
             process.Kill();

@@ -50,6 +50,7 @@ public sealed class AccessibilityTests(Browser browser)
     {
         await VisitAsync(window, "/", "Training failed", findings);
         await VisitAsync(window, "/training", "Training failed", findings);
+        await VisitAsync(window, "/breaker", "Nothing happened yet", findings);
         await VisitAsync(window, "/training?q=nobody", "No job matches", findings);
         await VisitAsync(window, $"/training/{completed}", "Validation images", findings);
         await VisitAsync(window, $"/training/{failed}", "Training failed", findings);
@@ -95,7 +96,8 @@ public sealed class AccessibilityTests(Browser browser)
         await LookAsync(window, "keyboard help", findings);
     }
 
-    private static async Task LookAsync(BrowserWindow window, string where, List<string> findings)
+    /// <summary>Notes what axe finds on the page as it is, and what is wider than the screen.</summary>
+    internal static async Task LookAsync(BrowserWindow window, string where, List<string> findings)
     {
         AxeResult result = await window.Page.RunAxe();
         findings.AddRange(result.Violations.SelectMany(violation =>

@@ -3,6 +3,7 @@ using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Platform.LocalCloud;
 using LoraAdmin.Pods;
+using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Training;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
@@ -23,7 +24,7 @@ internal sealed class FaultyAccount : IDisposable
         http = new HttpClient(new LocalCloudHandler(Cloud.Face)) { Timeout = Timeout.InfiniteTimeSpan };
         string root = LocalCloudHandler.Base.ToString();
         RunPodOptions runPod = new() { BaseUrl = root + "/runpod/v2", ApiKey = TestCloud.Key, Image = "trainer:1" };
-        Pods = new RunPodClient(new RunPodWire(http, Options.Create(runPod), Cloud.Clock, NullLogger<RunPodWire>.Instance));
+        Pods = new RunPodClient(new RunPodWire(http, Options.Create(runPod), Cloud.Clock, NullLogger<RunPodWire>.Instance), new OpenGate());
         PodAgentOptions agent = new() { UrlTemplate = root + "/agents/{pod}" };
         Installation installation = new("0011aabb", CloudKind.Local, AgentKey, Cloud.Clock.GetUtcNow());
         Agent = new HttpPodAgent(http, Options.Create(agent), () => installation, Cloud.Clock, NullLogger<HttpPodAgent>.Instance);

@@ -107,7 +107,6 @@ public sealed class PodLauncherTests
     [Theory]
     [InlineData(FaultKind.Balance402, "RunPod's balance is used up. Add credit to the account")]
     [InlineData(FaultKind.Validate422, "RunPod refuses the request: Request validation failed.; $.gpu.id: value is not one of the allowed values")]
-    [InlineData(FaultKind.Unauth401, "RunPod does not accept the key RunPod:ApiKey; pods can't be stopped either. Set a valid key")]
     public async Task Create_IsRefused_TheJobWaitsInTheQueueWithTheReasonAndGoesOn(string fault, string reason)
     {
         TrainingBench bench = new();

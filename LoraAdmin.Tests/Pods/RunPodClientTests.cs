@@ -4,6 +4,7 @@ using System.Text.Json;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Pods;
+using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Tests.Platform.Vendors;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
@@ -220,7 +221,7 @@ public sealed class RunPodClientTests : IDisposable
         vendor.Answer(422, $$"""{"detail":"env {{AgentSecret}} of key {{Key}} refused","errors":["{{AgentSecret}}"]}""", headers: [("x-request-id", "r1")]);
         RunPodWire wire = Wire(vendor);
 
-        ProviderError error = Assert.IsType<CreateOutcome.Refused>(await new RunPodClient(wire).CreateAsync(Spec, CancellationToken.None)).Error;
+        ProviderError error = Assert.IsType<CreateOutcome.Refused>(await new RunPodClient(wire, new OpenGate()).CreateAsync(Spec, CancellationToken.None)).Error;
 
         Assert.Equal("env *** of key *** refused; ***", error.Detail);
         string told = string.Join('\n', [.. log.Lines, wire.ToString(), wire.Options.ToString()]);
@@ -475,7 +476,7 @@ public sealed class RunPodClientTests : IDisposable
         Assert.True(JsonElement.DeepEquals(a.RootElement, b.RootElement), actual);
     }
 
-    private RunPodClient Client(ScriptedVendor? other = null) => new(Wire(other ?? vendor));
+    private RunPodClient Client(ScriptedVendor? other = null) => new(Wire(other ?? vendor), new OpenGate());
 
     private RunPodWire Wire(ScriptedVendor target) => new(
         target.Client(), Options.Create(new RunPodOptions { BaseUrl = "https://api.example.org/v2", ApiKey = Key }), clock, log);

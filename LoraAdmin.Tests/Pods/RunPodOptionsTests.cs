@@ -1,5 +1,6 @@
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Pods;
+using LoraAdmin.Tests.Doubles;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
@@ -105,6 +106,7 @@ public sealed class RunPodOptionsTests
             .Build());
         services.AddLogging();
         services.AddSingleton(TimeProvider.System);
+        services.AddSingleton<ICreationGate>(new OpenGate());
         services.AddPods();
         more(services);
         return services.BuildServiceProvider();

@@ -1,3 +1,4 @@
+using LoraAdmin.Domain.Breaker;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
 
@@ -104,6 +105,19 @@ public sealed class MortalHandler(HttpMessageHandler inner, Mortality mortality)
         HttpResponseMessage response = await base.SendAsync(request, cancellationToken);
         await mortality.CrossAsync($"after {call}");
         return response;
+    }
+}
+
+/// <summary>A Redis that the process may not live to ask, or to hear.</summary>
+public sealed class MortalCircuitStore(ICircuitStore inner, Mortality mortality) : ICircuitStore
+{
+    public async Task<StoreAnswer> CallAsync(CircuitCall call, CancellationToken cancellationToken)
+    {
+        string verb = call?.GetType().Name ?? "";
+        await mortality.CrossAsync($"before breaker {verb}");
+        StoreAnswer answer = await inner.CallAsync(call!, cancellationToken);
+        await mortality.CrossAsync($"after breaker {verb}");
+        return answer;
     }
 }
 

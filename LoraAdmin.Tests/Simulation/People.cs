@@ -43,6 +43,16 @@ public sealed class People(SimulatedWorld world, Random random, int users = 5)
         note($"{by} {(retry ? "retries" : "cancels")} {id}: {outcome}");
     }
 
+    /// <summary>An alert has told that the key was refused; it works again, and a person lets creations go on.</summary>
+    public async Task ResetBreakerAsync(SimulatedPortal portal, Action<string> note, CancellationToken cancellationToken)
+    {
+        if (world.Redis.State.Isolation is not null)
+        {
+            await portal.BreakerDesk.ResetAsync("the key works again", Admin, cancellationToken);
+            note("ada resets the breaker");
+        }
+    }
+
     /// <summary>Decides what only people may: a kept pod that nobody waits for goes, file or not, and a plan that the caps hold back is carried out.</summary>
     public async Task CloseTheDayAsync(SimulatedPortal portal, Action<string> note, CancellationToken cancellationToken)
     {

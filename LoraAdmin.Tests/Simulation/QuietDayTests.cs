@@ -2,6 +2,7 @@ using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Platform.LocalCloud;
+using LoraAdmin.Tests.Doubles;
 using Xunit;
 
 namespace LoraAdmin.Tests.Simulation;
@@ -35,11 +36,13 @@ public sealed class QuietDayTests
         {
             MayAsk = (_, _) => Task.FromResult<string?>("All 1 training places are in use"),
         };
-        PodLauncher launcher = new(day.World.Database, portal.Provider, day.World.Clock, () => day.World.Installation);
+        OpenGate gate = new();
+        PodLauncher launcher = new(day.World.Database, portal.Provider, gate, day.World.Clock, () => day.World.Installation);
 
         LaunchOutcome outcome = await launcher.EnsureAsync(order, (_, _) => Task.CompletedTask, Actor.Portal("test"), TestContext.Current.CancellationToken);
 
         Assert.Equal("All 1 training places are in use", Assert.IsType<LaunchOutcome.NotNow>(outcome).Reason);
+        Assert.IsType<CreationResult.NotAsked>(Assert.Single(gate.Told).Result);
         Assert.Empty(day.Pods);
     }
 

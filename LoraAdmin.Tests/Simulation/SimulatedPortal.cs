@@ -1,3 +1,4 @@
+using LoraAdmin.Domain.Breaker;
 using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Limits;
 using LoraAdmin.Domain.Pods;
@@ -34,18 +35,20 @@ public sealed class SimulatedPortal
         HttpClient http = new(new MortalHandler(new LocalCloudHandler(world.Cloud), mortality)) { Timeout = Timeout.InfiniteTimeSpan };
 #pragma warning restore RS0030
         string cloud = LocalCloudHandler.Base.ToString();
-        RunPodOptions runPod = new() { BaseUrl = $"{cloud}/runpod/v2", ApiKey = SimulatedWorld.ApiKey, Image = "trainer:1", GpuTypes = [.. world.Training.GpuTypes] };
+        RunPodOptions runPod = new() { BaseUrl = $"{cloud}/runpod/v2", ApiKey = world.ApiKeyInUse, Image = "trainer:1", GpuTypes = [.. world.Training.GpuTypes] };
         RunPodWire wire = new(http, Options.Create(runPod), clock, NullLogger<RunPodWire>.Instance);
-        RunPodClient provider = new(wire);
+        SharedBreaker breaker = new(new MortalCircuitStore(world.Redis, mortality), instance, () => world.Breaker, clock);
+        BreakerGate gate = new(breaker, instance, KeyMarks.Of(world.ApiKeyInUse));
+        RunPodClient provider = new(wire, gate);
         PodAgentOptions agentOptions = new() { UrlTemplate = $"{cloud}/agents/{{pod}}" };
         HttpPodAgent agent = new(http, Options.Create(agentOptions), () => world.Installation, clock, NullLogger<HttpPodAgent>.Instance);
         GpuPrices prices = new(provider, clock);
         TrainingPlaces places = new(work, clock, () => world.Training);
         ProviderFunds funds = new(work, new RunPodBalance(wire), prices, clock, () => world.Training);
-        PodLauncher launcher = new(work, provider, clock, () => world.Installation);
+        PodLauncher launcher = new(work, provider, gate, clock, () => world.Installation);
         ITrainingStep[] steps =
         [
-            new QueuedStep(work, places, clock, () => world.Training),
+            new QueuedStep(work, places, gate, clock, () => world.Training),
             new PreparingStep(work, objects, world.Inspector, () => world.Training),
             new ProvisioningStep(work, launcher, prices, places, funds, agent, clock, () => world.Training, () => world.Installation),
             new RunningStep(work, agent, objects, clock, () => world.Training),
@@ -55,6 +58,9 @@ public sealed class SimulatedPortal
         ];
         Conductor = new TrainingConductor(work, steps, agent, spool, new JobEnding(world.Ids, () => world.Training, () => world.Budget), clock, instance);
         FileProofs proofs = new(work, agent, spool, clock);
+        Breaker = breaker;
+        BreakerDesk = new BreakerDesk(work, breaker);
+        BreakerWatch = new BreakerWatch(work, breaker, clock);
         Provider = provider;
         Proofs = proofs;
         Sweep = new PodSweep(work, provider, proofs, clock, () => world.Caps, () => world.Pods, () => world.Installation);
@@ -78,6 +84,9 @@ public sealed class SimulatedPortal
 
     public Mortality Mortality { get; }
     public TrainingConductor Conductor { get; }
+    public SharedBreaker Breaker { get; }
+    public BreakerDesk BreakerDesk { get; }
+    public BreakerWatch BreakerWatch { get; }
     public IPodProvider Provider { get; }
     public IFileProofs Proofs { get; }
     public PodSweep Sweep { get; }

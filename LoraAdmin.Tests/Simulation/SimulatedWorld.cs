@@ -1,3 +1,4 @@
+using LoraAdmin.Domain.Breaker;
 using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Limits;
 using LoraAdmin.Domain.Pods;
@@ -30,6 +31,7 @@ public sealed class SimulatedWorld
         Ids = new SeededIds(seed);
         Database = new MemoryDatabase(Clock);
         Objects = new MemoryObjectStore(Clock);
+        Redis = new MemoryCircuitStore(Clock, () => Breaker);
         disks = [new MemorySpool("disk-1")];
         LocalCloudOptions cloud = new() { Speed = 1, ArtifactBytes = 4096, ValidationPixels = 8, Seed = seed, StartBalanceUsd = 10_000 };
         Cloud = neighbour?.Cloud ?? new LocalCloudFace(cloud, new LocalCloudKeys(ApiKey, "control"), Clock, new SeededIds(seed + 1_000_000), new NoJournal());
@@ -50,6 +52,9 @@ public sealed class SimulatedWorld
         return disks[number - 1];
     }
 
+    /// <summary>Which key the portal is given at its next start.</summary>
+    public string ApiKeyInUse { get; set; } = ApiKey;
+
     public FakeTimeProvider Clock { get; }
     public SeededIds Ids { get; }
 
@@ -63,6 +68,10 @@ public sealed class SimulatedWorld
     public Action Refresh { get; set; } = static () => { };
 
     public MemoryObjectStore Objects { get; }
+
+    /// <summary>The breaker's shared state.</summary>
+    public MemoryCircuitStore Redis { get; }
+
     public MemorySpool Spool => disks[0];
 
     public IReadOnlyList<MemorySpool> Disks => disks;
@@ -87,6 +96,8 @@ public sealed class SimulatedWorld
     public SweepCaps Caps { get; set; } = new(20, Usd.FromDollars(20));
 
     public PodRules Pods { get; set; } = new(TimeSpan.FromMinutes(15), 3) { StoppedHourly = PodPricing.StoppedPerHour(20) };
+
+    public BreakerRules Breaker { get; set; } = new(3, TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(30), TimeSpan.FromMinutes(5), null);
 
     public TrainingRules Training { get; set; } = new()
     {

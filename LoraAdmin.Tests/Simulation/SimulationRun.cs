@@ -142,6 +142,7 @@ public sealed class SimulationRun
         });
         Plan(plan.DecisionsPerDay, token => WithSomebodyAsync(portal => people.CloseTheDayAsync(portal, Note, token)));
         Plan(plan.CommandsPerDay, token => WithSomebodyAsync(portal => people.CommandAsync(portal, Note, token)));
+        Plan(plan.TroublesPerDay, token => WithSomebodyAsync(portal => people.ResetBreakerAsync(portal, Note, token)));
     }
 
     private void Plan(double perDay, Func<CancellationToken, Task<bool>> what)

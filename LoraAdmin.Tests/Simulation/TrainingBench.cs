@@ -24,6 +24,7 @@ public sealed class TrainingBench
 
     private static readonly TimeSpan Patience = TimeSpan.FromHours(12);
 
+    private readonly Func<SimulatedPortal> restart;
     private DateTimeOffset watchAt;
     private int submitted;
 
@@ -39,13 +40,14 @@ public sealed class TrainingBench
         Store = new FaultyObjectStore(new FailingObjectStore(World.Objects, faults, World.Clock), World.Clock);
         World.Storage = Store;
         World.Inspector = inspector ?? World.Inspector;
-        Portal = new SimulatedPortal(World, new Mortality(_ => false), "bench", new FailingSpool(World.Spool, faults));
+        restart = () => new SimulatedPortal(World, new Mortality(_ => false), "bench", new FailingSpool(World.Spool, faults));
+        Portal = restart();
         watchAt = Now;
     }
 
     public SimulatedWorld World { get; }
 
-    public SimulatedPortal Portal { get; }
+    public SimulatedPortal Portal { get; private set; }
 
     public FaultyObjectStore Store { get; }
 
@@ -74,6 +76,9 @@ public sealed class TrainingBench
     public int UserCount => World.Database.Users.Find(User)?.Count ?? 0;
 
     public void Rules(Func<TrainingRules, TrainingRules> change) => World.Training = change(World.Training);
+
+    /// <summary>The portal ends and starts anew, with whatever the world says by now.</summary>
+    public void Restart() => Portal = restart();
 
     public TrainingRequest Request(string name = "Mara", int images = 2, byte[]? content = null)
     {

@@ -49,7 +49,7 @@ public sealed class Trouble(SimulatedWorld world, Random random)
     /// <summary>Begins one bad moment and says which.</summary>
     public string Begin()
     {
-        int which = random.Next(Counted.Length + Outages.Length + 2);
+        int which = random.Next(Counted.Length + Outages.Length + 4);
         if (which < Counted.Length)
         {
             (string kind, int most) = Counted[which];
@@ -64,6 +64,16 @@ public sealed class Trouble(SimulatedWorld world, Random random)
             string kind = Outages[which - Counted.Length];
             world.Cloud.World.Faults.Add(kind, seconds: minutes * 60);
             return $"{kind} for {minutes} minutes";
+        }
+
+        switch (which - Counted.Length - Outages.Length)
+        {
+            case 0:
+                world.Redis.AwayUntil = world.Clock.GetUtcNow() + TimeSpan.FromMinutes(minutes);
+                return $"Redis away for {minutes} minutes";
+            case 1:
+                world.Redis.Lose();
+                return "Redis restarted empty";
         }
 
         world.Objects.AwayUntil = world.Clock.GetUtcNow() + TimeSpan.FromMinutes(minutes);

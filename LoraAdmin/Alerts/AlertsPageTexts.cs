@@ -1,4 +1,5 @@
 using LoraAdmin.Domain.Alerts;
+using LoraAdmin.Domain.Breaker;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
@@ -46,6 +47,16 @@ public static class AlertsPageTexts
             PodIncidents.Foreign => new(
                 "Another portal's pod is in this account", "It is never touched. Its cost is another installation's, on the same bill.",
                 "If it belongs to this portal, press “Ours” on the pod; if it does not, press nothing.", pod, "Show the pod"),
+            BreakerIncidents.Open => new(
+                "RunPod's breaker is open", "No pod is asked for: jobs wait, and fail after a while. Nothing is spent meanwhile.",
+                "Usually nothing: one creation is tried when its time is over. If RunPod works again, press “Reset” on the page Breaker.", "/breaker", "To the breaker"),
+            BreakerIncidents.Isolated => new(
+                "RunPod's breaker is held open", "No pod is asked for until it is reset or its time is over. If RunPod refused the key, pods can't be stopped either.",
+                "Read the reason on the page Breaker. A refused key: put a valid one into RunPod:ApiKey and restart, or press “Reset” when the same key works again.",
+                "/breaker", "To the breaker"),
+            BreakerIncidents.RedisAway => new(
+                "Redis is away", "Each portal guards the creation of pods by itself, by the same rules; pages of other portals refresh late. Nothing is lost.",
+                "Start Redis again, or mend ConnectionStrings:Redis. The stricter of both breakers holds when it is back.", "/breaker", "To the breaker"),
             TrainingIncidents.CreateRefused => new(
                 "RunPod refuses to create pods", "Jobs wait and fail after a while; nothing is spent meanwhile.",
                 "Read RunPod's words: the key, its rights, the account's balance or the request (image, GPU types, volume) has to be mended. Jobs go on by themselves.", "/training?state=queued", "Show the jobs that wait"),

@@ -44,6 +44,7 @@ internal sealed class PodLedger(LoraDb db) : IPodLedger
                     .SetProperty(row => row.TerminateAttempts, next.TerminateAttempts)
                     .SetProperty(row => row.NextActionAt, next.NextActionAt)
                     .SetProperty(row => row.LastError, next.LastError)
+                    .SetProperty(row => row.Permit, next.Permit)
                     .SetProperty(row => row.BilledMicros, next.BilledMicros)
                     .SetProperty(row => row.BilledUntil, next.BilledUntil)
                     .SetProperty(row => row.FetchUntil, next.FetchUntil)

@@ -32,6 +32,7 @@ internal sealed class PodLedgerRow : IEntityTypeConfiguration<PodLedgerRow>
     public int TerminateAttempts { get; set; }
     public long? NextActionAt { get; set; }
     public string? LastError { get; set; }
+    public string? Permit { get; set; }
     public long BilledMicros { get; set; }
     public long? BilledUntil { get; set; }
     public long? FetchUntil { get; set; }
@@ -47,6 +48,7 @@ internal sealed class PodLedgerRow : IEntityTypeConfiguration<PodLedgerRow>
         builder.Property(row => row.Try).HasColumnName("try_number");
         builder.Property(row => row.Want).HasConversion<WordConverter<PodWant>>();
         builder.Property(row => row.Proof).HasColumnName("file_proof").HasConversion<WordConverter<FileProof>>();
+        builder.Property(row => row.Permit).HasColumnName("creation_permit");
         builder.Property(row => row.Saw).HasConversion<WordConverter<PodSaw>>();
 
         // Not unique: a pod that was found under a name of ours is noted beside the try whose name it bears.
@@ -84,6 +86,7 @@ internal sealed class PodLedgerRow : IEntityTypeConfiguration<PodLedgerRow>
         TerminateAttempts = pod.TerminateAttempts,
         NextActionAt = pod.NextActionAt.ToMillis(),
         LastError = pod.LastError,
+        Permit = pod.Permit?.ToString(),
         BilledMicros = pod.Billed.Micros,
         BilledUntil = pod.BilledUntil.ToMillis(),
         FetchUntil = pod.FetchUntil.ToMillis(),
@@ -119,6 +122,7 @@ internal sealed class PodLedgerRow : IEntityTypeConfiguration<PodLedgerRow>
         TerminateAttempts = TerminateAttempts,
         NextActionAt = Instants.FromMillis(NextActionAt),
         LastError = LastError,
+        Permit = Permit is { } permit ? CreationPermit.Parse(permit) : null,
         Billed = new Usd(BilledMicros),
         BilledUntil = Instants.FromMillis(BilledUntil),
         FetchUntil = Instants.FromMillis(FetchUntil),

@@ -58,6 +58,7 @@ public static class PodPageTexts
         PodReasons.NoCapacity => "no capacity",
         PodReasons.RateLimited => "too many calls",
         PodReasons.Refused => "refused by the provider",
+        PodReasons.Withdrawn => "held back before it was sent",
         PodReasons.NotReady => "did not become ready in time",
         PodReasons.JobEnded => "its job ended",
         PodReasons.FileStored => "its file is stored",

@@ -43,6 +43,7 @@ public static class PodsFeature
         services.AddSingleton(provider => new PodLauncher(
             provider.GetRequiredService<IUnitOfWork>(),
             provider.GetRequiredService<IPodProvider>(),
+            provider.GetRequiredService<ICreationGate>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<Func<Installation>>()));
         services.AddSingleton(provider => new PodSweep(

@@ -1,20 +1,37 @@
 using System.Globalization;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Platform.Vendors;
+using Polly;
 
 namespace LoraAdmin.Pods;
 
 /// <summary>RunPod REST v2: pods and catalog, with a typed outcome for every row of its status table.</summary>
-public sealed class RunPodClient(RunPodWire wire) : IPodProvider, IGpuCatalog
+public sealed class RunPodClient(RunPodWire wire, ICreationGate gate) : IPodProvider, IGpuCatalog
 {
     private const long MaxListBytes = 32 * 1024 * 1024;
     private const long MaxBodyBytes = 1024 * 1024;
+
+    private readonly ResiliencePipeline<CreateOutcome> creating = CreationGateStrategy.Pipeline(gate, wire.Clock);
 
     public TimeSpan CallTimeout => wire.Options.CallTimeout;
 
     public async Task<CreateOutcome> CreateAsync(PodSpec spec, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(spec);
+        ResilienceContext context = ResilienceContextPool.Shared.Get(cancellationToken);
+        context.Properties.Set(CreationGateStrategy.Permit, spec.Permit);
+        try
+        {
+            return await creating.ExecuteAsync(static async (running, call) => await call.Client.SendCreateAsync(call.Spec, running.CancellationToken), context, (Client: this, Spec: spec));
+        }
+        finally
+        {
+            ResilienceContextPool.Shared.Return(context);
+        }
+    }
+
+    private async Task<CreateOutcome> SendCreateAsync(PodSpec spec, CancellationToken cancellationToken)
+    {
         RunPodCall call = new(
             "create", HttpMethod.Post, "/pods", CallPriority.Normal, MaxBodyBytes, RunPodJson.Create(spec), spec.Environment.Values);
         RunPodReply reply = await wire.SendAsync(call, cancellationToken);

@@ -12,6 +12,9 @@ public static class SlotPlaces
     /// <summary>First on the overview.</summary>
     public const string OverviewHead = "overview.head";
 
+    /// <summary>After the overview's own tiles.</summary>
+    public const string OverviewTiles = "overview.tiles";
+
     /// <summary>Beside the heading of the pods page.</summary>
     public const string PodsHead = "pods.head";
 

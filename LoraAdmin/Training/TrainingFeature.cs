@@ -120,7 +120,7 @@ public static class TrainingFeature
         TrainingPlaces places = new(work, clock, rules);
         ITrainingStep[] steps =
         [
-            new QueuedStep(work, places, clock, rules),
+            new QueuedStep(work, places, provider.GetRequiredService<BreakerGate>(), clock, rules),
             new PreparingStep(work, objects, provider.GetRequiredService<IImageInspector>(), rules),
             new ProvisioningStep(
                 work,

@@ -78,6 +78,9 @@ public sealed class ProvisioningStep(
                     ? Requeue(QueuedStep.Wait(job, taken, clock.GetUtcNow(), figures))
                     : new StepResult.Again(TimeSpan.Zero, job, refusal);
 
+            case LaunchOutcome.Held held:
+                return Requeue(QueuedStep.Wait(asking, new NoPlace(held.Reason, held.Counts), clock.GetUtcNow(), figures));
+
             case LaunchOutcome.NoCapacity none:
                 return await prices.AnyInStockAsync(order.GpuTypes, cancellationToken) == true
                     ? Blamed(BackToQueue(asking, $"RunPod refuses the request although its catalog shows stock: {none.Detail}", LookForStockEvery, figures))

@@ -4,7 +4,7 @@ using LoraAdmin.Domain.Shared;
 namespace LoraAdmin.Domain.Training.Steps;
 
 /// <summary>Waits for a place, with the reason shown, and ends the wait after <c>Training:QueueWait</c>.</summary>
-public sealed class QueuedStep(IUnitOfWork work, TrainingPlaces places, TimeProvider clock, Func<TrainingRules> rules) : ITrainingStep
+public sealed class QueuedStep(IUnitOfWork work, TrainingPlaces places, BreakerGate breaker, TimeProvider clock, Func<TrainingRules> rules) : ITrainingStep
 {
     public TrainingState State => TrainingState.Queued;
 
@@ -18,7 +18,7 @@ public sealed class QueuedStep(IUnitOfWork work, TrainingPlaces places, TimeProv
             return new StepResult.Advance(TrainingState.Preparing, job, "Checking the training images");
         }
 
-        return await places.WhyFullAsync(cancellationToken) is { } full
+        return (await places.WhyFullAsync(cancellationToken) ?? await breaker.WhyHeldAsync(cancellationToken)) is { } full
             ? Wait(job, full, clock.GetUtcNow(), rules())
             : new StepResult.Advance(TrainingState.Provisioning, job, "Looking for a GPU");
     }

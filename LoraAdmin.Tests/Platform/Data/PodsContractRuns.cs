@@ -5,7 +5,7 @@ using LoraAdmin.Tests.Simulation.Memory;
 
 namespace LoraAdmin.Tests.Platform.Data;
 
-// The stores that the pod loop and the incidents stand on, on each kind of store, the simulation's memory included.
+// The stores that the pod loop, the breaker and the incidents stand on, on each kind of store, the simulation's memory included.
 
 public sealed class PodLedgerInMemory : PodLedgerContract
 {
@@ -73,4 +73,19 @@ internal static class MemoryRuns
             return ValueTask.CompletedTask;
         }
     }
+}
+
+public sealed class BreakerToldOnSqlite : BreakerToldContract
+{
+    protected override ValueTask<(IUnitOfWork Work, IAsyncDisposable? Owner)> CreateAsync() => DatabaseRuns.OnAsync(DatabaseKind.Sqlite);
+}
+
+public sealed class BreakerToldOnPostgres : BreakerToldContract
+{
+    protected override ValueTask<(IUnitOfWork Work, IAsyncDisposable? Owner)> CreateAsync() => DatabaseRuns.OnAsync(DatabaseKind.Postgres);
+}
+
+public sealed class BreakerToldInMemory : BreakerToldContract
+{
+    protected override ValueTask<(IUnitOfWork Work, IAsyncDisposable? Owner)> CreateAsync() => MemoryRuns.New();
 }

@@ -1,5 +1,6 @@
 using LoraAdmin.Domain.Access;
 using LoraAdmin.Domain.Alerts;
+using LoraAdmin.Domain.Breaker;
 using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Library;
 using LoraAdmin.Domain.Limits;
@@ -60,6 +61,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
         ChargesOf = new(Charges, static charge => (true, (charge.User, charge.Period)));
         UploadsOf = new(Uploads, static upload => (upload.ClaimedBy is not null, upload.ClaimedBy ?? default));
         OpenIncidents = new(Incidents, static incident => incident.ResolvedAt is null);
+        BreakerTold = new(this);
         stores = new()
         {
             [typeof(ITrainingStore)] = new MemoryTrainingStore(this),
@@ -75,6 +77,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
             [typeof(IPodClaimStore)] = new MemoryPodClaimStore(this),
             [typeof(ITrainingPauseStore)] = new MemoryTrainingPauseStore(this),
             [typeof(IIncidentStore)] = new MemoryIncidentStore(this),
+            [typeof(IBreakerToldStore)] = new MemoryBreakerToldStore(this),
         };
     }
 
@@ -109,6 +112,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
     public MemoryTable<Guid, Incident> Incidents { get; }
     public MemoryTable<Guid, TakenFact> IncidentFacts { get; }
     public MemoryTable<(string, string), IncidentEnd> IncidentEnds { get; }
+    public MemoryTable<int, BreakerTold> BreakerTold { get; }
 
     public MemoryOpenRows<JobId, TrainingJob> OpenJobs { get; }
     public MemoryEndedJobs EndedJobs { get; }

@@ -1,5 +1,6 @@
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Platform.Data.Events;
+using LoraAdmin.Platform.Redis;
 using LoraAdmin.Platform.Web;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using StackExchange.Redis;
@@ -26,7 +27,7 @@ public static class LiveRegistration
             return services;
         }
 
-        ConfigurationOptions options = Parse(redis);
+        ConfigurationOptions options = RedisConnectionStrings.Parse(redis);
         services.AddSingleton(provider => new RedisLiveSignal(
             provider.GetRequiredService<LocalLiveSignal>(),
             options,
@@ -37,19 +38,5 @@ public static class LiveRegistration
         services.AddHostedService(provider => provider.GetRequiredService<RedisLiveSignal>());
         services.AddSingleton<IReadinessCheck, RedisReadiness>();
         return services;
-    }
-
-    private static ConfigurationOptions Parse(string redis)
-    {
-        try
-        {
-            return ConfigurationOptions.Parse(redis);
-        }
-        catch (ArgumentException failure)
-        {
-            // The text itself may hold a password: it is not repeated.
-            throw new InvalidOperationException(
-                "ConnectionStrings:Redis can't be read. Write host:port, with options after commas, e.g. localhost:6379,password=….", failure);
-        }
     }
 }

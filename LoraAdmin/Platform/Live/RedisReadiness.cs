@@ -8,7 +8,7 @@ internal sealed class RedisReadiness(RedisLiveSignal signal) : IReadinessCheck
 {
     public string Name => "redis";
 
-    /// <summary>Pages read once a second anyway; only the quick refresh between instances is lost.</summary>
+    /// <summary>Pages read once a second anyway, and the portal guards creations by a breaker of its own meanwhile.</summary>
     public bool IsEssential => false;
 
     public async Task<(bool Ok, string Detail)> CheckAsync(CancellationToken cancellationToken)
@@ -19,7 +19,7 @@ internal sealed class RedisReadiness(RedisLiveSignal signal) : IReadinessCheck
         }
         catch (Exception failure) when (failure is RedisException or TimeoutException or ObjectDisposedException)
         {
-            return (false, "Can't be reached; live updates of other instances are late meanwhile.");
+            return (false, "Can't be reached; this instance guards creations by itself, and live updates of others are late meanwhile.");
         }
     }
 }

@@ -1,0 +1,80 @@
+using LoraAdmin.Domain.Shared;
+
+namespace LoraAdmin.Domain.Breaker;
+
+public abstract record StoreAnswer
+{
+    private StoreAnswer()
+    {
+    }
+
+    public sealed record Answered(CircuitReply Reply) : StoreAnswer;
+
+    /// <summary>Whether the verb was done is not known.</summary>
+    /// <param name="Why">For a person, without secrets.</param>
+    public sealed record Away(string Why) : StoreAnswer;
+}
+
+/// <summary>
+/// The state that all workers share. Every verb is one atomic step by one clock of its own. No member throws for an outside failure; an answer comes
+/// within a short time-out, or it is away. Source: Redis, docs/breaker.md.
+/// </summary>
+public interface ICircuitStore
+{
+    Task<StoreAnswer> CallAsync(CircuitCall call, CancellationToken cancellationToken);
+}
+
+/// <summary>The breaker as this worker has it: shared while the store answers, its own meanwhile. Never throws for an outside failure.</summary>
+public interface IBreaker
+{
+    /// <summary>The newest state known, without asking.</summary>
+    BreakerView View { get; }
+
+    /// <returns>By the clock of this worker.</returns>
+    Task<CircuitReply> CallAsync(CircuitCall call, CancellationToken cancellationToken);
+}
+
+/// <summary>What is already told of the shared breaker, and how it was then. One row.</summary>
+/// <param name="Circuit">With it the breaker begins when Redis has lost its data while no portal ran.</param>
+public sealed record BreakerTold(string Born, long Entries, Circuit Circuit);
+
+/// <summary>Bound to a unit of work.</summary>
+public interface IBreakerToldStore
+{
+    Task<BreakerTold?> FindAsync(CancellationToken cancellationToken);
+
+    /// <summary>Writes the row if it is still as <paramref name="before"/> (null: absent) in <c>Born</c> and <c>Entries</c>. False: somebody was faster.</summary>
+    Task<bool> SaveAsync(BreakerTold? before, BreakerTold next, CancellationToken cancellationToken);
+}
+
+/// <summary>Kinds of facts that the breaker appends.</summary>
+public static class BreakerEvents
+{
+    public const string Opened = "breaker.opened";
+    public const string Reopened = "breaker.reopened";
+    public const string Closed = "breaker.closed";
+    public const string Isolated = "breaker.isolated";
+    public const string IsolationOver = "breaker.isolation_over";
+    public const string Reset = "breaker.reset";
+    public const string IsolateRequested = "breaker.isolate_requested";
+    public const string ResetRequested = "breaker.reset_requested";
+
+    /// <summary>Redis does not answer: this worker decides by itself.</summary>
+    public const string RedisAway = "breaker.redis_away";
+    public const string RedisBack = "breaker.redis_back";
+}
+
+/// <summary>Rules of incidents about the breaker.</summary>
+public static class BreakerIncidents
+{
+    /// <summary>M10: it is open, or half open. The subject is the provider.</summary>
+    public const string Open = "breaker.open";
+
+    /// <summary>It is held open. The subject is the provider.</summary>
+    public const string Isolated = "breaker.isolated";
+    public const string Provider = "runpod";
+
+    /// <summary>The subject is <see cref="RedisSubject"/>.</summary>
+    public const string RedisAway = "breaker.redis_away";
+    public const string RedisSubject = "redis";
+}

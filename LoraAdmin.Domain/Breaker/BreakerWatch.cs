@@ -1,0 +1,196 @@
+using LoraAdmin.Domain.Shared;
+
+namespace LoraAdmin.Domain.Breaker;
+
+/// <summary>
+/// Looks at the breaker and tells what happened to it, whichever worker in whatever language did it: each entry of the shared history becomes one fact,
+/// exactly once among all portals. Also tells when this portal's Redis is away and back, and what its own breaker does meanwhile.
+/// </summary>
+public sealed class BreakerWatch(IUnitOfWork work, SharedBreaker breaker, TimeProvider clock)
+{
+    public const string Name = "breaker.watch";
+
+    public static readonly TimeSpan Every = TimeSpan.FromSeconds(5);
+
+    /// <summary>One call that took too long is no outage.</summary>
+    private static readonly TimeSpan Blip = TimeSpan.FromSeconds(2);
+
+    /// <summary>While Redis stays away its incident is told again, so that another portal's end of it does not hide ours.</summary>
+    private static readonly TimeSpan AwayAgain = TimeSpan.FromMinutes(10);
+
+    private static readonly Actor Self = Actor.Portal(Name);
+
+    private BreakerTold? last;
+    private bool begun;
+    private DateTimeOffset? awayToldAt;
+    private DateTimeOffset? awaySince;
+    private long localEntriesTold;
+
+    /// <exception cref="StoreUnavailableException">The database is away; what there is to tell is told next time.</exception>
+    public async Task LookAsync(CancellationToken cancellationToken)
+    {
+        if (!begun)
+        {
+            last = await work.ReadAsync((unit, token) => unit.Store<IBreakerToldStore>().FindAsync(token), cancellationToken);
+            if (last is not null)
+            {
+                breaker.Remember(last.Circuit);
+            }
+
+            begun = true;
+        }
+
+        CircuitReply reply = await breaker.CallAsync(new CircuitCall.Read(Circuit.EntriesKept), cancellationToken);
+        BreakerView view = breaker.View;
+        if (view.IsAway)
+        {
+            await TellAwayAsync(view, cancellationToken);
+            return;
+        }
+
+        await TellBackAsync(reply, cancellationToken);
+        await TellEntriesAsync(reply.Circuit, cancellationToken);
+    }
+
+    private async Task TellAwayAsync(BreakerView view, CancellationToken cancellationToken)
+    {
+        DateTimeOffset now = clock.GetUtcNow();
+        if (awaySince is null && now - view.AwaySince < Blip)
+        {
+            return;
+        }
+
+        if (awaySince is null || !(now - awayToldAt < AwayAgain))
+        {
+            string words = $"Redis does not answer: each portal guards creations by itself meanwhile. {view.AwayWhy}";
+            await AppendAsync(
+                [Fact(BreakerEvents.RedisAway, words, EventSeverity.Error, new IncidentSignal(BreakerIncidents.RedisAway, BreakerIncidents.RedisSubject, words))],
+                cancellationToken);
+            localEntriesTold = awaySince is null ? view.Seed!.Entries : localEntriesTold;
+            awaySince ??= view.AwaySince;
+            awayToldAt = now;
+        }
+
+        CircuitEntry[] news = [.. view.Local!.History.Where(entry => entry.Number > localEntriesTold).Reverse()];
+        await AppendAsync([.. news.Select(entry => FactOf(entry, view.Local)).OfType<OperationalEvent>()], cancellationToken);
+        localEntriesTold = view.Local.Entries;
+    }
+
+    private async Task TellBackAsync(CircuitReply reply, CancellationToken cancellationToken)
+    {
+        if (awaySince is not { } since)
+        {
+            return;
+        }
+
+        string words = $"Redis answers again, after {(clock.GetUtcNow() - since).TotalSeconds:0} s; the breaker is {reply.Status switch
+        {
+            CircuitStatus.Closed => "closed",
+            CircuitStatus.Isolated => "held open",
+            _ => "open",
+        }}";
+
+        // The portal's own breaker may have told of an end that the shared one did not have.
+        IncidentSignal level = new(BreakerIncidents.Open, BreakerIncidents.Provider, "RunPod's breaker is open", Over: !reply.Circuit.IsOpen);
+        await AppendAsync(
+            [
+                Fact(
+                    BreakerEvents.RedisBack,
+                    words,
+                    level.Over ? EventSeverity.Info : EventSeverity.Error,
+                    new IncidentSignal(BreakerIncidents.RedisAway, BreakerIncidents.RedisSubject, words, Over: true),
+                    level with { Text = level.Over ? "RunPod's breaker is closed" : level.Text }),
+            ],
+            cancellationToken);
+        awaySince = null;
+        awayToldAt = null;
+    }
+
+    private async Task TellEntriesAsync(Circuit circuit, CancellationToken cancellationToken)
+    {
+        Circuit bare = circuit with { History = [], Probe = null };
+        if (last is { } same && same.Born == circuit.Born && same.Entries == circuit.Entries && same.Circuit.Failures.SequenceEqual(circuit.Failures))
+        {
+            return;
+        }
+
+        BreakerTold next = new(circuit.Born, circuit.Entries, bare);
+        last = await work.RunAsync(
+            async (unit, token) =>
+            {
+                IBreakerToldStore store = unit.Store<IBreakerToldStore>();
+                BreakerTold? told = await store.FindAsync(token);
+                if (told?.Born == next.Born && told.Entries > next.Entries)
+                {
+                    return told;
+                }
+
+                if (!await store.SaveAsync(told, next, token))
+                {
+                    throw new ConcurrentWriteException("What is told of the breaker was written meanwhile.");
+                }
+
+                foreach (CircuitEntry entry in circuit.History.Where(entry => told?.Born != next.Born || entry.Number > told.Entries).Reverse())
+                {
+                    if (FactOf(entry, circuit) is { } fact)
+                    {
+                        await unit.Events.AppendAsync(fact, token);
+                    }
+                }
+
+                return next;
+            },
+            cancellationToken);
+    }
+
+    /// <summary>Null: the history alone keeps it.</summary>
+    private static OperationalEvent? FactOf(CircuitEntry entry, Circuit circuit)
+    {
+        string words = string.Join("; ", entry.Failures.Select(failure => $"{failure.Words} ({failure.Worker})"));
+        return entry.Kind switch
+        {
+            CircuitEntryKinds.Opened => Opened(BreakerEvents.Opened, $"RunPod's breaker opened{UntilOf(entry, circuit)}: {words}"),
+            CircuitEntryKinds.Reopened => Opened(BreakerEvents.Reopened, $"The creation that tried RunPod out failed, its breaker stays open{UntilOf(entry, circuit)}: {words}"),
+            CircuitEntryKinds.Closed => Over(BreakerEvents.Closed, "RunPod's breaker closed: a pod was created", BreakerIncidents.Open),
+            CircuitEntryKinds.Isolated => Fact(
+                BreakerEvents.Isolated,
+                $"RunPod's breaker is held open by {entry.By}: {entry.Reason}",
+                EventSeverity.Error,
+                new IncidentSignal(BreakerIncidents.Isolated, BreakerIncidents.Provider, $"RunPod's breaker is held open by {entry.By}: {entry.Reason}")),
+            CircuitEntryKinds.IsolationOver => Over(BreakerEvents.IsolationOver, "RunPod's breaker is not held open any more: the time is over", BreakerIncidents.Isolated),
+            CircuitEntryKinds.Reset => Over(
+                BreakerEvents.Reset, $"RunPod's breaker was reset by {entry.By}: {entry.Reason}", BreakerIncidents.Open, BreakerIncidents.Isolated),
+            _ => null,
+        };
+
+        static OperationalEvent Opened(string kind, string text) =>
+            Fact(kind, text, EventSeverity.Error, new IncidentSignal(BreakerIncidents.Open, BreakerIncidents.Provider, text));
+    }
+
+    private static string UntilOf(CircuitEntry entry, Circuit circuit) =>
+        circuit is { IsOpen: true, OpenedAt: { } at, OpenUntil: { } until } && at == entry.At ? $" until {until:HH:mm} UTC" : "";
+
+    private static OperationalEvent Over(string kind, string text, params string[] rules) =>
+        Fact(kind, text, EventSeverity.Info, [.. rules.Select(rule => new IncidentSignal(rule, BreakerIncidents.Provider, text, Over: true))]);
+
+    private static OperationalEvent Fact(string kind, string message, EventSeverity severity, params IncidentSignal[] signals) => new()
+    {
+        Kind = kind,
+        Message = message,
+        Severity = severity,
+        Actor = Self,
+        Signals = signals,
+    };
+
+    private Task AppendAsync(IReadOnlyList<OperationalEvent> facts, CancellationToken cancellationToken) => facts.Count == 0
+        ? Task.CompletedTask
+        : work.RunAsync(
+            async (unit, token) =>
+            {
+                foreach (OperationalEvent fact in facts)
+                {
+                    await unit.Events.AppendAsync(fact, token);
+                }
+            },
+            cancellationToken);
+}

@@ -1,0 +1,98 @@
+using System.Globalization;
+using LoraAdmin.Domain.Breaker;
+using LoraAdmin.Domain.Pods;
+
+namespace LoraAdmin.Domain.Training;
+
+/// <summary>Creations of pods on the breaker: what holds them back, and what each one's end counts as.</summary>
+/// <param name="worker">Name of this portal, as the breaker's history shows it.</param>
+/// <param name="keyMark">Of the provider's key (<see cref="KeyMarks"/>).</param>
+public sealed class BreakerGate(IBreaker breaker, string worker, string keyMark) : ICreationGate
+{
+    public async Task<CreationVerdict> AskAsync(string name, CancellationToken cancellationToken)
+    {
+        CircuitReply reply = await breaker.CallAsync(new CircuitCall.Check(name, worker, keyMark), cancellationToken);
+        return reply.Answer is CircuitAnswers.Go or CircuitAnswers.Probe
+            ? new CreationVerdict.Go(PermitOf(new BreakerPermit(reply.Circuit.Generation, name, reply.Answer == CircuitAnswers.Probe)))
+            : HoldOf(reply) ?? new CreationVerdict.Hold("RunPod's breaker is open", Counts: true);
+    }
+
+    public async Task<string?> WhyWithdrawnAsync(CreationPermit permit, CancellationToken cancellationToken)
+    {
+        BreakerPermit ticket = TicketOf(permit);
+        CircuitReply now = await breaker.CallAsync(new CircuitCall.Read(0), cancellationToken);
+        bool holds = ticket.IsProbe
+            ? now.Status == CircuitStatus.HalfOpen && now.Circuit.ProbeAt(now.Now)?.Token == ticket.Token
+            : now.Status == CircuitStatus.Closed;
+        return holds ? null : HoldOf(now)?.Reason ?? "The permit to try RunPod out has run out";
+    }
+
+    public Task TellAsync(CreationPermit permit, string name, CreationResult result, CancellationToken cancellationToken)
+    {
+        BreakerPermit ticket = TicketOf(permit);
+        CircuitCall call = result switch
+        {
+            CreationResult.Made => new CircuitCall.Success(ticket, worker),
+            CreationResult.Failed failed => new CircuitCall.Failure(
+                ticket, name, worker, failed.Error.Detail, CreationOutcomes.Of(EndOf(failed.Error)).Effect ?? FailureEffect.Ignored, keyMark),
+            _ => new CircuitCall.Failure(ticket, name, worker, "not asked", FailureEffect.Ignored, keyMark),
+        };
+        return breaker.CallAsync(call, cancellationToken);
+    }
+
+    /// <summary>Why a job need not even look for a pod now; null: it may.</summary>
+    public async Task<NoPlace?> WhyHeldAsync(CancellationToken cancellationToken)
+    {
+        CircuitReply reply = await breaker.CallAsync(new CircuitCall.Read(0), cancellationToken);
+
+        // Another key than the refused one ends the isolation, and only a check does that.
+        return reply.Status == CircuitStatus.Isolated && reply.Circuit.Isolation is { IsOfTheKey: true } refused && refused.KeyMark != keyMark
+            ? null
+            : HoldOf(reply) is { } hold ? new NoPlace(hold.Reason, hold.Counts) : null;
+    }
+
+    public static CreationEnd EndOf(ProviderError error)
+    {
+        ArgumentNullException.ThrowIfNull(error);
+        return error switch
+        {
+            { Failure: ProviderFailure.Unreachable } => CreationEnd.Unreachable,
+            { Failure: ProviderFailure.Ambiguous, Status: >= 500 } => CreationEnd.ServerError,
+            { Failure: ProviderFailure.Ambiguous } => CreationEnd.NoAnswer,
+            { Failure: ProviderFailure.Unauthorized } => CreationEnd.KeyRefused,
+            { Failure: ProviderFailure.InsufficientBalance } => CreationEnd.BalanceUsedUp,
+            { Failure: ProviderFailure.Forbidden } => CreationEnd.NotAllowed,
+            { Failure: ProviderFailure.RateLimited } => CreationEnd.RateLimited,
+            { Status: 400 } => CreationEnd.NoCapacity,
+            _ => CreationEnd.Rejected,
+        };
+    }
+
+    private static CreationVerdict.Hold? HoldOf(CircuitReply reply) => reply.Status switch
+    {
+        CircuitStatus.Isolated when reply.Circuit.Isolation is { } held => new CreationVerdict.Hold(WhyIsolated(held), Counts: held.IsOfTheKey),
+        CircuitStatus.Open => new CreationVerdict.Hold(
+            string.Create(CultureInfo.InvariantCulture, $"RunPod's breaker is open after creations that failed; one is tried again at {reply.Circuit.OpenUntil:HH:mm} UTC"),
+            Counts: true),
+        CircuitStatus.HalfOpen when reply.Circuit.ProbeAt(reply.Now) is not null => new CreationVerdict.Hold(
+            "RunPod's breaker is half open: one creation tries RunPod out, the others wait for its result", Counts: true),
+        _ => null,
+    };
+
+    private static string WhyIsolated(Isolation held)
+    {
+        string until = held.Until is { } end ? string.Create(CultureInfo.InvariantCulture, $" until {end:yyyy-MM-dd HH:mm} UTC") : "";
+        return held.IsOfTheKey
+            ? "RunPod does not accept the key RunPod:ApiKey; pods can't be stopped either. Set a valid key, or reset the breaker"
+            : $"RunPod's breaker is held open by {held.By}{until}: {held.Reason}";
+    }
+
+    private static CreationPermit PermitOf(BreakerPermit ticket) =>
+        new(ticket.IsProbe, string.Create(CultureInfo.InvariantCulture, $"{ticket.Generation}:{ticket.Token}"));
+
+    private static BreakerPermit TicketOf(CreationPermit permit)
+    {
+        string[] parts = permit.Ticket.Split(':', 2);
+        return new BreakerPermit(long.Parse(parts[0], CultureInfo.InvariantCulture), parts[1], permit.Once);
+    }
+}

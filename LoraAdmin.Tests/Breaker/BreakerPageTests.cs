@@ -1,0 +1,252 @@
+using Bunit;
+using LoraAdmin.Breaker;
+using LoraAdmin.Domain.Access;
+using LoraAdmin.Domain.Breaker;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Shell;
+using LoraAdmin.Tests.Doubles;
+using Microsoft.AspNetCore.Components;
+using Microsoft.Extensions.DependencyInjection;
+using Xunit;
+
+namespace LoraAdmin.Tests.Breaker;
+
+[Trait("Requirement", "C5")]
+public sealed class BreakerPageTests : LoraBunitContext
+{
+    private static readonly BreakerRules Rules = new(3, TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(30), TimeSpan.FromMinutes(5), null);
+
+    private readonly Desk desk = new();
+
+    public BreakerPageTests()
+    {
+        Services.AddSingleton<IBreakerQueries>(desk);
+        Services.AddSingleton<IBreakerDesk>(desk);
+        Show(Circuit.Fresh);
+    }
+
+    [Fact]
+    public void Closed_SaysWhatWouldOpenIt()
+    {
+        Show(Circuit.Fresh with { Failures = [Failure(1)] });
+        IRenderedComponent<BreakerPage> page = Page();
+
+        Assert.Contains("1 of 3", Text(page), StringComparison.Ordinal);
+        Assert.Contains("It asks RunPod for a pod at once. 2 creations more that fail within 10 min 00 s would open the breaker.", Text(page), StringComparison.Ordinal);
+        Assert.Equal("words of 1", page.Find(".failures q").TextContent);
+        Assert.Contains("Nothing happened yet", Text(page), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Open_CountsDownAndShowsTheProvidersWords()
+    {
+        Show(Open() with { History = [new CircuitEntry(1, Start, CircuitEntryKinds.Opened, 1, "worker-1", "503", [Failure(1), Failure(2), Failure(3)])] });
+        IRenderedComponent<BreakerPage> page = Page();
+
+        Assert.Equal("30 min 00 s", page.Find(".countdown").TextContent);
+        Assert.Contains("It waits in the queue. At 09:30:00 UTC one job tries RunPod out", Text(page), StringComparison.Ordinal);
+        Assert.Equal(["words of 1", "words of 2", "words of 3"], page.FindAll("table q").Select(words => words.TextContent));
+    }
+
+    [Fact]
+    public void HalfOpen_SaysWhoTries()
+    {
+        Clock.Advance(Rules.OpenFor);
+        Show(Open() with { Probe = new Probe("lora-a-1", "worker-7", Start + Rules.OpenFor + Rules.ProbeLease) });
+        IRenderedComponent<BreakerPage> page = Page();
+
+        Assert.Contains("half open", Text(page), StringComparison.Ordinal);
+        Assert.Contains("It waits in the queue for the creation that worker-7 tries now", Text(page), StringComparison.Ordinal);
+        Assert.Contains("lora-a-1", Text(page), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void HalfOpen_NobodyTries_TheJobWouldBeTheOne()
+    {
+        Clock.Advance(Rules.OpenFor);
+        Show(Open());
+
+        Assert.Contains("It is the one that tries RunPod out", Text(Page()), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void RefusedKey_SaysThatPodsCantBeStopped()
+    {
+        Show(Circuit.Fresh with { Isolation = new Isolation("worker-1", "401: bad key", Start, null, "0123456789abcdef") });
+
+        Assert.Contains("pods can't be stopped meanwhile", Text(Page()), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [Trait("Requirement", "C6")]
+    public void RedisAway_IsSaidOnThePageAndAboveEveryPage()
+    {
+        Show(Circuit.Fresh, away: "Redis can't be reached.");
+        Assert.Contains("nobody: Redis is away, this portal decides by itself.", Text(Page()), StringComparison.Ordinal);
+        IRenderedComponent<BreakerBanner> banner = Render<BreakerBanner>();
+
+        banner.WaitForAssertion(() => Assert.Contains("Redis is away", banner.Find("aside").TextContent, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void RedisThere_HasNoBanner()
+    {
+        IRenderedComponent<BreakerBanner> banner = Render<BreakerBanner>();
+        Page();
+
+        Assert.Empty(banner.FindAll("aside"));
+    }
+
+    [Theory]
+    [InlineData("For 30 minutes", 30)]
+    [InlineData("Until it is reset", null)]
+    public void HoldOpen_WithReasonAndEnd_ReachesTheDesk(string until, int? minutes)
+    {
+        IRenderedComponent<BreakerPage> page = Page();
+        Button(page, "Hold open").Click();
+        Dialogs.WaitForAssertion(() => Dialogs.Find("#isolate-reason"));
+        Assert.True(Button(Dialogs, "Hold open").HasAttribute("disabled"));
+        Dialogs.Find("#isolate-reason").Input("RunPod moves");
+        Dialogs.FindAll("label").Single(label => label.TextContent.Trim() == until).QuerySelector("input")!.Change(true);
+        Button(Dialogs, "Hold open").Click();
+
+        TimeSpan? length = minutes is { } time ? TimeSpan.FromMinutes(time) : null;
+        Dialogs.WaitForAssertion(() => Assert.Equal(("RunPod moves", length, new Actor(ActorKind.Person, "ada")), Assert.Single(desk.Isolated)));
+    }
+
+    [Fact]
+    public void Reset_NeedsReasonAndWord()
+    {
+        Show(Open());
+        IRenderedComponent<BreakerPage> page = Page();
+        Button(page, "Reset").Click();
+        Dialogs.WaitForAssertion(() => Dialogs.Find("#confirm-reason"));
+        Dialogs.Find("#confirm-reason").Input("RunPod says it is mended");
+        Assert.True(Button(Dialogs, "Reset").HasAttribute("disabled"));
+        Dialogs.Find("#confirm-word").Input("RESET");
+        Button(Dialogs, "Reset").Click();
+
+        Dialogs.WaitForAssertion(() => Assert.Equal(("RunPod says it is mended", new Actor(ActorKind.Person, "ada")), Assert.Single(desk.Resets)));
+        Dialogs.WaitForAssertion(() => Assert.Contains("waiting jobs go on within seconds", Dialogs.Markup, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Reset_PermissionTakenMeanwhile_IsRefusedAtTheEvent()
+    {
+        Show(Open());
+        IRenderedComponent<BreakerPage> page = Page();
+        Button(page, "Reset").Click();
+        Dialogs.WaitForAssertion(() => Dialogs.Find("#confirm-reason"));
+        Person.SetPolicies(Permissions.ReadBreaker);
+        Dialogs.Find("#confirm-reason").Input("why");
+        Dialogs.Find("#confirm-word").Input("RESET");
+        Button(Dialogs, "Reset").Click();
+
+        Dialogs.WaitForAssertion(() => Assert.Contains("You may not reset", Dialogs.Markup, StringComparison.Ordinal));
+        Assert.Empty(desk.Resets);
+    }
+
+    [Fact]
+    public void Page_WithReadingAlone_HasNoButton()
+    {
+        Person.SetPolicies(Permissions.ReadBreaker);
+        Show(Open());
+        IRenderedComponent<BreakerPage> page = Page();
+
+        Assert.DoesNotContain(page.FindAll("button"), button => button.TextContent.Trim() is "Hold open" or "Reset");
+    }
+
+    [Fact]
+    public void DatabaseAway_NothingIsChangedAndSaid()
+    {
+        desk.Away = "The database did not answer.";
+        IRenderedComponent<BreakerPage> page = Page();
+        Button(page, "Hold open").Click();
+        Dialogs.WaitForAssertion(() => Dialogs.Find("#isolate-reason"));
+        Dialogs.Find("#isolate-reason").Input("why");
+        Button(Dialogs, "Hold open").Click();
+
+        Dialogs.WaitForAssertion(() => Assert.Contains("Nothing was changed: The database did not answer.", Dialogs.Markup, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Tile_LeadsToThePageWithTheCountdown()
+    {
+        Show(Open());
+        IRenderedComponent<BreakerTile> tile = Render<BreakerTile>();
+
+        tile.WaitForAssertion(() => Assert.Equal("/breaker", tile.Find("a.tile").GetAttribute("href")));
+        Assert.Equal("open", tile.Find(".tile-figure").TextContent);
+        Assert.Contains("Tries again in 30 min 00 s", tile.Markup, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Table_ShowsWhatCounts()
+    {
+        IRenderedComponent<BreakerPage> page = Page();
+        Dictionary<string, string> effects = page.FindAll("section[aria-labelledby=breaker-counts] tbody tr")
+            .ToDictionary(row => row.Children[0].TextContent, row => row.Children[1].TextContent);
+
+        Assert.Equal("counts", effects["5xx"]);
+        Assert.Equal("counts", effects["connection refused"]);
+        Assert.Equal("does not count", effects["429"]);
+        Assert.Equal("holds it open", effects["401"]);
+        Assert.Equal(CreationOutcomes.All.Count, effects.Count);
+    }
+
+    private static Circuit Open() => Circuit.Fresh with { Generation = 1, IsOpen = true, OpenedAt = Start, OpenUntil = Start + Rules.OpenFor, Trips = 1 };
+
+    private static CircuitFailure Failure(int number) => new($"creation-{number}", Start.AddMinutes(-number), "worker-1", $"words of {number}");
+
+    private static string Text<T>(IRenderedComponent<T> page)
+        where T : IComponent =>
+        System.Text.RegularExpressions.Regex.Replace(string.Concat(page.Nodes.Select(node => node.TextContent)), @"\s+", " ");
+
+    private IRenderedComponent<BreakerPage> Page()
+    {
+        IRenderedComponent<BreakerPage> page = RenderPage<BreakerPage>();
+        page.WaitForAssertion(() => page.Find("#breaker-now"));
+        return page;
+    }
+
+    private void Show(Circuit circuit, string? away = null) => desk.Board = new BreakerBoard(
+        new CircuitReply(CircuitAnswers.Read, circuit, Clock.GetUtcNow()),
+        away is null ? BreakerView.Begin with { Known = circuit } : new BreakerView(circuit, circuit, circuit, Start, away, Start),
+        Rules,
+        IsEmbedded: false);
+
+    private sealed class Desk : IBreakerQueries, IBreakerDesk
+    {
+        public BreakerBoard Board { get; set; } = null!;
+
+        public string? Away { get; set; }
+
+        public List<(string Reason, TimeSpan? Length, Actor By)> Isolated { get; } = [];
+
+        public List<(string Reason, Actor By)> Resets { get; } = [];
+
+        public Task<BreakerBoard> ReadAsync(CancellationToken cancellationToken) => Task.FromResult(Board);
+
+        public Task<BreakerCommandOutcome> IsolateAsync(string reason, TimeSpan? length, Actor actor, CancellationToken cancellationToken)
+        {
+            Refuse();
+            Isolated.Add((reason, length, actor));
+            return Task.FromResult(new BreakerCommandOutcome(Board.Reply, true));
+        }
+
+        public Task<BreakerCommandOutcome> ResetAsync(string reason, Actor actor, CancellationToken cancellationToken)
+        {
+            Refuse();
+            Resets.Add((reason, actor));
+            return Task.FromResult(new BreakerCommandOutcome(Board.Reply, true));
+        }
+
+        private void Refuse()
+        {
+            if (Away is { } why)
+            {
+                throw new StoreUnavailableException(why);
+            }
+        }
+    }
+}

@@ -1,0 +1,195 @@
+using LoraAdmin.Breaker;
+using LoraAdmin.Domain.Breaker;
+using LoraAdmin.Platform.Redis;
+using LoraAdmin.Tests.Doubles;
+using StackExchange.Redis;
+using Xunit;
+
+namespace LoraAdmin.Tests.Breaker;
+
+/// <summary>The scripts on a real server. The same suite runs on <c>redis-server</c> and on the embedded Garnet.</summary>
+[Trait("Requirement", "C3")]
+public abstract class BreakerScriptContract : IAsyncLifetime
+{
+    private const int Paths = 60;
+    private const int StepsEach = 60;
+
+    protected static readonly BreakerRules Rules = new(3, TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(30), TimeSpan.FromMinutes(5), null);
+
+    private readonly List<RedisConnection> connections = [];
+    private IAsyncDisposable? server;
+    private ConnectionMultiplexer? connection;
+
+    protected string ConnectionString { get; private set; } = "";
+
+    protected IDatabase Redis => connection!.GetDatabase();
+
+    public async ValueTask InitializeAsync()
+    {
+        (server, ConnectionString) = await StartAsync();
+        connection = await ConnectionMultiplexer.ConnectAsync(ConnectionString);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (RedisConnection own in connections)
+        {
+            await own.DisposeAsync();
+        }
+
+        await connection!.DisposeAsync();
+        await server!.DisposeAsync();
+        GC.SuppressFinalize(this);
+    }
+
+    protected abstract Task<(IAsyncDisposable Server, string ConnectionString)> StartAsync();
+
+    [Fact]
+    public async Task RandomPaths_AnswerAsTheDecisionCodeDoes()
+    {
+        SteppedRedis redis = new(Redis, CircuitPath.Rules);
+        HashSet<string> answers = [];
+        for (int seed = 1; seed <= Paths; seed++)
+        {
+            await redis.ForgetAsync();
+            CircuitPath path = new(seed);
+            Circuit circuit = Circuit.Fresh;
+            for (int step = 1; step <= StepsEach; step++)
+            {
+                CircuitCall call = path.Next();
+                CircuitReply expected = CircuitMachine.Apply(circuit, call, path.Now, CircuitPath.Rules);
+                circuit = expected.Circuit;
+                CircuitReply answered = await redis.CallAsync(call, path.Now);
+                CircuitReply seen = await redis.CallAsync(new CircuitCall.Read(Circuit.EntriesKept), path.Now);
+                path.Heard(call, expected);
+                answers.Add($"{call.GetType().Name} {expected.Answer}");
+
+                Assert.True(expected.Answer == answered.Answer, $"Path {seed}, step {step}, {call}: {answered.Answer} instead of {expected.Answer}");
+                Assert.Equal(CircuitPath.Text(circuit), CircuitPath.Text(seen.Circuit));
+                Assert.Equal(CircuitPath.Text(circuit with { History = seen.Circuit.History }), CircuitPath.Text(answered.Circuit with { History = seen.Circuit.History }));
+            }
+        }
+
+        Assert.Superset(
+            new HashSet<string>
+            {
+                "Check go", "Check probe", "Check open", "Check probing", "Check isolated", "Failure counted", "Failure opened", "Failure reopened",
+                "Failure ignored", "Failure isolated", "Failure repeated", "Failure late", "Success noted", "Success closed", "Success late", "Merge merged",
+            },
+            answers);
+    }
+
+    [Theory]
+    [Trait("Requirement", "C1")]
+    [InlineData(-1, CircuitAnswers.Opened)]
+    [InlineData(0, CircuitAnswers.Counted)]
+    public async Task Window_IsExactToTheMillisecond(int millisecondsPastTheWindow, string third)
+    {
+        SteppedRedis redis = new(Redis, Rules);
+        DateTimeOffset now = DateTimeOffset.UnixEpoch.AddYears(56);
+        Assert.Equal(CircuitAnswers.Counted, (await redis.CallAsync(Failure(1), now)).Answer);
+        Assert.Equal(CircuitAnswers.Counted, (await redis.CallAsync(Failure(2), now)).Answer);
+
+        Assert.Equal(third, (await redis.CallAsync(Failure(3), now + Rules.Window + TimeSpan.FromMilliseconds(millisecondsPastTheWindow))).Answer);
+    }
+
+    [Fact]
+    [Trait("Requirement", "C2")]
+    [Trait("Requirement", "C4")]
+    public async Task Store_OnTheServersOwnClock_GoesTheWholeRound()
+    {
+        RedisCircuitStore store = await StoreAsync(Rules with { OpenFor = TimeSpan.FromMilliseconds(300) });
+        Assert.Equal(CircuitAnswers.Go, (await CallAsync(store, Check("a"))).Answer);
+        await CallAsync(store, Failure(1));
+        await CallAsync(store, Failure(2));
+        CircuitReply opened = await CallAsync(store, Failure(3));
+        Assert.Equal((CircuitAnswers.Opened, 1), (opened.Answer, opened.Circuit.Trips));
+        Assert.InRange(opened.Now, TimeProvider.System.GetUtcNow().AddMinutes(-1), TimeProvider.System.GetUtcNow().AddMinutes(1));
+
+        CircuitReply? probe = null;
+        await Eventually.TrueAsync(async () => (probe = await CallAsync(store, Check("b"))).Answer == CircuitAnswers.Probe, "the probe");
+        Assert.Equal(CircuitAnswers.Probing, (await CallAsync(store, Check("c"))).Answer);
+        Assert.Equal(CircuitAnswers.Closed, (await CallAsync(store, new CircuitCall.Success(new BreakerPermit(probe!.Circuit.Generation, "b", true), "w"))).Answer);
+        CircuitReply read = await CallAsync(store, new CircuitCall.Read(10));
+        Assert.Equal([CircuitEntryKinds.Closed, CircuitEntryKinds.Opened], read.Circuit.History.Select(entry => entry.Kind));
+        Assert.Equal(["503 of 1", "503 of 2", "503 of 3"], read.Circuit.History[1].Failures.Select(failure => failure.Words));
+    }
+
+    [Fact]
+    public async Task Server_ThatForgotTheScripts_GetsThemAgain()
+    {
+        RedisCircuitStore store = await StoreAsync(Rules);
+        await CallAsync(store, Check("a"));
+        await Redis.ExecuteAsync("SCRIPT", "FLUSH");
+
+        Assert.Equal(CircuitAnswers.Go, (await CallAsync(store, Check("b"))).Answer);
+    }
+
+    [Fact]
+    public async Task Keys_HoldSomethingElse_IsAwayAndNoException()
+    {
+        RedisCircuitStore store = await StoreAsync(Rules);
+        await Redis.KeyDeleteAsync(BreakerScripts.Keys[0]);
+        await Redis.StringSetAsync(BreakerScripts.Keys[0], "something else");
+
+        Assert.StartsWith("Redis refuses", Assert.IsType<StoreAnswer.Away>(await store.CallAsync(Check("a"), CancellationToken.None)).Why, StringComparison.Ordinal);
+    }
+
+    protected static CircuitCall.Check Check(string token) => new(token, "w", "");
+
+    protected static CircuitCall.Failure Failure(int number) => new(new BreakerPermit(0, "t", false), $"c{number}", "w", $"503 of {number}", FailureEffect.Counted, "");
+
+    private protected static async Task<CircuitReply> CallAsync(RedisCircuitStore store, CircuitCall call) =>
+        Assert.IsType<StoreAnswer.Answered>(await store.CallAsync(call, TestContext.Current.CancellationToken)).Reply;
+
+    private protected async Task<RedisCircuitStore> StoreAsync(BreakerRules rules)
+    {
+        RedisConnection own = new(ConnectionString, new SeededIds(1));
+        connections.Add(own);
+        await own.StartAsync(TestContext.Current.CancellationToken);
+        return new RedisCircuitStore(own, () => rules, TimeSpan.FromSeconds(10), TimeProvider.System);
+    }
+}
+
+public sealed class BreakerOnRedis : BreakerScriptContract
+{
+    protected override async Task<(IAsyncDisposable Server, string ConnectionString)> StartAsync()
+    {
+        RedisServer server = await RedisServer.StartAsync();
+        return (server, $"{server.Configuration},allowAdmin=true");
+    }
+
+    [Fact]
+    public async Task Verb_IsOneEvalSha()
+    {
+        RedisCircuitStore store = await StoreAsync(Rules);
+        await CallAsync(store, Check("a"));
+        await CallAsync(store, Failure(1));
+        await Redis.ExecuteAsync("CONFIG", "RESETSTAT");
+        await CallAsync(store, Check("b"));
+        await CallAsync(store, Failure(2));
+
+        string counts = (string)(await Redis.ExecuteAsync("INFO", "commandstats"))!;
+        Assert.Contains("cmdstat_evalsha:calls=2,", counts, StringComparison.Ordinal);
+        Assert.DoesNotContain("cmdstat_eval:", counts, StringComparison.Ordinal);
+        Assert.DoesNotContain("cmdstat_script", counts, StringComparison.Ordinal);
+    }
+}
+
+public sealed class BreakerOnEmbeddedGarnet : BreakerScriptContract
+{
+    protected override Task<(IAsyncDisposable Server, string ConnectionString)> StartAsync()
+    {
+        EmbeddedRedis server = EmbeddedRedis.Start(new SeededIds(Environment.CurrentManagedThreadId));
+        return Task.FromResult<(IAsyncDisposable, string)>((new Ending(server), server.ConnectionString));
+    }
+
+    private sealed class Ending(IDisposable server) : IAsyncDisposable
+    {
+        public ValueTask DisposeAsync()
+        {
+            server.Dispose();
+            return ValueTask.CompletedTask;
+        }
+    }
+}

@@ -1,0 +1,84 @@
+using System.Text.Json;
+using LoraAdmin.Domain.Breaker;
+
+namespace LoraAdmin.Tests.Breaker;
+
+/// <summary>A random walk over the verbs, as several workers in any order might call them, with clock steps around every edge.</summary>
+internal sealed class CircuitPath(int seed)
+{
+    public static readonly BreakerRules Rules = new(3, TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(30), TimeSpan.FromMinutes(5), TimeSpan.FromHours(2));
+
+    private static readonly TimeSpan Millisecond = TimeSpan.FromMilliseconds(1);
+
+    private static readonly TimeSpan[] Steps =
+    [
+        TimeSpan.Zero, TimeSpan.Zero, Millisecond, TimeSpan.FromSeconds(7), Rules.Window - Millisecond, Rules.Window, Rules.ProbeLease - Millisecond, Rules.ProbeLease,
+        Rules.OpenFor - Millisecond, Rules.OpenFor, Rules.OpenFor, TimeSpan.FromHours(2), BreakerRules.Healthy,
+    ];
+
+    private readonly Random random = new(seed);
+    private readonly List<BreakerPermit> permits = [new BreakerPermit(0, "none", false)];
+    private int number;
+
+    public DateTimeOffset Now { get; private set; } = new(2026, 11, 25, 12, 0, 0, TimeSpan.Zero);
+
+    public CircuitCall Next()
+    {
+        Now += Steps[random.Next(Steps.Length)];
+        number++;
+        string worker = $"worker-{random.Next(3)}";
+        BreakerPermit permit = permits[random.Next(2) == 0 ? permits.Count - 1 : random.Next(permits.Count)];
+        return random.Next(20) switch
+        {
+            < 7 => new CircuitCall.Check($"token-{(random.Next(6) == 0 ? number - 1 : number)}", worker, random.Next(3) == 0 ? "" : KeyMarks.Of($"key {random.Next(8) / 7}")),
+            < 13 => new CircuitCall.Failure(
+                permit, $"creation-{(random.Next(6) == 0 ? number - 1 : number)}", worker, $"words \"{number}\" ü", EffectOf(random.Next(10)), KeyMarks.Of("key 0")),
+            < 16 => new CircuitCall.Success(permit, worker),
+            16 => new CircuitCall.Isolate("ada", "because", random.Next(2) == 0 ? null : Rules.OpenFor, ""),
+            17 => new CircuitCall.Reset("ada", "mended"),
+            18 => new CircuitCall.Merge(worker, Findings(), Now + TimeSpan.FromHours(1)),
+            _ => new CircuitCall.Read(3),
+        };
+    }
+
+    public void Heard(CircuitCall call, CircuitReply reply)
+    {
+        if (call is CircuitCall.Check check && reply.Answer is CircuitAnswers.Go or CircuitAnswers.Probe)
+        {
+            permits.Add(new BreakerPermit(reply.Circuit.Generation, ((CircuitCall.Check)call).Token, reply.Answer == CircuitAnswers.Probe));
+        }
+    }
+
+    /// <summary>Everything that a worker can see, in a fixed order: failures of the same millisecond have none.</summary>
+    public static string Text(Circuit circuit) => JsonSerializer.Serialize(circuit with
+    {
+        Failures = Sorted(circuit.Failures),
+        History = [.. circuit.History.Select(entry => entry with { Failures = Sorted(entry.Failures) })],
+    });
+
+    private static CircuitFailure[] Sorted(IReadOnlyList<CircuitFailure> failures) =>
+        [.. failures.OrderBy(failure => failure.At).ThenBy(failure => failure.Id, StringComparer.Ordinal)];
+
+    private static FailureEffect EffectOf(int roll) => roll switch { 0 => FailureEffect.Isolated, 1 => FailureEffect.Ignored, _ => FailureEffect.Counted };
+
+    /// <summary>By a clock that shows an hour more.</summary>
+    private Circuit Findings()
+    {
+        DateTimeOffset theirs = Now + TimeSpan.FromHours(1);
+        bool open = random.Next(3) == 0;
+        return new Circuit
+        {
+            Born = "elsewhere",
+            Generation = random.Next(12),
+            Entries = random.Next(30),
+            Trips = random.Next(3),
+            IsOpen = open,
+            OpenedAt = open ? theirs - TimeSpan.FromMinutes(10) : null,
+            OpenUntil = open ? theirs + TimeSpan.FromMinutes(random.Next(-10, 40)) : null,
+            Isolation = random.Next(6) == 0 ? new Isolation("grace", "drill", theirs - TimeSpan.FromMinutes(1), theirs + TimeSpan.FromMinutes(random.Next(1, 9)), "") : null,
+            Failures = open
+                ? []
+                : [.. Enumerable.Range(0, random.Next(3)).Select(index => new CircuitFailure($"brought-{number}-{index}", theirs - TimeSpan.FromMinutes(random.Next(12)), "w", "503"))],
+        };
+    }
+}

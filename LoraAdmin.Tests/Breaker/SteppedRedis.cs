@@ -1,0 +1,24 @@
+using LoraAdmin.Breaker;
+using LoraAdmin.Domain.Breaker;
+using StackExchange.Redis;
+
+namespace LoraAdmin.Tests.Breaker;
+
+/// <summary>The breaker's scripts as they are on a real server, but for the one line that reads its clock: the test says what time it is.</summary>
+internal sealed class SteppedRedis(IDatabase redis, BreakerRules rules)
+{
+    private const string ServersClock = "local time = redis.call('TIME')\nlocal now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)\n";
+
+    private static readonly RedisKey[] Keys = [.. BreakerScripts.Keys.Select(key => (RedisKey)key)];
+
+    public async Task<CircuitReply> CallAsync(CircuitCall call, DateTimeOffset now)
+    {
+        string text = BreakerScripts.Of(call).Text;
+        Assert.Contains(ServersClock, text, StringComparison.Ordinal);
+        RedisValue[] arguments = [.. CircuitWire.Arguments(call, rules).Select(argument => (RedisValue)argument), now.ToUnixTimeMilliseconds()];
+        RedisResult answer = await redis.ScriptEvaluateAsync(text.Replace(ServersClock, "local now = tonumber(ARGV[#ARGV])\n", StringComparison.Ordinal), Keys, arguments);
+        return CircuitWire.Reply((string[])answer!);
+    }
+
+    public Task ForgetAsync() => redis.KeyDeleteAsync(Keys);
+}

@@ -1,0 +1,66 @@
+using System.Globalization;
+using LoraAdmin.Domain.Breaker;
+using LoraAdmin.Shell;
+using MudBlazor;
+
+namespace LoraAdmin.Breaker;
+
+/// <summary>States and entries in words.</summary>
+public static class BreakerPageTexts
+{
+    public static (string Word, Tone Tone, string Icon) Look(CircuitStatus status) => status switch
+    {
+        CircuitStatus.Closed => ("closed", Tone.Good, Icons.Material.Outlined.CheckCircle),
+        CircuitStatus.HalfOpen => ("half open", Tone.Warn, Icons.Material.Outlined.Loop),
+        CircuitStatus.Isolated => ("held open", Tone.Warn, Icons.Material.Outlined.PanTool),
+        _ => ("open", Tone.Bad, Icons.Material.Outlined.Block),
+    };
+
+    /// <summary>What would happen to a job that asked for a pod now.</summary>
+    public static string ToAJobNow(BreakerBoard board)
+    {
+        ArgumentNullException.ThrowIfNull(board);
+        Circuit circuit = board.Circuit;
+        int left = board.Rules.Failures - circuit.Failures.Count;
+        return board.Reply.Status switch
+        {
+            CircuitStatus.Closed => $"It asks RunPod for a pod at once. {Count(left, "creation")} more that {(left == 1 ? "fails" : "fail")} within "
+                + $"{Relative.Duration(board.Rules.Window)} would open the breaker.",
+            CircuitStatus.Open => $"It waits in the queue. At {Clock(circuit.OpenUntil)} one job tries RunPod out; if its pod is made, the others go on.",
+            CircuitStatus.HalfOpen when circuit.ProbeAt(board.Reply.Now) is { } probe =>
+                $"It waits in the queue for the creation that {probe.Worker} tries now; if that gives no result by {Clock(probe.Until)}, another one tries.",
+            CircuitStatus.HalfOpen => "It is the one that tries RunPod out: one create call without retries. Made, the breaker closes; failed, it stays open.",
+            _ when circuit.Isolation is { IsOfTheKey: true } => "It waits in the queue until the breaker is reset or RunPod:ApiKey is another key.",
+            _ => circuit.Isolation?.Until is { } until ? $"It waits in the queue until {Clock(until)}." : "It waits in the queue until the breaker is reset.",
+        };
+    }
+
+    public static (string Word, Tone Tone, string Icon) Look(CircuitEntry entry)
+    {
+        ArgumentNullException.ThrowIfNull(entry);
+        return entry.Kind switch
+        {
+            CircuitEntryKinds.Opened => ("opened", Tone.Bad, Icons.Material.Outlined.Block),
+            CircuitEntryKinds.Reopened => ("stayed open", Tone.Bad, Icons.Material.Outlined.Block),
+            CircuitEntryKinds.Closed => ("closed", Tone.Good, Icons.Material.Outlined.CheckCircle),
+            CircuitEntryKinds.Isolated => ("held open", Tone.Warn, Icons.Material.Outlined.PanTool),
+            CircuitEntryKinds.IsolationOver => ("let go", Tone.Quiet, Icons.Material.Outlined.Schedule),
+            CircuitEntryKinds.Reset => ("reset", Tone.Good, Icons.Material.Outlined.RestartAlt),
+            CircuitEntryKinds.Late => ("late failure", Tone.Quiet, Icons.Material.Outlined.HistoryToggleOff),
+            CircuitEntryKinds.LateSuccess => ("late success", Tone.Quiet, Icons.Material.Outlined.HistoryToggleOff),
+            _ => (entry.Kind, Tone.Quiet, Icons.Material.Outlined.Info),
+        };
+    }
+
+    public static string EffectOf(CreationRule rule) => rule?.Effect switch
+    {
+        null => "success",
+        FailureEffect.Counted => "counts",
+        FailureEffect.Ignored => "does not count",
+        _ => "holds it open",
+    };
+
+    public static string Count(int number, string what) => $"{number.ToString("N0", CultureInfo.InvariantCulture)} {what}{(number == 1 ? "" : "s")}";
+
+    private static string Clock(DateTimeOffset? instant) => instant is { } at ? at.ToString("HH:mm:ss 'UTC'", CultureInfo.InvariantCulture) : "once";
+}

@@ -1,0 +1,50 @@
+using LoraAdmin.Domain.Breaker;
+using LoraAdmin.Platform.Live;
+using LoraAdmin.Platform.Redis;
+using LoraAdmin.Shell;
+
+namespace LoraAdmin.Breaker;
+
+/// <summary>The breaker as its page shows it.</summary>
+/// <param name="View">Says whether Redis is away.</param>
+/// <param name="IsEmbedded">No Redis is configured: it is this portal's alone.</param>
+public sealed record BreakerBoard(CircuitReply Reply, BreakerView View, BreakerRules Rules, bool IsEmbedded)
+{
+    public Circuit Circuit => Reply.Circuit;
+}
+
+public interface IBreakerQueries
+{
+    Task<BreakerBoard> ReadAsync(CancellationToken cancellationToken);
+}
+
+internal sealed class BreakerQueries(IBreaker breaker, RedisConnection redis, Func<BreakerRules> rules) : IBreakerQueries
+{
+    /// <summary>Entries of the history that the page shows.</summary>
+    private const int Shown = 50;
+
+    public async Task<BreakerBoard> ReadAsync(CancellationToken cancellationToken)
+    {
+        CircuitReply reply = await breaker.CallAsync(new CircuitCall.Read(Shown), cancellationToken);
+        return new BreakerBoard(reply, breaker.View, rules(), redis.IsEmbedded);
+    }
+}
+
+/// <summary>The page /breaker, its tile on the overview, and the banner above every page while Redis is away.</summary>
+public static class BreakerPages
+{
+    public static readonly LiveSource<BreakerBoard> Board = new(
+        "breaker.board",
+        LiveTopics.Training,
+        TimeSpan.FromSeconds(2),
+        (services, token) => services.GetRequiredService<IBreakerQueries>().ReadAsync(token));
+
+    public static IServiceCollection AddBreakerPages(this IServiceCollection services)
+    {
+        services.AddSingleton<IBreakerQueries>(provider => new BreakerQueries(
+            provider.GetRequiredService<IBreaker>(), provider.GetRequiredService<RedisConnection>(), provider.GetRequiredService<BreakerRules>));
+        services.AddSingleton(new Slot(SlotPlaces.Banner, typeof(BreakerBanner)));
+        services.AddSingleton(new Slot(SlotPlaces.OverviewTiles, typeof(BreakerTile)));
+        return services;
+    }
+}

@@ -1,0 +1,57 @@
+using System.Reflection;
+using System.Security.Cryptography;
+using System.Text;
+using LoraAdmin.Domain.Breaker;
+
+namespace LoraAdmin.Breaker;
+
+/// <summary>One verb as Redis runs it.</summary>
+/// <param name="Text">The whole script: the common part, then the verb's.</param>
+public sealed record BreakerScript(string Verb, string Text)
+{
+    /// <summary>By which Redis knows it.</summary>
+    public byte[] Sha1 { get; } =
+#pragma warning disable CA5350 // Redis names scripts by their SHA-1; nothing is proven by it.
+        SHA1.HashData(Encoding.UTF8.GetBytes(Text));
+#pragma warning restore CA5350
+}
+
+/// <summary>The breaker's keys and scripts, as docs/breaker.md describes them for workers in any language.</summary>
+public static class BreakerScripts
+{
+    public const string KeyPrefix = "{lora:breaker:v1:runpod}:";
+
+    private const string Prelude = "prelude";
+
+    public static IReadOnlyList<string> Keys { get; } = [KeyPrefix + "state", KeyPrefix + "failures", KeyPrefix + "probe", KeyPrefix + "history"];
+
+    public static BreakerScript Check { get; } = Load("check");
+    public static BreakerScript Failure { get; } = Load("failure");
+    public static BreakerScript Success { get; } = Load("success");
+    public static BreakerScript Isolate { get; } = Load("isolate");
+    public static BreakerScript Reset { get; } = Load("reset");
+    public static BreakerScript Read { get; } = Load("read");
+    public static BreakerScript Merge { get; } = Load("merge");
+
+    public static BreakerScript Of(CircuitCall call) => call switch
+    {
+        CircuitCall.Check => Check,
+        CircuitCall.Failure => Failure,
+        CircuitCall.Success => Success,
+        CircuitCall.Isolate => Isolate,
+        CircuitCall.Reset => Reset,
+        CircuitCall.Read => Read,
+        CircuitCall.Merge => Merge,
+        _ => throw new NotSupportedException($"Unknown verb {call?.GetType().Name}."),
+    };
+
+    private static BreakerScript Load(string verb) => new(verb, Resource(Prelude) + Resource(verb));
+
+    private static string Resource(string name)
+    {
+        using Stream stream = Assembly.GetExecutingAssembly().GetManifestResourceStream($"LoraAdmin.Breaker.Scripts.{name}.lua")
+            ?? throw new InvalidOperationException($"The script {name}.lua is not in the assembly.");
+        using StreamReader reader = new(stream, Encoding.UTF8);
+        return reader.ReadToEnd();
+    }
+}

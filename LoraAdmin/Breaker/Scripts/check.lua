@@ -1,0 +1,21 @@
+-- May this worker ask for a pod now? ARGV: 6 token of the try, 7 worker, 8 mark of the provider's key ('' : unknown)
+-- Answers go (carry the generation), probe (the same, and the only one; one call without retries), or open, probing, isolated (do not ask).
+local token, worker, key = ARGV[6], ARGV[7], ARGV[8]
+if is_isolated() and c.isolated_key ~= '' and key ~= '' and key ~= c.isolated_key then
+  reset(worker, 'The key was changed')
+end
+if is_isolated() then
+  return answer('isolated')
+end
+if c.mode ~= 'open' then
+  return answer('go')
+end
+if now < c.open_until then
+  return answer('open')
+end
+if probe.token ~= '' and probe.token ~= token and now < probe.ends then
+  return answer('probing')
+end
+probe = { token = token, worker = worker, ends = now + tonumber(ARGV[5]) }
+redis.call('HSET', KEYS[3], 'token', token, 'worker', worker, 'until', text(probe.ends))
+return answer('probe')

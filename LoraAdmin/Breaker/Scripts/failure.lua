@@ -1,0 +1,50 @@
+-- A creation failed. ARGV: 6 generation and 7 token that check answered, 8 id of the creation, 9 the failure as JSON {"id","worker","words"},
+-- 10 effect: counted, ignored (the provider answered, only not with a pod) or isolated (it does not accept the key), 11 worker, 12 mark of the key
+-- Answers counted, opened, reopened, ignored, isolated, repeated (this id is counted already) or late (an older generation: kept in the history alone).
+local generation, token, id, json, effect, worker = tonumber(ARGV[6]), ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
+local words = cjson.decode(json).words
+if effect == 'isolated' and not is_isolated() then
+  isolate(0, worker, words, ARGV[12])
+  return answer('isolated')
+end
+if is_isolated() then
+  note('late', { told(now, json) }, worker, words)
+  return answer('late')
+end
+if c.mode == 'open' then
+  if probe.token ~= '' and probe.token == token and generation == c.generation then
+    if effect == 'ignored' then
+      drop_probe()
+      return answer('ignored')
+    end
+    trip('reopened', { told(now, json) }, worker, words)
+    return answer('reopened')
+  end
+  if effect == 'ignored' then
+    return answer('ignored')
+  end
+  note('late', { told(now, json) }, worker, words)
+  return answer('late')
+end
+if effect == 'ignored' then
+  return answer('ignored')
+end
+if generation < c.generation then
+  note('late', { told(now, json) }, worker, words)
+  return answer('late')
+end
+for i = 1, #fails, 2 do
+  if cjson.decode(fails[i]).id == id then
+    return answer('repeated')
+  end
+end
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', text(now - tonumber(ARGV[2])))
+redis.call('ZADD', KEYS[2], text(now), json)
+fails[#fails + 1] = json
+fails[#fails + 1] = text(now)
+if #fails / 2 >= tonumber(ARGV[1]) then
+  trip('opened', told_of_window(), worker, words)
+  return answer('opened')
+end
+save()
+return answer('counted')

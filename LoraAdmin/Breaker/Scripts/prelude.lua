@@ -1,0 +1,157 @@
+-- Stands before every verb of the breaker (docs/breaker.md). One call is one atomic round trip, and time is the server's own.
+-- KEYS: 1 state, 2 failures, 3 probe, 4 history
+-- ARGV: 1 failures that open it, 2 window, 3 open time, 4 longest open time (0: it does not grow), 5 probe lease, all in ms; the verb's own follow
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+
+local KEPT = 200
+local HEALTHY = 86400000
+
+local function text(number)
+  return string.format('%.0f', number)
+end
+
+local got = redis.call('HMGET', KEYS[1], 'mode', 'generation', 'opened_at', 'open_until', 'closed_at', 'trips', 'entries', 'born',
+  'isolated_at', 'isolated_until', 'isolated_by', 'isolated_reason', 'isolated_key')
+local c = {
+  mode = got[1] or 'closed', generation = tonumber(got[2] or 0), opened_at = tonumber(got[3] or 0), open_until = tonumber(got[4] or 0),
+  closed_at = tonumber(got[5] or 0), trips = tonumber(got[6] or 0), entries = tonumber(got[7] or 0), born = got[8] or '',
+  isolated_at = tonumber(got[9] or 0), isolated_until = tonumber(got[10] or 0), isolated_by = got[11] or '', isolated_reason = got[12] or '',
+  isolated_key = got[13] or '',
+}
+
+-- Failures inside the window, oldest first: the moment, then the failure's JSON.
+local fails = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. text(now - tonumber(ARGV[2])), '+inf', 'WITHSCORES')
+local probe = { token = '', worker = '', ends = 0 }
+if c.mode == 'open' then
+  local held = redis.call('HMGET', KEYS[3], 'token', 'worker', 'until')
+  probe = { token = held[1] or '', worker = held[2] or '', ends = tonumber(held[3] or 0) }
+end
+
+local function save()
+  if c.born == '' then
+    c.born = text(now)
+  end
+  redis.call('HSET', KEYS[1], 'mode', c.mode, 'generation', text(c.generation), 'opened_at', text(c.opened_at), 'open_until', text(c.open_until),
+    'closed_at', text(c.closed_at), 'trips', text(c.trips), 'entries', text(c.entries), 'born', c.born, 'isolated_at', text(c.isolated_at),
+    'isolated_until', text(c.isolated_until), 'isolated_by', c.isolated_by, 'isolated_reason', c.isolated_reason, 'isolated_key', c.isolated_key)
+end
+
+-- A failure as it stands in an entry of the history: with its moment.
+local function told(at, json)
+  return '{"at":' .. text(tonumber(at)) .. ',"failure":' .. json .. '}'
+end
+
+local function told_of_window()
+  local list = {}
+  for i = 1, #fails, 2 do
+    list[#list + 1] = told(fails[i + 1], fails[i])
+  end
+  return list
+end
+
+-- Adds an entry to the history and saves the state with it.
+local function note(kind, list, by, reason)
+  c.entries = c.entries + 1
+  redis.call('LPUSH', KEYS[4], '{"number":' .. text(c.entries) .. ',"at":' .. text(now) .. ',"kind":"' .. kind .. '","generation":' .. text(c.generation)
+    .. ',"by":' .. cjson.encode(by) .. ',"reason":' .. cjson.encode(reason) .. ',"failures":[' .. table.concat(list, ',') .. ']}')
+  redis.call('LTRIM', KEYS[4], 0, KEPT - 1)
+  save()
+end
+
+local function drop_failures()
+  if #fails > 0 then
+    fails = {}
+  end
+  redis.call('DEL', KEYS[2])
+end
+
+local function drop_probe()
+  probe = { token = '', worker = '', ends = 0 }
+  redis.call('DEL', KEYS[3])
+end
+
+local function is_isolated()
+  return c.isolated_at > 0
+end
+
+local function end_isolation()
+  c.isolated_at = 0
+  c.isolated_until = 0
+  c.isolated_by = ''
+  c.isolated_reason = ''
+  c.isolated_key = ''
+end
+
+-- Opens for a while. Without a day in health since it last closed, repeated trips may hold it open longer.
+local function open_for(length, kind, list, by, reason)
+  c.mode = 'open'
+  c.opened_at = now
+  c.open_until = now + length
+  c.generation = c.generation + 1
+  drop_failures()
+  drop_probe()
+  note(kind, list, by, reason)
+end
+
+local function trip(kind, list, by, reason)
+  if kind == 'opened' and c.closed_at > 0 and now - c.closed_at >= HEALTHY then
+    c.trips = 0
+  end
+  c.trips = c.trips + 1
+  local length, longest = tonumber(ARGV[3]), tonumber(ARGV[4])
+  local double = c.trips
+  while double > 1 and length < longest do
+    length = math.min(length * 2, longest)
+    double = double - 1
+  end
+  open_for(length, kind, list, by, reason)
+end
+
+local function close()
+  c.mode = 'closed'
+  c.opened_at = 0
+  c.open_until = 0
+  c.closed_at = now
+  c.generation = c.generation + 1
+  drop_failures()
+  drop_probe()
+end
+
+local function reset(by, reason)
+  close()
+  c.trips = 0
+  end_isolation()
+  note('reset', {}, by, reason)
+end
+
+local function isolate(length, by, reason, key)
+  c.isolated_at = now
+  c.isolated_until = 0
+  if length > 0 then
+    c.isolated_until = now + length
+  end
+  c.isolated_by = by
+  c.isolated_reason = reason
+  c.isolated_key = key
+  c.generation = c.generation + 1
+  drop_probe()
+  note('isolated', {}, by, reason)
+end
+
+-- The answer, and everything that a worker needs to go on by itself when the server is away.
+local function answer(word)
+  local reply = { word, text(now), c.mode, text(c.generation), text(c.opened_at), text(c.open_until), text(c.closed_at), text(c.trips), text(c.entries), c.born,
+    text(c.isolated_at), text(c.isolated_until), c.isolated_by, c.isolated_reason, c.isolated_key, probe.token, probe.worker, text(probe.ends), text(#fails / 2) }
+  for i = 1, #fails, 2 do
+    reply[#reply + 1] = text(tonumber(fails[i + 1]))
+    reply[#reply + 1] = fails[i]
+  end
+  return reply
+end
+
+if is_isolated() and c.isolated_until > 0 and now >= c.isolated_until then
+  local by, reason = c.isolated_by, c.isolated_reason
+  end_isolation()
+  note('isolation_over', {}, by, reason)
+end

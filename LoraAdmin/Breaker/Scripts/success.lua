@@ -1,0 +1,16 @@
+-- A creation succeeded; a pod that was found and adopted is a success too. ARGV: 6 generation and 7 token that check answered, 8 worker
+-- Answers noted (the count begins anew), closed (it was the probe) or late (an older generation: kept in the history alone).
+local generation, token, worker = tonumber(ARGV[6]), ARGV[7], ARGV[8]
+if not is_isolated() and c.mode == 'open' and probe.token ~= '' and probe.token == token and generation == c.generation then
+  close()
+  note('closed', {}, worker, 'A pod was created')
+  return answer('closed')
+end
+if is_isolated() or c.mode == 'open' or generation < c.generation then
+  note('late_success', {}, worker, 'A pod was created')
+  return answer('late')
+end
+if #fails > 0 then
+  drop_failures()
+end
+return answer('noted')
