@@ -4,6 +4,7 @@ using LoraAdmin.Api;
 using LoraAdmin.Budget;
 using LoraAdmin.Library;
 using LoraAdmin.Limits;
+using LoraAdmin.Operations;
 using LoraAdmin.Platform;
 using LoraAdmin.Platform.Data;
 using LoraAdmin.Platform.Live;
@@ -40,13 +41,16 @@ public static class Features
         }
 
         // Features. Loops: EventPumpService and ExpiredRowsService (above), PodWatchService (Pods), ConductorService, SettlementService,
-        // SpoolHeartbeatService, SpoolService and HeldFilesService (Training).
+        // SpoolHeartbeatService, SpoolService and HeldFilesService (Training), OperationKeeperService and Quartz's scheduler (Operations).
+        // Operations: OperationList.
         services.AddStorage(configuration, dataPath);
         services.AddLibrary();
         services.AddLimits(configuration);
         services.AddBudget(configuration);
         services.AddPods();
         services.AddTraining();
+        services.AddOperations(configuration);
+        services.AddOperationList();
         services.AddAlerts();
         services.AddAccess();
 
@@ -57,6 +61,7 @@ public static class Features
         services.AddSwitchPages();
         services.AddSpoolPages();
         services.AddPodPages();
+        services.AddOperationPages();
         services.AddRules();
         if (cloud.LocalCloudIsVendor)
         {

@@ -13,6 +13,7 @@ internal static partial class PackagePlaces
         new("EF Core and the database drivers", Database(), file => Below(file, "LoraAdmin/Platform/Data/") || Below(file, "LoraAdmin/Commands/") || StoreName().IsMatch(file.Name)),
         new("StackExchange.Redis", Redis(), file => Below(file, "LoraAdmin/Platform/Live/") || Below(file, "LoraAdmin/Commands/")),
         new("MudBlazor", MudBlazor(), file => file.Name.Contains(".razor", StringComparison.Ordinal) || Below(file, "LoraAdmin/Shell/") || PageName().IsMatch(file.Name)),
+        new("Quartz", Quartz(), file => Below(file, "LoraAdmin/Operations/") && (file.Name.StartsWith("Quartz", StringComparison.Ordinal) || file.Name == "OperationsFeature.cs")),
         new("SkiaSharp", Skia(), file => file.Path == "LoraAdmin/Training/SkiaImageInspector.cs" || Below(file, "LoraAdmin/Platform/LocalCloud/")),
     ];
 
@@ -37,6 +38,9 @@ internal static partial class PackagePlaces
 
     [GeneratedRegex(@"\bMudBlazor\b")]
     private static partial Regex MudBlazor();
+
+    [GeneratedRegex(@"\busing\s+Quartz\b")]
+    private static partial Regex Quartz();
 
     [GeneratedRegex(@"\bSkiaSharp\b")]
     private static partial Regex Skia();

@@ -12,6 +12,7 @@ using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Library;
 using LoraAdmin.Limits;
+using LoraAdmin.Operations;
 using LoraAdmin.Platform;
 using LoraAdmin.Platform.Data;
 using LoraAdmin.Pods;
@@ -101,6 +102,7 @@ public sealed class TestDatabase : IAsyncDisposable
         services.AddStore<ILoraStore, LoraStore>();
         services.AddStore<ISpoolStore, SpoolStore>();
         services.AddStore<IAccessStore, AccessStore>();
+        services.AddOperationStores();
         return services.BuildServiceProvider();
     }
 

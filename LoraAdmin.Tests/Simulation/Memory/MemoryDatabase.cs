@@ -3,6 +3,7 @@ using LoraAdmin.Domain.Alerts;
 using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Library;
 using LoraAdmin.Domain.Limits;
+using LoraAdmin.Domain.Operations;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
@@ -18,6 +19,8 @@ public sealed class MemoryTable<TKey, TRow>(MemoryDatabase database)
     private readonly Dictionary<TKey, TRow> rows = [];
 
     public IEnumerable<TRow> Rows => rows.Values;
+
+    public IEnumerable<KeyValuePair<TKey, TRow>> All => rows;
 
     public TRow? Find(TKey key) => rows.GetValueOrDefault(key);
 
@@ -77,6 +80,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
         Incidents = new(this);
         IncidentFacts = new(this);
         IncidentEnds = new(this);
+        Operations = new MemoryOperations(this);
         stores = new()
         {
             [typeof(ITrainingStore)] = new MemoryTrainingStore(this),
@@ -92,6 +96,11 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
             [typeof(IPodClaimStore)] = new MemoryPodClaimStore(this),
             [typeof(ITrainingPauseStore)] = new MemoryTrainingPauseStore(this),
             [typeof(IIncidentStore)] = new MemoryIncidentStore(this),
+            [typeof(IOperationScheduleStore)] = Operations,
+            [typeof(IAutomationHoldStore)] = Operations,
+            [typeof(IOperationRunStore)] = Operations.Runs,
+            [typeof(IOperationPlanStore)] = Operations.Plans,
+            [typeof(IOccurrenceStore)] = Operations.Occurrences,
         };
     }
 
@@ -122,6 +131,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
     public MemoryTable<Guid, Incident> Incidents { get; }
     public MemoryTable<Guid, TakenFact> IncidentFacts { get; }
     public MemoryTable<(string, string), IncidentEnd> IncidentEnds { get; }
+    public MemoryOperations Operations { get; }
 
     /// <summary>Every committed fact, in order.</summary>
     public List<OperationalEvent> Events { get; } = [];
@@ -177,7 +187,14 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
 
     public void Dispose() => oneAtATime.Dispose();
 
-    public void OnRollback(Action action) => undo.Push(action);
+    /// <summary>How often a row was written or a fact appended, rolled back or not: a mere look changes nothing of it.</summary>
+    public int Writes { get; private set; }
+
+    public void OnRollback(Action action)
+    {
+        Writes++;
+        undo.Push(action);
+    }
 
     private void Rollback(int facts)
     {
@@ -198,6 +215,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
 
         public Task AppendAsync(OperationalEvent fact, CancellationToken cancellationToken)
         {
+            database.Writes++;
             database.Events.Add(fact);
             return Task.CompletedTask;
         }

@@ -12,12 +12,16 @@ public sealed class MemoryObjectStore(TimeProvider clock) : IObjectStore
     /// <summary>Until then a portal finds the store away (<see cref="UnsteadyObjectStore"/>).</summary>
     public DateTimeOffset? AwayUntil { get; set; }
 
+    /// <summary>How often something was put or deleted.</summary>
+    public int Changes { get; private set; }
+
     public byte[]? Find(ObjectRef target) => objects.TryGetValue(target, out (byte[] Bytes, string) found) ? found.Bytes : null;
 
     public void Set(ObjectRef target, byte[] bytes, string contentType) => objects[target] = (bytes, contentType);
 
     public async Task<PutOutcome> PutAsync(ObjectRef target, Stream content, string contentType, CancellationToken cancellationToken)
     {
+        Changes++;
         using MemoryStream copy = new();
         await content.CopyToAsync(copy, cancellationToken);
         byte[] bytes = copy.ToArray();
@@ -32,6 +36,7 @@ public sealed class MemoryObjectStore(TimeProvider clock) : IObjectStore
 
     public Task<bool> DeleteAsync(ObjectRef target, CancellationToken cancellationToken)
     {
+        Changes++;
         objects.Remove(target);
         return Task.FromResult(true);
     }
@@ -62,6 +67,9 @@ public sealed class MemorySpool(string id) : ISpool
 
     public IReadOnlyCollection<string> Names => files.Keys;
 
+    /// <summary>How often something was written, sealed or removed.</summary>
+    public int Changes { get; private set; }
+
     public void Set(string name, byte[] bytes, bool isSealed) => files[name] = (bytes, isSealed);
 
     /// <summary>Nothing can be read or written, and nothing is lost.</summary>
@@ -74,6 +82,7 @@ public sealed class MemorySpool(string id) : ISpool
     public async Task<SpoolOutcome> AppendAsync(string name, long offset, Stream content, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        Changes++;
         if (OnAppend?.Invoke(name) is { } refused)
         {
             return refused;
@@ -104,6 +113,7 @@ public sealed class MemorySpool(string id) : ISpool
 
     public Task<SpoolOutcome> SealAsync(string name, CancellationToken cancellationToken)
     {
+        Changes++;
         if (IsAway || !files.TryGetValue(name, out (byte[] Bytes, bool Sealed) found))
         {
             return Task.FromResult<SpoolOutcome>(new SpoolOutcome.Failed(IsAway ? NotMounted : $"There is no {name}"));
@@ -118,6 +128,7 @@ public sealed class MemorySpool(string id) : ISpool
 
     public Task<bool> DeleteAsync(string name, CancellationToken cancellationToken)
     {
+        Changes++;
         OnDelete?.Invoke(name);
         OnTouch?.Invoke(name);
         if (!IsAway)
