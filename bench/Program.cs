@@ -1,9 +1,10 @@
 using LoraAdmin.Bench;
 using LoraAdmin.Bench.Admission;
 using LoraAdmin.Bench.GetJob;
+using LoraAdmin.Bench.MonthlyReset;
 using LoraAdmin.Bench.Teardown;
 
-Benchmark[] all = [new GetJobBenchmark(), new AdmissionBenchmark(), new TeardownBenchmark()];
+Benchmark[] all = [new GetJobBenchmark(), new AdmissionBenchmark(), new TeardownBenchmark(), new MonthlyResetBenchmark()];
 if (args is ["--list"])
 {
     foreach (Benchmark known in all)
