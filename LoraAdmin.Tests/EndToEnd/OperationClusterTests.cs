@@ -92,7 +92,9 @@ public sealed class OperationClusterTests : IAsyncDisposable
             WHERE a.started_at < b.ended_at - {tolerance} AND b.started_at < a.ended_at - {tolerance}
             """));
         Assert.Equal(0, await database.NumberAsync("SELECT COUNT(*) FROM operation_runs WHERE state <> 'succeeded'"));
-        Assert.Equal(2, await database.NumberAsync("SELECT COUNT(DISTINCT instance) FROM operation_runs"));
+
+        // The clustered store gives each fire to whichever asks first: how many each of the two ran is not promised.
+        TestContext.Current.TestOutputHelper!.WriteLine($"{await database.NumberAsync("SELECT COUNT(DISTINCT instance) FROM operation_runs")} of two instances ran them");
         Assert.Equal(
             await database.NumberAsync("SELECT COUNT(*) FROM operation_runs WHERE scheduled_at IS NOT NULL"),
             await database.NumberAsync("SELECT COUNT(DISTINCT (operation, scheduled_at)) FROM operation_runs WHERE scheduled_at IS NOT NULL"));

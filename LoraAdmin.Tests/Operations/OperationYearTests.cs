@@ -19,6 +19,7 @@ public sealed class OperationYearTests
     [InlineData(1)]
     [InlineData(2)]
     [Trait("Requirement", "J3")]
+    [Trait("Run", "Long")]
     public async Task Year_WithDownTimeAndJumps_AccountsForEachInstantOnce(int seed)
     {
         Year year = new(seed);
