@@ -5,6 +5,7 @@ using LoraAdmin.Breaker;
 using LoraAdmin.Budget;
 using LoraAdmin.Library;
 using LoraAdmin.Limits;
+using LoraAdmin.Operations;
 using LoraAdmin.Platform;
 using LoraAdmin.Platform.Data;
 using LoraAdmin.Platform.Live;
@@ -41,7 +42,8 @@ public static class Features
         }
 
         // Features. Loops: EventPumpService and ExpiredRowsService (above), BreakerWatchService (Breaker), PodWatchService (Pods), ConductorService, SettlementService,
-        // SpoolHeartbeatService, SpoolService and HeldFilesService (Training).
+        // SpoolHeartbeatService, SpoolService and HeldFilesService (Training), OperationKeeperService and Quartz's scheduler (Operations).
+        // Operations: OperationList.
         services.AddStorage(configuration, dataPath);
         services.AddLibrary();
         services.AddLimits(configuration);
@@ -49,6 +51,8 @@ public static class Features
         services.AddBreaker(configuration);
         services.AddPods();
         services.AddTraining();
+        services.AddOperations(configuration);
+        services.AddOperationList();
         services.AddAlerts();
         services.AddAccess();
 
@@ -60,6 +64,7 @@ public static class Features
         services.AddSpoolPages();
         services.AddPodPages();
         services.AddBreakerPages();
+        services.AddOperationPages();
         services.AddRules();
         if (cloud.LocalCloudIsVendor)
         {

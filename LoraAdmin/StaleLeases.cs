@@ -1,3 +1,4 @@
+using LoraAdmin.Operations;
 using LoraAdmin.Platform.Data;
 using LoraAdmin.Training;
 
@@ -20,5 +21,6 @@ internal static class StaleLeases
 
         await TrainingStore.EndLeasesAsync(db, cancellationToken);
         await LeaseStore.EndAllAsync(db, cancellationToken);
+        await OperationRunStore.EndLeasesAsync(db, cancellationToken);
     }
 }

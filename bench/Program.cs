@@ -2,12 +2,14 @@ using LoraAdmin.Bench;
 using LoraAdmin.Bench.Admission;
 using LoraAdmin.Bench.Breaker;
 using LoraAdmin.Bench.GetJob;
+using LoraAdmin.Bench.MonthlyReset;
 using LoraAdmin.Bench.Simulation;
 using LoraAdmin.Bench.Teardown;
 
 Benchmark[] all =
 [
-    new GetJobBenchmark(), new AdmissionBenchmark(), new TeardownBenchmark(), new BreakerBenchmark(), new SimulatedYearBenchmark(), new SimulatedMonthBenchmark(),
+    new GetJobBenchmark(), new AdmissionBenchmark(), new TeardownBenchmark(), new BreakerBenchmark(), new MonthlyResetBenchmark(), new SimulatedYearBenchmark(),
+    new SimulatedMonthBenchmark(),
 ];
 if (args is ["--list"])
 {

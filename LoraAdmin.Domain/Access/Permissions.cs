@@ -35,10 +35,27 @@ public static class Permissions
     public const string ReadLoras = "loras:read";
     public const string LinkLoras = "loras:link";
 
+    public const string ReadOperations = "operations:read";
+
+    /// <summary>Have a plan made, to read it. Applying it needs the operation's own permission.</summary>
+    public const string PreviewOperations = "operations:preview";
+    public const string CancelOperations = "operations:cancel";
+    public const string PauseOperations = "operations:pause";
+    public const string ScheduleOperations = "operations:schedule";
+
+    /// <summary>The kill switch for destructive automation.</summary>
+    public const string HoldAutomation = "operations:hold";
+    public const string CleanHistory = "operations:clean-history";
+    public const string ResetLimits = "limits:reset";
+
+    /// <summary>Have training images deleted that are past their time.</summary>
+    public const string DeleteImages = "training:delete-images";
+
     /// <summary>The fault API and truth of LocalCloud; never part of a role.</summary>
     public const string LocalCloud = "local-cloud";
 
     public static IReadOnlyList<string> All { get; } =
         [ViewPortal, ReadTraining, SubmitTraining, CancelTraining, RetryTraining, PauseTraining, StopEverything,
-        ReadPods, SweepPods, EndPods, ClaimPods, UploadFiles, DecideFiles, ReadBreaker, IsolateBreaker, ResetBreaker, ReadLoras, LinkLoras, LocalCloud];
+        ReadPods, SweepPods, EndPods, ClaimPods, UploadFiles, DecideFiles, ReadBreaker, IsolateBreaker, ResetBreaker, ReadLoras, LinkLoras,
+         ReadOperations, PreviewOperations, CancelOperations, PauseOperations, ScheduleOperations, HoldAutomation, CleanHistory, ResetLimits, DeleteImages, LocalCloud];
 }

@@ -21,6 +21,14 @@ public enum ChargeVerdict
 /// <param name="Limit">The limit that was applied.</param>
 public sealed record ChargeResult(ChargeVerdict Verdict, int Used, int Limit);
 
+/// <summary>Users whose row lies in an earlier month or has no date.</summary>
+/// <param name="WithoutDate">Those of them that have none.</param>
+/// <param name="Loras">What is counted in their rows.</param>
+public sealed record IdleUsers(long Users, long WithoutDate, long Loras);
+
+/// <param name="ResetOn">ISO date of its period; null: it has none.</param>
+public sealed record IdleUser(UserId User, int Loras, string? ResetOn);
+
 /// <summary>
 /// The per-user count of a month. A charge is a row (job, admission, period); a refund is unique per charge and lowers the counter only in the
 /// charge's own period. The portal is the only writer of <c>user_training_limits.loras_created_this_month</c> and <c>month_reset_date</c>.
@@ -37,4 +45,17 @@ public interface ILimitsStore
 
     /// <summary>Gives the newest charge of the job back. True when this call did it; false when it was already given back or never charged.</summary>
     Task<bool> RefundAsync(JobId job, string reason, DateTimeOffset now, CancellationToken cancellationToken);
+
+    /// <summary>Counts the rows that <see cref="ResetAsync"/> of the month would change.</summary>
+    Task<IdleUsers> CountIdleAsync(Month month, CancellationToken cancellationToken);
+
+    /// <summary>Some of them.</summary>
+    Task<IReadOnlyList<IdleUser>> SampleIdleAsync(Month month, int most, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// J3: one statement puts the count of every row that lies in an earlier month or has no date to 0, and its date to <paramref name="today"/>. Run
+    /// again, late or by several instances at once, it changes nothing more.
+    /// </summary>
+    /// <returns>How many rows were changed.</returns>
+    Task<long> ResetAsync(Month month, DateTimeOffset today, CancellationToken cancellationToken);
 }

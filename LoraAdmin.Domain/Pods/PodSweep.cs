@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using LoraAdmin.Domain.Operations;
 using LoraAdmin.Domain.Shared;
 
 namespace LoraAdmin.Domain.Pods;
@@ -69,6 +70,9 @@ public sealed class PodSweep(
 {
     /// <summary>Young strangers are left alone: the row of a pod that was just made may be on its way.</summary>
     public static readonly TimeSpan UnknownAfter = TimeSpan.FromMinutes(2);
+
+    /// <summary>The hourly run by which it is known (<see cref="PodSweepOperation"/>).</summary>
+    internal const string OperationKey = "pods.sweep";
 
     private static readonly TimeSpan CapWindow = TimeSpan.FromHours(1);
 
@@ -179,11 +183,20 @@ public sealed class PodSweep(
         return items.Count;
     }
 
+    /// <summary>In words, what the caps let through in an hour.</summary>
+    internal string CapWords() => $"the caps let {caps().Kills} pods, and {caps().HourlyPrice} of what they cost per hour, go in an hour";
+
+    /// <summary>Carries out one item in the caller's transaction.</summary>
     /// <returns>Why the item is not eligible any more; null when it was done.</returns>
-    private async Task<string?> ApplyAsync(IUnit unit, SweepItem item, Actor actor, CancellationToken cancellationToken)
+    internal async Task<string?> ApplyAsync(IUnit unit, SweepItem item, Actor actor, CancellationToken cancellationToken)
     {
         IPodLedger ledger = unit.Store<IPodLedger>();
         DateTimeOffset now = clock.GetUtcNow();
+        if (actor.Kind == ActorKind.Portal && await AutomationGate.WhyHeldAsync(unit, OperationKey, destructive: true, now, cancellationToken) is { } held)
+        {
+            return held;
+        }
+
         if (item.Action == SweepAction.Undecided)
         {
             return "Nobody has looked for its file yet";

@@ -66,14 +66,10 @@ public sealed class SpoolDesk(IUnitOfWork work, TimeProvider clock) : ISpoolDesk
                 return SpoolCommandOutcome.NotFound;
             }
 
-            if (entry.Job is not { } id || await unit.Store<ITrainingStore>().FindAsync(id, token) is not { State: TrainingState.Failed, Failure.Code: FailureCode.UploadFailed })
+            SpoolCommandOutcome judged = await SpoolWaiting.JudgeAsync(unit, entry, clock.GetUtcNow(), token);
+            if (judged != SpoolCommandOutcome.Noted)
             {
-                return SpoolCommandOutcome.JobNotWaiting;
-            }
-
-            if (await store.FindNewestInReachAsync(id, entry.Spool, clock.GetUtcNow(), token) is { } chosen && (chosen.Spool, chosen.Name) != (spool, name))
-            {
-                return SpoolCommandOutcome.HasNewer;
+                return judged;
             }
 
             await store.SaveAsync(entry with { DueAt = null }, token);

@@ -1,4 +1,5 @@
 using LoraAdmin.Domain.Library;
+using LoraAdmin.Domain.Operations;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
@@ -22,6 +23,8 @@ public sealed class SpoolUploads(IUnitOfWork work, IObjectStore objects, ISpool 
 
     private static readonly Actor Self = Actor.Portal(Name);
 
+    private static readonly UploadTry Elsewhere = new(false, "its job is being worked on elsewhere");
+
     private readonly SpoolUpload upload = new(objects, spool);
 
     /// <returns>How many files were brought into storage.</returns>
@@ -29,17 +32,28 @@ public sealed class SpoolUploads(IUnitOfWork work, IObjectStore objects, ISpool 
     {
         DateTimeOffset now = clock.GetUtcNow();
         IReadOnlyList<SpoolEntry> waiting = await work.ReadAsync((unit, token) => unit.Store<ISpoolStore>().ListAsync(spool.Id, token), cancellationToken);
+        bool paused = await work.ReadAsync(
+            (unit, token) => AutomationGate.WhyHeldAsync(unit, SpoolUploadOperation.Key, destructive: false, now, token), cancellationToken) is not null;
         int stored = 0;
-        foreach (SpoolEntry entry in waiting.Where(entry => IsDue(entry, now)))
+
+        // A pause ends the hourly tries; a file that is new, or that a person asks for, goes.
+        foreach (SpoolEntry entry in waiting.Where(entry => IsDue(entry, now) && !(paused && entry.DueAt is not null)))
         {
-            if (await work.RunAsync((unit, token) => TakeAsync(unit, entry, token), cancellationToken) is { } taken)
-            {
-                stored += await UploadUnderLeaseAsync(taken, cancellationToken) ? 1 : 0;
-            }
+            stored += await TryAsync(entry, cancellationToken) is { Stored: true } ? 1 : 0;
         }
 
         return stored;
     }
+
+    /// <summary>Tries one file of this disk now, whenever it would have been due. Null: it does not wait for an upload any more, or is being uploaded.</summary>
+    internal async Task<UploadTry?> TryNowAsync(string name, CancellationToken cancellationToken)
+    {
+        SpoolEntry? entry = await work.RunAsync((unit, token) => SpoolWaiting.MakeDueAsync(unit, spool.Id, name, clock.GetUtcNow(), token), cancellationToken);
+        return entry is null ? null : await TryAsync(entry, cancellationToken);
+    }
+
+    private async Task<UploadTry?> TryAsync(SpoolEntry entry, CancellationToken cancellationToken) =>
+        await work.RunAsync((unit, token) => TakeAsync(unit, entry, token), cancellationToken) is { } taken ? await UploadUnderLeaseAsync(taken, cancellationToken) : null;
 
     private static bool IsDue(SpoolEntry entry, DateTimeOffset now) => entry is { Discard: null, Job: not null } && !(entry.DueAt > now);
 
@@ -68,7 +82,7 @@ public sealed class SpoolUploads(IUnitOfWork work, IObjectStore objects, ISpool 
 
     private static bool Waits(TrainingJob job) => job is { State: TrainingState.Failed, Failure.Code: FailureCode.UploadFailed };
 
-    private async Task<bool> UploadUnderLeaseAsync(Taken taken, CancellationToken cancellationToken)
+    private async Task<UploadTry> UploadUnderLeaseAsync(Taken taken, CancellationToken cancellationToken)
     {
         await using JobLease lease = new(taken.Leased, work, clock, TrainingConductor.LeaseFor, cancellationToken);
         try
@@ -78,32 +92,29 @@ public sealed class SpoolUploads(IUnitOfWork work, IObjectStore objects, ISpool 
         catch (LeaseLostException)
         {
             // It took longer than the lease: whoever has the job now looks at what is true.
-            return false;
+            return Elsewhere;
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            return false;
+            return Elsewhere;
         }
     }
 
-    private async Task<bool> UploadAsync(Taken taken, CancellationToken cancellationToken)
+    private async Task<UploadTry> UploadAsync(Taken taken, CancellationToken cancellationToken)
     {
         switch (await upload.RunAsync(taken.Job.UserId, taken.Job.LoraId, taken.Entry, taken.Lora, taken.Images, cancellationToken))
         {
             case UploadOutcome.Stored stored:
-                return await work.RunAsync((unit, token) => StoredAsync(unit, taken, stored, token), cancellationToken);
+                return await work.RunAsync((unit, token) => StoredAsync(unit, taken, stored, token), cancellationToken) ? new UploadTry(true, null) : Elsewhere;
 
             case UploadOutcome.Away away:
-                await work.RunAsync((unit, token) => FailedAsync(unit, taken, away.Reason, token), cancellationToken);
-                return false;
+                return await FailedAsync(taken, away.Reason, cancellationToken);
 
             case UploadOutcome.Failed failed:
-                await work.RunAsync((unit, token) => FailedAsync(unit, taken, failed.Problem, token), cancellationToken);
-                return false;
+                return await FailedAsync(taken, failed.Problem, cancellationToken);
 
             default:
-                await work.RunAsync((unit, token) => FailedAsync(unit, taken, "the file is gone from the spool's disk", token), cancellationToken);
-                return false;
+                return await FailedAsync(taken, "the file is gone from the spool's disk", cancellationToken);
         }
     }
 
@@ -140,6 +151,12 @@ public sealed class SpoolUploads(IUnitOfWork work, IObjectStore objects, ISpool 
     private Task GiveBackAsync(IUnit unit, Taken taken, CancellationToken cancellationToken) =>
         unit.Store<ITrainingStore>().RenewAsync(taken.Job.Id, taken.Leased.Fence, clock.GetUtcNow(), cancellationToken);
 
+    private async Task<UploadTry> FailedAsync(Taken taken, string problem, CancellationToken cancellationToken)
+    {
+        await work.RunAsync((unit, token) => FailedAsync(unit, taken, problem, token), cancellationToken);
+        return new UploadTry(false, problem);
+    }
+
     private async Task FailedAsync(IUnit unit, Taken taken, string problem, CancellationToken cancellationToken)
     {
         await GiveBackAsync(unit, taken, cancellationToken);
@@ -167,6 +184,9 @@ public sealed class SpoolUploads(IUnitOfWork work, IObjectStore objects, ISpool 
             },
             cancellationToken);
     }
+
+    /// <param name="Problem">Why it is not in storage; null when it is.</param>
+    internal sealed record UploadTry(bool Stored, string? Problem);
 
     private sealed record Taken(SpoolEntry Entry, LeasedJob Leased, Lora? Lora, IReadOnlyList<ValidationImage> Images)
     {

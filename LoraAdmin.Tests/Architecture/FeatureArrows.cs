@@ -22,7 +22,7 @@ internal static partial class FeatureArrows
         ["Access"] = [Shared],
         ["Alerts"] = [Shared],
         ["Budget"] = [Shared],
-        ["Limits"] = [Shared],
+        ["Limits"] = [Shared, "Operations"],
         ["Library"] = [Shared],
         ["Storage"] = [Shared, "Operations"],
         ["Pods"] = [Shared, "Operations"],

@@ -16,6 +16,7 @@ internal static partial class PackagePlaces
         new("Garnet", Garnet(), file => file.Path == "LoraAdmin/Platform/Redis/EmbeddedRedis.cs"),
         new("Polly", Polly(), file => Below(file, "LoraAdmin/Pods/")),
         new("MudBlazor", MudBlazor(), file => file.Name.Contains(".razor", StringComparison.Ordinal) || Below(file, "LoraAdmin/Shell/") || PageName().IsMatch(file.Name)),
+        new("Quartz", Quartz(), file => Below(file, "LoraAdmin/Operations/") && (file.Name.StartsWith("Quartz", StringComparison.Ordinal) || file.Name == "OperationsFeature.cs")),
         new("SkiaSharp", Skia(), file => file.Path == "LoraAdmin/Training/SkiaImageInspector.cs" || Below(file, "LoraAdmin/Platform/LocalCloud/")),
     ];
 
@@ -46,6 +47,9 @@ internal static partial class PackagePlaces
 
     [GeneratedRegex(@"\bMudBlazor\b")]
     private static partial Regex MudBlazor();
+
+    [GeneratedRegex(@"\busing\s+Quartz\b")]
+    private static partial Regex Quartz();
 
     [GeneratedRegex(@"\bSkiaSharp\b")]
     private static partial Regex Skia();

@@ -33,7 +33,7 @@ public sealed class BreakerJobsTests
         Assert.True(Shared.IsOpen);
         Assert.Equal(3, Shared.History[0].Failures.Count);
         Assert.All(Shared.History[0].Failures, failure => Assert.Equal(VendorWords, failure.Words));
-        Assert.Equal(12, bench.World.Database.Pods.Rows.Count());
+        Assert.Equal(12, bench.World.Database.Pods.Rows.Count);
     }
 
     [Fact]
@@ -43,7 +43,7 @@ public sealed class BreakerJobsTests
     {
         await OpenAsync();
         DateTimeOffset until = Shared.OpenUntil!.Value;
-        int before = bench.World.Database.Pods.Rows.Count();
+        int before = bench.World.Database.Pods.Rows.Count;
         JobId first = await bench.SubmitAsync();
         JobId second = await bench.SubmitAsync();
         await bench.RunForAsync(TimeSpan.FromMinutes(20));
@@ -51,7 +51,7 @@ public sealed class BreakerJobsTests
         string reason = $"RunPod's breaker is open after creations that failed; one is tried again at {until:HH:mm} UTC";
         Assert.All(new[] { first, second }, id => Assert.Equal((TrainingState.Queued, reason), (bench.Job(id).State, bench.Job(id).WaitReason)));
         Assert.Single(bench.Facts(first, TrainingEvents.Waiting));
-        Assert.Equal(before, bench.World.Database.Pods.Rows.Count());
+        Assert.Equal(before, bench.World.Database.Pods.Rows.Count);
 
         await bench.RunToRestAsync(first);
         await bench.RunToRestAsync(second);
@@ -145,9 +145,9 @@ public sealed class BreakerJobsTests
         JobId id = await RefusedAsync();
         Assert.Equal("RunPod does not accept the key RunPod:ApiKey; pods can't be stopped either. Set a valid key, or reset the breaker", bench.Job(id).WaitReason);
         Assert.True(Shared.Isolation!.IsOfTheKey);
-        int asked = bench.World.Database.Pods.Rows.Count();
+        int asked = bench.World.Database.Pods.Rows.Count;
         await bench.RunForAsync(TimeSpan.FromMinutes(20));
-        Assert.Equal(asked, bench.World.Database.Pods.Rows.Count());
+        Assert.Equal(asked, bench.World.Database.Pods.Rows.Count);
 
         await bench.Portal.BreakerDesk.ResetAsync("the key works again", TrainingBench.Person, TrainingBench.Token);
         await bench.RunToRestAsync(id);

@@ -14,6 +14,7 @@ using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Library;
 using LoraAdmin.Limits;
+using LoraAdmin.Operations;
 using LoraAdmin.Platform;
 using LoraAdmin.Platform.Data;
 using LoraAdmin.Pods;
@@ -107,6 +108,7 @@ public sealed class TestDatabase : IAsyncDisposable
         services.AddStore<ISpoolStore, SpoolStore>();
         services.AddStore<IAccessStore, AccessStore>();
         services.AddStore<IBreakerToldStore, BreakerToldStore>();
+        services.AddOperationStores();
         return services.BuildServiceProvider();
     }
 

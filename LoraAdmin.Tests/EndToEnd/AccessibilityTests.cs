@@ -59,12 +59,36 @@ public sealed class AccessibilityTests(Browser browser)
         await window.Page.GetByRole(AriaRole.Button, new() { Name = "Submit" }).ClickAsync();
         await Assertions.Expect(window.Page.GetByText("This is no user id.")).ToBeVisibleAsync();
         await LookAsync(window, "new job with problems", findings);
+        await OperationsAsync(window, findings);
         await MenusAsync(window, findings);
         window.AssertQuiet();
 
         // The browser itself notes the status of a page that does not exist, so this one comes last.
         await VisitAsync(window, "/nowhere", "There is no such page", findings);
         Assert.All(window.Complaints, complaint => Assert.Contains("404", complaint, StringComparison.Ordinal));
+    }
+
+    /// <summary>From the list through a preview to its run, as a person goes.</summary>
+    private static async Task OperationsAsync(BrowserWindow window, List<string> findings)
+    {
+        await VisitAsync(window, "/operations", "Monthly reset of limits", findings);
+        await VisitAsync(window, "/operations/limits.month_reset", "A year of instants", findings);
+        await window.Page.GetByRole(AriaRole.Button, new() { Name = "Edit schedule" }).ClickAsync();
+        await Assertions.Expect(window.Page.GetByText("One run makes up for them")).ToBeVisibleAsync();
+        await LookAsync(window, "schedule dialog", findings);
+        await window.GoToAsync("/operations/limits.month_reset");
+        await window.Page.GetByRole(AriaRole.Button, new() { Name = "Preview" }).ClickAsync();
+        await Assertions.Expect(window.Page.GetByText("One statement over:")).ToBeVisibleAsync();
+        await LookAsync(window, "plan", findings);
+        await window.GoToAsync("/operations/operations.history");
+        await window.Page.GetByRole(AriaRole.Button, new() { Name = "Run now" }).ClickAsync();
+        await window.Page.GetByLabel("Reason").FillAsync("to see how it looks");
+        await window.Page.GetByRole(AriaRole.Dialog).GetByRole(AriaRole.Button, new() { Name = "Run now" }).ClickAsync();
+        await window.Page.GetByRole(AriaRole.Dialog).GetByRole(AriaRole.Button, new() { Name = "Close" }).ClickAsync();
+        await Assertions.Expect(window.Page.GetByText("to see how it looks").First).ToBeVisibleAsync();
+        await LookAsync(window, "run", findings);
+        await VisitAsync(window, "/operations/history", "Clean up history", findings);
+        await VisitAsync(window, "/operations/history?q=nobody", "No run matches", findings);
     }
 
     private static async Task<(Guid Completed, Guid Failed)> JobsAsync(BrowserPortal portal)

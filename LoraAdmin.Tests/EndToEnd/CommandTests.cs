@@ -51,6 +51,25 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
+    public async Task Due_AfterDaysOfSilence_NamesTheRunsThatAStartWouldMake()
+    {
+        await using (PortalProcess portal = await PortalProcess.StartAsync(folder.Under("data")))
+        {
+            PortalDatabase database = PortalDatabase.Sqlite(folder.Under("data"));
+            await Eventually.TrueAsync(async () => await database.NumberAsync("SELECT COUNT(*) FROM operation_standing WHERE seen_at > 0") == 1, "the keeper has looked");
+            Assert.Equal(0, await portal.StopAsync());
+            await database.ExecuteAsync("UPDATE operation_schedules SET accounted_until = accounted_until - 40 * 86400000");
+            await database.ExecuteAsync("UPDATE operation_standing SET seen_at = seen_at - 40 * 86400000");
+        }
+
+        ProgramRun command = await ProgramRun.ToEndAsync(["due"], Environment());
+
+        Assert.True(command.ExitCode == 0, command.Said);
+        Assert.Contains("these 5 runs happen", command.Output, StringComparison.Ordinal);
+        Assert.Matches(@"Monthly reset of limits \(limits\.month_reset\): missed (once|2 times)", command.Output);
+    }
+
+    [Fact]
     [Trait("Requirement", "O3")]
     public async Task Check_OnAFreshFolder_SaysThatTheFirstStartMakesTheDatabaseAndLeavesNothing()
     {

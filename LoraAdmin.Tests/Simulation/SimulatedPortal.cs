@@ -1,3 +1,4 @@
+using LoraAdmin.Domain.Access;
 using LoraAdmin.Domain.Breaker;
 using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Limits;
@@ -8,6 +9,7 @@ using LoraAdmin.Domain.Training;
 using LoraAdmin.Domain.Training.Steps;
 using LoraAdmin.Platform.LocalCloud;
 using LoraAdmin.Pods;
+using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Training;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
@@ -72,7 +74,7 @@ public sealed class SimulatedPortal
         Uploads = new SpoolUploads(work, objects, spool, clock);
         Reconcile = new SpoolReconcile(work, spool, clock);
         Held = new HeldFiles(work, agent, spool, proofs, clock, () => world.Training, instance);
-        Images = new OldImages(work, objects, clock, () => world.Training);
+        Images = new OldImages(work, objects, clock, () => world.Training, Permissions.DeleteImages);
         Heartbeat = new SpoolHeartbeat(work, spool, clock, $"instance of {spool.Id}", spool.Id);
         FilesDesk = new SpoolDesk(work, clock);
         Desk = new TrainingDesk(work, prices, spool, world.Ids, clock, () => new AdmissionRules(world.Training, world.Budget, world.Limits));
@@ -110,7 +112,7 @@ public sealed class SimulatedPortal
         await Reconcile.RunAsync(cancellationToken);
         await Uploads.RunAsync(cancellationToken);
         await Held.RunAsync(cancellationToken);
-        await Images.RunAsync(cancellationToken);
+        await Images.RunOnceAsync(work, cancellationToken);
     }
 
     public TrainingDesk Desk { get; }

@@ -1,5 +1,6 @@
 using LoraAdmin.Domain.Alerts;
 using LoraAdmin.Domain.Breaker;
+using LoraAdmin.Domain.Operations;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
@@ -81,6 +82,18 @@ public static class AlertsPageTexts
             TrainingIncidents.SpoolFileMissing => new(
                 "A file is gone from the spool", "A training that was paid for may be lost.",
                 "Restore the file from a backup of the disk, or retry the job.", job ?? "/spool", job is null ? "To the files" : "Open the job"),
+            OperationIncidents.Failed => new(
+                "A scheduled operation failed", "What it is there for was not done, or only a part of it.",
+                "Open the operation and read its last run. Mend what it names; the next run goes on, or press “Run now”.", Operation(incident), "Open the operation"),
+            OperationIncidents.Missed => new(
+                "A scheduled operation did not run", "What it is there for was not done at its instant.",
+                "Usually nothing: a run makes up for it. If it is paused, resume it; else press “Run now”.", Operation(incident), "Open the operation"),
+            OperationIncidents.Approval => new(
+                "A plan waits for approval", "Its caps hold back a part of what the operation would do.",
+                "Open the operation, read the plan, and approve exactly that.", Operation(incident), "Open the operation"),
+            OperationIncidents.AutomationHeld => new(
+                "Destructive automation is held", "Orphaned pods go on costing money, and nothing old is deleted.",
+                "Press “Release” in the banner when what it was held for is mended.", "/operations", "To the operations"),
             TrainingIncidents.Unclaimed => new(
                 "A trained file has no job", "It takes room on the disk; nothing is lost.",
                 "Say on the page Files whose it is, or delete it.", "/spool", "To the files"),
@@ -97,6 +110,8 @@ public static class AlertsPageTexts
         EventSeverity.Warning => (Tone.Warn, Icons.Material.Outlined.WarningAmber, "look soon"),
         _ => (Tone.Quiet, Icons.Material.Outlined.Info, "to know"),
     };
+
+    private static string Operation(Incident incident) => $"/operations/{Uri.EscapeDataString(incident.Subject)}";
 
     private static string? JobSubject(Incident incident) => Guid.TryParse(incident.Subject, out Guid id) ? id.ToString("D") : null;
 }

@@ -11,7 +11,7 @@ internal static class UnknownCommand
     public static async Task<int> RefuseAsync(string word)
     {
         await Console.Error.WriteLineAsync($"There is no command \"{word}\".");
-        await Console.Error.WriteLineAsync($"Commands: check, {InstallationProgram.Verb}, sign-in-link, {LocalCloudProgram.Verb}. Without one the portal starts: dotnet run --project LoraAdmin");
+        await Console.Error.WriteLineAsync($"Commands: check, {DueProgram.Verb}, {InstallationProgram.Verb}, sign-in-link, {LocalCloudProgram.Verb}. Without one the portal starts: dotnet run --project LoraAdmin");
         return 1;
     }
 }

@@ -47,6 +47,18 @@ internal sealed class LimitsStore(LoraDb db) : ILimitsStore
         WHERE user_id = $1 AND loras_created_this_month > 0 AND month_reset_date >= $2 AND month_reset_date < $3
         """;
 
+    private const string Reset =
+        """
+        UPDATE user_training_limits SET loras_created_this_month = 0, month_reset_date = $2
+        WHERE month_reset_date IS NULL OR month_reset_date < $1
+        """;
+
+    private const string CountIdle =
+        """
+        SELECT count(*), count(*) - count(month_reset_date), COALESCE(SUM(loras_created_this_month), 0)
+        FROM user_training_limits WHERE month_reset_date IS NULL OR month_reset_date < $1
+        """;
+
     private DbSet<LimitChargeRow> Charges => db.Set<LimitChargeRow>();
 
     public async Task<ChargeResult> TryChargeAsync(
@@ -117,7 +129,29 @@ internal sealed class LimitsStore(LoraDb db) : ILimitsStore
         return true;
     }
 
+    public async Task<IdleUsers> CountIdleAsync(Month month, CancellationToken cancellationToken)
+    {
+        Answer answer = (await db.RunAsync([new Statement(CountIdle, [FirstDay(month)]) { Returns = true }], cancellationToken))[0];
+        return new IdleUsers(answer.Number(0), answer.Number(1), answer.Number(2));
+    }
+
+    public async Task<IReadOnlyList<IdleUser>> SampleIdleAsync(Month month, int most, CancellationToken cancellationToken)
+    {
+        // The date as text: its column is DATE or TIMESTAMPTZ.
+        List<IdleRow> rows = await db.Database.SqlQuery<IdleRow>(
+            $"""
+            SELECT user_id, COALESCE(loras_created_this_month, 0) AS loras, substr(CAST(month_reset_date AS TEXT), 1, 10) AS reset_on
+            FROM user_training_limits WHERE user_id IS NOT NULL AND (month_reset_date IS NULL OR month_reset_date < {FirstDay(month)}) LIMIT {most}
+            """).ToListAsync(cancellationToken);
+        return rows.ConvertAll(row => new IdleUser(new UserId(row.UserId), row.Loras, row.ResetOn));
+    }
+
+    public async Task<long> ResetAsync(Month month, DateTimeOffset today, CancellationToken cancellationToken) =>
+        (await db.RunAsync([new Statement(Reset, [FirstDay(month), DateOnly.FromDateTime(today.UtcDateTime)])], cancellationToken))[0].Written;
+
     private static DateOnly FirstDay(Month month) => new(month.Year, month.Number, 1);
+
+    private sealed record IdleRow(Guid UserId, int Loras, string? ResetOn);
 
     private sealed record Counter(int Used, int Applied)
     {

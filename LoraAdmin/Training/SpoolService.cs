@@ -6,13 +6,12 @@ using LoraAdmin.Platform.Data;
 namespace LoraAdmin.Training;
 
 /// <summary>
-/// The loop over files between spool and storage: uploads that are due (J2), the folder's comparison with its rows, and training images whose time is
-/// over. Each part has its turn whatever befalls the others.
+/// The loop over files between spool and storage: uploads that are due (between the recorded runs of J2) and the folder's comparison with its rows.
+/// Each part has its turn whatever befalls the other.
 /// </summary>
 internal sealed class SpoolService(
     SpoolReconcile reconcile,
     SpoolUploads uploads,
-    OldImages images,
     CommitSignal commits,
     PortalStarted started,
     TimeProvider clock,
@@ -33,7 +32,6 @@ internal sealed class SpoolService(
     {
         await AttemptAsync("comparing the spool with its rows", reconcile.RunAsync, stoppingToken);
         await AttemptAsync("uploading", uploads.RunAsync, stoppingToken);
-        await AttemptAsync("deleting old images", images.RunAsync, stoppingToken);
         return AtLeastEvery;
     }
 

@@ -1,3 +1,4 @@
+using LoraAdmin.Domain.Access;
 using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
@@ -98,7 +99,8 @@ public static class TrainingFeature
             provider.GetRequiredService<IUnitOfWork>(),
             TimedObjects(provider),
             provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<TrainingRules>));
+            provider.GetRequiredService<TrainingRules>,
+            Permissions.DeleteImages));
         services.AddSingleton<ISpoolDesk, SpoolDesk>();
         services.AddHostedService<SpoolHeartbeatService>();
         services.AddHostedService<SpoolService>();

@@ -4,6 +4,7 @@ using LoraAdmin.Domain.Breaker;
 using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Library;
 using LoraAdmin.Domain.Limits;
+using LoraAdmin.Domain.Operations;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
@@ -62,6 +63,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
         UploadsOf = new(Uploads, static upload => (upload.ClaimedBy is not null, upload.ClaimedBy ?? default));
         OpenIncidents = new(Incidents, static incident => incident.ResolvedAt is null);
         BreakerTold = new(this);
+        Operations = new MemoryOperations(this);
         stores = new()
         {
             [typeof(ITrainingStore)] = new MemoryTrainingStore(this),
@@ -78,6 +80,11 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
             [typeof(ITrainingPauseStore)] = new MemoryTrainingPauseStore(this),
             [typeof(IIncidentStore)] = new MemoryIncidentStore(this),
             [typeof(IBreakerToldStore)] = new MemoryBreakerToldStore(this),
+            [typeof(IOperationScheduleStore)] = Operations,
+            [typeof(IAutomationHoldStore)] = Operations,
+            [typeof(IOperationRunStore)] = Operations.Runs,
+            [typeof(IOperationPlanStore)] = Operations.Plans,
+            [typeof(IOccurrenceStore)] = Operations.Occurrences,
         };
     }
 
@@ -127,6 +134,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
     public MemoryIndex<(JobId, int), ChargeRow, (UserId, Month)> ChargesOf { get; }
     public MemoryIndex<Guid, TrainingUpload, JobId> UploadsOf { get; }
     public MemoryOpenRows<Guid, Incident> OpenIncidents { get; }
+    public MemoryOperations Operations { get; }
 
     /// <summary>Every committed fact, in order.</summary>
     public List<OperationalEvent> Events { get; } = [];
@@ -182,7 +190,14 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
 
     public void Dispose() => turn.Dispose();
 
-    public void OnRollback(Action action) => undo.Push(action);
+    /// <summary>How often a row was written or a fact appended, rolled back or not: a mere look changes nothing of it.</summary>
+    public int Writes { get; private set; }
+
+    public void OnRollback(Action action)
+    {
+        Writes++;
+        undo.Push(action);
+    }
 
     /// <summary>One at a time. The simulation is always alone, and comes here some ten times a step.</summary>
     private Task EnterAsync(CancellationToken cancellationToken)
@@ -218,6 +233,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
 
         public Task AppendAsync(OperationalEvent fact, CancellationToken cancellationToken)
         {
+            database.Writes++;
             database.Events.Add(fact);
             return Task.CompletedTask;
         }

@@ -15,12 +15,16 @@ public sealed class MemoryObjectStore(TimeProvider clock) : IObjectStore
     /// <summary>Until then a portal finds the store away (<see cref="UnsteadyObjectStore"/>).</summary>
     public DateTimeOffset? AwayUntil { get; set; }
 
+    /// <summary>How often something was put or deleted.</summary>
+    public int Changes { get; private set; }
+
     public byte[]? Find(ObjectRef target) => objects.TryGetValue(target, out (byte[] Bytes, string) found) ? found.Bytes : null;
 
     public void Set(ObjectRef target, byte[] bytes, string contentType) => objects[target] = (bytes, contentType);
 
     public async Task<PutOutcome> PutAsync(ObjectRef target, Stream content, string contentType, CancellationToken cancellationToken)
     {
+        Changes++;
         using MemoryStream copy = new();
         await content.CopyToAsync(copy, cancellationToken);
         byte[] bytes = copy.ToArray();
@@ -35,6 +39,7 @@ public sealed class MemoryObjectStore(TimeProvider clock) : IObjectStore
 
     public Task<bool> DeleteAsync(ObjectRef target, CancellationToken cancellationToken)
     {
+        Changes++;
         objects.Remove(target);
         Removed?.Invoke(target);
         return Task.FromResult(true);
@@ -69,6 +74,9 @@ public sealed class MemorySpool(string id) : ISpool
 
     public IReadOnlyCollection<string> Names => files.Keys;
 
+    /// <summary>How often something was written, sealed or removed.</summary>
+    public int Changes { get; private set; }
+
     public void Set(string name, byte[] bytes, bool isSealed)
     {
         files[name] = (bytes, isSealed);
@@ -85,6 +93,7 @@ public sealed class MemorySpool(string id) : ISpool
     public async Task<SpoolOutcome> AppendAsync(string name, long offset, Stream content, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        Changes++;
         if (OnAppend?.Invoke(name) is { } refused)
         {
             return refused;
@@ -122,6 +131,7 @@ public sealed class MemorySpool(string id) : ISpool
 
     public Task<SpoolOutcome> SealAsync(string name, CancellationToken cancellationToken)
     {
+        Changes++;
         if (IsAway || !files.TryGetValue(name, out (byte[] Bytes, bool Sealed) found))
         {
             return Task.FromResult<SpoolOutcome>(new SpoolOutcome.Failed(IsAway ? NotMounted : $"There is no {name}"));
@@ -136,6 +146,7 @@ public sealed class MemorySpool(string id) : ISpool
 
     public Task<bool> DeleteAsync(string name, CancellationToken cancellationToken)
     {
+        Changes++;
         OnDelete?.Invoke(name);
         OnTouch?.Invoke(name);
         if (!IsAway)

@@ -135,7 +135,10 @@ internal sealed class MemoryLimitsStore(MemoryDatabase database) : ILimitsStore
     {
         Month period = Month.Of(now);
         UserCount row = database.Users.Find(user) ?? new UserCount(0, null, null);
-        int used = row.Period == period ? row.Count : 0;
+
+        // A clock that was set back does not open the month before again.
+        bool isCurrent = row.Period?.Start >= period.Start;
+        int used = isCurrent ? row.Count : 0;
         int limit = row.Limit ?? rules.LorasPerUserPerMonth;
         if (database.Charges.Find((job, admission)) is not null)
         {
@@ -153,7 +156,7 @@ internal sealed class MemoryLimitsStore(MemoryDatabase database) : ILimitsStore
             return Task.FromResult(new ChargeResult(ChargeVerdict.LimitReached, used, limit));
         }
 
-        database.Users.Set(user, row with { Count = used + 1, Period = period });
+        database.Users.Set(user, row with { Count = used + 1, Period = isCurrent ? row.Period : period });
         database.Charges.Set((job, admission), new ChargeRow(user, period, Refunded: false));
         return Task.FromResult(new ChargeResult(ChargeVerdict.Charged, used + 1, limit));
     }
@@ -179,6 +182,28 @@ internal sealed class MemoryLimitsStore(MemoryDatabase database) : ILimitsStore
 
         return Task.FromResult(true);
     }
+
+    public Task<IdleUsers> CountIdleAsync(Month month, CancellationToken cancellationToken)
+    {
+        UserCount[] idle = [.. Idle(month).Select(one => one.Value)];
+        return Task.FromResult(new IdleUsers(idle.Length, idle.Count(row => row.Period is null), idle.Sum(row => (long)row.Count)));
+    }
+
+    public Task<IReadOnlyList<IdleUser>> SampleIdleAsync(Month month, int most, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<IdleUser>>(
+        [.. Idle(month).Take(most).Select(one => new IdleUser(one.Key, one.Value.Count, one.Value.Period is { } period ? $"{period.Start:yyyy-MM-dd}" : null))]);
+
+    public Task<long> ResetAsync(Month month, DateTimeOffset today, CancellationToken cancellationToken)
+    {
+        List<KeyValuePair<UserId, UserCount>> idle = [.. Idle(month)];
+        foreach ((UserId user, UserCount row) in idle)
+        {
+            database.Users.Set(user, row with { Count = 0, Period = Month.Of(today) });
+        }
+
+        return Task.FromResult((long)idle.Count);
+    }
+
+    private IEnumerable<KeyValuePair<UserId, UserCount>> Idle(Month month) => database.Users.All.Where(one => !(one.Value.Period?.Start >= month.Start));
 }
 
 internal sealed class MemoryLoraStore(MemoryDatabase database) : ILoraStore

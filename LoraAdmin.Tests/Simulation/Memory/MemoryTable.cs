@@ -15,6 +15,8 @@ public sealed class MemoryTable<TKey, TRow>(MemoryDatabase database)
 
     public IReadOnlyCollection<TRow> Rows => rows.Values;
 
+    public IReadOnlyDictionary<TKey, TRow> All => rows;
+
     public TRow? Find(TKey key) => rows.GetValueOrDefault(key);
 
     public void Set(TKey key, TRow? row)

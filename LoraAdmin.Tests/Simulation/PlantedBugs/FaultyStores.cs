@@ -30,6 +30,13 @@ public static class FaultyStores
         public Task<ChargeResult> TryChargeAsync(UserId user, JobId job, int admission, DateTimeOffset now, LimitRules rules, CancellationToken cancellationToken) =>
             inner.TryChargeAsync(user, job, admission, now, rules, cancellationToken);
 
+        public Task<IdleUsers> CountIdleAsync(Month month, CancellationToken cancellationToken) => inner.CountIdleAsync(month, cancellationToken);
+
+        public Task<IReadOnlyList<IdleUser>> SampleIdleAsync(Month month, int most, CancellationToken cancellationToken) =>
+            inner.SampleIdleAsync(month, most, cancellationToken);
+
+        public Task<long> ResetAsync(Month month, DateTimeOffset today, CancellationToken cancellationToken) => inner.ResetAsync(month, today, cancellationToken);
+
         public async Task<bool> RefundAsync(JobId job, string reason, DateTimeOffset now, CancellationToken cancellationToken)
         {
             UserId user = database.Jobs.Find(job)!.UserId;

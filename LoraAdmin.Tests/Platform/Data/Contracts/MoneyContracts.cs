@@ -264,6 +264,51 @@ public abstract class LimitsStoreContract : StoreContract
             await Charge(NextUser(), NextJob(), rules: new LimitRules(0, 5)));
     }
 
+    [Fact]
+    [Trait("Requirement", "J3")]
+    public async Task Reset_OfIdleUsers_ZeroesTheirCountsAndNobodyElses()
+    {
+        UserId idle = NextUser();
+        UserId active = NextUser();
+        DateTimeOffset next = new(2026, 12, 3, 4, 5, 6, TimeSpan.Zero);
+        Month month = Month.Of(next);
+        await Charge(idle, NextJob());
+        await Charge(idle, NextJob());
+        await Charge(active, NextJob());
+        await Charge(active, NextJob(), next);
+
+        Assert.Equal(new IdleUsers(1, 0, 2), await Idle(month));
+        IdleUser sample = Assert.Single(await Read<ILimitsStore, IReadOnlyList<IdleUser>>(store => store.SampleIdleAsync(month, 5, None)));
+        Assert.Equal((idle, 2), (sample.User, sample.Loras));
+        Assert.Equal(1, await Reset(month, next));
+
+        Assert.Equal(new IdleUsers(0, 0, 0), await Idle(month));
+        Assert.Equal(0, await Reset(month, next));
+        Assert.Equal(2, (await Charge(active, NextJob(), next)).Used);
+        Assert.Equal(1, (await Charge(idle, NextJob(), next)).Used);
+    }
+
+    [Fact]
+    [Trait("Requirement", "J3")]
+    public async Task Reset_ByManyAtOnce_HasOneEffect()
+    {
+        for (int user = 0; user < 20; user++)
+        {
+            await Charge(NextUser(), NextJob());
+        }
+
+        DateTimeOffset next = Start.AddMonths(1);
+
+        long[] changed = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => Reset(Month.Of(next), next))));
+
+        Assert.Equal(20, changed.Sum());
+        Assert.Equal(new IdleUsers(0, 0, 0), await Idle(Month.Of(next)));
+    }
+
+    private Task<IdleUsers> Idle(Month month) => Read<ILimitsStore, IdleUsers>(store => store.CountIdleAsync(month, None));
+
+    private Task<long> Reset(Month month, DateTimeOffset today) => In<ILimitsStore, long>(store => store.ResetAsync(month, today, None));
+
     private Task<ChargeResult> Charge(UserId user, JobId job, DateTimeOffset? now = null, LimitRules? rules = null, int admission = 1) =>
         In<ILimitsStore, ChargeResult>(store => store.TryChargeAsync(user, job, admission, now ?? Start, rules ?? Rules, None));
 

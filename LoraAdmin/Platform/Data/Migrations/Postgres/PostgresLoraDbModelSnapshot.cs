@@ -485,6 +485,462 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                     b.ToTable("user_training_limits", (string)null);
                 });
 
+            modelBuilder.Entity("LoraAdmin.Operations.OperationOccurrenceRow", b =>
+                {
+                    b.Property<string>("Operation")
+                        .HasColumnType("text")
+                        .HasColumnName("operation");
+
+                    b.Property<long>("Instant")
+                        .HasColumnType("bigint")
+                        .HasColumnName("scheduled_at");
+
+                    b.Property<long?>("EndedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("ended_at");
+
+                    b.Property<Guid?>("MadeUpBy")
+                        .HasColumnType("uuid")
+                        .HasColumnName("made_up_by");
+
+                    b.Property<Guid?>("RunId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("run_id");
+
+                    b.Property<string>("State")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("state");
+
+                    b.Property<string>("Why")
+                        .HasColumnType("text")
+                        .HasColumnName("why");
+
+                    b.HasKey("Operation", "Instant")
+                        .HasName("pk_operation_occurrences");
+
+                    b.HasIndex(new[] { "Instant" }, "ix_operation_occurrences_open")
+                        .HasDatabaseName("ix_operation_occurrences_scheduled_at")
+                        .HasFilter("ended_at IS NULL");
+
+                    b.ToTable("operation_occurrences", (string)null);
+                });
+
+            modelBuilder.Entity("LoraAdmin.Operations.OperationPlanItemRow", b =>
+                {
+                    b.Property<Guid>("PlanId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("plan_id");
+
+                    b.Property<int>("Number")
+                        .HasColumnType("integer")
+                        .HasColumnName("number");
+
+                    b.Property<string>("Action")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("action");
+
+                    b.Property<long?>("Bytes")
+                        .HasColumnType("bigint")
+                        .HasColumnName("bytes");
+
+                    b.Property<string>("Detail")
+                        .HasColumnType("text")
+                        .HasColumnName("detail");
+
+                    b.Property<long?>("EndedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("ended_at");
+
+                    b.Property<string>("Label")
+                        .HasColumnType("text")
+                        .HasColumnName("label");
+
+                    b.Property<long?>("MoneyMicros")
+                        .HasColumnType("bigint")
+                        .HasColumnName("money_micros");
+
+                    b.Property<string>("Outcome")
+                        .HasColumnType("text")
+                        .HasColumnName("outcome");
+
+                    b.Property<string>("OutcomeWhy")
+                        .HasColumnType("text")
+                        .HasColumnName("outcome_why");
+
+                    b.Property<string>("Reason")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("reason");
+
+                    b.Property<string>("Target")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("target");
+
+                    b.HasKey("PlanId", "Number")
+                        .HasName("pk_operation_plan_items");
+
+                    b.ToTable("operation_plan_items", (string)null);
+                });
+
+            modelBuilder.Entity("LoraAdmin.Operations.OperationPlanRow", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<long>("AsOf")
+                        .HasColumnType("bigint")
+                        .HasColumnName("as_of");
+
+                    b.Property<string>("CapWords")
+                        .HasColumnType("text")
+                        .HasColumnName("cap_words");
+
+                    b.Property<long>("Count")
+                        .HasColumnType("bigint")
+                        .HasColumnName("planned_count");
+
+                    b.Property<string>("Hash")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("hash");
+
+                    b.Property<string>("Installation")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("installation");
+
+                    b.Property<long>("MadeAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("made_at");
+
+                    b.Property<string>("MadeByKind")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("made_by_kind");
+
+                    b.Property<string>("MadeByName")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("made_by_name");
+
+                    b.Property<string>("Operation")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("operation");
+
+                    b.Property<string>("Parameters")
+                        .HasColumnType("text")
+                        .HasColumnName("parameters");
+
+                    b.Property<string>("Predicate")
+                        .HasColumnType("text")
+                        .HasColumnName("predicate");
+
+                    b.Property<Guid?>("RunId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("run_id");
+
+                    b.Property<string>("Shape")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("shape");
+
+                    b.Property<string>("State")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("state");
+
+                    b.Property<string>("Totals")
+                        .HasColumnType("text")
+                        .HasColumnName("totals");
+
+                    b.Property<int?>("WithinCaps")
+                        .HasColumnType("integer")
+                        .HasColumnName("within_caps");
+
+                    b.HasKey("Id")
+                        .HasName("pk_operation_plans");
+
+                    b.HasIndex("RunId")
+                        .HasDatabaseName("ix_operation_plans_run_id");
+
+                    b.HasIndex(new[] { "MadeAt" }, "ix_operation_plans_untaken")
+                        .HasDatabaseName("ix_operation_plans_made_at")
+                        .HasFilter("run_id IS NULL");
+
+                    b.ToTable("operation_plans", (string)null);
+                });
+
+            modelBuilder.Entity("LoraAdmin.Operations.OperationRunLineRow", b =>
+                {
+                    b.Property<Guid>("RunId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("run_id");
+
+                    b.Property<int>("Number")
+                        .HasColumnType("integer")
+                        .HasColumnName("number");
+
+                    b.Property<long>("At")
+                        .HasColumnType("bigint")
+                        .HasColumnName("written_at");
+
+                    b.Property<string>("Severity")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("severity");
+
+                    b.Property<string>("Text")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("text");
+
+                    b.HasKey("RunId", "Number")
+                        .HasName("pk_operation_run_lines");
+
+                    b.ToTable("operation_run_lines", (string)null);
+                });
+
+            modelBuilder.Entity("LoraAdmin.Operations.OperationRunRow", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<int>("Attempt")
+                        .HasColumnType("integer")
+                        .HasColumnName("attempt");
+
+                    b.Property<long?>("CancelAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("cancel_at");
+
+                    b.Property<string>("CancelByKind")
+                        .HasColumnType("text")
+                        .HasColumnName("cancel_by_kind");
+
+                    b.Property<string>("CancelByName")
+                        .HasColumnType("text")
+                        .HasColumnName("cancel_by_name");
+
+                    b.Property<string>("CancelReason")
+                        .HasColumnType("text")
+                        .HasColumnName("cancel_reason");
+
+                    b.Property<long>("Done")
+                        .HasColumnType("bigint")
+                        .HasColumnName("done");
+
+                    b.Property<long?>("EndedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("ended_at");
+
+                    b.Property<long>("Failed")
+                        .HasColumnType("bigint")
+                        .HasColumnName("failed");
+
+                    b.Property<string>("FiguresAfter")
+                        .HasColumnType("text")
+                        .HasColumnName("figures_after");
+
+                    b.Property<string>("FiguresBefore")
+                        .HasColumnType("text")
+                        .HasColumnName("figures_before");
+
+                    b.Property<long>("Ineligible")
+                        .HasColumnType("bigint")
+                        .HasColumnName("ineligible");
+
+                    b.Property<string>("Instance")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("instance");
+
+                    b.Property<long?>("Instant")
+                        .HasColumnType("bigint")
+                        .HasColumnName("scheduled_at");
+
+                    b.Property<long>("LeaseUntil")
+                        .HasColumnType("bigint")
+                        .HasColumnName("lease_until");
+
+                    b.Property<long>("Number")
+                        .HasColumnType("bigint")
+                        .HasColumnName("number");
+
+                    b.Property<string>("Operation")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("operation");
+
+                    b.Property<string>("Outcome")
+                        .HasColumnType("text")
+                        .HasColumnName("outcome");
+
+                    b.Property<Guid?>("PlanId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("plan_id");
+
+                    b.Property<long>("Planned")
+                        .HasColumnType("bigint")
+                        .HasColumnName("planned");
+
+                    b.Property<string>("Reason")
+                        .HasColumnType("text")
+                        .HasColumnName("reason");
+
+                    b.Property<Guid?>("ResumedBy")
+                        .HasColumnType("uuid")
+                        .HasColumnName("resumed_by");
+
+                    b.Property<Guid?>("Resumes")
+                        .HasColumnType("uuid")
+                        .HasColumnName("resumes");
+
+                    b.Property<long>("StartedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("started_at");
+
+                    b.Property<string>("StartedByKind")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("started_by_kind");
+
+                    b.Property<string>("StartedByName")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("started_by_name");
+
+                    b.Property<string>("State")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("state");
+
+                    b.Property<string>("Trigger")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("run_trigger");
+
+                    b.HasKey("Id")
+                        .HasName("pk_operation_runs");
+
+                    b.HasIndex("StartedAt", "Id")
+                        .HasDatabaseName("ix_operation_runs_started_at_id");
+
+                    b.HasIndex("Operation", "StartedAt", "Id")
+                        .HasDatabaseName("ix_operation_runs_operation_started_at_id");
+
+                    b.HasIndex(new[] { "State" }, "ix_operation_runs_stranded")
+                        .HasDatabaseName("ix_operation_runs_state")
+                        .HasFilter("resumed_by IS NULL AND state IN ('running', 'interrupted')");
+
+                    b.HasIndex(new[] { "Operation" }, "ux_operation_runs_at_work")
+                        .IsUnique()
+                        .HasDatabaseName("ix_operation_runs_operation")
+                        .HasFilter("state = 'running'");
+
+                    b.ToTable("operation_runs", (string)null);
+                });
+
+            modelBuilder.Entity("LoraAdmin.Operations.OperationScheduleRow", b =>
+                {
+                    b.Property<string>("Operation")
+                        .HasColumnType("text")
+                        .HasColumnName("operation");
+
+                    b.Property<long>("AccountedUntil")
+                        .HasColumnType("bigint")
+                        .HasColumnName("accounted_until");
+
+                    b.Property<string>("CatchUp")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("catch_up");
+
+                    b.Property<string>("Cron")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("cron");
+
+                    b.Property<bool>("IsEdited")
+                        .HasColumnType("boolean")
+                        .HasColumnName("is_edited");
+
+                    b.Property<long>("LastNumber")
+                        .HasColumnType("bigint")
+                        .HasColumnName("last_number");
+
+                    b.Property<string>("PauseReason")
+                        .HasColumnType("text")
+                        .HasColumnName("pause_reason");
+
+                    b.Property<long?>("PausedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("paused_at");
+
+                    b.Property<string>("PausedByKind")
+                        .HasColumnType("text")
+                        .HasColumnName("paused_by_kind");
+
+                    b.Property<string>("PausedByName")
+                        .HasColumnType("text")
+                        .HasColumnName("paused_by_name");
+
+                    b.Property<long?>("PausedUntil")
+                        .HasColumnType("bigint")
+                        .HasColumnName("paused_until");
+
+                    b.Property<string>("TimeZone")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("time_zone");
+
+                    b.HasKey("Operation")
+                        .HasName("pk_operation_schedules");
+
+                    b.ToTable("operation_schedules", (string)null);
+                });
+
+            modelBuilder.Entity("LoraAdmin.Operations.OperationStandingRow", b =>
+                {
+                    b.Property<int>("Id")
+                        .HasColumnType("integer")
+                        .HasColumnName("id");
+
+                    b.Property<long?>("HeldAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("held_at");
+
+                    b.Property<string>("HeldByKind")
+                        .HasColumnType("text")
+                        .HasColumnName("held_by_kind");
+
+                    b.Property<string>("HeldByName")
+                        .HasColumnType("text")
+                        .HasColumnName("held_by_name");
+
+                    b.Property<long?>("HeldUntil")
+                        .HasColumnType("bigint")
+                        .HasColumnName("held_until");
+
+                    b.Property<string>("HoldReason")
+                        .HasColumnType("text")
+                        .HasColumnName("hold_reason");
+
+                    b.Property<long?>("SeenAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("seen_at");
+
+                    b.HasKey("Id")
+                        .HasName("pk_operation_standing");
+
+                    b.ToTable("operation_standing", (string)null);
+                });
+
             modelBuilder.Entity("LoraAdmin.Platform.Data.Events.ErrorEventRow", b =>
                 {
                     b.Property<Guid>("EventId")

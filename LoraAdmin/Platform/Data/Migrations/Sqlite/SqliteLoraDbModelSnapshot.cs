@@ -482,6 +482,462 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                     b.ToTable("user_training_limits", (string)null);
                 });
 
+            modelBuilder.Entity("LoraAdmin.Operations.OperationOccurrenceRow", b =>
+                {
+                    b.Property<string>("Operation")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("operation");
+
+                    b.Property<long>("Instant")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("scheduled_at");
+
+                    b.Property<long?>("EndedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("ended_at");
+
+                    b.Property<string>("MadeUpBy")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("made_up_by");
+
+                    b.Property<string>("RunId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("run_id");
+
+                    b.Property<string>("State")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("state");
+
+                    b.Property<string>("Why")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("why");
+
+                    b.HasKey("Operation", "Instant")
+                        .HasName("pk_operation_occurrences");
+
+                    b.HasIndex(new[] { "Instant" }, "ix_operation_occurrences_open")
+                        .HasDatabaseName("ix_operation_occurrences_scheduled_at")
+                        .HasFilter("ended_at IS NULL");
+
+                    b.ToTable("operation_occurrences", (string)null);
+                });
+
+            modelBuilder.Entity("LoraAdmin.Operations.OperationPlanItemRow", b =>
+                {
+                    b.Property<string>("PlanId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("plan_id");
+
+                    b.Property<int>("Number")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("number");
+
+                    b.Property<string>("Action")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("action");
+
+                    b.Property<long?>("Bytes")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("bytes");
+
+                    b.Property<string>("Detail")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("detail");
+
+                    b.Property<long?>("EndedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("ended_at");
+
+                    b.Property<string>("Label")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("label");
+
+                    b.Property<long?>("MoneyMicros")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("money_micros");
+
+                    b.Property<string>("Outcome")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("outcome");
+
+                    b.Property<string>("OutcomeWhy")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("outcome_why");
+
+                    b.Property<string>("Reason")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("reason");
+
+                    b.Property<string>("Target")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("target");
+
+                    b.HasKey("PlanId", "Number")
+                        .HasName("pk_operation_plan_items");
+
+                    b.ToTable("operation_plan_items", (string)null);
+                });
+
+            modelBuilder.Entity("LoraAdmin.Operations.OperationPlanRow", b =>
+                {
+                    b.Property<string>("Id")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("id");
+
+                    b.Property<long>("AsOf")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("as_of");
+
+                    b.Property<string>("CapWords")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("cap_words");
+
+                    b.Property<long>("Count")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("planned_count");
+
+                    b.Property<string>("Hash")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("hash");
+
+                    b.Property<string>("Installation")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("installation");
+
+                    b.Property<long>("MadeAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("made_at");
+
+                    b.Property<string>("MadeByKind")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("made_by_kind");
+
+                    b.Property<string>("MadeByName")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("made_by_name");
+
+                    b.Property<string>("Operation")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("operation");
+
+                    b.Property<string>("Parameters")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("parameters");
+
+                    b.Property<string>("Predicate")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("predicate");
+
+                    b.Property<string>("RunId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("run_id");
+
+                    b.Property<string>("Shape")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("shape");
+
+                    b.Property<string>("State")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("state");
+
+                    b.Property<string>("Totals")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("totals");
+
+                    b.Property<int?>("WithinCaps")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("within_caps");
+
+                    b.HasKey("Id")
+                        .HasName("pk_operation_plans");
+
+                    b.HasIndex("RunId")
+                        .HasDatabaseName("ix_operation_plans_run_id");
+
+                    b.HasIndex(new[] { "MadeAt" }, "ix_operation_plans_untaken")
+                        .HasDatabaseName("ix_operation_plans_made_at")
+                        .HasFilter("run_id IS NULL");
+
+                    b.ToTable("operation_plans", (string)null);
+                });
+
+            modelBuilder.Entity("LoraAdmin.Operations.OperationRunLineRow", b =>
+                {
+                    b.Property<string>("RunId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("run_id");
+
+                    b.Property<int>("Number")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("number");
+
+                    b.Property<long>("At")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("written_at");
+
+                    b.Property<string>("Severity")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("severity");
+
+                    b.Property<string>("Text")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("text");
+
+                    b.HasKey("RunId", "Number")
+                        .HasName("pk_operation_run_lines");
+
+                    b.ToTable("operation_run_lines", (string)null);
+                });
+
+            modelBuilder.Entity("LoraAdmin.Operations.OperationRunRow", b =>
+                {
+                    b.Property<string>("Id")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("id");
+
+                    b.Property<int>("Attempt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("attempt");
+
+                    b.Property<long?>("CancelAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("cancel_at");
+
+                    b.Property<string>("CancelByKind")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("cancel_by_kind");
+
+                    b.Property<string>("CancelByName")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("cancel_by_name");
+
+                    b.Property<string>("CancelReason")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("cancel_reason");
+
+                    b.Property<long>("Done")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("done");
+
+                    b.Property<long?>("EndedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("ended_at");
+
+                    b.Property<long>("Failed")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("failed");
+
+                    b.Property<string>("FiguresAfter")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("figures_after");
+
+                    b.Property<string>("FiguresBefore")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("figures_before");
+
+                    b.Property<long>("Ineligible")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("ineligible");
+
+                    b.Property<string>("Instance")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("instance");
+
+                    b.Property<long?>("Instant")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("scheduled_at");
+
+                    b.Property<long>("LeaseUntil")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("lease_until");
+
+                    b.Property<long>("Number")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("number");
+
+                    b.Property<string>("Operation")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("operation");
+
+                    b.Property<string>("Outcome")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("outcome");
+
+                    b.Property<string>("PlanId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("plan_id");
+
+                    b.Property<long>("Planned")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("planned");
+
+                    b.Property<string>("Reason")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("reason");
+
+                    b.Property<string>("ResumedBy")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("resumed_by");
+
+                    b.Property<string>("Resumes")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("resumes");
+
+                    b.Property<long>("StartedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("started_at");
+
+                    b.Property<string>("StartedByKind")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("started_by_kind");
+
+                    b.Property<string>("StartedByName")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("started_by_name");
+
+                    b.Property<string>("State")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("state");
+
+                    b.Property<string>("Trigger")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("run_trigger");
+
+                    b.HasKey("Id")
+                        .HasName("pk_operation_runs");
+
+                    b.HasIndex("StartedAt", "Id")
+                        .HasDatabaseName("ix_operation_runs_started_at_id");
+
+                    b.HasIndex("Operation", "StartedAt", "Id")
+                        .HasDatabaseName("ix_operation_runs_operation_started_at_id");
+
+                    b.HasIndex(new[] { "State" }, "ix_operation_runs_stranded")
+                        .HasDatabaseName("ix_operation_runs_state")
+                        .HasFilter("resumed_by IS NULL AND state IN ('running', 'interrupted')");
+
+                    b.HasIndex(new[] { "Operation" }, "ux_operation_runs_at_work")
+                        .IsUnique()
+                        .HasDatabaseName("ix_operation_runs_operation")
+                        .HasFilter("state = 'running'");
+
+                    b.ToTable("operation_runs", (string)null);
+                });
+
+            modelBuilder.Entity("LoraAdmin.Operations.OperationScheduleRow", b =>
+                {
+                    b.Property<string>("Operation")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("operation");
+
+                    b.Property<long>("AccountedUntil")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("accounted_until");
+
+                    b.Property<string>("CatchUp")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("catch_up");
+
+                    b.Property<string>("Cron")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("cron");
+
+                    b.Property<bool>("IsEdited")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("is_edited");
+
+                    b.Property<long>("LastNumber")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("last_number");
+
+                    b.Property<string>("PauseReason")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("pause_reason");
+
+                    b.Property<long?>("PausedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("paused_at");
+
+                    b.Property<string>("PausedByKind")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("paused_by_kind");
+
+                    b.Property<string>("PausedByName")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("paused_by_name");
+
+                    b.Property<long?>("PausedUntil")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("paused_until");
+
+                    b.Property<string>("TimeZone")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("time_zone");
+
+                    b.HasKey("Operation")
+                        .HasName("pk_operation_schedules");
+
+                    b.ToTable("operation_schedules", (string)null);
+                });
+
+            modelBuilder.Entity("LoraAdmin.Operations.OperationStandingRow", b =>
+                {
+                    b.Property<int>("Id")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("id");
+
+                    b.Property<long?>("HeldAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("held_at");
+
+                    b.Property<string>("HeldByKind")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("held_by_kind");
+
+                    b.Property<string>("HeldByName")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("held_by_name");
+
+                    b.Property<long?>("HeldUntil")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("held_until");
+
+                    b.Property<string>("HoldReason")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("hold_reason");
+
+                    b.Property<long?>("SeenAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("seen_at");
+
+                    b.HasKey("Id")
+                        .HasName("pk_operation_standing");
+
+                    b.ToTable("operation_standing", (string)null);
+                });
+
             modelBuilder.Entity("LoraAdmin.Platform.Data.Events.ErrorEventRow", b =>
                 {
                     b.Property<string>("EventId")

@@ -1,0 +1,234 @@
+using System.Globalization;
+using LoraAdmin.Domain.Shared;
+
+namespace LoraAdmin.Domain.Operations;
+
+/// <param name="Operation">Its key.</param>
+/// <param name="Instant">The newest instant that was missed: the run is for it.</param>
+/// <param name="Missed">How many instants the run makes up for, this one included.</param>
+public sealed record OwedRun(string Operation, DateTimeOffset Instant, int Missed);
+
+/// <summary>
+/// Knows which instants should have run, closes each with exactly one end state, and alone starts runs that make up for missed ones and that go on from
+/// interrupted ones. Only the holder of the lease <see cref="LeaseName"/> lets it tick. It shares nothing with the scheduler but the cron text.
+/// </summary>
+public sealed class OccurrenceKeeper(
+    IUnitOfWork work, OperationRegistry operations, ICronSchedules crons, RunStarter starter, TimeProvider clock, Func<OperationRules> rules)
+{
+    public const string LeaseName = "operations.keeper";
+
+    /// <summary>Instants of one operation that one look takes: years of a minutely one are accounted for piece by piece.</summary>
+    private const int InstantsAtOnce = 2000;
+
+    private static readonly Actor Self = Actor.Portal(LeaseName);
+
+    /// <summary>
+    /// Before the first look of a process: gives each operation its schedule's row. A schedule that nobody edited follows a new default, after the instants of the old one are accounted for.
+    /// </summary>
+    public async Task FillAsync(CancellationToken cancellationToken)
+    {
+        foreach (IOperation operation in operations.All)
+        {
+            await work.RunAsync((unit, token) => FillAsync(unit, operation.Info, token), cancellationToken);
+        }
+    }
+
+    /// <summary>Accounts for every instant up to now, and starts what is owed.</summary>
+    /// <returns>Runs that were started: their work is the caller's to let do.</returns>
+    /// <exception cref="StoreUnavailableException">The database is away; the next look goes on from the mark.</exception>
+    public async Task<IReadOnlyList<StartedRun>> TickAsync(CancellationToken cancellationToken)
+    {
+        DateTimeOffset now = clock.GetUtcNow();
+        DateTimeOffset? asleepFrom = await AsleepFromAsync(now, cancellationToken);
+        foreach (IOperation operation in operations.All)
+        {
+            // Piece by piece, so that nothing is made up for before everything is known.
+            while (!await work.RunAsync((unit, token) => AccountAsync(unit, operation.Info, now, asleepFrom, token), cancellationToken))
+            {
+            }
+        }
+
+        await work.RunAsync((unit, token) => unit.Store<IOperationScheduleStore>().BeatAsync(now, token), cancellationToken);
+        await EndHoldAsync(now, cancellationToken);
+        return [.. await RecoverAsync(now, cancellationToken), .. await CatchUpAsync(cancellationToken)];
+    }
+
+    /// <summary>Which runs would happen if the portal started at this moment. Reads only.</summary>
+    public async Task<IReadOnlyList<OwedRun>> PreviewAsync(CancellationToken cancellationToken)
+    {
+        DateTimeOffset now = clock.GetUtcNow();
+        DateTimeOffset? asleepFrom = await AsleepFromAsync(now, cancellationToken);
+        return await work.ReadAsync(
+            async (unit, token) =>
+            {
+                List<OwedRun> owed = [];
+                foreach (IOperation operation in operations.All)
+                {
+                    if (await unit.Store<IOperationScheduleStore>().FindAsync(operation.Info.Key, token) is not { } schedule)
+                    {
+                        continue;
+                    }
+
+                    Accounting accounting = await DecideAsync(unit, operation.Info, schedule, now, asleepFrom, int.MaxValue, token);
+                    int missed = accounting.Verdicts.Count(one => one.State is OccurrenceState.Owed or OccurrenceState.Missed);
+                    owed.AddRange(accounting.Verdicts.Where(one => one.State == OccurrenceState.Owed).Select(one => new OwedRun(operation.Info.Key, one.Instant, missed)));
+                }
+
+                return owed;
+            },
+            cancellationToken);
+    }
+
+    private async Task FillAsync(IUnit unit, OperationInfo info, CancellationToken cancellationToken)
+    {
+        IOperationScheduleStore schedules = unit.Store<IOperationScheduleStore>();
+        DateTimeOffset now = clock.GetUtcNow();
+        OperationSchedule byDefault = new(info.Key, info.DefaultCron, OperationSchedule.Utc, info.CatchUp, IsEdited: false, null, now);
+        if (await schedules.FindAsync(info.Key, cancellationToken) is not { } kept)
+        {
+            await schedules.TryAddAsync(byDefault, cancellationToken);
+        }
+        else if (!kept.IsEdited && (kept.Cron != byDefault.Cron || kept.TimeZone != byDefault.TimeZone || kept.CatchUp != byDefault.CatchUp))
+        {
+            // Whoever ran the old default is gone: its instants up to now are overdue.
+            while (!await AccountAsync(unit, info, now, asleepFrom: kept.AccountedUntil, cancellationToken))
+            {
+            }
+
+            await schedules.SaveTimesAsync(byDefault, cancellationToken);
+        }
+    }
+
+    private async Task<DateTimeOffset?> AsleepFromAsync(DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        DateTimeOffset? beat = await work.ReadAsync((unit, token) => unit.Store<IOperationScheduleStore>().ReadHeartbeatAsync(token), cancellationToken);
+        return now - beat > rules().AsleepAfter ? beat : null;
+    }
+
+    /// <returns>False: there are more instants up to now.</returns>
+    private async Task<bool> AccountAsync(IUnit unit, OperationInfo info, DateTimeOffset now, DateTimeOffset? asleepFrom, CancellationToken cancellationToken)
+    {
+        IOperationScheduleStore schedules = unit.Store<IOperationScheduleStore>();
+        if (await schedules.FindAsync(info.Key, cancellationToken) is not { } schedule || schedule.AccountedUntil >= now)
+        {
+            return true;
+        }
+
+        if (schedule.Pause?.Until <= now)
+        {
+            await schedules.SavePauseAsync(info.Key, null, cancellationToken);
+            await unit.Events.AppendAsync(
+                OperationFacts.Of(OperationEvents.Resumed, $"The pause of {info.Title} is over: {schedule.Pause.Reason}", Self), cancellationToken);
+        }
+
+        if (crons.NextAfter(schedule.Cron, schedule.TimeZone, schedule.AccountedUntil) is not { } first || first > now)
+        {
+            return true;
+        }
+
+        Accounting accounting = await DecideAsync(unit, info, schedule, now, asleepFrom, InstantsAtOnce, cancellationToken);
+        await WriteAsync(unit, info, accounting, now, cancellationToken);
+        await schedules.SetAccountedAsync(info.Key, accounting.Until, cancellationToken);
+
+        // A mark that waits for an instant is not behind: what lies before it is whole.
+        return accounting.Until >= now || crons.NextAfter(schedule.Cron, schedule.TimeZone, accounting.Until) is not { } next
+            || next > now || accounting.Until.AddMilliseconds(1) == next;
+    }
+
+    private async Task<Accounting> DecideAsync(
+        IUnit unit, OperationInfo info, OperationSchedule schedule, DateTimeOffset now, DateTimeOffset? asleepFrom, int most, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<DateTimeOffset> instants = crons.Between(schedule, schedule.AccountedUntil, now, most);
+        IReadOnlyList<Occurrence> known = await unit.Store<IOccurrenceStore>().ListAsync(info.Key, schedule.AccountedUntil, now, cancellationToken);
+        IReadOnlyList<Occurrence> open = await unit.Store<IOccurrenceStore>().ListOpenAsync(cancellationToken);
+        AutomationHold? hold = await unit.Store<IAutomationHoldStore>().FindAsync(cancellationToken);
+        Dictionary<DateTimeOffset, Occurrence> rows = known.Concat(open.Where(one => one.Operation == info.Key)).DistinctBy(one => one.Instant).ToDictionary(one => one.Instant);
+        return OccurrenceAccounting.Decide(new AccountingInput(
+            instants, instants.Count < most, rows, now, asleepFrom, rules().Grace, schedule.CatchUp, at => RunStarter.WhyHeld(info, schedule.Pause, hold, at)));
+    }
+
+    private static async Task WriteAsync(IUnit unit, OperationInfo info, Accounting accounting, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        IOccurrenceStore occurrences = unit.Store<IOccurrenceStore>();
+        List<Verdict> written = [];
+        foreach (Verdict verdict in accounting.Verdicts)
+        {
+            DateTimeOffset? ended = verdict.State == OccurrenceState.Owed ? null : now;
+            if (await occurrences.TryAddAsync(new Occurrence(info.Key, verdict.Instant, verdict.State, verdict.Why, null, null, ended), cancellationToken))
+            {
+                written.Add(verdict);
+            }
+        }
+
+        foreach (DateTimeOffset instant in accounting.Outdated)
+        {
+            await occurrences.TryEndAsync(info.Key, instant, OccurrenceState.Missed, "A newer instant took its place", now, cancellationToken);
+        }
+
+        if (written.FirstOrDefault(one => one.State == OccurrenceState.Skipped) is { } skipped)
+        {
+            await unit.Events.AppendAsync(RunStarter.SkippedFact(info.Key, skipped.Instant, skipped.Why!, held: true), cancellationToken);
+        }
+
+        Verdict[] missed = [.. written.Where(one => one.State != OccurrenceState.Skipped)];
+        if (missed.Length > 0)
+        {
+            await unit.Events.AppendAsync(MissedFact(info, missed), cancellationToken);
+        }
+    }
+
+    private static OperationalEvent MissedFact(OperationInfo info, Verdict[] missed)
+    {
+        string when = missed.Length == 1
+            ? $"at {missed[0].Instant:u}"
+            : string.Create(CultureInfo.InvariantCulture, $"at {missed.Length} instants from {missed[0].Instant:u} to {missed[^1].Instant:u}");
+        string then = missed[^1].State == OccurrenceState.Owed ? "One run makes up for it now" : "Nothing makes up for it";
+        string text = $"{info.Title} did not run {when}. {then}";
+        return OperationFacts.Of(
+            OperationEvents.Missed, text, Self, EventSeverity.Warning, new IncidentSignal(OperationIncidents.Missed, info.Key, text)) with { Reason = "missed" };
+    }
+
+    private async Task EndHoldAsync(DateTimeOffset now, CancellationToken cancellationToken) => await work.RunAsync(
+        async (unit, token) =>
+        {
+            IAutomationHoldStore holds = unit.Store<IAutomationHoldStore>();
+            if (await holds.FindAsync(token) is { } hold && hold.Until <= now)
+            {
+                await holds.SaveAsync(null, token);
+                await unit.Events.AppendAsync(OperationDesk.ReleasedFact("Its time is over", Self), token);
+            }
+        },
+        cancellationToken);
+
+    private async Task<IReadOnlyList<StartedRun>> RecoverAsync(DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<OperationRun> stranded = await work.ReadAsync((unit, token) => unit.Store<IOperationRunStore>().ListStrandedAsync(now, token), cancellationToken);
+        List<StartedRun> started = [];
+        foreach (OperationRun run in stranded)
+        {
+            if (await starter.RecoverAsync(run.Id, cancellationToken) is StartOutcome.Started recovered)
+            {
+                started.Add(recovered.Run);
+            }
+        }
+
+        return started;
+    }
+
+    private async Task<IReadOnlyList<StartedRun>> CatchUpAsync(CancellationToken cancellationToken)
+    {
+        IReadOnlyList<Occurrence> open = await work.ReadAsync((unit, token) => unit.Store<IOccurrenceStore>().ListOpenAsync(token), cancellationToken);
+        List<StartedRun> started = [];
+        foreach (Occurrence owed in open.Where(one => one.State == OccurrenceState.Owed && operations.Find(one.Operation) is not null))
+        {
+            RunRequest request = new(owed.Operation, RunTrigger.CatchUp, Actor.Portal(owed.Operation), owed.Instant);
+            if (await starter.StartAsync(request, cancellationToken) is StartOutcome.Started run)
+            {
+                await work.RunAsync((unit, token) => unit.Store<IOccurrenceStore>().MakeUpAsync(owed.Operation, owed.Instant, run.Run.Run.Id, token), cancellationToken);
+                started.Add(run.Run);
+            }
+        }
+
+        return started;
+    }
+}

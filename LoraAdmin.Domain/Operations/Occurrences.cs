@@ -1,0 +1,35 @@
+namespace LoraAdmin.Domain.Operations;
+
+/// <summary>What became of one scheduled instant. Every instant ends as exactly one of the last four.</summary>
+public enum OccurrenceState
+{
+    /// <summary>Missed, and to be made up by a run that has not begun.</summary>
+    Owed,
+
+    /// <summary>A run is at work for it.</summary>
+    Claimed,
+
+    /// <summary>A run began within the grace.</summary>
+    Ran,
+
+    /// <summary>A run began after the grace, or after an interruption.</summary>
+    Late,
+
+    /// <summary>Nothing ran, on purpose; the reason says why.</summary>
+    Skipped,
+
+    /// <summary>Nothing ran for it; a later run may have made up for it.</summary>
+    Missed,
+}
+
+/// <summary>One scheduled instant of an operation.</summary>
+/// <param name="Why">For skipped and missed ones.</param>
+/// <param name="Run">The run that was made for it.</param>
+/// <param name="MadeUpBy">For missed ones: the run that made up for it; null: none did.</param>
+public sealed record Occurrence(string Operation, DateTimeOffset Instant, OccurrenceState State, string? Why, Guid? Run, Guid? MadeUpBy, DateTimeOffset? EndedAt)
+{
+    public bool IsOpen => State is OccurrenceState.Owed or OccurrenceState.Claimed;
+}
+
+/// <summary>How many instants of a day ended in a state.</summary>
+public sealed record OccurrenceDay(DateOnly Day, OccurrenceState State, int Count);

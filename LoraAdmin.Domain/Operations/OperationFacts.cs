@@ -1,0 +1,55 @@
+using LoraAdmin.Domain.Shared;
+
+namespace LoraAdmin.Domain.Operations;
+
+/// <summary>Kinds of facts about operations.</summary>
+public static class OperationEvents
+{
+    public const string RunAsked = "operations.run_asked";
+    public const string RunEnded = "operations.run_ended";
+    public const string RunFailed = "operations.run_failed";
+    public const string RunInterrupted = "operations.run_interrupted";
+    public const string CancelAsked = "operations.cancel_asked";
+    public const string Skipped = "operations.skipped";
+    public const string Missed = "operations.missed";
+    public const string ApprovalAsked = "operations.approval_asked";
+    public const string ApprovalOver = "operations.approval_over";
+    public const string Paused = "operations.paused";
+    public const string Resumed = "operations.resumed";
+    public const string ScheduleEdited = "operations.schedule_edited";
+    public const string AutomationHeld = "operations.automation_held";
+    public const string AutomationReleased = "operations.automation_released";
+}
+
+/// <summary>What is watched of operations; the subject is the operation's key.</summary>
+public static class OperationIncidents
+{
+    /// <summary>Its last run failed.</summary>
+    public const string Failed = "operations.failed";
+
+    /// <summary>An instant passed and nothing ran for it.</summary>
+    public const string Missed = "operations.missed";
+
+    /// <summary>Caps hold back a part of its plan until a person approves it.</summary>
+    public const string Approval = "operations.approval";
+
+    /// <summary>The kill switch is on.</summary>
+    public const string AutomationHeld = "operations.automation_held";
+
+    public const string AutomationSubject = "automation";
+}
+
+internal static class OperationFacts
+{
+    public static OperationalEvent Of(
+        string kind, string message, Actor actor, EventSeverity severity = EventSeverity.Info, params IReadOnlyList<IncidentSignal> signals) => new()
+        {
+            Kind = kind,
+            Message = message,
+            Actor = actor,
+            Severity = severity,
+            Signals = signals,
+        };
+
+    public static IncidentSignal Over(string rule, string operation, string text) => new(rule, operation, text, Over: true);
+}

@@ -1,0 +1,107 @@
+using LoraAdmin.Domain.Shared;
+
+namespace LoraAdmin.Domain.Operations;
+
+/// <summary>
+/// Renews a run's lease while it works, however long one of its items takes, and hears when a person asks for its end. When the lease is lost, the work
+/// is broken off: another instance goes on with it.
+/// </summary>
+internal sealed class RunLease : IAsyncDisposable
+{
+    private readonly OperationRun run;
+    private readonly IUnitOfWork work;
+    private readonly TimeProvider clock;
+    private readonly TimeSpan leaseFor;
+    private readonly CancellationTokenSource stop;
+    private readonly CancellationTokenSource over = new();
+    private readonly Task renewing;
+    private bool disposed;
+
+    public RunLease(OperationRun run, IUnitOfWork work, TimeProvider clock, TimeSpan leaseFor, CancellationToken cancellationToken)
+    {
+        this.run = run;
+        this.work = work;
+        this.clock = clock;
+        this.leaseFor = leaseFor;
+        stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        renewing = RenewAsync();
+    }
+
+    /// <summary>Cancelled when the portal ends, the lease is lost, or a person asks for the end.</summary>
+    public CancellationToken Token => stop.Token;
+
+    public bool IsLost { get; private set; }
+
+    public CancelAsk? Cancel { get; private set; }
+
+    /// <summary>Takes in what a write of the run has read of its row.</summary>
+    public void Hear(RunPulse pulse)
+    {
+        if (pulse.Cancel is { } ask && Cancel is null)
+        {
+            Cancel = ask;
+            stop.Cancel();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (disposed)
+        {
+            return;
+        }
+
+        disposed = true;
+        await over.CancelAsync();
+        await renewing;
+        over.Dispose();
+        stop.Dispose();
+    }
+
+    private async Task RenewAsync()
+    {
+        DateTimeOffset until = run.LeaseUntil;
+        while (true)
+        {
+            await Task.Delay(leaseFor / 3, clock, over.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (over.IsCancellationRequested)
+            {
+                return;
+            }
+
+            DateTimeOffset asked = clock.GetUtcNow();
+            try
+            {
+                RunPulse? pulse = await work.RunAsync(
+                    (unit, token) => unit.Store<IOperationRunStore>().TouchAsync(run.Id, run.Number, ended: null, asked + leaseFor, token), over.Token);
+                if (pulse is null)
+                {
+                    await LoseAsync();
+                    return;
+                }
+
+                until = asked + leaseFor;
+                Hear(pulse);
+            }
+            catch (OperationCanceledException) when (over.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (StoreUnavailableException) when (clock.GetUtcNow() < until)
+            {
+                // Asked again: the lease still holds.
+            }
+            catch (StoreUnavailableException)
+            {
+                await LoseAsync();
+                return;
+            }
+        }
+    }
+
+    private async Task LoseAsync()
+    {
+        IsLost = true;
+        await stop.CancelAsync();
+    }
+}

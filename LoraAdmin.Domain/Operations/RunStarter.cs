@@ -1,0 +1,315 @@
+using LoraAdmin.Domain.Shared;
+
+namespace LoraAdmin.Domain.Operations;
+
+/// <summary>Who or what wants a run.</summary>
+/// <param name="Instant">For runs of the schedule and those that make up for one.</param>
+/// <param name="Reason">From a person; 1 to 500 characters.</param>
+/// <param name="Plan">The plan that is to be applied; null: the run makes its own.</param>
+public sealed record RunRequest(string Operation, RunTrigger Trigger, Actor By, DateTimeOffset? Instant = null, string? Reason = null, Guid? Plan = null);
+
+/// <summary>A run whose row is written and whose work is still to be done.</summary>
+public sealed record StartedRun(OperationRun Run);
+
+public abstract record StartOutcome
+{
+    private StartOutcome()
+    {
+    }
+
+    public sealed record Started(StartedRun Run) : StartOutcome;
+
+    /// <summary>The instant has its row already: another instance runs it, or it has ended.</summary>
+    public sealed record Accounted : StartOutcome;
+
+    /// <summary>Nothing runs, on purpose; the instant is closed as skipped.</summary>
+    public sealed record Skipped(string Why) : StartOutcome;
+
+    /// <summary>Another run of the operation is at work; what was asked for can be asked again later.</summary>
+    public sealed record Busy(OperationRun Running) : StartOutcome;
+
+    public sealed record Refused(FieldProblem Problem) : StartOutcome;
+}
+
+/// <summary>
+/// Writes the row of a run at its start. One transaction decides: at most one run of an operation is at work on any number of instances, an instant is
+/// claimed once, and what holds the operation back is written down with it.
+/// </summary>
+public sealed class RunStarter(
+    IUnitOfWork work, OperationRegistry operations, IIds ids, TimeProvider clock, Func<OperationRules> rules, Func<Installation> installation, string instance)
+{
+    /// <summary>A run that was interrupted so often in a row is not resumed once more.</summary>
+    public const int MostAttempts = 5;
+
+    /// <exception cref="StoreUnavailableException">Nothing was written.</exception>
+    public Task<StartOutcome> StartAsync(RunRequest request, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        IOperation operation = operations.Find(request.Operation)
+            ?? throw new ArgumentException($"There is no operation {request.Operation}.", nameof(request));
+        return work.RunAsync((unit, token) => StartAsync(unit, operation, request, token), cancellationToken);
+    }
+
+    /// <summary>Goes on from a run whose lease is over, or that was interrupted.</summary>
+    public Task<StartOutcome> RecoverAsync(Guid stranded, CancellationToken cancellationToken) =>
+        work.RunAsync((unit, token) => RecoverAsync(unit, stranded, token), cancellationToken);
+
+    /// <summary>Why the operation does not run by itself at an instant; null: it does.</summary>
+    internal static string? WhyHeld(OperationInfo info, OperationPause? pause, AutomationHold? hold, DateTimeOffset at) =>
+        AutomationGate.WhyHeld(pause, info.IsDestructive ? hold : null, at);
+
+    private async Task<StartOutcome> StartAsync(IUnit unit, IOperation operation, RunRequest request, CancellationToken cancellationToken)
+    {
+        string key = operation.Info.Key;
+        IOperationScheduleStore schedules = unit.Store<IOperationScheduleStore>();
+        if (await schedules.TakeNumberAsync(key, cancellationToken) is not { } number
+            || await schedules.FindAsync(key, cancellationToken) is not { } schedule)
+        {
+            return new StartOutcome.Refused(new FieldProblem("operation", $"{key} has no schedule yet", "Wait some seconds: the portal is starting."));
+        }
+
+        DateTimeOffset now = clock.GetUtcNow();
+        OperationRun run = new()
+        {
+            Id = ids.Next(),
+            Operation = key,
+            Number = number,
+            Trigger = request.Trigger,
+            Instant = request.Instant,
+            StartedBy = request.By,
+            Reason = request.Reason,
+            State = RunState.Running,
+            StartedAt = now,
+            Instance = instance,
+            LeaseUntil = now + rules().LeaseFor,
+        };
+        OperationRun? running = await unit.Store<IOperationRunStore>().FindRunningAsync(key, cancellationToken);
+        if (request.Instant is { } instant)
+        {
+            AutomationHold? hold = await unit.Store<IAutomationHoldStore>().FindAsync(cancellationToken);
+            string? why = WhyHeld(operation.Info, schedule.Pause, hold, now);
+            if (await ClaimAsync(unit, run, instant, why, running, cancellationToken) is { } not)
+            {
+                return not;
+            }
+        }
+        else if (running is not null)
+        {
+            return new StartOutcome.Busy(running);
+        }
+
+        if (request.Plan is { } plan && await TakePlanAsync(unit, key, plan, run, cancellationToken) is { } problem)
+        {
+            return new StartOutcome.Refused(problem);
+        }
+
+        run = run with { Plan = request.Plan };
+        await unit.Store<IOperationRunStore>().AddAsync(run, cancellationToken);
+        if (request.By.Kind != ActorKind.Portal)
+        {
+            string what = request.Plan is null ? "was asked to run" : "was asked to apply a plan";
+            await unit.Events.AppendAsync(
+                OperationFacts.Of(OperationEvents.RunAsked, $"{operation.Info.Title} {what} (run {number}): {request.Reason}", request.By), cancellationToken);
+        }
+
+        return new StartOutcome.Started(new StartedRun(run));
+    }
+
+    /// <returns>Why nothing starts; null: the instant is the run's.</returns>
+    private async Task<StartOutcome?> ClaimAsync(
+        IUnit unit, OperationRun run, DateTimeOffset instant, string? held, OperationRun? running, CancellationToken cancellationToken)
+    {
+        IOccurrenceStore occurrences = unit.Store<IOccurrenceStore>();
+        string? why = held ?? (running is null || run.Trigger == RunTrigger.CatchUp ? null : $"Run {running.Number}, which began {running.StartedAt:u}, was still at work");
+        if (run.Trigger == RunTrigger.CatchUp)
+        {
+            if (why is null)
+            {
+                return running is not null ? new StartOutcome.Busy(running)
+                    : await occurrences.TryClaimAsync(run.Operation, instant, run.Id, cancellationToken) ? null
+                    : new StartOutcome.Accounted();
+            }
+
+            await occurrences.TryEndAsync(run.Operation, instant, OccurrenceState.Skipped, why, clock.GetUtcNow(), cancellationToken);
+        }
+        else
+        {
+            Occurrence occurrence = why is null
+                ? new Occurrence(run.Operation, instant, OccurrenceState.Claimed, null, run.Id, null, null)
+                : new Occurrence(run.Operation, instant, OccurrenceState.Skipped, why, null, null, clock.GetUtcNow());
+            if (!await occurrences.TryAddAsync(occurrence, cancellationToken))
+            {
+                return new StartOutcome.Accounted();
+            }
+
+            if (why is null)
+            {
+                return null;
+            }
+        }
+
+        await unit.Events.AppendAsync(SkippedFact(run.Operation, instant, why, held is not null), cancellationToken);
+        return new StartOutcome.Skipped(why);
+    }
+
+    /// <summary>Somebody who pauses an operation and forgets it is reminded: an instant passed and nothing was done.</summary>
+    internal static OperationalEvent SkippedFact(string operation, DateTimeOffset instant, string why, bool held) => OperationFacts.Of(
+        OperationEvents.Skipped,
+        $"{operation} did not run at {instant:u}. {why}",
+        Actor.Portal(operation),
+        held ? EventSeverity.Warning : EventSeverity.Info,
+        held ? [new IncidentSignal(OperationIncidents.Missed, operation, $"{operation} did not run at {instant:u}. {why}")] : []) with { Reason = "skipped" };
+
+    /// <returns>Why the plan must not be applied; null: it is the run's.</returns>
+    private async Task<FieldProblem?> TakePlanAsync(IUnit unit, string operation, Guid id, OperationRun run, CancellationToken cancellationToken)
+    {
+        IOperationPlanStore plans = unit.Store<IOperationPlanStore>();
+        if (await plans.FindAsync(id, cancellationToken) is not { } plan)
+        {
+            return new FieldProblem("plan", "There is no such plan: plans that nobody applied are deleted after a while", "Preview again, and apply the new plan.");
+        }
+
+        if (plan.Operation != operation)
+        {
+            return new FieldProblem("plan", $"It is a plan of {plan.Operation}, not of {operation}", $"Open {plan.Operation} to apply it, or preview {operation}.");
+        }
+
+        if (plan.Installation != installation().Id)
+        {
+            return new FieldProblem(
+                "plan", $"It was made by installation {plan.Installation}, of which this database is a copy", "Preview again: this installation has a world of its own.");
+        }
+
+        if (plan.State is PlanState.Taken or PlanState.Superseded)
+        {
+            return new FieldProblem(
+                "plan", plan.State == PlanState.Taken ? "A run has applied it already" : "A newer look has taken its place", "Preview again, and apply the new plan.");
+        }
+
+        TimeSpan age = clock.GetUtcNow() - plan.Draft.AsOf;
+        if (age > rules().PlanValidFor)
+        {
+            return new FieldProblem(
+                "plan", $"It shows the world of {plan.Draft.AsOf:u}; plans are applied for {rules().PlanValidFor:g} only", "Preview again, and apply the new plan.");
+        }
+
+        return await plans.TryTakeAsync(id, run.Id, cancellationToken) ? null : new FieldProblem("plan", "A run has just taken it", "Look at the run.");
+    }
+
+    private async Task<StartOutcome> RecoverAsync(IUnit unit, Guid id, CancellationToken cancellationToken)
+    {
+        IOperationRunStore runs = unit.Store<IOperationRunStore>();
+        DateTimeOffset now = clock.GetUtcNow();
+        if (await runs.FindAsync(id, cancellationToken) is not { } stranded
+            || operations.Find(stranded.Operation) is not { } operation
+            || await unit.Store<IOperationScheduleStore>().TakeNumberAsync(stranded.Operation, cancellationToken) is not { } number)
+        {
+            return new StartOutcome.Accounted();
+        }
+
+        if (stranded.State == RunState.Running)
+        {
+            if (await runs.FindAsync(id, cancellationToken) is not { State: RunState.Running } still || still.LeaseUntil > now)
+            {
+                return new StartOutcome.Accounted();
+            }
+
+            stranded = still with { State = RunState.Interrupted, EndedAt = now, Outcome = $"{still.Instance} was not heard of since its lease ended {still.LeaseUntil:u}" };
+            if (!await runs.EndAsync(stranded, cancellationToken))
+            {
+                return new StartOutcome.Accounted();
+            }
+
+            await unit.Events.AppendAsync(
+                OperationFacts.Of(
+                    OperationEvents.RunInterrupted,
+                    $"Run {stranded.Number} of {operation.Info.Title} was interrupted after {stranded.Ended} of {stranded.Planned}: {stranded.Outcome}",
+                    Actor.Portal(stranded.Operation),
+                    EventSeverity.Warning),
+                cancellationToken);
+        }
+
+        OperationPlan? plan = stranded.Plan is { } planned ? await unit.Store<IOperationPlanStore>().FindAsync(planned, cancellationToken) : null;
+        bool isOurs = plan?.Installation == installation().Id;
+        bool byPortal = stranded.StartedBy.Kind == ActorKind.Portal;
+        string? why = stranded.Attempt >= MostAttempts ? $"{MostAttempts} runs in a row were interrupted; it is not resumed once more"
+            : plan is not null && !isOurs && !byPortal ? "its plan was made by the installation that this database is a copy of"
+            : null;
+        if (why is not null)
+        {
+            await GiveUpAsync(unit, operation.Info, stranded, why, now, cancellationToken);
+            return new StartOutcome.Accounted();
+        }
+
+        if (await runs.FindRunningAsync(stranded.Operation, cancellationToken) is { } running)
+        {
+            return new StartOutcome.Busy(running);
+        }
+
+        AutomationHold? hold = await unit.Store<IAutomationHoldStore>().FindAsync(cancellationToken);
+        if (byPortal && WhyHeld(operation.Info, null, hold, now) is { } held)
+        {
+            return new StartOutcome.Skipped(held);
+        }
+
+        OperationRun run = new()
+        {
+            Id = ids.Next(),
+            Operation = stranded.Operation,
+            Number = number,
+            Trigger = RunTrigger.Recovery,
+            Instant = stranded.Instant,
+            StartedBy = stranded.StartedBy,
+            Reason = stranded.Reason,
+            State = RunState.Running,
+            StartedAt = now,
+            Instance = instance,
+            LeaseUntil = now + rules().LeaseFor,
+            Resumes = stranded.Id,
+            Attempt = stranded.Attempt + 1,
+        };
+        if (!await runs.TrySetResumedByAsync(stranded.Id, run.Id, cancellationToken))
+        {
+            return new StartOutcome.Accounted();
+        }
+
+        // What a person has read and asked for is gone on with, however old; what the portal planned by itself long ago is planned anew.
+        if (plan is not null && isOurs && (!byPortal || now - plan.Draft.AsOf <= rules().PlanValidFor))
+        {
+            await unit.Store<IOperationPlanStore>().HandOnAsync(plan.Id, run.Id, cancellationToken);
+            run = run with { Plan = plan.Id };
+        }
+
+        if (stranded.Instant is { } instant)
+        {
+            await unit.Store<IOccurrenceStore>().TryClaimAsync(run.Operation, instant, run.Id, cancellationToken);
+        }
+
+        await runs.AddAsync(run, cancellationToken);
+        return new StartOutcome.Started(new StartedRun(run));
+    }
+
+    private static async Task GiveUpAsync(
+        IUnit unit, OperationInfo operation, OperationRun stranded, string words, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        if (!await unit.Store<IOperationRunStore>().TryGiveUpAsync(stranded.Id, words, cancellationToken))
+        {
+            return;
+        }
+
+        if (stranded.Instant is { } instant)
+        {
+            await unit.Store<IOccurrenceStore>().TryEndAsync(stranded.Operation, instant, OccurrenceState.Late, words, now, cancellationToken);
+        }
+
+        string text = $"Run {stranded.Number} of {operation.Title}: {words}";
+        await unit.Events.AppendAsync(
+            OperationFacts.Of(
+                OperationEvents.RunFailed, text, Actor.Portal(operation.Key), EventSeverity.Error, new IncidentSignal(OperationIncidents.Failed, operation.Key, text)) with
+            {
+                Reason = "interrupted",
+                Error = new ErrorDetail("run_interrupted", operation.Key, words, null),
+            },
+            cancellationToken);
+    }
+}

@@ -1,0 +1,71 @@
+using System.Globalization;
+
+namespace LoraAdmin.Domain.Operations;
+
+/// <summary>
+/// A schedule in plain words. What the usual shapes don't cover is said as the text that it is: a wrong sentence would be worse than none.
+/// </summary>
+public static class ScheduleWords
+{
+    private static readonly string[] Weekdays = ["", "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+    private static readonly string[] WeekdayNames = ["", "SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
+
+    public static string Of(string cron, string timeZone)
+    {
+        ArgumentNullException.ThrowIfNull(cron);
+        string[] fields = cron.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        string? words = fields.Length == 6 || (fields.Length == 7 && fields[6] == "*") ? Of(fields) : null;
+        return $"{words ?? $"At the instants of \"{cron}\""}, {timeZone}";
+    }
+
+    private static string? Of(string[] fields)
+    {
+        (string second, string minute, string hour, string day, string month, string weekday) = (fields[0], fields[1], fields[2], fields[3], fields[4], fields[5]);
+        string? days = Days(day, month, weekday);
+        bool everyDay = days == "Daily";
+        return (second, minute, hour) switch
+        {
+            ("*", "*", "*") when everyDay => "Every second",
+            ("0", "*", "*") when everyDay => "Every minute",
+            ("0", _, "*") when everyDay && Step(minute) is { } step => $"Every {step} minutes",
+            ("0", "0", "*") when everyDay => "Every hour",
+            ("0", _, "*") when everyDay && Number(minute, 59) is { } at => $"Every hour at {at} minutes past",
+            ("0", "0", _) when everyDay && Step(hour) is { } step => $"Every {step} hours",
+            (_, "*", "*") when everyDay && Step(second) is { } step => $"Every {step} seconds",
+            _ when days is not null && Number(hour, 23) is { } h && Number(minute, 59) is { } m && Number(second, 59) is { } s =>
+                string.Create(CultureInfo.InvariantCulture, $"{days} at {h:00}:{m:00}{(s == 0 ? "" : $":{s:00}")}"),
+            _ => null,
+        };
+    }
+
+    private static string? Days(string day, string month, string weekday) => (day, month, weekday) switch
+    {
+        ("*" or "?", "*", "?" or "*") => "Daily",
+        ("?" or "*", "*", "MON-FRI" or "2-6") => "On workdays",
+        ("?" or "*", "*", _) when Weekday(weekday) is { } name => $"Every {name}",
+        ("L", "*", "?") => "On the last day of every month",
+        (_, "*", "?") when Number(day, 31) is { } number and > 0 => $"On the {Ordinal(number)} of every month",
+        _ => null,
+    };
+
+    private static string? Weekday(string text)
+    {
+        int byName = Array.IndexOf(WeekdayNames, text.ToUpperInvariant());
+        int number = byName > 0 ? byName : Number(text, 7) ?? 0;
+        return number > 0 ? Weekdays[number] : null;
+    }
+
+    private static int? Step(string field) =>
+        (field.StartsWith("0/", StringComparison.Ordinal) || field.StartsWith("*/", StringComparison.Ordinal)) && Number(field[2..], 59) is { } step and > 1 ? step : null;
+
+    private static int? Number(string text, int most) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number <= most ? number : null;
+
+    private static string Ordinal(int number) => number switch
+    {
+        1 or 21 or 31 => $"{number}st",
+        2 or 22 => $"{number}nd",
+        3 or 23 => $"{number}rd",
+        _ => $"{number}th",
+    };
+}

@@ -1,0 +1,73 @@
+using System.Globalization;
+using System.Text.Json;
+using LoraAdmin.Domain.Operations;
+using LoraAdmin.Domain.Shared;
+
+namespace LoraAdmin.Domain.Pods;
+
+/// <summary>J1 as an operation: the hourly, recorded run of <see cref="PodSweep"/>, which the pod loop also lets run every minute.</summary>
+/// <param name="permission">What a person needs to run it and to approve what the caps hold back.</param>
+public sealed class PodSweepOperation(PodSweep sweep, TimeProvider clock, string permission) : IItemOperation
+{
+    public const string Key = PodSweep.OperationKey;
+
+    public OperationInfo Info { get; } = new(
+        Key,
+        "Sweep of orphaned pods",
+        "Ends pods that cost money and that nothing needs, or stops and keeps them when their trained file may be nowhere else. The same policy runs every minute; this run is the recorded one.",
+        "0 0 * * * ?",
+        permission)
+    {
+        IsDestructive = true,
+    };
+
+    public async Task<Planning> PlanAsync(CancellationToken cancellationToken)
+    {
+        switch (await sweep.PlanAsync(cancellationToken))
+        {
+            case SweepPlanning.CouldNotRead unread:
+                return new Planning.CouldNotRead($"RunPod's account can't be listed: {unread.Error.Detail}", "See its words and the remedy on the pods page");
+            case SweepPlanning.Planned planned:
+                PlanDraft plan = PlanDraft.OfItems(planned.Plan.AsOf, [.. planned.Plan.Items.Select(ToItem)]);
+                return new Planning.Planned(planned.Plan.WithinCaps < planned.Plan.Items.Count
+                    ? plan with { WithinCaps = planned.Plan.WithinCaps, CapWords = sweep.CapWords() }
+                    : plan);
+            default:
+                throw new NotSupportedException("A planning is planned or could not read.");
+        }
+    }
+
+    public Task ApplyAsync(PlanItem item, IItemTurn turn, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(item);
+        ArgumentNullException.ThrowIfNull(turn);
+        SweepItem swept = JsonSerializer.Deserialize<SweepItem>(item.Detail!)!;
+        return turn.EndAsync(
+            async (unit, token) => await sweep.ApplyAsync(unit, swept, turn.Actor, token) is { } why ? ItemOutcome.Ineligible(why) : ItemOutcome.Done, cancellationToken);
+    }
+
+    public async Task<IReadOnlyList<Figure>> MeasureAsync(IUnit unit, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(unit);
+        DateTimeOffset now = clock.GetUtcNow();
+        IReadOnlyList<LedgerPod> alive = await unit.Store<IPodLedger>().ListAliveAsync(cancellationToken);
+        return
+        [
+            Count("Pods of the ledger that are alive", alive),
+            Count("being ended", alive.Where(pod => pod.Want == PodWant.Released)),
+            Count("kept for their file", alive.Where(pod => pod.Want == PodWant.Held)),
+            Count("past their lifetime, and needed", alive.Where(pod => pod.Want == PodWant.Needed && pod.LiveUntil < now)),
+        ];
+    }
+
+    public Task<string?> CheckAsync(IUnit unit, CancellationToken cancellationToken) => Task.FromResult<string?>(null);
+
+    private static Figure Count(string name, IEnumerable<LedgerPod> pods) => new(name, pods.Count().ToString(CultureInfo.InvariantCulture));
+
+    private static PlanItem ToItem(SweepItem item) => new(item.PodId, item.Action.ToString().ToLowerInvariant(), item.Why)
+    {
+        Label = item.Name,
+        Money = item.HourlyRate,
+        Detail = JsonSerializer.Serialize(item),
+    };
+}

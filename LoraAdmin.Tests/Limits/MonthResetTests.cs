@@ -1,0 +1,91 @@
+using LoraAdmin.Domain.Access;
+using LoraAdmin.Domain.Limits;
+using LoraAdmin.Domain.Operations;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Platform.Data;
+using LoraAdmin.Tests.Doubles;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
+using Xunit;
+
+namespace LoraAdmin.Tests.Limits;
+
+/// <summary>J3 through the engine, on databases as they are found.</summary>
+public sealed class MonthResetTests
+{
+    private static readonly DateTimeOffset Third = new(2026, 12, 3, 7, 0, 0, TimeSpan.Zero);
+    private static readonly Guid Idle = new(1, 0, 0, new byte[8]);
+    private static readonly Guid Dateless = new(2, 0, 0, new byte[8]);
+    private static readonly Guid Busy = new(3, 0, 0, new byte[8]);
+
+    [Theory]
+    [InlineData("date")]
+    [InlineData("timestamptz")]
+    [Trait("Requirement", "J3")]
+    public async Task Reset_OfAnAdoptedDatabase_WorksOnDatesAndOnInstants(string type)
+    {
+        await using TestDatabase database = await TestDatabase.CreateEmptyAsync(DatabaseKind.Postgres, new FakeTimeProvider(Third));
+        await using (LoraDb db = database.NewContext())
+        {
+#pragma warning disable EF1002 // Fixed words of this test.
+            await db.Database.ExecuteSqlRawAsync($"CREATE TABLE user_training_limits (user_id uuid PRIMARY KEY, loras_created_this_month int, month_reset_date {type})");
+#pragma warning restore EF1002
+            await db.Database.MigrateAsync();
+        }
+
+        await ResetsLateAndOnceAsync(database);
+    }
+
+    [Fact]
+    [Trait("Requirement", "J3")]
+    public async Task Reset_OnSqlite_DoesTheSame()
+    {
+        await using TestDatabase database = await TestDatabase.CreateAsync(DatabaseKind.Sqlite, new FakeTimeProvider(Third));
+        await ResetsLateAndOnceAsync(database);
+    }
+
+    private static async Task ResetsLateAndOnceAsync(TestDatabase database)
+    {
+        await using LoraDb db = database.NewContext();
+        await db.Database.ExecuteSqlAsync(
+            $"""
+            INSERT INTO user_training_limits (user_id, loras_created_this_month, month_reset_date) VALUES
+                ({db.SqlId(Idle)}, 7, {new DateOnly(2026, 11, 30)}), ({db.SqlId(Dateless)}, 4, NULL), ({db.SqlId(Busy)}, 3, {new DateOnly(2026, 12, 1)})
+            """);
+        FakeTimeProvider clock = (FakeTimeProvider)database.Services.GetRequiredService<TimeProvider>();
+        OperationRegistry registry = new([new MonthReset(database.Work, clock, Permissions.ResetLimits)]);
+        OperationRules rules = new(TimeSpan.FromMinutes(5), TimeSpan.FromHours(1), TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(10), 500, TimeSpan.FromDays(30));
+        Installation installation = new("inst0001", CloudKind.Local, new byte[32], Third);
+        IIds ids = database.Services.GetRequiredService<IIds>();
+        await database.Work.RunAsync(
+            (unit, token) => unit.Store<IOperationScheduleStore>().TryAddAsync(
+                new OperationSchedule(MonthReset.Key, "0 0 0 1 * ?", OperationSchedule.Utc, CatchUp.Once, false, null, Third), token),
+            CancellationToken.None);
+        RunStarter starter = new(database.Work, registry, ids, clock, () => rules, () => installation, "portal-1");
+        OperationRunner runner = new(database.Work, registry, ids, clock, () => rules, () => installation);
+
+        OperationRun first = await RunAsync();
+        OperationRun second = await RunAsync();
+
+        Assert.Equal((RunState.Succeeded, 2L, "2 users were reset for 2026-12."), (first.State, first.Done, first.Outcome));
+        Assert.Equal([("Users in an earlier month", "2"), ("of them without a date", "1"), ("LoRAs counted in their rows", "11")], first.Before.Select(figure => (figure.Name, figure.Value)));
+        Assert.Equal(["0", "0", "0"], first.After.Select(figure => figure.Value));
+        Assert.Equal((RunState.Succeeded, 0L), (second.State, second.Done));
+        Assert.Contains(
+            await database.Work.ReadAsync((unit, token) => unit.Store<IOperationRunStore>().ListLinesAsync(first.Id, token), CancellationToken.None),
+            line => line.Text == "2 users were reset for 2026-12.");
+        Assert.Equal([0, 0, 3], await db.Database.SqlQuery<int>($"SELECT loras_created_this_month AS \"Value\" FROM user_training_limits ORDER BY user_id").ToListAsync());
+        Assert.Equal(
+            ["2026-12-03", "2026-12-03", "2026-12-01"],
+            await db.Database.SqlQuery<string>($"SELECT substr(CAST(month_reset_date AS TEXT), 1, 10) AS \"Value\" FROM user_training_limits ORDER BY user_id").ToListAsync());
+
+        async Task<OperationRun> RunAsync()
+        {
+            RunRequest request = new(MonthReset.Key, RunTrigger.Person, OperationActor, Reason: "a test");
+            return await runner.ExecuteAsync(Assert.IsType<StartOutcome.Started>(await starter.StartAsync(request, CancellationToken.None)).Run, CancellationToken.None);
+        }
+    }
+
+    private static Actor OperationActor => new(ActorKind.Person, "ada");
+}

@@ -1,0 +1,164 @@
+using LoraAdmin.Domain.Operations;
+using LoraAdmin.Domain.Shared;
+using Xunit;
+
+namespace LoraAdmin.Tests.Operations;
+
+public sealed class OccurrenceKeeperTests
+{
+    private const string Key = "tests.work";
+    private static readonly DateTimeOffset Start = OperationHouse.Start;
+
+    private readonly TestItems operation = new(Key, () => ["a"]);
+    private readonly OperationHouse house;
+
+    public OccurrenceKeeperTests() => house = new OperationHouse(operation);
+
+    [Fact]
+    public async Task InstantsThatPassedWhileEverythingWasDown_AreMadeUpByOneRunAndTold()
+    {
+        await AwakeAsync();
+        house.Clock.Advance(TimeSpan.FromHours(3.5));
+
+        Assert.Equal(
+            [new OwedRun(Key, Start.AddHours(3), 3)], await house.Keeper.PreviewAsync(CancellationToken.None));
+        OperationRun run = Assert.Single(await house.TickAsync());
+
+        Assert.Equal((RunTrigger.CatchUp, RunState.Succeeded, Start.AddHours(3)), (run.Trigger, run.State, run.Instant!.Value));
+        Assert.Equal([OccurrenceState.Missed, OccurrenceState.Missed, OccurrenceState.Late], house.Occurrences(Key).Select(one => one.State));
+        Assert.Equal([run.Id, run.Id, null], house.Occurrences(Key).Select(one => one.MadeUpBy));
+        Assert.Equal([true, false], house.Told(OperationIncidents.Missed));
+        Assert.Single(operation.Done);
+        Assert.Empty(await house.TickAsync());
+        Assert.Empty(await house.Keeper.PreviewAsync(CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task CatchUpThatIsOff_LeavesThemMissed()
+    {
+        await AwakeAsync();
+        await house.Desk.EditScheduleAsync(Key, new ScheduleWish("0 0 * * * ?", "UTC", CatchUp.Never), OperationHouse.Ada, CancellationToken.None);
+        house.Clock.Advance(TimeSpan.FromHours(2.5));
+
+        Assert.Empty(await house.TickAsync());
+
+        Assert.Equal([OccurrenceState.Missed, OccurrenceState.Missed], house.Occurrences(Key).Select(one => one.State));
+        Assert.Equal([true], house.Told(OperationIncidents.Missed));
+    }
+
+    [Fact]
+    public async Task InstantThatNobodyFires_IsToldWithinAMinuteAfterItsGrace()
+    {
+        await AwakeAsync();
+        DateTimeOffset instant = Start.AddHours(1);
+        await BeatUntilAsync(instant + house.Rules.Grace);
+        Assert.Empty(house.Told(OperationIncidents.Missed));
+        Assert.Empty(house.Occurrences(Key));
+
+        await BeatUntilAsync(instant + house.Rules.Grace + TimeSpan.FromSeconds(20));
+
+        Assert.True(house.Told(OperationIncidents.Missed)[0]);
+        Assert.Equal(OccurrenceState.Late, Assert.Single(house.Occurrences(Key)).State);
+        Assert.Single(operation.Done);
+    }
+
+    [Fact]
+    public async Task InstantsWithinAPause_AreSkippedAndRemindedOf()
+    {
+        await AwakeAsync();
+        await house.Desk.PauseAsync(Key, "mending", Start.AddMinutes(90), OperationHouse.Ada, CancellationToken.None);
+
+        house.Clock.SetUtcNow(Start.AddHours(1));
+        Assert.IsType<StartOutcome.Skipped>(await house.FireAsync(Key, Start.AddHours(1)));
+        await BeatUntilAsync(Start.AddHours(2));
+        Assert.IsType<StartOutcome.Started>(await house.FireAsync(Key, Start.AddHours(2)));
+
+        Assert.Equal([OccurrenceState.Skipped, OccurrenceState.Ran], house.Occurrences(Key).Select(one => one.State));
+        Assert.Contains("mending", house.Occurrences(Key)[0].Why, StringComparison.Ordinal);
+        Assert.Equal([true, false], house.Told(OperationIncidents.Missed));
+        Assert.Contains(house.Database.Events, fact => fact.Kind == OperationEvents.Resumed);
+    }
+
+    [Fact]
+    public async Task KillSwitch_HoldsWhatIsDestructive_AndAPersonMayStillRunIt()
+    {
+        TestItems harmless = new("tests.harmless", () => ["x"]) { Info = new("tests.harmless", "Harmless", "Looks.", "0 0 * * * ?", "tests:run") };
+        OperationHouse both = new(operation, harmless);
+        await both.FillAsync();
+        await both.Desk.HoldAutomationAsync("it ends the wrong ones", null, OperationHouse.Ada, CancellationToken.None);
+        Assert.Equal([true], both.Told(OperationIncidents.AutomationHeld));
+        both.Clock.Advance(TimeSpan.FromHours(1));
+
+        Assert.IsType<StartOutcome.Skipped>(await both.FireAsync(Key, Start.AddHours(1)));
+        Assert.IsType<StartOutcome.Started>(await both.FireAsync("tests.harmless", Start.AddHours(1)));
+        Assert.Empty(operation.Done);
+        Assert.IsType<OperationCommand.Started>(await both.Desk.RunNowAsync(Key, "by hand", OperationHouse.Ada, CancellationToken.None));
+        Assert.Equal(RunState.Succeeded, (await both.EndBegunAsync()).State);
+
+        await both.Desk.ReleaseAutomationAsync(OperationHouse.Ada, CancellationToken.None);
+        Assert.Equal([true, false], both.Told(OperationIncidents.AutomationHeld));
+    }
+
+    [Fact]
+    public async Task KillSwitch_ThrownWhileARunIsAtWork_EndsItBeforeItsNextItem()
+    {
+        List<string> words = ["a", "b"];
+        TestItems work = new(Key, () => words);
+        OperationHouse held = new(work);
+        work.Before = (_, _) => held.Desk.HoldAutomationAsync("stop", null, OperationHouse.Ada, CancellationToken.None);
+        await held.FillAsync();
+
+        await held.FireAsync(Key, Start);
+
+        Assert.Equal(["a"], work.Done);
+        Assert.Equal(RunState.Cancelled, Assert.Single(held.Database.Operations.Runs.Rows).State);
+    }
+
+    [Fact]
+    public async Task NewDefault_IsFollowedByAnUntouchedSchedule_AndNotByAnEditedOne()
+    {
+        await house.FillAsync();
+        TestItems moved = new(Key, () => ["a"], "0 30 * * * ?");
+        OccurrenceKeeper next = new(house.Database, new OperationRegistry([moved]), house.Crons, house.Starter, house.Clock, () => house.Rules);
+
+        await next.FillAsync(CancellationToken.None);
+        Assert.Equal("0 30 * * * ?", (await ScheduleAsync()).Cron);
+        await house.Desk.EditScheduleAsync(Key, new ScheduleWish("0 15 * * * ?", "UTC", CatchUp.Once), OperationHouse.Ada, CancellationToken.None);
+        await house.Keeper.FillAsync(CancellationToken.None);
+
+        Assert.Equal(("0 15 * * * ?", true), ((await ScheduleAsync()).Cron, (await ScheduleAsync()).IsEdited));
+        await house.Desk.EditScheduleAsync(Key, null, OperationHouse.Ada, CancellationToken.None);
+        Assert.Equal(("0 0 * * * ?", false), ((await ScheduleAsync()).Cron, (await ScheduleAsync()).IsEdited));
+    }
+
+    [Fact]
+    public async Task EditedSchedule_ClosesWhatTheOldOneOwed()
+    {
+        await AwakeAsync();
+        house.Clock.SetUtcNow(Start.AddHours(2).AddMinutes(1));
+
+        await house.Desk.EditScheduleAsync(Key, new ScheduleWish("0 30 * * * ?", "UTC", CatchUp.Once), OperationHouse.Ada, CancellationToken.None);
+
+        Assert.Equal([OccurrenceState.Skipped, OccurrenceState.Skipped], house.Occurrences(Key).Select(one => one.State));
+        Assert.All(house.Occurrences(Key), one => Assert.Contains("ada", one.Why, StringComparison.Ordinal));
+        Assert.Empty(await house.TickAsync());
+    }
+
+    private async Task AwakeAsync()
+    {
+        await house.FillAsync();
+        Assert.Empty(await house.TickAsync());
+    }
+
+    private async Task BeatUntilAsync(DateTimeOffset instant)
+    {
+        while (house.Clock.GetUtcNow() < instant)
+        {
+            TimeSpan left = instant - house.Clock.GetUtcNow();
+            house.Clock.Advance(left < house.Rules.KeeperEvery ? left : house.Rules.KeeperEvery);
+            await house.TickAsync();
+        }
+    }
+
+    private async Task<OperationSchedule> ScheduleAsync() => (await house.Database.Operations.FindAsync(Key, CancellationToken.None))!;
+}

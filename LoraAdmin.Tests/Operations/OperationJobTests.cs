@@ -1,0 +1,132 @@
+using LoraAdmin.Domain.Access;
+using LoraAdmin.Domain.Operations;
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Storage;
+using LoraAdmin.Domain.Training;
+using LoraAdmin.Platform.LocalCloud;
+using LoraAdmin.Tests.Pods;
+using LoraAdmin.Tests.Simulation;
+using Xunit;
+
+namespace LoraAdmin.Tests.Operations;
+
+/// <summary>The background jobs of the service as the engine runs them.</summary>
+public sealed class OperationJobTests
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    [Trait("Requirement", "J1")]
+    public async Task Sweep_EndsOrphansWithinItsCaps_AndTheRestAfterApproval()
+    {
+        PodHouse pods = new();
+        pods.World.Caps = new SweepCaps(1, Usd.FromDollars(20));
+        PodRecord[] orphans = [.. Enumerable.Range(0, 3).Select(_ => pods.AddPod(pods.NextName()))];
+        pods.Pass(PodSweep.UnknownAfter + TimeSpan.FromSeconds(1));
+        OperationHouse house = HouseOf(pods);
+        await house.FillAsync();
+
+        await house.FireAsync(PodSweepOperation.Key, house.Clock.GetUtcNow());
+
+        Assert.Equal(PodReasons.Unknown, Assert.Single(pods.Rows).WantReason);
+        OperationRun run = Assert.Single(pods.World.Database.Operations.Runs.Rows);
+        Assert.Equal((RunState.Succeeded, 1L, "1 of 3 done, 2 wait for a person's approval."), (run.State, run.Done, run.Outcome));
+        OperationPlan waiting = Assert.Single(pods.World.Database.Operations.Plans.Rows, plan => plan.State == PlanState.AwaitsApproval);
+        await house.Desk.ApplyAsync(PodSweepOperation.Key, waiting.Id, "they are ours and idle", OperationHouse.Ada, Token);
+        Assert.Equal(2, (await house.EndBegunAsync()).Done);
+        await pods.RunAsync(TimeSpan.FromMinutes(5));
+        Assert.All(orphans, pod => Assert.Equal(PodStatus.Terminated, pod.Status));
+    }
+
+    [Fact]
+    [Trait("Requirement", "J1")]
+    public async Task Sweep_WhoseAccountCanNotBeListed_FailsAndAlerts()
+    {
+        PodHouse pods = new();
+        pods.AddPod(pods.NextName());
+        pods.Pass(PodSweep.UnknownAfter + TimeSpan.FromSeconds(1));
+        pods.World.Cloud.World.Faults.Add(FaultKind.List500, count: 10);
+        OperationHouse house = HouseOf(pods);
+        await house.FillAsync();
+
+        await house.FireAsync(PodSweepOperation.Key, house.Clock.GetUtcNow());
+
+        Assert.Equal(RunState.Failed, Assert.Single(pods.World.Database.Operations.Runs.Rows).State);
+        Assert.Equal([true], house.Told(OperationIncidents.Failed));
+        Assert.Empty(pods.Rows);
+    }
+
+    [Fact]
+    [Trait("Requirement", "J1")]
+    public async Task Sweep_ThatIsPausedOrHeld_IsNotDoneByItsMinuteLoopEither()
+    {
+        PodHouse pods = new();
+        PodRecord orphan = pods.AddPod(pods.NextName());
+        pods.Pass(PodSweep.UnknownAfter + TimeSpan.FromSeconds(1));
+        OperationHouse house = HouseOf(pods);
+        await house.FillAsync();
+        await house.Desk.PauseAsync(PodSweepOperation.Key, "it ends the wrong ones", null, OperationHouse.Ada, Token);
+        await pods.RunAsync(TimeSpan.FromMinutes(5));
+        Assert.Equal(PodStatus.Running, orphan.Status);
+        await house.Desk.ResumeAsync(PodSweepOperation.Key, OperationHouse.Ada, Token);
+        await house.Desk.HoldAutomationAsync("so does everything", null, OperationHouse.Ada, Token);
+        await pods.RunAsync(TimeSpan.FromMinutes(5));
+        Assert.Equal(PodStatus.Running, orphan.Status);
+
+        await house.Desk.ReleaseAutomationAsync(OperationHouse.Ada, Token);
+        await pods.RunAsync(TimeSpan.FromMinutes(5));
+
+        Assert.Equal(PodStatus.Terminated, orphan.Status);
+    }
+
+    [Fact]
+    [Trait("Requirement", "J2")]
+    public async Task Uploads_BringKeptFilesToStorage_AndTheirJobsGoOn()
+    {
+        TrainingBench bench = new();
+        bench.Store.OnPut = static target => target.Bucket == Buckets.Models ? new PutOutcome.Failed("HTTP 544") : null;
+        JobId id = await bench.SubmitAsync();
+        await bench.RunToStateAsync(id, TrainingState.Failed);
+        SpoolUploadOperation uploads = new(bench.World.Database, bench.Portal.Uploads, bench.World.Spool, bench.World.Clock, Permissions.UploadFiles);
+        OperationHouse house = new(bench.World.Clock, bench.World.Database, [uploads]);
+        await house.FillAsync();
+
+        await house.FireAsync(SpoolUploadOperation.Key, bench.Now);
+        OperationRun failed = Assert.Single(bench.World.Database.Operations.Runs.Rows);
+        Assert.Equal((RunState.Failed, 1L), (failed.State, failed.Failed));
+        Assert.Equal("HTTP 544", (await house.ItemsAsync(failed.Plan!.Value))[0].Outcome!.Why);
+        bench.Store.OnPut = null;
+        bench.World.Clock.Advance(TimeSpan.FromHours(1));
+        await house.FireAsync(SpoolUploadOperation.Key, bench.Now);
+
+        Assert.Equal(TrainingState.Validating, bench.Job(id).State);
+        Assert.Equal([true, false], house.Told(OperationIncidents.Failed));
+        await bench.RunToRestAsync(id);
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+    }
+
+    [Fact]
+    [Trait("Requirement", "J2")]
+    public async Task Uploads_ThatArePaused_AreNotTriedByTheirLoop_ButAPersonMayAsk()
+    {
+        TrainingBench bench = new();
+        bench.Store.OnPut = static target => target.Bucket == Buckets.Models ? new PutOutcome.Failed("HTTP 544") : null;
+        JobId id = await bench.SubmitAsync();
+        await bench.RunToStateAsync(id, TrainingState.Failed);
+        Assert.Equal(0, await bench.Portal.Uploads.RunAsync(Token));
+        bench.Store.OnPut = null;
+        SpoolUploadOperation uploads = new(bench.World.Database, bench.Portal.Uploads, bench.World.Spool, bench.World.Clock, Permissions.UploadFiles);
+        OperationHouse house = new(bench.World.Clock, bench.World.Database, [uploads]);
+        await house.FillAsync();
+        await house.Desk.PauseAsync(SpoolUploadOperation.Key, "storage is being mended", null, OperationHouse.Ada, Token);
+        bench.World.Clock.Advance(TimeSpan.FromHours(2));
+
+        Assert.Equal(0, await bench.Portal.Uploads.RunAsync(Token));
+        await bench.Portal.FilesDesk.UploadNowAsync("disk-1", SpoolNames.File(id, 1), TrainingBench.Person, Token);
+        Assert.Equal(1, await bench.Portal.Uploads.RunAsync(Token));
+    }
+
+    private static OperationHouse HouseOf(PodHouse pods) => new(
+        pods.World.Clock, pods.World.Database, [new PodSweepOperation(pods.Portal.Sweep, pods.World.Clock, Permissions.SweepPods)]) { Installation = pods.World.Installation };
+}

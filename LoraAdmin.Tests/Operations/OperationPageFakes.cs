@@ -1,0 +1,66 @@
+using LoraAdmin.Domain.Access;
+using LoraAdmin.Domain.Operations;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Operations;
+using LoraAdmin.Tests.Doubles;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace LoraAdmin.Tests.Operations;
+
+/// <summary>The pages of operations on a real engine in memory.</summary>
+public abstract class OperationPageContext : LoraBunitContext
+{
+    protected const string Key = "tests.work";
+
+    internal readonly List<string> todo = ["pod-1", "pod-2"];
+
+    protected OperationPageContext()
+    {
+        Work = new TestItems(Key, () => todo)
+        {
+            Info = new OperationInfo(Key, "Sweep of a test", "Does what the test says.", "0 0 * * * ?", Permissions.SweepPods) { IsDestructive = true },
+        };
+        House = new OperationHouse(Clock, null, [Work]);
+        House.FillAsync().GetAwaiter().GetResult();
+        Queries = new SwitchableQueries(new OperationQueries(House.Database, House.Registry, House.Crons, Clock, () => House.Rules));
+        Services.AddSingleton<IOperationQueries>(Queries);
+        Services.AddSingleton<IOperationDesk>(House.Desk);
+        Services.AddSingleton<ICronSchedules>(House.Crons);
+        Services.AddSingleton(House.Registry);
+    }
+
+    internal TestItems Work { get; }
+
+    internal OperationHouse House { get; }
+
+    internal SwitchableQueries Queries { get; }
+
+    internal static readonly Actor Ada = OperationHouse.Ada;
+
+    /// <summary>One run by the schedule, whole.</summary>
+    internal async Task<OperationRun> RunOnceAsync(DateTimeOffset? instant = null)
+    {
+        StartOutcome.Started started = (StartOutcome.Started)await House.FireAsync(Key, instant ?? Clock.GetUtcNow());
+        return await House.RunAsync(started.Run.Run.Id);
+    }
+
+    /// <summary>Queries that can be told to fail as when the database is away.</summary>
+    internal sealed class SwitchableQueries(IOperationQueries inner) : IOperationQueries
+    {
+        public bool IsAway { get; set; }
+
+        public Task<AutomationHold?> FindHoldAsync(CancellationToken cancellationToken) => Ask(inner.FindHoldAsync(cancellationToken));
+
+        public Task<OperationBoard> ReadBoardAsync(CancellationToken cancellationToken) => Ask(inner.ReadBoardAsync(cancellationToken));
+
+        public Task<OperationDetail?> FindAsync(string operation, CancellationToken cancellationToken) => Ask(inner.FindAsync(operation, cancellationToken));
+
+        public Task<RunDetail?> FindRunAsync(Guid run, CancellationToken cancellationToken) => Ask(inner.FindRunAsync(run, cancellationToken));
+
+        public Task<PlanDetail?> FindPlanAsync(Guid plan, CancellationToken cancellationToken) => Ask(inner.FindPlanAsync(plan, cancellationToken));
+
+        public Task<RunPage> ListRunsAsync(RunFilter filter, RunCursor? after, CancellationToken cancellationToken) => Ask(inner.ListRunsAsync(filter, after, cancellationToken));
+
+        private Task<T> Ask<T>(Task<T> answer) => IsAway ? Task.FromException<T>(new StoreUnavailableException("The database is away.")) : answer;
+    }
+}

@@ -1,0 +1,279 @@
+using LoraAdmin.Domain.Operations;
+using LoraAdmin.Domain.Shared;
+using Xunit;
+
+namespace LoraAdmin.Tests.Operations;
+
+public sealed class OperationRunTests
+{
+    private const string Key = "tests.work";
+    private static readonly DateTimeOffset Instant = OperationHouse.Start;
+
+    private readonly List<string> todo = ["a", "b", "c"];
+    private readonly TestItems operation;
+    private readonly OperationHouse house;
+
+    public OperationRunTests()
+    {
+        operation = new TestItems(Key, () => todo);
+        house = new OperationHouse(operation);
+    }
+
+    [Fact]
+    public async Task Fire_RunsThePlan_AndWritesStartEndAndInstant()
+    {
+        await house.FillAsync();
+
+        StartedRun started = Assert.IsType<StartOutcome.Started>(await house.FireAsync(Key, Instant)).Run;
+
+        OperationRun run = await house.RunAsync(started.Run.Id);
+        Assert.Equal((RunState.Succeeded, 3, 3, "3 of 3 done."), (run.State, run.Planned, run.Done, run.Outcome));
+        Assert.Equal(["0", "3"], new[] { Assert.Single(run.Before).Value, Assert.Single(run.After).Value });
+        Assert.Equal(["a", "b", "c"], operation.Done);
+        Occurrence occurrence = Assert.Single(house.Occurrences(Key));
+        Assert.Equal((OccurrenceState.Ran, run.Id), (occurrence.State, occurrence.Run));
+    }
+
+    [Fact]
+    public async Task Fire_OfOneInstantByTwoInstances_RunsOnce()
+    {
+        await house.FillAsync();
+        await house.FireAsync(Key, Instant);
+
+        Assert.IsType<StartOutcome.Accounted>(await house.FireAsync(Key, Instant));
+
+        Assert.Equal(3, operation.Done.Count);
+    }
+
+    [Fact]
+    public async Task Fire_WhileTheLastOneRuns_IsSkippedWithTheReason()
+    {
+        await house.FillAsync();
+        RunRequest request = new(Key, RunTrigger.Schedule, Actor.Portal(Key), Instant);
+        StartedRun first = Assert.IsType<StartOutcome.Started>(await house.Starter.StartAsync(request, CancellationToken.None)).Run;
+
+        Assert.IsType<StartOutcome.Skipped>(await house.FireAsync(Key, Instant.AddHours(1)));
+
+        await house.EndAsync(first);
+        Assert.Equal([OccurrenceState.Ran, OccurrenceState.Skipped], house.Occurrences(Key).Select(one => one.State));
+        Assert.Contains("Run 1", house.Occurrences(Key)[1].Why, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Apply_OfAPlan_DoesNothingElseAndListsTheDifference()
+    {
+        await house.FillAsync();
+        Guid plan = Assert.IsType<OperationCommand.Planned>(await house.Desk.PreviewAsync(Key, OperationHouse.Ada, CancellationToken.None)).Plan;
+        Assert.Empty(operation.Done);
+        todo.Remove("b");
+        todo.Add("d");
+
+        Assert.IsType<OperationCommand.Started>(await house.Desk.ApplyAsync(Key, plan, "checked", OperationHouse.Ada, CancellationToken.None));
+        OperationRun run = await house.EndBegunAsync();
+
+        Assert.Equal((RunState.Succeeded, 2, 1, RunTrigger.Person, "checked"), (run.State, run.Done, run.Ineligible, run.Trigger, run.Reason));
+        Assert.Equal(
+            [("a", ItemEnd.Done, null), ("b", ItemEnd.Ineligible, "It is not to be done any more"), ("c", ItemEnd.Done, null)],
+            (await house.ItemsAsync(plan)).Select(item => (item.Item.Target, item.Outcome!.End, item.Outcome.Why)));
+    }
+
+    [Fact]
+    public async Task ItemThatFails_LeavesTheOthersTheirTurn_AndAlerts()
+    {
+        operation.Before = (word, _) => word == "b" ? throw new InvalidOperationException("the disk is full") : Task.CompletedTask;
+        await house.FillAsync();
+
+        await house.FireAsync(Key, Instant);
+
+        OperationRun run = Assert.Single(house.Database.Operations.Runs.Rows);
+        Assert.Equal((RunState.PartlyFailed, 2, 1), (run.State, run.Done, run.Failed));
+        Assert.Equal("the disk is full", (await house.ItemsAsync(run.Plan!.Value))[1].Outcome!.Why);
+        Assert.Equal([true], house.Told(OperationIncidents.Failed));
+        operation.Before = null;
+        await house.FireAsync(Key, Instant.AddHours(1));
+        Assert.Equal([true, false], house.Told(OperationIncidents.Failed));
+    }
+
+    [Fact]
+    public async Task Look_ThatCouldNotRead_DoesNothingAndRethrows()
+    {
+        operation.Plan = new Planning.CouldNotRead("HTTP 503", "Wait");
+        await house.FillAsync();
+        RunRequest request = new(Key, RunTrigger.Schedule, Actor.Portal(Key), Instant);
+        StartedRun started = Assert.IsType<StartOutcome.Started>(await house.Starter.StartAsync(request, CancellationToken.None)).Run;
+
+        OperationFailedException failure = await Assert.ThrowsAsync<OperationFailedException>(() => house.Runner.ExecuteAsync(started, CancellationToken.None));
+
+        Assert.Contains("HTTP 503", failure.Message, StringComparison.Ordinal);
+        OperationRun run = await house.RunAsync(started.Run.Id);
+        Assert.Equal((RunState.Failed, 0), (run.State, run.Done));
+        Assert.Contains("HTTP 503", run.Outcome, StringComparison.Ordinal);
+        Assert.Equal([true], house.Told(OperationIncidents.Failed));
+    }
+
+    [Fact]
+    public async Task Invariant_ThatDoesNotHoldAfterwards_FailsTheRun()
+    {
+        operation.Broken = "a row is left over";
+        await house.FillAsync();
+
+        await house.FireAsync(Key, Instant);
+
+        OperationRun run = Assert.Single(house.Database.Operations.Runs.Rows);
+        Assert.Equal(RunState.Failed, run.State);
+        Assert.Contains("a row is left over", run.Outcome, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Caps_HoldBackTheRest_UntilAPersonApprovesExactlyThat()
+    {
+        operation.WithinCaps = 1;
+        await house.FillAsync();
+
+        await house.FireAsync(Key, Instant);
+
+        Assert.Equal(["a"], operation.Done);
+        OperationPlan waiting = Assert.Single(house.Database.Operations.Plans.Rows, plan => plan.State == PlanState.AwaitsApproval);
+        Assert.Equal(["b", "c"], (await house.ItemsAsync(waiting.Id)).Select(item => item.Item.Target));
+        Assert.Equal([true], house.Told(OperationIncidents.Approval));
+        Assert.IsType<OperationCommand.Started>(await house.Desk.ApplyAsync(Key, waiting.Id, "I have checked them", OperationHouse.Ada, CancellationToken.None));
+        OperationRun run = await house.EndBegunAsync();
+        Assert.Equal((RunTrigger.Approval, RunState.Succeeded, 2), (run.Trigger, run.State, run.Done));
+        Assert.Equal(["a", "b", "c"], operation.Done);
+        Assert.Equal([true, false], house.Told(OperationIncidents.Approval));
+    }
+
+    [Fact]
+    public async Task Cancel_OfARunningOne_EndsAfterTheItemThatItIsAt()
+    {
+        Guid run = default;
+        operation.Before = (word, _) => word == "a"
+            ? house.Desk.CancelAsync(run, "enough", OperationHouse.Ada, CancellationToken.None)
+            : Task.CompletedTask;
+        await house.FillAsync();
+        run = Assert.IsType<OperationCommand.Started>(await house.Desk.RunNowAsync(Key, "a test", OperationHouse.Ada, CancellationToken.None)).Run;
+
+        OperationRun ended = await house.EndBegunAsync();
+
+        Assert.Equal((RunState.Cancelled, 1), (ended.State, ended.Done));
+        Assert.Contains("ada: enough", ended.Outcome, StringComparison.Ordinal);
+        Assert.Equal(["a"], operation.Done);
+        Assert.Equal([null, null], (await house.ItemsAsync(ended.Plan!.Value)).Skip(1).Select(item => item.Outcome));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task Death_AtAnyItem_IsGoneOnFromItemByItem(int at)
+    {
+        // Its process dies: no end is written, and nothing of it goes on.
+        operation.Before = (word, _) => word == todo[at] ? throw new StoreUnavailableException("dies here") : Task.CompletedTask;
+        await house.FillAsync();
+        RunRequest request = new(Key, RunTrigger.Schedule, Actor.Portal(Key), Instant);
+        StartedRun dead = Assert.IsType<StartOutcome.Started>(await house.Starter.StartAsync(request, CancellationToken.None)).Run;
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => house.Runner.ExecuteAsync(dead, CancellationToken.None));
+        operation.Before = null;
+        Assert.Empty(await house.TickAsync());
+
+        house.Clock.Advance(TimeSpan.FromSeconds(31));
+        OperationRun recovered = Assert.Single(await house.TickAsync());
+
+        Assert.Equal((RunState.Succeeded, RunTrigger.Recovery, dead.Run.Id, 3L - at), (recovered.State, recovered.Trigger, recovered.Resumes, recovered.Done));
+        OperationRun interrupted = await house.RunAsync(dead.Run.Id);
+        Assert.Equal((RunState.Interrupted, recovered.Id, (long)at), (interrupted.State, interrupted.ResumedBy, interrupted.Done));
+        Assert.Equal(["a", "b", "c"], operation.Done);
+        Occurrence occurrence = Assert.Single(house.Occurrences(Key));
+        Assert.Equal((OccurrenceState.Late, recovered.Id), (occurrence.State, occurrence.Run));
+    }
+
+    [Fact]
+    public async Task StaleWorker_AfterItsRunWasTakenOver_WritesNothing()
+    {
+        await house.FillAsync();
+        RunRequest request = new(Key, RunTrigger.Schedule, Actor.Portal(Key), Instant);
+        StartedRun slow = Assert.IsType<StartOutcome.Started>(await house.Starter.StartAsync(request, CancellationToken.None)).Run;
+        bool taken = false;
+        operation.Before = async (_, _) =>
+        {
+            if (!taken)
+            {
+                // It sleeps through its lease; another instance takes over and does all of it.
+                taken = true;
+                await house.Database.Operations.Runs.TouchAsync(slow.Run.Id, slow.Run.Number, null, Instant.AddSeconds(-1), CancellationToken.None);
+                Assert.Equal(RunState.Succeeded, Assert.Single(await house.TickAsync()).State);
+            }
+        };
+
+        OperationRun seen = await house.EndAsync(slow);
+
+        Assert.Equal((RunState.Interrupted, 0), (seen.State, seen.Done));
+        Assert.Equal(["a", "b", "c"], operation.Done);
+        Assert.All(await house.ItemsAsync(seen.Plan!.Value), item => Assert.Equal(ItemEnd.Done, item.Outcome!.End));
+    }
+
+    [Fact]
+    public async Task RunThatIsInterruptedAgainAndAgain_IsGivenUp()
+    {
+        operation.Before = (_, _) => throw new StoreUnavailableException("dies here");
+        await house.FillAsync();
+        RunRequest request = new(Key, RunTrigger.Schedule, Actor.Portal(Key), Instant);
+        StartedRun run = Assert.IsType<StartOutcome.Started>(await house.Starter.StartAsync(request, CancellationToken.None)).Run;
+        for (int attempt = 1; attempt <= RunStarter.MostAttempts; attempt++)
+        {
+            await Assert.ThrowsAsync<StoreUnavailableException>(() => house.Runner.ExecuteAsync(run, CancellationToken.None));
+            house.Clock.Advance(TimeSpan.FromSeconds(31));
+            IReadOnlyList<StartedRun> next = await house.Keeper.TickAsync(CancellationToken.None);
+            if (attempt < RunStarter.MostAttempts)
+            {
+                run = Assert.Single(next);
+            }
+            else
+            {
+                Assert.Empty(next);
+            }
+        }
+
+        Assert.Equal(RunState.Failed, (await house.RunAsync(run.Run.Id)).State);
+        Assert.Equal([true], house.Told(OperationIncidents.Failed));
+        Assert.False(Assert.Single(house.Occurrences(Key)).IsOpen);
+        Assert.Empty(await house.Keeper.TickAsync(CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task Portal_ThatIsStopped_LeavesItsRunToTheNextStart()
+    {
+        using CancellationTokenSource stop = new();
+        operation.Before = async (word, _) => await (word == "b" ? stop.CancelAsync() : Task.CompletedTask);
+        await house.FillAsync();
+        RunRequest request = new(Key, RunTrigger.Schedule, Actor.Portal(Key), Instant);
+        StartedRun run = Assert.IsType<StartOutcome.Started>(await house.Starter.StartAsync(request, CancellationToken.None)).Run;
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => house.Runner.ExecuteAsync(run, stop.Token));
+        operation.Before = null;
+        OperationRun recovered = Assert.Single(await house.TickAsync());
+
+        Assert.Equal(RunState.Interrupted, (await house.RunAsync(run.Run.Id)).State);
+        Assert.Equal(RunState.Succeeded, recovered.State);
+        Assert.Equal(["a", "b", "c"], operation.Done.Order());
+        Assert.Equal(3, operation.Done.Count);
+    }
+
+    [Fact]
+    public async Task AlteredPlan_IsNotApplied()
+    {
+        await house.FillAsync();
+        Guid id = Assert.IsType<OperationCommand.Planned>(await house.Desk.PreviewAsync(Key, OperationHouse.Ada, CancellationToken.None)).Plan;
+        OperationPlan plan = Assert.Single(house.Database.Operations.Plans.Rows);
+        await house.Database.Operations.Plans.AddAsync(
+            plan with { Draft = PlanDraft.OfItems(plan.Draft.AsOf, [new PlanItem("everything", "do", "slipped in"), .. (await house.ItemsAsync(id)).Select(item => item.Item).Skip(1)]) },
+            CancellationToken.None);
+
+        Assert.IsType<OperationCommand.Started>(await house.Desk.ApplyAsync(Key, id, "checked", OperationHouse.Ada, CancellationToken.None));
+        OperationRun run = await house.EndBegunAsync();
+
+        Assert.Equal(RunState.Failed, run.State);
+        Assert.Contains("altered", run.Outcome, StringComparison.Ordinal);
+        Assert.Empty(operation.Done);
+    }
+}

@@ -1,0 +1,212 @@
+using System.Globalization;
+using LoraAdmin.Domain.Access;
+using LoraAdmin.Domain.Limits;
+using LoraAdmin.Domain.Operations;
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Storage;
+using LoraAdmin.Domain.Training;
+using LoraAdmin.Platform.LocalCloud;
+using LoraAdmin.Pods;
+using LoraAdmin.Tests.Doubles;
+using LoraAdmin.Tests.Pods;
+using LoraAdmin.Tests.Simulation;
+using LoraAdmin.Training;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+using Xunit;
+
+namespace LoraAdmin.Tests.Operations;
+
+/// <summary>A world in which one operation has something to do.</summary>
+/// <param name="State">What the world holds of each target: what differs before and after was touched.</param>
+/// <param name="Change">After the plan: one planned thing is not to be done any more, and where the plan names its items something new is to be done.</param>
+internal sealed record OperationScene(IOperation Operation, SimulatedWorld World, Func<Dictionary<string, string>> State, Func<Task> Change)
+{
+    /// <summary>Calls that a vendor got and that were more than a question.</summary>
+    public Func<int> Commands { get; init; } = static () => 0;
+
+    /// <summary>Every write that a spy saw: rows, facts, objects, files, commands to a vendor.</summary>
+    public int Writes => World.Database.Writes + World.Objects.Changes + World.Spool.Changes + Commands();
+}
+
+/// <summary>One scene for every operation of the portal; the tests fail for one that has none.</summary>
+internal static class OperationScenes
+{
+    public static readonly IReadOnlyDictionary<string, Func<Task<OperationScene>>> All = new Dictionary<string, Func<Task<OperationScene>>>
+    {
+        [PodSweepOperation.Key] = SweepAsync,
+        [SpoolUploadOperation.Key] = UploadsAsync,
+        [OldImages.Key] = ImagesAsync,
+        [MonthReset.Key] = ResetAsync,
+        [HistoryRetention.Key] = HistoryAsync,
+    };
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    private static async Task<OperationScene> SweepAsync()
+    {
+        PodHouse house = new();
+        PodRecord[] orphans = [.. Enumerable.Range(0, 3).Select(_ => house.AddPod(house.NextName()))];
+        await house.KnowAsync(house.AddPod(house.NextName()));
+        house.Pass(PodSweep.UnknownAfter + TimeSpan.FromSeconds(1));
+        SimulatedWorld world = house.World;
+        CommandSpy spy = new(new LocalCloudHandler(world.Cloud));
+#pragma warning disable RS0030 // In memory: there is no connection to pool.
+        HttpClient http = new(spy) { Timeout = Timeout.InfiniteTimeSpan };
+#pragma warning restore RS0030
+        string cloud = LocalCloudHandler.Base.ToString();
+        RunPodOptions runPod = new() { BaseUrl = $"{cloud}/runpod/v2", ApiKey = SimulatedWorld.ApiKey, Image = "trainer:1" };
+        RunPodClient provider = new(new RunPodWire(http, Options.Create(runPod), world.Clock, NullLogger<RunPodWire>.Instance), new OpenGate());
+        HttpPodAgent agent = new(
+            http, Options.Create(new PodAgentOptions { UrlTemplate = $"{cloud}/agents/{{pod}}" }), () => world.Installation, world.Clock, NullLogger<HttpPodAgent>.Instance);
+        FileProofs proofs = new(world.Database, agent, world.Spool, world.Clock);
+        PodSweep sweep = new(world.Database, provider, proofs, world.Clock, () => world.Caps, () => world.Pods, () => world.Installation);
+        return new OperationScene(
+            new PodSweepOperation(sweep, world.Clock, Permissions.SweepPods),
+            world,
+            () => world.Database.Pods.Rows.Where(pod => pod.PodId is not null).ToDictionary(pod => pod.PodId!, pod => $"{pod.Want} {pod.WantReason}"),
+            async () =>
+            {
+                await house.KnowAsync(orphans[1], row => row with { Want = PodWant.Released, WantReason = PodReasons.JobEnded });
+                house.AddPod(house.NextName());
+                house.Pass(PodSweep.UnknownAfter + TimeSpan.FromSeconds(1));
+            })
+        {
+            Commands = () => spy.Commands,
+        };
+    }
+
+    private static async Task<OperationScene> UploadsAsync()
+    {
+        TrainingBench bench = new();
+        bench.Store.OnPut = static target => target.Bucket == Buckets.Models ? new PutOutcome.Failed("HTTP 544") : null;
+        JobId[] jobs = [await FailAsync(), await FailAsync(), await FailAsync()];
+        bench.Store.OnPut = null;
+        return new OperationScene(
+            new SpoolUploadOperation(bench.World.Database, bench.Portal.Uploads, bench.World.Spool, bench.World.Clock, Permissions.UploadFiles),
+            bench.World,
+            () => bench.World.Database.Spool.Rows.ToDictionary(entry => $"{entry.Spool}/{entry.Name}", entry => $"{bench.Job(entry.Job!.Value).State} {entry.LastTriedAt}"),
+            async () =>
+            {
+                await bench.Portal.FilesDesk.DiscardAsync("disk-1", SpoolNames.File(jobs[1], 1), "of a test", TrainingBench.Person, Token);
+                bench.Store.OnPut = static target => target.Bucket == Buckets.Models ? new PutOutcome.Failed("HTTP 544") : null;
+                await FailAsync();
+                bench.Store.OnPut = null;
+            });
+
+        async Task<JobId> FailAsync()
+        {
+            JobId id = await bench.SubmitAsync();
+            await bench.RunToStateAsync(id, TrainingState.Failed);
+            return id;
+        }
+    }
+
+    private static async Task<OperationScene> ImagesAsync()
+    {
+        TrainingBench bench = new();
+        JobId[] jobs = [await EndAsync(), await EndAsync()];
+        JobId late = await EndAsync();
+        bench.World.Clock.SetUtcNow(bench.Job(jobs[1]).CompletedAt!.Value + bench.World.Training.ImageRetention + TimeSpan.FromMinutes(1));
+        return new OperationScene(
+            new OldImages(bench.World.Database, bench.World.Objects, bench.World.Clock, () => bench.World.Training, Permissions.DeleteImages),
+            bench.World,
+            () => new[] { jobs[0], jobs[1], late }.ToDictionary(
+                id => id.ToString(),
+                id => string.Join(' ', bench.World.Database.Images.Find(id)!.Items.Select(image => bench.World.Objects.Find(new ObjectRef(Buckets.TrainingImages, image.Key)) is null))),
+            () =>
+            {
+                // Somebody opens one again; another one comes of age.
+                bench.World.Database.Jobs.Set(jobs[1], bench.Job(jobs[1]) with { State = TrainingState.Queued });
+                bench.World.Clock.Advance(TimeSpan.FromMinutes(50));
+                return Task.CompletedTask;
+            });
+
+        async Task<JobId> EndAsync()
+        {
+            JobId id = await bench.SubmitAsync();
+            await bench.RunToRestAsync(id);
+            return id;
+        }
+    }
+
+    private static async Task<OperationScene> ResetAsync()
+    {
+        SimulatedWorld world = new(1);
+        UserId[] users = [.. Enumerable.Range(1, 3).Select(number => new UserId(new Guid(number, 0, 0, new byte[8])))];
+        foreach (UserId user in users)
+        {
+            await ChargeAsync(user);
+        }
+
+        world.Clock.Advance(TimeSpan.FromDays(2));
+        return new OperationScene(
+            new MonthReset(world.Database, world.Clock, Permissions.ResetLimits),
+            world,
+            () => world.Database.Users.All.ToDictionary(one => one.Key.ToString(), one => one.Value.ToString()),
+            () => ChargeAsync(users[1]));
+
+        Task ChargeAsync(UserId user) => world.Database.RunAsync(
+            (unit, token) => unit.Store<ILimitsStore>().TryChargeAsync(user, new JobId(world.Ids.Next()), 1, world.Clock.GetUtcNow(), world.Limits, token), Token);
+    }
+
+    private static async Task<OperationScene> HistoryAsync()
+    {
+        SimulatedWorld world = new(1);
+        OperationRules rules = new(TimeSpan.FromMinutes(5), TimeSpan.FromHours(1), TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(10), KeepRuns: 2, TimeSpan.FromDays(1));
+        foreach (string operation in new[] { "tests.one", "tests.two", "tests.three" })
+        {
+            await AddAsync(operation, 5);
+        }
+
+        return new OperationScene(
+            new HistoryRetention(world.Database, world.Clock, () => rules, Permissions.CleanHistory),
+            world,
+            () => world.Database.Operations.Runs.Rows.Where(run => run.Operation.StartsWith("tests.", StringComparison.Ordinal))
+                .GroupBy(run => run.Operation).ToDictionary(group => group.Key, group => group.Count().ToString(CultureInfo.InvariantCulture)),
+            async () =>
+            {
+                await world.Database.RunAsync(
+                    (unit, token) => unit.Store<IOperationRunStore>().DeleteOldAsync("tests.two", world.Clock.GetUtcNow(), 2, 100, token), Token);
+                await AddAsync("tests.new", 5);
+            });
+
+        Task AddAsync(string operation, int count) => world.Database.RunAsync(
+            async (unit, token) =>
+            {
+                for (int number = 1; number <= count; number++)
+                {
+                    DateTimeOffset at = world.Clock.GetUtcNow().AddDays(-10 * number);
+                    await unit.Store<IOperationRunStore>().AddAsync(
+                        new OperationRun
+                        {
+                            Id = world.Ids.Next(),
+                            Operation = operation,
+                            Number = number,
+                            Trigger = RunTrigger.Schedule,
+                            StartedBy = Actor.Portal(operation),
+                            State = RunState.Succeeded,
+                            StartedAt = at,
+                            EndedAt = at,
+                            Instance = "portal-1",
+                            LeaseUntil = at,
+                        },
+                        token);
+                }
+            },
+            Token);
+    }
+
+    /// <summary>Counts what is more than a question.</summary>
+    private sealed class CommandSpy(HttpMessageHandler inner) : DelegatingHandler(inner)
+    {
+        public int Commands { get; private set; }
+
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            Commands += request.Method == HttpMethod.Get || request.Method == HttpMethod.Head ? 0 : 1;
+            return base.SendAsync(request, cancellationToken);
+        }
+    }
+}

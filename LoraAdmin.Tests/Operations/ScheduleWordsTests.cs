@@ -1,0 +1,42 @@
+using LoraAdmin.Domain.Operations;
+using LoraAdmin.Operations;
+using Xunit;
+
+namespace LoraAdmin.Tests.Operations;
+
+public sealed class ScheduleWordsTests
+{
+    [Theory]
+    [InlineData("0 0 * * * ?", "Every hour, UTC")]
+    [InlineData("0 20 * * * ?", "Every hour at 20 minutes past, UTC")]
+    [InlineData("0 0/15 * * * ?", "Every 15 minutes, UTC")]
+    [InlineData("0 * * * * ?", "Every minute, UTC")]
+    [InlineData("* * * * * ?", "Every second, UTC")]
+    [InlineData("*/5 * * * * ?", "Every 5 seconds, UTC")]
+    [InlineData("0 0 0/6 * * ?", "Every 6 hours, UTC")]
+    [InlineData("0 30 3 * * ?", "Daily at 03:30, UTC")]
+    [InlineData("0 0 0 1 * ?", "On the 1st of every month at 00:00, UTC")]
+    [InlineData("0 0 6 22 * ?", "On the 22nd of every month at 06:00, UTC")]
+    [InlineData("0 0 6 L * ?", "On the last day of every month at 06:00, UTC")]
+    [InlineData("30 0 6 ? * MON", "Every Monday at 06:00:30, UTC")]
+    [InlineData("0 0 6 ? * MON-FRI", "On workdays at 06:00, UTC")]
+    [InlineData("0 0 6 ? * 6#3", "At the instants of \"0 0 6 ? * 6#3\", UTC")]
+    [InlineData("0 5,35 * * * ?", "At the instants of \"0 5,35 * * * ?\", UTC")]
+    public void Words_SayTheUsualShapes_AndNothingWrongOfTheOthers(string cron, string words) => Assert.Equal(words, ScheduleWords.Of(cron, "UTC"));
+
+    [Fact]
+    public void Instants_AroundTheClockChange_AreEachGivenOnce()
+    {
+        QuartzCrons crons = new();
+        OperationSchedule daily = new("k", "0 30 2 * * ?", "Europe/Berlin", CatchUp.Once, false, null, DateTimeOffset.UnixEpoch);
+
+        // 2028-03-26 has no 02:30 there; 2028-10-29 has it twice.
+        IReadOnlyList<DateTimeOffset> spring = crons.Between(daily, new DateTimeOffset(2028, 3, 25, 0, 0, 0, TimeSpan.Zero), new DateTimeOffset(2028, 3, 28, 0, 0, 0, TimeSpan.Zero), 10);
+        IReadOnlyList<DateTimeOffset> autumn = crons.Between(daily, new DateTimeOffset(2028, 10, 28, 0, 0, 0, TimeSpan.Zero), new DateTimeOffset(2028, 10, 31, 0, 0, 0, TimeSpan.Zero), 10);
+
+        Assert.Equal(spring.Distinct().Order(), spring);
+        Assert.Equal(autumn.Distinct().Order(), autumn);
+        Assert.Equal([28, 29, 30], autumn.Select(instant => instant.Day).Distinct());
+        Assert.All(spring.Concat(autumn), instant => Assert.Equal(TimeSpan.Zero, instant.Offset));
+    }
+}

@@ -1,0 +1,54 @@
+using LoraAdmin.Domain.Operations;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Platform.Data;
+using Microsoft.Extensions.Options;
+
+namespace LoraAdmin.Commands;
+
+/// <summary>
+/// <c>dotnet run --project LoraAdmin -- due</c>: which runs of scheduled operations would happen if the portal started now, to make up for instants that
+/// passed while it was down. Starts nothing.
+/// </summary>
+internal static class DueProgram
+{
+    public const string Verb = "due";
+
+    public static async Task<int> RunAsync(string[] args)
+    {
+        try
+        {
+            await using WebApplication app = Portal.Build([.. args, "--Logging:LogLevel:Default=Warning"]);
+            app.Services.GetRequiredService<IStartupValidator>().Validate();
+            await app.Services.GetRequiredService<DatabaseStartup>().OpenAsync(CancellationToken.None);
+            await SayAsync(app.Services, Console.Out, CancellationToken.None);
+            return 0;
+        }
+        catch (Exception failure) when (StartupScreen.Explains(failure))
+        {
+            await StartupScreen.WriteAsync(failure, Console.Error);
+            return 1;
+        }
+        catch (StoreUnavailableException away)
+        {
+            await Console.Error.WriteLineAsync($"{away.Message} Nothing can be said before it answers.");
+            return 1;
+        }
+    }
+
+    private static async Task SayAsync(IServiceProvider services, TextWriter output, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<OwedRun> owed = await services.GetRequiredService<OccurrenceKeeper>().PreviewAsync(cancellationToken);
+        OperationRegistry operations = services.GetRequiredService<OperationRegistry>();
+        await output.WriteLineAsync(owed.Count switch
+        {
+            0 => "If the portal starts now, nothing is made up for: no scheduled instant was missed.",
+            1 => "If the portal starts now, this run happens:",
+            _ => $"If the portal starts now, these {owed.Count} runs happen:",
+        });
+        foreach (OwedRun run in owed)
+        {
+            string missed = run.Missed == 1 ? "missed once" : $"missed {run.Missed} times";
+            await output.WriteLineAsync($"  {operations.Find(run.Operation)!.Info.Title} ({run.Operation}): {missed}, last at {run.Instant:u}");
+        }
+    }
+}

@@ -1,0 +1,101 @@
+using LoraAdmin.Domain.Operations;
+using LoraAdmin.Platform.Data;
+using Microsoft.EntityFrameworkCore;
+
+namespace LoraAdmin.Operations;
+
+/// <inheritdoc cref="IOccurrenceStore"/>
+internal sealed class OccurrenceStore(LoraDb db) : IOccurrenceStore
+{
+    private const long DayMillis = 86_400_000;
+
+    private DbSet<OperationOccurrenceRow> Rows => db.Set<OperationOccurrenceRow>();
+
+    public async Task<bool> TryAddAsync(Occurrence occurrence, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(occurrence);
+        string state = Words<OccurrenceState>.Of(occurrence.State);
+
+        // The empty id stands for "no run", and an empty reason for none: a bare null would have no type on PostgreSQL.
+        return await db.Database.ExecuteSqlAsync(
+            $"""
+            INSERT INTO operation_occurrences (operation, scheduled_at, state, why, run_id, ended_at)
+            VALUES ({occurrence.Operation}, {occurrence.Instant.ToMillis()}, {state}, NULLIF({occurrence.Why ?? ""}, ''),
+                NULLIF({db.SqlId(occurrence.Run ?? Guid.Empty)}, '00000000-0000-0000-0000-000000000000'), NULLIF({occurrence.EndedAt.ToMillis() ?? 0}, 0))
+            ON CONFLICT (operation, scheduled_at) DO NOTHING
+            """,
+            cancellationToken) > 0;
+    }
+
+    public async Task<Occurrence?> FindAsync(string operation, DateTimeOffset instant, CancellationToken cancellationToken)
+    {
+        long at = instant.ToMillis();
+        return (await Rows.AsNoTracking().SingleOrDefaultAsync(row => row.Operation == operation && row.Instant == at, cancellationToken))?.ToOccurrence();
+    }
+
+    public async Task<IReadOnlyList<Occurrence>> ListAsync(string operation, DateTimeOffset after, DateTimeOffset until, CancellationToken cancellationToken)
+    {
+        long from = after.ToMillis();
+        long to = until.ToMillis();
+        return (await Rows.AsNoTracking()
+            .Where(row => row.Operation == operation && row.Instant > from && row.Instant <= to)
+            .OrderBy(row => row.Instant)
+            .ToListAsync(cancellationToken)).ConvertAll(row => row.ToOccurrence());
+    }
+
+    public async Task<IReadOnlyList<Occurrence>> ListOpenAsync(CancellationToken cancellationToken) =>
+        (await Rows.AsNoTracking().Where(row => row.EndedAt == null).OrderBy(row => row.Instant).ThenBy(row => row.Operation).ToListAsync(cancellationToken))
+            .ConvertAll(row => row.ToOccurrence());
+
+    public async Task<bool> TryClaimAsync(string operation, DateTimeOffset instant, Guid run, CancellationToken cancellationToken) =>
+        await Open(operation, instant).ExecuteUpdateAsync(
+            set => set.SetProperty(row => row.State, OccurrenceState.Claimed).SetProperty(row => row.RunId, (Guid?)run), cancellationToken) > 0;
+
+    public async Task<bool> TryEndAsync(
+        string operation, DateTimeOffset instant, OccurrenceState state, string? why, DateTimeOffset at, CancellationToken cancellationToken)
+    {
+        long? ended = at.ToMillis();
+        return await Open(operation, instant).ExecuteUpdateAsync(
+            set => set.SetProperty(row => row.State, state).SetProperty(row => row.Why, why).SetProperty(row => row.EndedAt, ended), cancellationToken) > 0;
+    }
+
+    public Task<int> MakeUpAsync(string operation, DateTimeOffset until, Guid run, CancellationToken cancellationToken)
+    {
+        long to = until.ToMillis();
+        return Rows.Where(row => row.Operation == operation && row.State == OccurrenceState.Missed && row.MadeUpBy == null && row.Instant <= to)
+            .ExecuteUpdateAsync(set => set.SetProperty(row => row.MadeUpBy, (Guid?)run), cancellationToken);
+    }
+
+    public async Task<IReadOnlyList<OccurrenceDay>> CountByDayAsync(string operation, DateTimeOffset from, DateTimeOffset until, CancellationToken cancellationToken)
+    {
+        long since = from.ToMillis();
+        long to = until.ToMillis();
+        var days = await Rows
+            .Where(row => row.Operation == operation && row.Instant >= since && row.Instant < to)
+            .GroupBy(row => new { Day = row.Instant / DayMillis, row.State })
+            .Select(group => new { group.Key.Day, group.Key.State, Count = group.Count() })
+            .ToListAsync(cancellationToken);
+        return
+        [
+            .. days.OrderBy(day => day.Day).ThenBy(day => day.State)
+                .Select(day => new OccurrenceDay(DateOnly.FromDateTime(DateTime.UnixEpoch.AddDays(day.Day)), day.State, day.Count)),
+        ];
+    }
+
+    public async Task<int> DeleteBeforeAsync(DateTimeOffset instant, int most, CancellationToken cancellationToken)
+    {
+        long before = instant.ToMillis();
+        return await db.Database.ExecuteSqlAsync(
+            $"""
+            DELETE FROM operation_occurrences WHERE (operation, scheduled_at) IN
+                (SELECT operation, scheduled_at FROM operation_occurrences WHERE scheduled_at < {before} AND ended_at IS NOT NULL ORDER BY scheduled_at LIMIT {most})
+            """,
+            cancellationToken);
+    }
+
+    private IQueryable<OperationOccurrenceRow> Open(string operation, DateTimeOffset instant)
+    {
+        long at = instant.ToMillis();
+        return Rows.Where(row => row.Operation == operation && row.Instant == at && row.EndedAt == null);
+    }
+}

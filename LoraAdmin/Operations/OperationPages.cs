@@ -1,0 +1,109 @@
+using LoraAdmin.Domain.Operations;
+using LoraAdmin.Platform.Live;
+using LoraAdmin.Shell;
+using MudBlazor;
+
+namespace LoraAdmin.Operations;
+
+/// <summary>What the pages below /operations show live, and their words.</summary>
+public static class OperationPages
+{
+    private static readonly TimeSpan Often = TimeSpan.FromSeconds(3);
+
+    public static readonly LiveSource<OperationBoard> Board = new(
+        "operations.board", LiveTopics.Training, Often, (services, token) => services.GetRequiredService<IOperationQueries>().ReadBoardAsync(token));
+
+    public static readonly LiveSource<Found<AutomationHold>> Hold = new(
+        "operations.hold",
+        LiveTopics.Training,
+        Often,
+        async (services, token) => new Found<AutomationHold>(await services.GetRequiredService<IOperationQueries>().FindHoldAsync(token)));
+
+    public static IServiceCollection AddOperationPages(this IServiceCollection services)
+    {
+        services.AddSingleton<IOperationQueries, OperationQueries>();
+        services.AddSingleton(new Slot(SlotPlaces.Banner, typeof(HoldBanner)));
+        return services;
+    }
+
+    public static LiveSource<Found<OperationDetail>> Detail(string operation) => new(
+        $"operations.detail.{operation}",
+        LiveTopics.Training,
+        Often,
+        async (services, token) => new Found<OperationDetail>(await services.GetRequiredService<IOperationQueries>().FindAsync(operation, token)));
+
+    public static LiveSource<Found<RunDetail>> Run(Guid run) => new(
+        $"operations.run.{run}",
+        LiveTopics.Training,
+        TimeSpan.FromSeconds(1),
+        async (services, token) => new Found<RunDetail>(await services.GetRequiredService<IOperationQueries>().FindRunAsync(run, token)));
+
+    public static LiveSource<Found<PlanDetail>> Plan(Guid plan) => new(
+        $"operations.plan.{plan}",
+        LiveTopics.Training,
+        Often,
+        async (services, token) => new Found<PlanDetail>(await services.GetRequiredService<IOperationQueries>().FindPlanAsync(plan, token)));
+
+    public static string Word(RunState state) => state switch
+    {
+        RunState.PartlyFailed => "partly failed",
+        _ => state.ToString().ToLowerInvariant(),
+    };
+
+    public static Tone ToneOf(RunState state) => state switch
+    {
+        RunState.Running => Tone.Active,
+        RunState.Succeeded => Tone.Good,
+        RunState.PartlyFailed or RunState.Interrupted => Tone.Warn,
+        RunState.Failed => Tone.Bad,
+        _ => Tone.Quiet,
+    };
+
+    public static string IconOf(RunState state) => state switch
+    {
+        RunState.Running => Icons.Material.Outlined.PlayCircle,
+        RunState.Succeeded => Icons.Material.Outlined.CheckCircle,
+        RunState.PartlyFailed => Icons.Material.Outlined.WarningAmber,
+        RunState.Interrupted => Icons.Material.Outlined.PowerOff,
+        RunState.Failed => Icons.Material.Outlined.ErrorOutline,
+        _ => Icons.Material.Outlined.Cancel,
+    };
+
+    public static string Word(RunTrigger trigger) => trigger switch
+    {
+        RunTrigger.Schedule => "by its schedule",
+        RunTrigger.CatchUp => "to make up for a missed instant",
+        RunTrigger.Person => "by a person",
+        RunTrigger.Approval => "by a person's approval",
+        _ => "to go on from an interrupted run",
+    };
+
+    public static string Word(OccurrenceState state) => state.ToString().ToLowerInvariant();
+
+    public static Tone ToneOf(OccurrenceState state) => state switch
+    {
+        OccurrenceState.Ran => Tone.Good,
+        OccurrenceState.Late => Tone.Waiting,
+        OccurrenceState.Skipped => Tone.Quiet,
+        OccurrenceState.Missed => Tone.Bad,
+        _ => Tone.Active,
+    };
+
+    public static string IconOf(OccurrenceState state) => state switch
+    {
+        OccurrenceState.Ran => Icons.Material.Outlined.CheckCircle,
+        OccurrenceState.Late => Icons.Material.Outlined.Schedule,
+        OccurrenceState.Skipped => Icons.Material.Outlined.SkipNext,
+        OccurrenceState.Missed => Icons.Material.Outlined.EventBusy,
+        _ => Icons.Material.Outlined.PlayCircle,
+    };
+
+    /// <summary>A refused command as one sentence and its remedy.</summary>
+    public static ActionResult Tell(OperationCommand command, string done) => command is OperationCommand.Refused refused
+        ? new ActionResult(false, $"{refused.Problem.Problem}. {refused.Problem.Remedy}")
+        : new ActionResult(true, done);
+}
+
+/// <summary>A look for one thing; a null value is the answer that it is not there.</summary>
+public sealed record Found<T>(T? Value)
+    where T : class;

@@ -1,0 +1,40 @@
+using LoraAdmin.Domain.Operations;
+using LoraAdmin.Domain.Shared;
+using Quartz;
+
+namespace LoraAdmin.Operations;
+
+/// <summary>
+/// The one job class: its key is the operation's. It claims the instant that it was fired for; whether that runs, on which instance and how often, the
+/// database decides, and not the scheduler.
+/// </summary>
+public sealed class QuartzJob(
+    RunStarter starter, OperationRunner runner, OperationRegistry operations, ICronSchedules crons, IHostApplicationLifetime lifetime) : IJob
+{
+    public const string Group = "operations";
+
+    public async ValueTask Execute(IJobExecutionContext context, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        string operation = context.JobDetail.Key.Name;
+        if (operations.Find(operation) is null)
+        {
+            // Left in a shared store by another version of the portal.
+            return;
+        }
+
+        DateTimeOffset instant = context.ScheduledFireTimeUtc ?? context.FireTimeUtc;
+        if (context.Trigger is ICronTrigger trigger
+            && crons.NextAfter(trigger.CronExpressionString!, trigger.TimeZone.Id, instant.AddMilliseconds(-1)) != instant)
+        {
+            // The second reading of an hour, after a start within it: no instant of the schedule.
+            return;
+        }
+
+        RunRequest request = new(operation, RunTrigger.Schedule, Actor.Portal(operation), instant);
+        if (await starter.StartAsync(request, cancellationToken) is StartOutcome.Started started)
+        {
+            await runner.ExecuteAsync(started.Run, lifetime.ApplicationStopping);
+        }
+    }
+}

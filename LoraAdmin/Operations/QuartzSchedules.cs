@@ -1,0 +1,49 @@
+using LoraAdmin.Domain.Operations;
+using LoraAdmin.Domain.Shared;
+using Quartz;
+
+namespace LoraAdmin.Operations;
+
+/// <summary>
+/// Fills the scheduler from <c>operation_schedules</c>, which is the truth, and goes on looking: an edit made on any instance reaches the scheduler
+/// within one look. Triggers never catch up by themselves; that is the occurrence keeper's.
+/// </summary>
+internal sealed class QuartzSchedules(ISchedulerFactory schedulers, IUnitOfWork work, OperationRegistry operations, TimeProvider clock)
+{
+    private readonly Dictionary<string, (string Cron, string TimeZone)> filled = new(StringComparer.Ordinal);
+
+    public async Task FillAsync(CancellationToken cancellationToken)
+    {
+        IReadOnlyList<OperationSchedule> schedules = await work.ReadAsync((unit, token) => unit.Store<IOperationScheduleStore>().ListAsync(token), cancellationToken);
+        IScheduler scheduler = await schedulers.GetScheduler(cancellationToken);
+        foreach (OperationSchedule schedule in schedules)
+        {
+            (string, string) wanted = (schedule.Cron, schedule.TimeZone);
+            if (operations.Find(schedule.Operation) is { } operation && filled.GetValueOrDefault(schedule.Operation) != wanted)
+            {
+                await FillAsync(scheduler, operation.Info, schedule, cancellationToken);
+                filled[schedule.Operation] = wanted;
+            }
+        }
+    }
+
+    private async Task FillAsync(IScheduler scheduler, OperationInfo info, OperationSchedule schedule, CancellationToken cancellationToken)
+    {
+        TriggerKey key = new(info.Key, QuartzJob.Group);
+        if (await scheduler.GetTrigger(key, cancellationToken) is ICronTrigger present
+            && present.CronExpressionString == schedule.Cron && present.TimeZone.Id == schedule.TimeZone)
+        {
+            return;
+        }
+
+        IJobDetail job = JobBuilder.Create<QuartzJob>().WithIdentity(info.Key, QuartzJob.Group).WithDescription(info.Title).StoreDurably(true).Build();
+        ITrigger trigger = TriggerBuilder.Create(clock)
+            .WithIdentity(key)
+            .ForJob(job)
+            .WithCronSchedule(schedule.Cron, cron => cron
+                .InTimeZone(TimeZoneInfo.FindSystemTimeZoneById(schedule.TimeZone))
+                .WithMisfireInstruction(CronTriggerMisfireInstruction.DoNothing))
+            .Build();
+        await scheduler.ScheduleJob(job, [trigger], new ScheduleJobOptions { Replace = true }, cancellationToken);
+    }
+}
