@@ -91,8 +91,8 @@ public sealed class BreakerPageTests : LoraBunitContext
     [Fact]
     public void RedisThere_HasNoBanner()
     {
-        IRenderedComponent<BreakerBanner> banner = Render<BreakerBanner>();
         Page();
+        IRenderedComponent<BreakerBanner> banner = Render<BreakerBanner>();
 
         Assert.Empty(banner.FindAll("aside"));
     }
@@ -103,6 +103,7 @@ public sealed class BreakerPageTests : LoraBunitContext
     public void HoldOpen_WithReasonAndEnd_ReachesTheDesk(string until, int? minutes)
     {
         IRenderedComponent<BreakerPage> page = Page();
+        page.WaitForAssertion(() => Button(page, "Hold open"));
         Button(page, "Hold open").Click();
         Dialogs.WaitForAssertion(() => Dialogs.Find("#isolate-reason"));
         Assert.True(Button(Dialogs, "Hold open").HasAttribute("disabled"));
@@ -119,6 +120,7 @@ public sealed class BreakerPageTests : LoraBunitContext
     {
         Show(Open());
         IRenderedComponent<BreakerPage> page = Page();
+        page.WaitForAssertion(() => Button(page, "Reset"));
         Button(page, "Reset").Click();
         Dialogs.WaitForAssertion(() => Dialogs.Find("#confirm-reason"));
         Dialogs.Find("#confirm-reason").Input("RunPod says it is mended");
@@ -135,6 +137,7 @@ public sealed class BreakerPageTests : LoraBunitContext
     {
         Show(Open());
         IRenderedComponent<BreakerPage> page = Page();
+        page.WaitForAssertion(() => Button(page, "Reset"));
         Button(page, "Reset").Click();
         Dialogs.WaitForAssertion(() => Dialogs.Find("#confirm-reason"));
         Person.SetPolicies(Permissions.ReadBreaker);
@@ -161,6 +164,7 @@ public sealed class BreakerPageTests : LoraBunitContext
     {
         desk.Away = "The database did not answer.";
         IRenderedComponent<BreakerPage> page = Page();
+        page.WaitForAssertion(() => Button(page, "Hold open"));
         Button(page, "Hold open").Click();
         Dialogs.WaitForAssertion(() => Dialogs.Find("#isolate-reason"));
         Dialogs.Find("#isolate-reason").Input("why");
@@ -173,7 +177,7 @@ public sealed class BreakerPageTests : LoraBunitContext
     public void Tile_LeadsToThePageWithTheCountdown()
     {
         Show(Open());
-        IRenderedComponent<BreakerTile> tile = Render<BreakerTile>();
+        IRenderedComponent<BreakerTile> tile = RenderPage<BreakerTile>();
 
         tile.WaitForAssertion(() => Assert.Equal("/breaker", tile.Find("a.tile").GetAttribute("href")));
         Assert.Equal("open", tile.Find(".tile-figure").TextContent);

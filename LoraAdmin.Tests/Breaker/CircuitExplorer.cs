@@ -48,21 +48,28 @@ internal sealed class CircuitExplorer
     /// <exception cref="InvalidOperationException">A property does not hold; the message says how it came to that.</exception>
     public void Explore(int states)
     {
-        ExploredState[] roots = [.. Roots()];
-        for (int root = 0; root < roots.Length; root++)
+        Queue<ExploredState>[] frontiers = [.. Roots().Select(root => new Queue<ExploredState>([root]))];
+        while (seen.Count < states && frontiers.Any(frontier => frontier.Count > 0))
         {
-            int most = states * (root + 1) / roots.Length;
-            Queue<ExploredState> frontier = new([roots[root]]);
-            while (seen.Count < most && frontier.TryDequeue(out ExploredState? state))
+            // In turns: what one beginning has reached is not gone through again from another.
+            foreach (Queue<ExploredState> frontier in frontiers)
             {
-                foreach (ExploredState next in Next(state))
+                if (frontier.TryDequeue(out ExploredState? state))
                 {
-                    if (seen.Add(KeyOf(next)))
-                    {
-                        CheckNotStuck(next);
-                        frontier.Enqueue(next);
-                    }
+                    Expand(state, frontier);
                 }
+            }
+        }
+    }
+
+    private void Expand(ExploredState state, Queue<ExploredState> frontier)
+    {
+        foreach (ExploredState next in Next(state))
+        {
+            if (seen.Add(KeyOf(next)))
+            {
+                CheckNotStuck(next);
+                frontier.Enqueue(next);
             }
         }
     }
