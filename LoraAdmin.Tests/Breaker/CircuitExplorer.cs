@@ -194,10 +194,17 @@ internal sealed class CircuitExplorer
         Seed = view.Seed is null ? null : view.Seed with { History = [] },
     };
 
-    /// <summary>Of all permits to try that Redis gave, at most one is in its time.</summary>
+    /// <summary>
+    /// Of all permits to try that Redis gave for this generation, at most one is in its time. One of an older generation is none any more: a person has
+    /// reset the breaker meanwhile, and its result changes nothing.
+    /// </summary>
     private static void CheckOneProbe(ExploredState state)
     {
-        ExploredWorker[] probes = [.. state.Workers.Where(worker => worker is { FromRedis: true, Permit.IsProbe: true } && state.Now < worker.PermitUntil)];
+        ExploredWorker[] probes = 
+        [
+            .. state.Workers.Where(worker => worker is { FromRedis: true, Permit.IsProbe: true }
+                && worker.Permit.Generation == state.Shared.Generation && state.Now < worker.PermitUntil),
+        ];
         Require(probes.Length <= 1, state, $"{probes.Length} probes at once");
     }
 

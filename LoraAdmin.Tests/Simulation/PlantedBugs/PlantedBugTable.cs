@@ -12,8 +12,8 @@ internal static partial class PlantedBugTable
         new(
             "write the ledger row after the create", "Pods/PodLauncher.cs",
             "1: pod … is alive and the ledger has no open row …", Grounds.Crash,
-            new Edit("string? refusal = await work.RunAsync(", "CreateOutcome sent = await provider.CreateAsync(order.SpecFor(name, gpuType), cancellationToken); string? refusal = await work.RunAsync("),
-            new Edit("CreateOutcome outcome = await provider.CreateAsync(order.SpecFor(name, gpuType), cancellationToken);", "CreateOutcome outcome = sent;")),
+            new Edit("string? refusal = await work.RunAsync(", "CreateOutcome sent = await provider.CreateAsync(order.SpecFor(name, gpuType) with { Permit = permit }, cancellationToken); string? refusal = await work.RunAsync("),
+            new Edit("CreateOutcome outcome = await provider.CreateAsync(order.SpecFor(name, gpuType) with { Permit = permit }, cancellationToken);", "CreateOutcome outcome = sent;")),
         new(
             "take a 404 to the delete for the end of the pod", "Pods/PodEnder.cs",
             "1: pod … is alive and the ledger has no open row …", Grounds.CrashWith(FaultKind.Delete404),
@@ -65,7 +65,7 @@ internal static partial class PlantedBugTable
         new(
             "give up after the first try that failed", "Pods/PodLauncher.cs",
             "the one job ended as …, … pods were left to people", Grounds.Crash,
-            "if (failed.Count > order.Retries.Count)", "if (failed.Count > 0)"),
+            "if (!once && failed.Count <= retries)", "if (!once && failed.Count <= 0)"),
         new(
             "end a pod by an age at which it still trains", "Pods/PodLauncher.cs",
             "2: pod … was asked to end while its job trains on it", Grounds.Dying,
@@ -134,7 +134,7 @@ internal static partial class PlantedBugTable
         new(
             "fail a job for a create call that was never sent", "Pods/PodLauncher.cs",
             "job … failed, which no job may here: …", Grounds.Dying,
-            "if (failed.Count > order.Retries.Count)", "if (failed.Count > 0)"),
+            "if (!once && failed.Count <= retries)", "if (!once && failed.Count <= 0)"),
         new(
             "end a job without saying why", "Training/JobEnding.cs",
             "job … rests as … without a failure", Grounds.Troubled,

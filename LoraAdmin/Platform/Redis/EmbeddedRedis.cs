@@ -55,7 +55,17 @@ internal sealed class EmbeddedRedis : IDisposable
         }
     }
 
-    public void Dispose() => server.Dispose();
+    public void Dispose()
+    {
+        try
+        {
+            server.Dispose();
+        }
+        catch (ObjectDisposedException)
+        {
+            // Garnet ends its own parts twice when a client leaves in the same moment. It is ended.
+        }
+    }
 
     private static int FreeNow()
     {
