@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Text;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Pods;
+using LoraAdmin.Tests.Doubles;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Xunit;
@@ -120,6 +121,7 @@ public sealed class RunPodSocketTests
         services.AddLogging();
         services.AddSingleton(TimeProvider.System);
         services.AddPods();
+        services.AddSingleton<ICreationGate>(new OpenGate());
         return services.BuildServiceProvider();
     }
 }
