@@ -53,8 +53,10 @@ public sealed class OperationClusterTests : IAsyncDisposable
         Assert.Equal("recovery", await database.TextAsync($"SELECT run_trigger {resumed}"));
         Assert.NotEqual(instance, await database.TextAsync($"SELECT instance {resumed}"));
         string plan = await database.TextAsync($"SELECT CAST(plan_id AS TEXT) {resumed}");
-        Assert.Equal(Groups + 1, await database.NumberAsync($"SELECT COUNT(*) FROM operation_plan_items WHERE plan_id = '{plan}' AND outcome = 'done'"));
-        Assert.Equal(Groups + 1, await database.NumberAsync($"SELECT SUM(done) FROM operation_runs WHERE plan_id = '{plan}'"));
+        long items = await database.NumberAsync($"SELECT COUNT(*) FROM operation_plan_items WHERE plan_id = '{plan}'");
+        Assert.InRange(items, Groups, Groups + 1);
+        Assert.Equal(items, await database.NumberAsync($"SELECT COUNT(*) FROM operation_plan_items WHERE plan_id = '{plan}' AND outcome = 'done'"));
+        Assert.Equal(items, await database.NumberAsync($"SELECT SUM(done) FROM operation_runs WHERE plan_id = '{plan}'"));
 
         // Each item says in the log once that it was done, in whichever of the two runs.
         Assert.Equal(
