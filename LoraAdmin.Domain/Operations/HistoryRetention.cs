@@ -60,17 +60,23 @@ public sealed class HistoryRetention(IUnitOfWork work, TimeProvider clock, Func<
 
         DateTimeOffset before = DateTimeOffset.FromUnixTimeMilliseconds(long.Parse(item.Detail!, CultureInfo.InvariantCulture));
         int keep = rules().KeepRuns;
+        IReadOnlyList<OldRuns> old = await work.ReadAsync((unit, token) => unit.Store<IOperationRunStore>().CountOldAsync(before, keep, token), cancellationToken);
+        long left = old.FirstOrDefault(one => one.Operation == item.Target)?.Count ?? 0;
         int gone = 0;
-        int last;
-        do
+        for (; left > RowsAtOnce; left -= RowsAtOnce)
         {
-            last = await turn.RunAsync(
+            gone += await turn.RunAsync(
                 (unit, token) => unit.Store<IOperationRunStore>().DeleteOldAsync(item.Target, before, keep, RowsAtOnce, token), cancellationToken);
-            gone += last;
         }
-        while (last == RowsAtOnce);
+
+        // The last of them together with the item's end: whoever goes on after a crash finds either both or neither.
         await turn.EndAsync(
-            (_, _) => Task.FromResult(gone > 0 ? new ItemOutcome(ItemEnd.Done, $"{gone} runs") : ItemOutcome.Ineligible("Nothing of it was left")), cancellationToken);
+            async (unit, token) =>
+            {
+                int all = gone + await unit.Store<IOperationRunStore>().DeleteOldAsync(item.Target, before, keep, RowsAtOnce, token);
+                return all > 0 ? new ItemOutcome(ItemEnd.Done, $"{all} runs") : ItemOutcome.Ineligible("Nothing of it was left");
+            },
+            cancellationToken);
     }
 
     public Task<IReadOnlyList<Figure>> MeasureAsync(IUnit unit, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<Figure>>([]);
