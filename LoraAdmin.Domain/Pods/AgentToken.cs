@@ -3,7 +3,7 @@ using System.Text;
 
 namespace LoraAdmin.Domain.Pods;
 
-/// <summary>The secret between the portal and one pod's agent (design §4): HMAC-SHA256 over the ledger name, so that it need not be stored.</summary>
+/// <summary>The secret between the portal and one pod's agent: HMAC-SHA256 over the ledger name, so that it need not be stored.</summary>
 public static class AgentToken
 {
     /// <summary>Environment variable of the pod that carries it.</summary>

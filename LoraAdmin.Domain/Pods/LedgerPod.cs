@@ -34,7 +34,7 @@ public enum PodSaw
     Leaking,
 }
 
-/// <summary>Why it is safe to terminate a pod as far as its trained file is concerned (design §5, "proof about the file").</summary>
+/// <summary>Why it is safe to terminate a pod as far as its trained file is concerned.</summary>
 public enum FileProof
 {
     /// <summary>None: the pod may only be stopped and held.</summary>
@@ -106,7 +106,7 @@ public sealed record LedgerPod
     /// <summary>How often a GET has answered 404 while the pod was absent from listings; back to 0 when it is seen.</summary>
     public int MissingReads { get; init; }
 
-    /// <summary>When the pod's lifetime is over, whatever its job does (design §4, the second clock); null: not bounded by the ledger.</summary>
+    /// <summary>When the pod's lifetime is over, whatever its job does; null: not bounded by the ledger.</summary>
     public DateTimeOffset? LiveUntil { get; init; }
 
     public DateTimeOffset? GoneAt { get; init; }

@@ -5,7 +5,7 @@ namespace LoraAdmin.Domain.Pods;
 /// <summary>One attempt's need for one pod.</summary>
 /// <param name="GpuTypes">In order of preference.</param>
 /// <param name="Retries">Waits between tries that failed (E1: 2, 4, 8 s); their number bounds the tries.</param>
-/// <param name="Lifetime">Design §4, the second clock: after it the sweep ends the pod, file first.</param>
+/// <param name="Lifetime">How long the pod may live: after it the sweep ends the pod, file first.</param>
 /// <param name="Since">
 /// When this creation began. Only its own failures count towards its retries, and GPU types that refused for capacity since then are not asked again.
 /// </param>
@@ -50,7 +50,7 @@ public abstract record LaunchOutcome
 }
 
 /// <summary>
-/// Creates a pod so that none is ever lost (design §5): the ledger row with its unique name is committed before the create call, an unclear answer
+/// Creates a pod so that none is ever lost: the ledger row with its unique name is committed before the create call, an unclear answer
 /// is looked up before anything else, and a pod that turns up late is adopted or ended. It keeps nothing in memory: whoever takes the job over after
 /// a crash calls it again and it goes on from the ledger. A creation is told to the gate once: made, or failed after its retries.
 /// </summary>

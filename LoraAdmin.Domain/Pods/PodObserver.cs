@@ -2,7 +2,7 @@ using LoraAdmin.Domain.Shared;
 
 namespace LoraAdmin.Domain.Pods;
 
-/// <summary>Keeps the ledger's <i>saw</i> column true: notes what a listing shows, and believes an absence only with its witnesses (design §5).</summary>
+/// <summary>Keeps the ledger's <i>saw</i> column true: notes what a listing shows, and believes an absence only with its witnesses.</summary>
 internal sealed class PodObserver(IUnitOfWork work, IPodProvider provider, TimeProvider clock, Func<PodRules> rules)
 {
     /// <summary>How long a pod may still turn up under a create call that was never clearly answered.</summary>

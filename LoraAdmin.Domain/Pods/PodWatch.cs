@@ -25,13 +25,13 @@ public sealed class PodWatch
 {
     public const string LeaseName = "pods.watch";
 
-    /// <summary>One fresh listing stands before each batch of this many ends (design §5).</summary>
+    /// <summary>One fresh listing stands before each batch of this many ends.</summary>
     public const int EndsPerListing = 20;
 
     public static readonly TimeSpan Every = TimeSpan.FromSeconds(60);
     public static readonly TimeSpan EveryWhileEnding = TimeSpan.FromSeconds(15);
 
-    /// <summary>How long a pod is kept for its file before a person must decide (design §5); the portal never ends it by itself.</summary>
+    /// <summary>How long a pod is kept for its file before a person must decide; the portal never ends it by itself.</summary>
     public static readonly TimeSpan HeldAtMost = TimeSpan.FromDays(7);
 
     private static readonly TimeSpan AtOnce = TimeSpan.FromSeconds(1);

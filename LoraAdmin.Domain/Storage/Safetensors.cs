@@ -23,7 +23,7 @@ public abstract record SafetensorsVerdict
 /// </summary>
 public static class Safetensors
 {
-    /// <summary>Design §20; the format's own reader allows 100 MB, a LoRA's header is a few hundred kB.</summary>
+    /// <summary>25 MB: the format's own reader allows 100 MB, a LoRA's header is a few hundred kB.</summary>
     public const int MaxHeaderBytes = 25_000_000;
 
     /// <summary>More than any LoRA has by two orders of magnitude; bounds what a hostile header costs.</summary>

@@ -2,7 +2,7 @@ using LoraAdmin.Domain.Shared;
 
 namespace LoraAdmin.Domain.Storage;
 
-/// <summary>What a file on some instance's disk is worth as a proof (design §4: the rule for several instances without a shared spool).</summary>
+/// <summary>What a file on some instance's disk is worth as a proof, when several instances have no spool in common.</summary>
 public static class SpoolStanding
 {
     /// <summary>An instance that has not been heard of for this long counts as gone, and its disk with it.</summary>

@@ -1,6 +1,6 @@
 namespace LoraAdmin.Domain.Storage;
 
-/// <summary>The private buckets (requirement S3 and design §4).</summary>
+/// <summary>The private buckets (requirement S3).</summary>
 public static class Buckets
 {
     public const string Models = "lora-models";

@@ -50,7 +50,7 @@ public enum RetryRule
 /// <param name="Message">As in <c>lora_training_jobs.error_message</c> and to the user, letter by letter.</param>
 public sealed record FailureRule(FailureCode Failure, string Code, string Message, RefundRule Refund, AdminNotice Admin, RetryRule Retry);
 
-/// <summary>The one place that says what each failure means (design §4). UI, API, alerts and docs read it; nothing else decides.</summary>
+/// <summary>The one place that says what each failure means. UI, API, alerts and docs read it; nothing else decides.</summary>
 public static class FailureTable
 {
     public static IReadOnlyList<FailureRule> Rules { get; } =

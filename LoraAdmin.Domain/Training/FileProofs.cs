@@ -31,7 +31,7 @@ public sealed class FileProofs(IUnitOfWork work, IPodAgent agent, ISpool spool, 
 
     /// <summary>
     /// Nobody has stopped an agent that trains, and it may finish while it is being ended: the word that there is no finished file yet is good for two
-    /// minutes (design §5).
+    /// minutes.
     /// </summary>
     private static FileProof Said(AgentStatus status, KnownTraining known) => status is { Phase: AgentPhase.Training, Artifact: null } && known != KnownTraining.FileSeen
         ? FileProof.AgentHasNone

@@ -17,7 +17,7 @@ public sealed class HeldFiles(IUnitOfWork work, IPodAgent agent, ISpool spool, F
 
     public static readonly TimeSpan FetchEvery = TimeSpan.FromHours(1);
 
-    /// <summary>How long a held pod is started for its file (design §5).</summary>
+    /// <summary>How long a held pod is started for its file.</summary>
     public static readonly TimeSpan TriedFor = TimeSpan.FromDays(7);
 
     /// <summary>

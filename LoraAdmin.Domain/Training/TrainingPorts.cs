@@ -3,7 +3,7 @@ using LoraAdmin.Domain.Shared;
 
 namespace LoraAdmin.Domain.Training;
 
-/// <summary>Figures of design §20 that the training feature works by.</summary>
+/// <summary>Figures that the training feature works by, each from an option.</summary>
 public sealed record TrainingRules
 {
     public required TimeSpan MaxDuration { get; init; }
@@ -41,7 +41,7 @@ public sealed record TrainingRules
     /// <summary>What an hour costs at most when the catalog does not say; reserves the worst case.</summary>
     public required Usd WorstHourlyPrice { get; init; }
 
-    /// <summary>Design §4, the second clock: how long a pod may live at most.</summary>
+    /// <summary>The second clock, beside the training's: how long a pod may live at most.</summary>
     public TimeSpan PodLifetime => ReadyWithin + MaxDuration + RetrieveWithin;
 }
 

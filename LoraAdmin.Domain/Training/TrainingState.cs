@@ -2,7 +2,7 @@ using LoraAdmin.Domain.Library;
 
 namespace LoraAdmin.Domain.Training;
 
-/// <summary>The fine states of a training job (design §4), kept in our own <c>training_progress</c>.</summary>
+/// <summary>The fine states of a training job, kept in our own <c>training_progress</c>.</summary>
 public enum TrainingState
 {
     Queued,

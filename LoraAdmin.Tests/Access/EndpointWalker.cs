@@ -23,7 +23,7 @@ public sealed record WalkedRoute(string Route, string? Exempt, HttpStatusCode St
 /// <summary>Calls every route of an app for real, without credentials. New routes are walked without anybody thinking of it.</summary>
 public static partial class EndpointWalker
 {
-    /// <summary>Design §14: anonymous, exhaustively.</summary>
+    /// <summary>Everything that may be had without signing in.</summary>
     private static readonly string[] AnonymousPaths = ["/health/live", "/health/ready", "/sign-in"];
 
     private static readonly string[] AnonymousMetadata = ["SignedLinkMetadata", "VendorFaceMetadata", "StaticAssetDescriptor"];

@@ -177,6 +177,7 @@ public sealed class PodReturnTests
     }
 
     [Fact]
+    [Trait("Requirement", "O4")]
     public async Task NotOurs_SaidOfAPodThatTheSweepHolds_LetsItGo()
     {
         PodHouse house = new();
@@ -195,6 +196,7 @@ public sealed class PodReturnTests
     }
 
     [Fact]
+    [Trait("Requirement", "O4")]
     public async Task NotOurs_SaidOfAPodThatAJobAskedFor_ChangesNothing()
     {
         PodHouse house = new();

@@ -13,7 +13,7 @@ using LoraAdmin.Platform.LocalCloud;
 namespace LoraAdmin.Tests.Simulation;
 
 /// <summary>
-/// Design §17, checked on what the vendor, the database and the buckets really hold. Shares no code with what it checks beyond the names of things.
+/// The promises ([crash safety](docs/crash-safety.md)), checked on what the vendor, the database and the buckets really hold. Shares no code with what it checks beyond the names of things.
 /// After each turn it looks at what is open and at what was written since the last look; <see cref="CheckWhole"/> takes nothing from earlier looks.
 /// </summary>
 public sealed partial class Invariants

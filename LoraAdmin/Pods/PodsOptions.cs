@@ -2,7 +2,7 @@ using Microsoft.Extensions.Options;
 
 namespace LoraAdmin.Pods;
 
-/// <summary>Section <c>Pods</c>: how long pods may take and when they count as lost or leaking (design §5, §20).</summary>
+/// <summary>Section <c>Pods</c>: how long pods may take and when they count as lost or leaking.</summary>
 public sealed class PodsOptions
 {
     public const string Section = "Pods";

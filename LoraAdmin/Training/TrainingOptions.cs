@@ -3,7 +3,7 @@ using Microsoft.Extensions.Options;
 
 namespace LoraAdmin.Training;
 
-/// <summary>Section <c>Training</c> (design §20).</summary>
+/// <summary>Section <c>Training</c>.</summary>
 public sealed class TrainingOptions
 {
     public const string Section = "Training";

@@ -6,7 +6,7 @@ using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
 namespace LoraAdmin.Training;
 
-/// <summary>The shared table <c>lora_training_jobs</c>: other services read it, the portal alone writes it (design §11).</summary>
+/// <summary>The shared table <c>lora_training_jobs</c>: other services read it, the portal alone writes it.</summary>
 internal sealed class TrainingJobRow : IEntityTypeConfiguration<TrainingJobRow>
 {
     public Guid Id { get; set; }

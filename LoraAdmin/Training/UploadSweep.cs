@@ -14,7 +14,7 @@ public sealed record UploadSweepResult(int Removed, int Left);
 public sealed class UploadSweep(IUnitOfWork unitOfWork, IObjectStore store)
 {
     /// <summary>
-    /// Design §4: staged images that nobody claimed go after an hour. By then none can be claimed any more (<see cref="TrainingUpload.ClaimableFor"/>), so
+    /// Staged images that nobody claimed go after an hour. By then none can be claimed any more (<see cref="TrainingUpload.ClaimableFor"/>), so
     /// that no admission meets their removal.
     /// </summary>
     public static readonly TimeSpan UnclaimedAfter = TimeSpan.FromHours(1);

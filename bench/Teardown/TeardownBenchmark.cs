@@ -12,7 +12,7 @@ internal sealed class TeardownBenchmark : Benchmark
 {
     private const int Jobs = 1_000;
 
-    /// <summary>Design §19: the slowest of a hundred is verified gone this soon after its job's end.</summary>
+    /// <summary>The slowest of a hundred is verified gone this soon after its job's end.</summary>
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(90);
 
     public override string Name => "teardown";
