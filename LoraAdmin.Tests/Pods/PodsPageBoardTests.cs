@@ -126,8 +126,9 @@ public sealed class PodsPageBoardTests
         LedgerPod doubt = PodSamples.Row(2, HourAgo, PodWant.Released, PodSaw.Requested) with { PodId = null, WantReason = PodReasons.InDoubt };
         PodsBoard board = Of(Census([], []), [asked, doubt]);
 
-        Assert.Equal([PodClass.Vanished, PodClass.Needed], board.Pods.Select(pod => pod.Class));
-        Assert.Contains("in case it turns up", board.Pods[0].Why, StringComparison.Ordinal);
+        Assert.Equal(["needed", "in doubt"], board.Pods.Select(PodPageTexts.Word));
+        Assert.Contains("in case it turns up", board.Pods[1].Why, StringComparison.Ordinal);
+        Assert.Equal((0, 1), (board.Alive, board.InDoubt));
         Assert.Equal(Usd.Zero, board.HourlyRate);
     }
 

@@ -40,6 +40,19 @@ public static class PodPageTexts
         _ => found.ToWord(),
     };
 
+    /// <summary>The class, or what says more about the pod than its class.</summary>
+    public static string Word(BoardPod pod)
+    {
+        ArgumentNullException.ThrowIfNull(pod);
+        return pod.IsLeaking ? "leaking" : pod.IsInDoubt ? "in doubt" : pod.Class.ToWord();
+    }
+
+    public static (Tone Tone, string Icon) Look(BoardPod pod)
+    {
+        ArgumentNullException.ThrowIfNull(pod);
+        return pod.IsLeaking ? (Tone.Bad, Icons.Material.Outlined.WaterDrop) : Look(pod.Class);
+    }
+
     public static (Tone Tone, string Icon) Look(PodClass found) => found switch
     {
         PodClass.Needed => (Tone.Active, Icons.Material.Outlined.PlayCircle),

@@ -34,6 +34,9 @@ public sealed record BoardPod(
     /// <summary>It costs money that nobody wants to spend.</summary>
     public bool IsWaste => Class is PodClass.Orphan or PodClass.Unknown || IsLeaking;
 
+    /// <summary>Nobody knows whether it exists: its create call was never clearly answered, and the account has not shown it.</summary>
+    public bool IsInDoubt => PodId is null && Class == PodClass.Vanished;
+
     /// <summary>Foreign pods are somebody else's money.</summary>
     public bool IsOurs => Class != PodClass.Foreign;
 }
@@ -49,7 +52,11 @@ public sealed record PodsBoard(IReadOnlyList<BoardPod> Pods, CensusNote Census, 
 {
     public DateTimeOffset? ListedAt => Census.ListedAt;
 
-    public int Alive => Pods.Count(pod => pod.IsOurs);
+    /// <summary>Ours that have an id and are not verified gone.</summary>
+    public int Alive => Pods.Count(pod => pod.IsOurs && pod.PodId is not null);
+
+    /// <summary>Create calls that were never clearly answered.</summary>
+    public int InDoubt => Pods.Count(pod => pod.IsInDoubt);
 
     public Usd HourlyRate => Sum(Pods.Where(pod => pod.IsOurs), pod => pod.HourlyRate ?? Usd.Zero);
 

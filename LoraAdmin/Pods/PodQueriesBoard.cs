@@ -108,8 +108,9 @@ public static class PodQueriesBoard
         { Class: PodClass.Orphan } => 1,
         { Class: PodClass.Unknown } => 2,
         { Class: PodClass.Held } => 3,
-        { Class: PodClass.Vanished } => 4,
+        { Class: PodClass.Vanished, IsInDoubt: false } => 4,
         { Class: PodClass.Needed } => 5,
-        _ => 6,
+        { IsInDoubt: true } => 6,
+        _ => 7,
     };
 }
