@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using LoraAdmin.Tests.Doubles;
 using Microsoft.Playwright;
 
@@ -33,7 +34,7 @@ public sealed class BreakerInBrowserTests(Browser browser)
 
         Guid first = await portal.SubmitAsync("Waits", [SampleImages.Png()]);
         Guid second = await portal.SubmitAsync("Waits too", [SampleImages.Png()]);
-        List<string> findings = [];
+        ConcurrentBag<string> findings = [];
         await window.GoToAsync("/breaker");
         await Assertions.Expect(window.Page.Locator(".countdown")).ToBeVisibleAsync();
         await Assertions.Expect(window.Page.Locator("tr", new() { HasText = "opened" }).First.Locator("q").GetByText(VendorWords)).ToHaveCountAsync(3);
@@ -57,7 +58,7 @@ public sealed class BreakerInBrowserTests(Browser browser)
             await AccessibilityTests.LookAsync(phone, "closed breaker on a phone", findings);
         }
 
-        Assert.True(findings.Count == 0, string.Join('\n', findings));
+        Assert.True(findings.IsEmpty, string.Join('\n', findings));
         window.AssertQuiet();
     }
 }

@@ -117,10 +117,15 @@ public sealed partial class BrowserPortal : IAsyncDisposable
         $"job {job} is {state}",
         TimeSpan.FromSeconds(90));
 
+    /// <summary>Waits for a state that the job does not leave soon.</summary>
+    public Task IsAsync(Guid job, string state) => Eventually.TrueAsync(
+        async () => (await JobAsync(job)).GetProperty("state").GetString() == state, $"job {job} is {state}", TimeSpan.FromSeconds(90));
+
     /// <summary>Makes LocalCloud fail on demand.</summary>
-    public async Task FaultAsync(string kind, int count = 1)
+    /// <param name="match">What the address must contain; null: any.</param>
+    public async Task FaultAsync(string kind, int count = 1, string? match = null)
     {
-        using HttpResponseMessage answer = await Api.PostAsJsonAsync("/localcloud/faults", new { kind, count });
+        using HttpResponseMessage answer = await Api.PostAsJsonAsync("/localcloud/faults", new { kind, count, match });
         Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
     }
 
