@@ -1,48 +1,48 @@
 namespace LoraAdmin.Tests.EndToEnd;
 
-/// <summary>On SQLite. Two classes, because the tests of one run one after the other.</summary>
-public sealed class KillInLongStateTests
+/// <summary>Two kills for every run; the other states and the other database belong to the long one.</summary>
+public sealed class KillTests
 {
-    [Theory]
-    [InlineData("provisioning")]
-    [InlineData("training")]
-    [InlineData("retrieving")]
-    public Task Job_PortalKilledInItsMiddle_Completes(string state) => KillInEachState.InLongStateAsync(state, onPostgres: false);
+    [Fact]
+    public Task Job_PortalKilledWhileItTrains_Completes() => KillInEachState.InLongStateAsync("training", onPostgres: false);
 
     [Fact]
     [Trait("Requirement", "E1")]
     public Task Job_PortalKilledRightAfterCreateWasSent_KeepsThePodThatWasMade() => KillInEachState.RightAfterCreateWasSentAsync(onPostgres: false);
 }
 
-public sealed class KillInShortStateTests
-{
-    [Theory]
-    [InlineData("preparing")]
-    [InlineData("uploading")]
-    [InlineData("validating")]
-    public Task Job_PortalKilledAtItsLastLine_Completes(string state) => KillInEachState.InShortStateAsync(state, onPostgres: false);
-
-    [Fact]
-    public Task Job_PortalKilledWhileItIsQueued_Completes() => KillInEachState.WhileQueuedAsync(onPostgres: false);
-}
-
 [Trait("Run", "Long")]
-public sealed class KillOnPostgresTests
+public sealed class KillInEachStateTests
 {
-    [Theory]
-    [InlineData("provisioning")]
-    [InlineData("training")]
-    [InlineData("retrieving")]
-    public Task Job_PortalKilledInItsMiddle_Completes(string state) => KillInEachState.InLongStateAsync(state, onPostgres: true);
+    /// <summary>Each state with each database.</summary>
+    private static TheoryData<string, bool> OnBoth(params string[] states)
+    {
+        TheoryData<string, bool> data = [];
+        foreach (string state in states)
+        {
+            data.Add(state, false);
+            data.Add(state, true);
+        }
+
+        return data;
+    }
+
+    public static TheoryData<string, bool> LongStates => OnBoth("provisioning", "training", "retrieving");
+
+    public static TheoryData<string, bool> ShortStates => OnBoth("preparing", "uploading", "validating");
 
     [Theory]
-    [InlineData("preparing")]
-    [InlineData("uploading")]
-    [InlineData("validating")]
-    public Task Job_PortalKilledAtItsLastLine_Completes(string state) => KillInEachState.InShortStateAsync(state, onPostgres: true);
+    [MemberData(nameof(LongStates))]
+    public Task Job_PortalKilledInItsMiddle_Completes(string state, bool onPostgres) => KillInEachState.InLongStateAsync(state, onPostgres);
 
-    [Fact]
-    public Task Job_PortalKilledWhileItIsQueued_Completes() => KillInEachState.WhileQueuedAsync(onPostgres: true);
+    [Theory]
+    [MemberData(nameof(ShortStates))]
+    public Task Job_PortalKilledAtItsLastLine_Completes(string state, bool onPostgres) => KillInEachState.InShortStateAsync(state, onPostgres);
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public Task Job_PortalKilledWhileItIsQueued_Completes(bool onPostgres) => KillInEachState.WhileQueuedAsync(onPostgres);
 
     [Fact]
     [Trait("Requirement", "E1")]
