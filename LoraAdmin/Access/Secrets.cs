@@ -8,8 +8,6 @@ namespace LoraAdmin.Access;
 /// <summary>Secrets that people and systems carry. Only their SHA-256 is ever stored.</summary>
 internal static class Secrets
 {
-    public const string TokenPrefix = "lora_";
-
     /// <summary>256 bits, safe in URLs.</summary>
     public static string New(IIds ids) => Base64Url.EncodeToString(ids.Secret(32));
 
