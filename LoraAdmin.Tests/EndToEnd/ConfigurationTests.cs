@@ -23,6 +23,8 @@ public sealed class ConfigurationTests : IDisposable
     [InlineData("Api")]
     [InlineData("LocalCloud")]
     [InlineData("RateLimits")]
+    [InlineData("Breaker")]
+    [InlineData("Operations")]
     public Task UnknownKey_InAKnownSection_IsRefusedByItsWholeName(string section) => RefusedAsync($"{section}:MaxDurtion", "02:00:00");
 
     [Fact]

@@ -24,31 +24,54 @@ public sealed class SchemaTests
         Assert.False(db.Database.HasPendingModelChanges());
     }
 
+    /// <summary>A question mark: other services must reckon with NULL.</summary>
+    private static readonly string[] Shared =
+    [
+        "lora_models.created_at timestamp with time zone", "lora_models.creator_email text", "lora_models.creator_name text?",
+        "lora_models.error_message text?", "lora_models.file_sha256 text?", "lora_models.file_size_bytes bigint?", "lora_models.id uuid",
+        "lora_models.is_private boolean", "lora_models.last_used_at timestamp with time zone?", "lora_models.name text", "lora_models.status text",
+        "lora_models.storage_path text?", "lora_models.updated_at timestamp with time zone", "lora_models.user_id uuid",
+        "lora_models.validation_image_urls ARRAY?",
+        "lora_training_jobs.cleanup_status text?", "lora_training_jobs.completed_at timestamp with time zone?", "lora_training_jobs.cost_usd numeric?",
+        "lora_training_jobs.created_at timestamp with time zone", "lora_training_jobs.error_code text?", "lora_training_jobs.error_message text?",
+        "lora_training_jobs.id uuid", "lora_training_jobs.lora_id uuid", "lora_training_jobs.provider text?",
+        "lora_training_jobs.replicate_training_id text?", "lora_training_jobs.runpod_pod_id text?",
+        "lora_training_jobs.started_at timestamp with time zone?", "lora_training_jobs.status text",
+        "lora_training_jobs.updated_at timestamp with time zone", "lora_training_jobs.user_id uuid",
+        "user_training_limits.loras_created_this_month integer", "user_training_limits.month_reset_date date?",
+        "user_training_limits.monthly_limit integer?", "user_training_limits.user_id uuid",
+    ];
+
     [Fact]
     public async Task Postgres_Fresh_HasTheSharedTablesWithNativeTypes()
     {
         await using TestDatabase database = await TestDatabase.CreateAsync(DatabaseKind.Postgres);
         await using LoraDb db = database.NewContext();
 
-        List<string> columns = await ColumnsAsync(db);
+        List<string> columns = await db.Database.SqlQuery<string>(
+            $"""
+            SELECT table_name || '.' || column_name || ' ' || data_type || CASE is_nullable WHEN 'YES' THEN '?' ELSE '' END AS "Value"
+            FROM information_schema.columns
+            WHERE table_name IN ('lora_models', 'lora_training_jobs', 'user_training_limits') ORDER BY table_name COLLATE "C", column_name COLLATE "C"
+            """).ToListAsync();
 
-        Assert.Equal(
-            [
-                "lora_models.created_at timestamp with time zone", "lora_models.creator_email text", "lora_models.creator_name text",
-                "lora_models.error_message text", "lora_models.file_sha256 text", "lora_models.file_size_bytes bigint", "lora_models.id uuid",
-                "lora_models.is_private boolean", "lora_models.last_used_at timestamp with time zone", "lora_models.name text", "lora_models.status text",
-                "lora_models.storage_path text", "lora_models.updated_at timestamp with time zone", "lora_models.user_id uuid",
-                "lora_models.validation_image_urls ARRAY",
-                "lora_training_jobs.cleanup_status text", "lora_training_jobs.completed_at timestamp with time zone", "lora_training_jobs.cost_usd numeric",
-                "lora_training_jobs.created_at timestamp with time zone", "lora_training_jobs.error_code text", "lora_training_jobs.error_message text",
-                "lora_training_jobs.id uuid", "lora_training_jobs.lora_id uuid", "lora_training_jobs.provider text",
-                "lora_training_jobs.replicate_training_id text", "lora_training_jobs.runpod_pod_id text",
-                "lora_training_jobs.started_at timestamp with time zone", "lora_training_jobs.status text",
-                "lora_training_jobs.updated_at timestamp with time zone", "lora_training_jobs.user_id uuid",
-                "user_training_limits.loras_created_this_month integer", "user_training_limits.month_reset_date date",
-                "user_training_limits.monthly_limit integer", "user_training_limits.user_id uuid",
-            ],
-            columns);
+        Assert.Equal(Shared, columns);
+    }
+
+    [Fact]
+    public async Task Sqlite_Fresh_HasTheSameSharedColumns()
+    {
+        await using TestDatabase database = await TestDatabase.CreateAsync(DatabaseKind.Sqlite);
+        await using LoraDb db = database.NewContext();
+
+        List<string> columns = await db.Database.SqlQuery<string>(
+            $"""
+            SELECT m.name || '.' || c.name || CASE WHEN c."notnull" = 0 AND c.pk = 0 THEN '?' ELSE '' END AS "Value"
+            FROM sqlite_master m JOIN pragma_table_info(m.name) c
+            WHERE m.name IN ('lora_models', 'lora_training_jobs', 'user_training_limits') ORDER BY m.name, c.name
+            """).ToListAsync();
+
+        Assert.Equal(Shared.Select(column => column[..column.IndexOf(' ', StringComparison.Ordinal)] + (column.EndsWith('?') ? "?" : "")), columns);
     }
 
     [Theory]
@@ -135,10 +158,4 @@ public sealed class SchemaTests
         Assert.Equal(("training", "abcd1234", 1.234568m), (row.Status, row.RunpodPodId, row.CostUsd));
         Assert.Equal(Now, row.StartedAt);
     }
-
-    private static Task<List<string>> ColumnsAsync(LoraDb db) => db.Database.SqlQuery<string>(
-        $"""
-        SELECT table_name || '.' || column_name || ' ' || data_type AS "Value" FROM information_schema.columns
-        WHERE table_name IN ('lora_models', 'lora_training_jobs', 'user_training_limits') ORDER BY table_name COLLATE "C", column_name COLLATE "C"
-        """).ToListAsync();
 }
