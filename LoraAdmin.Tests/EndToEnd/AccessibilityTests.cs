@@ -81,7 +81,7 @@ public sealed partial class AccessibilityTests(Browser browser) : IDisposable
     /// <summary>A pod at work, one that does not end, and a file that waits for its upload.</summary>
     private static async Task PodsAndFilesAsync(BrowserWindow window, ConcurrentBag<string> findings)
     {
-        await VisitAsync(window, "/pods", "Trains for long", findings);
+        await VisitAsync(window, "/pods", "Its job works with it", findings);
         await window.Page.GetByRole(AriaRole.Button, new() { Name = "Look now" }).ClickAsync();
         await Assertions.Expect(window.Page.GetByRole(AriaRole.Dialog).GetByRole(AriaRole.Button, new() { Name = "Close" })).ToBeEnabledAsync();
         await LookAsync(window, "preview of the sweep", findings);
@@ -183,9 +183,9 @@ public sealed partial class AccessibilityTests(Browser browser) : IDisposable
         }
     }
 
-    [GeneratedRegex("^End pod ")]
+    [GeneratedRegex("^End: pod ")]
     private static partial Regex EndPod();
 
-    [GeneratedRegex(@"^Delete .*\.safetensors$")]
+    [GeneratedRegex(@"^Delete: .*\.safetensors$")]
     private static partial Regex DeleteFile();
 }

@@ -92,8 +92,8 @@ public sealed class EndPodPageTests : LoraBunitContext
         queries.Ledger.Add(row);
         queries.List(Start, PodSamples.Of(row));
         IRenderedComponent<PodsPage> page = RenderPage<PodsPage>();
-        page.WaitForAssertion(() => page.Find("[aria-label='End pod pod00001']"));
-        page.Find("[aria-label='End pod pod00001']").Click();
+        page.WaitForAssertion(() => page.Find("[aria-label='End: pod pod00001']"));
+        page.Find("[aria-label='End: pod pod00001']").Click();
         Dialogs.WaitForAssertion(() => Dialogs.Find("#end-reason"));
     }
 
