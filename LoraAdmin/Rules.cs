@@ -1,3 +1,4 @@
+using LoraAdmin.Breaker;
 using LoraAdmin.Domain.Breaker;
 using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Limits;
@@ -27,6 +28,8 @@ internal static class Rules
         services.AddSingleton(provider => SweepCapsOf(provider.GetRequiredService<IOptions<PodsOptions>>().Value));
         services.AddSingleton(provider => new AdmissionRules(
             provider.GetRequiredService<TrainingRules>(), provider.GetRequiredService<BudgetRules>(), provider.GetRequiredService<LimitRules>()));
+        services.AddSingleton(provider => new JobPatience(provider.GetRequiredService<TrainingRules>().QueueWait));
+        services.AddSingleton<IValidateOptions<BreakerOptions>, ProbeLeaseValidator>();
         services.AddSingleton(provider => new BreakerGate(
             provider.GetRequiredService<IBreaker>(),
             provider.GetRequiredService<Platform.PortalInstance>().Id,

@@ -52,6 +52,7 @@ public static class BreakerEvents
 {
     public const string Opened = "breaker.opened";
     public const string Reopened = "breaker.reopened";
+    public const string Prolonged = "breaker.prolonged";
     public const string Closed = "breaker.closed";
     public const string Isolated = "breaker.isolated";
     public const string IsolationOver = "breaker.isolation_over";

@@ -26,20 +26,31 @@ public sealed class BreakerWatch(IUnitOfWork work, SharedBreaker breaker, TimePr
     private DateTimeOffset? awaySince;
     private long localEntriesTold;
 
+    /// <summary>
+    /// The breaker goes on from what was last told of it, should the store have lost it meanwhile. Before anybody asks it: a portal that begins would
+    /// otherwise let creations through that were held.
+    /// </summary>
+    /// <exception cref="StoreUnavailableException">The database is away; the next look tries again.</exception>
+    public async Task RememberAsync(CancellationToken cancellationToken)
+    {
+        if (begun)
+        {
+            return;
+        }
+
+        last = await work.ReadAsync((unit, token) => unit.Store<IBreakerToldStore>().FindAsync(token), cancellationToken);
+        if (last is not null)
+        {
+            breaker.Remember(last.Circuit);
+        }
+
+        begun = true;
+    }
+
     /// <exception cref="StoreUnavailableException">The database is away; what there is to tell is told next time.</exception>
     public async Task LookAsync(CancellationToken cancellationToken)
     {
-        if (!begun)
-        {
-            last = await work.ReadAsync((unit, token) => unit.Store<IBreakerToldStore>().FindAsync(token), cancellationToken);
-            if (last is not null)
-            {
-                breaker.Remember(last.Circuit);
-            }
-
-            begun = true;
-        }
-
+        await RememberAsync(cancellationToken);
         CircuitReply reply = await breaker.CallAsync(new CircuitCall.Read(Circuit.EntriesKept), cancellationToken);
         BreakerView view = breaker.View;
         if (view.IsAway)
@@ -91,30 +102,34 @@ public sealed class BreakerWatch(IUnitOfWork work, SharedBreaker breaker, TimePr
         }}";
 
         // The portal's own breaker may have told of an end that the shared one did not have.
-        IncidentSignal level = new(BreakerIncidents.Open, BreakerIncidents.Provider, "RunPod's breaker is open", Over: !reply.Circuit.IsOpen);
+        bool isOpen = reply.Circuit.IsOpen;
+        Isolation? held = reply.Circuit.Isolation;
         await AppendAsync(
             [
                 Fact(
                     BreakerEvents.RedisBack,
                     words,
-                    level.Over ? EventSeverity.Info : EventSeverity.Error,
+                    isOpen || held is not null ? EventSeverity.Error : EventSeverity.Info,
                     new IncidentSignal(BreakerIncidents.RedisAway, BreakerIncidents.RedisSubject, words, Over: true),
-                    level with { Text = level.Over ? "RunPod's breaker is closed" : level.Text }),
+                    Level(BreakerIncidents.Open, isOpen ? "RunPod's breaker is open" : "RunPod's breaker is closed", isOpen),
+                    Level(BreakerIncidents.Isolated, held is null ? "RunPod's breaker is not held open" : HeldBy(held.By, held.Reason), held is not null)),
             ],
             cancellationToken);
         awaySince = null;
         awayToldAt = null;
+
+        static IncidentSignal Level(string rule, string text, bool lasts) => new(rule, BreakerIncidents.Provider, text, Over: !lasts);
     }
 
     private async Task TellEntriesAsync(Circuit circuit, CancellationToken cancellationToken)
     {
-        Circuit bare = circuit with { History = [], Probe = null };
-        if (last is { } same && same.Born == circuit.Born && same.Entries == circuit.Entries && same.Circuit.Failures.SequenceEqual(circuit.Failures))
+        if (last is { } same && same.Born == circuit.Born && same.Entries == circuit.Entries && same.Circuit.Probe == circuit.Probe
+            && same.Circuit.Failures.SequenceEqual(circuit.Failures))
         {
             return;
         }
 
-        BreakerTold next = new(circuit.Born, circuit.Entries, bare);
+        BreakerTold next = new(circuit.Born, circuit.Entries, circuit);
         last = await work.RunAsync(
             async (unit, token) =>
             {
@@ -146,17 +161,19 @@ public sealed class BreakerWatch(IUnitOfWork work, SharedBreaker breaker, TimePr
     /// <summary>Null: the history alone keeps it.</summary>
     private static OperationalEvent? FactOf(CircuitEntry entry, Circuit circuit)
     {
-        string words = string.Join("; ", entry.Failures.Select(failure => $"{failure.Words} ({failure.Worker})"));
+        string words = WordsOf(entry.Failures);
         return entry.Kind switch
         {
             CircuitEntryKinds.Opened => Opened(BreakerEvents.Opened, $"RunPod's breaker opened{UntilOf(entry, circuit)}: {words}"),
             CircuitEntryKinds.Reopened => Opened(BreakerEvents.Reopened, $"The creation that tried RunPod out failed, its breaker stays open{UntilOf(entry, circuit)}: {words}"),
+            CircuitEntryKinds.Prolonged => Opened(
+                BreakerEvents.Prolonged, $"RunPod's breaker stays open longer{UntilOf(entry, circuit)}, as a portal found while Redis was away: {words}"),
             CircuitEntryKinds.Closed => Over(BreakerEvents.Closed, "RunPod's breaker closed: a pod was created", BreakerIncidents.Open),
             CircuitEntryKinds.Isolated => Fact(
                 BreakerEvents.Isolated,
-                $"RunPod's breaker is held open by {entry.By}: {entry.Reason}",
+                HeldBy(entry.By, entry.Reason),
                 EventSeverity.Error,
-                new IncidentSignal(BreakerIncidents.Isolated, BreakerIncidents.Provider, $"RunPod's breaker is held open by {entry.By}: {entry.Reason}")),
+                new IncidentSignal(BreakerIncidents.Isolated, BreakerIncidents.Provider, HeldBy(entry.By, entry.Reason))),
             CircuitEntryKinds.IsolationOver => Over(BreakerEvents.IsolationOver, "RunPod's breaker is not held open any more: the time is over", BreakerIncidents.Isolated),
             CircuitEntryKinds.Reset => Over(
                 BreakerEvents.Reset, $"RunPod's breaker was reset by {entry.By}: {entry.Reason}", BreakerIncidents.Open, BreakerIncidents.Isolated),
@@ -167,8 +184,19 @@ public sealed class BreakerWatch(IUnitOfWork work, SharedBreaker breaker, TimePr
             Fact(kind, text, EventSeverity.Error, new IncidentSignal(BreakerIncidents.Open, BreakerIncidents.Provider, text));
     }
 
+    private static string HeldBy(string by, string reason) => $"RunPod's breaker is held open by {by}: {reason}";
+
+    /// <summary>The provider mostly says the same to everybody: each text once, and how often.</summary>
+    private static string WordsOf(IReadOnlyList<CircuitFailure> failures) => string.Join(
+        "; ",
+        failures.GroupBy(failure => failure.Words, StringComparer.Ordinal)
+            .Select(group => group.Count() == 1 ? $"“{group.Key}”" : $"{group.Count()} × “{group.Key}”"));
+
+    /// <summary>Only the newest of them says until when: an older one's time is over.</summary>
     private static string UntilOf(CircuitEntry entry, Circuit circuit) =>
-        circuit is { IsOpen: true, OpenedAt: { } at, OpenUntil: { } until } && at == entry.At ? $" until {until:HH:mm} UTC" : "";
+        circuit is { IsOpen: true, OpenUntil: { } until } && circuit.History.FirstOrDefault(Opens)?.Number == entry.Number ? $" until {until:HH:mm} UTC" : "";
+
+    private static bool Opens(CircuitEntry entry) => entry.Kind is CircuitEntryKinds.Opened or CircuitEntryKinds.Reopened or CircuitEntryKinds.Prolonged;
 
     private static OperationalEvent Over(string kind, string text, params string[] rules) =>
         Fact(kind, text, EventSeverity.Info, [.. rules.Select(rule => new IncidentSignal(rule, BreakerIncidents.Provider, text, Over: true))]);

@@ -46,6 +46,9 @@ public static class CircuitEntryKinds
     public const string IsolationOver = "isolation_over";
     public const string Reset = "reset";
 
+    /// <summary>A worker that went by itself while Redis was away found it open, and for longer.</summary>
+    public const string Prolonged = "prolonged";
+
     /// <summary>A failure of an older generation: it changed nothing.</summary>
     public const string Late = "late";
 
@@ -53,11 +56,18 @@ public static class CircuitEntryKinds
     public const string LateSuccess = "late_success";
 }
 
-/// <param name="Number">Counts from 1, without a gap.</param>
+/// <param name="Number">Counts from 1; a gap is what nobody had read before the server lost it.</param>
 /// <param name="Kind">One of <see cref="CircuitEntryKinds"/>.</param>
 /// <param name="Failures">Those that caused it.</param>
 public sealed record CircuitEntry(
     long Number, DateTimeOffset At, string Kind, long Generation, string By, string Reason, IReadOnlyList<CircuitFailure> Failures);
+
+/// <summary>How much of the data somebody has seen. A server that has less has lost the rest.</summary>
+/// <param name="Born">Empty: nothing.</param>
+public sealed record CircuitMark(string Born, long Entries)
+{
+    public static readonly CircuitMark None = new("", 0);
+}
 
 /// <summary>The whole state of a breaker, by the clock of whoever keeps it, in whole milliseconds.</summary>
 public sealed record Circuit
@@ -67,7 +77,10 @@ public sealed record Circuit
 
     public static readonly Circuit Fresh = new();
 
-    /// <summary>Marks one life of the data: a server that lost it begins another one. Empty: nothing was ever written.</summary>
+    /// <summary>
+    /// Marks one life of the data, by the moment at which it began: a server that lost it begins another one, until it gets the older one back. Empty:
+    /// nothing was ever written.
+    /// </summary>
     public string Born { get; init; } = "";
 
     /// <summary>Rises whenever it opens, closes, is isolated or reset. A result that carries an older one changes nothing.</summary>
@@ -92,6 +105,16 @@ public sealed record Circuit
 
     /// <summary>Newest first; as many as were asked for.</summary>
     public IReadOnlyList<CircuitEntry> History { get; init; } = [];
+
+    public CircuitMark Mark => new(Born, Entries);
+
+    /// <summary>Has less than somebody has seen: its life is a later one, or it has not come as far.</summary>
+    public bool IsBehind(CircuitMark seen)
+    {
+        ArgumentNullException.ThrowIfNull(seen);
+        int order = string.CompareOrdinal(seen.Born, Born);
+        return seen.Born.Length > 0 && (Born.Length == 0 || order < 0 || (order == 0 && Entries < seen.Entries));
+    }
 
     public CircuitStatus StatusAt(DateTimeOffset now) =>
         IsIsolatedAt(now) ? CircuitStatus.Isolated : !IsOpen ? CircuitStatus.Closed : now < OpenUntil ? CircuitStatus.Open : CircuitStatus.HalfOpen;

@@ -26,6 +26,9 @@ public abstract record CircuitCall
     {
     }
 
+    /// <summary>What the worker has seen: a server that has less does nothing but say so.</summary>
+    public CircuitMark Seen { get; init; } = CircuitMark.None;
+
     /// <summary>May a pod be asked for? While half open the first caller gets the probe; the same token gets it again.</summary>
     /// <param name="KeyMark">Of the provider's key, empty when unknown: another key than the refused one ends an isolation.</param>
     public sealed record Check(string Token, string Worker, string KeyMark) : CircuitCall;
@@ -44,10 +47,15 @@ public abstract record CircuitCall
     /// <param name="Entries">How many entries of the history are wanted.</param>
     public sealed record Read(int Entries) : CircuitCall;
 
-    /// <summary>What a worker found while the server was away, or what the server had before it lost its data. The stricter of both holds.</summary>
-    /// <param name="Findings">By the worker's clock.</param>
+    /// <summary>What a worker found by itself while the server was away. The stricter of both holds, unless the server closed it later.</summary>
+    /// <param name="Found">By the worker's clock.</param>
     /// <param name="At">Now, by the worker's clock: what counts are the lengths.</param>
-    public sealed record Merge(string Worker, Circuit Findings, DateTimeOffset At) : CircuitCall;
+    public sealed record Merge(string Worker, CircuitFindings Found, DateTimeOffset At) : CircuitCall;
+
+    /// <summary>What the server had before it lost its data. Nothing happened by that: no entry and no generation is added.</summary>
+    /// <param name="Known">By the worker's clock.</param>
+    /// <param name="At">Now, by the worker's clock.</param>
+    public sealed record Restore(string Worker, Circuit Known, DateTimeOffset At) : CircuitCall;
 }
 
 /// <summary>Words that a verb answers; part of the wire format.</summary>
@@ -78,6 +86,10 @@ public static class CircuitAnswers
     public const string Reset = "reset";
     public const string Read = "read";
     public const string Merged = "merged";
+    public const string Restored = "restored";
+
+    /// <summary>Nothing was done: the server has less than the worker has seen, and wants it back first.</summary>
+    public const string Lost = "lost";
 }
 
 /// <param name="Answer">One of <see cref="CircuitAnswers"/>.</param>

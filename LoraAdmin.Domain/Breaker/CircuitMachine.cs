@@ -8,12 +8,25 @@ namespace LoraAdmin.Domain.Breaker;
 /// </summary>
 public static class CircuitMachine
 {
+    /// <summary>
+    /// Two openings whose ends differ by less are one: several workers met the same outage, or one worker counted for itself what the server had
+    /// counted without being heard.
+    /// </summary>
+    public static readonly TimeSpan SameTrip = TimeSpan.FromMinutes(1);
+
+    private const string WhileAway = "So it was while Redis was away";
+
     /// <param name="now">In whole milliseconds.</param>
     public static CircuitReply Apply(Circuit circuit, CircuitCall call, DateTimeOffset now, BreakerRules rules)
     {
         ArgumentNullException.ThrowIfNull(circuit);
         ArgumentNullException.ThrowIfNull(rules);
         Circuit settled = Settle(circuit, now, rules);
+        if (settled.IsBehind(call?.Seen ?? CircuitMark.None))
+        {
+            return new CircuitReply(CircuitAnswers.Lost, settled, now);
+        }
+
         (string answer, Circuit next) = call switch
         {
             CircuitCall.Check check => Check(settled, check, now, rules),
@@ -22,6 +35,7 @@ public static class CircuitMachine
             CircuitCall.Isolate isolate => (CircuitAnswers.Isolated, Isolate(settled, isolate.For, isolate.By, isolate.Reason, isolate.KeyMark, now)),
             CircuitCall.Reset reset => (CircuitAnswers.Reset, Reset(settled, reset.By, reset.Reason, now)),
             CircuitCall.Merge merge => (CircuitAnswers.Merged, Merge(settled, merge, now, rules)),
+            CircuitCall.Restore restore => (CircuitAnswers.Restored, Restore(settled, restore, now, rules)),
             CircuitCall.Read => (CircuitAnswers.Read, settled),
             _ => throw new NotSupportedException($"Unknown verb {call?.GetType().Name}."),
         };
@@ -126,43 +140,119 @@ public static class CircuitMachine
 
     private static Circuit Merge(Circuit circuit, CircuitCall.Merge call, DateTimeOffset now, BreakerRules rules)
     {
-        const string words = "So it was while Redis was away";
-        Circuit found = call.Findings;
+        CircuitFindings found = call.Found;
         TimeSpan shift = now - call.At;
-        List<CircuitFailure> brought = [.. found.Failures.Select(failure => failure with { At = failure.At + shift })];
-        Circuit merged = circuit with
-        {
-            Entries = Math.Max(circuit.Entries, found.Entries),
-            Trips = Math.Max(circuit.Trips, found.Trips),
-        };
-        if (!circuit.IsOpen)
-        {
-            IEnumerable<CircuitFailure> news = brought.Where(failure => failure.At > now - rules.Window && circuit.Failures.All(known => known.Id != failure.Id));
-            merged = merged with { Failures = [.. circuit.Failures.Concat(news).OrderBy(failure => failure.At)] };
-        }
+        Circuit merged = circuit;
+        Circuit raised = circuit with { Generation = Math.Max(circuit.Generation, found.Generation), Trips = Math.Max(circuit.Trips, found.Trips) };
+        DateTimeOffset? until = found.Trip?.Until + shift;
 
-        // What is left of its open time: none when it is over, and then one creation is tried.
-        TimeSpan left = found.OpenUntil is { } until && until > call.At ? until - call.At : TimeSpan.Zero;
-        long newest = Math.Max(circuit.Generation, found.Generation);
-        if (found.IsOpen && !circuit.IsOpen)
-        {
-            merged = OpenFor(merged with { Generation = newest }, left, CircuitEntryKinds.Opened, brought, call.Worker, words, now);
-        }
-        else if (found.IsOpen && left > TimeSpan.Zero && now + left > circuit.OpenUntil)
+        // Its opening stands if it also would without what it did not hear: that the breaker was closed here meanwhile.
+        CircuitFailure[] causes = [.. Shifted(found.Trip?.Causes ?? [], shift).Where(failure => circuit.IsOpen || !(failure.At < circuit.ClosedAt))];
+        if (circuit.IsOpen)
         {
             // Whoever tries a creation now goes on: its result decides, and nobody else tries meanwhile.
-            merged = Note(merged with { OpenUntil = now + left }, CircuitEntryKinds.Reopened, brought, call.Worker, words, now);
+            merged = until > now && until > circuit.OpenUntil + SameTrip
+                ? Note(circuit with { OpenUntil = until }, CircuitEntryKinds.Prolonged, causes, call.Worker, WhileAway, now)
+                : circuit;
         }
-        else if (!found.IsOpen && !circuit.IsOpen && merged.Failures.Count >= rules.Failures)
+        else if (causes.Length >= rules.Failures)
         {
-            merged = Trip(merged with { Generation = newest }, CircuitEntryKinds.Opened, merged.Failures, call.Worker, words, now, rules);
+            // What is left of its open time: none when it is over, and then one creation is tried.
+            TimeSpan left = until > now ? until.Value - now : TimeSpan.Zero;
+            merged = OpenFor(raised, left, CircuitEntryKinds.Opened, causes, call.Worker, WhileAway, now);
+        }
+        else
+        {
+            merged = WithFailures(circuit, raised, Shifted(found.Failures, shift), call.Worker, now, rules);
         }
 
-        merged = Saved(merged, now);
-        return found.Isolation is { } isolation && found.IsIsolatedAt(call.At) && merged.Isolation is null
-            ? Isolate(merged with { Generation = Math.Max(merged.Generation, newest) }, isolation.Until - call.At, isolation.By, isolation.Reason, isolation.KeyMark, now)
+        return found.Isolation is { } isolation && merged.Isolation is null && !(isolation.Until + shift <= now + SameTrip) && !(circuit.ClosedAt > isolation.At + shift)
+            ? Isolate(
+                merged with { Generation = Math.Max(merged.Generation, found.Generation) },
+                isolation.Until + shift - now,
+                isolation.By,
+                isolation.Reason,
+                isolation.KeyMark,
+                now)
             : merged;
     }
+
+    /// <summary>
+    /// What was known before the loss, and what has happened since: of two decisions the later one holds, and without any the stricter one. The life
+    /// that was lost goes on, so that everybody who has seen it finds it again.
+    /// </summary>
+    private static Circuit Restore(Circuit circuit, CircuitCall.Restore call, DateTimeOffset now, BreakerRules rules)
+    {
+        if (!circuit.IsBehind(call.Known.Mark))
+        {
+            return circuit;
+        }
+
+        Circuit known = call.Known.ByClock(now - call.At);
+        DateTimeOffset? closedAt = known.ClosedAt is null || circuit.ClosedAt > known.ClosedAt ? circuit.ClosedAt : known.ClosedAt;
+        (Circuit open, Circuit other) = known.IsOpen && !(circuit.IsOpen && circuit.OpenUntil > known.OpenUntil) ? (known, circuit) : (circuit, known);
+        bool isOpen = open.IsOpen && (other.IsOpen || !(other.ClosedAt > open.OpenedAt));
+        (IReadOnlyList<CircuitEntry> history, long entries) = Joined(known, circuit);
+        Circuit restored = circuit with
+        {
+            Born = known.Born,
+            Generation = Math.Max(circuit.Generation, known.Generation),
+            Trips = Math.Max(circuit.Trips, known.Trips),
+            IsOpen = isOpen,
+            OpenedAt = isOpen ? open.OpenedAt : null,
+            OpenUntil = isOpen ? open.OpenUntil : null,
+            ClosedAt = closedAt,
+            Probe = isOpen ? circuit.Probe ?? known.Probe : null,
+            Isolation = Standing(circuit.Isolation, known.ClosedAt) ?? Standing(known.Isolation, circuit.ClosedAt),
+            Failures = isOpen ? [] : [.. circuit.Failures.Where(failure => !(failure.At < closedAt))],
+            Entries = entries,
+            History = history,
+        };
+        return isOpen ? restored : WithFailures(restored, restored, known.Failures, call.Worker, now, rules);
+
+        static Isolation? Standing(Isolation? isolation, DateTimeOffset? closedAt) => closedAt > isolation?.At ? null : isolation;
+    }
+
+    /// <summary>One history of both: what the older one has at a place stays there, and what else happened follows it.</summary>
+    private static (IReadOnlyList<CircuitEntry> History, long Entries) Joined(Circuit known, Circuit since)
+    {
+        Dictionary<long, CircuitEntry> joined = known.History.ToDictionary(entry => entry.Number);
+        long entries = known.Entries;
+        foreach (CircuitEntry entry in since.History.Reverse())
+        {
+            CircuitEntry? there = joined.GetValueOrDefault(entry.Number);
+            bool same = there is not null && (there.Kind, there.Generation, there.By, there.Reason) == (entry.Kind, entry.Generation, entry.By, entry.Reason);
+            if (since.Born == known.Born && there is null && entry.Number <= known.Entries)
+            {
+                joined[entry.Number] = entry;
+            }
+            else if (since.Born != known.Born || !same)
+            {
+                entries++;
+                joined[entries] = entry with { Number = entries };
+            }
+        }
+
+        return ([.. joined.Values.OrderByDescending(entry => entry.Number).Take(Circuit.EntriesKept)], entries);
+    }
+
+    /// <summary>Failures that somebody else counted, as far as they count here.</summary>
+    /// <param name="raised">From which it opens, when they are too many together.</param>
+    private static Circuit WithFailures(
+        Circuit circuit, Circuit raised, IReadOnlyList<CircuitFailure> brought, string worker, DateTimeOffset now, BreakerRules rules)
+    {
+        CircuitFailure[] news =
+        [
+            .. brought.Where(failure => failure.At > now - rules.Window && !(failure.At < circuit.ClosedAt) && circuit.Failures.All(known => known.Id != failure.Id)),
+        ];
+        Circuit counted = Saved(circuit with { Failures = [.. circuit.Failures.Concat(news).OrderBy(failure => failure.At)] }, now);
+        return news.Length == 0 ? circuit
+            : counted.Failures.Count < rules.Failures ? counted
+            : Trip(raised with { Born = counted.Born }, CircuitEntryKinds.Opened, counted.Failures, worker, WhileAway, now, rules);
+    }
+
+    private static CircuitFailure[] Shifted(IReadOnlyList<CircuitFailure> failures, TimeSpan shift) =>
+        [.. failures.Select(failure => failure with { At = failure.At + shift })];
 
     private static Circuit Trip(
         Circuit circuit, string kind, IReadOnlyList<CircuitFailure> failures, string by, string reason, DateTimeOffset now, BreakerRules rules)

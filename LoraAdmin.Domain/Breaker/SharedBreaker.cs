@@ -17,9 +17,11 @@ public sealed record BreakerView(Circuit Known, Circuit? Local, Circuit? Seed, D
 
 /// <summary>
 /// The breaker that every worker shares, and a breaker of this worker's own by the same rules while the store is away: seeded with the last known
-/// state, and brought to the store when it is back, where the stricter of both holds (C6). The same way a store that has lost its data gets it back.
+/// state, and brought to the store when it is back, where the stricter of both holds (C6). A store that has lost its data gets back what is known of it.
 /// </summary>
-public sealed class SharedBreaker(ICircuitStore store, string worker, Func<BreakerRules> rules, TimeProvider clock, BreakerView? begin = null) : IBreaker
+/// <param name="within">A call waits for the store no longer than this, whatever has to be brought to it first; null: as long as the store takes.</param>
+public sealed class SharedBreaker(
+    ICircuitStore store, string worker, Func<BreakerRules> rules, TimeProvider clock, BreakerView? begin = null, TimeSpan? within = null) : IBreaker
 {
     /// <summary>How long the store is left alone after it did not answer.</summary>
     public static readonly TimeSpan AskAgainAfter = TimeSpan.FromSeconds(1);
@@ -57,42 +59,20 @@ public sealed class SharedBreaker(ICircuitStore store, string worker, Func<Break
     {
         ArgumentNullException.ThrowIfNull(call);
         BreakerView before = View;
-        if (before.IsAway)
+        if (before.IsAway && Now() < before.AskAgainAt)
         {
-            if (Now() < before.AskAgainAt)
-            {
-                return Locally(call);
-            }
-
-            if (FindingsOf(before) is { } findings)
-            {
-                if (!await BringAsync(findings, cancellationToken))
-                {
-                    return Locally(call);
-                }
-
-                before = View;
-            }
+            return Locally(call);
         }
 
-        StoreAnswer answer = await store.CallAsync(call, cancellationToken);
-        if (answer is StoreAnswer.Answered { Reply: var first } && HasLost(before.Known, first.Circuit))
-        {
-            if (!await BringAsync(before.Known, cancellationToken))
-            {
-                return Locally(call);
-            }
-
-            // It was answered without what the store had forgotten. A result stands; a check and a reset have to see what was brought.
-            bool again = call is CircuitCall.Check or CircuitCall.Read or CircuitCall.Reset;
-            answer = await store.CallAsync(again ? call : new CircuitCall.Read(0), cancellationToken);
-            answer = !again && answer is StoreAnswer.Answered { Reply: var now } ? new StoreAnswer.Answered(now with { Answer = first.Answer }) : answer;
-        }
-
+        long began = clock.GetTimestamp();
+        CircuitFindings? found = before is { Seed: { } seed, Local: { } local } ? CircuitFindings.Of(seed, local) : null;
+        StoreAnswer answer = found is null ? await AskAsync(call, began, cancellationToken)
+            : await AskAsync(new CircuitCall.Merge(worker, found, Now()), began, cancellationToken) is StoreAnswer.Away silent ? silent
+            : await AskAsync(call, began, cancellationToken);
         switch (answer)
         {
             case StoreAnswer.Answered { Reply: var reply }:
-                return Know(reply);
+                return Know(reply, before.Local);
             case StoreAnswer.Away away:
                 GoAway(away.Why);
                 return Locally(call);
@@ -101,33 +81,44 @@ public sealed class SharedBreaker(ICircuitStore store, string worker, Func<Break
         }
     }
 
-    /// <summary>The store's data is another life's: it was restarted empty.</summary>
-    private static bool HasLost(Circuit known, Circuit answered) => known.Born.Length > 0 && known.Born != answered.Born;
-
-    /// <summary>What this worker found out by itself; null: nothing that the store could not know.</summary>
-    private static Circuit? FindingsOf(BreakerView view)
+    /// <summary>Asks as somebody who has seen the store before: one that has less gets it back, and is asked again.</summary>
+    private async Task<StoreAnswer> AskAsync(CircuitCall call, long began, CancellationToken cancellationToken)
     {
-        Circuit local = view.Local!;
-        HashSet<string> seeded = [.. view.Seed!.Failures.Select(failure => failure.Id)];
-        return local.Generation != view.Seed.Generation || local.Failures.Any(failure => !seeded.Contains(failure.Id)) ? local : null;
+        StoreAnswer answer = await SendAsync(call, began, cancellationToken);
+        if (IsLost(answer))
+        {
+            StoreAnswer restored = await SendAsync(new CircuitCall.Restore(worker, View.Known, Now()), began, cancellationToken);
+            answer = restored is StoreAnswer.Away ? restored : await SendAsync(call, began, cancellationToken);
+        }
+
+        return IsLost(answer) ? new StoreAnswer.Away("Redis loses what it is given.") : answer;
     }
 
-    private async Task<bool> BringAsync(Circuit findings, CancellationToken cancellationToken)
+    private static bool IsLost(StoreAnswer answer) => answer is StoreAnswer.Answered { Reply.Answer: CircuitAnswers.Lost };
+
+    private async Task<StoreAnswer> SendAsync(CircuitCall call, long began, CancellationToken cancellationToken)
     {
-        switch (await store.CallAsync(new CircuitCall.Merge(worker, findings, Now()), cancellationToken))
+        CircuitCall knowing = call is CircuitCall.Restore ? call : call with { Seen = View.Known.Mark };
+        if (within is not { } limit)
         {
-            case StoreAnswer.Answered { Reply: var merged }:
-                Know(merged);
-                return true;
-            case StoreAnswer.Away away:
-                GoAway(away.Why);
-                return false;
-            default:
-                return false;
+            return await store.CallAsync(knowing, cancellationToken);
+        }
+
+        TimeSpan left = limit - clock.GetElapsedTime(began);
+        try
+        {
+            return left > TimeSpan.Zero ? await store.CallAsync(knowing, cancellationToken).WaitAsync(left, clock, cancellationToken) : TooSlow(limit);
+        }
+        catch (TimeoutException)
+        {
+            return TooSlow(limit);
         }
     }
 
-    private CircuitReply Know(CircuitReply reply)
+    private static StoreAnswer.Away TooSlow(TimeSpan limit) => new($"Redis did not answer within {limit.TotalMilliseconds:0} ms.");
+
+    /// <param name="brought">The worker's own breaker whose findings the store has got; null: it had none.</param>
+    private CircuitReply Know(CircuitReply reply, Circuit? brought)
     {
         DateTimeOffset now = Now();
         TimeSpan ahead = now - reply.Now;
@@ -135,6 +126,13 @@ public sealed class SharedBreaker(ICircuitStore store, string worker, Func<Break
         CircuitReply ours = new(reply.Answer, reply.Circuit.ByClock(ahead), reply.Now + ahead);
         lock (gate)
         {
+            if (view is { Seed: { } seed, Local: { } local } && CircuitFindings.Of(seed, local) is not null
+                && (local.Generation, local.Entries, local.Failures.Count) != (brought?.Generation, brought?.Entries, brought?.Failures.Count))
+            {
+                // Another call was not answered meanwhile, and what was found then is not brought yet: the next call does.
+                return ours;
+            }
+
             // Most verbs don't ask for the history: what was last read of it is still what happened.
             bool unasked = ours.Circuit.History.Count == 0 && view.Known.Born == ours.Circuit.Born;
             view = BreakerView.Begin with { Known = unasked ? ours.Circuit with { History = view.Known.History } : ours.Circuit };

@@ -5,16 +5,21 @@ namespace LoraAdmin.Domain.Pods;
 /// <param name="Ticket">Only the gate reads it.</param>
 public sealed record CreationPermit(bool Once, string Ticket)
 {
+    private const string ToldWord = "told:";
     private const string OnceWord = "once:";
     private const string ManyWord = "many:";
 
-    public override string ToString() => (Once ? OnceWord : ManyWord) + Ticket;
+    /// <summary>That the creation failed is told already, although its pod may still turn up.</summary>
+    public bool IsFailureTold { get; init; }
+
+    public override string ToString() => (IsFailureTold ? ToldWord : "") + (Once ? OnceWord : ManyWord) + Ticket;
 
     /// <exception cref="FormatException">It was not written by <see cref="ToString"/>.</exception>
     public static CreationPermit Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
-        return text.StartsWith(OnceWord, StringComparison.Ordinal) ? new CreationPermit(true, text[OnceWord.Length..])
+        return text.StartsWith(ToldWord, StringComparison.Ordinal) ? Parse(text[ToldWord.Length..]) with { IsFailureTold = true }
+            : text.StartsWith(OnceWord, StringComparison.Ordinal) ? new CreationPermit(true, text[OnceWord.Length..])
             : text.StartsWith(ManyWord, StringComparison.Ordinal) ? new CreationPermit(false, text[ManyWord.Length..])
             : throw new FormatException($"\"{text}\" is no creation permit.");
     }

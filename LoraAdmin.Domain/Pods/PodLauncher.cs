@@ -52,7 +52,8 @@ public abstract record LaunchOutcome
 /// <summary>
 /// Creates a pod so that none is ever lost: the ledger row with its unique name is committed before the create call, an unclear answer
 /// is looked up before anything else, and a pod that turns up late is adopted or ended. It keeps nothing in memory: whoever takes the job over after
-/// a crash calls it again and it goes on from the ledger. A creation is told to the gate once: made, or failed after its retries.
+/// a crash calls it again and it goes on from the ledger. A creation is told to the gate once: made, or failed after its retries. One that failed and
+/// whose pod can't be ruled out, because the account can't be listed, is told as failed when its retries would be over; a pod found later is made.
 /// </summary>
 public sealed class PodLauncher(IUnitOfWork work, IPodProvider provider, ICreationGate gate, TimeProvider clock, Func<Installation> installation)
 {
@@ -71,7 +72,7 @@ public sealed class PodLauncher(IUnitOfWork work, IPodProvider provider, ICreati
                 (unit, token) => unit.Store<IPodLedger>().ListForAttemptAsync(order.Job, order.Attempt, token), cancellationToken);
             if (tries.FirstOrDefault(IsKept) is { } kept)
             {
-                return new LaunchOutcome.Ready(kept);
+                return new LaunchOutcome.Ready(await MadeAsync(kept, guard, cancellationToken));
             }
 
             DateTimeOffset now = clock.GetUtcNow();
@@ -83,7 +84,7 @@ public sealed class PodLauncher(IUnitOfWork work, IPodProvider provider, ICreati
                     return new LaunchOutcome.WaitUntil(unanswered.RequestedAt + provider.CallTimeout, "An earlier create call may still be answered");
                 }
 
-                if (await ResolveAsync(unanswered, guard, actor, cancellationToken) is { } outcome)
+                if (await ResolveAsync(unanswered, tries, order, guard, actor, cancellationToken) is { } outcome)
                 {
                     return outcome;
                 }
@@ -112,8 +113,8 @@ public sealed class PodLauncher(IUnitOfWork work, IPodProvider provider, ICreati
                 // Look once more before money is spent a second time.
                 switch (await FindAsync(doubtful.Name, cancellationToken))
                 {
-                    case { Listing: PodListing.Unavailable }:
-                        return new LaunchOutcome.WaitUntil(now + LookAgain, "The account can't be listed, so a pod in doubt can't be ruled out");
+                    case { Listing: PodListing.Unavailable unavailable }:
+                        return await WaitInDoubtAsync(doubtful, unavailable.Error, tries, order, guard, cancellationToken);
                     case { Pod: { } late }:
                         await AdoptAsync(doubtful, late, guard, actor, cancellationToken);
                         continue;
@@ -131,7 +132,7 @@ public sealed class PodLauncher(IUnitOfWork work, IPodProvider provider, ICreati
                 case CreationVerdict.Hold hold:
                     if (failed.Count > 0)
                     {
-                        await TellFailedAsync(failed[^1], cancellationToken);
+                        await TellFailedAsync(failed, cancellationToken);
                     }
 
                     return new LaunchOutcome.Held(hold.Reason, hold.Counts);
@@ -167,18 +168,72 @@ public sealed class PodLauncher(IUnitOfWork work, IPodProvider provider, ICreati
             return null;
         }
 
-        await TellFailedAsync(last, cancellationToken);
+        await TellFailedAsync(failed, cancellationToken);
         return once ? new LaunchOutcome.Held($"The one creation that tried RunPod out failed: {words}", Counts: true) : new LaunchOutcome.Exhausted(words);
     }
 
-    private async Task TellFailedAsync(LedgerPod pod, CancellationToken cancellationToken)
+    private async Task TellFailedAsync(List<LedgerPod> failed, CancellationToken cancellationToken)
     {
-        if (WasNotMade(pod) && pod.Permit is { } permit)
+        LedgerPod last = failed[^1];
+        if (WasNotMade(last) && last.Permit is { } permit && !IsToldOf(permit, failed))
         {
-            ProviderFailure failure = pod.WantReason == PodReasons.CreateFailed ? ProviderFailure.Unreachable : ProviderFailure.Ambiguous;
-            await gate.TellAsync(permit, pod.Name, new CreationResult.Failed(new ProviderError(failure, null, pod.LastError ?? "no answer")), cancellationToken);
+            ProviderFailure failure = last.WantReason == PodReasons.CreateFailed ? ProviderFailure.Unreachable : ProviderFailure.Ambiguous;
+            await gate.TellAsync(permit, last.Name, FailedAs(failure, last), cancellationToken);
         }
     }
+
+    /// <summary>One call whose result decides is a creation of its own; else all tries of a creation count once together.</summary>
+    private static bool IsToldOf(CreationPermit permit, IEnumerable<LedgerPod> tries) =>
+        permit.IsFailureTold || (!permit.Once && tries.Any(pod => pod.Permit is { IsFailureTold: true }));
+
+    private static CreationResult.Failed FailedAs(ProviderFailure failure, LedgerPod pod) => new(new ProviderError(failure, null, pod.LastError ?? "no answer"));
+
+    /// <summary>
+    /// The pod in doubt can't be ruled out and nothing else may be tried. A provider that neither creates nor lists is down: that counts without
+    /// waiting for the end of the doubt, which may be hours away.
+    /// </summary>
+    private async Task<LaunchOutcome> WaitInDoubtAsync(
+        LedgerPod row,
+        ProviderError listing,
+        IReadOnlyList<LedgerPod> tries,
+        PodOrder order,
+        Func<IUnit, CancellationToken, Task> guard,
+        CancellationToken cancellationToken)
+    {
+        DateTimeOffset now = clock.GetUtcNow();
+        bool down = listing.Failure is ProviderFailure.Ambiguous or ProviderFailure.Unreachable;
+        if (down && row.Permit is { } permit && !IsToldOf(permit, tries.Where(pod => pod.RequestedAt >= order.Since))
+            && (permit.Once || now >= row.RequestedAt + order.Retries.Aggregate(TimeSpan.Zero, static (sum, wait) => sum + wait)))
+        {
+            await gate.TellAsync(permit, row.Name, FailedAs(ProviderFailure.Ambiguous, row), cancellationToken);
+            await SavePermitAsync(row, permit with { IsFailureTold = true }, guard, cancellationToken);
+        }
+
+        return new LaunchOutcome.WaitUntil(now + (listing.RetryAfter ?? LookAgain), "The account can't be listed, so a pod in doubt can't be ruled out");
+    }
+
+    /// <summary>The pod loop may have found the pod under its name before the create call was answered here.</summary>
+    private async Task<LedgerPod> MadeAsync(LedgerPod kept, Func<IUnit, CancellationToken, Task> guard, CancellationToken cancellationToken)
+    {
+        if (kept.Permit is not { } permit)
+        {
+            return kept;
+        }
+
+        await gate.TellAsync(permit, kept.Name, new CreationResult.Made(), cancellationToken);
+        return await SavePermitAsync(kept, null, guard, cancellationToken);
+    }
+
+    private Task<LedgerPod> SavePermitAsync(
+        LedgerPod row, CreationPermit? permit, Func<IUnit, CancellationToken, Task> guard, CancellationToken cancellationToken) =>
+        work.RunAsync(
+            async (unit, token) =>
+            {
+                await guard(unit, token);
+                LedgerPod changed = row with { Permit = permit };
+                return await unit.Store<IPodLedger>().SaveAsync(changed, token) ? changed with { Version = row.Version + 1 } : row;
+            },
+            cancellationToken);
 
     private static bool IsKept(LedgerPod pod) => pod is { Want: PodWant.Needed, PodId: not null } && pod.Saw != PodSaw.Gone;
 
@@ -188,7 +243,12 @@ public sealed class PodLauncher(IUnitOfWork work, IPodProvider provider, ICreati
         pod is { WantReason: PodReasons.InDoubt, PodId: null, Saw: PodSaw.Requested, TerminateAttempts: 0 };
 
     private async Task<LaunchOutcome?> ResolveAsync(
-        LedgerPod row, Func<IUnit, CancellationToken, Task> guard, Actor actor, CancellationToken cancellationToken)
+        LedgerPod row,
+        IReadOnlyList<LedgerPod> tries,
+        PodOrder order,
+        Func<IUnit, CancellationToken, Task> guard,
+        Actor actor,
+        CancellationToken cancellationToken)
     {
         (PodListing listing, ProviderPod? pod) = await FindAsync(row.Name, cancellationToken);
         if (pod is not null)
@@ -199,8 +259,7 @@ public sealed class PodLauncher(IUnitOfWork work, IPodProvider provider, ICreati
 
         if (listing is PodListing.Unavailable unavailable)
         {
-            return new LaunchOutcome.WaitUntil(
-                clock.GetUtcNow() + (unavailable.Error.RetryAfter ?? LookAgain), "The account can't be listed, so a pod in doubt can't be ruled out");
+            return await WaitInDoubtAsync(row, unavailable.Error, tries, order, guard, cancellationToken);
         }
 
         await SaveAsync(

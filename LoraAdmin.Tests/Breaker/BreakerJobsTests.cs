@@ -107,6 +107,101 @@ public sealed class BreakerJobsTests
         Assert.Equal(0, Shared.Entries);
     }
 
+    [Fact]
+    [Trait("Requirement", "C1")]
+    [Trait("Requirement", "C2")]
+    [Trait("Requirement", "C4")]
+    public async Task ProviderIsDownAltogether_EachCreationCountsOnceThoughItsPodStaysInDoubt()
+    {
+        bench.Faults.Add(FaultKind.Create500, seconds: 7200);
+        bench.Faults.Add(FaultKind.List500, seconds: 7200);
+        JobId[] jobs = [await bench.SubmitAsync(), await bench.SubmitAsync(), await bench.SubmitAsync()];
+        await bench.RunUntilAsync(() => Shared.IsOpen, "the breaker open");
+        Assert.All(jobs, id => Assert.True(bench.Now - Assert.Single(bench.Pods(id)).RequestedAt <= TimeSpan.FromSeconds(30), $"Counted at {bench.Now}."));
+        Assert.Equal(3, Shared.History[0].Failures.Select(failure => failure.Id).Distinct().Count());
+
+        // Nobody can rule out that the pods exist: it is looked for them all the while, and nothing is counted a second time.
+        await bench.RunForAsync(TimeSpan.FromMinutes(25));
+        Assert.All(jobs, id => Assert.Equal(TrainingState.Provisioning, bench.Job(id).State));
+        Assert.Equal(1, Shared.Entries);
+
+        bench.Faults.Clear();
+        foreach (JobId id in jobs)
+        {
+            await bench.RunToRestAsync(id);
+        }
+
+        Assert.All(jobs, id => Assert.Equal(TrainingState.Completed, bench.Job(id).State));
+        Assert.Equal(3, bench.VendorPods.Count);
+        Assert.Equal([CircuitEntryKinds.Closed, CircuitEntryKinds.Opened], Shared.History.Select(entry => entry.Kind));
+    }
+
+    [Fact]
+    [Trait("Requirement", "C2")]
+    public async Task Probe_OfAProviderThatIsDownAltogether_OpensAgainAndNoSecondOneFollowsMeanwhile()
+    {
+        await OpenAsync();
+        bench.Faults.Add(FaultKind.Create500, seconds: 7200);
+        bench.Faults.Add(FaultKind.List500, seconds: 7200);
+        JobId id = await bench.SubmitAsync();
+        JobId other = await bench.SubmitAsync();
+        int before = bench.World.Database.Pods.Rows.Count;
+        await bench.RunUntilAsync(() => Shared.Trips == 2, "another trip");
+        await bench.RunForAsync(TimeSpan.FromMinutes(25));
+
+        Assert.Equal(CircuitEntryKinds.Reopened, Shared.History[0].Kind);
+        Assert.Equal(2, Shared.Trips);
+        Assert.Equal(before + 1, bench.World.Database.Pods.Rows.Count);
+        bench.Faults.Clear();
+        await bench.RunToRestAsync(id);
+        await bench.RunToRestAsync(other);
+        Assert.All(new[] { id, other }, one => Assert.Equal(TrainingState.Completed, bench.Job(one).State));
+        Assert.False(Shared.IsOpen);
+    }
+
+    [Fact]
+    [Trait("Requirement", "C4")]
+    public async Task Adopted_AfterItsFailureWasTold_ResetsTheCount()
+    {
+        bench.Faults.Add(FaultKind.Create500ButCreated);
+        bench.Faults.Add(FaultKind.List500, seconds: 50);
+        bench.PodLoopRuns = false;
+        JobId id = await bench.SubmitAsync();
+        await bench.RunUntilAsync(() => Shared.Failures.Count == 1, "the failure counted");
+        await bench.RunUntilAsync(() => bench.Pods(id)[0].PodId is not null, "the pod adopted");
+
+        Assert.Empty(Shared.Failures);
+        Assert.Null(Assert.Single(bench.Pods(id)).Permit);
+    }
+
+    [Fact]
+    [Trait("Requirement", "C4")]
+    public async Task Adopted_ByThePodLoopFirst_ClosesAHalfOpenBreaker()
+    {
+        await OpenAsync();
+        JobId id = await bench.SubmitAsync();
+        await bench.RunUntilAsync(() => bench.Now >= Shared.OpenUntil && bench.Job(id).State == TrainingState.Provisioning, "half open");
+        bench.PodLoopRuns = false;
+        bench.Faults.Add(FaultKind.Create500ButCreated);
+
+        // The portal dies once the answer has come: it has neither looked nor told.
+        Mortality dying = new(point => point == "after POST runpod" && bench.VendorPods.Count == 1);
+        SimulatedPortal portal = new(bench.World, dying, "bench");
+        LeasedJob leased = Assert.Single(await portal.Conductor.LeaseDueAsync(1, TrainingBench.Token));
+        await Assert.ThrowsAsync<ProcessDiedException>(() => portal.Conductor.StepAsync(leased, TrainingBench.Token));
+        Assert.NotNull(Shared.Probe);
+        bench.Restart();
+        bench.PodLoopRuns = true;
+        await bench.LookAtPodsAsync();
+        LedgerPod found = Assert.Single(bench.Pods(id));
+        Assert.NotNull(found.PodId);
+        Assert.NotNull(found.Permit);
+        await bench.RunUntilAsync(() => !Shared.IsOpen, "the breaker closed");
+
+        Assert.Equal(CircuitEntryKinds.Closed, Shared.History[0].Kind);
+        Assert.Null(Assert.Single(bench.Pods(id)).Permit);
+    }
+
     [Theory]
     [Trait("Requirement", "C1")]
     [InlineData(FaultKind.NoCapacity)]

@@ -35,4 +35,17 @@ public sealed class BreakerOptionsTests
 
         Assert.Contains("Breaker:LongestOpenFor", Assert.Single(new BreakerOptionsValidator().Validate(null, options).Failures!), StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData(150, false)]
+    [InlineData(149, true)]
+    public void ProbeLease_CoversTheCreateCallAndItsLookUp(int callSeconds, bool accepted)
+    {
+        ProbeLeaseValidator validator = new(Options.Create(new LoraAdmin.Pods.RunPodOptions { CallTimeout = TimeSpan.FromSeconds(callSeconds) }));
+        ValidateOptionsResult result = validator.Validate(null, new BreakerOptions());
+
+        Assert.Equal(accepted, result.Succeeded);
+        const string problem = "Breaker:ProbeLease is 00:05:00: give more than twice RunPod:CallTimeout (00:02:30)";
+        Assert.True(accepted || result.FailureMessage!.StartsWith(problem, StringComparison.Ordinal));
+    }
 }

@@ -17,6 +17,7 @@ public sealed class BreakerPageTests : LoraBunitContext
     private static readonly BreakerRules Rules = new(3, TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(30), TimeSpan.FromMinutes(5), null);
 
     private readonly Desk desk = new();
+    private TimeSpan queueWait = TimeSpan.FromHours(1);
 
     public BreakerPageTests()
     {
@@ -44,7 +45,9 @@ public sealed class BreakerPageTests : LoraBunitContext
         IRenderedComponent<BreakerPage> page = Page();
 
         Assert.Equal("30 min 00 s", page.Find(".countdown").TextContent);
+        Assert.Contains("at 09:30:00 UTC, 30 min 00 s left", Text(page), StringComparison.Ordinal);
         Assert.Contains("It waits in the queue. At 09:30:00 UTC one job tries RunPod out", Text(page), StringComparison.Ordinal);
+        Assert.Contains("After 1 h 00 min in the queue it fails (Training:QueueWait).", Text(page), StringComparison.Ordinal);
         Assert.Equal(["words of 1", "words of 2", "words of 3"], page.FindAll("table q").Select(words => words.TextContent));
     }
 
@@ -74,7 +77,28 @@ public sealed class BreakerPageTests : LoraBunitContext
     {
         Show(Circuit.Fresh with { Isolation = new Isolation("worker-1", "401: bad key", Start, null, "0123456789abcdef") });
 
-        Assert.Contains("pods can't be stopped meanwhile", Text(Page()), StringComparison.Ordinal);
+        string text = Text(Page());
+        Assert.Contains("pods can't be stopped meanwhile", text, StringComparison.Ordinal);
+        Assert.Contains("RunPod:ApiKey is another key. After 1 h 00 min in the queue it fails", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Open_WithoutAQueue_SaysThatAJobFailsAtOnce()
+    {
+        queueWait = TimeSpan.Zero;
+        Show(Open());
+
+        Assert.Contains("It does not wait but fails at once: Training:QueueWait is 0.", Text(Page()), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void HeldOpenByAPerson_SaysThatTheWaitDoesNotCount()
+    {
+        Show(Circuit.Fresh with { Isolation = new Isolation("ada", "RunPod moves", Start, null, "") });
+        string text = Text(Page());
+
+        Assert.Contains("It waits in the queue until the breaker is reset. That wait does not count towards Training:QueueWait.", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("it fails", text, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -217,7 +241,8 @@ public sealed class BreakerPageTests : LoraBunitContext
         new CircuitReply(CircuitAnswers.Read, circuit, Clock.GetUtcNow()),
         away is null ? BreakerView.Begin with { Known = circuit } : new BreakerView(circuit, circuit, circuit, Start, away, Start),
         Rules,
-        IsEmbedded: false);
+        IsEmbedded: false,
+        queueWait);
 
     private sealed class Desk : IBreakerQueries, IBreakerDesk
     {

@@ -13,6 +13,7 @@ public abstract class BreakerScriptContract : IAsyncLifetime
 {
     private const int Paths = 60;
     private const int StepsEach = 60;
+    private const int Ways = 150;
 
     protected static readonly BreakerRules Rules = new(3, TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(30), TimeSpan.FromMinutes(5), null);
 
@@ -74,9 +75,112 @@ public abstract class BreakerScriptContract : IAsyncLifetime
             new HashSet<string>
             {
                 "Check go", "Check probe", "Check open", "Check probing", "Check isolated", "Failure counted", "Failure opened", "Failure reopened",
-                "Failure ignored", "Failure isolated", "Failure repeated", "Failure late", "Success noted", "Success closed", "Success late", "Merge merged",
+                "Failure ignored", "Failure isolated", "Failure repeated", "Failure late", "Success noted", "Success closed", "Success late", "Merge merged", "Restore restored",
+                "Check lost", "Failure lost",
             },
             answers);
+    }
+
+    [Fact]
+    [Trait("Requirement", "C2")]
+    [Trait("Requirement", "C6")]
+    public async Task WaysOfTheModelCheck_AnswerAsTheDecisionCodeDoes()
+    {
+        CircuitExplorer explorer = new();
+        explorer.Explore(20_000);
+        AnyClock clock = new();
+        SteppedRedis redis = new(Redis, CircuitCrew.Rules);
+        CircuitReply? expected = null;
+        CircuitReply? answered = null;
+        CircuitCrew decided = new(new MemoryRedis(clock, Circuit.EntriesKept), clock, (_, _, _, _, reply) => expected = reply);
+        CircuitCrew real = new(redis.At(clock), clock, (_, _, _, _, reply) => answered = reply);
+        foreach (IReadOnlyList<ExploredStep> path in explorer.Sample(Ways))
+        {
+            await redis.ForgetAsync();
+            ExploredState state = CircuitExplorer.Begin(clock.Now);
+            ExploredState there = state;
+            for (int number = 0; number < path.Count; number++)
+            {
+                string where = string.Join(", ", path.Take(number + 1));
+                state = await decided.StepAsync(state, path[number]);
+                if (path[number].Deed == ExploredDeed.Lose)
+                {
+                    await redis.ForgetAsync();
+                }
+
+                there = await real.StepAsync(there, path[number]);
+                Assert.True(expected?.Answer == answered?.Answer, $"{answered?.Answer} instead of {expected?.Answer} after {where}");
+                CircuitReply read = CircuitMachine.Apply(state.Shared, new CircuitCall.Read(Circuit.EntriesKept), state.Now, CircuitCrew.Rules);
+                state = state with { Shared = read.Circuit };
+                CircuitReply seen = await redis.CallAsync(new CircuitCall.Read(Circuit.EntriesKept), state.Now);
+                (string right, string found) = (CircuitPath.Text(read.Circuit), CircuitPath.Text(seen.Circuit));
+                Assert.True(right == found, $"{found} instead of {right} after {where}");
+                Assert.Equal(state.Workers.Select(worker => CircuitPath.Text(worker.View.Circuit)), there.Workers.Select(worker => CircuitPath.Text(worker.View.Circuit)));
+            }
+        }
+    }
+
+    [Fact]
+    [Trait("Requirement", "C6")]
+    public async Task Restore_OfAnEmptyServer_GivesBackEverythingAndAddsNothing()
+    {
+        SteppedRedis redis = new(Redis, Rules);
+        DateTimeOffset now = DateTimeOffset.UnixEpoch.AddYears(56);
+        Circuit known = Circuit.Fresh;
+        for (int number = 1; number <= 3 * Circuit.EntriesKept; number++)
+        {
+            known = CircuitMachine.Apply(known, Failure(number) with { Permit = new BreakerPermit(known.Generation, "t", false) }, now, Rules).Circuit;
+            if (known.IsOpen)
+            {
+                now += Rules.OpenFor;
+                known = CircuitMachine.Apply(known, Check("probe"), now, Rules).Circuit;
+                CircuitCall.Success success = new(new BreakerPermit(known.Generation, "probe", true), "w");
+                known = number == 3 * Circuit.EntriesKept ? known : CircuitMachine.Apply(known, success, now, Rules).Circuit;
+            }
+        }
+
+        now += TimeSpan.FromSeconds(30);
+        CircuitReply restored = await redis.CallAsync(new CircuitCall.Restore("w", known, now), now);
+        CircuitReply read = await redis.CallAsync(new CircuitCall.Read(Circuit.EntriesKept), now);
+        Assert.Equal((CircuitAnswers.Restored, Circuit.EntriesKept), (restored.Answer, read.Circuit.History.Count));
+        Assert.Equal(CircuitPath.Text(known), CircuitPath.Text(read.Circuit));
+        Assert.Equal(CircuitAnswers.Probing, (await redis.CallAsync(Check("another"), now)).Answer);
+        Assert.Equal(CircuitAnswers.Closed, (await redis.CallAsync(new CircuitCall.Success(new BreakerPermit(known.Generation, "probe", true), "w"), now)).Answer);
+    }
+
+    [Theory]
+    [InlineData("""{"id":17,"worker":"python-1","words":"HTTP 503"}""")]
+    [InlineData("""{"id":"c1","worker":"python-1"}""")]
+    [InlineData("""{"id":"c2","worker":"python-1","words":"HTTP 503"}""")]
+    [InlineData("\"c1\"")]
+    [InlineData("{")]
+    public async Task Failure_ThatOthersCouldNotRead_IsRefused(string json)
+    {
+        RedisCircuitStore store = await StoreAsync(Rules);
+        await Assert.ThrowsAsync<RedisServerException>(() => SendAsync(json));
+        await SendAsync("""{"id":"c1","worker":"python-1","words":"HTTP 503","more":[17]}""");
+
+        CircuitFailure failure = Assert.Single((await CallAsync(store, new CircuitCall.Read(1))).Circuit.Failures);
+        Assert.Equal(("c1", "python-1", "HTTP 503"), (failure.Id, failure.Worker, failure.Words));
+
+        Task<RedisResult> SendAsync(string text) => Redis.ScriptEvaluateAsync(
+            BreakerScripts.Failure.Text,
+            [.. BreakerScripts.Keys.Select(key => (RedisKey)key)],
+            ["3", "600000", "1800000", "0", "300000", "", "0", "0", "try-1", "c1", text, "counted", "python-1", ""]);
+    }
+
+    [Fact]
+    public async Task Failure_ThatSomebodyWroteByHand_HidesNoOther()
+    {
+        RedisCircuitStore store = await StoreAsync(Rules);
+        await CallAsync(store, Failure(1));
+        await Redis.SortedSetAddAsync(BreakerScripts.Keys[1], """{"id":17,"words":["HTTP 503"]}""", TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds());
+        await Redis.ListLeftPushAsync(
+            BreakerScripts.Keys[3], """{"number":1,"at":1790000000000,"kind":"opened","generation":1,"by":"w","reason":"","failures":[{"at":1790000000000,"failure":17}]}""");
+        CircuitReply read = await CallAsync(store, new CircuitCall.Read(1));
+
+        Assert.Equal(["17", "c1"], read.Circuit.Failures.Select(failure => failure.Id).Order(StringComparer.Ordinal));
+        Assert.Equal("17", Assert.Single(Assert.Single(read.Circuit.History).Failures).Words);
     }
 
     [Theory]

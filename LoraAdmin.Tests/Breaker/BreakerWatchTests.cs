@@ -32,7 +32,7 @@ public sealed class BreakerWatchTests
         await LookAsync(portal, other, portal, other);
 
         OperationalEvent fact = Assert.Single(world.Database.Events, one => one.Kind == BreakerEvents.Opened);
-        Assert.Equal("RunPod's breaker opened until 00:30 UTC: words 1 (elsewhere); words 2 (elsewhere); words 3 (elsewhere)", fact.Message);
+        Assert.Equal("RunPod's breaker opened until 00:30 UTC: 2 × “503”; “words 3”", fact.Message);
         Assert.Equal((BreakerIncidents.Open, "runpod", false), (fact.Signals[0].Rule, fact.Signals[0].Subject, fact.Signals[0].Over));
         Assert.Equal(EventSeverity.Error, fact.Severity);
         Assert.Equal([BreakerIncidents.Open], await OpenIncidentsAsync());
@@ -146,6 +146,42 @@ public sealed class BreakerWatchTests
         await LookAsync(Portal("successor"));
 
         Assert.True(world.Redis.State.IsOpen);
+        Assert.Equal([BreakerEvents.Opened], Kinds);
+        Assert.Equal(3, Assert.Single(world.Redis.State.History).Failures.Count);
+    }
+
+    [Fact]
+    [Trait("Requirement", "C2")]
+    public async Task RestartedEmpty_WhileOneTries_ThatIsBroughtBackFromTheDatabaseToo()
+    {
+        await FailAsync(3);
+        world.Clock.Advance(world.Breaker.OpenFor);
+        Apply(new CircuitCall.Check("probe", "elsewhere", ""));
+        await LookAsync(portal);
+        world.Redis.Lose();
+        await LookAsync(Portal("successor"));
+
+        Assert.Equal("probe", world.Redis.State.Probe?.Token);
+    }
+
+    [Fact]
+    [Trait("Requirement", "C6")]
+    public async Task RedisAway_AResetOfThePortalsOwnDoesNotEndTheIncidentOfARefusedKey()
+    {
+        await LookAsync(portal);
+        Apply(new CircuitCall.Failure(new BreakerPermit(0, "t", false), "c", "elsewhere", "401", FailureEffect.Isolated, KeyMarks.Of("old key")));
+        await LookAsync(portal);
+        world.Redis.AwayUntil = DateTimeOffset.MaxValue;
+        await LookAsync(portal);
+        world.Clock.Advance(BreakerWatch.Every);
+        await portal.BreakerDesk.ResetAsync("it works here", Ada, None);
+        await LookAsync(portal);
+        world.Redis.AwayUntil = null;
+        world.Clock.Advance(BreakerWatch.Every);
+        await LookAsync(portal);
+
+        Assert.Equal([BreakerIncidents.Isolated], await OpenIncidentsAsync());
+        Assert.Equal(BreakerEvents.RedisBack, Kinds.Last());
     }
 
     private SimulatedPortal Portal(string name) => new(world, new Mortality(_ => false), name);
@@ -163,7 +199,7 @@ public sealed class BreakerWatchTests
         {
             creations++;
             Apply(new CircuitCall.Failure(
-                new BreakerPermit(world.Redis.State.Generation, "t", false), $"c{creations}", "elsewhere", $"words {creations}", FailureEffect.Counted, ""));
+                new BreakerPermit(world.Redis.State.Generation, "t", false), $"c{creations}", "elsewhere", creations == 3 ? "words 3" : "503", FailureEffect.Counted, ""));
         }
 
         return Task.CompletedTask;

@@ -1,40 +1,32 @@
 using System.Globalization;
 using System.Text;
 using LoraAdmin.Domain.Breaker;
-using LoraAdmin.Tests.Simulation.Memory;
 
 namespace LoraAdmin.Tests.Breaker;
 
-/// <summary>One worker as the explorer sees it.</summary>
-/// <param name="Permit">Of the creation that it is about; null: none.</param>
-/// <param name="FromRedis">Whether Redis gave it, and has not lost its data since.</param>
-internal sealed record ExploredWorker(BreakerView View, BreakerPermit? Permit, DateTimeOffset PermitUntil, bool FromRedis, int Creations);
-
-/// <summary>Everything that decides what can happen next.</summary>
-internal sealed record ExploredState(Circuit Shared, bool IsUp, DateTimeOffset Now, ExploredWorker[] Workers);
-
 /// <summary>
-/// Enumerates what three workers can do to one breaker in any order: ask, fail, succeed, give back, die, be isolated and reset by a person, while time
-/// passes, Redis goes away, comes back, or comes back empty. It drives the very code that the portal runs, and checks each step.
+/// Enumerates what three workers can do to one breaker in any order: ask, fail, succeed, give back, have their key refused, die, be isolated and reset
+/// by a person, while time passes, Redis goes away, comes back, comes back empty, or does what it is asked without being heard. Checks each step.
 /// </summary>
 internal sealed class CircuitExplorer
 {
-    public static readonly BreakerRules Rules = new(3, TimeSpan.FromSeconds(100), TimeSpan.FromSeconds(300), TimeSpan.FromSeconds(50), null);
+    private static readonly BreakerRules Rules = CircuitCrew.Rules;
 
-    private const int Workers = 3;
+    private static readonly TimeSpan[] Times =
+    [
+        SharedBreaker.AskAgainAfter, Rules.ProbeLease, Rules.Window - TimeSpan.FromMilliseconds(1), Rules.OpenFor - TimeSpan.FromMilliseconds(1),
+        TimeSpan.FromMilliseconds(1),
+    ];
 
-    private static readonly TimeSpan IsolatedFor = TimeSpan.FromSeconds(60);
-    private static readonly TimeSpan[] Steps =
-        [SharedBreaker.AskAgainAfter, Rules.ProbeLease, Rules.Window - TimeSpan.FromMilliseconds(1), Rules.OpenFor - TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(1)];
-
-    private static readonly string[] Verbs = ["check", "fail", "succeed", "ignore", "die"];
+    private static readonly ExploredDeed[] OfAPermit = [ExploredDeed.Fail, ExploredDeed.Succeed, ExploredDeed.Ignore, ExploredDeed.Refuse];
 
     private readonly AnyClock clock = new();
-    private readonly MemoryCircuitStore redis;
+    private readonly CircuitCrew crew;
     private readonly HashSet<string> seen = [];
+    private readonly List<(int Before, ExploredStep[] Steps)> ways = [];
     private readonly SortedDictionary<string, int> reached = new(StringComparer.Ordinal);
 
-    public CircuitExplorer() => redis = new MemoryCircuitStore(clock, () => Rules);
+    public CircuitExplorer() => crew = new CircuitCrew(new MemoryRedis(clock, keep: 3), clock, Called);
 
     /// <summary>How many different states were reached and checked.</summary>
     public int States => seen.Count;
@@ -44,155 +36,134 @@ internal sealed class CircuitExplorer
     /// <summary>How often each answer of each verb was met: a verb that was never met proves nothing.</summary>
     public IReadOnlyDictionary<string, int> Reached => reached;
 
+    public static ExploredState Begin(DateTimeOffset now) => new(Circuit.Fresh, true, now, [ExploredWorker.Fresh, ExploredWorker.Fresh, ExploredWorker.Fresh]);
+
     /// <summary>Goes breadth first from several beginnings, so that deep states are reached as well as all that is near them.</summary>
     /// <exception cref="InvalidOperationException">A property does not hold; the message says how it came to that.</exception>
     public void Explore(int states)
     {
-        Queue<ExploredState>[] frontiers = [.. Roots().Select(root => new Queue<ExploredState>([root]))];
+        List<Queue<(ExploredState State, int Way)>> frontiers = [];
+        foreach (ExploredStep[] root in Roots())
+        {
+            ExploredState state = Begin(clock.Now);
+            foreach (ExploredStep step in root)
+            {
+                state = Do(state, step);
+            }
+
+            ways.Add((-1, root));
+            frontiers.Add(new([(state, ways.Count - 1)]));
+        }
+
         while (seen.Count < states && frontiers.Any(frontier => frontier.Count > 0))
         {
             // In turns: what one beginning has reached is not gone through again from another.
-            foreach (Queue<ExploredState> frontier in frontiers)
+            foreach (Queue<(ExploredState State, int Way)> frontier in frontiers)
             {
-                if (frontier.TryDequeue(out ExploredState? state))
+                if (frontier.TryDequeue(out (ExploredState State, int Way) next))
                 {
-                    Expand(state, frontier);
+                    Expand(next.State, next.Way, frontier);
                 }
             }
         }
     }
 
-    private void Expand(ExploredState state, Queue<ExploredState> frontier)
+    /// <summary>The steps from the beginning to some of the states that were reached, evenly taken.</summary>
+    public IEnumerable<IReadOnlyList<ExploredStep>> Sample(int paths)
     {
-        foreach (ExploredState next in Next(state))
+        for (int path = 1; path <= paths; path++)
         {
+            List<ExploredStep> steps = [];
+            for (int way = (int)((long)(ways.Count - 1) * path / paths); way >= 0; way = ways[way].Before)
+            {
+                steps.InsertRange(0, ways[way].Steps);
+            }
+
+            yield return steps;
+        }
+    }
+
+    private void Expand(ExploredState state, int way, Queue<(ExploredState State, int Way)> frontier)
+    {
+        foreach (ExploredStep step in StepsFrom(state))
+        {
+            ExploredState next = Do(state, step);
             if (seen.Add(KeyOf(next)))
             {
+                ways.Add((way, [step]));
                 CheckNotStuck(next);
-                frontier.Enqueue(next);
+                frontier.Enqueue((next, ways.Count - 1));
             }
         }
     }
 
-    private IEnumerable<ExploredState> Roots()
+    private static IEnumerable<ExploredStep[]> Roots()
     {
-        ExploredWorker fresh = new(BreakerView.Begin, null, DateTimeOffset.MinValue, false, 0);
-        ExploredState begin = new(Circuit.Fresh, true, clock.GetUtcNow(), [fresh, fresh, fresh]);
-        ExploredState oneFailure = Verb(Verb(begin, 0, "check"), 0, "fail");
-        ExploredState twoFailures = Verb(Verb(oneFailure, 1, "check"), 1, "fail");
-        ExploredState open = Verb(Verb(twoFailures, 2, "check"), 2, "fail");
-        ExploredState halfOpen = open with { Now = open.Now + Rules.OpenFor };
-        ExploredState probing = Verb(halfOpen, 0, "check");
+        ExploredStep[] twoFailures = [Step(ExploredDeed.Check, 0), Step(ExploredDeed.Fail, 0), Step(ExploredDeed.Check, 1), Step(ExploredDeed.Fail, 1)];
+        ExploredStep[] open = [.. twoFailures, Step(ExploredDeed.Check, 2), Step(ExploredDeed.Fail, 2)];
+        ExploredStep[] halfOpen = [.. open, new ExploredStep(ExploredDeed.Pass, Time: Rules.OpenFor)];
+        ExploredStep[] probing = [.. halfOpen, Step(ExploredDeed.Check, 0)];
         return
         [
-            begin,
+            [],
             twoFailures,
-            twoFailures with { IsUp = false },
+            [.. twoFailures, Step(ExploredDeed.Toggle)],
+            [.. twoFailures, Step(ExploredDeed.Check, 2), Step(ExploredDeed.Fail, 2) with { Unheard = true }],
             open,
             halfOpen,
             probing,
-            probing with { IsUp = false },
-            Person(probing, "isolate"),
-            Verb(Verb(probing, 0, "succeed"), 1, "check"),
+            [.. probing, Step(ExploredDeed.Toggle)],
+            [.. probing, Step(ExploredDeed.Lose)],
+            [.. probing, Step(ExploredDeed.Isolate)],
+            [.. probing, Step(ExploredDeed.IsolateForEver)],
+            [.. probing, Step(ExploredDeed.Refuse, 0)],
+            [.. probing, Step(ExploredDeed.Succeed, 0), Step(ExploredDeed.Check, 1)],
         ];
     }
 
-    private IEnumerable<ExploredState> Next(ExploredState state)
+    private static ExploredStep Step(ExploredDeed deed, int worker = 0) => new(deed, worker);
+
+    private static IEnumerable<ExploredStep> StepsFrom(ExploredState state)
     {
-        foreach (TimeSpan step in Steps)
+        foreach (TimeSpan time in Times)
         {
-            yield return state with { Now = state.Now + step };
+            yield return new ExploredStep(ExploredDeed.Pass, Time: time);
         }
 
-        yield return state with { IsUp = !state.IsUp };
-        yield return state with { Shared = Circuit.Fresh, Workers = [.. state.Workers.Select(worker => worker with { FromRedis = false })] };
-        yield return Person(state, "isolate");
-        yield return Person(state, "reset");
-        for (int worker = 0; worker < Workers; worker++)
+        yield return Step(ExploredDeed.Toggle);
+        yield return Step(ExploredDeed.Lose);
+        yield return Step(ExploredDeed.Isolate);
+        yield return Step(ExploredDeed.IsolateForEver);
+        yield return Step(ExploredDeed.Reset);
+        for (int worker = 0; worker < CircuitCrew.Workers; worker++)
         {
-            foreach (string verb in Verbs.Where(verb => verb is "check" or "die" || state.Workers[worker].Permit is not null))
+            yield return Step(ExploredDeed.Die, worker);
+            foreach (ExploredDeed deed in state.Workers[worker].Permit is null ? [ExploredDeed.Check] : OfAPermit.Prepend(ExploredDeed.Check))
             {
-                yield return Verb(state, worker, verb);
-            }
-        }
-    }
-
-    private ExploredState Person(ExploredState state, string what) =>
-        Call(state, 0, what == "isolate" ? new CircuitCall.Isolate("ada", "why", IsolatedFor, "") : new CircuitCall.Reset("ada", "why")).State;
-
-    private ExploredState Verb(ExploredState state, int index, string verb)
-    {
-        ExploredWorker worker = state.Workers[index];
-        string name = $"w{index}";
-        string token = $"{name}-{worker.Creations % 2}";
-        switch (verb)
-        {
-            case "die":
-                // Whoever comes after it knows nothing, and the permit dies with it.
-                return With(state, index, new ExploredWorker(BreakerView.Begin, null, DateTimeOffset.MinValue, false, worker.Creations));
-
-            case "check":
-            {
-                (ExploredState after, CircuitReply reply) = Call(state, index, new CircuitCall.Check(token, name, ""));
-                if (reply.Answer is not (CircuitAnswers.Go or CircuitAnswers.Probe))
+                yield return Step(deed, worker);
+                if (state.IsUp)
                 {
-                    return after;
+                    yield return Step(deed, worker) with { Unheard = true };
                 }
-
-                bool probe = reply.Answer == CircuitAnswers.Probe;
-                ExploredWorker allowed = after.Workers[index];
-                ExploredState next = With(after, index, allowed with
-                {
-                    Permit = new BreakerPermit(reply.Circuit.Generation, token, probe),
-                    PermitUntil = after.Now + Rules.ProbeLease,
-                    FromRedis = !allowed.View.IsAway,
-                    Creations = worker.Creations + 1,
-                });
-                CheckOneProbe(next);
-                return next;
-            }
-
-            default:
-            {
-                FailureEffect effect = verb == "ignore" ? FailureEffect.Ignored : FailureEffect.Counted;
-                CircuitCall call = verb == "succeed"
-                    ? new CircuitCall.Success(worker.Permit!, name)
-                    : new CircuitCall.Failure(worker.Permit!, $"{name}-{worker.Creations}", name, "503", effect, "");
-                ExploredState after = Call(state, index, call).State;
-                return With(after, index, after.Workers[index] with { Permit = null, PermitUntil = DateTimeOffset.MinValue, FromRedis = false });
             }
         }
     }
 
-    private (ExploredState State, CircuitReply Reply) Call(ExploredState state, int index, CircuitCall call)
+    private ExploredState Do(ExploredState state, ExploredStep step)
     {
-        clock.Now = state.Now;
-        redis.State = state.Shared;
-        redis.AwayUntil = state.IsUp ? null : DateTimeOffset.MaxValue;
-        ExploredWorker worker = state.Workers[index];
-        SharedBreaker breaker = new(redis, $"w{index}", () => Rules, clock, worker.View);
-        CircuitReply reply = breaker.CallAsync(call, CancellationToken.None).GetAwaiter().GetResult();
-        ExploredState after = With(state with { Shared = redis.State with { History = [] } }, index, worker with { View = breaker.View });
+        ExploredState after = crew.StepAsync(state, step).GetAwaiter().GetResult();
+        CheckOneProbe(after);
+        return after;
+    }
+
+    private void Called(ExploredStep step, ExploredState before, ExploredState after, CircuitCall call, CircuitReply reply)
+    {
         Transitions++;
-        string what = $"{call.GetType().Name} {reply.Answer}";
+        string what = $"{call.GetType().Name} {reply.Answer}{(step.Unheard ? " unheard" : "")}";
         reached[what] = reached.GetValueOrDefault(what) + 1;
-        CheckStep(state, after, worker, call, reply);
-        return (after, reply);
+        CheckOpening(before, after);
+        CheckStep(step, before, after, call, reply);
     }
-
-    private static ExploredState With(ExploredState state, int index, ExploredWorker worker)
-    {
-        ExploredWorker[] workers = [.. state.Workers];
-        workers[index] = worker with { View = Bare(worker.View) };
-        return state with { Workers = workers };
-    }
-
-    private static BreakerView Bare(BreakerView view) => view with
-    {
-        Known = view.Known with { History = [] },
-        Local = view.Local is null ? null : view.Local with { History = [] },
-        Seed = view.Seed is null ? null : view.Seed with { History = [] },
-    };
 
     /// <summary>
     /// Of all permits to try that Redis gave for this generation, at most one is in its time. One of an older generation is none any more: a person has
@@ -200,7 +171,7 @@ internal sealed class CircuitExplorer
     /// </summary>
     private static void CheckOneProbe(ExploredState state)
     {
-        ExploredWorker[] probes = 
+        ExploredWorker[] probes =
         [
             .. state.Workers.Where(worker => worker is { FromRedis: true, Permit.IsProbe: true }
                 && worker.Permit.Generation == state.Shared.Generation && state.Now < worker.PermitUntil),
@@ -208,39 +179,65 @@ internal sealed class CircuitExplorer
         Require(probes.Length <= 1, state, $"{probes.Length} probes at once");
     }
 
-    /// <summary>Whatever happened: with Redis there and time passing, a creation goes through again.</summary>
+    /// <summary>Whatever happened: with Redis there, time passing and a person who ends what only a person ends, a creation goes through again.</summary>
     private void CheckNotStuck(ExploredState state)
     {
-        ExploredState later = state with { IsUp = true, Now = state.Now + Rules.OpenFor + Rules.ProbeLease + IsolatedFor };
-        string answer = Call(later, 0, new CircuitCall.Check("patient", "w0", "")).Reply.Answer;
-        if (answer == CircuitAnswers.Open)
+        ExploredStep patient = Step(ExploredDeed.Check);
+        ExploredState later = state with { IsUp = true, Now = state.Now + Rules.OpenFor + Rules.ProbeLease + CircuitCrew.IsolatedFor };
+        string answer = "";
+        for (int times = 0; times < 3 && answer is not (CircuitAnswers.Go or CircuitAnswers.Probe); times++)
         {
             // What a worker brought back may begin its open time only now.
-            answer = Call(later with { Shared = redis.State, Now = later.Now + Rules.OpenFor + Rules.ProbeLease }, 0, new CircuitCall.Check("patient", "w0", "")).Reply.Answer;
+            later = answer switch
+            {
+                CircuitAnswers.Open => later with { Now = later.Now + Rules.OpenFor + Rules.ProbeLease },
+                CircuitAnswers.Isolated when later.Shared.Isolation is { Until: null } => crew.StepAsync(later, Step(ExploredDeed.Reset)).GetAwaiter().GetResult(),
+                _ => later,
+            };
+            (later, CircuitReply reply) = crew.CallAsync(later, patient, new CircuitCall.Check("patient", "w0", "key a")).GetAwaiter().GetResult();
+            answer = reply.Answer;
         }
 
         Require(answer is CircuitAnswers.Go or CircuitAnswers.Probe, state, $"stuck: {answer}");
     }
 
-    private static void CheckStep(ExploredState before, ExploredState after, ExploredWorker worker, CircuitCall call, CircuitReply reply)
+    /// <summary>Whoever opens it, and whoever brings it that: a closed breaker opens for three failures that its last closing did not come after.</summary>
+    private static void CheckOpening(ExploredState before, ExploredState after)
+    {
+        CircuitEntry? opened = after.Shared.History.FirstOrDefault(entry => entry.Kind == CircuitEntryKinds.Opened);
+        if (opened is null || (after.Shared.Born == before.Shared.Born && before.Shared.Entries >= opened.Number) || opened.Generation != after.Shared.Generation)
+        {
+            return;
+        }
+
+        Require(opened.Failures.Select(failure => failure.Id).Distinct().Count() >= Rules.Failures, after, $"opened for {opened.Failures.Count} failures");
+        Require(opened.Failures.All(failure => !(failure.At < after.Shared.ClosedAt)), after, "opened for a failure from before it was closed");
+    }
+
+    private static void CheckStep(ExploredStep step, ExploredState before, ExploredState after, CircuitCall call, CircuitReply reply)
     {
         DateTimeOffset now = before.Now;
-        Circuit decided = worker.View.IsAway || !before.IsUp ? worker.View.Circuit : before.Shared;
-        bool shared = before.IsUp && !worker.View.IsAway && worker.View.Known.Born is var born && (born.Length == 0 || born == before.Shared.Born);
-        if (!shared)
+        ExploredWorker worker = before.Workers[step.Worker];
+        Circuit decided = before.Shared;
+        if (!before.IsUp || worker.View.IsAway || decided.IsBehind(worker.View.Known.Mark))
         {
             return;
         }
 
         Circuit next = after.Shared;
-        if (decided.IsIsolatedAt(now) && call is not CircuitCall.Reset)
+        bool changesKey = call is CircuitCall.Check { KeyMark: var mine } && decided.Isolation is { IsOfTheKey: true, KeyMark: var refused } && mine != refused;
+        if (decided.IsIsolatedAt(now) && call is not CircuitCall.Reset && !changesKey)
         {
             Require(next.IsIsolatedAt(now), after, $"{call.GetType().Name} ended an isolation");
-            Require(call is not CircuitCall.Check || reply.Answer == CircuitAnswers.Isolated, after, $"an isolated breaker answered {reply.Answer}");
+            Require(step.Unheard || call is not CircuitCall.Check || reply.Answer == CircuitAnswers.Isolated, after, $"an isolated breaker answered {reply.Answer}");
         }
 
         switch (call)
         {
+            case CircuitCall.Failure { Effect: FailureEffect.Isolated }:
+                Require(next.IsIsolatedAt(now), after, "a refused key did not isolate");
+                break;
+
             case CircuitCall.Failure { Effect: FailureEffect.Counted } failure when decided.StatusAt(now) == CircuitStatus.Closed && failure.Permit.Generation >= decided.Generation:
                 int counted = decided.Failures.Count(known => now - known.At < Rules.Window && known.Id != failure.Id) + 1;
                 Require(next.IsOpen == (counted >= Rules.Failures), after, $"open is {next.IsOpen} on failure {counted}");
@@ -277,19 +274,19 @@ internal sealed class CircuitExplorer
     {
         StringBuilder key = new();
         long zero = state.Shared.Generation;
-        Write(key, state.Shared, state.Now, zero, state.Shared.Born);
+        Write(key, state.Shared, state, zero);
         key.Append(state.IsUp ? " up" : " down");
         foreach (ExploredWorker worker in state.Workers)
         {
             key.Append(" | ");
-            Write(key, worker.View.Known, state.Now, zero, state.Shared.Born);
+            Write(key, worker.View.Known, state, zero);
             if (worker.View is { Local: { } local, Seed: { } seed })
             {
                 key.Append(" local ");
-                Write(key, local, state.Now, zero, state.Shared.Born);
+                Write(key, local, state, zero);
                 key.Append(" seed ");
-                Write(key, seed, state.Now, zero, state.Shared.Born);
-                key.Append(worker.View.AskAgainAt > state.Now ? " resting" : "");
+                Write(key, seed, state, zero);
+                key.Append(CircuitFindings.Of(seed, local)?.Trip is null ? "" : " trip").Append(worker.View.AskAgainAt > state.Now ? " resting" : "");
             }
 
             if (worker.Permit is { } permit)
@@ -301,9 +298,12 @@ internal sealed class CircuitExplorer
         return key.ToString();
     }
 
-    private static void Write(StringBuilder key, Circuit circuit, DateTimeOffset now, long zero, string born)
+    private static void Write(StringBuilder key, Circuit circuit, ExploredState state, long zero)
     {
-        key.Append(CultureInfo.InvariantCulture, $"{(circuit.Born.Length == 0 ? "fresh" : circuit.Born == born ? "same" : "other")} {circuit.Generation - zero}");
+        DateTimeOffset now = state.Now;
+        Circuit shared = state.Shared;
+        string life = circuit.Born.Length == 0 ? "fresh" : string.CompareOrdinal(circuit.Born, shared.Born) switch { 0 => "same", < 0 => "older", _ => "younger" };
+        key.Append(CultureInfo.InvariantCulture, $"{life} {circuit.Generation - zero} {Math.Clamp(circuit.Entries - shared.Entries, -2, 2)}");
         if (circuit.IsOpen)
         {
             key.Append(CultureInfo.InvariantCulture, $" open {Left(circuit.OpenUntil!.Value, now)}");
@@ -311,7 +311,7 @@ internal sealed class CircuitExplorer
 
         if (circuit.Isolation is { } isolation)
         {
-            key.Append(CultureInfo.InvariantCulture, $" isolated {Left(isolation.Until!.Value, now)}");
+            key.Append(CultureInfo.InvariantCulture, $" isolated {(isolation.Until is { } until ? Left(until, now) : "for ever")} {isolation.KeyMark}");
         }
 
         if (circuit.ProbeAt(now) is { } probe)
@@ -327,12 +327,4 @@ internal sealed class CircuitExplorer
 
     private static string Left(DateTimeOffset until, DateTimeOffset now) =>
         until <= now ? "over" : (until - now).TotalMilliseconds.ToString("0", CultureInfo.InvariantCulture);
-
-    /// <summary>The explorer goes back to states that it has left: no clock of a real world does.</summary>
-    private sealed class AnyClock : TimeProvider
-    {
-        public DateTimeOffset Now { get; set; } = DateTimeOffset.UnixEpoch.AddYears(56);
-
-        public override DateTimeOffset GetUtcNow() => Now;
-    }
 }

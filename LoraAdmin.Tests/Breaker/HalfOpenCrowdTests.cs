@@ -133,7 +133,12 @@ public sealed class HalfOpenCrowdTests
         {
             if (request.Method == HttpMethod.Post && request.RequestUri!.AbsolutePath.EndsWith("/pods", StringComparison.Ordinal))
             {
-                Interlocked.Increment(ref creates);
+                if (Interlocked.Increment(ref creates) > 1)
+                {
+                    // One too many: nobody else will come to let both go.
+                    LetGo();
+                }
+
                 await go.Task.WaitAsync(cancellationToken);
             }
 

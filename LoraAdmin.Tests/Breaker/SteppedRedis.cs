@@ -20,5 +20,14 @@ internal sealed class SteppedRedis(IDatabase redis, BreakerRules rules)
         return CircuitWire.Reply((string[])answer!);
     }
 
+    /// <summary>The same as a store, by this clock.</summary>
+    public ICircuitStore At(TimeProvider clock) => new Clocked(this, clock);
+
     public Task ForgetAsync() => redis.KeyDeleteAsync(Keys);
+
+    private sealed class Clocked(SteppedRedis redis, TimeProvider clock) : ICircuitStore
+    {
+        public async Task<StoreAnswer> CallAsync(CircuitCall call, CancellationToken cancellationToken) =>
+            new StoreAnswer.Answered(await redis.CallAsync(call, clock.GetUtcNow()));
+    }
 }

@@ -33,7 +33,8 @@ public static class BreakerFeature
             provider.GetRequiredService<ICircuitStore>(),
             provider.GetRequiredService<PortalInstance>().Id,
             provider.GetRequiredService<BreakerRules>,
-            provider.GetRequiredService<TimeProvider>()));
+            provider.GetRequiredService<TimeProvider>(),
+            within: provider.GetRequiredService<IOptions<BreakerOptions>>().Value.RedisTimeout));
         services.AddSingleton<IBreaker>(provider => provider.GetRequiredService<SharedBreaker>());
         services.AddStore<IBreakerToldStore, BreakerToldStore>();
         services.AddSingleton<BreakerWatch>();

@@ -20,10 +20,13 @@ public sealed class BreakerOptions
 
     public TimeSpan LongestOpenFor { get; set; } = TimeSpan.FromHours(4);
 
-    /// <summary>How long a worker may take over the creation that is tried, before another one may.</summary>
+    /// <summary>
+    /// How long a worker may take over the creation that is tried, before another one may: more than twice <c>RunPod:CallTimeout</c>, for the call and
+    /// the look-up after it.
+    /// </summary>
     public TimeSpan ProbeLease { get; set; } = TimeSpan.FromMinutes(5);
 
-    /// <summary>After this the portal's own breaker answers instead of Redis.</summary>
+    /// <summary>After this, whatever had to be asked, the portal's own breaker answers instead of Redis.</summary>
     public TimeSpan RedisTimeout { get; set; } = TimeSpan.FromSeconds(1);
 }
 

@@ -22,16 +22,21 @@ public static class BreakerPageTexts
         ArgumentNullException.ThrowIfNull(board);
         Circuit circuit = board.Circuit;
         int left = board.Rules.Failures - circuit.Failures.Count;
+        DateTimeOffset now = board.Reply.Now;
+        string gone = board.QueueWait > TimeSpan.Zero
+            ? $" After {Relative.Duration(board.QueueWait)} in the queue it fails (Training:QueueWait)."
+            : " It does not wait but fails at once: Training:QueueWait is 0.";
         return board.Reply.Status switch
         {
             CircuitStatus.Closed => $"It asks RunPod for a pod at once. {Count(left, "creation")} more that {(left == 1 ? "fails" : "fail")} within "
                 + $"{Relative.Duration(board.Rules.Window)} would open the breaker.",
-            CircuitStatus.Open => $"It waits in the queue. At {Clock(circuit.OpenUntil)} one job tries RunPod out; if its pod is made, the others go on.",
-            CircuitStatus.HalfOpen when circuit.ProbeAt(board.Reply.Now) is { } probe =>
-                $"It waits in the queue for the creation that {probe.Worker} tries now; if that gives no result by {Clock(probe.Until)}, another one tries.",
+            CircuitStatus.Open => $"It waits in the queue. At {Clock(circuit.OpenUntil, now)} one job tries RunPod out; if its pod is made, the others go on.{gone}",
+            CircuitStatus.HalfOpen when circuit.ProbeAt(now) is { } probe =>
+                $"It waits in the queue for the creation that {probe.Worker} tries now; if that gives no result by {Clock(probe.Until, now)}, another one tries.{gone}",
             CircuitStatus.HalfOpen => "It is the one that tries RunPod out: one create call without retries. Made, the breaker closes; failed, it stays open.",
-            _ when circuit.Isolation is { IsOfTheKey: true } => "It waits in the queue until the breaker is reset or RunPod:ApiKey is another key.",
-            _ => circuit.Isolation?.Until is { } until ? $"It waits in the queue until {Clock(until)}." : "It waits in the queue until the breaker is reset.",
+            _ when circuit.Isolation is { IsOfTheKey: true } => $"It waits in the queue until the breaker is reset or RunPod:ApiKey is another key.{gone}",
+            _ => (circuit.Isolation?.Until is { } until ? $"It waits in the queue until {Clock(until, now)}." : "It waits in the queue until the breaker is reset.")
+                + " That wait does not count towards Training:QueueWait.",
         };
     }
 
@@ -42,6 +47,7 @@ public static class BreakerPageTexts
         {
             CircuitEntryKinds.Opened => ("opened", Tone.Bad, Icons.Material.Outlined.Block),
             CircuitEntryKinds.Reopened => ("stayed open", Tone.Bad, Icons.Material.Outlined.Block),
+            CircuitEntryKinds.Prolonged => ("open for longer", Tone.Bad, Icons.Material.Outlined.Block),
             CircuitEntryKinds.Closed => ("closed", Tone.Good, Icons.Material.Outlined.CheckCircle),
             CircuitEntryKinds.Isolated => ("held open", Tone.Warn, Icons.Material.Outlined.PanTool),
             CircuitEntryKinds.IsolationOver => ("let go", Tone.Quiet, Icons.Material.Outlined.Schedule),
@@ -62,5 +68,14 @@ public static class BreakerPageTexts
 
     public static string Count(int number, string what) => $"{number.ToString("N0", CultureInfo.InvariantCulture)} {what}{(number == 1 ? "" : "s")}";
 
-    private static string Clock(DateTimeOffset? instant) => instant is { } at ? at.ToString("HH:mm:ss 'UTC'", CultureInfo.InvariantCulture) : "once";
+    /// <summary>The beginning of a creation's name is the same for all, and its end tells them apart.</summary>
+    public static string Shortened(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return name.Length <= 22 ? name : $"{name[..9]}…{name[^12..]}";
+    }
+
+    /// <summary>With the day when it is another one than today's.</summary>
+    public static string Clock(DateTimeOffset? instant, DateTimeOffset now) => instant is not { } at ? "once"
+        : at.ToString(at.UtcDateTime.Date == now.UtcDateTime.Date ? "HH:mm:ss 'UTC'" : "yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture);
 }

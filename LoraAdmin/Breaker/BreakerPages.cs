@@ -8,17 +8,21 @@ namespace LoraAdmin.Breaker;
 /// <summary>The breaker as its page shows it.</summary>
 /// <param name="View">Says whether Redis is away.</param>
 /// <param name="IsEmbedded">No Redis is configured: it is this portal's alone.</param>
-public sealed record BreakerBoard(CircuitReply Reply, BreakerView View, BreakerRules Rules, bool IsEmbedded)
+/// <param name="QueueWait">How long a job waits for it.</param>
+public sealed record BreakerBoard(CircuitReply Reply, BreakerView View, BreakerRules Rules, bool IsEmbedded, TimeSpan QueueWait)
 {
     public Circuit Circuit => Reply.Circuit;
 }
+
+/// <summary>How long a job waits in the queue while the breaker holds it, before it fails (option <c>Training:QueueWait</c>).</summary>
+public sealed record JobPatience(TimeSpan QueueWait);
 
 public interface IBreakerQueries
 {
     Task<BreakerBoard> ReadAsync(CancellationToken cancellationToken);
 }
 
-internal sealed class BreakerQueries(IBreaker breaker, RedisConnection redis, Func<BreakerRules> rules) : IBreakerQueries
+internal sealed class BreakerQueries(IBreaker breaker, RedisConnection redis, Func<BreakerRules> rules, JobPatience patience) : IBreakerQueries
 {
     /// <summary>Entries of the history that the page shows.</summary>
     private const int Shown = 50;
@@ -26,7 +30,7 @@ internal sealed class BreakerQueries(IBreaker breaker, RedisConnection redis, Fu
     public async Task<BreakerBoard> ReadAsync(CancellationToken cancellationToken)
     {
         CircuitReply reply = await breaker.CallAsync(new CircuitCall.Read(Shown), cancellationToken);
-        return new BreakerBoard(reply, breaker.View, rules(), redis.IsEmbedded);
+        return new BreakerBoard(reply, breaker.View, rules(), redis.IsEmbedded, patience.QueueWait);
     }
 }
 
@@ -42,7 +46,10 @@ public static class BreakerPages
     public static IServiceCollection AddBreakerPages(this IServiceCollection services)
     {
         services.AddSingleton<IBreakerQueries>(provider => new BreakerQueries(
-            provider.GetRequiredService<IBreaker>(), provider.GetRequiredService<RedisConnection>(), provider.GetRequiredService<BreakerRules>));
+            provider.GetRequiredService<IBreaker>(),
+            provider.GetRequiredService<RedisConnection>(),
+            provider.GetRequiredService<BreakerRules>,
+            provider.GetRequiredService<JobPatience>()));
         services.AddSingleton(new Slot(SlotPlaces.Banner, typeof(BreakerBanner)));
         services.AddSingleton(new Slot(SlotPlaces.OverviewTiles, typeof(BreakerTile)));
         return services;

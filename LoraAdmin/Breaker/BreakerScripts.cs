@@ -23,6 +23,9 @@ public static class BreakerScripts
 
     private const string Prelude = "prelude";
 
+    /// <summary>Common to the verbs by which a worker brings what it knows.</summary>
+    private const string Brought = "brought";
+
     public static IReadOnlyList<string> Keys { get; } = [KeyPrefix + "state", KeyPrefix + "failures", KeyPrefix + "probe", KeyPrefix + "history"];
 
     public static BreakerScript Check { get; } = Load("check");
@@ -31,7 +34,8 @@ public static class BreakerScripts
     public static BreakerScript Isolate { get; } = Load("isolate");
     public static BreakerScript Reset { get; } = Load("reset");
     public static BreakerScript Read { get; } = Load("read");
-    public static BreakerScript Merge { get; } = Load("merge");
+    public static BreakerScript Merge { get; } = Load("merge", Brought);
+    public static BreakerScript Restore { get; } = Load("restore", Brought);
 
     public static BreakerScript Of(CircuitCall call) => call switch
     {
@@ -42,10 +46,12 @@ public static class BreakerScripts
         CircuitCall.Reset => Reset,
         CircuitCall.Read => Read,
         CircuitCall.Merge => Merge,
+        CircuitCall.Restore => Restore,
         _ => throw new NotSupportedException($"Unknown verb {call?.GetType().Name}."),
     };
 
-    private static BreakerScript Load(string verb) => new(verb, Resource(Prelude) + Resource(verb));
+    private static BreakerScript Load(string verb, string? common = null) =>
+        new(verb, Resource(Prelude) + (common is null ? "" : Resource(common)) + Resource(verb));
 
     private static string Resource(string name)
     {

@@ -13,7 +13,7 @@ internal static class CircuitWire
 
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    public static string[] Arguments(CircuitCall call, BreakerRules rules) => [.. OfRules(rules), .. OfCall(call)];
+    public static string[] Arguments(CircuitCall call, BreakerRules rules) => [.. OfRules(rules), call.Seen.Born, Text(call.Seen.Entries), .. OfCall(call)];
 
     /// <exception cref="FormatException">It is not what the scripts answer.</exception>
     public static CircuitReply Reply(IReadOnlyList<string> texts)
@@ -44,7 +44,7 @@ internal static class CircuitWire
             };
             return new CircuitReply(texts[0], circuit, DateTimeOffset.FromUnixTimeMilliseconds(Number(texts[1])));
         }
-        catch (Exception failure) when (failure is JsonException or OverflowException or ArgumentException)
+        catch (Exception failure) when (failure is JsonException or OverflowException or ArgumentException or InvalidOperationException)
         {
             throw new FormatException($"The answer can't be read: {failure.Message}", failure);
         }
@@ -66,29 +66,71 @@ internal static class CircuitWire
         CircuitCall.Reset reset => [reset.By, reset.Reason],
         CircuitCall.Read read => [Text(read.Entries)],
         CircuitCall.Merge merge => OfMerge(merge),
+        CircuitCall.Restore restore => OfRestore(restore),
         _ => throw new NotSupportedException($"Unknown verb {call?.GetType().Name}."),
     };
 
     private static string[] OfMerge(CircuitCall.Merge merge)
     {
-        Circuit found = merge.Findings;
-        Isolation? isolation = found.IsIsolatedAt(merge.At) ? found.Isolation : null;
+        CircuitFindings found = merge.Found;
         return
         [
-            merge.Worker, Text(found.Generation), Text(found.Entries), Text(found.Trips),
-            !found.IsOpen ? "-1" : Text(found.OpenUntil is { } until && until > merge.At ? until - merge.At : TimeSpan.Zero),
-            isolation?.By ?? "", isolation?.Reason ?? "", Text(isolation?.Until - merge.At ?? TimeSpan.Zero), isolation?.KeyMark ?? "",
-            Text(found.Failures.Count),
-            .. found.Failures.SelectMany(failure => new[] { Text(merge.At - failure.At), JsonOf(failure.Id, failure.Worker, failure.Words) }),
+            merge.Worker, Text(found.Generation), Text(found.Trips), Age(found.Trip?.Until, merge.At),
+            .. OfIsolation(found.Isolation, merge.At), .. OfFailures(found.Trip?.Causes ?? [], merge.At), .. OfFailures(found.Failures, merge.At),
         ];
     }
 
+    private static string[] OfRestore(CircuitCall.Restore restore)
+    {
+        Circuit known = restore.Known;
+        DateTimeOffset at = restore.At;
+        return
+        [
+            restore.Worker, known.Born, Text(known.Entries), Text(known.Generation), Text(known.Trips), known.IsOpen ? "open" : "closed",
+            Age(known.OpenedAt, at), Age(known.OpenUntil, at), Age(known.ClosedAt, at), .. OfIsolation(known.Isolation, at),
+            known.Probe?.Token ?? "", known.Probe?.Worker ?? "", Age(known.Probe?.Until, at), .. OfFailures(known.Failures, at),
+            Text(known.History.Count), .. known.History.SelectMany(entry => OfEntry(entry, at)),
+        ];
+    }
+
+    private static string[] OfIsolation(Isolation? isolation, DateTimeOffset at) =>
+        [Age(isolation?.At, at), Age(isolation?.Until, at), isolation?.By ?? "", isolation?.Reason ?? "", isolation?.KeyMark ?? ""];
+
+    private static string[] OfFailures(IReadOnlyList<CircuitFailure> failures, DateTimeOffset at) =>
+        [Text(failures.Count), .. failures.SelectMany(failure => new[] { Age(failure.At, at), JsonOf(failure.Id, failure.Worker, failure.Words) })];
+
+    private static string[] OfEntry(CircuitEntry entry, DateTimeOffset at) =>
+        [Text(entry.Number), Age(entry.At, at), entry.Kind, Text(entry.Generation), entry.By, entry.Reason, .. OfFailures(entry.Failures, at)];
+
+    /// <summary>By the worker's own clock: the server's may show something else.</summary>
+    private static string Age(DateTimeOffset? instant, DateTimeOffset at) => instant is { } past ? Text(at - past) : "";
+
     private static string JsonOf(string id, string worker, string words) => JsonSerializer.Serialize(new FailureJson(id, worker, words), Json);
 
-    private static CircuitFailure FailureOf(long at, string json) => FailureOf(at, JsonSerializer.Deserialize<FailureJson>(json, Json) ?? throw new JsonException("null"));
+    /// <summary>The scripts keep three texts. Should something else stand there, it is shown as it is: one failure must not hide all the others.</summary>
+    private static CircuitFailure FailureOf(long at, string json)
+    {
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(json);
+            return FailureOf(at, document.RootElement);
+        }
+        catch (JsonException)
+        {
+            return new CircuitFailure(json, DateTimeOffset.FromUnixTimeMilliseconds(at), "", json);
+        }
+    }
 
-    private static CircuitFailure FailureOf(long at, FailureJson json) =>
-        new(json.Id ?? "", DateTimeOffset.FromUnixTimeMilliseconds(at), json.Worker ?? "", json.Words ?? "");
+    private static CircuitFailure FailureOf(long at, JsonElement json)
+    {
+        DateTimeOffset moment = DateTimeOffset.FromUnixTimeMilliseconds(at);
+        return json.ValueKind == JsonValueKind.Object
+            ? new CircuitFailure(TextOf(json, "id"), moment, TextOf(json, "worker"), TextOf(json, "words"))
+            : new CircuitFailure(json.GetRawText(), moment, "", json.GetRawText());
+    }
+
+    private static string TextOf(JsonElement json, string name) =>
+        !json.TryGetProperty(name, out JsonElement value) ? "" : value.ValueKind == JsonValueKind.String ? value.GetString()! : value.GetRawText();
 
     private static CircuitEntry EntryOf(string json)
     {
@@ -111,9 +153,9 @@ internal static class CircuitWire
 
     private static DateTimeOffset? Instant(string text) => Number(text) is > 0 and var millis ? DateTimeOffset.FromUnixTimeMilliseconds(millis) : null;
 
-    private sealed record FailureJson(string? Id, string? Worker, string? Words);
+    private sealed record FailureJson(string Id, string Worker, string Words);
 
-    private sealed record TimedFailureJson(long At, FailureJson Failure);
+    private sealed record TimedFailureJson(long At, JsonElement Failure);
 
     private sealed record EntryJson(long Number, long At, string Kind, long Generation, string? By, string? Reason, TimedFailureJson[] Failures);
 }

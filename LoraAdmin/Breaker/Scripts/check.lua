@@ -1,6 +1,6 @@
--- May this worker ask for a pod now? ARGV: 6 token of the try, 7 worker, 8 mark of the provider's key ('' : unknown)
+-- May this worker ask for a pod now? ARGV: 8 token of the try, 9 worker, 10 mark of the provider's key ('' : unknown)
 -- Answers go (carry the generation), probe (the same, and the only one; one call without retries), or open, probing, isolated (do not ask).
-local token, worker, key = ARGV[6], ARGV[7], ARGV[8]
+local token, worker, key = ARGV[8], ARGV[9], ARGV[10]
 if is_isolated() and c.isolated_key ~= '' and key ~= '' and key ~= c.isolated_key then
   reset(worker, 'The key was changed')
 end

@@ -1,10 +1,15 @@
--- A creation failed. ARGV: 6 generation and 7 token that check answered, 8 id of the creation, 9 the failure as JSON {"id","worker","words"},
--- 10 effect: counted, ignored (the provider answered, only not with a pod) or isolated (it does not accept the key), 11 worker, 12 mark of the key
+-- A creation failed. ARGV: 8 generation and 9 token that check answered, 10 id of the creation, 11 the failure as JSON {"id","worker","words"}, all
+-- three texts, with the same id; 12 effect: counted, ignored (the provider answered, only not with a pod) or isolated (it does not accept the key),
+-- 13 worker, 14 mark of the key
 -- Answers counted, opened, reopened, ignored, isolated, repeated (this id is counted already) or late (an older generation: kept in the history alone).
-local generation, token, id, json, effect, worker = tonumber(ARGV[6]), ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
+local generation, token, id, effect, worker = tonumber(ARGV[8]), ARGV[9], ARGV[10], ARGV[12], ARGV[13]
+local json, told_id = failure_of(ARGV[11])
+if not json or told_id ~= id then
+  return redis.error_reply('ERR argument 11 must be JSON {"id","worker","words"}, all three texts, with the id of argument 10')
+end
 local words = cjson.decode(json).words
 if effect == 'isolated' and not is_isolated() then
-  isolate(0, worker, words, ARGV[12])
+  isolate(0, worker, words, ARGV[14])
   return answer('isolated')
 end
 if is_isolated() then

@@ -1,44 +1,41 @@
--- The server was away, or has lost its data: a worker brings what it found meanwhile, and the stricter of both holds.
--- ARGV: 6 worker, 7 generation, 8 entries, 9 trips, 10 ms that it stays open (-1: it is closed), 11 isolated by ('': it is not), 12 reason,
--- 13 ms that the isolation lasts (0: until reset), 14 mark of the key, 15 how many failures follow: each its age in ms and its JSON
-local worker = ARGV[6]
-c.entries = math.max(c.entries, tonumber(ARGV[8]))
-c.trips = math.max(c.trips, tonumber(ARGV[9]))
-local generation = math.max(c.generation, tonumber(ARGV[7]))
-local open = tonumber(ARGV[10])
-local known = {}
-for i = 1, #fails, 2 do
-  known[cjson.decode(fails[i]).id] = true
-end
-local added = false
-local brought = {}
-for i = 1, tonumber(ARGV[15]) do
-  local at, json = now - tonumber(ARGV[14 + 2 * i]), ARGV[15 + 2 * i]
-  brought[i] = told(at, json)
-  if c.mode ~= 'open' and not known[cjson.decode(json).id] and at > now - tonumber(ARGV[2]) then
-    redis.call('ZADD', KEYS[2], text(at), json)
-    added = true
+-- The server was away: a worker brings what it found by itself meanwhile. The stricter of both holds, unless the server closed it later.
+-- ARGV: 8 worker, 9 generation, 10 trips, 11 until when it is open by itself ('': it is not), 12 when it was isolated ('': it was not),
+-- 13 until when ('': until reset), 14 by, 15 reason, 16 mark of the key; then two lists: the failures that opened it, and all that it counted itself
+local worker, generation, trips = take(), take_number(), take_number()
+local open_until = take_instant()
+local isolated, isolated_until, by, reason, key = take_instant(), take_instant(), take(), take(), take()
+local causes, found = take_failures(), take_failures()
+local closed_at = c.closed_at
+if c.mode == 'open' then
+  -- Whoever tries a creation now goes on: its result decides, and nobody else tries meanwhile.
+  if open_until > now and open_until > c.open_until + SAME_TRIP then
+    c.open_until = open_until
+    note('prolonged', told_of(causes), worker, WHILE_AWAY)
+  end
+else
+  -- Its opening stands if it also would without what it did not hear: that the breaker was closed here meanwhile.
+  local since = {}
+  for _, failure in ipairs(causes) do
+    if failure.at >= closed_at then
+      since[#since + 1] = failure
+    end
+  end
+  if #since >= tonumber(ARGV[1]) then
+    c.generation = math.max(c.generation, generation)
+    c.trips = math.max(c.trips, trips)
+    open_for(math.max(open_until - now, 0), 'opened', told_of(since), worker, WHILE_AWAY)
+  elseif add_failures(found) then
+    if #fails / 2 >= tonumber(ARGV[1]) then
+      c.generation = math.max(c.generation, generation)
+      c.trips = math.max(c.trips, trips)
+      trip('opened', told_of_window(), worker, WHILE_AWAY)
+    else
+      save()
+    end
   end
 end
-if added then
-  fails = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. text(now - tonumber(ARGV[2])), '+inf', 'WITHSCORES')
-end
-local words = 'So it was while Redis was away'
-if open >= 0 and c.mode ~= 'open' then
-  c.generation = generation
-  open_for(open, 'opened', brought, worker, words)
-elseif open > 0 and now + open > c.open_until then
-  -- Whoever tries a creation now goes on: its result decides, and nobody else tries meanwhile.
-  c.open_until = now + open
-  note('reopened', brought, worker, words)
-elseif open < 0 and c.mode ~= 'open' and #fails / 2 >= tonumber(ARGV[1]) then
-  c.generation = generation
-  trip('opened', told_of_window(), worker, words)
-else
-  save()
-end
-if ARGV[11] ~= '' and not is_isolated() then
+if isolated > 0 and not is_isolated() and closed_at <= isolated and (isolated_until == 0 or isolated_until > now + SAME_TRIP) then
   c.generation = math.max(c.generation, generation)
-  isolate(tonumber(ARGV[13]), ARGV[11], ARGV[12], ARGV[14])
+  isolate(isolated_until > 0 and isolated_until - now or 0, by, reason, key)
 end
 return answer('merged')

@@ -1,6 +1,7 @@
 -- Stands before every verb of the breaker (docs/breaker.md). One call is one atomic round trip, and time is the server's own.
 -- KEYS: 1 state, 2 failures, 3 probe, 4 history
--- ARGV: 1 failures that open it, 2 window, 3 open time, 4 longest open time (0: it does not grow), 5 probe lease, all in ms; the verb's own follow
+-- ARGV: 1 failures that open it, 2 window, 3 open time, 4 longest open time (0: it does not grow), 5 probe lease, all in ms;
+-- 6 born and 7 entries as the worker last saw them in an answer ('' and 0: never); the verb's own follow
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 
@@ -50,11 +51,24 @@ local function told_of_window()
   return list
 end
 
+-- A failure as it is kept, or nil: three texts, whatever else the worker wrote beside them.
+local function failure_of(json)
+  local read = cjson.decode(json)
+  if type(read) ~= 'table' or type(read.id) ~= 'string' or type(read.worker) ~= 'string' or type(read.words) ~= 'string' then
+    return nil
+  end
+  return '{"id":' .. cjson.encode(read.id) .. ',"worker":' .. cjson.encode(read.worker) .. ',"words":' .. cjson.encode(read.words) .. '}', read.id
+end
+
+local function entry_of(number, at, kind, generation, by, reason, list)
+  return '{"number":' .. text(number) .. ',"at":' .. text(at) .. ',"kind":"' .. kind .. '","generation":' .. text(generation)
+    .. ',"by":' .. cjson.encode(by) .. ',"reason":' .. cjson.encode(reason) .. ',"failures":[' .. table.concat(list, ',') .. ']}'
+end
+
 -- Adds an entry to the history and saves the state with it.
 local function note(kind, list, by, reason)
   c.entries = c.entries + 1
-  redis.call('LPUSH', KEYS[4], '{"number":' .. text(c.entries) .. ',"at":' .. text(now) .. ',"kind":"' .. kind .. '","generation":' .. text(c.generation)
-    .. ',"by":' .. cjson.encode(by) .. ',"reason":' .. cjson.encode(reason) .. ',"failures":[' .. table.concat(list, ',') .. ']}')
+  redis.call('LPUSH', KEYS[4], entry_of(c.entries, now, kind, c.generation, by, reason, list))
   redis.call('LTRIM', KEYS[4], 0, KEPT - 1)
   save()
 end
@@ -154,4 +168,13 @@ if is_isolated() and c.isolated_until > 0 and now >= c.isolated_until then
   local by, reason = c.isolated_by, c.isolated_reason
   end_isolation()
   note('isolation_over', {}, by, reason)
+end
+
+-- Has less than somebody has seen: its life is a later one, or it has not come as far.
+local function is_behind(born, entries)
+  return born ~= '' and (c.born == '' or born < c.born or (born == c.born and c.entries < entries))
+end
+
+if is_behind(ARGV[6], tonumber(ARGV[7])) then
+  return answer('lost')
 end

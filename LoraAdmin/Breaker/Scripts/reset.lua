@@ -1,3 +1,3 @@
--- Closes it and forgets every failure. ARGV: 6 by, 7 reason
-reset(ARGV[6], ARGV[7])
+-- Closes it and forgets every failure. ARGV: 8 by, 9 reason
+reset(ARGV[8], ARGV[9])
 return answer('reset')

@@ -31,27 +31,38 @@ internal sealed class EmbeddedRedis : IDisposable
         for (int tries = 1; ; tries++)
         {
             // Garnet can't take port 0: another program may take the port between the look and the start.
-            int port = FreeNow();
-            GarnetServer? server = null;
             try
             {
-                server = new GarnetServer(
-                [
-                    "--bind", "127.0.0.1", "--port", $"{port}", "-q", "--auth", "Password", "--password", password, "--lua", "--lua-transaction-mode",
-                    "--memory", "32m", "--index", "1m", "--page", "1m", "--segment", "16m",
-                ]);
-                server.Start();
-                return new EmbeddedRedis(server, port, password);
+                return Start(FreeNow(), password);
             }
             catch (Exception failure) when (failure is not OutOfMemoryException)
             {
-                server?.Dispose();
                 if (tries == Tries)
                 {
                     throw new StartupRefusedException(
                         "ConnectionStrings:Redis", $"It is empty, and the embedded server does not start: {failure.Message}", "Configure a Redis server.", failure);
                 }
             }
+        }
+    }
+
+    /// <summary>With nothing in it. Throws whatever Garnet throws when the port is taken.</summary>
+    public static EmbeddedRedis Start(int port, string password)
+    {
+        GarnetServer server = new(
+        [
+            "--bind", "127.0.0.1", "--port", $"{port}", "-q", "--auth", "Password", "--password", password, "--lua", "--lua-transaction-mode",
+            "--memory", "32m", "--index", "1m", "--page", "1m", "--segment", "16m",
+        ]);
+        try
+        {
+            server.Start();
+            return new EmbeddedRedis(server, port, password);
+        }
+        catch
+        {
+            server.Dispose();
+            throw;
         }
     }
 

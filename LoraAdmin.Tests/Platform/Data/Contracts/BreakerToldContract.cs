@@ -45,6 +45,8 @@ public abstract class BreakerToldContract : StoreContract
         Trips = 2,
         Entries = entries,
         Isolation = new Isolation("ada", "why", Start, Start.AddHours(1), ""),
+        Probe = new Probe("try-1", "w", Start.AddMinutes(5)),
         Failures = [new CircuitFailure("c", Start, "w", "503")],
+        History = [new CircuitEntry(entries, Start, CircuitEntryKinds.Opened, 7, "w", "503", [new CircuitFailure("c", Start, "w", "503")])],
     });
 }

@@ -28,7 +28,7 @@ public abstract class PodLedgerContract : StoreContract
             TerminateAttempts = 1,
             NextActionAt = Start.AddMinutes(5),
             LastError = "503",
-            Permit = new CreationPermit(true, "7:lora-a:b"),
+            Permit = new CreationPermit(true, "7:lora-a:b") { IsFailureTold = true },
             ProofAt = Start.AddMinutes(3),
             Billed = new Usd(1_234_567),
             BilledUntil = Start.AddMinutes(1),
