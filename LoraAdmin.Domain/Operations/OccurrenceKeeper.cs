@@ -5,8 +5,13 @@ namespace LoraAdmin.Domain.Operations;
 
 /// <param name="Operation">Its key.</param>
 /// <param name="Instant">The newest instant that was missed: the run is for it.</param>
-/// <param name="Missed">How many instants the run makes up for, this one included.</param>
+/// <param name="Missed">How many instants since the last look the run makes up for, this one included.</param>
 public sealed record OwedRun(string Operation, DateTimeOffset Instant, int Missed);
+
+/// <summary>The runs that a start of the portal brings about at once.</summary>
+/// <param name="Interrupted">Runs that are gone on from, in the order of their start.</param>
+/// <param name="Owed">Runs that make up for missed instants.</param>
+public sealed record DueRuns(IReadOnlyList<OperationRun> Interrupted, IReadOnlyList<OwedRun> Owed);
 
 /// <summary>
 /// Knows which instants should have run, closes each with exactly one end state, and alone starts runs that make up for missed ones and that go on from
@@ -54,29 +59,57 @@ public sealed class OccurrenceKeeper(
     }
 
     /// <summary>Which runs would happen if the portal started at this moment. Reads only.</summary>
-    public async Task<IReadOnlyList<OwedRun>> PreviewAsync(CancellationToken cancellationToken)
+    public async Task<DueRuns> PreviewAsync(CancellationToken cancellationToken)
     {
         DateTimeOffset now = clock.GetUtcNow();
         DateTimeOffset? asleepFrom = await AsleepFromAsync(now, cancellationToken);
         return await work.ReadAsync(
             async (unit, token) =>
             {
+                List<OperationRun> interrupted = [];
+                foreach (OperationRun run in await unit.Store<IOperationRunStore>().ListStrandedAsync(now, token))
+                {
+                    if (await starter.IsGoneOnFromAsync(unit, run, token))
+                    {
+                        interrupted.Add(run);
+                    }
+                }
+
                 List<OwedRun> owed = [];
                 foreach (IOperation operation in operations.All)
                 {
-                    if (await unit.Store<IOperationScheduleStore>().FindAsync(operation.Info.Key, token) is not { } schedule)
+                    if (await OwedAsync(unit, operation.Info, now, asleepFrom, token) is { } run)
                     {
-                        continue;
+                        owed.Add(run);
                     }
-
-                    Accounting accounting = await DecideAsync(unit, operation.Info, schedule, now, asleepFrom, int.MaxValue, token);
-                    int missed = accounting.Verdicts.Count(one => one.State is OccurrenceState.Owed or OccurrenceState.Missed);
-                    owed.AddRange(accounting.Verdicts.Where(one => one.State == OccurrenceState.Owed).Select(one => new OwedRun(operation.Info.Key, one.Instant, missed)));
                 }
 
-                return owed;
+                return new DueRuns(interrupted, owed);
             },
             cancellationToken);
+    }
+
+    /// <returns>Null: nothing is made up for, or what would be is held now.</returns>
+    private async Task<OwedRun?> OwedAsync(IUnit unit, OperationInfo info, DateTimeOffset now, DateTimeOffset? asleepFrom, CancellationToken cancellationToken)
+    {
+        if (await unit.Store<IOperationScheduleStore>().FindAsync(info.Key, cancellationToken) is not { } schedule
+            || RunStarter.WhyHeld(info, schedule.Pause, await unit.Store<IAutomationHoldStore>().FindAsync(cancellationToken), now) is not null)
+        {
+            return null;
+        }
+
+        Accounting accounting = await DecideAsync(unit, info, schedule, now, asleepFrom, int.MaxValue, cancellationToken);
+
+        // Those of a look whose portal died before it began the run are owed still.
+        IEnumerable<DateTimeOffset> before = (await unit.Store<IOccurrenceStore>().ListOpenAsync(cancellationToken))
+            .Where(one => one.Operation == info.Key && one.State == OccurrenceState.Owed)
+            .Select(one => one.Instant);
+        DateTimeOffset[] owed =
+        [
+            .. before.Except(accounting.Outdated).Concat(accounting.Verdicts.Where(one => one.State == OccurrenceState.Owed).Select(one => one.Instant)).Order(),
+        ];
+        int missed = accounting.Verdicts.Count(one => one.State == OccurrenceState.Missed) + accounting.Outdated.Count;
+        return owed.Length == 0 ? null : new OwedRun(info.Key, owed[^1], missed + owed.Length);
     }
 
     private async Task FillAsync(IUnit unit, OperationInfo info, CancellationToken cancellationToken)
@@ -114,25 +147,32 @@ public sealed class OccurrenceKeeper(
             return true;
         }
 
-        if (schedule.Pause?.Until <= now)
-        {
-            await schedules.SavePauseAsync(info.Key, null, cancellationToken);
-            await unit.Events.AppendAsync(
-                OperationFacts.Of(OperationEvents.Resumed, $"The pause of {info.Title} is over: {schedule.Pause.Reason}", Self), cancellationToken);
-        }
-
         if (crons.NextAfter(schedule.Cron, schedule.TimeZone, schedule.AccountedUntil) is not { } first || first > now)
         {
+            await EndPauseAsync(unit, info, schedule, now, cancellationToken);
             return true;
         }
 
         Accounting accounting = await DecideAsync(unit, info, schedule, now, asleepFrom, InstantsAtOnce, cancellationToken);
         await WriteAsync(unit, info, accounting, now, cancellationToken);
         await schedules.SetAccountedAsync(info.Key, accounting.Until, cancellationToken);
+        await EndPauseAsync(unit, info, schedule, accounting.Until, cancellationToken);
 
         // A mark that waits for an instant is not behind: what lies before it is whole.
         return accounting.Until >= now || crons.NextAfter(schedule.Cron, schedule.TimeZone, accounting.Until) is not { } next
             || next > now || accounting.Until.AddMilliseconds(1) == next;
+    }
+
+    /// <summary>A pause that is over stays until every instant in it is accounted for: it says why they were skipped.</summary>
+    private static async Task EndPauseAsync(
+        IUnit unit, OperationInfo info, OperationSchedule schedule, DateTimeOffset accounted, CancellationToken cancellationToken)
+    {
+        if (schedule.Pause is { } pause && pause.Until <= accounted)
+        {
+            await unit.Store<IOperationScheduleStore>().SavePauseAsync(info.Key, null, cancellationToken);
+            await unit.Events.AppendAsync(
+                OperationFacts.Of(OperationEvents.Resumed, $"The pause of {info.Title} is over: {pause.Reason}", Self), cancellationToken);
+        }
     }
 
     private async Task<Accounting> DecideAsync(

@@ -139,7 +139,23 @@ public enum PlanState
 /// <summary>A plan as it is kept. Its items are read apart.</summary>
 /// <param name="Installation">Which installation made it: a copy of a database must not apply the original's plans.</param>
 public sealed record OperationPlan(
-    Guid Id, string Operation, string Installation, PlanDraft Draft, string Hash, Actor MadeBy, DateTimeOffset MadeAt, PlanState State, Guid? Run);
+    Guid Id, string Operation, string Installation, PlanDraft Draft, string Hash, Actor MadeBy, DateTimeOffset MadeAt, PlanState State, Guid? Run)
+{
+    /// <summary>Why it must not be applied; null: it may.</summary>
+    /// <param name="installation">The one that would apply it.</param>
+    /// <param name="validFor">How old its look may be.</param>
+    public FieldProblem? WhyNotApplied(string installation, DateTimeOffset now, TimeSpan validFor)
+    {
+        const string again = "Preview again, and apply the new plan";
+        string? problem = State == PlanState.Taken ? "A run has applied it already"
+            : State == PlanState.Superseded ? "A newer look has taken its place"
+            : Installation != installation ? $"It was made by installation {Installation}, of which this database is a copy with a world of its own"
+            : now - Draft.AsOf > validFor
+                ? FormattableString.Invariant($"It shows the world of {Draft.AsOf:u}; a plan is applied within {validFor.TotalMinutes:0.#} minutes of its look")
+            : null;
+        return problem is null ? null : new FieldProblem("plan", problem, again);
+    }
+}
 
 /// <param name="Number">From 1, in the plan's order.</param>
 /// <param name="Outcome">Null: not applied (yet).</param>

@@ -134,6 +134,9 @@ public interface IOccurrenceStore
     /// <summary>Instants in (<paramref name="after"/>, <paramref name="until"/>], oldest first.</summary>
     Task<IReadOnlyList<Occurrence>> ListAsync(string operation, DateTimeOffset after, DateTimeOffset until, CancellationToken cancellationToken);
 
+    /// <summary>Newest first.</summary>
+    Task<IReadOnlyList<Occurrence>> ListNewestAsync(string operation, int most, CancellationToken cancellationToken);
+
     /// <summary>Open ones of every operation, oldest first.</summary>
     Task<IReadOnlyList<Occurrence>> ListOpenAsync(CancellationToken cancellationToken);
 

@@ -35,11 +35,11 @@ public sealed class OperationRunner(
         }
         catch (FenceLostException)
         {
-            return await ReadAsync(run);
+            return await GiveWayAsync(run);
         }
         catch (OperationCanceledException) when (lease.IsLost)
         {
-            return await ReadAsync(run);
+            return await GiveWayAsync(run);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -307,10 +307,26 @@ public sealed class OperationRunner(
         catch (FenceLostException)
         {
             // Whoever has it now writes its end.
+            return await GiveWayAsync(run);
         }
 
         return await ReadAsync(run);
     }
+
+    /// <summary>Others go on with it: its log says that this instance was there still, and that nothing of it was taken.</summary>
+    private Task<OperationRun> GiveWayAsync(OperationRun run) => work.RunAsync(
+        async (unit, token) =>
+        {
+            OperationRun present = await unit.Store<IOperationRunStore>().FindAsync(run.Id, token) ?? run;
+            if (present.State != RunState.Running)
+            {
+                string text = $"{run.Instance} was at work on it still when others had taken it over: what it wanted to write was rejected";
+                await LogAsync(unit, run, EventSeverity.Warning, text, token);
+            }
+
+            return present;
+        },
+        CancellationToken.None);
 
     /// <summary>Writes the end of the run and of its instant. A run that was taken over writes nothing.</summary>
     private async Task EndAsync(

@@ -174,26 +174,8 @@ public sealed class RunStarter(
             return new FieldProblem("plan", $"It is a plan of {plan.Operation}, not of {operation}", $"Open {plan.Operation} to apply it, or preview {operation}.");
         }
 
-        if (plan.Installation != installation().Id)
-        {
-            return new FieldProblem(
-                "plan", $"It was made by installation {plan.Installation}, of which this database is a copy", "Preview again: this installation has a world of its own.");
-        }
-
-        if (plan.State is PlanState.Taken or PlanState.Superseded)
-        {
-            return new FieldProblem(
-                "plan", plan.State == PlanState.Taken ? "A run has applied it already" : "A newer look has taken its place", "Preview again, and apply the new plan.");
-        }
-
-        TimeSpan age = clock.GetUtcNow() - plan.Draft.AsOf;
-        if (age > rules().PlanValidFor)
-        {
-            return new FieldProblem(
-                "plan", $"It shows the world of {plan.Draft.AsOf:u}; plans are applied for {rules().PlanValidFor:g} only", "Preview again, and apply the new plan.");
-        }
-
-        return await plans.TryTakeAsync(id, run.Id, cancellationToken) ? null : new FieldProblem("plan", "A run has just taken it", "Look at the run.");
+        return plan.WhyNotApplied(installation().Id, clock.GetUtcNow(), rules().PlanValidFor)
+            ?? (await plans.TryTakeAsync(id, run.Id, cancellationToken) ? null : new FieldProblem("plan", "A run has just taken it", "Look at the run."));
     }
 
     private async Task<StartOutcome> RecoverAsync(IUnit unit, Guid id, CancellationToken cancellationToken)
@@ -229,13 +211,8 @@ public sealed class RunStarter(
                 cancellationToken);
         }
 
-        OperationPlan? plan = stranded.Plan is { } planned ? await unit.Store<IOperationPlanStore>().FindAsync(planned, cancellationToken) : null;
-        bool isOurs = plan?.Installation == installation().Id;
-        bool byPortal = stranded.StartedBy.Kind == ActorKind.Portal;
-        string? why = stranded.Attempt >= MostAttempts ? $"{MostAttempts} runs in a row were interrupted; it is not resumed once more"
-            : plan is not null && !isOurs && !byPortal ? "its plan was made by the installation that this database is a copy of"
-            : null;
-        if (why is not null)
+        OperationPlan? plan = await PlanOfAsync(unit, stranded, cancellationToken);
+        if (WhyGivenUp(stranded, plan) is { } why)
         {
             await GiveUpAsync(unit, operation.Info, stranded, why, now, cancellationToken);
             return new StartOutcome.Accounted();
@@ -246,8 +223,7 @@ public sealed class RunStarter(
             return new StartOutcome.Busy(running);
         }
 
-        AutomationHold? hold = await unit.Store<IAutomationHoldStore>().FindAsync(cancellationToken);
-        if (byPortal && WhyHeld(operation.Info, null, hold, now) is { } held)
+        if (await WhyNotYetAsync(unit, operation.Info, stranded, now, cancellationToken) is { } held)
         {
             return new StartOutcome.Skipped(held);
         }
@@ -274,7 +250,7 @@ public sealed class RunStarter(
         }
 
         // What a person has read and asked for is gone on with, however old; what the portal planned by itself long ago is planned anew.
-        if (plan is not null && isOurs && (!byPortal || now - plan.Draft.AsOf <= rules().PlanValidFor))
+        if (plan?.Installation == installation().Id && (!IsByPortal(stranded) || now - plan.Draft.AsOf <= rules().PlanValidFor))
         {
             await unit.Store<IOperationPlanStore>().HandOnAsync(plan.Id, run.Id, cancellationToken);
             run = run with { Plan = plan.Id };
@@ -288,6 +264,28 @@ public sealed class RunStarter(
         await runs.AddAsync(run, cancellationToken);
         return new StartOutcome.Started(new StartedRun(run));
     }
+
+    /// <summary>Whether an interrupted run would be gone on from at this moment. Reads only.</summary>
+    internal async Task<bool> IsGoneOnFromAsync(IUnit unit, OperationRun stranded, CancellationToken cancellationToken) =>
+        operations.Find(stranded.Operation) is { } operation
+        && WhyGivenUp(stranded, await PlanOfAsync(unit, stranded, cancellationToken)) is null
+        && await WhyNotYetAsync(unit, operation.Info, stranded, clock.GetUtcNow(), cancellationToken) is null;
+
+    private string? WhyGivenUp(OperationRun stranded, OperationPlan? plan) =>
+        stranded.Attempt >= MostAttempts ? $"{MostAttempts} runs in a row were interrupted; it is not resumed once more"
+        : plan is not null && plan.Installation != installation().Id && !IsByPortal(stranded)
+            ? "its plan was made by the installation that this database is a copy of"
+        : null;
+
+    /// <summary>The kill switch holds what the portal began by itself until it is released.</summary>
+    private static async Task<string?> WhyNotYetAsync(
+        IUnit unit, OperationInfo operation, OperationRun stranded, DateTimeOffset now, CancellationToken cancellationToken) =>
+        IsByPortal(stranded) ? WhyHeld(operation, null, await unit.Store<IAutomationHoldStore>().FindAsync(cancellationToken), now) : null;
+
+    private static bool IsByPortal(OperationRun run) => run.StartedBy.Kind == ActorKind.Portal;
+
+    private static async Task<OperationPlan?> PlanOfAsync(IUnit unit, OperationRun run, CancellationToken cancellationToken) =>
+        run.Plan is { } plan ? await unit.Store<IOperationPlanStore>().FindAsync(plan, cancellationToken) : null;
 
     private static async Task GiveUpAsync(
         IUnit unit, OperationInfo operation, OperationRun stranded, string words, DateTimeOffset now, CancellationToken cancellationToken)

@@ -68,12 +68,10 @@ public static class PodCensus
         return counted;
     }
 
-    /// <summary>Whether a person said that the row's pod is not ours, and none of our jobs asked for it.</summary>
-    public static bool IsDisowned(LedgerPod row, IReadOnlyList<PodClaim> claims)
-    {
-        ArgumentNullException.ThrowIfNull(row);
-        return row.IsStray && claims.Any(claim => claim.PodId == row.PodId && claim.Verdict == ClaimVerdict.NotOurs);
-    }
+    /// <summary>Whether a person said that a pod is not ours, and none of our jobs asked for it.</summary>
+    /// <param name="row">Its row; null: the ledger does not know it.</param>
+    /// <param name="claim">What was said of it; null: nothing.</param>
+    public static bool IsDisowned(LedgerPod? row, PodClaim? claim) => row?.IsStray != false && claim?.Verdict == ClaimVerdict.NotOurs;
 
     /// <summary>The row of a pod that a person disowned, closed: the portal has nothing to do with it any more.</summary>
     public static LedgerPod LetOut(LedgerPod row, DateTimeOffset now)

@@ -97,8 +97,8 @@ public sealed class PodDesk(
 
     private async Task<bool> IsOursAsync(LedgerPod? row, ProviderPod pod, CancellationToken cancellationToken)
     {
-        IReadOnlyList<PodClaim> claims = await work.ReadAsync((unit, token) => unit.Store<IPodClaimStore>().ListAsync(token), cancellationToken);
-        return claims.FirstOrDefault(claim => claim.PodId == pod.Id)?.Verdict switch
+        PodClaim? claim = await work.ReadAsync((unit, token) => unit.Store<IPodClaimStore>().FindAsync(pod.Id, token), cancellationToken);
+        return claim?.Verdict switch
         {
             ClaimVerdict.Ours => true,
             ClaimVerdict.NotOurs => false,

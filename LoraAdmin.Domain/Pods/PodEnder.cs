@@ -8,8 +8,8 @@ namespace LoraAdmin.Domain.Pods;
 /// </summary>
 internal sealed class PodEnder(IUnitOfWork work, IPodProvider provider, IFileProofs proofs, TimeProvider clock, Func<PodRules> rules)
 {
-    /// <summary>How long an agent's word that it has no finished file may be relied on.</summary>
-    private static readonly TimeSpan AgentsWordLasts = TimeSpan.FromMinutes(2);
+    /// <summary>How long an agent's word that it has no finished file, or has not begun, may be relied on.</summary>
+    internal static readonly TimeSpan AgentsWordLasts = TimeSpan.FromMinutes(2);
 
     /// <summary>An accepted DELETE has this long to show before it is sent again.</summary>
     private static readonly TimeSpan DeleteShowsWithin = TimeSpan.FromSeconds(30);

@@ -266,7 +266,11 @@ public sealed record PodClaim(string PodId, ClaimVerdict Verdict, Actor By, stri
 /// <summary>Bound to a unit of work.</summary>
 public interface IPodClaimStore
 {
+    /// <summary>Oldest first.</summary>
     Task<IReadOnlyList<PodClaim>> ListAsync(CancellationToken cancellationToken);
+
+    /// <summary>What was said last about one pod; null: nothing.</summary>
+    Task<PodClaim?> FindAsync(string podId, CancellationToken cancellationToken);
 
     /// <summary>Replaces an earlier claim about the same pod.</summary>
     Task SaveAsync(PodClaim claim, CancellationToken cancellationToken);

@@ -27,7 +27,9 @@ public enum SweepAction
 /// <param name="Name">The name at the provider.</param>
 /// <param name="Reason">One of <see cref="PodReasons.OfTheSweep"/>.</param>
 /// <param name="Proof">Why ending it is safe for its file.</param>
-public sealed record SweepItem(string PodId, string Name, string Reason, string Why, SweepAction Action, FileProof Proof, Usd HourlyRate, Usd CostSoFar);
+/// <param name="ProofAt">When it was asked for: an agent's word is good for two minutes, and a person may apply the plan after them.</param>
+public sealed record SweepItem(
+    string PodId, string Name, string Reason, string Why, SweepAction Action, FileProof Proof, DateTimeOffset ProofAt, Usd HourlyRate, Usd CostSoFar);
 
 /// <summary>What the sweep would do, frozen: pressing "Apply" does exactly this, less what became ineligible meanwhile.</summary>
 /// <param name="AsOf">Start of the listing that it rests on.</param>
@@ -103,9 +105,10 @@ public sealed class PodSweep(
         List<SweepItem> items = [];
         foreach (CountedPod[] few in census.Where(pod => IsForTheSweep(pod, now)).Chunk(AskedAtOnce))
         {
-            bool pastCaps = !everyProof && CountWithinCaps([.. items, Item(few[0], null, now)], tally) <= items.Count;
+            DateTimeOffset asked = clock.GetUtcNow();
+            bool pastCaps = !everyProof && CountWithinCaps([.. items, Item(few[0], null, asked)], tally) <= items.Count;
             FileProof?[] found = pastCaps ? new FileProof?[few.Length] : await Task.WhenAll(few.Select(pod => ProofAsync(pod, cancellationToken)));
-            items.AddRange(few.Zip(found, (pod, proof) => Item(pod, proof, now)));
+            items.AddRange(few.Zip(found, (pod, proof) => Item(pod, proof, asked)));
         }
 
         return new SweepPlanning.Planned(new SweepPlan(listing.StartedAt, items, CountWithinCaps(items, tally)), census);
@@ -147,7 +150,8 @@ public sealed class PodSweep(
             : await proofs.FindAsync(name.Job, name.Attempt, seen.Name, seen.Id, cancellationToken);
     }
 
-    private static SweepItem Item(CountedPod pod, FileProof? proof, DateTimeOffset now)
+    /// <param name="asked">When its file was asked for.</param>
+    private static SweepItem Item(CountedPod pod, FileProof? proof, DateTimeOffset asked)
     {
         ProviderPod seen = pod.Pod!;
         SweepAction action = proof switch
@@ -157,8 +161,8 @@ public sealed class PodSweep(
             FileProof.None => SweepAction.Hold,
             _ => SweepAction.Terminate,
         };
-        Usd cost = pod.Row?.CostUntil(now) ?? (seen.CreatedAt is { } made ? seen.HourlyRate.PerHourFor(now - made) : Usd.Zero);
-        return new SweepItem(seen.Id, seen.Name, pod.Reason!, pod.Why, action, proof ?? FileProof.None, seen.HourlyRate, cost);
+        Usd cost = pod.Row?.CostUntil(asked) ?? (seen.CreatedAt is { } made ? seen.HourlyRate.PerHourFor(asked - made) : Usd.Zero);
+        return new SweepItem(seen.Id, seen.Name, pod.Reason!, pod.Why, action, proof ?? FileProof.None, asked, seen.HourlyRate, cost);
     }
 
     private int CountWithinCaps(List<SweepItem> items, SweepTally tally)
@@ -203,8 +207,7 @@ public sealed class PodSweep(
         }
 
         LedgerPod? row = await ledger.FindByPodIdAsync(item.PodId, cancellationToken);
-        IReadOnlyList<PodClaim> claims = await unit.Store<IPodClaimStore>().ListAsync(cancellationToken);
-        if (row?.IsStray != false && claims.Any(claim => claim.PodId == item.PodId && claim.Verdict == ClaimVerdict.NotOurs))
+        if (PodCensus.IsDisowned(row, await unit.Store<IPodClaimStore>().FindAsync(item.PodId, cancellationToken)))
         {
             return "A person said that it is not ours";
         }
@@ -256,18 +259,29 @@ public sealed class PodSweep(
     }
 
     /// <summary>What a person approved was asked for: it does not count against the caps.</summary>
-    private LedgerPod Wish(LedgerPod row, SweepItem item, Actor actor, DateTimeOffset now) => item.Action == SweepAction.Prolong
-        ? row with { LiveUntil = now + rules().ProlongBy, WantReason = PodReasons.Prolonged }
-        : row with
+    private LedgerPod Wish(LedgerPod row, SweepItem item, Actor actor, DateTimeOffset now)
+    {
+        if (item.Action == SweepAction.Prolong)
+        {
+            return row with { LiveUntil = now + rules().ProlongBy, WantReason = PodReasons.Prolonged };
+        }
+
+        FileProof proof = ProofOf(item, now);
+        return row with
         {
             Want = item.Action == SweepAction.Terminate ? PodWant.Released : PodWant.Held,
             WantReason = actor.Kind == ActorKind.Portal ? item.Reason : PodReasons.ByPerson,
             WantSince = now,
-            Proof = item.Proof,
-            ProofAt = now,
+            Proof = proof,
+            ProofAt = proof == FileProof.None ? null : item.ProofAt,
             NextActionAt = now,
             ToldAt = now,
         };
+    }
+
+    /// <summary>An agent that had no file may have one by now: what it said long ago proves nothing, and it is asked again before its pod goes.</summary>
+    private static FileProof ProofOf(SweepItem item, DateTimeOffset now) =>
+        item.Proof is FileProof.AgentHasNone or FileProof.TrainingNeverStarted && now - item.ProofAt > PodEnder.AgentsWordLasts ? FileProof.None : item.Proof;
 
     /// <summary>A pod that was taken for gone and is listed again costs money as it always did: its row goes on where it ended.</summary>
     internal static LedgerPod Reopened(LedgerPod row) => row.Saw != PodSaw.Gone

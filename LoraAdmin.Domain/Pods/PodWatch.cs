@@ -126,7 +126,8 @@ public sealed class PodWatch
     {
         (IReadOnlyList<LedgerPod> alive, IReadOnlyList<PodClaim> claims) = await work.ReadAsync(
             async (unit, token) => (await unit.Store<IPodLedger>().ListAliveAsync(token), await unit.Store<IPodClaimStore>().ListAsync(token)), cancellationToken);
-        LedgerPod[] disowned = claims.Count == 0 ? [] : [.. alive.Where(row => PodCensus.IsDisowned(row, claims))];
+        Dictionary<string, PodClaim> said = claims.ToDictionary(claim => claim.PodId);
+        LedgerPod[] disowned = [.. alive.Where(row => PodCensus.IsDisowned(row, said.GetValueOrDefault(row.PodId ?? "")))];
         foreach (LedgerPod row in disowned)
         {
             await ledger.SaveAsync(row, PodCensus.LetOut(row, clock.GetUtcNow()), null, cancellationToken);

@@ -21,7 +21,7 @@ public sealed class OccurrenceKeeperTests
         house.Clock.Advance(TimeSpan.FromHours(3.5));
 
         Assert.Equal(
-            [new OwedRun(Key, Start.AddHours(3), 3)], await house.Keeper.PreviewAsync(CancellationToken.None));
+            [new OwedRun(Key, Start.AddHours(3), 3)], (await house.Keeper.PreviewAsync(CancellationToken.None)).Owed);
         OperationRun run = Assert.Single(await house.TickAsync());
 
         Assert.Equal((RunTrigger.CatchUp, RunState.Succeeded, Start.AddHours(3)), (run.Trigger, run.State, run.Instant!.Value));
@@ -30,7 +30,47 @@ public sealed class OccurrenceKeeperTests
         Assert.Equal([true, false], house.Told(OperationIncidents.Missed));
         Assert.Single(operation.Done);
         Assert.Empty(await house.TickAsync());
-        Assert.Empty(await house.Keeper.PreviewAsync(CancellationToken.None));
+        Assert.Empty((await house.Keeper.PreviewAsync(CancellationToken.None)).Owed);
+    }
+
+    [Fact]
+    public async Task Preview_OfAStart_NamesWhatWasInterruptedAndWhatIsOwedStill()
+    {
+        TestItems other = new("tests.other", () => ["x"]);
+        OperationHouse both = new(operation, other);
+        await both.FillAsync();
+        await both.TickAsync();
+        RunRequest request = new(Key, RunTrigger.Schedule, Actor.Portal(Key), Start.AddHours(1));
+        both.Clock.Advance(TimeSpan.FromHours(3.5));
+
+        // Its portal dies between the look and the work of both runs, and another one's before the run that the instant owes began.
+        StartedRun dead = Assert.IsType<StartOutcome.Started>(await both.Starter.StartAsync(request, CancellationToken.None)).Run;
+        Occurrence owed = new("tests.other", Start.AddHours(3), OccurrenceState.Owed, null, null, null, null);
+        await both.Database.RunAsync((unit, token) => unit.Store<IOccurrenceStore>().TryAddAsync(owed, token), CancellationToken.None);
+        await both.Database.RunAsync(
+            (unit, token) => unit.Store<IOperationScheduleStore>().SetAccountedAsync("tests.other", both.Clock.GetUtcNow(), token), CancellationToken.None);
+        both.Clock.Advance(TimeSpan.FromMinutes(1));
+
+        DueRuns due = await both.Keeper.PreviewAsync(CancellationToken.None);
+
+        Assert.Equal(dead.Run.Id, Assert.Single(due.Interrupted).Id);
+        Assert.Equal([new OwedRun("tests.other", Start.AddHours(3), 1), new OwedRun(Key, Start.AddHours(3), 2)], due.Owed);
+        IReadOnlyList<OperationRun> runs = await both.TickAsync();
+        Assert.Equal(
+            [(Key, RunTrigger.Recovery), ("tests.other", RunTrigger.CatchUp)], runs.Select(run => (run.Operation, run.Trigger)));
+        Assert.Equal((Key, RunTrigger.CatchUp), (Assert.Single(await both.TickAsync()).Operation, RunTrigger.CatchUp));
+    }
+
+    [Fact]
+    public async Task Preview_OfAStart_LeavesOutWhatIsHeld()
+    {
+        await AwakeAsync();
+        house.Clock.Advance(TimeSpan.FromHours(2.5));
+        await house.Desk.HoldAutomationAsync("it ends the wrong ones", null, OperationHouse.Ada, CancellationToken.None);
+
+        Assert.Empty((await house.Keeper.PreviewAsync(CancellationToken.None)).Owed);
+        Assert.Empty(await house.TickAsync());
+        Assert.Empty(operation.Done);
     }
 
     [Fact]
@@ -77,6 +117,25 @@ public sealed class OccurrenceKeeperTests
         Assert.Contains("mending", house.Occurrences(Key)[0].Why, StringComparison.Ordinal);
         Assert.Equal([true, false], house.Told(OperationIncidents.Missed));
         Assert.Contains(house.Database.Events, fact => fact.Kind == OperationEvents.Resumed);
+    }
+
+    [Fact]
+    public async Task PauseThatEndedWhileEverythingWasDown_SaysOfEachOfItsManyInstantsWhyItWasSkipped()
+    {
+        TestItems minutely = new(Key, () => ["a"], "0 * * * * ?");
+        OperationHouse away = new(minutely);
+        await away.FillAsync();
+        await away.TickAsync();
+        await away.Desk.PauseAsync(Key, "mending", Start.AddHours(40), OperationHouse.Ada, CancellationToken.None);
+        away.Clock.Advance(TimeSpan.FromHours(50));
+
+        Assert.Equal(RunTrigger.CatchUp, Assert.Single(await away.TickAsync()).Trigger);
+
+        Occurrence[] within = [.. away.Occurrences(Key).Where(one => one.Instant < Start.AddHours(40))];
+        Assert.Equal(40 * 60 - 1, within.Length);
+        Assert.All(within, one => Assert.Equal((OccurrenceState.Skipped, "Paused by ada: mending"), (one.State, one.Why)));
+        Assert.Single(away.Database.Events, fact => fact.Kind == OperationEvents.Resumed);
+        Assert.Null((await away.Database.Operations.FindAsync(Key, CancellationToken.None))!.Pause);
     }
 
     [Fact]

@@ -16,7 +16,7 @@ public sealed class OperationPageTests : OperationPageContext
         IRenderedComponent<OperationsPage> page = RenderPage<OperationsPage>();
 
         page.WaitForAssertion(() => Assert.Contains("Every hour, UTC", page.Markup, StringComparison.Ordinal));
-        Assert.Contains("Last 1 runs: 1 succeeded", page.Markup, StringComparison.Ordinal);
+        Assert.Contains("Last run: 1 succeeded", page.Markup, StringComparison.Ordinal);
         Assert.Equal(3, page.FindAll(".fires li").Count);
         Assert.Contains("succeeded", page.Markup, StringComparison.Ordinal);
     }
@@ -150,7 +150,18 @@ public sealed class OperationPageTests : OperationPageContext
         Clock.Advance(TimeSpan.FromHours(5));
         IRenderedComponent<OperationPlanPage> page = RenderPage<OperationPlanPage>(parameters => parameters.Add(one => one.Id, plan));
 
-        page.WaitForAssertion(() => Assert.Contains("is not applied any more", page.Markup, StringComparison.Ordinal));
+        page.WaitForAssertion(() => Assert.Contains("within 60 minutes of its look. Preview again", page.Markup, StringComparison.Ordinal));
+        Assert.DoesNotContain(page.FindAll("button"), one => one.TextContent.Contains("Apply", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Plan_OfTheInstallationThatThisIsACopyOf_SaysSoAndHasNoButton()
+    {
+        Guid plan = Assert.IsType<OperationCommand.Planned>(await House.Desk.PreviewAsync(Key, Ada, CancellationToken.None)).Plan;
+        House.Installation = House.Installation with { Id = "copy0002" };
+        IRenderedComponent<OperationPlanPage> page = RenderPage<OperationPlanPage>(parameters => parameters.Add(one => one.Id, plan));
+
+        page.WaitForAssertion(() => Assert.Contains("made by installation inst0001", page.Markup, StringComparison.Ordinal));
         Assert.DoesNotContain(page.FindAll("button"), one => one.TextContent.Contains("Apply", StringComparison.Ordinal));
     }
 

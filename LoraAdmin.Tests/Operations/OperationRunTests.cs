@@ -210,6 +210,8 @@ public sealed class OperationRunTests
         Assert.Equal((RunState.Interrupted, 0), (seen.State, seen.Done));
         Assert.Equal(["a", "b", "c"], operation.Done);
         Assert.All(await house.ItemsAsync(seen.Plan!.Value), item => Assert.Equal(ItemEnd.Done, item.Outcome!.End));
+        IReadOnlyList<RunLine> log = await house.Database.Operations.Runs.ListLinesAsync(slow.Run.Id, CancellationToken.None);
+        Assert.Contains("was rejected", log[^1].Text, StringComparison.Ordinal);
     }
 
     [Fact]

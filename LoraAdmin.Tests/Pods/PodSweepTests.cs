@@ -90,6 +90,32 @@ public sealed class PodSweepTests
         Assert.Empty(house.Rows);
     }
 
+    [Theory]
+    [InlineData(true, FileProof.AgentHasNone)]
+    [InlineData(false, FileProof.TrainingNeverStarted)]
+    [Trait("Requirement", "J1")]
+    public async Task Apply_LongAfterThePlan_AsksAnewForAFileThatCameMeanwhile(bool trains, FileProof proof)
+    {
+        PodHouse house = new();
+        PodRecord pod = house.AddPod(house.NextName());
+        if (trains)
+        {
+            house.BeginTraining(pod);
+        }
+
+        house.Pass(NoLongerYoung);
+        SweepPlan plan = await house.PlanAsync();
+        Assert.Equal((SweepAction.Terminate, proof), (Assert.Single(plan.Items).Action, plan.Items[0].Proof));
+        house.Pass(TimeSpan.FromMinutes(30));
+        house.FinishTraining(pod);
+
+        Assert.Single((await house.Portal.Sweep.ApplyAsync(plan, 1, new Actor(ActorKind.Person, "ada"), PodHouse.None)).Done);
+        await house.RunAsync(TimeSpan.FromHours(1));
+
+        Assert.Equal(PodStatus.Exited, pod.Status);
+        Assert.Equal((PodWant.Held, FileProof.None), (Assert.Single(house.Rows).Want, house.Rows[0].Proof));
+    }
+
     /// <summary>The claim's transaction does not see the row that the sweep's makes, nor the other way round.</summary>
     [Fact]
     [Trait("Requirement", "J1")]

@@ -115,6 +115,7 @@ public static class PodSamples
         "It bears this installation's name and no row knows it",
         action,
         action == SweepAction.Terminate ? FileProof.InStorage : FileProof.None,
+        DateTimeOffset.UnixEpoch,
         Rate,
         Usd.FromDollars(1.25m));
 

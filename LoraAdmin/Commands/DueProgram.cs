@@ -6,8 +6,8 @@ using Microsoft.Extensions.Options;
 namespace LoraAdmin.Commands;
 
 /// <summary>
-/// <c>dotnet run --project LoraAdmin -- due</c>: which runs of scheduled operations would happen if the portal started now, to make up for instants that
-/// passed while it was down. Starts nothing.
+/// <c>dotnet run --project LoraAdmin -- due</c>: which runs of operations would happen if the portal started now, to go on from interrupted ones and to make
+/// up for instants that passed while it was down. Starts nothing.
 /// </summary>
 internal static class DueProgram
 {
@@ -37,18 +37,26 @@ internal static class DueProgram
 
     private static async Task SayAsync(IServiceProvider services, TextWriter output, CancellationToken cancellationToken)
     {
-        IReadOnlyList<OwedRun> owed = await services.GetRequiredService<OccurrenceKeeper>().PreviewAsync(cancellationToken);
+        DueRuns due = await services.GetRequiredService<OccurrenceKeeper>().PreviewAsync(cancellationToken);
         OperationRegistry operations = services.GetRequiredService<OperationRegistry>();
-        await output.WriteLineAsync(owed.Count switch
+        int count = due.Interrupted.Count + due.Owed.Count;
+        await output.WriteLineAsync(count switch
         {
-            0 => "If the portal starts now, nothing is made up for: no scheduled instant was missed.",
+            0 => "If the portal starts now, no run happens at once: none was interrupted, and no scheduled instant was missed that is made up for.",
             1 => "If the portal starts now, this run happens:",
-            _ => $"If the portal starts now, these {owed.Count} runs happen:",
+            _ => $"If the portal starts now, these {count} runs happen:",
         });
-        foreach (OwedRun run in owed)
+        foreach (OperationRun run in due.Interrupted)
+        {
+            await output.WriteLineAsync($"  {TitleOf(run.Operation)}: goes on from run {run.Number}, which was interrupted after {run.Ended} of {run.Planned}");
+        }
+
+        foreach (OwedRun run in due.Owed)
         {
             string missed = run.Missed == 1 ? "missed once" : $"missed {run.Missed} times";
-            await output.WriteLineAsync($"  {operations.Find(run.Operation)!.Info.Title} ({run.Operation}): {missed}, last at {run.Instant:u}");
+            await output.WriteLineAsync($"  {TitleOf(run.Operation)}: {missed}, last at {run.Instant:u}");
         }
+
+        string TitleOf(string operation) => $"{operations.Find(operation)!.Info.Title} ({operation})";
     }
 }

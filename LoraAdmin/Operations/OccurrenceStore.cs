@@ -43,6 +43,10 @@ internal sealed class OccurrenceStore(LoraDb db) : IOccurrenceStore
             .ToListAsync(cancellationToken)).ConvertAll(row => row.ToOccurrence());
     }
 
+    public async Task<IReadOnlyList<Occurrence>> ListNewestAsync(string operation, int most, CancellationToken cancellationToken) =>
+        (await Rows.AsNoTracking().Where(row => row.Operation == operation).OrderByDescending(row => row.Instant).Take(most).ToListAsync(cancellationToken))
+            .ConvertAll(row => row.ToOccurrence());
+
     public async Task<IReadOnlyList<Occurrence>> ListOpenAsync(CancellationToken cancellationToken) =>
         (await Rows.AsNoTracking().Where(row => row.EndedAt == null).OrderBy(row => row.Instant).ThenBy(row => row.Operation).ToListAsync(cancellationToken))
             .ConvertAll(row => row.ToOccurrence());

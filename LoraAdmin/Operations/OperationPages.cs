@@ -23,6 +23,7 @@ public static class OperationPages
     {
         services.AddSingleton<IOperationQueries, OperationQueries>();
         services.AddSingleton(new Slot(SlotPlaces.Banner, typeof(HoldBanner)));
+        services.AddSingleton(new Slot(SlotPlaces.OverviewTiles, typeof(OperationsTile)));
         return services;
     }
 
@@ -69,6 +70,16 @@ public static class OperationPages
         _ => Icons.Material.Outlined.Cancel,
     };
 
+    /// <summary>What is wrong with an operation, newest sign first; null: nothing is. A run that is at work now may be about to mend it.</summary>
+    public static OperationTrouble? TroubleOf(OperationLine line)
+    {
+        ArgumentNullException.ThrowIfNull(line);
+        OperationTrouble? run = line.Last is { State: RunState.Failed or RunState.PartlyFailed or RunState.Interrupted } last
+            ? new OperationTrouble(Word(last.State), ToneOf(last.State), last.EndedAt ?? last.StartedAt)
+            : null;
+        return line.Missed is { } missed && !(run?.At > missed) ? new OperationTrouble(Word(OccurrenceState.Missed), ToneOf(OccurrenceState.Missed), missed) : run;
+    }
+
     public static string Word(RunTrigger trigger) => trigger switch
     {
         RunTrigger.Schedule => "by its schedule",
@@ -103,6 +114,9 @@ public static class OperationPages
         ? new ActionResult(false, $"{refused.Problem.Problem}. {refused.Problem.Remedy}")
         : new ActionResult(true, done);
 }
+
+/// <param name="Word">How the last run ended, or what became of the last instant.</param>
+public sealed record OperationTrouble(string Word, Tone Tone, DateTimeOffset At);
 
 /// <summary>A look for one thing; a null value is the answer that it is not there.</summary>
 public sealed record Found<T>(T? Value)

@@ -9,6 +9,7 @@ namespace LoraAdmin.Operations;
 /// <param name="Newest">Its last runs, newest first.</param>
 /// <param name="Running">The run that is at work; null: none.</param>
 /// <param name="Awaiting">A plan that waits for a person's approval.</param>
+/// <param name="Missed">The newest instant, when nothing ran for it and no run has gone well since; null: no instant is amiss.</param>
 public sealed record OperationLine(
     OperationInfo Info,
     OperationSchedule Schedule,
@@ -16,9 +17,12 @@ public sealed record OperationLine(
     IReadOnlyList<DateTimeOffset> Next,
     IReadOnlyList<OperationRun> Newest,
     OperationRun? Running,
-    OperationPlan? Awaiting)
+    OperationPlan? Awaiting,
+    DateTimeOffset? Missed)
 {
     public OperationRun? Last => Newest.FirstOrDefault(run => run.State != RunState.Running);
+
+    public bool IsPausedAt(DateTimeOffset now) => Schedule.Pause?.HoldsAt(now) == true;
 }
 
 /// <param name="Hold">The kill switch; null: it is off.</param>
@@ -42,8 +46,8 @@ public sealed record RunDetail(
     OperationRun? Resumed,
     OperationRun? ResumedBy);
 
-/// <param name="Problem">Why it can't be applied any more; null: it can.</param>
-public sealed record PlanDetail(OperationPlan Plan, OperationInfo? Info, IReadOnlyList<PlannedItem> Items, string? Problem);
+/// <param name="Problem">Why it must not be applied any more; null: it may.</param>
+public sealed record PlanDetail(OperationPlan Plan, OperationInfo? Info, IReadOnlyList<PlannedItem> Items, FieldProblem? Problem);
 
 /// <summary>Reads for the pages of operations. Null: there is no such thing.</summary>
 public interface IOperationQueries
@@ -65,7 +69,8 @@ public interface IOperationQueries
 
 /// <inheritdoc cref="IOperationQueries"/>
 internal sealed class OperationQueries(
-    IUnitOfWork work, OperationRegistry operations, ICronSchedules crons, TimeProvider clock, Func<OperationRules> rules) : IOperationQueries
+    IUnitOfWork work, OperationRegistry operations, ICronSchedules crons, TimeProvider clock, Func<OperationRules> rules, Func<Installation> installation)
+    : IOperationQueries
 {
     public const int PageSize = 50;
 
@@ -76,19 +81,20 @@ internal sealed class OperationQueries(
     private const int NextFires = 3;
     private const int RecentInstants = 20;
     private static readonly TimeSpan Year = TimeSpan.FromDays(371);
-    private static readonly TimeSpan RecentlyAgo = TimeSpan.FromDays(62);
 
     public Task<AutomationHold?> FindHoldAsync(CancellationToken cancellationToken) => work.ReadAsync(HoldAsync, cancellationToken);
 
     public Task<OperationBoard> ReadBoardAsync(CancellationToken cancellationToken) => work.ReadAsync(
         async (unit, token) =>
         {
+            IReadOnlyList<OperationPlan> awaiting = await unit.Store<IOperationPlanStore>().ListAwaitingAsync(token);
             List<OperationLine> lines = [];
-            foreach (IOperation operation in operations.All)
+            foreach (OperationSchedule schedule in await unit.Store<IOperationScheduleStore>().ListAsync(token))
             {
-                if (await LineAsync(unit, operation.Info, token) is { } line)
+                // Another version of the portal may have left one.
+                if (operations.Find(schedule.Operation) is { } operation)
                 {
-                    lines.Add(line);
+                    lines.Add(await LineAsync(unit, operation.Info, schedule, awaiting, token));
                 }
             }
 
@@ -99,23 +105,19 @@ internal sealed class OperationQueries(
     public Task<OperationDetail?> FindAsync(string operation, CancellationToken cancellationToken) => work.ReadAsync(
         async (unit, token) =>
         {
-            if (operations.Find(operation) is not { } known || await LineAsync(unit, known.Info, token) is not { } line)
+            if (operations.Find(operation) is not { } known || await unit.Store<IOperationScheduleStore>().FindAsync(operation, token) is not { } schedule)
             {
                 return null;
             }
 
             DateTimeOffset now = clock.GetUtcNow();
             IOccurrenceStore occurrences = unit.Store<IOccurrenceStore>();
-            IReadOnlyList<OccurrenceDay> days = await occurrences.CountByDayAsync(operation, now - Year, now, token);
-            IReadOnlyList<Occurrence> recent = [];
-
-            // An hour of a minutely one, two months of a monthly one: each look is small.
-            for (TimeSpan back = TimeSpan.FromHours(1); recent.Count < RecentInstants && back < RecentlyAgo; back *= 8)
-            {
-                recent = await occurrences.ListAsync(operation, now - back, now, token);
-            }
-
-            return new OperationDetail(line, await HoldAsync(unit, token), days, [.. recent.Reverse().Take(RecentInstants)], DateOnly.FromDateTime(now.UtcDateTime));
+            return new OperationDetail(
+                await LineAsync(unit, known.Info, schedule, await unit.Store<IOperationPlanStore>().ListAwaitingAsync(token), token),
+                await HoldAsync(unit, token),
+                await occurrences.CountByDayAsync(operation, now - Year, now, token),
+                await occurrences.ListNewestAsync(operation, RecentInstants, token),
+                DateOnly.FromDateTime(now.UtcDateTime));
         },
         cancellationToken);
 
@@ -148,7 +150,11 @@ internal sealed class OperationQueries(
         {
             IOperationPlanStore plans = unit.Store<IOperationPlanStore>();
             return await plans.FindAsync(plan, token) is { } found
-                ? new PlanDetail(found, operations.Find(found.Operation)?.Info, await plans.ListItemsAsync(plan, 0, MostItems, token), ProblemOf(found))
+                ? new PlanDetail(
+                    found,
+                    operations.Find(found.Operation)?.Info,
+                    await plans.ListItemsAsync(plan, 0, MostItems, token),
+                    found.WhyNotApplied(installation().Id, clock.GetUtcNow(), rules().PlanValidFor))
                 : null;
         },
         cancellationToken);
@@ -156,34 +162,25 @@ internal sealed class OperationQueries(
     public Task<RunPage> ListRunsAsync(RunFilter filter, RunCursor? after, CancellationToken cancellationToken) =>
         work.ReadAsync((unit, token) => unit.Store<IOperationRunStore>().ListAsync(filter, after, PageSize, token), cancellationToken);
 
-    private string? ProblemOf(OperationPlan plan) => plan.State switch
+    private async Task<OperationLine> LineAsync(
+        IUnit unit, OperationInfo info, OperationSchedule schedule, IReadOnlyList<OperationPlan> awaiting, CancellationToken cancellationToken)
     {
-        PlanState.Taken => "A run has applied it.",
-        PlanState.Superseded => "A newer look has taken its place.",
-        _ when clock.GetUtcNow() - plan.Draft.AsOf > rules().PlanValidFor => $"It is older than {rules().PlanValidFor:g} and is not applied any more. Preview again.",
-        _ => null,
-    };
-
-    private async Task<OperationLine?> LineAsync(IUnit unit, OperationInfo info, CancellationToken cancellationToken)
-    {
-        if (await unit.Store<IOperationScheduleStore>().FindAsync(info.Key, cancellationToken) is not { } schedule)
-        {
-            return null;
-        }
-
         IOperationRunStore runs = unit.Store<IOperationRunStore>();
         DateTimeOffset now = clock.GetUtcNow();
         DateTimeOffset from = schedule.Pause is { } pause && pause.HoldsAt(now) ? pause.Until ?? DateTimeOffset.MaxValue : now;
         IReadOnlyList<DateTimeOffset> next = from == DateTimeOffset.MaxValue ? [] : crons.Between(schedule, from, DateTimeOffset.MaxValue, NextFires);
-        IReadOnlyList<OperationPlan> awaiting = await unit.Store<IOperationPlanStore>().ListAwaitingAsync(cancellationToken);
+        IReadOnlyList<OperationRun> newest = (await runs.ListAsync(RunFilter.All with { Operation = info.Key }, null, NewestRuns, cancellationToken)).Runs;
+        IReadOnlyList<Occurrence> last = await unit.Store<IOccurrenceStore>().ListNewestAsync(info.Key, 1, cancellationToken);
+        bool isMissed = last is [{ State: OccurrenceState.Missed }] && !newest.Any(run => run.State == RunState.Succeeded && run.StartedAt > last[0].Instant);
         return new OperationLine(
             info,
             schedule,
             ScheduleWords.Of(schedule.Cron, schedule.TimeZone),
             next,
-            (await runs.ListAsync(RunFilter.All with { Operation = info.Key }, null, NewestRuns, cancellationToken)).Runs,
+            newest,
             await runs.FindRunningAsync(info.Key, cancellationToken),
-            awaiting.LastOrDefault(plan => plan.Operation == info.Key));
+            awaiting.LastOrDefault(plan => plan.Operation == info.Key),
+            isMissed ? last[0].Instant : null);
     }
 
     private async Task<AutomationHold?> HoldAsync(IUnit unit, CancellationToken cancellationToken) =>

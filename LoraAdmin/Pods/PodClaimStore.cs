@@ -37,6 +37,9 @@ internal sealed class PodClaimStore(LoraDb db) : IPodClaimStore
         return rows.ConvertAll(row => row.ToClaim());
     }
 
+    public async Task<PodClaim?> FindAsync(string podId, CancellationToken cancellationToken) =>
+        (await db.Set<PodClaimRow>().AsNoTracking().SingleOrDefaultAsync(row => row.PodId == podId, cancellationToken))?.ToClaim();
+
     public Task SaveAsync(PodClaim claim, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(claim);

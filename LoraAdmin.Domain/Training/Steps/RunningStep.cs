@@ -227,18 +227,22 @@ public sealed class RunningStep(IUnitOfWork work, IPodAgent agent, IObjectStore 
             StepResult.Again again = Stuck(
                 failing, now - heardAt >= figures.StuckAfter, FormattableString.Invariant($"no answer since {heardAt:HH:mm} UTC"), $"The pod's agent does not answer: {reply.Detail}{since}", figures, now);
 
-            // Nobody can cancel a silent training yet, and people hear of it when its time is over, not when it is given up. A silence that begins after
-            // that, because the portal itself was away, must last: a pod that stopped meanwhile is just being started.
-            TimeSpan untilTold = job.UpdatedAt - job.StartedAt <= figures.MaxDuration ? TimeSpan.FromTicks(1) : figures.StuckAfter;
-            bool crosses = job.StartedAt is { } began && now - began > figures.MaxDuration
-                && silence >= untilTold && (job.UpdatedAt - began <= figures.MaxDuration || job.UpdatedAt - failing.FailingSince < untilTold);
-            return crosses ? again with { Alongside = (unit, token) => TellAsync(unit, again.Alongside, OverTime(job), token) } : again;
+            bool isTold = ToldAt(failing, figures) is { } toldAt && job.UpdatedAt <= toldAt && toldAt < now;
+            return isTold ? again with { Alongside = (unit, token) => TellAsync(unit, again.Alongside, OverTime(job), token) } : again;
         }
 
         return job.StartedAt is null
             ? Lost(failing, $"The agent never answered: {reply.Detail}")
             : TimedOut(failing, FileProof.None, $"The agent does not answer: {reply.Detail}");
     }
+
+    /// <summary>
+    /// After this instant people hear of a silent training that is past its time: nobody can cancel it yet, and it is given up only later. A silence that
+    /// begins when the time is over, because the portal itself was away, must last before that: a pod that stopped meanwhile is just being started.
+    /// </summary>
+    private static DateTimeOffset? ToldAt(TrainingJob silent, TrainingRules figures) => silent.StartedAt + figures.MaxDuration is not { } limit ? null
+        : silent.FailingSince <= limit ? limit
+        : silent.FailingSince + figures.StuckAfter;
 
     private StepResult.Fail TimedOut(TrainingJob job, FileProof proof, string detail)
     {

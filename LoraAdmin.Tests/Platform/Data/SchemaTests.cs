@@ -5,6 +5,10 @@ using LoraAdmin.Domain.Training;
 using LoraAdmin.Platform.Data;
 using LoraAdmin.Tests.Doubles;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Metadata;
+using Microsoft.EntityFrameworkCore.Migrations;
+using Microsoft.EntityFrameworkCore.Migrations.Operations;
 using Xunit;
 
 namespace LoraAdmin.Tests.Platform.Data;
@@ -22,6 +26,26 @@ public sealed class SchemaTests
         await using LoraDb db = database.NewContext();
 
         Assert.False(db.Database.HasPendingModelChanges());
+    }
+
+    /// <summary>A migration is taken back to what the one before it says: a false word there would drop a table.</summary>
+    [Theory]
+    [InlineData(DatabaseKind.Sqlite)]
+    [InlineData(DatabaseKind.Postgres)]
+    public async Task NewestMigration_SaysOfTheModelWhatTheSnapshotSays(DatabaseKind kind)
+    {
+        await using TestDatabase database = await TestDatabase.CreateAsync(kind);
+        await using LoraDb db = database.NewContext();
+        IMigrationsAssembly migrations = db.GetService<IMigrationsAssembly>();
+        IModelRuntimeInitializer initializer = db.GetService<IModelRuntimeInitializer>();
+        Migration newest = migrations.CreateMigration(migrations.Migrations.Values.Last(), db.Database.ProviderName!);
+
+        IReadOnlyList<MigrationOperation> between =
+            db.GetService<IMigrationsModelDiffer>().GetDifferences(Relational(newest.TargetModel), Relational(migrations.ModelSnapshot!.Model));
+
+        Assert.Empty(between.Select(operation => operation.GetType().Name));
+
+        IRelationalModel Relational(IModel model) => initializer.Initialize(model is IMutableModel open ? open.FinalizeModel() : model).GetRelationalModel();
     }
 
     /// <summary>A question mark: other services must reckon with NULL.</summary>

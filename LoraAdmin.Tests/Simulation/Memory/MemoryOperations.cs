@@ -385,6 +385,10 @@ public sealed class MemoryOccurrenceStore(MemoryDatabase database) : IOccurrence
                 .Select(instant => occurrences.Find((operation, instant))).OfType<Occurrence>(),
         ]);
 
+    public Task<IReadOnlyList<Occurrence>> ListNewestAsync(string operation, int most, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<Occurrence>>(
+            [.. (index.GetValueOrDefault(operation) ?? []).Reverse().Select(instant => occurrences.Find((operation, instant))).OfType<Occurrence>().Take(most)]);
+
     public Task<IReadOnlyList<Occurrence>> ListOpenAsync(CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<Occurrence>>(
         [.. open.Rows.OrderBy(one => one.Instant).ThenBy(one => one.Operation, StringComparer.Ordinal)]);
 

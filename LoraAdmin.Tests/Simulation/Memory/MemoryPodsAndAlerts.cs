@@ -10,6 +10,8 @@ internal sealed class MemoryPodClaimStore(MemoryDatabase database) : IPodClaimSt
     public Task<IReadOnlyList<PodClaim>> ListAsync(CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<PodClaim>>(
         [.. database.Claims.Rows.OrderBy(claim => claim.At).ThenBy(claim => claim.PodId, StringComparer.Ordinal)]);
 
+    public Task<PodClaim?> FindAsync(string podId, CancellationToken cancellationToken) => Task.FromResult(database.Claims.Find(podId));
+
     public Task SaveAsync(PodClaim claim, CancellationToken cancellationToken)
     {
         database.Claims.Set(claim.PodId, claim);

@@ -365,6 +365,10 @@ public abstract class OperationStoreContract : StoreContract
         IReadOnlyList<Occurrence> all = await Read<IOccurrenceStore, IReadOnlyList<Occurrence>>(store => store.ListAsync(Key, Start.AddMinutes(-1), Start.AddHours(2), None));
         Assert.Equal([run, null, run], all.Take(3).Select(one => one.MadeUpBy));
         Assert.Equal(3, (await Read<IOccurrenceStore, IReadOnlyList<Occurrence>>(store => store.ListAsync(Key, Start, Start.AddHours(2), None))).Count);
+        Assert.Equal(
+            [Start.AddHours(2), Start.AddHours(1), Start.AddMinutes(30)],
+            (await Read<IOccurrenceStore, IReadOnlyList<Occurrence>>(store => store.ListNewestAsync(Key, 3, None))).Select(one => one.Instant));
+        Assert.Empty(await Read<IOccurrenceStore, IReadOnlyList<Occurrence>>(store => store.ListNewestAsync("tests.other", 3, None)));
     }
 
     [Fact]

@@ -20,6 +20,8 @@ public abstract class PodClaimContract : StoreContract
         }
 
         Assert.Equal([first, later], await Read<IPodClaimStore, IReadOnlyList<PodClaim>>(store => store.ListAsync(None)));
+        Assert.Equal(later, await Read<IPodClaimStore, PodClaim?>(store => store.FindAsync(later.PodId, None)));
+        Assert.Null(await Read<IPodClaimStore, PodClaim?>(store => store.FindAsync("dddd4444", None)));
     }
 
     [Fact]
@@ -32,6 +34,7 @@ public abstract class PodClaimContract : StoreContract
         await In<IPodClaimStore>(store => store.SaveAsync(after, None));
 
         Assert.Equal([after], await Read<IPodClaimStore, IReadOnlyList<PodClaim>>(store => store.ListAsync(None)));
+        Assert.Equal(after, await Read<IPodClaimStore, PodClaim?>(store => store.FindAsync(after.PodId, None)));
     }
 }
 

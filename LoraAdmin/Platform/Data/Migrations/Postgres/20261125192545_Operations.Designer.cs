@@ -201,6 +201,32 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                     b.ToTable("incidents", (string)null);
                 });
 
+            modelBuilder.Entity("LoraAdmin.Breaker.BreakerToldRow", b =>
+                {
+                    b.Property<int>("Id")
+                        .HasColumnType("integer")
+                        .HasColumnName("id");
+
+                    b.Property<string>("Born")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("born");
+
+                    b.Property<string>("Circuit")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("circuit");
+
+                    b.Property<long>("Entries")
+                        .HasColumnType("bigint")
+                        .HasColumnName("entries");
+
+                    b.HasKey("Id")
+                        .HasName("pk_breaker_told");
+
+                    b.ToTable("breaker_told", (string)null);
+                });
+
             modelBuilder.Entity("LoraAdmin.Budget.BudgetMonthRow", b =>
                 {
                     b.Property<string>("Month")
@@ -1227,6 +1253,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                     b.Property<long?>("NextFetchAt")
                         .HasColumnType("bigint")
                         .HasColumnName("next_fetch_at");
+
+                    b.Property<string>("Permit")
+                        .HasColumnType("text")
+                        .HasColumnName("creation_permit");
 
                     b.Property<string>("PodId")
                         .HasColumnType("text")

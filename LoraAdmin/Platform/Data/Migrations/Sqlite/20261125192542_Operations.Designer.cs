@@ -195,6 +195,32 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                     b.ToTable("incidents", (string)null);
                 });
 
+            modelBuilder.Entity("LoraAdmin.Breaker.BreakerToldRow", b =>
+                {
+                    b.Property<int>("Id")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("id");
+
+                    b.Property<string>("Born")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("born");
+
+                    b.Property<string>("Circuit")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("circuit");
+
+                    b.Property<long>("Entries")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("entries");
+
+                    b.HasKey("Id")
+                        .HasName("pk_breaker_told");
+
+                    b.ToTable("breaker_told", (string)null);
+                });
+
             modelBuilder.Entity("LoraAdmin.Budget.BudgetMonthRow", b =>
                 {
                     b.Property<string>("Month")
@@ -1224,6 +1250,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                     b.Property<long?>("NextFetchAt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("next_fetch_at");
+
+                    b.Property<string>("Permit")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("creation_permit");
 
                     b.Property<string>("PodId")
                         .HasColumnType("TEXT")
