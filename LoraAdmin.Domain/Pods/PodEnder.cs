@@ -189,6 +189,17 @@ internal sealed class PodEnder(IUnitOfWork work, IPodProvider provider, IFilePro
         row = noted;
         PodActionOutcome outcome = await provider.StopAsync(row.PodId!, cancellationToken);
         ProviderError? error = (outcome as PodActionOutcome.Failed)?.Error;
+        if (error is { Failure: ProviderFailure.Conflict }
+            && await provider.GetAsync(row.PodId!, cancellationToken) is PodReading.Found { Pod.Status: ProviderPodStatus.Exited })
+        {
+            // RunPod refuses a stop to what stands still; the row was older than that.
+            return await ledger.SaveAsync(
+                row,
+                row.Repriced(rules().StoppedHourly, now) with { Saw = PodSaw.Exited, StopAttempts = 0 },
+                row.StopAttempts >= rules().CleanupAttempts ? PodFacts.StoppedAfterAll(row, Self) : null,
+                cancellationToken);
+        }
+
         int attempts = row.StopAttempts + (error is { Failure: ProviderFailure.RateLimited } ? 0 : 1);
         bool tell = attempts >= rules().CleanupAttempts && !(row.StopAttempts >= rules().CleanupAttempts && now - row.ToldAt < TellOfLeakEvery);
         LedgerPod done = row with

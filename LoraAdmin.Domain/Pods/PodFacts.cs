@@ -17,4 +17,11 @@ internal static class PodFacts
             Pod = row.Name,
             Reason = reason,
         };
+
+    /// <summary>A held pod stands still of which people have been told that it does not.</summary>
+    public static OperationalEvent StoppedAfterAll(LedgerPod row, Actor actor) =>
+        Of(row, PodEvents.Stopped, $"Pod {row.PodId} has stopped, and costs only its disk from here on", actor, reason: row.WantReason) with
+        {
+            Signals = [PodIncidents.HeldSignal(row.PodId!)],
+        };
 }

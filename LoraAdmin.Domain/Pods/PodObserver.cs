@@ -32,9 +32,10 @@ internal sealed class PodObserver(IUnitOfWork work, IPodProvider provider, TimeP
                     continue;
                 }
 
+                bool wasToldToRun = row.Want == PodWant.Held && row.StopAttempts >= rules().CleanupAttempts;
                 await (row is { PodId: null, Want: PodWant.Released }
                     ? TurnedUpAsync(row, seen, rows, cancellationToken)
-                    : ledger.SaveAsync(row, seen, null, cancellationToken));
+                    : ledger.SaveAsync(row, seen, wasToldToRun && seen.Saw == PodSaw.Exited ? PodFacts.StoppedAfterAll(seen, Self) : null, cancellationToken));
                 continue;
             }
 

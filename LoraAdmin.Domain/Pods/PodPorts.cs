@@ -312,6 +312,9 @@ public static class PodEvents
 
     /// <summary>A held pod does not stop.</summary>
     public const string StopFailed = "pods.stop_failed";
+
+    /// <summary>A held pod has stopped of which was told that it does not.</summary>
+    public const string Stopped = "pods.stopped";
     public const string ForeignGone = "pods.foreign_gone";
 
     /// <summary>A process of the portal has begun to look after the account.</summary>

@@ -138,6 +138,29 @@ public sealed class PodReturnTests
         Assert.InRange(told.Length, 3, 4);
         Assert.All(told, fact => Assert.Equal((EventSeverity.Error, PodIncidents.Held, pod.Id), (fact.Severity, fact.Signals[0].Rule, fact.Signals[0].Subject)));
         Assert.Contains("does not stop: it costs $0.41/h", told[0].Message, StringComparison.Ordinal);
+
+        pod.Locked = false;
+        await house.RunAsync(TimeSpan.FromMinutes(5));
+
+        Assert.Equal(PodStatus.Exited, pod.Status);
+        OperationalEvent stopped = Assert.Single(house.Facts, fact => fact.Kind == PodEvents.Stopped);
+        Assert.Equal(PodIncidents.HeldSignal(pod.Id), Assert.Single(stopped.Signals));
+    }
+
+    [Fact]
+    [Trait("Requirement", "E4")]
+    public async Task HeldPod_StandsStillWhileNobodyCouldLook_IsNotToldAsOneThatDoesNotStop()
+    {
+        PodHouse house = new();
+        PodRecord pod = house.AddPod(house.NextName());
+        await house.KnowAsync(pod, row => row with { Want = PodWant.Held, WantReason = PodReasons.FileUnproven });
+        pod.Status = PodStatus.Exited;
+        house.World.Cloud.World.Faults.Add(FaultKind.List500, count: 1000);
+
+        await house.RunAsync(TimeSpan.FromMinutes(10));
+
+        Assert.Equal((PodSaw.Exited, 0), (house.Rows[0].Saw, house.Rows[0].StopAttempts));
+        Assert.DoesNotContain(house.Facts, fact => fact.Kind == PodEvents.StopFailed);
     }
 
     [Fact]

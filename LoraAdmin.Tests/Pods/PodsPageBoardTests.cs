@@ -49,6 +49,16 @@ public sealed class PodsPageBoardTests
     }
 
     [Fact]
+    public void Burned_PodThatStoppedMeanwhile_StillCountsWhatItBurnedBefore()
+    {
+        // Released half an hour ago at $0.60 an hour, stopped ten minutes ago.
+        LedgerPod orphan = PodSamples.Row(3, HourAgo, PodWant.Released).Repriced(Usd.Zero, Now.AddMinutes(-10));
+        BoardPod pod = Assert.Single(Of(Census([PodSamples.Of(orphan, "EXITED")], [orphan]), [orphan]).Pods);
+
+        Assert.Equal((Usd.FromDollars(0.50m), Usd.FromDollars(0.20m)), (pod.CostSoFar, pod.Burned));
+    }
+
+    [Fact]
     public void Burned_PastLifetime_CountsFromItsEnd()
     {
         LedgerPod late = PodSamples.Row(1, HourAgo) with { LiveUntil = Now.AddMinutes(-10) };

@@ -66,7 +66,9 @@ public sealed class ShellComponentTests : LoraBunitContext
     [InlineData(1, "just now")]
     [InlineData(59, "59 s ago")]
     [InlineData(3600, "1 h ago")]
-    [InlineData(-90, "in 1 min")]
+    [InlineData(-80, "in 1 min")]
+    [InlineData(-7_199, "in 2 h")]
+    [InlineData(-3_599, "in 1 h")]
     [InlineData(200_000, "2 d ago")]
     public void Relative_Instant_SaysFewWords(int secondsAgo, string words) => Assert.Equal(words, Relative.Instant(Start.AddSeconds(-secondsAgo), Start));
 

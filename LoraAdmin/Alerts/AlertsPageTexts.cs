@@ -36,7 +36,7 @@ public static class AlertsPageTexts
                 "A pod ran that nothing needs", "It costs money until it is gone; the portal is ending it, or has stopped it for its file.",
                 "Usually nothing: it resolves when the pod is verified gone. If it stays longer than 10 minutes, look at the pod's last error.", pod, "Show the pod"),
             PodIncidents.Held => new(
-                "A pod is kept for its file", "Stopped, it costs only its disk. Its trained file may be nowhere else.",
+                "A pod is kept for its file", "Its trained file may be nowhere else. Stopped it costs only its disk; its full price while the file is fetched, or when it does not stop.",
                 "Usually nothing: for 7 days it is started every hour until its file is fetched. After that, look at it in RunPod's own console. If the file does not matter, "
                 + "press “End” on the pod and confirm the risk.", pod, "Show the pod"),
             PodIncidents.FileLost => new(
@@ -60,7 +60,7 @@ public static class AlertsPageTexts
                 "Start Redis again, or mend ConnectionStrings:Redis. The stricter of both breakers holds when it is back.", "/breaker", "To the breaker"),
             TrainingIncidents.CreateRefused => new(
                 "RunPod refuses to create pods", "Jobs wait and fail after a while; nothing is spent meanwhile.",
-                "Read RunPod's words: the key, its rights, the account's balance or the request (image, GPU types, volume) has to be mended. Jobs go on by themselves.", "/training?state=queued", "Show the jobs that wait"),
+                "Read RunPod's words: the key, its rights, the account's balance or the request (image, GPU types, volume) has to be mended. Jobs then go on by themselves; after a refused key press “Reset” on the page Breaker.", "/training?state=queued", "Show the jobs that wait"),
             TrainingIncidents.OverTime => new(
                 "A training passed its limit", "It is cancelled, its file first. Its pod costs money until it is gone.",
                 "Open the job and see that its pods end. Retry it when the reason is clear.", job, "Open the job"),

@@ -53,7 +53,7 @@ public static class PodQueriesBoard
         (PodClass found, string why) = row.Want switch
         {
             PodWant.Released => (PodClass.Orphan, "Its job is over; it is being ended"),
-            PodWant.Held => (PodClass.Held, "Kept, stopped: its trained file may be nowhere else"),
+            PodWant.Held => (PodClass.Held, PodCensus.WhyKept(row.Saw == PodSaw.Exited)),
             _ when row.LiveUntil < now => (PodClass.Orphan, "It outlived boot, training and retrieval together"),
             _ => (PodClass.Needed, "Its job works with it"),
         };
@@ -74,7 +74,7 @@ public static class PodQueriesBoard
             found,
             pod?.Id ?? row?.PodId,
             pod?.Name ?? row!.Name,
-            row?.Job ?? PodNames.Parse(pod!.Name)?.Job,
+            row is { IsStray: false } ? row.Job : PodNames.Parse(pod?.Name ?? row!.Name)?.Job,
             row?.GpuType is { Length: > 0 } type ? type : pod?.GpuType,
             pod?.StatusText,
             since,
@@ -97,8 +97,22 @@ public static class PodQueriesBoard
             { LiveUntil: { } until } => until,
             _ => pod.Since,
         };
-        Usd burned = from is { } start && pod.HourlyRate is { } rate ? rate.PerHourFor(now - start) : Usd.Zero;
+        Usd burned = (from, pod) switch
+        {
+            ({ } start, { Row: { PodId: not null } row }) => row.CostUntil(now) - CostBefore(row, start),
+            ({ } start, { HourlyRate: { } rate }) => rate.PerHourFor(now - start),
+            _ => Usd.Zero,
+        };
         return burned < pod.CostSoFar ? burned : pod.CostSoFar;
+    }
+
+    /// <summary>The row knows what was billed before its price changed as one sum: before that moment an even pace is taken.</summary>
+    private static Usd CostBefore(LedgerPod row, DateTimeOffset moment)
+    {
+        DateTimeOffset made = row.CreatedAt ?? row.RequestedAt;
+        return row.BilledUntil is { } billed && moment < billed && made < billed
+            ? new Usd((long)(row.Billed.Micros * Math.Max(0, (moment - made) / (billed - made))))
+            : row.CostUntil(moment);
     }
 
     /// <summary>What a person should see first.</summary>

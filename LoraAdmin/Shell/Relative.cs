@@ -14,7 +14,7 @@ public static class Relative
             return "just now";
         }
 
-        return age > TimeSpan.Zero ? $"{Rough(age)} ago" : $"in {Rough(-age)}";
+        return age > TimeSpan.Zero ? $"{Rough(age)} ago" : $"in {Rough(Nearest(-age))}";
     }
 
     /// <summary>Two units: <c>1 h 05 min</c>, <c>12 min 04 s</c>, <c>9 s</c>.</summary>
@@ -32,6 +32,15 @@ public static class Relative
 
     public static string Utc(DateTimeOffset instant) =>
         instant.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture);
+
+    /// <summary>What is still to come is not said to be nearer than it is: two hours less a second are two hours.</summary>
+    private static TimeSpan Nearest(TimeSpan span) => span switch
+    {
+        { TotalHours: >= 23.5 } => TimeSpan.FromDays(Math.Round(span.TotalDays)),
+        { TotalMinutes: >= 59.5 } => TimeSpan.FromHours(Math.Round(span.TotalHours)),
+        { TotalSeconds: >= 59.5 } => TimeSpan.FromMinutes(Math.Round(span.TotalMinutes)),
+        _ => span,
+    };
 
     private static string Rough(TimeSpan span) => span switch
     {

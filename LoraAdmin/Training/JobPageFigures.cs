@@ -60,10 +60,10 @@ public static class JobPageFigures
     public static double? Percent(TrainingFigures? figures) =>
         figures is { TotalSteps: > 0 } known ? Math.Clamp(100.0 * known.Step / known.TotalSteps, 0, 100) : null;
 
-    /// <summary>When training ends if it goes on at its average pace; null while that says nothing yet.</summary>
+    /// <summary>When training ends if it goes on at its average pace; null while that says nothing yet, and when it stands still.</summary>
     public static DateTimeOffset? ProjectedFinish(TrainingJob job)
     {
-        if (job.State != TrainingState.Training || job.StartedAt is not { } start || job.Figures is not { Step: > 0 } figures
+        if (job.State != TrainingState.Training || job.StuckSince is not null || job.StartedAt is not { } start || job.Figures is not { Step: > 0 } figures
             || figures.TotalSteps < figures.Step || figures.HeartbeatAt <= start)
         {
             return null;
@@ -81,6 +81,12 @@ public static class JobPageFigures
     public static double? FailureRate(OverviewFigures figures) =>
         figures.Completed24h + figures.Failed24h is > 0 and int ended ? (double)figures.Failed24h / ended : null;
 
+    /// <summary>Its upload failed, and the file that was kept for it was deleted by a person: nothing is left to go on from.</summary>
+    public static bool HasLostItsFile(JobDetail detail) =>
+        detail is { Job: { State: TrainingState.Failed or TrainingState.Cancelled, Failure.Rule.Failure: FailureCode.UploadFailed }, Lora.StoragePath: null }
+        && detail.Kept.All(file => file.Discard is not null)
+        && !detail.Pods.Any(pod => pod is { Want: PodWant.Held, Saw: not PodSaw.Gone });
+
     public static string RefundWords(FailureRule rule) => rule.Refund switch
     {
         RefundRule.Always => "Given back to the user's monthly count",
@@ -91,7 +97,7 @@ public static class JobPageFigures
     public static string WhatNext(FailureRule rule) => rule.Failure switch
     {
         FailureCode.InvalidTrainingImages => "The images are the problem, so a retry can't help. Submit a new job with other images; the detail names the bad ones.",
-        FailureCode.NoProvider => "No GPU was to be had within the waiting time. Retry, or choose another GPU type in a new job.",
+        FailureCode.NoProvider => "No pod could be rented: no GPU was free within the waiting time, or RunPod failed; the detail says which. Retry, or choose another GPU type in a new job.",
         FailureCode.TrainingTimeout => "The training passed its deadline. Retry; if it happens again, look at the trainer's pace in the timeline.",
         FailureCode.TrainingFailed => "The trainer gave up. Its words are in the timeline. Retry once; if it fails alike, the images or the trainer are at fault.",
         FailureCode.ArtifactCorrupt => "The file that came from the pod was damaged. Retry trains it again.",
@@ -101,6 +107,8 @@ public static class JobPageFigures
         FailureCode.BudgetExhausted => "The month's money is reserved or spent. Retry next month, or when running jobs have settled for less than their reservation.",
         _ => "Retry starts it again from the last thing that is proven.",
     };
+
+    public const string FileIsGone = "The kept file was deleted: there is nothing left to upload. Submit a new job; the timeline says who deleted it and why.";
 
     /// <summary>Null: may be retried by a person now.</summary>
     public static string? WhyNoRetry(TrainingJob job) => job switch

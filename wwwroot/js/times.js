@@ -5,12 +5,19 @@ const rough = seconds =>
       : seconds >= 60 ? `${Math.floor(seconds / 60)} min`
         : `${Math.floor(seconds)} s`;
 
+// What is still to come is not said to be nearer than it is.
+const nearest = seconds =>
+  seconds >= 84600 ? Math.round(seconds / 86400) * 86400
+    : seconds >= 3570 ? Math.round(seconds / 3600) * 3600
+      : seconds >= 59.5 ? Math.round(seconds / 60) * 60
+        : seconds;
+
 function words(instant) {
   const age = (Date.now() - instant.getTime()) / 1000;
   if (Math.abs(age) < 2) {
     return "just now";
   }
-  return age > 0 ? `${rough(age)} ago` : `in ${rough(-age)}`;
+  return age > 0 ? `${rough(age)} ago` : `in ${rough(nearest(-age))}`;
 }
 
 function refresh() {
