@@ -89,6 +89,18 @@ internal sealed class WatchedLocalCloud : IAsyncDisposable
 
     public IReadOnlyList<SeenCall> Deletes => Calls("DELETE", path => path.StartsWith("/runpod/v2/pods/", StringComparison.Ordinal));
 
+    /// <summary>How many calls were more than a question.</summary>
+    public int Commands
+    {
+        get
+        {
+            lock (gate)
+            {
+                return calls.Count(call => !HttpMethods.IsGet(call.Method) && !HttpMethods.IsHead(call.Method) && call.Path != TakePath);
+            }
+        }
+    }
+
     /// <param name="settings">Keys below <c>LocalCloud:</c>.</param>
     public static Task<WatchedLocalCloud> StartAsync(params (string Key, string Value)[] settings) => StartAsync(0, 0, settings);
 
