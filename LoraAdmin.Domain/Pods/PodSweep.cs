@@ -27,7 +27,11 @@ public enum SweepAction
 /// <param name="Name">The name at the provider.</param>
 /// <param name="Reason">One of <see cref="PodReasons.OfTheSweep"/>.</param>
 /// <param name="Proof">Why ending it is safe for its file.</param>
-public sealed record SweepItem(string PodId, string Name, string Reason, string Why, SweepAction Action, FileProof Proof, Usd HourlyRate, Usd CostSoFar);
+public sealed record SweepItem(string PodId, string Name, string Reason, string Why, SweepAction Action, FileProof Proof, Usd HourlyRate, Usd CostSoFar)
+{
+    /// <summary>When the proof was looked for: an agent's word is no younger because its plan was read for a while.</summary>
+    public DateTimeOffset ProvenAt { get; init; }
+}
 
 /// <summary>What the sweep would do, frozen: pressing "Apply" does exactly this, less what became ineligible meanwhile.</summary>
 /// <param name="AsOf">Start of the listing that it rests on.</param>
@@ -158,7 +162,7 @@ public sealed class PodSweep(
             _ => SweepAction.Terminate,
         };
         Usd cost = pod.Row?.CostUntil(now) ?? (seen.CreatedAt is { } made ? seen.HourlyRate.PerHourFor(now - made) : Usd.Zero);
-        return new SweepItem(seen.Id, seen.Name, pod.Reason!, pod.Why, action, proof ?? FileProof.None, seen.HourlyRate, cost);
+        return new SweepItem(seen.Id, seen.Name, pod.Reason!, pod.Why, action, proof ?? FileProof.None, seen.HourlyRate, cost) { ProvenAt = now };
     }
 
     private int CountWithinCaps(List<SweepItem> items, SweepTally tally)
@@ -264,7 +268,7 @@ public sealed class PodSweep(
             WantReason = actor.Kind == ActorKind.Portal ? item.Reason : PodReasons.ByPerson,
             WantSince = now,
             Proof = item.Proof,
-            ProofAt = now,
+            ProofAt = item.ProvenAt,
             NextActionAt = now,
             ToldAt = now,
         };

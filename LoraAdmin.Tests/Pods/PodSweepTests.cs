@@ -90,6 +90,27 @@ public sealed class PodSweepTests
         Assert.Empty(house.Rows);
     }
 
+    [Fact]
+    [Trait("Requirement", "J1")]
+    public async Task Apply_PlanThatWasReadForAWhile_TheAgentIsAskedAgainBeforeItsPodEnds()
+    {
+        PodHouse house = new();
+        PodRecord pod = house.AddPod(house.NextName());
+        house.BeginTraining(pod);
+        await house.KnowAsync(pod, row => row with { LiveUntil = row.RequestedAt.AddMinutes(1) });
+        house.Pass(TimeSpan.FromMinutes(2));
+        SweepPlan read = await house.PlanAsync();
+        Assert.Equal(FileProof.AgentHasNone, Assert.Single(read.Items).Proof);
+
+        house.Pass(TimeSpan.FromMinutes(30));
+        house.FinishTraining(pod);
+        await house.Portal.Sweep.ApplyAsync(read, 1, TrainingBench.Person, PodHouse.None);
+        await house.RunAsync(TimeSpan.FromMinutes(3));
+
+        Assert.Equal(PodStatus.Exited, pod.Status);
+        Assert.Equal(PodWant.Held, Assert.Single(house.Rows).Want);
+    }
+
     /// <summary>The claim's transaction does not see the row that the sweep's makes, nor the other way round.</summary>
     [Fact]
     [Trait("Requirement", "J1")]
