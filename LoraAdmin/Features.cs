@@ -3,6 +3,7 @@ using LoraAdmin.Alerts;
 using LoraAdmin.Api;
 using LoraAdmin.Breaker;
 using LoraAdmin.Budget;
+using LoraAdmin.Clocks;
 using LoraAdmin.Library;
 using LoraAdmin.Limits;
 using LoraAdmin.Operations;
@@ -41,9 +42,11 @@ public static class Features
             services.AddLocalCloud(configuration, dataPath);
         }
 
-        // Features. Loops: EventPumpService and ExpiredRowsService (above), BreakerWatchService (Breaker), PodWatchService (Pods), ConductorService, SettlementService,
-        // SpoolHeartbeatService, SpoolService and HeldFilesService (Training), OperationKeeperService and Quartz's scheduler (Operations).
+        // Features. Loops: EventPumpService and ExpiredRowsService (above), ClockWatchService (Clocks), BreakerWatchService (Breaker), PodWatchService (Pods),
+        // ConductorService, SettlementService, SpoolHeartbeatService, SpoolService and HeldFilesService (Training), OperationKeeperService and Quartz's
+        // scheduler (Operations).
         // Operations: OperationList.
+        services.AddClocks(configuration);
         services.AddStorage(configuration, dataPath);
         services.AddLibrary();
         services.AddLimits(configuration);

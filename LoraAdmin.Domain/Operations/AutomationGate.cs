@@ -7,13 +7,14 @@ namespace LoraAdmin.Domain.Operations;
 /// </summary>
 public static class AutomationGate
 {
+    /// <param name="clocks">Null for what is not destructive: neither the kill switch nor a clock that is far off holds it.</param>
     /// <returns>Why it must not act by itself now; null: it may.</returns>
-    public static async Task<string?> WhyHeldAsync(IUnit unit, string operation, bool destructive, DateTimeOffset now, CancellationToken cancellationToken)
+    public static async Task<string?> WhyHeldAsync(IUnit unit, string operation, ClockStandings? clocks, DateTimeOffset now, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(unit);
         OperationPause? pause = (await unit.Store<IOperationScheduleStore>().FindAsync(operation, cancellationToken))?.Pause;
-        AutomationHold? hold = destructive ? await unit.Store<IAutomationHoldStore>().FindAsync(cancellationToken) : null;
-        return WhyHeld(pause, hold, now);
+        AutomationHold? hold = clocks is not null ? await unit.Store<IAutomationHoldStore>().FindAsync(cancellationToken) : null;
+        return WhyHeld(pause, hold, now) ?? clocks?.WhyHeld();
     }
 
     /// <param name="hold">Null for what is not destructive.</param>

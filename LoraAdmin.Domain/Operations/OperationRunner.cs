@@ -7,7 +7,13 @@ namespace LoraAdmin.Domain.Operations;
 /// meanwhile, ends when a person asks for it, and can die between any two lines: what was ended stays ended, and the next run goes on from there.
 /// </summary>
 public sealed class OperationRunner(
-    IUnitOfWork work, OperationRegistry operations, IIds ids, TimeProvider clock, Func<OperationRules> rules, Func<Installation> installation)
+    IUnitOfWork work,
+    OperationRegistry operations,
+    IIds ids,
+    TimeProvider clock,
+    Func<OperationRules> rules,
+    Func<Installation> installation,
+    ClockStandings clocks)
 {
     private const int ItemsAtOnce = 200;
 
@@ -45,6 +51,10 @@ public sealed class OperationRunner(
         {
             await EndAsync(operation, run, RunState.Interrupted, "The portal was stopped");
             throw;
+        }
+        catch (OperationCanceledException) when (lease.Cancel is { By.Kind: ActorKind.Portal } doubt)
+        {
+            return await EndAsync(operation, run, RunState.Interrupted, doubt.Reason);
         }
         catch (OperationCanceledException) when (lease.Cancel is { } ask)
         {
@@ -180,7 +190,10 @@ public sealed class OperationRunner(
         }
     }
 
-    /// <summary>The kill switch ends a run that nobody asked for before its next item.</summary>
+    /// <summary>
+    /// The kill switch ends a run that nobody asked for before its next item. A clock that is far off interrupts it: an instance whose clock is right goes
+    /// on from there.
+    /// </summary>
     private async Task HoldAsync(OperationInfo operation, OperationRun run, RunLease lease)
     {
         if (operation.IsDestructive && run.StartedBy.Kind == ActorKind.Portal)
@@ -189,6 +202,12 @@ public sealed class OperationRunner(
             if (hold?.HoldsAt(clock.GetUtcNow()) == true)
             {
                 lease.Hear(new RunPulse(new CancelAsk(hold.By, hold.Reason, hold.Since)));
+                lease.Token.ThrowIfCancellationRequested();
+            }
+
+            if (clocks.WhyHeld() is { } doubt)
+            {
+                lease.Hear(new RunPulse(new CancelAsk(Actor.Portal(ClockStandings.Name), doubt, clock.GetUtcNow())));
                 lease.Token.ThrowIfCancellationRequested();
             }
         }

@@ -28,6 +28,9 @@ public abstract record StartOutcome
     /// <summary>Another run of the operation is at work; what was asked for can be asked again later.</summary>
     public sealed record Busy(OperationRun Running) : StartOutcome;
 
+    /// <summary>This instance must not, and nothing was written: another one does it, or this one later.</summary>
+    public sealed record Left(string Why) : StartOutcome;
+
     public sealed record Refused(FieldProblem Problem) : StartOutcome;
 }
 
@@ -36,7 +39,14 @@ public abstract record StartOutcome
 /// claimed once, and what holds the operation back is written down with it.
 /// </summary>
 public sealed class RunStarter(
-    IUnitOfWork work, OperationRegistry operations, IIds ids, TimeProvider clock, Func<OperationRules> rules, Func<Installation> installation, string instance)
+    IUnitOfWork work,
+    OperationRegistry operations,
+    IIds ids,
+    TimeProvider clock,
+    Func<OperationRules> rules,
+    Func<Installation> installation,
+    ClockStandings clocks,
+    string instance)
 {
     /// <summary>A run that was interrupted so often in a row is not resumed once more.</summary>
     public const int MostAttempts = 5;
@@ -47,6 +57,20 @@ public sealed class RunStarter(
         ArgumentNullException.ThrowIfNull(request);
         IOperation operation = operations.Find(request.Operation)
             ?? throw new ArgumentException($"There is no operation {request.Operation}.", nameof(request));
+        if (WhyDoubted(operation.Info) is { } doubt)
+        {
+            if (request.By.Kind == ActorKind.Portal)
+            {
+                return Task.FromResult<StartOutcome>(new StartOutcome.Left(doubt));
+            }
+
+            if (request.Plan is null)
+            {
+                return Task.FromResult<StartOutcome>(new StartOutcome.Refused(new FieldProblem(
+                    "operation", doubt, "Synchronise the clock first. If it can't wait, press “Preview”, read what would be done, and apply exactly that plan.")));
+            }
+        }
+
         return work.RunAsync((unit, token) => StartAsync(unit, operation, request, token), cancellationToken);
     }
 
@@ -57,6 +81,9 @@ public sealed class RunStarter(
     /// <summary>Why the operation does not run by itself at an instant; null: it does.</summary>
     internal static string? WhyHeld(OperationInfo info, OperationPause? pause, AutomationHold? hold, DateTimeOffset at) =>
         AutomationGate.WhyHeld(pause, info.IsDestructive ? hold : null, at);
+
+    /// <summary>Why what ends or deletes something by age must not be begun by this process's clock; null: it may.</summary>
+    private string? WhyDoubted(OperationInfo info) => info.IsDestructive ? clocks.WhyHeld() : null;
 
     private async Task<StartOutcome> StartAsync(IUnit unit, IOperation operation, RunRequest request, CancellationToken cancellationToken)
     {
@@ -183,8 +210,17 @@ public sealed class RunStarter(
         IOperationRunStore runs = unit.Store<IOperationRunStore>();
         DateTimeOffset now = clock.GetUtcNow();
         if (await runs.FindAsync(id, cancellationToken) is not { } stranded
-            || operations.Find(stranded.Operation) is not { } operation
-            || await unit.Store<IOperationScheduleStore>().TakeNumberAsync(stranded.Operation, cancellationToken) is not { } number)
+            || operations.Find(stranded.Operation) is not { } operation)
+        {
+            return new StartOutcome.Accounted();
+        }
+
+        if (IsByPortal(stranded) && WhyDoubted(operation.Info) is { } doubt)
+        {
+            return new StartOutcome.Left(doubt);
+        }
+
+        if (await unit.Store<IOperationScheduleStore>().TakeNumberAsync(stranded.Operation, cancellationToken) is not { } number)
         {
             return new StartOutcome.Accounted();
         }

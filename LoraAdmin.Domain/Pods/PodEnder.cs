@@ -6,7 +6,8 @@ namespace LoraAdmin.Domain.Pods;
 /// Carries out what the ledger's <i>want</i> column says: ends what is released, with proof about its file; stops what is held, but for the time in
 /// which its file is fetched; starts what is needed and stands still. An action is noted before it is sent.
 /// </summary>
-internal sealed class PodEnder(IUnitOfWork work, IPodProvider provider, IFileProofs proofs, TimeProvider clock, Func<PodRules> rules)
+internal sealed class PodEnder(
+    IUnitOfWork work, IPodProvider provider, IFileProofs proofs, TimeProvider clock, Func<PodRules> rules, ClockStandings clocks)
 {
     /// <summary>How long an agent's word that it has no finished file, or has not begun, may be relied on.</summary>
     internal static readonly TimeSpan AgentsWordLasts = TimeSpan.FromMinutes(2);
@@ -56,7 +57,8 @@ internal sealed class PodEnder(IUnitOfWork work, IPodProvider provider, IFilePro
 
     private async Task<LedgerPod> EndAsync(LedgerPod row, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        bool proofIsOld = row.Proof == FileProof.AgentHasNone && now - (row.ProofAt ?? row.WantSince) > AgentsWordLasts;
+        // How old a word is that another process noted can't be told by a clock that is far off.
+        bool proofIsOld = row.Proof == FileProof.AgentHasNone && (clocks.Doubt > TimeSpan.Zero || now - (row.ProofAt ?? row.WantSince) > AgentsWordLasts);
         if (row.Proof == FileProof.None || proofIsOld)
         {
             FileProof proof = await proofs.FindAsync(row.Job, row.Attempt, row.ProviderName, row.PodId!, cancellationToken);

@@ -68,7 +68,8 @@ public sealed class PodSweep(
     TimeProvider clock,
     Func<SweepCaps> caps,
     Func<PodRules> rules,
-    Func<Installation> installation)
+    Func<Installation> installation,
+    ClockStandings clocks)
 {
     /// <summary>Young strangers are left alone: the row of a pod that was just made may be on its way.</summary>
     public static readonly TimeSpan UnknownAfter = TimeSpan.FromMinutes(2);
@@ -196,7 +197,7 @@ public sealed class PodSweep(
     {
         IPodLedger ledger = unit.Store<IPodLedger>();
         DateTimeOffset now = clock.GetUtcNow();
-        if (actor.Kind == ActorKind.Portal && await AutomationGate.WhyHeldAsync(unit, OperationKey, destructive: true, now, cancellationToken) is { } held)
+        if (actor.Kind == ActorKind.Portal && await AutomationGate.WhyHeldAsync(unit, OperationKey, clocks, now, cancellationToken) is { } held)
         {
             return held;
         }

@@ -47,7 +47,7 @@ public sealed class PodWatch
     private readonly LedgerWriter ledger;
     private readonly TimeProvider clock;
 
-    public PodWatch(IUnitOfWork work, IPodProvider provider, PodSweep sweep, IFileProofs proofs, TimeProvider clock, Func<PodRules> rules)
+    public PodWatch(IUnitOfWork work, IPodProvider provider, PodSweep sweep, IFileProofs proofs, TimeProvider clock, Func<PodRules> rules, ClockStandings clocks)
     {
         this.work = work;
         this.provider = provider;
@@ -55,7 +55,7 @@ public sealed class PodWatch
         this.clock = clock;
         ledger = new LedgerWriter(work);
         observer = new PodObserver(work, provider, clock, rules);
-        ender = new PodEnder(work, provider, proofs, clock, rules);
+        ender = new PodEnder(work, provider, proofs, clock, rules, clocks);
         news = new PodWatchNews(work, clock);
     }
 

@@ -33,7 +33,7 @@ public sealed class SpoolUploads(IUnitOfWork work, IObjectStore objects, ISpool 
         DateTimeOffset now = clock.GetUtcNow();
         IReadOnlyList<SpoolEntry> waiting = await work.ReadAsync((unit, token) => unit.Store<ISpoolStore>().ListAsync(spool.Id, token), cancellationToken);
         bool paused = await work.ReadAsync(
-            (unit, token) => AutomationGate.WhyHeldAsync(unit, SpoolUploadOperation.Key, destructive: false, now, token), cancellationToken) is not null;
+            (unit, token) => AutomationGate.WhyHeldAsync(unit, SpoolUploadOperation.Key, clocks: null, now, token), cancellationToken) is not null;
         int stored = 0;
 
         // A pause ends the hourly tries; a file that is new, or that a person asks for, goes.

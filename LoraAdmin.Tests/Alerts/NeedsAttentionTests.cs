@@ -4,6 +4,7 @@ using LoraAdmin.Domain.Access;
 using LoraAdmin.Domain.Alerts;
 using LoraAdmin.Domain.Breaker;
 using LoraAdmin.Domain.Budget;
+using LoraAdmin.Domain.Clocks;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
@@ -72,6 +73,18 @@ public sealed class NeedsAttentionTests : LoraBunitContext
         Assert.NotEmpty(line.QuerySelector(".bad")!.TextContent);
         Assert.Contains("What helps:", line.TextContent, StringComparison.Ordinal);
         Assert.Equal(href, line.QuerySelector("a")!.GetAttribute("href"));
+    }
+
+    [Fact]
+    public void Incident_OfAClock_SaysWhatToDoAndThatNothingHasToBeRestarted()
+    {
+        incidents.Open.Add(One(ClockIncidents.Off, "runpod/process-1", EventSeverity.Error));
+
+        AngleSharp.Dom.IElement line = Show().Find(".incident");
+
+        Assert.Equal("A clock is wrong", line.QuerySelector("h3")!.TextContent);
+        Assert.Contains("by NTP", line.TextContent, StringComparison.Ordinal);
+        Assert.Null(line.QuerySelector("a"));
     }
 
     [Fact]

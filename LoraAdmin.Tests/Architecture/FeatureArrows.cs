@@ -19,6 +19,7 @@ internal static partial class FeatureArrows
     {
         ["Shared"] = [],
         ["Operations"] = [Shared],
+        ["Clocks"] = [Shared],
         ["Access"] = [Shared],
         ["Alerts"] = [Shared],
         ["Budget"] = [Shared],

@@ -2,10 +2,12 @@ using LoraAdmin.Access;
 using LoraAdmin.Alerts;
 using LoraAdmin.Breaker;
 using LoraAdmin.Budget;
+using LoraAdmin.Clocks;
 using LoraAdmin.Domain.Access;
 using LoraAdmin.Domain.Alerts;
 using LoraAdmin.Domain.Breaker;
 using LoraAdmin.Domain.Budget;
+using LoraAdmin.Domain.Clocks;
 using LoraAdmin.Domain.Library;
 using LoraAdmin.Domain.Limits;
 using LoraAdmin.Domain.Pods;
@@ -108,6 +110,7 @@ public sealed class TestDatabase : IAsyncDisposable
         services.AddStore<ISpoolStore, SpoolStore>();
         services.AddStore<IAccessStore, AccessStore>();
         services.AddStore<IBreakerToldStore, BreakerToldStore>();
+        services.AddStore<IClockDifferenceStore, ClockDifferenceStore>();
         services.AddOperationStores();
         return services.BuildServiceProvider();
     }

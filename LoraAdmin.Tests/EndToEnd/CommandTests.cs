@@ -96,7 +96,7 @@ public sealed class CommandTests : IDisposable
 
         Assert.True(command.ExitCode == 0, command.Said);
         Assert.Contains("Everything that is configured works.", command.Output, StringComparison.Ordinal);
-        foreach (string part in new[] { "options", "database", "storage", "spool", "runpod", "rights", "image", "gpu types", "balance" })
+        foreach (string part in new[] { "options", "database", "storage", "spool", "runpod", "rights", "image", "gpu types", "balance", "clocks" })
         {
             Assert.Contains($"ok {part}", command.Output, StringComparison.Ordinal);
         }

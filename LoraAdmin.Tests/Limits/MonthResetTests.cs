@@ -62,8 +62,8 @@ public sealed class MonthResetTests
             (unit, token) => unit.Store<IOperationScheduleStore>().TryAddAsync(
                 new OperationSchedule(MonthReset.Key, "0 0 0 1 * ?", OperationSchedule.Utc, CatchUp.Once, false, null, Third), token),
             CancellationToken.None);
-        RunStarter starter = new(database.Work, registry, ids, clock, () => rules, () => installation, "portal-1");
-        OperationRunner runner = new(database.Work, registry, ids, clock, () => rules, () => installation);
+        RunStarter starter = new(database.Work, registry, ids, clock, () => rules, () => installation, KnownClocks.New(clock), "portal-1");
+        OperationRunner runner = new(database.Work, registry, ids, clock, () => rules, () => installation, KnownClocks.New(clock));
 
         OperationRun first = await RunAsync();
         OperationRun second = await RunAsync();

@@ -24,15 +24,19 @@ internal sealed class OperationHouse : IRunHost
     public OperationHouse(FakeTimeProvider clock, MemoryDatabase? database, IReadOnlyList<IOperation> operations)
     {
         Clock = clock;
+        Clocks = KnownClocks.New(clock);
         Registry = new OperationRegistry(operations);
         Database = database ?? new MemoryDatabase(Clock);
         Starter = NewStarter("portal-1");
-        Runner = new OperationRunner(Database, Registry, ids, Clock, () => Rules, () => Installation);
+        Runner = new OperationRunner(Database, Registry, ids, Clock, () => Rules, () => Installation, Clocks);
         Keeper = new OccurrenceKeeper(Database, Registry, Crons, Starter, Clock, () => Rules);
         Desk = new OperationDesk(Database, Registry, Crons, Starter, this, ids, Clock, () => Installation);
     }
 
     public FakeTimeProvider Clock { get; }
+
+    /// <summary>What this instance knows of its clock.</summary>
+    public ClockStandings Clocks { get; }
 
     public MemoryDatabase Database { get; }
 
@@ -58,7 +62,7 @@ internal sealed class OperationHouse : IRunHost
 
     public void Begin(StartedRun run) => Begun.Add(run);
 
-    public RunStarter NewStarter(string instance) => new(Database, Registry, ids, Clock, () => Rules, () => Installation, instance);
+    public RunStarter NewStarter(string instance) => new(Database, Registry, ids, Clock, () => Rules, () => Installation, Clocks, instance);
 
     public Task FillAsync() => Keeper.FillAsync(CancellationToken.None);
 

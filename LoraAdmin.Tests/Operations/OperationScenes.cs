@@ -61,7 +61,7 @@ internal static class OperationScenes
         HttpPodAgent agent = new(
             http, Options.Create(new PodAgentOptions { UrlTemplate = $"{cloud}/agents/{{pod}}" }), () => world.Installation, world.Clock, NullLogger<HttpPodAgent>.Instance);
         FileProofs proofs = new(world.Database, agent, world.Spool, world.Clock);
-        PodSweep sweep = new(world.Database, provider, proofs, world.Clock, () => world.Caps, () => world.Pods, () => world.Installation);
+        PodSweep sweep = new(world.Database, provider, proofs, world.Clock, () => world.Caps, () => world.Pods, () => world.Installation, house.Portal.Clocks);
         return new OperationScene(
             new PodSweepOperation(sweep, world.Clock, Permissions.SweepPods),
             world,

@@ -15,6 +15,7 @@ public sealed class LeasedTurnTests : IDisposable
 
     private readonly FakeTimeProvider clock = new(new DateTimeOffset(2026, 11, 24, 12, 0, 0, TimeSpan.Zero));
     private readonly MemoryDatabase database;
+    private readonly ClockStandings clocks;
     private readonly Faulty work;
     private readonly LeasedTurn here;
     private readonly TaskCompletionSource gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -22,8 +23,9 @@ public sealed class LeasedTurnTests : IDisposable
     public LeasedTurnTests()
     {
         database = new MemoryDatabase(clock);
+        clocks = KnownClocks.New(clock);
         work = new Faulty(database);
-        here = new LeasedTurn(work, new PortalInstance("here"), clock, NullLogger<LeasedTurn>.Instance);
+        here = new LeasedTurn(work, new PortalInstance("here"), clocks, clock, NullLogger<LeasedTurn>.Instance);
     }
 
     public void Dispose() => database.Dispose();
@@ -43,6 +45,18 @@ public sealed class LeasedTurnTests : IDisposable
         gate.SetResult();
 
         Assert.True(await turn);
+    }
+
+    [Fact]
+    public async Task Turn_OfAnInstanceWhoseClockIsFarOff_LeavesTheNextToAnother()
+    {
+        Assert.True(await here.TryRunAsync(Lease, LeaseFor, static _ => Task.CompletedTask, CancellationToken.None));
+        Assert.False(await TakeElsewhereAsync());
+
+        clocks.NoteAhead(TimeSpan.FromMinutes(6));
+        Assert.True(await here.TryRunAsync(Lease, LeaseFor, static _ => Task.CompletedTask, CancellationToken.None));
+
+        Assert.True(await TakeElsewhereAsync());
     }
 
     [Fact]

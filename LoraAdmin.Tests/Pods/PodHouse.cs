@@ -10,10 +10,11 @@ internal sealed class PodHouse
 {
     private int made;
 
-    public PodHouse(SimulatedWorld? world = null)
+    /// <param name="ahead">How far the portal's clock is ahead of RunPod's.</param>
+    public PodHouse(SimulatedWorld? world = null, TimeSpan ahead = default)
     {
         World = world ?? new SimulatedWorld(1);
-        Portal = new SimulatedPortal(World, new Mortality(_ => false), "one");
+        Portal = new SimulatedPortal(World, new Mortality(_ => false), "one", clock: ahead == default ? null : new MachineClock(World.Clock, ahead, drift: 0));
     }
 
     public SimulatedWorld World { get; }

@@ -56,10 +56,11 @@ public sealed class PodImportTests
             database.Work,
             house.Portal.Provider,
             new PodSweep(
-                database.Work, house.Portal.Provider, house.Portal.Proofs, house.World.Clock, () => house.World.Caps, () => house.World.Pods, () => house.World.Installation),
+                database.Work, house.Portal.Provider, house.Portal.Proofs, house.World.Clock, () => house.World.Caps, () => house.World.Pods, () => house.World.Installation, house.Portal.Clocks),
             house.Portal.Proofs,
             house.World.Clock,
-            () => house.World.Pods);
+            () => house.World.Pods,
+            house.Portal.Clocks);
         house.Pass(TimeSpan.FromSeconds(1));
         await house.RunAsync(TimeSpan.FromHours(3), watch);
         Assert.Equal((PodStatus.Running, PodStatus.Exited, PodStatus.Running), (open.Status, over.Status, another.Status));

@@ -263,10 +263,11 @@ public sealed class PodSweepTests
             house.World.Database,
             blind,
             new PodSweep(
-                house.World.Database, blind, house.Portal.Proofs, house.World.Clock, () => house.World.Caps, () => house.World.Pods, () => house.World.Installation),
+                house.World.Database, blind, house.Portal.Proofs, house.World.Clock, () => house.World.Caps, () => house.World.Pods, () => house.World.Installation, house.Portal.Clocks),
             house.Portal.Proofs,
             house.World.Clock,
-            () => house.World.Pods);
+            () => house.World.Pods,
+            house.Portal.Clocks);
         await house.RunAsync(TimeSpan.FromMinutes(2), watch);
 
         blind.IsBlind = true;

@@ -109,6 +109,7 @@ public sealed class PortalSlot(int number, SimulatedWorld world, SimulationPlan 
         measuredAt = default;
         FollowDatabase(now);
         portal = new SimulatedPortal(world, mortality, $"place-{number}-life-{life}", world.SpoolOf(number), Clock);
+        NoteDatabase();
         watchAt = now;
     }
 
@@ -118,6 +119,16 @@ public sealed class PortalSlot(int number, SimulatedWorld world, SimulationPlan 
         {
             measuredAt = now;
             clock.Follow(now + (((random.NextDouble() * 2) - 1) * MisreadsBy), machine!.GetUtcNow(), TimeSpan.Zero);
+            NoteDatabase();
+        }
+    }
+
+    /// <summary>Before the process is there its start has measured already.</summary>
+    private void NoteDatabase()
+    {
+        if (followed?.Last is { } reading)
+        {
+            portal?.Clocks.Note(ClockStandings.Database, reading);
         }
     }
 

@@ -8,6 +8,7 @@ using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Domain.Training.Steps;
 using LoraAdmin.Platform.LocalCloud;
+using LoraAdmin.Platform.Vendors;
 using LoraAdmin.Pods;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Training;
@@ -31,10 +32,15 @@ public sealed class SimulatedPortal
         name = instance;
         this.clock = clock ??= world.Clock;
         work = new MortalUnitOfWork(world.Work, mortality);
+        Clocks = new ClockStandings(clock, () => world.Clocks);
         TimedObjectStore objects = new(new MortalObjectStore(new UnsteadyObjectStore(world.Storage, () => world.Objects.AwayUntil, world.Clock), mortality), clock, () => world.Training.StoreTimeout);
         MortalSpool spool = new(disk ?? world.Spool, mortality);
 #pragma warning disable RS0030 // In memory: there is no connection to pool.
-        HttpClient http = new(new MortalHandler(new LocalCloudHandler(world.Cloud), mortality)) { Timeout = Timeout.InfiniteTimeSpan };
+        HttpClient http = new(
+            new OutsideClockHandler(Clocks, ClockStandings.Provider, clock) { InnerHandler = new MortalHandler(new LocalCloudHandler(world.Cloud), mortality) })
+        {
+            Timeout = Timeout.InfiniteTimeSpan,
+        };
 #pragma warning restore RS0030
         string cloud = LocalCloudHandler.Base.ToString();
         RunPodOptions runPod = new() { BaseUrl = $"{cloud}/runpod/v2", ApiKey = world.ApiKeyInUse, Image = "trainer:1", GpuTypes = [.. world.Training.GpuTypes] };
@@ -53,7 +59,7 @@ public sealed class SimulatedPortal
             new QueuedStep(work, places, gate, clock, () => world.Training),
             new PreparingStep(work, objects, world.Inspector, () => world.Training),
             new ProvisioningStep(work, launcher, prices, places, funds, agent, clock, () => world.Training, () => world.Installation),
-            new RunningStep(work, agent, objects, clock, () => world.Training),
+            new RunningStep(work, agent, objects, clock, () => world.Training, Clocks),
             new RetrievingStep(work, agent, spool, clock, () => world.Training),
             new UploadingStep(work, objects, spool, clock, () => world.Training),
             new ValidatingStep(work, () => world.Training),
@@ -65,8 +71,8 @@ public sealed class SimulatedPortal
         BreakerWatch = new BreakerWatch(work, breaker, clock);
         Provider = provider;
         Proofs = proofs;
-        Sweep = new PodSweep(work, provider, proofs, clock, () => world.Caps, () => world.Pods, () => world.Installation);
-        Watch = new PodWatch(work, provider, Sweep, proofs, clock, () => world.Pods);
+        Sweep = new PodSweep(work, provider, proofs, clock, () => world.Caps, () => world.Pods, () => world.Installation, Clocks);
+        Watch = new PodWatch(work, provider, Sweep, proofs, clock, () => world.Pods, Clocks);
         Pods = new PodDesk(work, provider, Sweep, proofs, clock, () => world.Installation);
         Switches = new TrainingSwitches(work, clock);
         Settlement = new AttemptSettlement(work, clock);
@@ -85,6 +91,10 @@ public sealed class SimulatedPortal
         (unit, token) => unit.Store<ILeaseStore>().TryTakeAsync(PodWatch.LeaseName, name, clock.GetUtcNow(), duration, token), cancellationToken);
 
     public Mortality Mortality { get; }
+
+    /// <summary>What this process has heard of the clocks around it.</summary>
+    public ClockStandings Clocks { get; }
+
     public TrainingConductor Conductor { get; }
     public SharedBreaker Breaker { get; }
     public BreakerDesk BreakerDesk { get; }

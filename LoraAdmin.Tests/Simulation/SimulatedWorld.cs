@@ -97,6 +97,8 @@ public sealed class SimulatedWorld
 
     public PodRules Pods { get; set; } = new(TimeSpan.FromMinutes(15), 3) { StoppedHourly = PodPricing.StoppedPerHour(20) };
 
+    public ClockRules Clocks { get; set; } = KnownClocks.Rules;
+
     public BreakerRules Breaker { get; set; } = new(3, TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(30), TimeSpan.FromMinutes(5), null);
 
     public TrainingRules Training { get; set; } = new()

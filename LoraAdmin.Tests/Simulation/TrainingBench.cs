@@ -25,12 +25,15 @@ public sealed class TrainingBench
     private static readonly TimeSpan Patience = TimeSpan.FromHours(12);
 
     private readonly Func<SimulatedPortal> restart;
+    private readonly TimeProvider clock;
     private DateTimeOffset watchAt;
     private int submitted;
 
-    public TrainingBench(Action<LocalCloudOptions>? cloud = null, IImageInspector? inspector = null)
+    /// <param name="ahead">How far the portal's clock is ahead of everybody else's.</param>
+    public TrainingBench(Action<LocalCloudOptions>? cloud = null, IImageInspector? inspector = null, TimeSpan ahead = default)
     {
         World = new SimulatedWorld(1);
+        clock = ahead == default ? World.Clock : new MachineClock(World.Clock, ahead, drift: 0);
         LocalCloudOptions options = new() { Speed = 1, ArtifactBytes = 4096, ValidationPixels = 8, Seed = 1, StartBalanceUsd = 10_000 };
         cloud?.Invoke(options);
         World.Cloud = new LocalCloudFace(
@@ -40,7 +43,7 @@ public sealed class TrainingBench
         Store = new FaultyObjectStore(new FailingObjectStore(World.Objects, faults, World.Clock), World.Clock);
         World.Storage = Store;
         World.Inspector = inspector ?? World.Inspector;
-        restart = () => new SimulatedPortal(World, new Mortality(_ => false), "bench", new FailingSpool(World.Spool, faults));
+        restart = () => new SimulatedPortal(World, new Mortality(_ => false), "bench", new FailingSpool(World.Spool, faults), clock);
         Portal = restart();
         watchAt = Now;
     }
@@ -175,7 +178,7 @@ public sealed class TrainingBench
                 continue;
             }
 
-            DateTimeOffset? due = await Portal.Conductor.NextDueAsync(Token);
+            DateTimeOffset? due = Now + (await Portal.Conductor.NextDueAsync(Token) - clock.GetUtcNow());
             DateTimeOffset next = PodLoopRuns ? (due < watchAt ? due.Value : watchAt) : due ?? end;
             Assert.True(Now < end, $"Not within {Patience}: {what}. {Describe()}");
             World.Clock.SetUtcNow(next < end ? next : end);

@@ -21,13 +21,15 @@ public sealed class UploadStagingTests : IDisposable
     private readonly FaultyStore store;
     private readonly UploadStaging staging;
     private readonly UploadSweep sweep;
+    private readonly ClockStandings clocks;
 
     public UploadStagingTests()
     {
         SeededIds ids = new(11);
+        clocks = KnownClocks.New(clock);
         store = new FaultyStore(new FileObjectStore(folder.Under("objects"), ids, clock));
         staging = new UploadStaging(uploads, store, inspector, Rules(), ids, clock);
-        sweep = new UploadSweep(uploads, store);
+        sweep = new UploadSweep(uploads, store, clocks);
     }
 
     public void Dispose()
@@ -181,6 +183,18 @@ public sealed class UploadStagingTests : IDisposable
         Assert.IsType<ReadBack.NotFound>(await ReadAsync(old.Keys[0]));
         Assert.IsType<ReadBack.Read>(await ReadAsync(claimed.Keys[1]));
         Assert.IsType<ReadBack.Read>(await ReadAsync(young.Keys[1]));
+    }
+
+    [Fact]
+    public async Task Sweep_ByAClockThatIsFarOff_RemovesNothing()
+    {
+        Assert.IsType<StagingOutcome.Staged>(await StageGoodAsync());
+        clock.Advance(TimeSpan.FromMinutes(61));
+        clocks.NoteAhead(TimeSpan.FromMinutes(30));
+        Assert.Equal(new UploadSweepResult(0, 0), await sweep.RunAsync(clock.GetUtcNow(), CancellationToken.None));
+
+        clocks.NoteAhead(TimeSpan.Zero);
+        Assert.Equal(new UploadSweepResult(1, 0), await sweep.RunAsync(clock.GetUtcNow(), CancellationToken.None));
     }
 
     [Fact]

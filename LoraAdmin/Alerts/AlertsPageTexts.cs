@@ -1,5 +1,6 @@
 using LoraAdmin.Domain.Alerts;
 using LoraAdmin.Domain.Breaker;
+using LoraAdmin.Domain.Clocks;
 using LoraAdmin.Domain.Operations;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
@@ -94,6 +95,9 @@ public static class AlertsPageTexts
             OperationIncidents.AutomationHeld => new(
                 "Destructive automation is held", "Orphaned pods go on costing money, and nothing old is deleted.",
                 "Press “Release” in the banner when what it was held for is mended.", "/operations", "To the operations"),
+            ClockIncidents.Off => new(
+                "A clock is wrong", "Ages, limits and months are told by it. A portal whose clock is more than Clocks:HoldAt off ends and deletes nothing by age; orphaned pods go on costing money.",
+                "Synchronise the clock that the text names by NTP. It resolves by itself within some minutes; nothing has to be restarted.", null, null),
             TrainingIncidents.Unclaimed => new(
                 "A trained file has no job", "It takes room on the disk; nothing is lost.",
                 "Say on the page Files whose it is, or delete it.", "/spool", "To the files"),

@@ -47,6 +47,7 @@ internal static class CheckProgram
             StorageChecks.OfSpool(services.GetRequiredService<ISpool>(), ids),
             .. RedisCheck.Of(configuration.GetConnectionString("Redis")),
             .. services.GetRequiredService<CloudAttachment>().LocalCloudIsVendor ? [] : RunPodChecks.Of(services),
+            ClockCheck.Of(services),
         ];
         if (services.GetRequiredService<CloudAttachment>().LocalCloudIsVendor)
         {

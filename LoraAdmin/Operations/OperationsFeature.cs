@@ -45,6 +45,7 @@ public static class OperationsFeature
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<Func<OperationRules>>(),
             provider.GetRequiredService<Func<Installation>>(),
+            provider.GetRequiredService<ClockStandings>(),
             provider.GetRequiredService<PortalInstance>().Id));
         services.AddSingleton<OperationRunner>();
         services.AddSingleton<OccurrenceKeeper>();

@@ -4,9 +4,10 @@ namespace LoraAdmin.Platform;
 
 /// <summary>
 /// Runs a turn of work that one instance at a time does. The lease is renewed while the turn runs, however long it takes; when it is lost all the same,
-/// the turn is cancelled, because another instance has begun its own.
+/// the turn is cancelled, because another instance has begun its own. An instance whose clock is far off gives the lease back after each turn: there is
+/// work that it must not do, and the next turn is another's if there is one.
 /// </summary>
-internal sealed partial class LeasedTurn(IUnitOfWork work, PortalInstance instance, TimeProvider clock, ILogger<LeasedTurn> logger)
+internal sealed partial class LeasedTurn(IUnitOfWork work, PortalInstance instance, ClockStandings clocks, TimeProvider clock, ILogger<LeasedTurn> logger)
 {
     /// <returns>False: another instance holds the lease, or came to hold it while the turn ran.</returns>
     /// <exception cref="StoreUnavailableException">The lease could not be asked for.</exception>
@@ -25,7 +26,10 @@ internal sealed partial class LeasedTurn(IUnitOfWork work, PortalInstance instan
         try
         {
             await turn(lost.Token);
-            return !lost.IsCancellationRequested;
+            if (lost.IsCancellationRequested)
+            {
+                return false;
+            }
         }
         catch (OperationCanceledException) when (lost.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
@@ -36,6 +40,13 @@ internal sealed partial class LeasedTurn(IUnitOfWork work, PortalInstance instan
             await over.CancelAsync();
             await renewing;
         }
+
+        if (clocks.WhyHeld() is not null)
+        {
+            await GiveBackAsync(lease, cancellationToken);
+        }
+
+        return true;
     }
 
     /// <summary>So that another instance need not wait for the lease to run out.</summary>

@@ -30,6 +30,9 @@ public static class PodsFeature
         services.AddSingleton<IValidateOptions<PodsOptions>, PodsOptionsValidator>();
 
         services.AddVendorHttpClient(RunPodWire.HttpClientName, provider => provider.GetRequiredService<IOptions<RunPodOptions>>().Value.BaseUrl);
+        services.AddHttpClient(RunPodWire.HttpClientName).AddHttpMessageHandler(static provider => new OutsideClockHandler(
+            provider.GetRequiredService<ClockStandings>(), ClockStandings.Provider, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<IOutsideClock, RunPodClock>();
         services.AddSingleton(provider => new RunPodWire(
             provider.GetRequiredService<IHttpClientFactory>().CreateClient(RunPodWire.HttpClientName),
             provider.GetRequiredService<IOptions<RunPodOptions>>(),
@@ -53,14 +56,16 @@ public static class PodsFeature
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<SweepCaps>,
             provider.GetRequiredService<PodRules>,
-            provider.GetRequiredService<Func<Installation>>()));
+            provider.GetRequiredService<Func<Installation>>(),
+            provider.GetRequiredService<ClockStandings>()));
         services.AddSingleton(provider => new PodWatch(
             provider.GetRequiredService<IUnitOfWork>(),
             provider.GetRequiredService<IPodProvider>(),
             provider.GetRequiredService<PodSweep>(),
             provider.GetRequiredService<IFileProofs>(),
             provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<PodRules>));
+            provider.GetRequiredService<PodRules>,
+            provider.GetRequiredService<ClockStandings>()));
         services.AddSingleton<PodDesk>();
         services.AddStore<IPodLedger, PodLedger>();
         services.AddStore<IPodClaimStore, PodClaimStore>();

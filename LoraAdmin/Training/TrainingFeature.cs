@@ -134,7 +134,7 @@ public static class TrainingFeature
                 clock,
                 rules,
                 provider.GetRequiredService<Func<Installation>>()),
-            new RunningStep(work, agent, objects, clock, rules),
+            new RunningStep(work, agent, objects, clock, rules, provider.GetRequiredService<ClockStandings>()),
             new RetrievingStep(work, agent, spool, clock, rules),
             new UploadingStep(work, objects, spool, clock, rules),
             new ValidatingStep(work, rules),

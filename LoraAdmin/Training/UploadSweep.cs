@@ -9,9 +9,9 @@ namespace LoraAdmin.Training;
 public sealed record UploadSweepResult(int Removed, int Left);
 
 /// <summary>
-/// Removes staged images that no training job claimed. Looks at what is there, so running it twice, at the same time or after a crash does no harm.
+/// Removes staged images that no training job claimed, unless the clock by which their age is told is far off. Looks at what is there, so running it twice, at the same time or after a crash does no harm.
 /// </summary>
-public sealed class UploadSweep(IUnitOfWork unitOfWork, IObjectStore store)
+public sealed class UploadSweep(IUnitOfWork unitOfWork, IObjectStore store, ClockStandings clocks)
 {
     /// <summary>
     /// Staged images that nobody claimed go after an hour. By then none can be claimed any more (<see cref="TrainingUpload.ClaimableFor"/>), so
@@ -25,6 +25,11 @@ public sealed class UploadSweep(IUnitOfWork unitOfWork, IObjectStore store)
     /// <exception cref="AggregateException">Some failed unexpectedly; all others had their turn.</exception>
     public async Task<UploadSweepResult> RunAsync(DateTimeOffset now, CancellationToken cancellationToken)
     {
+        if (clocks.WhyHeld() is not null)
+        {
+            return new UploadSweepResult(0, 0);
+        }
+
         IReadOnlyList<TrainingUpload> unclaimed = await unitOfWork.ReadAsync(
             (unit, token) => unit.Store<ITrainingUploadStore>().ListUnclaimedAsync(now - UnclaimedAfter, AtOnce, token), cancellationToken);
         int removed = 0;

@@ -137,9 +137,10 @@ internal sealed class MonthlyResetBenchmark : Benchmark
                 (unit, token) => unit.Store<IOperationScheduleStore>().TryAddAsync(
                     new OperationSchedule(MonthReset.Key, "0 0 0 1 * ?", OperationSchedule.Utc, CatchUp.Once, false, null, FirstOfMonth), token),
                 CancellationToken.None);
+            ClockStandings clocks = KnownClocks.New(clock);
             return new Engine(
-                new RunStarter(database.Work, registry, ids, clock, () => rules, () => installation, "bench"),
-                new OperationRunner(database.Work, registry, ids, clock, () => rules, () => installation));
+                new RunStarter(database.Work, registry, ids, clock, () => rules, () => installation, clocks, "bench"),
+                new OperationRunner(database.Work, registry, ids, clock, () => rules, () => installation, clocks));
         }
 
         public async Task RunAsync()

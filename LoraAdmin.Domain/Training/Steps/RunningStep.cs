@@ -6,7 +6,8 @@ using LoraAdmin.Domain.Storage;
 namespace LoraAdmin.Domain.Training.Steps;
 
 /// <summary>Gives the agent its images, starts the training, and follows it to its end or to its deadline (E6).</summary>
-public sealed class RunningStep(IUnitOfWork work, IPodAgent agent, IObjectStore objects, TimeProvider clock, Func<TrainingRules> rules) : ITrainingStep
+public sealed class RunningStep(
+    IUnitOfWork work, IPodAgent agent, IObjectStore objects, TimeProvider clock, Func<TrainingRules> rules, ClockStandings clocks) : ITrainingStep
 {
     private static readonly Actor Self = Actor.Portal(TrainingConductor.Name);
 
@@ -179,7 +180,9 @@ public sealed class RunningStep(IUnitOfWork work, IPodAgent agent, IObjectStore 
             Figures = new TrainingFigures(status.Step, status.TotalSteps, status.Loss, now, stepAt),
             FailingSince = null,
         };
-        if (now - startedAt <= figures.MaxDuration)
+
+        // The agent's clock says when it began: while ours is far off, the limit is passed only when it is by the most that ours may be wrong.
+        if (now - startedAt <= figures.MaxDuration + clocks.Doubt)
         {
             return Stuck(followed, now - stepAt >= figures.StuckAfter, FormattableString.Invariant($"no step since {stepAt:HH:mm} UTC"), null, figures, now);
         }
@@ -218,7 +221,7 @@ public sealed class RunningStep(IUnitOfWork work, IPodAgent agent, IObjectStore 
         DateTimeOffset now = clock.GetUtcNow();
         (TrainingJob failing, TimeSpan silence) = Failing.Note(job, now);
         bool givenUp = job.StartedAt is { } started
-            ? silence >= figures.RetrieveWithin && now - started >= figures.MaxDuration + figures.RetrieveWithin
+            ? silence >= figures.RetrieveWithin && now - started >= figures.MaxDuration + figures.RetrieveWithin + clocks.Doubt
             : silence >= figures.ReadyWithin;
         if (!givenUp)
         {

@@ -9,6 +9,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Hosting.Internal;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Npgsql;
 using Xunit;
@@ -331,6 +332,26 @@ public sealed class DatabaseStartupTests : IDisposable
         DateTimeOffset before = clock.GetUtcNow();
         machine.Advance(TimeSpan.FromMinutes(5));
         Assert.Equal(TimeSpan.FromMinutes(5), clock.GetUtcNow() - before);
+    }
+
+    [Fact]
+    public async Task Clock_MachineIsWrong_IsKnownBeforeAnyLoopAsks()
+    {
+        FakeTimeProvider machine = new(TimeProvider.System.GetUtcNow().AddMinutes(-10));
+        DatabaseClock clock = new(machine);
+        ClockStandings clocks = KnownClocks.New(clock);
+        await using TestDatabase database = await TestDatabase.CreateAsync(DatabaseKind.Postgres, clock);
+        LoraDbFactory contexts = database.Services.GetRequiredService<LoraDbFactory>();
+        await clock.MeasureAsync(contexts.DataSource!, CancellationToken.None);
+        using DatabaseClockService service = new(clock, contexts, clocks, () => KnownClocks.Rules, NullLogger<DatabaseClockService>.Instance);
+
+        await service.StartAsync(CancellationToken.None);
+
+        ClockStanding standing = Assert.Single(clocks.All);
+        Assert.Equal((ClockStandings.Database, ClockGrade.FarOff), (standing.Subject, standing.Grade));
+        Assert.InRange(standing.Reading!.Ahead, TimeSpan.FromMinutes(-11), TimeSpan.FromMinutes(-9));
+        Assert.NotNull(clocks.WhyHeld());
+        await service.StopAsync(CancellationToken.None);
     }
 
     private static Task<Installation> StartAsync(ServiceProvider portal, CloudKind cloud = CloudKind.Local) =>

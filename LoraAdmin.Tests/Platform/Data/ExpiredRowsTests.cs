@@ -43,7 +43,7 @@ public sealed class ExpiredRowsTests
         await WriteAsync(database, "new", Now, new Guid("0193f0a0-0000-7000-8000-000000000003"));
 
         using ExpiredRowsService service = new(
-            Tables, database.Services.GetRequiredService<LoraDbFactory>(), clock, NullLogger<ExpiredRowsService>.Instance);
+            Tables, database.Services.GetRequiredService<LoraDbFactory>(), KnownClocks.New(clock), clock, NullLogger<ExpiredRowsService>.Instance);
         await service.StartAsync(CancellationToken.None);
         await Eventually.TrueAsync(async () => (await FactsAsync(database)).Count == 2, "the fact that was taken in long ago is deleted");
         await service.StopAsync(CancellationToken.None);

@@ -89,3 +89,18 @@ public sealed class BreakerToldInMemory : BreakerToldContract
 {
     protected override ValueTask<(IUnitOfWork Work, IAsyncDisposable? Owner)> CreateAsync() => MemoryRuns.New();
 }
+
+public sealed class ClockDifferencesOnSqlite : ClockDifferenceContract
+{
+    protected override ValueTask<(IUnitOfWork Work, IAsyncDisposable? Owner)> CreateAsync() => DatabaseRuns.OnAsync(DatabaseKind.Sqlite);
+}
+
+public sealed class ClockDifferencesOnPostgres : ClockDifferenceContract
+{
+    protected override ValueTask<(IUnitOfWork Work, IAsyncDisposable? Owner)> CreateAsync() => DatabaseRuns.OnAsync(DatabaseKind.Postgres);
+}
+
+public sealed class ClockDifferencesInMemory : ClockDifferenceContract
+{
+    protected override ValueTask<(IUnitOfWork Work, IAsyncDisposable? Owner)> CreateAsync() => MemoryRuns.New();
+}

@@ -2,6 +2,7 @@ using LoraAdmin.Domain.Access;
 using LoraAdmin.Domain.Alerts;
 using LoraAdmin.Domain.Breaker;
 using LoraAdmin.Domain.Budget;
+using LoraAdmin.Domain.Clocks;
 using LoraAdmin.Domain.Library;
 using LoraAdmin.Domain.Limits;
 using LoraAdmin.Domain.Operations;
@@ -63,6 +64,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
         UploadsOf = new(Uploads, static upload => (upload.ClaimedBy is not null, upload.ClaimedBy ?? default));
         OpenIncidents = new(Incidents, static incident => incident.ResolvedAt is null);
         BreakerTold = new(this);
+        ClockDifferences = new(this);
         Operations = new MemoryOperations(this);
         stores = new()
         {
@@ -80,6 +82,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
             [typeof(ITrainingPauseStore)] = new MemoryTrainingPauseStore(this),
             [typeof(IIncidentStore)] = new MemoryIncidentStore(this),
             [typeof(IBreakerToldStore)] = new MemoryBreakerToldStore(this),
+            [typeof(IClockDifferenceStore)] = new MemoryClockDifferenceStore(this),
             [typeof(IOperationScheduleStore)] = Operations,
             [typeof(IAutomationHoldStore)] = Operations,
             [typeof(IOperationRunStore)] = Operations.Runs,
@@ -120,6 +123,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
     public MemoryTable<Guid, TakenFact> IncidentFacts { get; }
     public MemoryTable<(string, string), IncidentEnd> IncidentEnds { get; }
     public MemoryTable<int, BreakerTold> BreakerTold { get; }
+    public MemoryTable<(string Instance, string Subject), ClockDifference> ClockDifferences { get; }
 
     public MemoryOpenRows<JobId, TrainingJob> OpenJobs { get; }
     public MemoryEndedJobs EndedJobs { get; }

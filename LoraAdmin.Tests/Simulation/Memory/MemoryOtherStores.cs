@@ -1,5 +1,6 @@
 using LoraAdmin.Domain.Access;
 using LoraAdmin.Domain.Budget;
+using LoraAdmin.Domain.Clocks;
 using LoraAdmin.Domain.Library;
 using LoraAdmin.Domain.Limits;
 using LoraAdmin.Domain.Pods;
@@ -390,5 +391,26 @@ internal sealed class MemoryLeaseStore(MemoryDatabase database) : ILeaseStore
         }
 
         return Task.CompletedTask;
+    }
+}
+
+internal sealed class MemoryClockDifferenceStore(MemoryDatabase database) : IClockDifferenceStore
+{
+    public Task<IReadOnlyList<ClockDifference>> ListAsync(CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<ClockDifference>>(
+    [
+        .. database.ClockDifferences.Rows.OrderBy(row => row.Instance, StringComparer.Ordinal).ThenBy(row => row.Subject, StringComparer.Ordinal),
+    ]);
+
+    public Task SaveAsync(ClockDifference difference, CancellationToken cancellationToken)
+    {
+        database.ClockDifferences.Set((difference.Instance, difference.Subject), difference);
+        return Task.CompletedTask;
+    }
+
+    public Task<bool> DeleteAsync(string instance, string subject, CancellationToken cancellationToken)
+    {
+        bool there = database.ClockDifferences.Find((instance, subject)) is not null;
+        database.ClockDifferences.Set((instance, subject), null);
+        return Task.FromResult(there);
     }
 }

@@ -79,6 +79,10 @@ internal static partial class PlantedBugTable
             "2: foreign pod … was touched", Grounds.Dying,
             "_ when PodNames.Parse(pod.Name) is { } other => new CountedPod(pod, null, PodClass.Foreign, null,", "_ when PodNames.Parse(pod.Name) is { } other => new CountedPod(pod, null, PodClass.Unknown, PodReasons.Unknown,"),
         new(
+            "adopt without checking installation and job", "Pods/PodLauncher.cs",
+            "2: foreign pod … was touched", Grounds.Dying,
+            "Pods.FirstOrDefault(pod => pod.Name == name));", "Pods.FirstOrDefault(pod => PodNames.Parse(pod.Name)?.Attempt == PodNames.Parse(name)!.Attempt && PodNames.Parse(pod.Name)!.Try == PodNames.Parse(name)!.Try));"),
+        new(
             "take a place without asking again when the row is added", "Training/Steps/ProvisioningStep.cs",
             "… jobs have a pod, … may", Grounds.TwoPortals,
             "MayAsk = places.WhyRefusedAsync,", ""),

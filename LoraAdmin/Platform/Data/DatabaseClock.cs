@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using LoraAdmin.Domain.Shared;
 using Npgsql;
 
 namespace LoraAdmin.Platform.Data;
@@ -11,10 +12,13 @@ public sealed class DatabaseClock(TimeProvider machine) : TimeProvider
 {
     private const int Samples = 3;
 
-    private long offsetTicks;
+    private ClockReading.Read? last;
+
+    /// <summary>The machine's clock beside the database's, as it was measured last; null: it was not yet.</summary>
+    public ClockReading.Read? Last => Volatile.Read(ref last);
 
     /// <summary>How far the database is ahead of this machine; negative when it is behind.</summary>
-    public TimeSpan Offset => TimeSpan.FromTicks(Volatile.Read(ref offsetTicks));
+    public TimeSpan Offset => -(Last?.Ahead ?? TimeSpan.Zero);
 
     public override TimeZoneInfo LocalTimeZone => machine.LocalTimeZone;
 
@@ -59,27 +63,43 @@ public sealed class DatabaseClock(TimeProvider machine) : TimeProvider
     /// <summary>Takes over a reading of the database's clock.</summary>
     /// <param name="sent">When the question left, by this machine's clock.</param>
     public void Follow(DateTimeOffset database, DateTimeOffset sent, TimeSpan roundTrip) =>
-        Volatile.Write(ref offsetTicks, (database - (sent + roundTrip / 2)).Ticks);
+        Volatile.Write(ref last, ClockReading.Between(database, TimeSpan.Zero, sent, sent + roundTrip, roundTrip));
 }
 
-/// <summary>Follows the clock of PostgreSQL every minute; SQLite has none of its own. When the database is away the last offset holds.</summary>
-internal sealed partial class DatabaseClockService(DatabaseClock clock, LoraDbFactory contexts, ILogger<DatabaseClockService> logger)
+/// <summary>Follows the clock of PostgreSQL; SQLite has none of its own. When the database is away the last offset holds.</summary>
+internal sealed partial class DatabaseClockService(
+    DatabaseClock clock, LoraDbFactory contexts, ClockStandings clocks, Func<ClockRules> rules, ILogger<DatabaseClockService> logger)
     : PortalLoop(started: null, clock, logger)
 {
-    private static readonly TimeSpan Every = TimeSpan.FromMinutes(1);
+    /// <summary>What the start has measured is known before any loop asks for it.</summary>
+    public override Task StartAsync(CancellationToken cancellationToken)
+    {
+        NoteLast();
+        return base.StartAsync(cancellationToken);
+    }
 
     protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
     {
         try
         {
             await clock.MeasureAsync(contexts.DataSource!, stoppingToken);
+            NoteLast();
         }
         catch (Exception exception) when (exception is NpgsqlException or TimeoutException)
         {
             NotMeasured(logger, clock.Offset, exception);
+            clocks.Note(ClockStandings.Database, new ClockReading.Unread(exception.Message));
         }
 
-        return Every;
+        return rules().MeasureEvery;
+    }
+
+    private void NoteLast()
+    {
+        if (clock.Last is { } reading)
+        {
+            clocks.Note(ClockStandings.Database, reading);
+        }
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The database's clock could not be read; its last offset of {Offset} holds.")]

@@ -1,3 +1,5 @@
+using LoraAdmin.Domain.Shared;
+
 namespace LoraAdmin.Platform.Data;
 
 /// <summary>Rows that nobody asks for any more. A feature registers one for each of its tables that would only grow.</summary>
@@ -5,16 +7,18 @@ namespace LoraAdmin.Platform.Data;
 /// <param name="DeleteAsync">One statement that deletes what has expired by the given instant, and says how many rows that were.</param>
 public sealed record ExpiredRows(string Table, Func<LoraDb, DateTimeOffset, CancellationToken, Task<int>> DeleteAsync);
 
-/// <summary>Deletes expired rows. Every instance runs it: deleting what another has deleted does nothing.</summary>
+/// <summary>
+/// Deletes expired rows. Every instance runs it: deleting what another has deleted does nothing. One whose clock is far off leaves it to the others.
+/// </summary>
 internal sealed class ExpiredRowsService(
-    IEnumerable<ExpiredRows> tables, LoraDbFactory contexts, TimeProvider clock, ILogger<ExpiredRowsService> logger)
+    IEnumerable<ExpiredRows> tables, LoraDbFactory contexts, ClockStandings clocks, TimeProvider clock, ILogger<ExpiredRowsService> logger)
     : PortalLoop(started: null, clock, logger)
 {
     private static readonly TimeSpan Every = TimeSpan.FromMinutes(10);
 
     protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
     {
-        foreach (ExpiredRows expired in tables)
+        foreach (ExpiredRows expired in clocks.WhyHeld() is null ? tables : [])
         {
             await AttemptAsync(
                 $"emptying {expired.Table}",

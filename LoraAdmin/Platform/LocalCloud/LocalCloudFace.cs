@@ -108,7 +108,8 @@ public sealed class LocalCloudFace
         {
             World.CountRequest();
             return runPod.Handle(request.Path[(RunPodPrefix.Length - 1)..], request, body)
-                .With("x-request-id", World.Account.Requests.ToString("x12", CultureInfo.InvariantCulture));
+                .With("x-request-id", World.Account.Requests.ToString("x12", CultureInfo.InvariantCulture))
+                .With("Date", clock.GetUtcNow().ToString("R", CultureInfo.InvariantCulture));
         }
 
         return Answers.Problem(404, "resource not found");

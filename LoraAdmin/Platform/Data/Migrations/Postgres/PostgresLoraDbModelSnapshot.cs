@@ -300,6 +300,40 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                     b.ToTable("budget_reservations", (string)null);
                 });
 
+            modelBuilder.Entity("LoraAdmin.Clocks.ClockDifferenceRow", b =>
+                {
+                    b.Property<string>("Instance")
+                        .HasColumnType("text")
+                        .HasColumnName("instance");
+
+                    b.Property<string>("Subject")
+                        .HasColumnType("text")
+                        .HasColumnName("subject");
+
+                    b.Property<long>("AheadMs")
+                        .HasColumnType("bigint")
+                        .HasColumnName("ahead_ms");
+
+                    b.Property<string>("Grade")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("grade");
+
+                    b.Property<string>("Host")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("host");
+
+                    b.Property<long>("SeenAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("seen_at");
+
+                    b.HasKey("Instance", "Subject")
+                        .HasName("pk_clock_differences");
+
+                    b.ToTable("clock_differences", (string)null);
+                });
+
             modelBuilder.Entity("LoraAdmin.Library.LoraModelRow", b =>
                 {
                     b.Property<Guid>("Id")

@@ -295,6 +295,40 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                     b.ToTable("budget_reservations", (string)null);
                 });
 
+            modelBuilder.Entity("LoraAdmin.Clocks.ClockDifferenceRow", b =>
+                {
+                    b.Property<string>("Instance")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("instance");
+
+                    b.Property<string>("Subject")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("subject");
+
+                    b.Property<long>("AheadMs")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("ahead_ms");
+
+                    b.Property<string>("Grade")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("grade");
+
+                    b.Property<string>("Host")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("host");
+
+                    b.Property<long>("SeenAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("seen_at");
+
+                    b.HasKey("Instance", "Subject")
+                        .HasName("pk_clock_differences");
+
+                    b.ToTable("clock_differences", (string)null);
+                });
+
             modelBuilder.Entity("LoraAdmin.Library.LoraModelRow", b =>
                 {
                     b.Property<string>("Id")

@@ -1,0 +1,121 @@
+namespace LoraAdmin.Domain.Shared;
+
+/// <summary>When a difference between clocks is told and what it stops (<c>Clocks:TellAt</c>, <c>Clocks:HoldAt</c>, <c>Clocks:MeasureEvery</c>).</summary>
+/// <param name="TellAt">A larger difference is an incident.</param>
+/// <param name="HoldAt">A larger difference holds what ends or deletes something.</param>
+/// <param name="MeasureEvery">How often clocks are compared.</param>
+public sealed record ClockRules(TimeSpan TellAt, TimeSpan HoldAt, TimeSpan MeasureEvery);
+
+public enum ClockGrade
+{
+    Right,
+
+    /// <summary>People are told.</summary>
+    Off,
+
+    /// <summary>Destructive work is held.</summary>
+    FarOff,
+}
+
+/// <summary>What a process knows of its clock beside one other.</summary>
+/// <param name="Subject">The other clock: <see cref="ClockStandings.Database"/> or <see cref="ClockStandings.Provider"/>.</param>
+/// <param name="Reading">The newest; null: the other clock could not be read yet.</param>
+/// <param name="Since">When the difference was noticed; null while there is none.</param>
+/// <param name="UnreadWhy">Why the newest look gave no reading; null when it did.</param>
+public sealed record ClockStanding(string Subject, ClockGrade Grade, ClockReading.Read? Reading, DateTimeOffset? Since, string? UnreadWhy)
+{
+    /// <summary>A difference about the size of a limit must not cross it with every reading: it is over below this part of the limit.</summary>
+    private const double OverBelow = 0.75;
+
+    public static ClockStanding Unknown(string subject) => new(subject, ClockGrade.Right, null, null, null);
+
+    /// <summary>
+    /// Takes a reading in. What it leaves open by its margin changes nothing: the grade rises on what is certain, and falls on what can be ruled out. A
+    /// clock that can't be read stays what it was.
+    /// </summary>
+    public ClockStanding After(ClockReading heard, ClockRules rules, DateTimeOffset now)
+    {
+        ArgumentNullException.ThrowIfNull(heard);
+        ArgumentNullException.ThrowIfNull(rules);
+        if (heard is not ClockReading.Read read)
+        {
+            return this with { UnreadWhy = ((ClockReading.Unread)heard).Why };
+        }
+
+        ClockGrade least = GradeOf(read.AtLeast, rules.TellAt, rules.HoldAt);
+        ClockGrade most = GradeOf(read.AtMost, rules.TellAt * OverBelow, rules.HoldAt * OverBelow);
+        ClockGrade grade = least > Grade ? least : most < Grade ? most : Grade;
+        return new ClockStanding(Subject, grade, read, grade == ClockGrade.Right ? null : Since ?? now, null);
+    }
+
+    private static ClockGrade GradeOf(TimeSpan difference, TimeSpan off, TimeSpan farOff) =>
+        difference > farOff ? ClockGrade.FarOff : difference > off ? ClockGrade.Off : ClockGrade.Right;
+}
+
+/// <summary>
+/// How far this process's clock is off, as far as the clocks around it say so. Whoever hears of another clock notes it here, and whoever is about to end or
+/// delete something by age asks here. Safe for any number of threads.
+/// </summary>
+public sealed class ClockStandings(TimeProvider clock, Func<ClockRules> rules)
+{
+    /// <summary>Who it is that holds something by it.</summary>
+    public const string Name = "clocks";
+
+    /// <summary>The machine's clock beside the database's.</summary>
+    public const string Database = "database";
+
+    /// <summary>The clock that the portal decides by beside the GPU provider's.</summary>
+    public const string Provider = "runpod";
+
+    private readonly Lock gate = new();
+    private readonly SortedDictionary<string, (ClockStanding Standing, long NotedAt)> known = new(StringComparer.Ordinal);
+
+    /// <summary>In order of their subjects.</summary>
+    public IReadOnlyList<ClockStanding> All
+    {
+        get
+        {
+            lock (gate)
+            {
+                return [.. known.Values.Select(static one => one.Standing)];
+            }
+        }
+    }
+
+    /// <summary>
+    /// By how much an age that is counted across clocks may be wrong at most, once a clock is so far off that destructive work is held; zero before that.
+    /// </summary>
+    public TimeSpan Doubt => All.Where(static one => one.Grade == ClockGrade.FarOff).Select(static one => one.Reading!.AtMost).DefaultIfEmpty().Max();
+
+    /// <summary>Each clock that differs, as people are told of it.</summary>
+    /// <param name="host">This process's machine.</param>
+    public IReadOnlyList<string> Problems(string host)
+    {
+        IReadOnlyList<ClockStanding> all = All;
+        return [.. all.Where(static one => one.Grade != ClockGrade.Right).Select(one => ClockWords.Of(one, host, all))];
+    }
+
+    public void Note(string subject, ClockReading heard)
+    {
+        DateTimeOffset now = clock.GetUtcNow();
+        lock (gate)
+        {
+            ClockStanding before = known.TryGetValue(subject, out (ClockStanding Standing, long NotedAt) found) ? found.Standing : ClockStanding.Unknown(subject);
+            known[subject] = (before.After(heard, rules(), now), clock.GetTimestamp());
+        }
+    }
+
+    /// <summary>Whether nothing was noted of a clock for so long.</summary>
+    public bool IsSilent(string subject, TimeSpan length)
+    {
+        lock (gate)
+        {
+            return !known.TryGetValue(subject, out (ClockStanding Standing, long NotedAt) found) || clock.GetElapsedTime(found.NotedAt) >= length;
+        }
+    }
+
+    /// <summary>Why this process must not end or delete anything by itself; null: its clock may be relied on.</summary>
+    public string? WhyHeld() => All.Where(static one => one.Grade == ClockGrade.FarOff).MaxBy(static one => one.Reading!.AtMost) is { } worst
+        ? $"This portal's clock can't be relied on: {ClockWords.Difference(worst)}. It ends and deletes nothing by age until they agree"
+        : null;
+}

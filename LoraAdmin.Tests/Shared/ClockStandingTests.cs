@@ -1,0 +1,111 @@
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Tests.Doubles;
+using Microsoft.Extensions.Time.Testing;
+using Xunit;
+
+namespace LoraAdmin.Tests.Shared;
+
+public sealed class ClockStandingTests
+{
+    private static readonly DateTimeOffset Start = new(2026, 11, 24, 12, 0, 0, TimeSpan.Zero);
+
+    private readonly FakeTimeProvider clock = new(Start);
+    private readonly ClockStandings clocks;
+
+    public ClockStandingTests() => clocks = KnownClocks.New(clock);
+
+    [Fact]
+    public void Reading_OfAnAnswer_TakesHalfTheWayAndHalfOfWhatIsRoundedAwayOff()
+    {
+        ClockReading.Read read = ClockReading.Between(Start, TimeSpan.FromSeconds(1), Start.AddSeconds(10), Start.AddSeconds(14), TimeSpan.FromSeconds(4));
+
+        Assert.Equal(new ClockReading.Read(TimeSpan.FromSeconds(11.5), TimeSpan.FromSeconds(2.5)), read);
+        Assert.Equal((TimeSpan.FromSeconds(9), TimeSpan.FromSeconds(14)), (read.AtLeast, read.AtMost));
+    }
+
+    [Fact]
+    public void Reading_WhileTheOwnClockWasSet_IsVagueAndNotWrong()
+    {
+        // Ten minutes behind, and set right while the answer was on its way; and the other way round.
+        ClockReading.Read mended = ClockReading.Between(Start, TimeSpan.Zero, Start.AddMinutes(-10), Start.AddSeconds(1), TimeSpan.FromSeconds(1));
+        ClockReading.Read broken = ClockReading.Between(Start, TimeSpan.Zero, Start, Start.AddMinutes(-10), TimeSpan.FromSeconds(1));
+
+        Assert.Equal(TimeSpan.Zero, mended.AtLeast);
+        Assert.Equal(TimeSpan.Zero, broken.AtLeast);
+    }
+
+    [Theory]
+    [InlineData(59, 0, ClockGrade.Right)]
+    [InlineData(61, 0, ClockGrade.Off)]
+    [InlineData(-61, 0, ClockGrade.Off)]
+    [InlineData(61, 2, ClockGrade.Right)]
+    [InlineData(299, 0, ClockGrade.Off)]
+    [InlineData(-301, 0, ClockGrade.FarOff)]
+    [InlineData(310, 15, ClockGrade.Off)]
+    public void Difference_OfSoManySeconds_CountsAsFarAsItIsCertain(double ahead, double margin, ClockGrade expected)
+    {
+        Note(ahead, margin);
+
+        Assert.Equal((expected, expected == ClockGrade.FarOff), (Standing.Grade, clocks.WhyHeld() is not null));
+        Assert.Equal(expected == ClockGrade.Right ? null : Start, Standing.Since);
+    }
+
+    [Theory]
+    [InlineData(301, 280, ClockGrade.FarOff)]
+    [InlineData(301, 224, ClockGrade.Off)]
+    [InlineData(301, 46, ClockGrade.Off)]
+    [InlineData(301, 44, ClockGrade.Right)]
+    [InlineData(61, 59, ClockGrade.Off)]
+    [InlineData(61, 44, ClockGrade.Right)]
+    public void Difference_ThatShrinks_IsOverWellBelowItsLimit(double before, double after, ClockGrade expected)
+    {
+        Note(before, 0);
+        clock.Advance(TimeSpan.FromMinutes(1));
+        Note(after, 0);
+
+        Assert.Equal(expected, Standing.Grade);
+        Assert.Equal(expected == ClockGrade.Right ? null : Start, Standing.Since);
+    }
+
+    [Fact]
+    public void AnswerThatTookLong_ProvesNeitherThatTheClockIsWrongNorThatItIsRight()
+    {
+        Note(70, 30);
+        Assert.Equal(ClockGrade.Right, Standing.Grade);
+        Note(400, 0);
+        Note(0, 250);
+
+        Assert.Equal(ClockGrade.FarOff, Standing.Grade);
+    }
+
+    [Fact]
+    public void ClockThatCantBeRead_StaysWhatItWas_AndTellsWhy()
+    {
+        clocks.Note(ClockStandings.Provider, new ClockReading.Unread("no answer"));
+        Assert.Equal((ClockGrade.Right, null, "no answer"), (Standing.Grade, Standing.Reading, Standing.UnreadWhy));
+        Assert.Null(clocks.WhyHeld());
+
+        Note(400, 0);
+        Assert.Null(Standing.UnreadWhy);
+        clocks.Note(ClockStandings.Provider, new ClockReading.Unread("no answer"));
+
+        Assert.Equal((ClockGrade.FarOff, "no answer"), (Standing.Grade, Standing.UnreadWhy));
+        Assert.NotNull(clocks.WhyHeld());
+    }
+
+    [Fact]
+    public void Doubt_IsTheMostThatAClockMayBeWrong_OnceItHolds()
+    {
+        Note(120, 1);
+        Assert.Equal(TimeSpan.Zero, clocks.Doubt);
+        clocks.Note(ClockStandings.Database, new ClockReading.Read(TimeSpan.FromMinutes(-7), TimeSpan.FromSeconds(2)));
+
+        Assert.Equal(new TimeSpan(0, 7, 2), clocks.Doubt);
+        Assert.Contains("7 min 0 s behind the database's", clocks.WhyHeld(), StringComparison.Ordinal);
+    }
+
+    private ClockStanding Standing => Assert.Single(clocks.All);
+
+    private void Note(double ahead, double margin) =>
+        clocks.Note(ClockStandings.Provider, new ClockReading.Read(TimeSpan.FromSeconds(ahead), TimeSpan.FromSeconds(margin)));
+}
