@@ -1,9 +1,5 @@
 using LoraAdmin.Domain.Budget;
-using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
-using LoraAdmin.Domain.Storage;
-using LoraAdmin.Domain.Training;
-using LoraAdmin.Platform.LocalCloud;
 using LoraAdmin.Tests.Simulation.Memory;
 
 namespace LoraAdmin.Tests.Simulation;
@@ -80,86 +76,5 @@ internal sealed class MoneySums
     {
         charged[(one.User, one.Period)] = charged.GetValueOrDefault((one.User, one.Period)) + (one.Refunded ? 0 : sign);
         touchedUsers.Add(one.User);
-    }
-}
-
-/// <summary>The vendor's terminated pods, and which of them to look at again: just ended, or something of what is known of their file was written.</summary>
-internal sealed class EndedPods
-{
-    private readonly SimulatedWorld world;
-    private readonly List<PodRecord> living = [];
-    private readonly Dictionary<string, List<PodRecord>> endedOf = [];
-    private readonly HashSet<string> touched = [];
-    private int known;
-
-    public EndedPods(SimulatedWorld world)
-    {
-        this.world = world;
-        world.Database.Pods.Written += (_, before, after) => touched.Add(NameOf((after ?? before)!));
-        world.Objects.Removed += target => touched.Add(target.Key);
-        foreach (MemorySpool disk in world.Disks)
-        {
-            disk.Removed += name => touched.Add(name);
-        }
-
-        world.DiskAdded += disk => disk.Removed += name => touched.Add(name);
-    }
-
-    public IReadOnlyList<PodRecord> TakeTouched()
-    {
-        List<PodRecord> again = Note();
-        foreach (string name in touched)
-        {
-            again.AddRange(endedOf.GetValueOrDefault(name) ?? []);
-        }
-
-        touched.Clear();
-        return again;
-    }
-
-    /// <summary>Takes note of the pods that ended since the last call, and answers them.</summary>
-    public List<PodRecord> Note()
-    {
-        IReadOnlyList<PodRecord> pods = world.Cloud.World.Pods;
-        for (; known < pods.Count; known++)
-        {
-            living.Add(pods[known]);
-        }
-
-        List<PodRecord> fresh = [];
-        for (int index = living.Count - 1; index >= 0; index--)
-        {
-            if (living[index] is { Status: PodStatus.Terminated } over)
-            {
-                living.RemoveAt(index);
-                fresh.Add(over);
-                Register(over);
-            }
-        }
-
-        return fresh;
-    }
-
-    private static string NameOf(LedgerPod pod) => pod.PodId ?? pod.Name;
-
-    /// <summary>Under every name by which a write may touch what is known of its file.</summary>
-    private void Register(PodRecord pod)
-    {
-        List<string> names = [pod.Id, pod.Name];
-        if (world.RowOf(pod) is { } row && world.Database.Jobs.Find(row.Job) is { } job)
-        {
-            names.Add(SpoolNames.File(job.Id, row.Attempt));
-            names.Add(ObjectKeys.Model(job.UserId, job.LoraId).Key);
-        }
-
-        foreach (string name in names)
-        {
-            if (!endedOf.TryGetValue(name, out List<PodRecord>? all))
-            {
-                endedOf[name] = all = [];
-            }
-
-            all.Add(pod);
-        }
     }
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
 using System.Text;
 using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Library;
@@ -14,35 +15,81 @@ namespace LoraAdmin.Tests.Simulation;
 
 /// <summary>
 /// The promises ([crash safety](docs/crash-safety.md)), checked on what the vendor, the database and the buckets really hold. Shares no code with what it checks beyond the names of things.
-/// After each turn it looks at what is open and at what was written since the last look; <see cref="CheckWhole"/> takes nothing from earlier looks.
+/// After each commit and each turn it looks at what is open and at what was written since the last look; <see cref="CheckWhole"/> takes nothing from earlier looks.
 /// </summary>
 public sealed partial class Invariants
 {
-    /// <summary>A create call of a process that stood still may arrive after its row was given up: the sweep has this long to find its pod.</summary>
-    private static readonly TimeSpan StrangersFoundWithin = TimeSpan.FromHours(1);
-
     private readonly SimulatedWorld world;
     private readonly SimulationPlan? plan;
+    private readonly string ours;
     private readonly MoneySums sums;
-    private readonly EndedPods ended;
+    private readonly VendorPods pods;
     private readonly HashSet<(string Rule, string Subject)> openIncidents = [];
+    private readonly HashSet<(JobId, int)> attempts = [];
+    private readonly HashSet<JobId> places = [];
+    private ExceptionDispatchInfo? failure;
     private int facts;
+    private bool isDirty;
 
     public Invariants(SimulatedWorld world, SimulationPlan? plan = null)
     {
         this.world = world;
         this.plan = plan;
+        ours = $"lora-{world.Installation.Id}-";
         sums = new MoneySums(world.Database);
-        ended = new EndedPods(world);
+        pods = new VendorPods(world);
+        FollowJobs();
+        FollowWants();
+        FollowMoney();
     }
+
+    /// <summary>How often what was open or had changed was checked.</summary>
+    public int Looks { get; private set; }
+
+    /// <summary>
+    /// Checks after every commit too that changed a job's standing, a pod's row or money; most commits take leases and note figures. What is found there is
+    /// thrown by the next check of the run's own: whoever committed must not handle it as an error of the database.
+    /// </summary>
+    public void FollowCommits() => world.Committed = () =>
+    {
+        try
+        {
+            world.Refresh();
+            if (failure is null && isDirty)
+            {
+                CheckAlways();
+            }
+        }
+        catch (Exception found)
+        {
+            failure = ExceptionDispatchInfo.Capture(found);
+        }
+    };
 
     /// <summary>What may have changed since the last look.</summary>
     public void CheckAlways()
     {
+        failure?.Throw();
+        Looks++;
+        isDirty = false;
         CheckOpen();
-        List<PodRecord> touched = [.. ended.TakeTouched()];
-        CheckFiles(touched);
-        CheckAccount(world.Cloud.World.Alive.Concat(touched));
+        IReadOnlyList<PodRecord> touched = pods.TakeTouched();
+        foreach (PodRecord pod in world.Cloud.World.Alive)
+        {
+            CheckPod(pod);
+        }
+
+        foreach (PodRecord pod in touched)
+        {
+            CheckPod(pod);
+        }
+
+        foreach (PodRecord pod in touched)
+        {
+            CheckFile(pod);
+        }
+
+        CheckJustCompleted();
         foreach (Month month in sums.TakeMonths())
         {
             CheckMonth(month, sums.Reserved(month), sums.Spent(month));
@@ -57,10 +104,15 @@ public sealed partial class Invariants
     /// <summary>Everything there ever was.</summary>
     public void CheckWhole()
     {
+        failure?.Throw();
         CheckOpen();
-        ended.Note();
-        CheckFiles(world.Cloud.World.Pods.Where(static pod => pod.Status == PodStatus.Terminated));
-        CheckAccount(world.Cloud.World.Pods);
+        pods.Note();
+        foreach (PodRecord pod in world.Cloud.World.Pods)
+        {
+            CheckPod(pod);
+            CheckFile(pod);
+        }
+
         ILookup<Month, Reservation> reservations = world.Database.Reservations.Rows.ToLookup(static one => one.Month);
         foreach (Month month in reservations.Select(static group => group.Key).Union(world.Database.Months.Rows.Select(static row => row.Month)))
         {
@@ -118,8 +170,7 @@ public sealed partial class Invariants
 
     private void CheckCompleted(TrainingJob job)
     {
-        byte[] file = world.Objects.Find(ObjectKeys.Model(job.UserId, job.LoraId)) ?? [];
-        Require(IsTrained(file, job), $"3: the stored file of {job.Id} is not the trained one");
+        CheckStored(job);
         Require(!world.Database.Spool.Rows.Any(entry => entry.Job == job.Id), $"the spool row of {job.Id} is left behind");
         Require(job.Failure is null, $"job {job.Id} is completed and says {job.Failure}");
         Require(!NewestCharge(job).Refunded, $"5: job {job.Id} is completed and its charge was given back");
@@ -136,22 +187,15 @@ public sealed partial class Invariants
         bool refund = rule.Refund == RefundRule.Always || (rule.Refund == RefundRule.BeforePodOrByAdmin && (!asked || job.Cancel!.By.Kind == ActorKind.Person));
         Require(NewestCharge(job).Refunded == refund, $"5: job {job.Id} ended as {rule.Code}; given back {!refund}, right is {refund}");
         Require(
-            rule.Failure != FailureCode.UploadFailed || world.Disks.Any(disk => disk.FindSealed(SpoolNames.File(job.Id, job.Attempt)) is { } file && IsTrained(file, job)),
+            rule.Failure != FailureCode.UploadFailed || world.Disks.Any(disk => IsTrained(disk.FindSealed(SpoolNames.File(job.Id, job.Attempt)), job)),
             $"3: the upload of {job.Id} failed and no spool has its file");
     }
 
     private void CheckOpen()
     {
-        foreach (PodRecord pod in world.Cloud.World.Alive.Where(pod => !IsForeign(pod)))
-        {
-            bool known = world.RowOf(pod) is { } row && row.Saw != PodSaw.Gone;
-            bool mayBeLate = plan?.FreezesPerThousandCrossings > 0 && world.Clock.GetUtcNow() - pod.CreatedAt < StrangersFoundWithin;
-            Require(known || mayBeLate, $"1: pod {pod.Id} is alive and the ledger has no open row {pod.Name}");
-        }
-
-        HashSet<(JobId, int)> attempts = [];
-        HashSet<JobId> places = [];
         CheckIncidents();
+        attempts.Clear();
+        places.Clear();
         foreach (LedgerPod pod in world.Database.OpenPods.Rows)
         {
             Require(pod is not { Want: PodWant.Needed, PodId: not null } || attempts.Add((pod.Job, pod.Attempt)), $"2: attempt {pod.Attempt} of job {pod.Job} keeps more than one pod");
@@ -187,20 +231,12 @@ public sealed partial class Invariants
         }
     }
 
-    /// <summary>
-    /// Invariant 3: from the end of training on the file is on the pod's mount, in a spool, or in storage, or a person let it go. A pod that the vendor
-    /// lost without having been asked is no fault of the portal's.
-    /// </summary>
-    private void CheckFiles(IEnumerable<PodRecord> terminated)
+    private void FollowMoney()
     {
-        foreach (PodRecord pod in terminated.Where(static pod => pod is { Agent.HasArtifact: true, TerminateRequests: > 0 }))
-        {
-            LedgerPod row = world.RowOf(pod)!;
-            TrainingJob job = world.Database.Jobs.Find(row.Job)!;
-            bool spooled = world.Disks.Any(disk => disk.FindSealed(SpoolNames.File(job.Id, row.Attempt)) is not null);
-            bool stored = world.Objects.Find(ObjectKeys.Model(job.UserId, job.LoraId)) is not null;
-            Require(spooled || stored || row.Proof == FileProof.Override, $"3: pod {pod.Id} was terminated and the file of job {job.Id} is nowhere ({row.Proof})");
-        }
+        world.Database.Reservations.Written += (_, _, _) => isDirty = true;
+        world.Database.Charges.Written += (_, _, _) => isDirty = true;
+        world.Database.Users.Written += (_, _, _) => isDirty = true;
+        world.Database.Months.Written += (_, _, _) => isDirty = true;
     }
 
     private Memory.ChargeRow NewestCharge(TrainingJob job) => world.Database.Charges.Find((job.Id, job.Admission))!;
@@ -222,7 +258,7 @@ public sealed partial class Invariants
         Require(count == expected, $"5: user {user} counts {count}, charges less refunds are {expected}");
     }
 
-    /// <summary>The message is made only for a violation: this is asked at every turn of simulated years.</summary>
+    /// <summary>The message is made only for a violation: this is asked at every commit of simulated years.</summary>
     private static void Require(bool holds, [InterpolatedStringHandlerArgument(nameof(holds))] ViolationText what)
     {
         if (!holds)

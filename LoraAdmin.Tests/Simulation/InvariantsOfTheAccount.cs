@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Training;
@@ -9,34 +8,83 @@ namespace LoraAdmin.Tests.Simulation;
 /// <summary>What holds for the account as the vendor sees it, and for the months that money and counts belong to.</summary>
 public sealed partial class Invariants
 {
-    private bool IsForeign(PodRecord pod) => !pod.Name.StartsWith($"lora-{world.Installation.Id}-", StringComparison.Ordinal);
+    private readonly Dictionary<string, int> asked = [];
+    private readonly HashSet<string> letGo = [];
 
-    private void CheckAccount(IEnumerable<PodRecord> pods)
+    private bool IsForeign(PodRecord pod) => !pod.Name.StartsWith(ours, StringComparison.Ordinal);
+
+    private void FollowWants() => world.Database.Pods.Written += (name, before, after) =>
     {
-        TimeSpan lifetime = world.Training.ReadyWithin + world.Training.MaxDuration + world.Training.RetrieveWithin;
-        foreach (PodRecord pod in pods)
+        isDirty |= before?.Want != after?.Want || before?.Saw != after?.Saw || before?.PodId != after?.PodId || before?.Proof != after?.Proof;
+        if (before is { Want: not PodWant.Released, PodId: not null } && after is { Want: PodWant.Released })
         {
-            if (IsForeign(pod))
-            {
-                Require(pod is { TerminateRequests: 0, History.Count: 1 }, $"2: foreign pod {pod.Name} was touched");
-                continue;
-            }
+            letGo.Add(name);
+        }
+    };
 
-            if (world.RowOf(pod) is not { } row || world.Database.Jobs.Find(row.Job) is not { } job)
-            {
-                continue;
-            }
+    private void CheckPod(PodRecord pod)
+    {
+        if (IsForeign(pod))
+        {
+            Require(pod is { TerminateRequests: 0, History.Count: 1 }, $"2: foreign pod {pod.Name} was touched");
+            return;
+        }
 
-            bool trains = job.State == TrainingState.Training && job.Attempt == row.Attempt && job.PodId == pod.Id;
-            bool isOver = world.Clock.GetUtcNow() - pod.CreatedAt > lifetime;
-            Require(!trains || isOver || pod.TerminateRequests == 0, $"2: pod {pod.Name} was asked to end while its job trains on it");
+        LedgerPod? row = world.RowOf(pod);
+        TrainingJob? job = row is null ? null : world.Database.Jobs.Find(row.Job);
+        if (pod.Status != PodStatus.Terminated)
+        {
+            CheckAlive(pod, row, job);
+        }
 
-            // A pod that turned up after its try had been given up for good has a row of its own, and costs what nobody reserved.
-            bool settled = world.Database.Reservations.Find((row.Job, row.Attempt)) is { SettledAt: not null };
-            bool late = row.Name.Contains('@', StringComparison.Ordinal);
-            Require(!settled || late || pod.Status == PodStatus.Terminated, $"4: attempt {row.Attempt} of {row.Job} is settled and its pod {pod.Name} lives");
+        if (row is null || job is null)
+        {
+            return;
+        }
+
+        CheckNeeded(pod, row, job);
+
+        // A pod that turned up after its try had been given up for good has a row of its own, and costs what nobody reserved.
+        bool settled = world.Database.Reservations.Find((row.Job, row.Attempt)) is { SettledAt: not null };
+        bool late = row.Name.Contains('@', StringComparison.Ordinal);
+        Require(!settled || late || pod.Status == PodStatus.Terminated, $"4: attempt {row.Attempt} of {row.Job} is settled and its pod {pod.Name} lives");
+    }
+
+    /// <summary>Invariant 2, at the wish and at the call.</summary>
+    private void CheckNeeded(PodRecord pod, LedgerPod row, TrainingJob job)
+    {
+        if (letGo.Count > 0 && letGo.Remove(row.Name) && row.Want == PodWant.Released)
+        {
+            Require(!IsNeeded(pod, row, job), $"2: pod {pod.Name} was let go while its job needs it ({job.State}, {row.WantReason})");
+        }
+
+        if (pod.TerminateRequests > 0 && pod.TerminateRequests > asked.GetValueOrDefault(pod.Id))
+        {
+            asked[pod.Id] = pod.TerminateRequests;
+            Require(!IsNeeded(pod, row, job), $"2: pod {pod.Name} was asked to end while its job needs it ({job.State}, {row.Want})");
         }
     }
+
+    /// <summary>Whether its job works with it, and neither its time to become ready nor its lifetime is over, nor has a person ended it.</summary>
+    private bool IsNeeded(PodRecord pod, LedgerPod row, TrainingJob job)
+    {
+        if (job.Attempt != row.Attempt || job.PodId != pod.Id || row.WantReason == PodReasons.ByPerson)
+        {
+            return false;
+        }
+
+        DateTimeOffset began = row.RequestedAt < pod.CreatedAt ? row.RequestedAt : pod.CreatedAt;
+        TimeSpan age = world.Clock.GetUtcNow() - began + Skew;
+        return age < Lifetime && job.State switch
+        {
+            TrainingState.Provisioning => age < world.Training.ReadyWithin && !HasStopped(pod),
+            TrainingState.Training => true,
+            TrainingState.Retrieving or TrainingState.Uploading => !IsSafe(pod, row, job),
+            _ => false,
+        };
+    }
+
+    private static bool HasStopped(PodRecord pod) => pod.History.Any(static change => change.Status is PodStatus.Exited or PodStatus.Error);
 
     /// <summary>Months are the calendar's, in UTC, whatever the portal takes them for.</summary>
     private void CheckMonths()
@@ -53,6 +101,4 @@ public sealed partial class Invariants
                 (first.Period.Year, first.Period.Number) == (job.CreatedAt.Year, job.CreatedAt.Month), $"5: the LoRA that was charged at {job.CreatedAt:u} counts in {first.Period}");
         }
     }
-
-    private static bool IsTrained(byte[] file, TrainingJob job) => Convert.ToHexStringLower(SHA256.HashData(file)) == job.Artifact!.Sha256;
 }

@@ -47,6 +47,9 @@ public sealed class Mortality(Func<string, bool> diesAt)
         Cross(point);
     }
 
+    /// <summary>The process stands still until then, where it is.</summary>
+    public void StandStill(DateTimeOffset until) => FrozenUntil = FrozenUntil > until ? FrozenUntil : until;
+
     /// <summary>Lets everything that waits go on, in the order in which it came to wait.</summary>
     public void Thaw()
     {
@@ -71,7 +74,8 @@ public sealed class Mortality(Func<string, bool> diesAt)
 }
 
 /// <summary>A database that the process can lose touch with before a transaction, inside it, or after its commit.</summary>
-public sealed class MortalUnitOfWork(IUnitOfWork inner, Mortality mortality) : IUnitOfWork
+/// <param name="committed">Called after each commit, also of a process that does not live to hear of it.</param>
+public sealed class MortalUnitOfWork(IUnitOfWork inner, Mortality mortality, Action committed) : IUnitOfWork
 {
     public async Task<T> RunAsync<T>(Func<IUnit, CancellationToken, Task<T>> work, CancellationToken cancellationToken)
     {
@@ -84,6 +88,7 @@ public sealed class MortalUnitOfWork(IUnitOfWork inner, Mortality mortality) : I
                 return inside;
             },
             cancellationToken);
+        committed();
         await mortality.CrossAsync("after commit");
         return result;
     }

@@ -13,6 +13,15 @@ public sealed class People(SimulatedWorld world, Random random, int users = 5)
     private static readonly Actor Admin = new(ActorKind.Person, "ada");
     private static readonly Actor Gateway = new(ActorKind.Token, "gateway");
 
+    /// <summary>How long a plan that the caps hold back waits for a person, and how soon one looks again.</summary>
+    private static readonly TimeSpan ApprovesAfter = TimeSpan.FromHours(1);
+    private static readonly TimeSpan LooksAgainAfter = TimeSpan.FromMinutes(5);
+
+    private DateTimeOffset? approvedAt;
+
+    /// <summary>Plans that the sweep's caps held back and that were approved.</summary>
+    public int Approvals { get; private set; }
+
     public TrainingRequest Request(int number)
     {
         UserId user = new(new Guid(random.Next(1, users + 1), 0, 0, new byte[8]));
@@ -53,9 +62,31 @@ public sealed class People(SimulatedWorld world, Random random, int users = 5)
         }
     }
 
+    /// <summary>
+    /// Approves a plan of the sweep that its caps have held back for an hour: the alert about it wakes somebody. What has changed between the look and the
+    /// approval is looked at anew some minutes later.
+    /// </summary>
+    public async Task ApproveSweepAsync(SimulatedPortal portal, Action<string> note, CancellationToken cancellationToken)
+    {
+        DateTimeOffset now = world.Clock.GetUtcNow();
+        if (!(now - world.SweepHeldBackSince >= ApprovesAfter) || now - approvedAt < LooksAgainAfter)
+        {
+            return;
+        }
+
+        approvedAt = now;
+        if (await portal.Pods.PreviewSweepAsync(cancellationToken) is SweepPlanning.Planned { Plan: { } plan } && plan.WithinCaps < plan.Items.Count)
+        {
+            ApproveSweepOutcome outcome = await portal.Pods.ApproveSweepAsync(plan.Hash, Admin, cancellationToken);
+            Approvals += outcome is ApproveSweepOutcome.Applied ? 1 : 0;
+            note($"ada approves the sweep's {plan.Items.Count} items: {outcome.GetType().Name}");
+        }
+    }
+
     /// <summary>Decides what only people may: a kept pod that nobody waits for goes, file or not, and a plan that the caps hold back is carried out.</summary>
     public async Task CloseTheDayAsync(SimulatedPortal portal, Action<string> note, CancellationToken cancellationToken)
     {
+        await ApproveSweepAsync(portal, note, cancellationToken);
         DateTimeOffset longAgo = world.Clock.GetUtcNow() - TimeSpan.FromHours(2);
         foreach (LedgerPod pod in world.Database.OpenPods.Rows
             .Where(pod => pod is { Want: PodWant.Held, PodId: not null } && pod.WantSince < longAgo)

@@ -2,6 +2,8 @@ using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Platform.Data;
+using LoraAdmin.Platform.LocalCloud;
+using LoraAdmin.Storage;
 
 namespace LoraAdmin.Tests.Simulation;
 
@@ -22,6 +24,7 @@ public sealed class PortalSlot(int number, SimulatedWorld world, SimulationPlan 
     private static readonly TimeSpan MisreadsBy = TimeSpan.FromMilliseconds(100);
 
     private readonly MachineClock? machine = plan.ClocksDiffer ? MachineClock.Draw(world.Clock, random) : null;
+    private readonly StoreFaults faults = StartedFaults(world);
     private DatabaseClock? followed;
     private DateTimeOffset measuredAt;
     private Mortality mortality = new(_ => false);
@@ -108,7 +111,14 @@ public sealed class PortalSlot(int number, SimulatedWorld world, SimulationPlan 
         followed = machine is not null && plan.Portals > 1 ? new DatabaseClock(machine) : null;
         measuredAt = default;
         FollowDatabase(now);
-        portal = new SimulatedPortal(world, mortality, $"place-{number}-life-{life}", world.SpoolOf(number), Clock);
+        StandstillClock storesClock = new(world.Clock, mortality);
+        portal = new SimulatedPortal(
+            world,
+            mortality,
+            $"place-{number}-life-{life}",
+            new FailingSpool(world.SpoolOf(number), faults),
+            Clock,
+            new FailingObjectStore(world.Storage, faults, storesClock));
         NoteDatabase();
         watchAt = now;
     }
@@ -194,8 +204,22 @@ public sealed class PortalSlot(int number, SimulatedWorld world, SimulationPlan 
         }
 
         PodWatchReport report = await alive.Watch.TickAsync(cancellationToken);
-        watchAt = world.Clock.GetUtcNow() + report.NextIn;
+        DateTimeOffset looked = world.Clock.GetUtcNow();
+        watchAt = looked + report.NextIn;
+        world.Watched.Note(looked, report.NextIn, report.Listed && !Trouble.HindersPods(world.Cloud.World.Faults, looked));
+        if (report.Plan is { } sweep)
+        {
+            world.SweepHeldBackSince = sweep.WithinCaps < sweep.Items.Count ? world.SweepHeldBackSince ?? looked : null;
+        }
+
         await alive.Settlement.RunAsync(cancellationToken);
+    }
+
+    private static StoreFaults StartedFaults(SimulatedWorld world)
+    {
+        StoreFaults faults = new(() => (kinds, subject, token) => world.Cloud.TakeStoreFaultAsync(kinds, subject, token));
+        _ = faults.StartAsync(CancellationToken.None);
+        return faults;
     }
 
     /// <summary>What walks items has each of them meet the same death.</summary>

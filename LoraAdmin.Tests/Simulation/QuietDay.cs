@@ -38,6 +38,11 @@ internal sealed class QuietDay
         return outcome is SubmitOutcome.Accepted accepted ? accepted.Job : throw new InvalidOperationException($"Not accepted: {outcome}");
     }
 
+    /// <summary>Somebody approves what the sweep's caps have held back for long enough.</summary>
+    public Task ApproveAsync() => slot.RunAsync(portal => people.ApproveSweepAsync(portal, static _ => { }, None));
+
+    public int Approvals => people.Approvals;
+
     public Task CancelAsync(JobId id, ActorKind by) => slot.RunAsync(async portal =>
     {
         CancelOutcome outcome = await portal.Desk.CancelAsync(id, "not needed", new Actor(by, "somebody"), None);

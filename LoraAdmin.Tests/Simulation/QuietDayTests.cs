@@ -105,6 +105,59 @@ public sealed class QuietDayTests
     }
 
     [Fact]
+    [Trait("Requirement", "J1")]
+    public async Task Sweep_CapsHoldItsPlanBack_SomebodyApprovesItAfterAnHour()
+    {
+        QuietDay day = new();
+        day.World.Caps = new SweepCaps(0, Usd.FromDollars(20));
+        JobId id = await day.SubmitAsync();
+        await day.UntilAsync(() => day.Job(id).State == TrainingState.Training, ADay);
+        PodRecord pod = day.World.Cloud.World.Pods[0];
+
+        // A pod that no row knows any more, as of a create call that arrived when nobody expected it.
+        LedgerPod lost = day.Pods[0] with { Saw = PodSaw.Gone };
+        day.World.Database.Pods.Set(lost.Name, lost);
+        await day.UntilAsync(() => day.World.SweepHeldBackSince is not null, ADay);
+        DateTimeOffset since = day.World.SweepHeldBackSince!.Value;
+        await day.ApproveAsync();
+        Assert.Equal((0, 0), (day.Approvals, pod.TerminateRequests));
+
+        await day.UntilAsync(() => day.World.Clock.GetUtcNow() - since > TimeSpan.FromHours(1), ADay);
+        await day.ApproveAsync();
+
+        Assert.Equal((1, PodReasons.ByPerson), (day.Approvals, day.World.RowOf(pod)!.WantReason));
+    }
+
+    [Fact]
+    [Trait("Requirement", "E3")]
+    public async Task Upload_StoreDoesNotAnswer_StandsStillForAsLongAndTheJobCompletes()
+    {
+        QuietDay day = new();
+        day.Faults.Add(FaultKind.StorePutTimeout);
+        JobId id = await day.SubmitAsync();
+        await day.UntilAsync(() => day.Job(id).State == TrainingState.Uploading, ADay);
+        DateTimeOffset began = day.World.Clock.GetUtcNow();
+
+        await day.UntilAsync(() => day.Job(id).State == TrainingState.Completed, ADay);
+
+        Assert.True(day.World.Clock.GetUtcNow() - began >= TimeSpan.FromSeconds(60), "The put was answered at once.");
+        Assert.Contains(day.World.Database.Events, fact => fact.Kind == TrainingEvents.StepFailed && fact.Message.Contains("did not answer in time", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    [Trait("Requirement", "E2")]
+    public async Task Images_ReadCorruptOnce_AreReadAgainAndTheJobCompletes()
+    {
+        QuietDay day = new();
+        day.Faults.Add(FaultKind.ImageCorruptOnce);
+        JobId id = await day.SubmitAsync();
+
+        await day.UntilAsync(() => day.Job(id).State == TrainingState.Completed, ADay);
+
+        Assert.Contains(day.World.Database.Events, fact => fact.Kind == TrainingEvents.StepFailed && fact.Message.Contains("it is no image", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task SpoolFileOfAJobThatAnotherInstanceEnded_GoesWhenStorageHasIt()
     {
         QuietDay day = new();

@@ -25,15 +25,18 @@ public sealed class SimulatedPortal
     private readonly string name;
 
     /// <param name="clock">What this process takes for the present; null: the truth.</param>
-    public SimulatedPortal(SimulatedWorld world, Mortality mortality, string instance, ISpool? disk = null, TimeProvider? clock = null)
+    /// <param name="storage">What it stores into; null: what the world has.</param>
+    public SimulatedPortal(
+        SimulatedWorld world, Mortality mortality, string instance, ISpool? disk = null, TimeProvider? clock = null, IObjectStore? storage = null)
     {
         ArgumentNullException.ThrowIfNull(world);
         Mortality = mortality;
         name = instance;
         this.clock = clock ??= world.Clock;
-        work = new MortalUnitOfWork(world.Work, mortality);
+        work = new MortalUnitOfWork(world.Work, mortality, () => world.Committed());
         Clocks = new ClockStandings(clock, () => world.Clocks);
-        TimedObjectStore objects = new(new MortalObjectStore(new UnsteadyObjectStore(world.Storage, () => world.Objects.AwayUntil, world.Clock), mortality), clock, () => world.Training.StoreTimeout);
+        UnsteadyObjectStore unsteady = new(storage ?? world.Storage, () => world.Objects.AwayUntil, world.Clock);
+        TimedObjectStore objects = new(new MortalObjectStore(unsteady, mortality), clock, () => world.Training.StoreTimeout);
         MortalSpool spool = new(disk ?? world.Spool, mortality);
 #pragma warning disable RS0030 // In memory: there is no connection to pool.
         HttpClient http = new(

@@ -67,6 +67,15 @@ public sealed class SimulatedWorld
     /// <summary>Reads into <see cref="Database"/> what was committed since the last time; where the portal works in memory there is nothing to do.</summary>
     public Action Refresh { get; set; } = static () => { };
 
+    /// <summary>Called after every commit of the portal's.</summary>
+    public Action Committed { get; set; } = static () => { };
+
+    /// <summary>How long the account was looked at with nothing in the way.</summary>
+    public WatchedTime Watched { get; } = new();
+
+    /// <summary>Since when the sweep has a plan that its caps hold back, as the pods page shows it; null: it has none.</summary>
+    public DateTimeOffset? SweepHeldBackSince { get; set; }
+
     public MemoryObjectStore Objects { get; }
 
     /// <summary>The breaker's shared state.</summary>
@@ -80,7 +89,9 @@ public sealed class SimulatedWorld
     public LedgerPod? RowOf(PodRecord pod)
     {
         ArgumentNullException.ThrowIfNull(pod);
-        return Database.Pods.Find($"{pod.Name}@{pod.Id}") ?? (Database.Pods.Find(pod.Name) is { } row && (row.PodId is null || row.PodId == pod.Id) ? row : null);
+        LedgerPod? found = Database.Pods.Find(pod.Name);
+        return found?.PodId == pod.Id && Database.PodsById[pod.Id].Count == 1 ? found
+            : Database.PodsById[pod.Id].MaxBy(static row => row.Name.Length) ?? (found is { PodId: null } ? found : null);
     }
 
     public LocalCloudFace Cloud { get; set; }
@@ -89,7 +100,7 @@ public sealed class SimulatedWorld
     /// <summary>What the portal stores into; a test may put a faulty store before the buckets.</summary>
     public IObjectStore Storage { get => field ?? Objects; set; }
 
-    public IImageInspector Inspector { get; set; } = new TrustingInspector();
+    public IImageInspector Inspector { get; set; } = new FirstByteInspector();
     public LimitRules Limits { get; set; } = new(10, 30);
     public BudgetRules Budget { get; set; } = new(Usd.FromDollars(200), Usd.FromDollars(150));
 

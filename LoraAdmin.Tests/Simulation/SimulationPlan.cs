@@ -18,6 +18,9 @@ public sealed record SimulationPlan(TimeSpan Length, int JobsPerDay, double Deat
     /// <summary>Bad moments of the vendor, its agents and the object store.</summary>
     public double TroublesPerDay { get; init; }
 
+    /// <summary>Which kinds of LocalCloud's faults they are; null: all of them.</summary>
+    public IReadOnlyList<string>? Troubles { get; init; }
+
     /// <summary>People and the gateway cancel jobs, and try failed ones again.</summary>
     public double CommandsPerDay { get; init; }
 
@@ -47,9 +50,12 @@ public sealed record SimulationPlan(TimeSpan Length, int JobsPerDay, double Deat
     /// <summary>Requests, bad moments and commands come together so often, as from a batch, instead of one by one; 0: one by one.</summary>
     public double RushesPerDay { get; init; }
 
+    /// <summary>How many pods the sweep may end in an hour before a person must approve.</summary>
+    public int SweepKillsPerHour { get; init; } = 20;
+
     /// <summary>
-    /// What the seed draws beside the plan, so that all plans meet all of it: where in the calendar the run lies, whether clocks differ, and whether a
-    /// third instance works beside two.
+    /// What the seed draws beside the plan, so that all plans meet all of it: where in the calendar the run lies, whether clocks differ, whether a third
+    /// instance works beside two, and how much the sweep may end by itself.
     /// </summary>
     public SimulationPlan Vary(int seed)
     {
@@ -59,6 +65,7 @@ public sealed record SimulationPlan(TimeSpan Length, int JobsPerDay, double Deat
             Start = Starts[random.Next(Starts.Length)],
             ClocksDiffer = random.Next(3) > 0,
             Portals = Portals == 1 ? 1 : random.Next(Portals, Portals + 2),
+            SweepKillsPerHour = random.Next(4) switch { 0 => 0, 1 => 1, _ => SweepKillsPerHour },
         };
     }
 
@@ -77,7 +84,8 @@ public sealed record SimulationPlan(TimeSpan Length, int JobsPerDay, double Deat
 }
 
 /// <param name="EventHash">SHA-256 over every committed fact with its instant: two runs of one seed must agree.</param>
-/// <param name="Looks">Turns after each of which the invariants were checked.</param>
+/// <param name="Looks">How often the invariants were checked.</param>
+/// <param name="Approvals">Plans that the sweep's caps held back and that a person approved.</param>
 /// <param name="Setbacks">Facts that tell of something that went wrong.</param>
 /// <param name="Failures">Jobs that ended otherwise than completed, by code.</param>
 public sealed record SimulationReport(
@@ -90,6 +98,7 @@ public sealed record SimulationReport(
     int Freezes,
     int Steps,
     int Looks,
+    int Approvals,
     int Setbacks,
     IReadOnlyList<string> Events)
 {

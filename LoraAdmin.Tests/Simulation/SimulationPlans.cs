@@ -1,4 +1,5 @@
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Platform.LocalCloud;
 
 namespace LoraAdmin.Tests.Simulation;
 
@@ -35,6 +36,26 @@ public static class SimulationPlans
         CommandsPerDay = 6,
         MaxConcurrentPods = 2,
         RushesPerDay = 4,
+    };
+
+    /// <summary>Instances that stand still all the time and meet over one place: for bugs that two must make together.</summary>
+    public static SimulationPlan Rivals { get; } = new(TimeSpan.FromDays(2), JobsPerDay: 24, DeathsPerThousandCrossings: 0)
+    {
+        Name = nameof(Rivals),
+        Portals = 3,
+        FreezesPerThousandCrossings = 15,
+        CommandsPerDay = 4,
+        MaxConcurrentPods = 1,
+        RushesPerDay = 6,
+    };
+
+    /// <summary>Files that are no good and trained again, and pods that are silent when the next one is fetched: for bugs about which file is which.</summary>
+    public static SimulationPlan Choosy { get; } = new(TimeSpan.FromDays(2), JobsPerDay: 16, DeathsPerThousandCrossings: 0)
+    {
+        Name = nameof(Choosy),
+        TroublesPerDay = 40,
+        Troubles = [FaultKind.ValidationFails, FaultKind.AgentUnreachable],
+        CommandsPerDay = 40,
     };
 
     /// <summary>People who cancel and retry whatever there is.</summary>

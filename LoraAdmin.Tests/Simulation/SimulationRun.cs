@@ -10,14 +10,15 @@ namespace LoraAdmin.Tests.Simulation;
 
 /// <summary>
 /// A due-driven run: the clock jumps to the next instant at which something is to do, and one thing is done at a time. Between any two crossings a
-/// process may die or stand still; a successor starts a while later on the same database, vendor and disk. Invariants are checked after every turn.
+/// process may die or stand still; a successor starts a while later on the same database, vendor and disk. Invariants are checked after every commit and every
+/// turn.
 /// </summary>
 public sealed class SimulationRun
 {
     private const int ClockSettingsPerDay = 3;
     private const int EventsTold = 60;
 
-    /// <summary>How often in a run everything there ever was is looked at; at each turn it is only what is open or was just written.</summary>
+    /// <summary>How often in a run everything there ever was is looked at; else it is only what is open or was just written.</summary>
     private const int WholeLooks = 40;
 
     private static readonly TimeSpan RestWithin = TimeSpan.FromHours(12);
@@ -35,7 +36,6 @@ public sealed class SimulationRun
     private readonly string replay;
     private int hashed;
     private int jobs;
-    private int looks;
 
     /// <param name="replay">The command that runs this seed again; printed when it fails.</param>
     /// <param name="world">Made for this seed and plan; null: with stores in memory.</param>
@@ -48,10 +48,11 @@ public sealed class SimulationRun
         random = new Random(seed);
         this.world = world ??= new SimulatedWorld(seed, start: plan.Start);
         world.Training = world.Training with { MaxConcurrentPods = plan.MaxConcurrentPods, PollEvery = plan.PollEvery };
+        world.Caps = world.Caps with { Kills = plan.SweepKillsPerHour };
         world.Budget = new BudgetRules(plan.MonthlyBudget, new Usd(plan.MonthlyBudget.Micros * 3 / 4));
         world.Cloud.World.AddForeign(SimulatedWorld.NeighboursPods, plan.Strangers);
         people = new People(world, random, plan.Users);
-        trouble = new Trouble(world, random);
+        trouble = new Trouble(world, random, plan.Troubles);
         slots = [.. Enumerable.Range(1, plan.Portals).Select(number => new PortalSlot(number, world, plan, random))];
     }
 
@@ -61,6 +62,7 @@ public sealed class SimulationRun
     public async Task<SimulationReport> RunAsync(CancellationToken cancellationToken)
     {
         Invariants invariants = new(world, plan);
+        invariants.FollowCommits();
         PlanAgenda();
         DateTimeOffset end = plan.Start + plan.Length;
         DateTimeOffset wholeAt = plan.Start;
@@ -75,7 +77,6 @@ public sealed class SimulationRun
 
                 await TurnAsync(next > end, cancellationToken);
                 HashFacts();
-                looks++;
                 if (next >= wholeAt)
                 {
                     wholeAt = next + (plan.Length / WholeLooks);
@@ -111,7 +112,8 @@ public sealed class SimulationRun
             slots.Sum(slot => slot.Deaths),
             slots.Sum(slot => slot.Freezes),
             slots.Sum(slot => slot.Steps),
-            looks,
+            invariants.Looks,
+            people.Approvals,
             world.Database.Events.Count(fact => fact.Error is not null),
             events);
     }
@@ -193,6 +195,11 @@ public sealed class SimulationRun
                 agenda.Enqueue(what, now + TimeSpan.FromSeconds(5));
                 break;
             }
+        }
+
+        if (world.SweepHeldBackSince is not null)
+        {
+            await WithSomebodyAsync(portal => people.ApproveSweepAsync(portal, Note, cancellationToken));
         }
 
         if (afterTheEnd)

@@ -65,6 +65,22 @@ public sealed class SimulationTests(ITestOutputHelper output)
         Assert.True(lines.Count(line => line.StartsWith("20", StringComparison.Ordinal)) > 20, failed.Message);
     }
 
+    [Fact]
+    public async Task Violation_OfOneCommitAlone_IsThrownByTheNextCheck()
+    {
+        SimulatedWorld world = new(1);
+        Invariants invariants = new(world);
+        invariants.FollowCommits();
+        MortalUnitOfWork work = new(world.Work, new Mortality(_ => false), () => world.Committed());
+        Month month = Month.Of(world.Clock.GetUtcNow());
+
+        await work.RunAsync((_, token) => Task.Run(() => Overspend(world), token), TestContext.Current.CancellationToken);
+        await work.RunAsync((_, token) => Task.Run(() => world.Database.Months.Set(month, null), token), TestContext.Current.CancellationToken);
+
+        InvariantViolatedException found = Assert.Throws<InvariantViolatedException>(invariants.CheckAlways);
+        Assert.StartsWith("Invariant 4:", found.Message, StringComparison.Ordinal);
+    }
+
     /// <summary>What no commit may leave behind.</summary>
     private static void Overspend(SimulatedWorld world)
     {

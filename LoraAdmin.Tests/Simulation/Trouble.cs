@@ -4,7 +4,8 @@ using LoraAdmin.Platform.LocalCloud;
 namespace LoraAdmin.Tests.Simulation;
 
 /// <summary>Makes things go wrong outside the portal, in the ways that LocalCloud and an object store have.</summary>
-public sealed class Trouble(SimulatedWorld world, Random random)
+/// <param name="only">The kinds that come; null: all, and what no kind of LocalCloud's stands for.</param>
+public sealed class Trouble(SimulatedWorld world, Random random, IReadOnlyList<string>? only = null)
 {
     /// <summary>Kinds that hit a number of calls, and how many at most.</summary>
     private static readonly (string Kind, int Calls)[] Counted =
@@ -41,32 +42,70 @@ public sealed class Trouble(SimulatedWorld world, Random random)
         (FaultKind.ArtifactNotSafetensors, 1),
         (FaultKind.ArtifactSlow, 2),
         (FaultKind.ValidationFails, 1),
+        (FaultKind.ImageCorrupt, 1),
+        (FaultKind.ImageCorruptOnce, 4),
+        (FaultKind.StorePutFails, 6),
+        (FaultKind.StorePutTimeout, 3),
+        (FaultKind.StoreStoresOther, 6),
+        (FaultKind.StoreFull, 6),
+        (FaultKind.SpoolFull, 6),
     ];
 
     /// <summary>Kinds that also come as an outage of some minutes.</summary>
-    private static readonly string[] Outages = [FaultKind.Create500, FaultKind.List500, FaultKind.Delete500, FaultKind.AgentUnreachable, FaultKind.NoCapacity];
+    private static readonly string[] Outages =
+    [
+        FaultKind.Create500, FaultKind.List500, FaultKind.Delete500, FaultKind.AgentUnreachable, FaultKind.NoCapacity, FaultKind.StoreFull, FaultKind.SpoolFull,
+    ];
+
+    /// <summary>Kinds that keep the pod loop from seeing a pod, or from ending one that it sees.</summary>
+    private static readonly string[] OfListingsAndEnds =
+    [
+        FaultKind.Unauth401, FaultKind.Forbidden403, FaultKind.Rate429, FaultKind.Early404,
+        FaultKind.ListEmpty, FaultKind.ListPartial, FaultKind.List500, FaultKind.ListSlow, FaultKind.ListUnknownStatus,
+        FaultKind.Delete500, FaultKind.DeleteIgnored, FaultKind.Delete404,
+    ];
+
+    /// <summary>Every kind that may come.</summary>
+    public static IReadOnlyList<string> Kinds { get; } = [.. Counted.Select(static one => one.Kind).Union(Outages)];
+
+    /// <summary>Whether something stands in the pod loop's way, or is about to.</summary>
+    public static bool HindersPods(FaultTable faults, DateTimeOffset now)
+    {
+        foreach (Fault fault in faults.Pending)
+        {
+            if (!(fault.WindowUntil <= now) && OfListingsAndEnds.Contains(fault.Kind))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private readonly (string Kind, int Calls)[] counted = [.. Counted.Where(one => only?.Contains(one.Kind) != false)];
+    private readonly string[] outages = [.. Outages.Where(kind => only?.Contains(kind) != false)];
 
     /// <summary>Begins one bad moment and says which.</summary>
     public string Begin()
     {
-        int which = random.Next(Counted.Length + Outages.Length + 4);
-        if (which < Counted.Length)
+        int which = random.Next(counted.Length + outages.Length + (only is null ? 4 : 0));
+        if (which < counted.Length)
         {
-            (string kind, int most) = Counted[which];
+            (string kind, int most) = counted[which];
             int count = random.Next(1, most + 1);
             world.Cloud.World.Faults.Add(kind, count);
             return $"{kind} {count} times";
         }
 
         int minutes = random.Next(1, 45);
-        if (which < Counted.Length + Outages.Length)
+        if (which < counted.Length + outages.Length)
         {
-            string kind = Outages[which - Counted.Length];
+            string kind = outages[which - counted.Length];
             world.Cloud.World.Faults.Add(kind, seconds: minutes * 60);
             return $"{kind} for {minutes} minutes";
         }
 
-        switch (which - Counted.Length - Outages.Length)
+        switch (which - counted.Length - outages.Length)
         {
             case 0:
                 world.Redis.AwayUntil = world.Clock.GetUtcNow() + TimeSpan.FromMinutes(minutes);

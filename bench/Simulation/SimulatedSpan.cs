@@ -18,7 +18,7 @@ internal static class SimulatedSpan
         await output.WriteLineAsync(report.ToString());
         await output.WriteLineAsync(string.Create(
             CultureInfo.InvariantCulture,
-            $"{plan.Length.TotalDays / seconds:0.0} simulated days a second, the invariants checked after each of {report.Looks} turns, 0 violations; "
+            $"{plan.Length.TotalDays / seconds:0.0} simulated days a second, the invariants checked {report.Looks} times, 0 violations; "
             + $"{(Environment.CpuUsage.TotalTime - processorBefore).TotalSeconds:0.0} s of processor time"));
         return seconds;
     }

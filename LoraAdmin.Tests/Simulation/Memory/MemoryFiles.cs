@@ -9,8 +9,8 @@ public sealed class MemoryObjectStore(TimeProvider clock) : IObjectStore
 {
     private readonly Dictionary<ObjectRef, (byte[] Bytes, string ContentType)> objects = [];
 
-    /// <summary>Called for what was deleted.</summary>
-    public event Action<ObjectRef>? Removed;
+    /// <summary>Called for what was put or deleted.</summary>
+    public event Action<ObjectRef>? Changed;
 
     /// <summary>Until then a portal finds the store away (<see cref="UnsteadyObjectStore"/>).</summary>
     public DateTimeOffset? AwayUntil { get; set; }
@@ -20,7 +20,11 @@ public sealed class MemoryObjectStore(TimeProvider clock) : IObjectStore
 
     public byte[]? Find(ObjectRef target) => objects.TryGetValue(target, out (byte[] Bytes, string) found) ? found.Bytes : null;
 
-    public void Set(ObjectRef target, byte[] bytes, string contentType) => objects[target] = (bytes, contentType);
+    public void Set(ObjectRef target, byte[] bytes, string contentType)
+    {
+        objects[target] = (bytes, contentType);
+        Changed?.Invoke(target);
+    }
 
     public async Task<PutOutcome> PutAsync(ObjectRef target, Stream content, string contentType, CancellationToken cancellationToken)
     {
@@ -28,7 +32,7 @@ public sealed class MemoryObjectStore(TimeProvider clock) : IObjectStore
         using MemoryStream copy = new();
         await content.CopyToAsync(copy, cancellationToken);
         byte[] bytes = copy.ToArray();
-        objects[target] = (bytes, contentType);
+        Set(target, bytes, contentType);
         return new PutOutcome.Stored(bytes.Length, Convert.ToHexStringLower(SHA256.HashData(bytes)));
     }
 
@@ -41,7 +45,7 @@ public sealed class MemoryObjectStore(TimeProvider clock) : IObjectStore
     {
         Changes++;
         objects.Remove(target);
-        Removed?.Invoke(target);
+        Changed?.Invoke(target);
         return Task.FromResult(true);
     }
 }
@@ -191,15 +195,20 @@ public sealed class MemorySpool(string id) : ISpool
     }
 }
 
-/// <summary>Takes every non-empty image; the real decoder has tests of its own and would only slow the simulated years down.</summary>
-public sealed class TrustingInspector : IImageInspector
+/// <summary>
+/// Knows the simulation's images by their first byte, a plain character, which no spoiled one has any more; the real decoder has tests of its own and
+/// would only slow the simulated years down.
+/// </summary>
+public sealed class FirstByteInspector : IImageInspector
 {
+    private const byte LastPlain = 0x7F;
+
     public async Task<ImageVerdict> InspectAsync(Stream content, long maxBytes, long maxPixels, CancellationToken cancellationToken)
     {
         using MemoryStream copy = new();
         await content.CopyToAsync(copy, cancellationToken);
-        return copy.Length == 0
-            ? new ImageVerdict.Bad("it is empty")
+        return copy.Length == 0 ? new ImageVerdict.Bad("it is empty")
+            : copy.GetBuffer()[0] > LastPlain ? new ImageVerdict.Bad("it is no image")
             : new ImageVerdict.Good("jpeg", 8, 8, copy.Length, Convert.ToHexStringLower(SHA256.HashData(copy.ToArray())));
     }
 }

@@ -1,3 +1,4 @@
+using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Limits;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
@@ -9,6 +10,7 @@ namespace LoraAdmin.Tests.Simulation.PlantedBugs;
 public static class FaultyStores
 {
     public const string RefundWithoutCount = "give a charge back and leave the user's count as it was";
+    public const string BudgetWithoutGuard = "reserve by a month's figures that were read before others reserved";
 
     /// <param name="name">Empty: nothing is put in.</param>
     public static void Put(string name, MemoryDatabase database)
@@ -20,9 +22,34 @@ public static class FaultyStores
             case RefundWithoutCount:
                 database.Replace<ILimitsStore>(sound => new LimitsThatOnlyGrow(sound, database));
                 return;
+            case BudgetWithoutGuard:
+                database.Replace<IBudgetStore>(sound => new BudgetThatSeesNoOther(sound, database));
+                return;
             default:
                 throw new PlantedBugException($"There is no faulty store \"{name}\"");
         }
+    }
+
+    /// <summary>The check and the write are two: what others hold reserved is not seen by the check.</summary>
+    private sealed class BudgetThatSeesNoOther(IBudgetStore inner, MemoryDatabase database) : IBudgetStore
+    {
+        public Task<ReserveResult> TryReserveAsync(
+            Guid id, JobId job, int attempt, Usd amount, DateTimeOffset now, BudgetRules rules, CancellationToken cancellationToken)
+        {
+            Usd unseen = database.Months.Find(Month.Of(now))?.Reserved ?? Usd.Zero;
+            return inner.TryReserveAsync(id, job, attempt, amount, now, rules with { MonthlyLimit = rules.MonthlyLimit + unseen }, cancellationToken);
+        }
+
+        public Task<bool> SettleAsync(JobId job, int attempt, Usd actual, DateTimeOffset now, CancellationToken cancellationToken) =>
+            inner.SettleAsync(job, attempt, actual, now, cancellationToken);
+
+        public Task<IReadOnlyList<Reservation>> ListOpenAsync(Reservation? after, int max, CancellationToken cancellationToken) =>
+            inner.ListOpenAsync(after, max, cancellationToken);
+
+        public Task<IReadOnlyList<Reservation>> ListForJobAsync(JobId job, CancellationToken cancellationToken) => inner.ListForJobAsync(job, cancellationToken);
+
+        public Task<BudgetMonth> ReadMonthAsync(Month month, BudgetRules rules, CancellationToken cancellationToken) =>
+            inner.ReadMonthAsync(month, rules, cancellationToken);
     }
 
     private sealed class LimitsThatOnlyGrow(ILimitsStore inner, MemoryDatabase database) : ILimitsStore

@@ -12,6 +12,8 @@ public static class Grounds
     public const string Troubled = "troubled";
     public const string TwoPortals = "two portals";
     public const string Impatient = "impatient";
+    public const string Rivals = "rivals";
+    public const string Choosy = "choosy";
 
     /// <summary>The same with one of the enumeration's faults at the same time.</summary>
     public static string CrashWith(string fault) => $"{Crash} with {fault}";
@@ -25,6 +27,8 @@ public static class Grounds
         Troubled => SimulationPlans.Troubled,
         TwoPortals => SimulationPlans.TwoPortals,
         Impatient => SimulationPlans.Impatient,
+        Rivals => SimulationPlans.Rivals,
+        Choosy => SimulationPlans.Choosy,
         _ => null,
     };
 

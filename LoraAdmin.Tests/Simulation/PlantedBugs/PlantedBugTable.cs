@@ -31,6 +31,19 @@ internal static partial class PlantedBugTable
             "1: pod … is alive and the ledger has no open row …", Grounds.CrashWith(FaultKind.Delete500, FaultKind.ListPartial),
             "account.IsEmpty || row.Saw == PodSaw.Leaking ? 1 : 0", "account.IsEmpty ? 1 : 0"),
         new(
+            "treat 404 after create as gone", "Pods/PodLauncher.cs",
+            "1: pod … is alive and the ledger has no open row …", Grounds.CrashWith(FaultKind.Early404),
+            "case CreateOutcome.Created created:",
+            "case CreateOutcome.Created made when await provider.GetAsync(made.Pod.Id, cancellationToken) is PodReading.NotFound: await NeverMadeAsync(row, PodReasons.CreateFailed, new ProviderError(ProviderFailure.Unreachable, 404, \"gone\"), null, guard, actor, cancellationToken); return null; case CreateOutcome.Created created:"),
+        new(
+            "leave the pod of an ended job to the hourly run", "Pods/PodEnder.cs",
+            "1: pod … has been an orphan for … of watching and is …", Grounds.Crash,
+            "{ Want: PodWant.Released } => await EndAsync(row, now, cancellationToken),", "{ Want: PodWant.Released } when row.WantSince < now.AddHours(-1) => await EndAsync(row, now, cancellationToken),"),
+        new(
+            "end a duplicate only with its attempt", "Pods/PodEnder.cs",
+            "1: pod … was seen to be a duplicate … of watching ago and is …", Grounds.CrashWith(FaultKind.CreateHangThenLate),
+            "if (row.PodId is null || row.NextActionAt > now)", "if (row.PodId is null || row.NextActionAt > now || (row.WantReason == PodReasons.Duplicate && row.LiveUntil > now))"),
+        new(
             "send the delete once and never again", "Pods/PodEnder.cs",
             "1: at rest pod … (…) is …", Grounds.Troubled,
             "Saw: PodSaw.Terminating or PodSaw.Leaking } when !listed => row,", "Saw: PodSaw.Terminating or PodSaw.Leaking } => row,"),
@@ -68,8 +81,16 @@ internal static partial class PlantedBugTable
             "if (!once && failed.Count <= retries)", "if (!once && failed.Count <= 0)"),
         new(
             "end a pod by an age at which it still trains", "Pods/PodLauncher.cs",
-            "2: pod … was asked to end while its job trains on it", Grounds.Dying,
+            "2: pod … was let go while its job needs it (…, …)", Grounds.Dying,
             "LiveUntil = requestedAt + order.Lifetime,", "LiveUntil = requestedAt + (order.Lifetime / 20),"),
+        new(
+            "give a pod up that boots", "Training/Steps/ProvisioningStep.cs",
+            "2: pod … was let go while its job needs it (…, …)", Grounds.Crash,
+            "if (waited < figures.ReadyWithin && pod.Saw", "if (waited < figures.ReadyWithin / 100 && pod.Saw"),
+        new(
+            "end a pod that its dead-man switch stopped", "Pods/PodEnder.cs",
+            "2: pod … was asked to end while its job needs it (…, …)", Grounds.CrashWith(FaultKind.HeartbeatStops),
+            "when row.WantReason != PodReasons.Imported => await StartAsync(row, now, cancellationToken),", "when row.WantReason != PodReasons.Imported => await TerminateAsync(row, now, cancellationToken),"),
         new(
             "take every installation's pods for ours", "Pods/PodNames.cs",
             "2: foreign pod … was touched", Grounds.Dying,
@@ -84,11 +105,11 @@ internal static partial class PlantedBugTable
             "Pods.FirstOrDefault(pod => pod.Name == name));", "Pods.FirstOrDefault(pod => PodNames.Parse(pod.Name)?.Attempt == PodNames.Parse(name)!.Attempt && PodNames.Parse(pod.Name)!.Try == PodNames.Parse(name)!.Try));"),
         new(
             "take a place without asking again when the row is added", "Training/Steps/ProvisioningStep.cs",
-            "… jobs have a pod, … may", Grounds.TwoPortals,
+            "… jobs have a pod, … may", Grounds.Rivals,
             "MayAsk = places.WhyRefusedAsync,", ""),
         new(
             "ignore the fence of a lease that was lost", "Training/JobLease.cs",
-            "… jobs have a pod, … may", Grounds.TwoPortals,
+            "… jobs have a pod, … may", Grounds.Rivals,
             "return unit.Store<ITrainingStore>().RenewAsync(Id, Fence, clock.GetUtcNow() + duration, cancellationToken);", "return Task.CompletedTask;"),
     ];
 
@@ -96,7 +117,7 @@ internal static partial class PlantedBugTable
     [
         new(
             "release the pod before the spool's file is verified", "Training/Steps/RetrievingStep.cs",
-            "3: pod … was terminated and the file of job … is nowhere (…)", Grounds.Crash,
+            "2: pod … was let go while its job needs it (…, …)", Grounds.Crash,
             "return new StepResult.Again(TimeSpan.Zero, known with { FailingSince = null });",
             "return new StepResult.Again(TimeSpan.Zero, known with { FailingSince = null }, null, (unit, token) => AttemptPods.ReleaseAsync(unit, job.Id, job.Attempt, FileProof.InSpool, PodReasons.FileStored, clock.GetUtcNow(), token));"),
         new(
@@ -113,7 +134,7 @@ internal static partial class PlantedBugTable
             "if (written != FileProof.None && !(", "written = FileProof.NotNeeded; if (written != FileProof.None && !("),
         new(
             "take a fetched file for whole without its hash", "Training/ArtifactFetch.cs",
-            "3: the upload of … failed and no spool has its file", Grounds.Troubled,
+            "3: pod … was terminated and the file of job … is nowhere (…)", Grounds.Troubled,
             "|| digest.Sha256 != artifact.Sha256)", ")"),
         new(
             "tell a lost pod as a failed upload", "Training/Steps/RunningStep.cs",
@@ -123,6 +144,10 @@ internal static partial class PlantedBugTable
             "take whatever file the LoRA has in storage for this attempt's", "Training/SpoolUpload.cs",
             "3: the stored file of … is not the trained one", Grounds.Troubled,
             "if (stored is not { StoragePath: not null } || stored.FileSha256 != entry.Sha256)", "if (stored is not { StoragePath: not null })"),
+        new(
+            "let a held pod go for any file that the LoRA has in storage", "Training/FileProofs.cs",
+            "3: pod … was terminated and the file of job … is nowhere (…)", Grounds.Choosy,
+            "bool announced = job.Attempt == attempt && job.Artifact?.Sha256 == stored;", "bool announced = stored.Length > 0;"),
         new(
             "never clear the spool of completed jobs", "Training/SpoolSweep.cs",
             "the spool row of … is left behind", Grounds.Dying,
@@ -172,6 +197,9 @@ internal static partial class PlantedBugTable
             "admit beyond the month's limit", "Training/TrainingDesk.cs",
             "4: month … passes its limit", Grounds.Dying,
             "jobId, 1, estimate, now, figures.Budget, cancellationToken);", "jobId, 1, estimate, now, figures.Budget with { MonthlyLimit = figures.Budget.MonthlyLimit + estimate }, cancellationToken);"),
+        new(
+            FaultyStores.BudgetWithoutGuard, "",
+            "4: month … passes its limit", Grounds.Dying),
         new(
             "add money up in whole cents", "Shared/Usd.cs",
             "4: month … differs from its ledger", Grounds.Crash,
