@@ -42,7 +42,8 @@ public static class Features
         }
 
         // Features. Loops: EventPumpService and ExpiredRowsService (above), BreakerWatchService (Breaker), PodWatchService (Pods), ConductorService, SettlementService,
-        // SpoolHeartbeatService, SpoolService and HeldFilesService (Training), OperationKeeperService and Quartz's scheduler (Operations).
+        // SpoolHeartbeatService, SpoolService and HeldFilesService (Training), OperationKeeperService and Quartz's scheduler (Operations),
+        // SessionWatchService (Access).
         // Operations: OperationList.
         services.AddStorage(configuration, dataPath);
         services.AddLibrary();
@@ -59,6 +60,7 @@ public static class Features
         // Faces.
         services.AddLoraApi();
         services.AddShell();
+        services.AddAccessPages();
         services.AddAlertPages();
         services.AddSwitchPages();
         services.AddSpoolPages();
