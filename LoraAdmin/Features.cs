@@ -44,7 +44,7 @@ public static class Features
 
         // Features. Loops: EventPumpService and ExpiredRowsService (above), ClockWatchService (Clocks), BreakerWatchService (Breaker), PodWatchService (Pods),
         // ConductorService, SettlementService, SpoolHeartbeatService, SpoolService and HeldFilesService (Training), OperationKeeperService and Quartz's
-        // scheduler (Operations).
+        // scheduler (Operations), SessionWatchService (Access).
         // Operations: OperationList.
         services.AddClocks(configuration);
         services.AddStorage(configuration, dataPath);
@@ -62,6 +62,7 @@ public static class Features
         // Faces.
         services.AddLoraApi();
         services.AddShell();
+        services.AddAccessPages();
         services.AddAlertPages();
         services.AddSwitchPages();
         services.AddSpoolPages();

@@ -11,7 +11,12 @@ public sealed record ApiToken(
     DateTimeOffset? ExpiresAt,
     DateTimeOffset? RevokedAt);
 
-/// <summary>Tokens and sign-in links. Bound to a unit of work.</summary>
+/// <summary>One sign-in of one person in one browser, from the spent link to the sign-out.</summary>
+/// <param name="EndsAt">When it ends by itself.</param>
+/// <param name="EndedAt">When the person signed out; null: not so far.</param>
+public sealed record SignInSession(Guid Id, string Person, DateTimeOffset CreatedAt, DateTimeOffset EndsAt, DateTimeOffset? EndedAt);
+
+/// <summary>Tokens, sign-in links and sessions. Bound to a unit of work.</summary>
 public interface IAccessStore
 {
     Task<ApiToken?> FindTokenAsync(string sha256, CancellationToken cancellationToken);
@@ -26,4 +31,12 @@ public interface IAccessStore
 
     /// <summary>Spends the link. True exactly once, and only before its end.</summary>
     Task<bool> SpendSignInLinkAsync(string sha256, DateTimeOffset now, CancellationToken cancellationToken);
+
+    Task AddSessionAsync(SignInSession session, CancellationToken cancellationToken);
+
+    /// <summary>The sessions with these ids, in no order, open or ended; ids that nobody knows are left out.</summary>
+    Task<IReadOnlyList<SignInSession>> ListSessionsAsync(IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken);
+
+    /// <summary>Ends the session. False when there is none, or the person had signed out before.</summary>
+    Task<bool> EndSessionAsync(Guid id, DateTimeOffset now, CancellationToken cancellationToken);
 }

@@ -1,5 +1,6 @@
 using System.Net;
 using LoraAdmin.Access;
+using LoraAdmin.Domain.Access;
 using LoraAdmin.Tests.Api;
 using Microsoft.Extensions.DependencyInjection;
 using Xunit;
@@ -36,8 +37,7 @@ public sealed class SignInTests
     public async Task Cookie_OpensPagesForTwelveHours_ButNeverTheApi()
     {
         await using PortalHost host = await PortalHost.StartAsync();
-        HttpResponseMessage signedIn = await PostAsync(host, await NewCodeAsync(host));
-        string cookie = signedIn.Headers.GetValues("Set-Cookie").Single().Split(';')[0];
+        string cookie = await CookieAsync(host);
 
         Assert.Equal("Hello admin", await (await SendAsync(host, "/", cookie)).Content.ReadAsStringAsync());
         Assert.Equal(HttpStatusCode.OK, (await SendAsync(host, "/openapi/v1.json", cookie)).StatusCode);
@@ -117,18 +117,77 @@ public sealed class SignInTests
     }
 
     [Fact]
-    public async Task SignOut_EndsTheCookie()
+    public async Task SignOut_EndsTheCookie_AlsoWhereItWasSaved()
     {
         await using PortalHost host = await PortalHost.StartAsync();
-        HttpResponseMessage signedIn = await PostAsync(host, await NewCodeAsync(host));
-        using HttpRequestMessage request = new(HttpMethod.Post, "/sign-out") { Content = new FormUrlEncodedContent([]) };
-        request.Headers.Add("Cookie", signedIn.Headers.GetValues("Set-Cookie").Single().Split(';')[0]);
-        request.Headers.Add("Sec-Fetch-Site", "same-origin");
+        string cookie = await CookieAsync(host);
+        string other = await CookieAsync(host);
+        Assert.Equal(HttpStatusCode.OK, (await SendAsync(host, "/", cookie)).StatusCode);
 
-        HttpResponseMessage response = await host.Anonymous.SendAsync(request);
+        HttpResponseMessage response = await SignOutAsync(host, cookie);
 
         Assert.Equal("/sign-in", response.Headers.Location?.ToString());
         Assert.Contains("loraadmin=;", response.Headers.GetValues("Set-Cookie").Single(), StringComparison.Ordinal);
+        Assert.Equal("/sign-in?returnUrl=%2F", (await SendAsync(host, "/", cookie)).Headers.Location?.ToString());
+        Assert.Equal(HttpStatusCode.OK, (await SendAsync(host, "/sign-in", cookie)).StatusCode);
+        Assert.Equal("/sign-in", (await SignOutAsync(host, cookie)).Headers.Location?.ToString());
+        Assert.Equal(HttpStatusCode.OK, (await SendAsync(host, "/", other)).StatusCode);
+    }
+
+    [Fact]
+    public async Task SignOut_OnAnotherInstance_CountsWithinTenSeconds()
+    {
+        await using PortalHost host = await PortalHost.StartAsync();
+        string cookie = await CookieAsync(host);
+        Assert.Equal(HttpStatusCode.OK, (await SendAsync(host, "/", cookie)).StatusCode);
+        SignInSession session = Assert.Single(host.Access.Sessions);
+        Assert.Equal(host.Clock.GetUtcNow().AddHours(12), session.EndsAt);
+        await host.Access.EndSessionAsync(session.Id, host.Clock.GetUtcNow(), CancellationToken.None);
+
+        host.Clock.Advance(TimeSpan.FromSeconds(10));
+
+        Assert.Equal(HttpStatusCode.Redirect, (await SendAsync(host, "/", cookie)).StatusCode);
+    }
+
+    [Fact]
+    public async Task Session_UsedOften_IsReadOnceInTenSeconds()
+    {
+        await using PortalHost host = await PortalHost.StartAsync();
+        string cookie = await CookieAsync(host);
+        int before = host.Access.Reads;
+
+        for (int page = 0; page < 5; page++)
+        {
+            Assert.Equal(HttpStatusCode.OK, (await SendAsync(host, "/", cookie)).StatusCode);
+        }
+
+        Assert.Equal(before + 1, host.Access.Reads);
+    }
+
+    [Fact]
+    public async Task Database_Away_NoCookieCountsLongerThanItIsRemembered()
+    {
+        await using PortalHost host = await PortalHost.StartAsync();
+        string cookie = await CookieAsync(host);
+        Assert.Equal(HttpStatusCode.OK, (await SendAsync(host, "/", cookie)).StatusCode);
+        host.Access.Away = true;
+        Assert.Equal(HttpStatusCode.OK, (await SendAsync(host, "/", cookie)).StatusCode);
+        HttpResponseMessage signOut = await SignOutAsync(host, cookie);
+        host.Clock.Advance(TimeSpan.FromSeconds(10));
+
+        HttpResponseMessage page = await SendAsync(host, "/training?q=wolf", cookie);
+        using HttpRequestMessage script = new(HttpMethod.Get, "/training");
+        script.Headers.Add("Cookie", cookie);
+        HttpResponseMessage fetched = await host.Anonymous.SendAsync(script);
+        host.Access.Away = false;
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, signOut.StatusCode);
+        Assert.Contains("You are still signed in", await signOut.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, page.StatusCode);
+        Assert.NotNull(page.Headers.RetryAfter);
+        Assert.Contains("database is away", await page.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        await PortalHost.AssertProblemAsync(fetched, HttpStatusCode.ServiceUnavailable, "store_unavailable");
+        Assert.Equal(HttpStatusCode.OK, (await SendAsync(host, "/", cookie)).StatusCode);
     }
 
     [Fact]
@@ -170,6 +229,17 @@ public sealed class SignInTests
         Assert.Equal(43, code.Length);
         Assert.DoesNotContain(code, host.Access.LinkHashes);
         Assert.Equal(HttpStatusCode.Redirect, (await PostAsync(host, code)).StatusCode);
+    }
+
+    private static async Task<string> CookieAsync(PortalHost host) =>
+        (await PostAsync(host, await NewCodeAsync(host))).Headers.GetValues("Set-Cookie").Single().Split(';')[0];
+
+    private static Task<HttpResponseMessage> SignOutAsync(PortalHost host, string cookie)
+    {
+        HttpRequestMessage request = new(HttpMethod.Post, "/sign-out") { Content = new FormUrlEncodedContent([]) };
+        request.Headers.Add("Cookie", cookie);
+        request.Headers.Add("Sec-Fetch-Site", "same-origin");
+        return host.Anonymous.SendAsync(request);
     }
 
     private static async Task<string> NewCodeAsync(PortalHost host) =>

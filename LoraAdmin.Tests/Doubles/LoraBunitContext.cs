@@ -31,6 +31,7 @@ public abstract class LoraBunitContext : BunitContext
         Services.AddSingleton<IIds>(new SeededIds(7));
         Services.AddSingleton(new PortalStatus());
         Services.AddScoped<CurrentPerson>();
+        Services.AddSingleton<ISessionStanding>(Session);
         Services.AddLive(new ConfigurationBuilder().Build());
         Services.AddMudServices(options =>
         {
@@ -46,6 +47,9 @@ public abstract class LoraBunitContext : BunitContext
     protected FakeTimeProvider Clock { get; } = new(Start);
 
     protected BunitAuthorizationContext Person { get; }
+
+    /// <summary>Open, until a test says something else.</summary>
+    internal StandingOfSession Session { get; } = new();
 
     /// <summary>Where dialogs appear.</summary>
     protected IRenderedComponent<MudDialogProvider> Dialogs { get; private set; } = null!;

@@ -25,6 +25,25 @@ public sealed class FrameInBrowserTests(Browser browser)
     }
 
     [Fact]
+    public async Task SignOut_InOneWindow_LeadsTheOtherToSignInByItself()
+    {
+        await using BrowserPortal portal = await BrowserPortal.StartAsync(BrowserPortal.Fast());
+        await using BrowserWindow first = await browser.OpenAsync(portal.BaseUrl);
+        await first.SignInAsync(portal);
+        await first.InteractiveAsync();
+        await using BrowserWindow second = await browser.OpenAsync(portal.BaseUrl, signedInAs: await first.SessionAsync());
+        await second.GoToAsync("/training?q=wolf");
+
+        await first.Page.GetByRole(AriaRole.Button, new() { Name = "Account" }).ClickAsync();
+        await first.Page.GetByRole(AriaRole.Menuitem, new() { Name = "Sign out" }).ClickAsync();
+
+        await second.Page.WaitForURLAsync($"{portal.BaseUrl}/sign-in?returnUrl=%2Ftraining%3Fq%3Dwolf");
+        await second.Page.GotoAsync("/training");
+        Assert.EndsWith("/sign-in?returnUrl=%2Ftraining", second.Page.Url, StringComparison.Ordinal);
+        second.AssertQuiet();
+    }
+
+    [Fact]
     public async Task Keys_OnAnyPage_LeadWhereTheHelpSays()
     {
         await using BrowserPortal portal = await BrowserPortal.StartAsync(BrowserPortal.Fast());

@@ -1,4 +1,5 @@
 using Bunit;
+using LoraAdmin.Domain.Access;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Platform.Live;
 using LoraAdmin.Shell;
@@ -51,6 +52,29 @@ public sealed class ShellComponentTests : LoraBunitContext
         await layout.InvokeAsync(() => layout.Instance.OnShortcut("p"));
 
         layout.WaitForAssertion(() => Assert.Contains("Live updates are paused", layout.Markup, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(SessionStanding.Open, true, 0)]
+    [InlineData(SessionStanding.Ended, false, 0)]
+    [InlineData(SessionStanding.Unknown, false, 1)]
+    public async Task Person_MayOnlyInAnOpenSession_AndIsToldWhenNobodyKnows(SessionStanding standing, bool may, int told)
+    {
+        Session.Standing = standing;
+        CurrentPerson person = Services.GetRequiredService<CurrentPerson>();
+
+        Assert.Equal(may, await person.MayAsync(Permissions.PauseTraining));
+        Assert.Equal(may, await person.MayAsync(Permissions.CancelTraining));
+        Assert.Equal(told, Services.GetRequiredService<ISnackbar>().ShownSnackbars.Count());
+    }
+
+    [Fact]
+    public void Page_OfNobody_LeadsToSignInAndBack()
+    {
+        Address.NavigateTo("/not-a-route");
+        Render<ToSignIn>();
+
+        Assert.Equal("/sign-in?returnUrl=%2Fnot-a-route", new Uri(Address.Uri).PathAndQuery);
     }
 
     [Fact]

@@ -10,6 +10,9 @@ public static class AccessClaims
     /// <summary>One claim per scope of an API token.</summary>
     public const string Scope = "scope";
 
+    /// <summary>The id of the session that a person's sign-in began.</summary>
+    public const string Session = "session";
+
     /// <summary>The only role until accounts come: a person who signed in.</summary>
     public const string Admin = "admin";
 
@@ -32,6 +35,9 @@ public static class AccessClaims
     public static Guid TokenId(this ClaimsPrincipal principal) =>
         Guid.Parse(principal.FindFirstValue(ClaimTypes.NameIdentifier) ?? throw new InvalidOperationException("The caller has no API token."));
 
+    /// <summary>The session in which a person acts; null: a token, nobody, or a cookie from before there were sessions.</summary>
+    internal static Guid? SessionId(this ClaimsPrincipal principal) => Guid.TryParse(principal.FindFirstValue(Session), out Guid id) ? id : null;
+
     internal static ClaimsPrincipal For(ApiToken token)
     {
         ClaimsIdentity identity = new(ApiTokenAuthentication.Scheme);
@@ -45,11 +51,12 @@ public static class AccessClaims
         return new ClaimsPrincipal(identity);
     }
 
-    internal static ClaimsPrincipal ForAdmin(string scheme)
+    internal static ClaimsPrincipal For(SignInSession session)
     {
-        ClaimsIdentity identity = new(scheme);
-        identity.AddClaim(new Claim(ClaimTypes.Name, Admin));
+        ClaimsIdentity identity = new(AccessFeature.CookieScheme);
+        identity.AddClaim(new Claim(ClaimTypes.Name, session.Person));
         identity.AddClaim(new Claim(ClaimTypes.Role, Admin));
+        identity.AddClaim(new Claim(Session, session.Id.ToString("D")));
         return new ClaimsPrincipal(identity);
     }
 }

@@ -1,8 +1,10 @@
 using LoraAdmin.Domain.Access;
 using LoraAdmin.Platform.Data;
+using LoraAdmin.Shell;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Cookies;
 using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Components.Authorization;
 using Microsoft.Extensions.Options;
 
 namespace LoraAdmin.Access;
@@ -24,7 +26,11 @@ public static class AccessFeature
         services.AddSingleton<IValidateOptions<ApiOptions>, ApiOptionsCheck>();
         services.AddStore<IAccessStore, AccessStore>();
         services.AddSingleton(new ExpiredRows("sign_in_links", AccessStore.DeleteEndedLinksAsync));
+        services.AddSingleton(new ExpiredRows("sign_in_sessions", AccessStore.DeleteEndedSessionsAsync));
         services.AddSingleton<ApiTokenCache>();
+        services.AddSingleton<SignInSessions>();
+        services.AddSingleton<ISessionStanding>(static provider => provider.GetRequiredService<SignInSessions>());
+        services.AddHostedService<SessionWatchService>();
         services.AddSingleton<SignInLinks>();
         services.AddSingleton<AccessStartup>();
         services.AddHttpContextAccessor();
@@ -36,6 +42,10 @@ public static class AccessFeature
         services.AddAuthorization(SetUpPolicies);
         return services;
     }
+
+    /// <summary>Open pages whose session ends are told so. After the shell, whose provider it replaces.</summary>
+    public static IServiceCollection AddAccessPages(this IServiceCollection services) =>
+        services.AddScoped<AuthenticationStateProvider, SessionAuthentication>();
 
     private static string Choose(HttpContext context) =>
         context.Request.Path.StartsWithSegments("/api")
@@ -49,27 +59,14 @@ public static class AccessFeature
         cookie.Cookie.HttpOnly = true;
         cookie.Cookie.SameSite = SameSiteMode.Lax;
         cookie.Cookie.SecurePolicy = CookieSecurePolicy.SameAsRequest;
-        cookie.ExpireTimeSpan = TimeSpan.FromHours(12);
+        cookie.ExpireTimeSpan = SignInSessions.Lifetime;
         cookie.SlidingExpiration = false;
         cookie.LoginPath = SignInPage.Path;
         cookie.ReturnUrlParameter = "returnUrl";
-        cookie.Events.OnRedirectToLogin = redirect =>
-        {
-            if (!IsNavigation(redirect.Request))
-            {
-                return AccessRefusals.SignInNeeded().ExecuteAsync(redirect.HttpContext);
-            }
-
-            redirect.Response.Redirect($"{SignInPage.Path}{QueryString.Create("returnUrl", redirect.Request.PathBase + redirect.Request.Path + redirect.Request.QueryString)}");
-            return Task.CompletedTask;
-        };
+        cookie.Events.OnValidatePrincipal = SessionCookie.ValidateAsync;
+        cookie.Events.OnRedirectToLogin = static redirect => SessionCookie.TurnAwayAsync(redirect.HttpContext);
         cookie.Events.OnRedirectToAccessDenied = denied => AccessRefusals.MissingPermission(denied.HttpContext).ExecuteAsync(denied.HttpContext);
     }
-
-    /// <summary>A person who opens a page is sent to sign in; a script or a socket is told 401.</summary>
-    private static bool IsNavigation(HttpRequest request) =>
-        (HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method))
-        && request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase);
 
     private static void SetUpPolicies(AuthorizationOptions authorization)
     {

@@ -42,19 +42,43 @@ internal sealed class SignInLinkRow : IEntityTypeConfiguration<SignInLinkRow>
     }
 }
 
+internal sealed class SignInSessionRow : IEntityTypeConfiguration<SignInSessionRow>
+{
+    public Guid Id { get; set; }
+    public string Person { get; set; } = "";
+    public long CreatedAt { get; set; }
+    public long EndsAt { get; set; }
+    public long? EndedAt { get; set; }
+
+    public void Configure(EntityTypeBuilder<SignInSessionRow> builder)
+    {
+        builder.ToTable("sign_in_sessions");
+        builder.HasKey(row => row.Id);
+        builder.Property(row => row.Id).ValueGeneratedNever();
+    }
+}
+
 internal sealed class AccessStore(LoraDb db) : IAccessStore
 {
-    /// <summary>Spent and expired links tell for a day, to whoever looks, that they were made.</summary>
-    private static readonly TimeSpan KeepEndedLinksFor = TimeSpan.FromDays(1);
+    /// <summary>Spent and expired links, and ended sessions, tell for a day, to whoever looks, that they were made.</summary>
+    private static readonly TimeSpan KeepEndedFor = TimeSpan.FromDays(1);
 
     private DbSet<ApiTokenRow> Tokens => db.Set<ApiTokenRow>();
 
     private DbSet<SignInLinkRow> Links => db.Set<SignInLinkRow>();
 
+    private DbSet<SignInSessionRow> Sessions => db.Set<SignInSessionRow>();
+
     public static Task<int> DeleteEndedLinksAsync(LoraDb db, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        long ended = (now - KeepEndedLinksFor).ToMillis();
+        long ended = (now - KeepEndedFor).ToMillis();
         return db.Set<SignInLinkRow>().Where(row => row.ExpiresAt < ended || row.SpentAt < ended).ExecuteDeleteAsync(cancellationToken);
+    }
+
+    public static Task<int> DeleteEndedSessionsAsync(LoraDb db, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        long ended = (now - KeepEndedFor).ToMillis();
+        return db.Set<SignInSessionRow>().Where(row => row.EndsAt < ended || row.EndedAt < ended).ExecuteDeleteAsync(cancellationToken);
     }
 
     public async Task<ApiToken?> FindTokenAsync(string sha256, CancellationToken cancellationToken)
@@ -106,4 +130,32 @@ internal sealed class AccessStore(LoraDb db) : IAccessStore
             .Where(row => row.Sha256 == sha256 && row.SpentAt == null && row.ExpiresAt > at)
             .ExecuteUpdateAsync(set => set.SetProperty(row => row.SpentAt, (long?)at), cancellationToken) == 1;
     }
+    public Task AddSessionAsync(SignInSession session, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(session);
+        db.AddNew(new SignInSessionRow
+        {
+            Id = session.Id,
+            Person = session.Person,
+            CreatedAt = session.CreatedAt.ToMillis(),
+            EndsAt = session.EndsAt.ToMillis(),
+            EndedAt = session.EndedAt.ToMillis(),
+        });
+        return Task.CompletedTask;
+    }
+
+    public async Task<IReadOnlyList<SignInSession>> ListSessionsAsync(IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken)
+    {
+        List<SignInSessionRow> rows = await Sessions.AsNoTracking().Where(row => ids.Contains(row.Id)).ToListAsync(cancellationToken);
+        return
+        [
+            .. rows.Select(static row => new SignInSession(
+                row.Id, row.Person, Instants.FromMillis(row.CreatedAt), Instants.FromMillis(row.EndsAt), Instants.FromMillis(row.EndedAt))),
+        ];
+    }
+
+    public async Task<bool> EndSessionAsync(Guid id, DateTimeOffset now, CancellationToken cancellationToken) =>
+        await Sessions
+            .Where(row => row.Id == id && row.EndedAt == null)
+            .ExecuteUpdateAsync(set => set.SetProperty(row => row.EndedAt, (long?)now.ToMillis()), cancellationToken) == 1;
 }

@@ -24,10 +24,27 @@ public sealed class SignInLinks(IUnitOfWork unitOfWork, IIds ids, TimeProvider c
         return new SignInLink($"{address.BaseUrl}{SignInPage.Path}#{code}", now + Lifetime);
     }
 
-    /// <summary>True exactly once per link, and only before its end.</summary>
+    /// <summary>Spends the link and begins a session in the same transaction.</summary>
+    /// <returns>The session, exactly once per link and only before its end; else null.</returns>
     /// <exception cref="StoreUnavailableException">The database is away; the link is not spent.</exception>
-    public Task<bool> SpendAsync(string code, CancellationToken cancellationToken) =>
-        unitOfWork.RunAsync((unit, stop) => unit.Store<IAccessStore>().SpendSignInLinkAsync(Secrets.Hash(code), clock.GetUtcNow(), stop), cancellationToken);
+    public Task<SignInSession?> SpendAsync(string code, CancellationToken cancellationToken)
+    {
+        DateTimeOffset now = clock.GetUtcNow();
+        SignInSession session = new(ids.Next(), AccessClaims.Admin, now, now + SignInSessions.Lifetime, EndedAt: null);
+        return unitOfWork.RunAsync<SignInSession?>(
+            async (unit, stop) =>
+            {
+                IAccessStore store = unit.Store<IAccessStore>();
+                if (!await store.SpendSignInLinkAsync(Secrets.Hash(code), now, stop))
+                {
+                    return null;
+                }
+
+                await store.AddSessionAsync(session, stop);
+                return session;
+            },
+            cancellationToken);
+    }
 }
 
 /// <summary>The subcommand <c>sign-in-link</c>, and what a start prints.</summary>

@@ -1,6 +1,6 @@
-using System.Security.Claims;
 using System.Text;
 using System.Text.Encodings.Web;
+using LoraAdmin.Domain.Access;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Platform.Web;
 using Microsoft.AspNetCore.Authentication;
@@ -59,6 +59,18 @@ public static class SignInPage
             ? wanted
             : "/";
 
+    /// <summary>In the place of a page whose cookie could not be checked.</summary>
+    internal static Task WriteUncheckedAsync(HttpContext context)
+    {
+        context.Response.Headers.RetryAfter = "5";
+        return Page(
+            context,
+            StatusCodes.Status503ServiceUnavailable,
+            LocalPath(context.Request.Path + context.Request.QueryString),
+            "The portal's database is away, so it could not be checked whether you are signed in. Your sign-in is kept: load this page again in a moment.")
+            .ExecuteAsync(context);
+    }
+
     private static IResult Show(HttpContext context)
     {
         string target = LocalPath(context.Request.Query["returnUrl"]);
@@ -80,9 +92,11 @@ public static class SignInPage
         }
 
         string code = form["code"].ToString().Trim();
+        SignInSession? session;
         try
         {
-            if (code.Length is 0 or > 200 || !await links.SpendAsync(code, context.RequestAborted))
+            session = code.Length is 0 or > 200 ? null : await links.SpendAsync(code, context.RequestAborted);
+            if (session is null)
             {
                 return Page(context, StatusCodes.Status403Forbidden, target, "This link was used already, has expired, or was never made here. Nothing was changed.");
             }
@@ -92,16 +106,31 @@ public static class SignInPage
             return Page(context, StatusCodes.Status503ServiceUnavailable, target, "The portal's database is away, so the link could not be checked. It is not spent: try again in a moment.");
         }
 
-        ClaimsPrincipal admin = AccessClaims.ForAdmin(AccessFeature.CookieScheme);
-        await context.SignInAsync(AccessFeature.CookieScheme, admin);
+        await context.SignInAsync(AccessFeature.CookieScheme, AccessClaims.For(session));
         return Results.LocalRedirect(target);
     }
 
-    private static async Task<IResult> SignOutAsync(HttpContext context, OwnOrigin origin)
+    private static async Task<IResult> SignOutAsync(HttpContext context, OwnOrigin origin, SignInSessions sessions)
     {
         if (!origin.Sent(context.Request))
         {
             return Page(context, StatusCodes.Status400BadRequest, "/", "The request to sign out was not sent by this portal; you are still signed in.");
+        }
+
+        if (context.User.SessionId() is { } session)
+        {
+            try
+            {
+                await sessions.EndAsync(session, context.RequestAborted);
+            }
+            catch (StoreUnavailableException)
+            {
+                return Page(
+                    context,
+                    StatusCodes.Status503ServiceUnavailable,
+                    "/",
+                    "The portal's database is away, so your sign-out could not be written. You are still signed in: go back and sign out again in a moment.");
+            }
         }
 
         await context.SignOutAsync(AccessFeature.CookieScheme);

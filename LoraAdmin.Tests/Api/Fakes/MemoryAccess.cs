@@ -12,6 +12,7 @@ public sealed class MemoryAccess : IUnitOfWork, IUnit, IAccessStore, ILoraStore,
     private readonly ConcurrentDictionary<string, DateTimeOffset> links = new();
     private readonly ConcurrentDictionary<LoraId, Lora> loras = new();
     private readonly ConcurrentDictionary<LoraId, IReadOnlyList<ValidationImage>> images = new();
+    private readonly ConcurrentDictionary<Guid, SignInSession> sessions = new();
     private int reads;
 
     public bool Away { get; set; }
@@ -19,6 +20,8 @@ public sealed class MemoryAccess : IUnitOfWork, IUnit, IAccessStore, ILoraStore,
     public int Reads => reads;
 
     public IReadOnlyCollection<ApiToken> Tokens => [.. tokens.Values];
+
+    public IReadOnlyCollection<SignInSession> Sessions => [.. sessions.Values];
 
     public IReadOnlyCollection<string> LinkHashes => [.. links.Keys];
 
@@ -68,6 +71,18 @@ public sealed class MemoryAccess : IUnitOfWork, IUnit, IAccessStore, ILoraStore,
 
     public Task<bool> SpendSignInLinkAsync(string sha256, DateTimeOffset now, CancellationToken cancellationToken) =>
         Task.FromResult(links.TryGetValue(sha256, out DateTimeOffset end) && now < end && links.TryRemove(sha256, out _));
+
+    public Task AddSessionAsync(SignInSession session, CancellationToken cancellationToken)
+    {
+        sessions[session.Id] = session;
+        return Task.CompletedTask;
+    }
+
+    public Task<IReadOnlyList<SignInSession>> ListSessionsAsync(IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<SignInSession>>([.. sessions.Values.Where(session => ids.Contains(session.Id))]);
+
+    public Task<bool> EndSessionAsync(Guid id, DateTimeOffset now, CancellationToken cancellationToken) =>
+        Task.FromResult(sessions.TryGetValue(id, out SignInSession? open) && open.EndedAt is null && sessions.TryUpdate(id, open with { EndedAt = now }, open));
 
     public Task AddAsync(Lora lora, CancellationToken cancellationToken)
     {

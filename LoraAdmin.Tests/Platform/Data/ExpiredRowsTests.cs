@@ -27,6 +27,7 @@ public sealed class ExpiredRowsTests
         new("a table that is broken", (_, _, _) => throw new InvalidOperationException("planned")),
         new("idempotency_keys", IdempotencyStore.DeleteExpiredAsync),
         new("sign_in_links", AccessStore.DeleteEndedLinksAsync),
+        new("sign_in_sessions", AccessStore.DeleteEndedSessionsAsync),
         new("incident_facts", IncidentStore.DeleteConsumedFactsAsync),
     ];
 
@@ -51,6 +52,7 @@ public sealed class ExpiredRowsTests
         await using LoraDb db = database.NewContext();
         Assert.Equal(["new"], await db.Set<IdempotencyRow>().Select(row => row.Key).ToListAsync());
         Assert.Equal(["new"], await db.Set<SignInLinkRow>().Select(row => row.Sha256).ToListAsync());
+        Assert.Equal(["new"], await db.Set<SignInSessionRow>().Select(row => row.Person).ToListAsync());
         Assert.Contains(Waiting, await FactsAsync(database));
         Assert.DoesNotContain(Taken, await FactsAsync(database));
     }
@@ -61,7 +63,7 @@ public sealed class ExpiredRowsTests
         await using InProcessPortal portal = await InProcessPortal.StartAsync();
 
         Assert.Equal(
-            ["idempotency_keys", "incident_facts", "sign_in_links"],
+            ["idempotency_keys", "incident_facts", "sign_in_links", "sign_in_sessions"],
             portal.Services.GetServices<ExpiredRows>().Select(expired => expired.Table).Order(StringComparer.Ordinal));
     }
 
@@ -70,6 +72,7 @@ public sealed class ExpiredRowsTests
         {
             await unit.Store<IIdempotencyStore>().ClaimAsync(new IdempotencyRecord(Taken, name, "hash", new JobId(fact), new LoraId(fact), at), at, token);
             await unit.Store<IAccessStore>().AddSignInLinkAsync(name, at, at.AddMinutes(15), token);
+            await unit.Store<IAccessStore>().AddSessionAsync(new SignInSession(fact, name, at, at.AddHours(12), EndedAt: null), token);
             await unit.Store<IIncidentStore>().TryTakeInAsync(fact, token);
         },
         CancellationToken.None);

@@ -44,6 +44,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
         ImagesGone = new(this);
         Tokens = new(this);
         Links = new(this);
+        Sessions = new(this);
         LoopLeases = new(this);
         Claims = new(this);
         Pauses = new(this);
@@ -116,6 +117,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
     public MemoryTable<JobId, ImagesGoneRow> ImagesGone { get; }
     public MemoryTable<string, ApiToken> Tokens { get; }
     public MemoryTable<string, LinkRow> Links { get; }
+    public MemoryTable<Guid, SignInSession> Sessions { get; }
     public MemoryTable<string, LoopLeaseRow> LoopLeases { get; }
     public MemoryTable<string, PodClaim> Claims { get; }
     public MemoryTable<int, TrainingPause> Pauses { get; }

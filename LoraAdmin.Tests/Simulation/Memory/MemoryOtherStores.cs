@@ -368,6 +368,26 @@ internal sealed class MemoryAccessStore(MemoryDatabase database) : IAccessStore
         database.Links.Set(sha256, link with { Spent = true });
         return Task.FromResult(true);
     }
+
+    public Task AddSessionAsync(SignInSession session, CancellationToken cancellationToken)
+    {
+        database.Sessions.Set(session.Id, session);
+        return Task.CompletedTask;
+    }
+
+    public Task<IReadOnlyList<SignInSession>> ListSessionsAsync(IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<SignInSession>>([.. ids.Select(database.Sessions.Find).OfType<SignInSession>()]);
+
+    public Task<bool> EndSessionAsync(Guid id, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        if (database.Sessions.Find(id) is not { EndedAt: null } session)
+        {
+            return Task.FromResult(false);
+        }
+
+        database.Sessions.Set(id, session with { EndedAt = now });
+        return Task.FromResult(true);
+    }
 }
 
 internal sealed class MemoryLeaseStore(MemoryDatabase database) : ILeaseStore

@@ -8,6 +8,15 @@ namespace LoraAdmin.Platform.Web;
 /// </summary>
 public sealed class OwnOrigin(IOptions<PortalOptions> options)
 {
+    /// <summary>
+    /// Whether the request says itself that another site sent it. One that says nothing comes from no browser, or is no request that browsers mark.
+    /// </summary>
+    public bool SentByAnother(HttpRequest request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        return (request.Headers.Origin.Count > 0 || request.Headers["Sec-Fetch-Site"].Count > 0) && !Sent(request);
+    }
+
     public bool Sent(HttpRequest request)
     {
         ArgumentNullException.ThrowIfNull(request);

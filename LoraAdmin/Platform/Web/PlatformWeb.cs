@@ -37,6 +37,7 @@ public static class PlatformWeb
         app.UseSecurityHeaders();
         app.UseMiddleware<ProblemMiddleware>();
         app.UseRouting();
+        app.UseCircuitOrigin();
         app.UseAuthentication();
         app.UseRateLimiter();
         app.UseAuthorization();

@@ -219,6 +219,39 @@ public abstract class AccessStoreContract : StoreContract
         Assert.False(await In<IAccessStore, bool>(store => store.SpendSignInLinkAsync("link", Start.AddMinutes(15), None)));
         Assert.False(await In<IAccessStore, bool>(store => store.SpendSignInLinkAsync("other", Start, None)));
     }
+
+    [Fact]
+    public async Task Sessions_AreReadByTheirIdsAlone()
+    {
+        SignInSession first = new(NextId(), "admin", Start, Start.AddHours(12), EndedAt: null);
+        SignInSession second = new(NextId(), "admin", Start.AddHours(1), Start.AddHours(13), EndedAt: null);
+        SignInSession third = second with { Id = NextId() };
+        foreach (SignInSession session in (SignInSession[])[first, second, third])
+        {
+            await In<IAccessStore>(store => store.AddSessionAsync(session, None));
+        }
+
+        IReadOnlyList<SignInSession> read = await Read<IAccessStore, IReadOnlyList<SignInSession>>(
+            store => store.ListSessionsAsync([second.Id, NextId(), first.Id], None));
+
+        Assert.Equal([first, second], read.OrderBy(session => session.CreatedAt));
+        Assert.Empty(await Read<IAccessStore, IReadOnlyList<SignInSession>>(store => store.ListSessionsAsync([], None)));
+    }
+
+    [Fact]
+    public async Task Session_Ended_EndsOnceAndAlone()
+    {
+        SignInSession left = new(NextId(), "admin", Start, Start.AddHours(12), EndedAt: null);
+        SignInSession stays = left with { Id = NextId(), CreatedAt = Start.AddMinutes(1) };
+        await In<IAccessStore>(store => store.AddSessionAsync(left, None));
+        await In<IAccessStore>(store => store.AddSessionAsync(stays, None));
+
+        Assert.True(await In<IAccessStore, bool>(store => store.EndSessionAsync(left.Id, Start.AddHours(1), None)));
+        Assert.False(await In<IAccessStore, bool>(store => store.EndSessionAsync(left.Id, Start.AddHours(2), None)));
+        Assert.False(await In<IAccessStore, bool>(store => store.EndSessionAsync(NextId(), Start, None)));
+        IReadOnlyList<SignInSession> read = await Read<IAccessStore, IReadOnlyList<SignInSession>>(store => store.ListSessionsAsync([left.Id, stays.Id], None));
+        Assert.Equal([left with { EndedAt = Start.AddHours(1) }, stays], read.OrderBy(session => session.CreatedAt));
+    }
 }
 
 public abstract class IdempotencyContract : StoreContract
