@@ -33,10 +33,10 @@ public sealed class BreakerPageOutageTests : LoraBunitContext
 
         await server.EndAsync();
         await ShowsAsync("nobody: Redis is away, this portal decides by itself.");
-        Button(page, "Hold open").Click();
+        await page.InvokeAsync(() => Button(page, "Hold open").Click());
         Dialogs.WaitForAssertion(() => Dialogs.Find("#isolate-reason"));
-        Dialogs.Find("#isolate-reason").Input("RunPod moves");
-        Button(Dialogs, "Hold open").Click();
+        await Dialogs.InvokeAsync(() => Dialogs.Find("#isolate-reason").Input("RunPod moves"));
+        await Dialogs.InvokeAsync(() => Button(Dialogs, "Hold open").Click());
         Snackbars.WaitForAssertion(() => Assert.Contains("this portal holds its own breaker open", Snackbars.Markup, StringComparison.Ordinal));
         await ShowsAsync("RunPod moves");
 

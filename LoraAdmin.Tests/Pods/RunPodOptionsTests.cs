@@ -106,6 +106,7 @@ public sealed class RunPodOptionsTests
             .Build());
         services.AddLogging();
         services.AddSingleton(TimeProvider.System);
+        services.AddSingleton(KnownClocks.New(TimeProvider.System));
         services.AddSingleton<ICreationGate>(new OpenGate());
         services.AddPods();
         more(services);

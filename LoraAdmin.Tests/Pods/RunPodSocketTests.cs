@@ -120,6 +120,7 @@ public sealed class RunPodSocketTests
             .Build());
         services.AddLogging();
         services.AddSingleton(TimeProvider.System);
+        services.AddSingleton(KnownClocks.New(TimeProvider.System));
         services.AddPods();
         services.AddSingleton<ICreationGate>(new OpenGate());
         return services.BuildServiceProvider();

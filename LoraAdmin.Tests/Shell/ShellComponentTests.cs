@@ -78,6 +78,16 @@ public sealed class ShellComponentTests : LoraBunitContext
     }
 
     [Fact]
+    public void Page_WhosePersonSignsOutFromIt_LeavesTheWayToTheSignOut()
+    {
+        Services.GetRequiredService<CurrentPerson>().IsSigningOut = true;
+        string before = Address.Uri;
+        Render<ToSignIn>();
+
+        Assert.Equal(before, Address.Uri);
+    }
+
+    [Fact]
     public void TimeStamp_Past_SaysRelativeAndUtc()
     {
         IRenderedComponent<TimeStamp> stamp = Render<TimeStamp>(parameters => parameters.Add(time => time.Value, Start.AddMinutes(-5)));

@@ -12,6 +12,9 @@ public sealed class CurrentPerson(
 {
     private const string Unchecked = "The portal's database is away, so it could not be checked whether you are still signed in. Try again in a moment.";
 
+    /// <summary>Set before the person signs out from this very page: their browser is on its way to the sign-in page already.</summary>
+    public bool IsSigningOut { get; set; }
+
     /// <summary>False also for somebody who has signed out since this page was opened, in whichever tab, and while nobody can tell.</summary>
     /// <param name="permission">A word of <c>Permissions</c>, which is also the policy's name.</param>
     public async Task<bool> MayAsync(string permission)
