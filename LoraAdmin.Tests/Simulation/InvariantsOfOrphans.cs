@@ -13,7 +13,7 @@ public sealed partial class Invariants
     /// <summary>A stranger is left alone for two minutes; then a look, the delete, and its repetitions until it counts as leaking.</summary>
     private static readonly TimeSpan OrphansEndWithin = TimeSpan.FromMinutes(5);
 
-    /// <summary>Design §17.</summary>
+    /// <summary>How long a second pod of one attempt, once seen, may live.</summary>
     private static readonly TimeSpan DuplicatesEndWithin = TimeSpan.FromMinutes(2);
 
     /// <summary>A create call of a process that stood still may arrive after its row was given up: the sweep has this long to find its pod.</summary>
