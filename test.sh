@@ -14,9 +14,9 @@ fail() {
   exit 1
 }
 
-# Many short tests wait for processes, clocks and browsers: twice as many at once as there are cores keeps the cores busy. The long ones measure.
-selection=(-trait- "Run=Long" -maxThreads 2x)
-if [ "${1:-}" = "--long" ]; then selection=(-trait "Run=Long"); shift; fi
+# Many tests wait for processes, clocks and browsers: more of them at once than there are cores keeps the cores busy.
+selection=(-trait- "Run=Long" -maxThreads 3x)
+if [ "${1:-}" = "--long" ]; then selection=(-trait "Run=Long" -maxThreads 2x); shift; fi
 if [ "${1:-}" = "--" ]; then shift; fi
 
 missing=()

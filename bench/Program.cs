@@ -1,6 +1,7 @@
 using LoraAdmin.Bench;
 using LoraAdmin.Bench.Admission;
 using LoraAdmin.Bench.Breaker;
+using LoraAdmin.Bench.CrowdedAccount;
 using LoraAdmin.Bench.GetJob;
 using LoraAdmin.Bench.MonthlyReset;
 using LoraAdmin.Bench.Simulation;
@@ -9,7 +10,7 @@ using LoraAdmin.Bench.Teardown;
 Benchmark[] all =
 [
     new GetJobBenchmark(), new AdmissionBenchmark(), new TeardownBenchmark(), new BreakerBenchmark(), new MonthlyResetBenchmark(), new SimulatedYearBenchmark(),
-    new SimulatedMonthBenchmark(),
+    new SimulatedMonthBenchmark(), new CrowdedAccountBenchmark(),
 ];
 if (args is ["--list"])
 {

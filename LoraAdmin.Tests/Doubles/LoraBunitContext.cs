@@ -89,7 +89,7 @@ public abstract class LoraBunitContext : BunitContext
         Stopwatch watch = Stopwatch.StartNew();
         while (!condition())
         {
-            Assert.True(watch.Elapsed < TimeSpan.FromSeconds(10), "The condition did not come true within 10 seconds.");
+            Assert.True(watch.Elapsed < Eventually.DefaultDeadline, $"The condition did not come true within {Eventually.DefaultDeadline.TotalSeconds:0} seconds.");
             await Task.Yield();
         }
     }

@@ -79,7 +79,7 @@ public sealed class RedisServer : IAsyncDisposable
     private async Task AnswersAsync()
     {
         string self = string.Create(CultureInfo.InvariantCulture, $"process_id:{process.Id}\r\n");
-        using CancellationTokenSource timeout = new(TimeSpan.FromSeconds(10), TimeProvider.System);
+        using CancellationTokenSource timeout = new(TimeSpan.FromMinutes(2), TimeProvider.System);
         while (!process.HasExited)
         {
             try

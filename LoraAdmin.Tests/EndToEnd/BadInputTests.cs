@@ -68,7 +68,7 @@ public sealed class BadInputTests : IDisposable
         }
 
         await Until.TrueAsync(
-            "The staged files go", async () => Objects().Count == 0 && await Database.NumberAsync("SELECT COUNT(*) FROM training_uploads") == 0, TimeSpan.FromSeconds(20));
+            "The staged files go", async () => Objects().Count == 0 && await Database.NumberAsync("SELECT COUNT(*) FROM training_uploads") == 0, Eventually.DefaultDeadline);
         await NothingIsWrittenAsync();
     }
 

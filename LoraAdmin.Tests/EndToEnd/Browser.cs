@@ -4,9 +4,9 @@ using Microsoft.Playwright;
 namespace LoraAdmin.Tests.EndToEnd;
 
 /// <summary>
-/// One Chromium for the tests of the collection; each test gets a profile of its own. They run one after the other: two cores draw slowly.
+/// One Chromium for the tests of the collection; each test gets a profile of its own. They run one after the other: two cores draw slowly. Tests of other collections run beside them.
 /// </summary>
-[CollectionDefinition(nameof(Browser), DisableParallelization = true)]
+[CollectionDefinition(nameof(Browser))]
 public sealed class BrowserCollection : ICollectionFixture<Browser>;
 
 public sealed class Browser : IAsyncLifetime

@@ -181,7 +181,7 @@ public sealed class CommandTests : IDisposable
         await using (PortalProcess first = await PortalProcess.StartAsync(folder.Under("data"), settings))
         {
             job = await first.Api.SubmitAsync("6b1f7f3e-64d8-4f0c-9a51-3f0c2f1d7a10", "Ada", [SampleImages.Jpeg()]);
-            await first.Api.ReachesAsync(job, "training", TimeSpan.FromSeconds(30));
+            await first.Api.ReachesAsync(job, "training", Eventually.DefaultDeadline);
 
             Assert.Equal(0, await first.StopAsync());
             Assert.Equal("", first.Errors.Trim());

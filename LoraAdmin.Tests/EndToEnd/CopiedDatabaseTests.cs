@@ -77,7 +77,7 @@ public sealed class CopiedDatabaseTests : IDisposable
     {
         await using PortalProcess portal = await PortalProcess.StartAsync(folder.Under("original"), settings);
         string job = await portal.Api.SubmitAsync("6b1f7f3e-64d8-4f0c-9a51-3f0c2f1d7a10", "Ada", [SampleImages.Jpeg()]);
-        await portal.Api.ReachesAsync(job, "training", TimeSpan.FromSeconds(30));
+        await portal.Api.ReachesAsync(job, "training", Eventually.DefaultDeadline);
         Assert.Equal(0, await portal.StopAsync());
         return job;
     }

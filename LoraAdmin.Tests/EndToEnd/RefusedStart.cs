@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Tests.EndToEnd.Processes;
 
 namespace LoraAdmin.Tests.EndToEnd;
@@ -7,7 +8,7 @@ namespace LoraAdmin.Tests.EndToEnd;
 internal static partial class RefusedStart
 {
     /// <summary>"Within seconds", with room for a busy machine; an unreachable database has ten seconds of its own.</summary>
-    private static readonly TimeSpan Within = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Within = Eventually.DefaultDeadline;
 
     private const int MostLines = 12;
 

@@ -67,7 +67,7 @@ public sealed class LeasedTurnTests : IDisposable
 
         clock.Advance(TimeSpan.FromMinutes(1));
 
-        Assert.False(await turn.WaitAsync(TimeSpan.FromSeconds(20), TimeProvider.System));
+        Assert.False(await turn.WaitAsync(Eventually.DefaultDeadline, TimeProvider.System));
     }
 
     [Fact]

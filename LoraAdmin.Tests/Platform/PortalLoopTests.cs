@@ -60,7 +60,7 @@ public sealed class PortalLoopTests
         await using WebApplication app = builder.Build();
         await app.StartAsync();
 
-        Assert.Equal(exitCode, await Portal.UntilEndAsync(app).WaitAsync(TimeSpan.FromSeconds(30), TimeProvider.System));
+        Assert.Equal(exitCode, await Portal.UntilEndAsync(app).WaitAsync(Eventually.DefaultDeadline, TimeProvider.System));
     }
 
     private bool Passed(Func<bool> done)

@@ -5,13 +5,8 @@ using Xunit;
 
 namespace LoraAdmin.Tests.Simulation;
 
-/// <summary>Alone on the machine: it takes every core, and other tests measure time.</summary>
-[CollectionDefinition(nameof(LongSimulation), DisableParallelization = true)]
-public sealed class LongSimulation;
-
 /// <summary>The simulation in breadth and in length. Each prints how fast it was.</summary>
 [Trait("Run", "Long")]
-[Collection(nameof(LongSimulation))]
 public sealed class LongSimulationTests
 {
     [Fact]

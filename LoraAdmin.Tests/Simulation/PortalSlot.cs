@@ -17,7 +17,7 @@ public sealed class PortalSlot(int number, SimulatedWorld world, SimulationPlan 
     private static readonly TimeSpan WatchLease = TimeSpan.FromMinutes(3);
 
     /// <summary>Of the host's clock: nothing in a turn waits for it, so a turn that takes longer waits for something that will not come.</summary>
-    private static readonly TimeSpan LongestTurn = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan LongestTurn = TimeSpan.FromMinutes(2);
 
     /// <summary>How often an instance reads the database's clock, and by how much an answer that is long on its way deceives it at most.</summary>
     private static readonly TimeSpan MeasuresEvery = TimeSpan.FromMinutes(1);

@@ -1,4 +1,5 @@
 using System.Net;
+using LoraAdmin.Tests.Doubles;
 
 namespace LoraAdmin.Tests.EndToEnd.Processes;
 
@@ -13,7 +14,7 @@ public sealed class PortalProcess : IAsyncDisposable
     public static readonly IReadOnlyList<string> AnyPort = ["--urls", "http://127.0.0.1:0"];
 
     /// <summary>Within which a clean end comes: the host's own ten seconds for it, and the process around them.</summary>
-    public static readonly TimeSpan EndsWithin = TimeSpan.FromSeconds(30);
+    public static readonly TimeSpan EndsWithin = Eventually.DefaultDeadline;
 
     private static readonly TimeSpan ReadyWithin = TimeSpan.FromSeconds(60);
 

@@ -2,6 +2,7 @@ using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
+using LoraAdmin.Tests.Doubles;
 
 namespace LoraAdmin.Tests.EndToEnd.Processes;
 
@@ -81,7 +82,7 @@ public sealed class ProgramRun : IAsyncDisposable
         ProgramRun run = Start(arguments, environment, workingDirectory);
         await using (run)
         {
-            await run.ExitAsync(within ?? TimeSpan.FromSeconds(30));
+            await run.ExitAsync(within ?? Eventually.DefaultDeadline);
             return run;
         }
     }

@@ -243,7 +243,7 @@ public sealed class DatabaseStartupTests : IDisposable
         }
 
         await using ServiceProvider again = Portal();
-        using CancellationTokenSource timeout = new(TimeSpan.FromSeconds(20), TimeProvider.System);
+        using CancellationTokenSource timeout = new(Eventually.DefaultDeadline, TimeProvider.System);
         await again.GetRequiredService<DatabaseStartup>().RunAsync(CloudKind.Local, timeout.Token);
     }
 

@@ -111,7 +111,7 @@ public sealed class EventPumpTests
         await service.StartAsync(default);
 
         await AppendAsync(database, Fact("woken"));
-        StoredEvent seen = await recorder.Next.WaitAsync(TimeSpan.FromSeconds(20), TimeProvider.System);
+        StoredEvent seen = await recorder.Next.WaitAsync(Eventually.DefaultDeadline, TimeProvider.System);
         await service.StopAsync(default);
 
         Assert.Equal("woken", seen.Fact.Message);
