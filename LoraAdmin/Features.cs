@@ -42,7 +42,7 @@ public static class Features
         }
 
         // Features. Loops: EventPumpService and ExpiredRowsService (above), BreakerWatchService (Breaker), PodWatchService (Pods), ConductorService, SettlementService,
-        // SpoolHeartbeatService, SpoolService and HeldFilesService (Training), OperationKeeperService and Quartz's scheduler (Operations).
+        // SpoolHeartbeatService, SpoolService, HeldFilesService and HostedWatchService (Training), OperationKeeperService and Quartz's scheduler (Operations).
         // Operations: OperationList.
         services.AddStorage(configuration, dataPath);
         services.AddLibrary();
@@ -50,7 +50,7 @@ public static class Features
         services.AddBudget(configuration);
         services.AddBreaker(configuration);
         services.AddPods();
-        services.AddTraining();
+        services.AddTraining(dataPath);
         services.AddOperations(configuration);
         services.AddOperationList();
         services.AddAlerts();
@@ -64,6 +64,7 @@ public static class Features
         services.AddSpoolPages();
         services.AddPodPages();
         services.AddBreakerPages();
+        services.AddFallbackPages();
         services.AddOperationPages();
         services.AddRules();
         if (cloud.LocalCloudIsVendor)
@@ -86,6 +87,7 @@ public static class Features
         app.MapSignedObjects();
         app.MapLoraApi();
         app.MapTrainingExport();
+        app.MapReplicateWebhook();
         app.MapShell();
         if (app.Services.GetRequiredService<CloudAttachment>().LocalCloudInside)
         {

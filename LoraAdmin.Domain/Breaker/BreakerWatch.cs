@@ -6,7 +6,8 @@ namespace LoraAdmin.Domain.Breaker;
 /// Looks at the breaker and tells what happened to it, whichever worker in whatever language did it: each entry of the shared history becomes one fact,
 /// exactly once among all portals. Also tells when this portal's Redis is away and back, and what its own breaker does meanwhile.
 /// </summary>
-public sealed class BreakerWatch(IUnitOfWork work, SharedBreaker breaker, TimeProvider clock)
+/// <param name="subject">Whose breaker it is; of Redis itself the first provider's watch tells.</param>
+public sealed class BreakerWatch(IUnitOfWork work, SharedBreaker breaker, TimeProvider clock, BreakerSubject subject)
 {
     public const string Name = "breaker.watch";
 
@@ -31,7 +32,7 @@ public sealed class BreakerWatch(IUnitOfWork work, SharedBreaker breaker, TimePr
     {
         if (!begun)
         {
-            last = await work.ReadAsync((unit, token) => unit.Store<IBreakerToldStore>().FindAsync(token), cancellationToken);
+            last = await work.ReadAsync((unit, token) => unit.Store<IBreakerToldStore>().FindAsync(subject.Provider, token), cancellationToken);
             if (last is not null)
             {
                 breaker.Remember(last.Circuit);
@@ -44,7 +45,7 @@ public sealed class BreakerWatch(IUnitOfWork work, SharedBreaker breaker, TimePr
         BreakerView view = breaker.View;
         if (view.IsAway)
         {
-            await TellAwayAsync(view, cancellationToken);
+            await (subject == BreakerSubject.RunPod ? TellAwayAsync(view, cancellationToken) : Task.CompletedTask);
             return;
         }
 
@@ -91,7 +92,7 @@ public sealed class BreakerWatch(IUnitOfWork work, SharedBreaker breaker, TimePr
         }}";
 
         // The portal's own breaker may have told of an end that the shared one did not have.
-        IncidentSignal level = new(BreakerIncidents.Open, BreakerIncidents.Provider, "RunPod's breaker is open", Over: !reply.Circuit.IsOpen);
+        IncidentSignal level = new(BreakerIncidents.Open, subject.Provider, $"{subject.Name}'s breaker is open", Over: !reply.Circuit.IsOpen);
         await AppendAsync(
             [
                 Fact(
@@ -99,7 +100,7 @@ public sealed class BreakerWatch(IUnitOfWork work, SharedBreaker breaker, TimePr
                     words,
                     level.Over ? EventSeverity.Info : EventSeverity.Error,
                     new IncidentSignal(BreakerIncidents.RedisAway, BreakerIncidents.RedisSubject, words, Over: true),
-                    level with { Text = level.Over ? "RunPod's breaker is closed" : level.Text }),
+                    level with { Text = level.Over ? $"{subject.Name}'s breaker is closed" : level.Text }),
             ],
             cancellationToken);
         awaySince = null;
@@ -119,13 +120,13 @@ public sealed class BreakerWatch(IUnitOfWork work, SharedBreaker breaker, TimePr
             async (unit, token) =>
             {
                 IBreakerToldStore store = unit.Store<IBreakerToldStore>();
-                BreakerTold? told = await store.FindAsync(token);
+                BreakerTold? told = await store.FindAsync(subject.Provider, token);
                 if (told?.Born == next.Born && told.Entries > next.Entries)
                 {
                     return told;
                 }
 
-                if (!await store.SaveAsync(told, next, token))
+                if (!await store.SaveAsync(subject.Provider, told, next, token))
                 {
                     throw new ConcurrentWriteException("What is told of the breaker was written meanwhile.");
                 }
@@ -144,34 +145,34 @@ public sealed class BreakerWatch(IUnitOfWork work, SharedBreaker breaker, TimePr
     }
 
     /// <summary>Null: the history alone keeps it.</summary>
-    private static OperationalEvent? FactOf(CircuitEntry entry, Circuit circuit)
+    private OperationalEvent? FactOf(CircuitEntry entry, Circuit circuit)
     {
         string words = string.Join("; ", entry.Failures.Select(failure => $"{failure.Words} ({failure.Worker})"));
         return entry.Kind switch
         {
-            CircuitEntryKinds.Opened => Opened(BreakerEvents.Opened, $"RunPod's breaker opened{UntilOf(entry, circuit)}: {words}"),
-            CircuitEntryKinds.Reopened => Opened(BreakerEvents.Reopened, $"The creation that tried RunPod out failed, its breaker stays open{UntilOf(entry, circuit)}: {words}"),
-            CircuitEntryKinds.Closed => Over(BreakerEvents.Closed, "RunPod's breaker closed: a pod was created", BreakerIncidents.Open),
+            CircuitEntryKinds.Opened => Opened(BreakerEvents.Opened, $"{subject.Name}'s breaker opened{UntilOf(entry, circuit)}: {words}"),
+            CircuitEntryKinds.Reopened => Opened(BreakerEvents.Reopened, $"The creation that tried {subject.Name} out failed, its breaker stays open{UntilOf(entry, circuit)}: {words}"),
+            CircuitEntryKinds.Closed => Over(BreakerEvents.Closed, $"{subject.Name}'s breaker closed: {subject.Made}", BreakerIncidents.Open),
             CircuitEntryKinds.Isolated => Fact(
                 BreakerEvents.Isolated,
-                $"RunPod's breaker is held open by {entry.By}: {entry.Reason}",
+                $"{subject.Name}'s breaker is held open by {entry.By}: {entry.Reason}",
                 EventSeverity.Error,
-                new IncidentSignal(BreakerIncidents.Isolated, BreakerIncidents.Provider, $"RunPod's breaker is held open by {entry.By}: {entry.Reason}")),
-            CircuitEntryKinds.IsolationOver => Over(BreakerEvents.IsolationOver, "RunPod's breaker is not held open any more: the time is over", BreakerIncidents.Isolated),
+                new IncidentSignal(BreakerIncidents.Isolated, subject.Provider, $"{subject.Name}'s breaker is held open by {entry.By}: {entry.Reason}")),
+            CircuitEntryKinds.IsolationOver => Over(BreakerEvents.IsolationOver, $"{subject.Name}'s breaker is not held open any more: the time is over", BreakerIncidents.Isolated),
             CircuitEntryKinds.Reset => Over(
-                BreakerEvents.Reset, $"RunPod's breaker was reset by {entry.By}: {entry.Reason}", BreakerIncidents.Open, BreakerIncidents.Isolated),
+                BreakerEvents.Reset, $"{subject.Name}'s breaker was reset by {entry.By}: {entry.Reason}", BreakerIncidents.Open, BreakerIncidents.Isolated),
             _ => null,
         };
 
-        static OperationalEvent Opened(string kind, string text) =>
-            Fact(kind, text, EventSeverity.Error, new IncidentSignal(BreakerIncidents.Open, BreakerIncidents.Provider, text));
+        OperationalEvent Opened(string kind, string text) =>
+            Fact(kind, text, EventSeverity.Error, new IncidentSignal(BreakerIncidents.Open, subject.Provider, text));
     }
 
     private static string UntilOf(CircuitEntry entry, Circuit circuit) =>
         circuit is { IsOpen: true, OpenedAt: { } at, OpenUntil: { } until } && at == entry.At ? $" until {until:HH:mm} UTC" : "";
 
-    private static OperationalEvent Over(string kind, string text, params string[] rules) =>
-        Fact(kind, text, EventSeverity.Info, [.. rules.Select(rule => new IncidentSignal(rule, BreakerIncidents.Provider, text, Over: true))]);
+    private OperationalEvent Over(string kind, string text, params string[] rules) =>
+        Fact(kind, text, EventSeverity.Info, [.. rules.Select(rule => new IncidentSignal(rule, subject.Provider, text, Over: true))]);
 
     private static OperationalEvent Fact(string kind, string message, EventSeverity severity, params IncidentSignal[] signals) => new()
     {

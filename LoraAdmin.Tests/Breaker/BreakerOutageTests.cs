@@ -118,7 +118,7 @@ public sealed class BreakerOutageTests : IAsyncLifetime
     [Fact]
     public async Task AwayAndBack_BothAreRecorded()
     {
-        BreakerWatch watch = new(database, breaker, TimeProvider.System);
+        BreakerWatch watch = new(database, breaker, TimeProvider.System, BreakerSubject.RunPod);
         await watch.LookAsync(Token);
         int port = server.Port;
         await server.DisposeAsync();

@@ -232,7 +232,7 @@ public sealed class RunningStep(IUnitOfWork work, IPodAgent agent, IObjectStore 
             TimeSpan untilTold = job.UpdatedAt - job.StartedAt <= figures.MaxDuration ? TimeSpan.FromTicks(1) : figures.StuckAfter;
             bool crosses = job.StartedAt is { } began && now - began > figures.MaxDuration
                 && silence >= untilTold && (job.UpdatedAt - began <= figures.MaxDuration || job.UpdatedAt - failing.FailingSince < untilTold);
-            return crosses ? again with { Alongside = (unit, token) => TellAsync(unit, again.Alongside, OverTime(job), token) } : again;
+            return crosses ? again with { Alongside = (unit, token) => TellAsync(unit, again.Alongside, OverTime(job, figures), token) } : again;
         }
 
         return job.StartedAt is null
@@ -242,7 +242,7 @@ public sealed class RunningStep(IUnitOfWork work, IPodAgent agent, IObjectStore 
 
     private StepResult.Fail TimedOut(TrainingJob job, FileProof proof, string detail)
     {
-        OperationalEvent overTime = OverTime(job);
+        OperationalEvent overTime = OverTime(job, rules());
         return new StepResult.Fail(
             job,
             new JobFailure(FailureCode.TrainingTimeout, detail),
@@ -252,9 +252,9 @@ public sealed class RunningStep(IUnitOfWork work, IPodAgent agent, IObjectStore 
     }
 
     /// <summary>M1, letter by letter; the figure follows the option.</summary>
-    private OperationalEvent OverTime(TrainingJob job)
+    internal static OperationalEvent OverTime(TrainingJob job, TrainingRules figures)
     {
-        string limit = rules().MaxDuration.TotalHours.ToString("0.##", CultureInfo.InvariantCulture);
+        string limit = figures.MaxDuration.TotalHours.ToString("0.##", CultureInfo.InvariantCulture);
         string text = $"LoRA training job {job.Id} has been running for >{limit} hours";
         return TrainingFacts.Of(job, TrainingEvents.OverTime, text, Self, EventSeverity.Error, "training_timeout") with
         {
