@@ -1,3 +1,4 @@
+using LoraAdmin.Domain.Breaker;
 using LoraAdmin.Domain.Storage;
 using LoraAdmin.Platform.LocalCloud;
 
@@ -43,12 +44,37 @@ public sealed class Trouble(SimulatedWorld world, Random random)
         (FaultKind.ValidationFails, 1),
     ];
 
+    /// <summary>Kinds of the fallback provider, where there is one.</summary>
+    private static readonly (string Kind, int Calls)[] CountedElsewhere =
+    [
+        (FaultKind.ReplicateCreate500, 5),
+        (FaultKind.ReplicateCreate500ButCreated, 2),
+        (FaultKind.ReplicateCreateHangButCreated, 2),
+        (FaultKind.ReplicateThrottled, 4),
+        (FaultKind.ReplicateBalance402, 1),
+        (FaultKind.ReplicateRead500, 8),
+        (FaultKind.ReplicateList500, 6),
+        (FaultKind.ReplicateCancel500, 5),
+        (FaultKind.ReplicateTrainingLost, 1),
+        (FaultKind.ReplicateTrainingFails, 1),
+        (FaultKind.ReplicateFailsAfterSuccess, 1),
+        (FaultKind.ReplicateWeightsTar, 4),
+        (FaultKind.ReplicateWeightsTruncated, 3),
+    ];
+
+    private static readonly TimeSpan LongestHold = TimeSpan.FromHours(3);
+
     /// <summary>Kinds that also come as an outage of some minutes.</summary>
     private static readonly string[] Outages = [FaultKind.Create500, FaultKind.List500, FaultKind.Delete500, FaultKind.AgentUnreachable, FaultKind.NoCapacity];
 
     /// <summary>Begins one bad moment and says which.</summary>
     public string Begin()
     {
+        if (world.Hosted.WhyNot is null && random.Next(2) == 0)
+        {
+            return BeginElsewhere();
+        }
+
         int which = random.Next(Counted.Length + Outages.Length + 4);
         if (which < Counted.Length)
         {
@@ -78,6 +104,24 @@ public sealed class Trouble(SimulatedWorld world, Random random)
 
         world.Objects.AwayUntil = world.Clock.GetUtcNow() + TimeSpan.FromMinutes(minutes);
         return $"storage away for {minutes} minutes";
+    }
+
+    /// <summary>A bad moment of the fallback provider, or RunPod held open, so that jobs go there.</summary>
+    private string BeginElsewhere()
+    {
+        int which = random.Next(CountedElsewhere.Length + 6);
+        if (which < CountedElsewhere.Length)
+        {
+            (string kind, int most) = CountedElsewhere[which];
+            int count = random.Next(1, most + 1);
+            world.Cloud.World.Faults.Add(kind, count);
+            return $"{kind} {count} times";
+        }
+
+        TimeSpan length = LongestHold * random.NextDouble();
+        world.Redis.State = CircuitMachine.Apply(
+            world.Redis.State, new CircuitCall.Isolate("ada", "RunPod moves", length, ""), world.Clock.GetUtcNow(), world.Breaker).Circuit;
+        return $"RunPod's breaker is held open for {length.TotalMinutes:0} minutes";
     }
 }
 
