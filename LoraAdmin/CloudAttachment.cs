@@ -14,6 +14,9 @@ public sealed record CloudAttachment(CloudKind Kind, bool LocalCloudInside, bool
     /// <summary>Where RunPod, or a LocalCloud that plays it, is reached.</summary>
     public const string RunPodUrl = "RunPod:BaseUrl";
 
+    public const string ReplicateToken = "Replicate:ApiToken";
+
+    private const string ReplicateUrl = "Replicate:BaseUrl";
     private const string LocalCloudSwitch = "LocalCloud:Enabled";
 
     /// <exception cref="StartupRefusedException">Neither a real vendor nor LocalCloud would be there to work with.</exception>
@@ -30,11 +33,21 @@ public sealed record CloudAttachment(CloudKind Kind, bool LocalCloudInside, bool
                 $"Set {RunPodKey} to work on a real account, or remove {LocalCloudSwitch} to work on LocalCloud.");
         }
 
+        if (!keyed && !string.IsNullOrWhiteSpace(configuration[ReplicateToken]) && !IsOnThisMachine(configuration[ReplicateUrl]))
+        {
+            throw new StartupRefusedException(
+                ReplicateToken,
+                $"It is set and {RunPodKey} is empty: Replicate is the fallback of a RunPod account, and LocalCloud would play that account.",
+                $"Set {RunPodKey} too, or remove {ReplicateToken} to work on LocalCloud alone.");
+        }
+
         // A LocalCloud that runs as its own process is reached by a key as well: an address on this machine is no real vendor.
-        bool elsewhereOnThisMachine = keyed && Uri.TryCreate(configuration[RunPodUrl], UriKind.Absolute, out Uri? url) && url.IsLoopback;
+        bool elsewhereOnThisMachine = keyed && IsOnThisMachine(configuration[RunPodUrl]);
         CloudKind kind = keyed && !elsewhereOnThisMachine ? CloudKind.Real : CloudKind.Local;
         return new CloudAttachment(kind, wished ?? !keyed, !keyed);
     }
+
+    private static bool IsOnThisMachine(string? address) => Uri.TryCreate(address, UriKind.Absolute, out Uri? url) && url.IsLoopback;
 
     private static bool? Wished(string? value) => value switch
     {

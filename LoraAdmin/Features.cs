@@ -43,8 +43,8 @@ public static class Features
         }
 
         // Features. Loops: EventPumpService and ExpiredRowsService (above), ClockWatchService (Clocks), BreakerWatchService (Breaker), PodWatchService (Pods),
-        // ConductorService, SettlementService, SpoolHeartbeatService, SpoolService and HeldFilesService (Training), OperationKeeperService and Quartz's
-        // scheduler (Operations), SessionWatchService (Access).
+        // ConductorService, SettlementService, SpoolHeartbeatService, SpoolService, HeldFilesService and HostedWatchService (Training), OperationKeeperService
+        // and Quartz's scheduler (Operations), SessionWatchService (Access).
         // Operations: OperationList.
         services.AddClocks(configuration);
         services.AddStorage(configuration, dataPath);
@@ -53,7 +53,7 @@ public static class Features
         services.AddBudget(configuration);
         services.AddBreaker(configuration);
         services.AddPods();
-        services.AddTraining();
+        services.AddTraining(dataPath);
         services.AddOperations(configuration);
         services.AddOperationList();
         services.AddAlerts();
@@ -68,6 +68,7 @@ public static class Features
         services.AddSpoolPages();
         services.AddPodPages();
         services.AddBreakerPages();
+        services.AddFallbackPages();
         services.AddOperationPages();
         services.AddRules();
         if (cloud.LocalCloudIsVendor)
@@ -90,6 +91,7 @@ public static class Features
         app.MapSignedObjects();
         app.MapLoraApi();
         app.MapTrainingExport();
+        app.MapReplicateWebhook();
         app.MapShell();
         if (app.Services.GetRequiredService<CloudAttachment>().LocalCloudInside)
         {

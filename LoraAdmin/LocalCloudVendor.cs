@@ -23,7 +23,16 @@ internal static class LocalCloudVendor
             options.Image = string.IsNullOrWhiteSpace(options.Image) ? Image : options.Image;
         });
         services.AddOptions<PodAgentOptions>().PostConfigure(options => options.UrlTemplate = $"{root}/agents/{PodAgentOptions.PodMark}");
-        foreach (string client in new[] { RunPodWire.HttpClientName, HttpPodAgent.HttpClientName })
+        services.AddOptions<ReplicateOptions>().PostConfigure<LocalCloudKeys>((options, keys) =>
+        {
+            options.BaseUrl = $"{root}/replicate/v1";
+            options.ApiToken = keys.ApiKey;
+            options.Model = ReplicateFace.Trainer;
+            options.Version = ReplicateFace.TrainerVersion;
+            options.Destination = ReplicateFace.Destination;
+            options.InputField = ReplicateFace.InputField;
+        });
+        foreach (string client in new[] { RunPodWire.HttpClientName, HttpPodAgent.HttpClientName, ReplicateClient.HttpClientName })
         {
             services.AddHttpClient(client).ConfigurePrimaryHttpMessageHandler(provider => new LocalCloudHandler(provider.GetRequiredService<LocalCloudFace>()));
         }

@@ -33,7 +33,13 @@ internal static class Rules
         services.AddSingleton(provider => new BreakerGate(
             provider.GetRequiredService<IBreaker>(),
             provider.GetRequiredService<Platform.PortalInstance>().Id,
-            KeyMarks.Of(provider.GetRequiredService<IOptions<RunPodOptions>>().Value.ApiKey)));
+            KeyMarks.Of(provider.GetRequiredService<IOptions<RunPodOptions>>().Value.ApiKey),
+            GateWords.RunPod));
+        services.AddKeyedSingleton(ReplicateRegistration.Key, (provider, _) => new BreakerGate(
+            provider.GetRequiredKeyedService<IBreaker>(BreakerSubject.Replicate.Provider),
+            provider.GetRequiredService<Platform.PortalInstance>().Id,
+            KeyMarks.Of(provider.GetRequiredService<IOptions<ReplicateOptions>>().Value.ApiToken),
+            GateWords.Replicate));
         services.AddSingleton<ICreationGate>(provider => provider.GetRequiredService<BreakerGate>());
         services.AddSingleton<Func<Installation>>(provider =>
         {

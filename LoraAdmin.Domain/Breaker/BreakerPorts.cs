@@ -34,17 +34,28 @@ public interface IBreaker
     Task<CircuitReply> CallAsync(CircuitCall call, CancellationToken cancellationToken);
 }
 
-/// <summary>What is already told of the shared breaker, and how it was then. One row.</summary>
+/// <summary>What is already told of one provider's shared breaker, and how it was then.</summary>
 /// <param name="Circuit">With it the breaker begins when Redis has lost its data while no portal ran.</param>
 public sealed record BreakerTold(string Born, long Entries, Circuit Circuit);
 
 /// <summary>Bound to a unit of work.</summary>
 public interface IBreakerToldStore
 {
-    Task<BreakerTold?> FindAsync(CancellationToken cancellationToken);
+    /// <param name="provider">Of <see cref="BreakerSubject.Provider"/>.</param>
+    Task<BreakerTold?> FindAsync(string provider, CancellationToken cancellationToken);
 
     /// <summary>Writes the row if it is still as <paramref name="before"/> (null: absent) in <c>Born</c> and <c>Entries</c>. False: somebody was faster.</summary>
-    Task<bool> SaveAsync(BreakerTold? before, BreakerTold next, CancellationToken cancellationToken);
+    Task<bool> SaveAsync(string provider, BreakerTold? before, BreakerTold next, CancellationToken cancellationToken);
+}
+
+/// <summary>Whose creations a breaker guards. Each has keys of its own in Redis.</summary>
+/// <param name="Provider">As keys and incidents name it.</param>
+/// <param name="Name">As people know it.</param>
+/// <param name="Made">How its breaker closes, in words.</param>
+public sealed record BreakerSubject(string Provider, string Name, string Made)
+{
+    public static readonly BreakerSubject RunPod = new(BreakerIncidents.Provider, "RunPod", "a pod was created");
+    public static readonly BreakerSubject Replicate = new("replicate", "Replicate", "a training was created");
 }
 
 /// <summary>Kinds of facts that the breaker appends.</summary>

@@ -6,7 +6,8 @@ namespace LoraAdmin.Domain.Breaker;
 /// Looks at the breaker and tells what happened to it, whichever worker in whatever language did it: each entry of the shared history becomes one fact,
 /// exactly once among all portals. Also tells when this portal's Redis is away and back, and what its own breaker does meanwhile.
 /// </summary>
-public sealed class BreakerWatch(IUnitOfWork work, SharedBreaker breaker, TimeProvider clock)
+/// <param name="subject">Whose breaker it is; of Redis itself the first provider's watch tells.</param>
+public sealed class BreakerWatch(IUnitOfWork work, SharedBreaker breaker, TimeProvider clock, BreakerSubject subject)
 {
     public const string Name = "breaker.watch";
 
@@ -38,7 +39,7 @@ public sealed class BreakerWatch(IUnitOfWork work, SharedBreaker breaker, TimePr
             return;
         }
 
-        last = await work.ReadAsync((unit, token) => unit.Store<IBreakerToldStore>().FindAsync(token), cancellationToken);
+        last = await work.ReadAsync((unit, token) => unit.Store<IBreakerToldStore>().FindAsync(subject.Provider, token), cancellationToken);
         if (last is not null)
         {
             breaker.Remember(last.Circuit);
@@ -55,7 +56,7 @@ public sealed class BreakerWatch(IUnitOfWork work, SharedBreaker breaker, TimePr
         BreakerView view = breaker.View;
         if (view.IsAway)
         {
-            await TellAwayAsync(view, cancellationToken);
+            await (subject == BreakerSubject.RunPod ? TellAwayAsync(view, cancellationToken) : Task.CompletedTask);
             return;
         }
 
@@ -111,14 +112,14 @@ public sealed class BreakerWatch(IUnitOfWork work, SharedBreaker breaker, TimePr
                     words,
                     isOpen || held is not null ? EventSeverity.Error : EventSeverity.Info,
                     new IncidentSignal(BreakerIncidents.RedisAway, BreakerIncidents.RedisSubject, words, Over: true),
-                    Level(BreakerIncidents.Open, isOpen ? "RunPod's breaker is open" : "RunPod's breaker is closed", isOpen),
-                    Level(BreakerIncidents.Isolated, held is null ? "RunPod's breaker is not held open" : HeldBy(held.By, held.Reason), held is not null)),
+                    Level(BreakerIncidents.Open, isOpen ? $"{subject.Name}'s breaker is open" : $"{subject.Name}'s breaker is closed", isOpen),
+                    Level(BreakerIncidents.Isolated, held is null ? $"{subject.Name}'s breaker is not held open" : HeldBy(held.By, held.Reason), held is not null)),
             ],
             cancellationToken);
         awaySince = null;
         awayToldAt = null;
 
-        static IncidentSignal Level(string rule, string text, bool lasts) => new(rule, BreakerIncidents.Provider, text, Over: !lasts);
+        IncidentSignal Level(string rule, string text, bool lasts) => new(rule, subject.Provider, text, Over: !lasts);
     }
 
     private async Task TellEntriesAsync(Circuit circuit, CancellationToken cancellationToken)
@@ -134,13 +135,13 @@ public sealed class BreakerWatch(IUnitOfWork work, SharedBreaker breaker, TimePr
             async (unit, token) =>
             {
                 IBreakerToldStore store = unit.Store<IBreakerToldStore>();
-                BreakerTold? told = await store.FindAsync(token);
+                BreakerTold? told = await store.FindAsync(subject.Provider, token);
                 if (told?.Born == next.Born && told.Entries > next.Entries)
                 {
                     return told;
                 }
 
-                if (!await store.SaveAsync(told, next, token))
+                if (!await store.SaveAsync(subject.Provider, told, next, token))
                 {
                     throw new ConcurrentWriteException("What is told of the breaker was written meanwhile.");
                 }
@@ -159,32 +160,32 @@ public sealed class BreakerWatch(IUnitOfWork work, SharedBreaker breaker, TimePr
     }
 
     /// <summary>Null: the history alone keeps it.</summary>
-    private static OperationalEvent? FactOf(CircuitEntry entry, Circuit circuit)
+    private OperationalEvent? FactOf(CircuitEntry entry, Circuit circuit)
     {
         string words = WordsOf(entry.Failures);
         return entry.Kind switch
         {
-            CircuitEntryKinds.Opened => Opened(BreakerEvents.Opened, $"RunPod's breaker opened{UntilOf(entry, circuit)}: {words}"),
-            CircuitEntryKinds.Reopened => Opened(BreakerEvents.Reopened, $"The creation that tried RunPod out failed, its breaker stays open{UntilOf(entry, circuit)}: {words}"),
+            CircuitEntryKinds.Opened => Opened(BreakerEvents.Opened, $"{subject.Name}'s breaker opened{UntilOf(entry, circuit)}: {words}"),
+            CircuitEntryKinds.Reopened => Opened(BreakerEvents.Reopened, $"The creation that tried {subject.Name} out failed, its breaker stays open{UntilOf(entry, circuit)}: {words}"),
             CircuitEntryKinds.Prolonged => Opened(
-                BreakerEvents.Prolonged, $"RunPod's breaker stays open longer{UntilOf(entry, circuit)}, as a portal found while Redis was away: {words}"),
-            CircuitEntryKinds.Closed => Over(BreakerEvents.Closed, "RunPod's breaker closed: a pod was created", BreakerIncidents.Open),
+                BreakerEvents.Prolonged, $"{subject.Name}'s breaker stays open longer{UntilOf(entry, circuit)}, as a portal found while Redis was away: {words}"),
+            CircuitEntryKinds.Closed => Over(BreakerEvents.Closed, $"{subject.Name}'s breaker closed: {subject.Made}", BreakerIncidents.Open),
             CircuitEntryKinds.Isolated => Fact(
                 BreakerEvents.Isolated,
                 HeldBy(entry.By, entry.Reason),
                 EventSeverity.Error,
-                new IncidentSignal(BreakerIncidents.Isolated, BreakerIncidents.Provider, HeldBy(entry.By, entry.Reason))),
-            CircuitEntryKinds.IsolationOver => Over(BreakerEvents.IsolationOver, "RunPod's breaker is not held open any more: the time is over", BreakerIncidents.Isolated),
+                new IncidentSignal(BreakerIncidents.Isolated, subject.Provider, HeldBy(entry.By, entry.Reason))),
+            CircuitEntryKinds.IsolationOver => Over(BreakerEvents.IsolationOver, $"{subject.Name}'s breaker is not held open any more: the time is over", BreakerIncidents.Isolated),
             CircuitEntryKinds.Reset => Over(
-                BreakerEvents.Reset, $"RunPod's breaker was reset by {entry.By}: {entry.Reason}", BreakerIncidents.Open, BreakerIncidents.Isolated),
+                BreakerEvents.Reset, $"{subject.Name}'s breaker was reset by {entry.By}: {entry.Reason}", BreakerIncidents.Open, BreakerIncidents.Isolated),
             _ => null,
         };
 
-        static OperationalEvent Opened(string kind, string text) =>
-            Fact(kind, text, EventSeverity.Error, new IncidentSignal(BreakerIncidents.Open, BreakerIncidents.Provider, text));
+        OperationalEvent Opened(string kind, string text) =>
+            Fact(kind, text, EventSeverity.Error, new IncidentSignal(BreakerIncidents.Open, subject.Provider, text));
     }
 
-    private static string HeldBy(string by, string reason) => $"RunPod's breaker is held open by {by}: {reason}";
+    private string HeldBy(string by, string reason) => $"{subject.Name}'s breaker is held open by {by}: {reason}";
 
     /// <summary>The provider mostly says the same to everybody: each text once, and how often.</summary>
     private static string WordsOf(IReadOnlyList<CircuitFailure> failures) => string.Join(
@@ -198,8 +199,8 @@ public sealed class BreakerWatch(IUnitOfWork work, SharedBreaker breaker, TimePr
 
     private static bool Opens(CircuitEntry entry) => entry.Kind is CircuitEntryKinds.Opened or CircuitEntryKinds.Reopened or CircuitEntryKinds.Prolonged;
 
-    private static OperationalEvent Over(string kind, string text, params string[] rules) =>
-        Fact(kind, text, EventSeverity.Info, [.. rules.Select(rule => new IncidentSignal(rule, BreakerIncidents.Provider, text, Over: true))]);
+    private OperationalEvent Over(string kind, string text, params string[] rules) =>
+        Fact(kind, text, EventSeverity.Info, [.. rules.Select(rule => new IncidentSignal(rule, subject.Provider, text, Over: true))]);
 
     private static OperationalEvent Fact(string kind, string message, EventSeverity severity, params IncidentSignal[] signals) => new()
     {

@@ -34,6 +34,8 @@ internal abstract record FetchOutcome
 /// <summary>Fetches trained files and validation images from agents into this instance's spool, by ranges, going on where the spool ends.</summary>
 internal sealed class ArtifactFetch(IPodAgent agent, ISpool spool)
 {
+    private readonly SpoolKeeping keeping = new(spool);
+
     /// <summary>Fetches one more range, or proves the file when it is whole.</summary>
     /// <param name="mayDrop">Asked right before a file that is not as announced is removed: false leaves it.</param>
     public async Task<FetchOutcome> StepAsync(
@@ -64,29 +66,7 @@ internal sealed class ArtifactFetch(IPodAgent agent, ISpool spool)
             return await DropAsync(name, mayDrop, cancellationToken) ?? new FetchOutcome.Altered(detail);
         }
 
-        SpoolReading<Stream> opened = await spool.OpenAsync(name, cancellationToken);
-        if (opened is SpoolReading<Stream>.Unreadable unopened)
-        {
-            return Away(unopened.Reason);
-        }
-
-        if (opened.OrNull() is not { } content)
-        {
-            return new FetchOutcome.Progress();
-        }
-
-        if (await CheckAsync(content, artifact.SizeBytes, cancellationToken) is { } problem)
-        {
-            return problem;
-        }
-
-        return await spool.SealAsync(name, cancellationToken) switch
-        {
-            SpoolOutcome.Done => new FetchOutcome.Proven(),
-            SpoolOutcome.NoRoom full => new FetchOutcome.NoRoom(full.Reason),
-            SpoolOutcome.Failed failed => new FetchOutcome.Stalled($"The spool can't keep the file: {failed.Reason}"),
-            _ => new FetchOutcome.Stalled("The spool can't keep the file"),
-        };
+        return await keeping.KeepAsync(name, artifact.SizeBytes, cancellationToken) ?? new FetchOutcome.Progress();
     }
 
     /// <summary>The first of the attempt's images that is neither in the bucket nor in this instance's spool; null when all are.</summary>
@@ -154,23 +134,6 @@ internal sealed class ArtifactFetch(IPodAgent agent, ISpool spool)
         }
     }
 
-    private static async Task<FetchOutcome?> CheckAsync(Stream content, long sizeBytes, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await using (content)
-            {
-                return await Safetensors.CheckAsync(content, sizeBytes, cancellationToken) is SafetensorsVerdict.Bad bad
-                    ? new FetchOutcome.NoLora($"The file is no LoRA in safetensors form: {bad.Reason}")
-                    : null;
-            }
-        }
-        catch (IOException unread)
-        {
-            return Away(unread.Message);
-        }
-    }
-
     private async Task<FetchOutcome?> DropAsync(string name, Func<CancellationToken, Task<bool>> mayDrop, CancellationToken cancellationToken)
     {
         if (!await mayDrop(cancellationToken))
@@ -182,7 +145,7 @@ internal sealed class ArtifactFetch(IPodAgent agent, ISpool spool)
     }
 
     /// <summary>Nothing is known about the file while the spool can't be read: neither its bytes nor the pod are given up for it.</summary>
-    private static FetchOutcome.Away Away(string reason) => new(AwayWords(reason));
+    internal static FetchOutcome.Away Away(string reason) => new(AwayWords(reason));
 
     public static string AwayWords(string reason) => $"The spool can't be read: {reason}";
 

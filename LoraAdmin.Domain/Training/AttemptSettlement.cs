@@ -1,11 +1,13 @@
 using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training.Hosted;
 
 namespace LoraAdmin.Domain.Training;
 
 /// <summary>
-/// The minute loop that turns reservations into what was really spent: an attempt is settled when it is final and all its pods are verified gone.
+/// The minute loop that turns reservations into what was really spent: an attempt is settled when it is final, all its pods are verified gone, and its
+/// trainings at the other provider are over.
 /// Running it twice, or on two instances, changes nothing: settling is guarded by the reservation's row.
 /// </summary>
 public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock)
@@ -45,7 +47,10 @@ public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock)
     }
 
     private static async Task<HashSet<(JobId Job, int Attempt)>> ListWithPodsAsync(IUnit unit, CancellationToken cancellationToken) =>
-        [.. (await unit.Store<IPodLedger>().ListAliveAsync(cancellationToken)).Select(pod => (pod.Job, pod.Attempt))];
+        [
+            .. (await unit.Store<IPodLedger>().ListAliveAsync(cancellationToken)).Select(pod => (pod.Job, pod.Attempt)),
+            .. (await unit.Store<IHostedTrainingStore>().ListOpenAsync(cancellationToken)).Where(one => !one.IsFinal).Select(one => (one.Job, one.Attempt)),
+        ];
 
     private async Task<bool> SettleAsync(IUnit unit, Reservation reservation, CancellationToken cancellationToken)
     {
@@ -62,8 +67,14 @@ public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock)
             return false;
         }
 
+        IReadOnlyList<HostedTraining> hosted = await unit.Store<IHostedTrainingStore>().ListForAttemptAsync(reservation.Job, reservation.Attempt, cancellationToken);
+        if (hosted.Any(one => !one.IsFinal))
+        {
+            return false;
+        }
+
         DateTimeOffset now = clock.GetUtcNow();
-        Usd actual = pods.Aggregate(Usd.Zero, (sum, pod) => sum + pod.CostUntil(now));
+        Usd actual = pods.Aggregate(Usd.Zero, (sum, pod) => sum + pod.CostUntil(now)) + hosted.Aggregate(Usd.Zero, (sum, one) => sum + one.CostUntil(now));
         if (!await unit.Store<IBudgetStore>().SettleAsync(reservation.Job, reservation.Attempt, actual, now, cancellationToken))
         {
             return false;

@@ -4,17 +4,27 @@ using LoraAdmin.Domain.Pods;
 
 namespace LoraAdmin.Domain.Training;
 
-/// <summary>Creations of pods on the breaker: what holds them back, and what each one's end counts as.</summary>
+/// <param name="Provider">As people know it.</param>
+/// <param name="KeyRefused">What a refused key means, and which one it is.</param>
+public sealed record GateWords(string Provider, string KeyRefused)
+{
+    public static readonly GateWords RunPod = new("RunPod", "RunPod does not accept the key RunPod:ApiKey; pods can't be stopped either. Set a valid key");
+    public static readonly GateWords Replicate =
+        new("Replicate", "Replicate does not accept the token Replicate:ApiToken; trainings can't be cancelled either. Set a valid token");
+}
+
+/// <summary>Creations on a provider's breaker: what holds them back, and what each one's end counts as.</summary>
 /// <param name="worker">Name of this portal, as the breaker's history shows it.</param>
 /// <param name="keyMark">Of the provider's key (<see cref="KeyMarks"/>).</param>
-public sealed class BreakerGate(IBreaker breaker, string worker, string keyMark) : ICreationGate
+/// <param name="words">Whose creations they are.</param>
+public sealed class BreakerGate(IBreaker breaker, string worker, string keyMark, GateWords words) : ICreationGate
 {
     public async Task<CreationVerdict> AskAsync(string name, CancellationToken cancellationToken)
     {
         CircuitReply reply = await breaker.CallAsync(new CircuitCall.Check(name, worker, keyMark), cancellationToken);
         return reply.Answer is CircuitAnswers.Go or CircuitAnswers.Probe
             ? new CreationVerdict.Go(PermitOf(new BreakerPermit(reply.Circuit.Generation, name, reply.Answer == CircuitAnswers.Probe)))
-            : HoldOf(reply) ?? new CreationVerdict.Hold("RunPod's breaker is open", Counts: true);
+            : HoldOf(reply) ?? new CreationVerdict.Hold($"{words.Provider}'s breaker is open", Counts: true);
     }
 
     public async Task<string?> WhyWithdrawnAsync(CreationPermit permit, CancellationToken cancellationToken)
@@ -24,7 +34,7 @@ public sealed class BreakerGate(IBreaker breaker, string worker, string keyMark)
         bool holds = ticket.IsProbe
             ? now.Status == CircuitStatus.HalfOpen && now.Circuit.ProbeAt(now.Now)?.Token == ticket.Token
             : now.Status == CircuitStatus.Closed;
-        return holds ? null : HoldOf(now)?.Reason ?? "The permit to try RunPod out has run out";
+        return holds ? null : HoldOf(now)?.Reason ?? $"The permit to try {words.Provider} out has run out";
     }
 
     public Task TellAsync(CreationPermit permit, string name, CreationResult result, CancellationToken cancellationToken)
@@ -68,23 +78,23 @@ public sealed class BreakerGate(IBreaker breaker, string worker, string keyMark)
         };
     }
 
-    private static CreationVerdict.Hold? HoldOf(CircuitReply reply) => reply.Status switch
+    private CreationVerdict.Hold? HoldOf(CircuitReply reply) => reply.Status switch
     {
         CircuitStatus.Isolated when reply.Circuit.Isolation is { } held => new CreationVerdict.Hold(WhyIsolated(held), Counts: held.IsOfTheKey),
         CircuitStatus.Open => new CreationVerdict.Hold(
-            string.Create(CultureInfo.InvariantCulture, $"RunPod's breaker is open after creations that failed; one is tried again at {reply.Circuit.OpenUntil:HH:mm} UTC"),
+            string.Create(CultureInfo.InvariantCulture, $"{words.Provider}'s breaker is open after creations that failed; one is tried again at {reply.Circuit.OpenUntil:HH:mm} UTC"),
             Counts: true),
         CircuitStatus.HalfOpen when reply.Circuit.ProbeAt(reply.Now) is not null => new CreationVerdict.Hold(
-            "RunPod's breaker is half open: one creation tries RunPod out, the others wait for its result", Counts: true),
+            $"{words.Provider}'s breaker is half open: one creation tries {words.Provider} out, the others wait for its result", Counts: true),
         _ => null,
     };
 
-    private static string WhyIsolated(Isolation held)
+    private string WhyIsolated(Isolation held)
     {
         string until = held.Until is { } end ? string.Create(CultureInfo.InvariantCulture, $" until {end:yyyy-MM-dd HH:mm} UTC") : "";
         return held.IsOfTheKey
-            ? "RunPod does not accept the key RunPod:ApiKey; pods can't be stopped either. Set a valid key, or reset the breaker"
-            : $"RunPod's breaker is held open by {held.By}{until}: {held.Reason}";
+            ? $"{words.KeyRefused}, or reset the breaker"
+            : $"{words.Provider}'s breaker is held open by {held.By}{until}: {held.Reason}";
     }
 
     private static CreationPermit PermitOf(BreakerPermit ticket) =>

@@ -13,6 +13,9 @@ public enum FailureCode
     QualityValidationFailed,
     BudgetExhausted,
     Cancelled,
+
+    /// <summary>Of a provider that runs trainings whole: the training, or what it made, is not there any more.</summary>
+    TrainingLost,
 }
 
 public enum RefundRule
@@ -65,6 +68,7 @@ public static class FailureTable
         new(FailureCode.QualityValidationFailed, "quality_validation_failed", "Quality validation failed", RefundRule.Always, AdminNotice.None, RetryRule.ByPerson),
         new(FailureCode.BudgetExhausted, "budget_exhausted", "The monthly training budget is used up", RefundRule.Always, AdminNotice.None, RetryRule.ByPerson),
         new(FailureCode.Cancelled, "cancelled", "Cancelled", RefundRule.BeforePodOrByAdmin, AdminNotice.None, RetryRule.ByPerson),
+        new(FailureCode.TrainingLost, "training_lost", "The provider lost the training", RefundRule.Always, AdminNotice.Warning, RetryRule.OnceByItself),
     ];
 
     public static FailureRule For(FailureCode failure) => Rules[(int)failure];

@@ -3,6 +3,7 @@ using LoraAdmin.Domain.Library;
 using LoraAdmin.Domain.Limits;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training.Hosted;
 using LoraAdmin.Domain.Training.Steps;
 
 namespace LoraAdmin.Domain.Training;
@@ -11,7 +12,7 @@ namespace LoraAdmin.Domain.Training;
 /// The writes by which a job ends, well or badly: job, LoRA, attempt, pods, the user's count, and the fact. All in the caller's transaction, all by
 /// the failure table.
 /// </summary>
-public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<BudgetRules> budget)
+public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<BudgetRules> budget, Func<HostedRules> hosted)
 {
     private const int AttemptsAfterALostPod = 2;
 
@@ -42,10 +43,12 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
         FailureRule rule = failure.Rule;
         bool cancelled = failure.Code == FailureCode.Cancelled;
         bool podAsked = (await unit.Store<IPodLedger>().ListForAttemptAsync(job.Id, job.Attempt, cancellationToken)).Count > 0;
+        podAsked |= await HostedLedger.ReleaseAsync(unit, job.Id, job.Attempt, now, cancellationToken);
         await EndAttemptAsync(unit, job, cancelled ? AttemptState.Cancelled : AttemptState.Failed, failure.Code, now, cancellationToken);
         bool pods = await AttemptPods.ReleaseAsync(unit, job.Id, job.Attempt, proof, PodReasons.JobEnded, now, cancellationToken);
-        if (rule.Retry == RetryRule.OnceByItself && job.Attempt < AttemptsAfterALostPod
-            && await TryNextAttemptAsync(unit, job, fence, failure, error, now, cancellationToken))
+        if (rule.Retry == RetryRule.OnceByItself && await MayTrainAgainAsync(unit, job, cancellationToken)
+            && await TryNextAttemptAsync(
+                unit, job, fence, failure, error, ProvisioningStep.Provider, await EstimateOfPodAsync(unit, job, cancellationToken), now, cancellationToken))
         {
             return;
         }
@@ -74,29 +77,77 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
         await unit.Events.AppendAsync(cancelled ? fact : fact with { Error = error }, cancellationToken);
     }
 
-    /// <summary>A lost pod is nobody's fault: the job trains once more by itself if the budget has room for it.</summary>
-    private async Task<bool> TryNextAttemptAsync(
+    /// <summary>
+    /// The attempt ends without a provider, and the other provider is asked before anybody hears of a failure (E1, C1). What does not fit into the month's
+    /// budget there ends the job.
+    /// </summary>
+    public async Task HandOverAsync(
         IUnit unit, TrainingJob job, long fence, JobFailure failure, ErrorDetail error, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(unit);
+        ArgumentNullException.ThrowIfNull(job);
+        ArgumentNullException.ThrowIfNull(failure);
+        await EndAttemptAsync(unit, job, AttemptState.Failed, failure.Code, now, cancellationToken);
+        await AttemptPods.ReleaseAsync(unit, job.Id, job.Attempt, FileProof.TrainingNeverStarted, PodReasons.JobEnded, now, cancellationToken);
+        Usd estimate = hosted().EstimateFor(training().MaxDuration);
+        if (!await TryNextAttemptAsync(unit, job, fence, failure, error, HostedLedger.Provider, estimate, now, cancellationToken))
+        {
+            string words = $"{failure.Detail?.TrimEnd('.')}. {HostedLedger.ProviderName} would take up to {estimate}, which the month's budget does not have";
+            await FailAsync(unit, job, fence, new JobFailure(FailureCode.BudgetExhausted, words), FileProof.TrainingNeverStarted, error, now, cancellationToken);
+        }
+    }
+
+    /// <summary>Once by itself: the first attempt on a pod; elsewhere the first that was lost, because the attempts before it came to no provider.</summary>
+    private static async Task<bool> MayTrainAgainAsync(IUnit unit, TrainingJob job, CancellationToken cancellationToken) =>
+        !HostedLedger.IsHosted(job)
+            ? job.Attempt < AttemptsAfterALostPod
+            : (await unit.Store<ITrainingStore>().ListAttemptsAsync(job.Id, cancellationToken))
+                .Count(attempt => attempt.Failure is { } code && FailureTable.For(code).Retry == RetryRule.OnceByItself) <= 1;
+
+    /// <summary>What the job's last pod was given; its attempts elsewhere say nothing about a pod.</summary>
+    private async Task<Usd> EstimateOfPodAsync(IUnit unit, TrainingJob job, CancellationToken cancellationToken)
+    {
+        HashSet<int> onPods =
+        [
+            .. (await unit.Store<ITrainingStore>().ListAttemptsAsync(job.Id, cancellationToken))
+                .Where(attempt => attempt.Provider == ProvisioningStep.Provider).Select(attempt => attempt.Number),
+        ];
+        Reservation? before = (await unit.Store<IBudgetStore>().ListForJobAsync(job.Id, cancellationToken)).LastOrDefault(one => onPods.Contains(one.Attempt));
+        return before?.Amount ?? training().WorstHourlyPrice.PerHourFor(training().PodLifetime);
+    }
+
+    /// <summary>The job goes on by itself with another attempt, if the budget has room for it: what was lost or refused is nobody's fault.</summary>
+    private async Task<bool> TryNextAttemptAsync(
+        IUnit unit,
+        TrainingJob job,
+        long fence,
+        JobFailure failure,
+        ErrorDetail error,
+        string provider,
+        Usd estimate,
+        DateTimeOffset now,
+        CancellationToken cancellationToken)
     {
         ITrainingStore store = unit.Store<ITrainingStore>();
         int next = (await store.ListAttemptsAsync(job.Id, cancellationToken)).Max(attempt => attempt.Number) + 1;
-        IReadOnlyList<Reservation> before = await unit.Store<IBudgetStore>().ListForJobAsync(job.Id, cancellationToken);
-        Usd estimate = before.Count > 0 ? before[^1].Amount : training().WorstHourlyPrice.PerHourFor(training().PodLifetime);
         if (await unit.Store<IBudgetStore>().TryReserveAsync(ids.Next(), job.Id, next, estimate, now, budget(), cancellationToken) is not ReserveResult.Reserved)
         {
             return false;
         }
 
-        await store.AddAttemptAsync(new TrainingAttempt(job.Id, next, "runpod", AttemptState.Active, now, null, null, null), cancellationToken);
+        bool handedOver = provider == HostedLedger.Provider;
+        await store.AddAttemptAsync(new TrainingAttempt(job.Id, next, provider, AttemptState.Active, now, null, null, null), cancellationToken);
         TrainingJob again = job with
         {
             Attempt = next,
-            State = TrainingState.Queued,
+            Provider = handedOver || job.Provider is not null ? provider : null,
+            State = handedOver ? TrainingState.Provisioning : TrainingState.Queued,
             StateSince = now,
             UpdatedAt = now,
             DueAt = now,
             StartedAt = null,
             PodId = null,
+            TrainingId = null,
             Figures = null,
             Artifact = null,
             WaitReason = null,
@@ -111,12 +162,14 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
         await unit.Events.AppendAsync(
             TrainingFacts.Of(
                 again,
-                TrainingEvents.StateChanged,
-                $"{failure.Rule.Message}: {why}. Training starts again by itself (attempt {next})",
+                handedOver ? TrainingEvents.HandedOver : TrainingEvents.StateChanged,
+                handedOver
+                    ? $"{why.TrimEnd('.')}. {HostedLedger.ProviderName} is asked instead (attempt {next})"
+                    : $"{failure.Rule.Message}: {why}. Training starts again by itself (attempt {next})",
                 Self,
                 EventSeverity.Warning,
                 failure.Rule.Code)
-                with { Error = error },
+                with { Error = error, Signals = handedOver ? [TrainingIncidents.ProvidersUp($"{HostedLedger.ProviderName} takes trainings")] : [] },
             cancellationToken);
         return true;
     }

@@ -1,6 +1,7 @@
 using LoraAdmin.Domain.Library;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
+using LoraAdmin.Domain.Training.Steps;
 
 namespace LoraAdmin.Domain.Training;
 
@@ -20,6 +21,7 @@ internal static class JobReopening
         WaitingSince = null,
         FailingSince = null,
         StuckSince = null,
+        NotValidated = null,
         Spool = null,
         StepTries = 0,
         StepErrors = 0,
@@ -44,7 +46,8 @@ internal static class JobReopening
         TrainingAttempt? existing = (await store.ListAttemptsAsync(job.Id, cancellationToken)).FirstOrDefault(one => one.Number == job.Attempt);
         if (existing is null)
         {
-            await store.AddAttemptAsync(new TrainingAttempt(job.Id, job.Attempt, "runpod", AttemptState.Active, job.UpdatedAt, null, null, null), cancellationToken);
+            await store.AddAttemptAsync(
+                new TrainingAttempt(job.Id, job.Attempt, job.Provider ?? ProvisioningStep.Provider, AttemptState.Active, job.UpdatedAt, null, null, null), cancellationToken);
         }
         else
         {

@@ -2,6 +2,7 @@ using LoraAdmin.Domain.Library;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
+using LoraAdmin.Domain.Training.Hosted;
 using LoraAdmin.Domain.Training.Steps;
 
 namespace LoraAdmin.Domain.Training;
@@ -11,7 +12,7 @@ namespace LoraAdmin.Domain.Training;
 /// what happened in one transaction, and can die between any two lines and be taken over by another instance.
 /// </summary>
 public sealed class TrainingConductor(
-    IUnitOfWork work, IEnumerable<ITrainingStep> steps, IPodAgent agent, ISpool spool, JobEnding ending, TimeProvider clock, string instance)
+    IUnitOfWork work, IEnumerable<ITrainingStep> steps, IPodAgent agent, IHostedTrainings hosted, ISpool spool, JobEnding ending, TimeProvider clock, string instance)
 {
     public const string Name = "training.conductor";
 
@@ -90,11 +91,19 @@ public sealed class TrainingConductor(
             return new StepResult.Fail(job, cancelled, FileProof.TrainingNeverStarted, words);
         }
 
+        if (HostedLedger.IsHosted(job))
+        {
+            StepResult.Fail ended = new(job, cancelled, FileProof.None, words);
+            return await HostedLedger.CurrentAsync(work, job, cancellationToken) is { TrainingId: not null } row
+                ? await HostedRunningStep.EndAsync(hosted, job, row, ended, clock, cancellationToken)
+                : ended;
+        }
+
         // Without a pod, or with a silent agent that may have taken a start whose answer nobody lived to note, nobody can say that there is no file.
         LastLook look = await AttemptPods.CurrentAsync(work, job, cancellationToken) is { } pod
             ? await LastLook.StopAsync(agent, AttemptPods.AddressOf(pod), AgentWord.Known(job), cancellationToken)
             : new LastLook(null, FileProof.None);
-        return look.Ended is { } ended ? RunningStep.Ended(job, ended, clock.GetUtcNow()) : new StepResult.Fail(job, cancelled, look.Proof, words);
+        return look.Ended is { } done ? RunningStep.Ended(job, done, clock.GetUtcNow()) : new StepResult.Fail(job, cancelled, look.Proof, words);
     }
 
     private Task CommitAsync(LeasedJob leased, StepResult result, CancellationToken cancellationToken) => work.RunAsync(
@@ -127,6 +136,10 @@ public sealed class TrainingConductor(
                         TrainingFacts.Of(retry.Job, TrainingEvents.StepFailed, retry.Reason, Self, EventSeverity.Warning, retry.Error.Code) with { Error = retry.Error }, token);
                     TrainingJob tried = retry.Job with { StepTries = retry.Job.StepTries + 1, StepErrors = 0, WaitReason = retry.Reason };
                     await StayAsync(unit, leased, tried, retry.Reason, now + retry.In, now, token, isTold: true);
+                    break;
+
+                case StepResult.HandOver handOver:
+                    await ending.HandOverAsync(unit, handOver.Job, leased.Fence, handOver.Failure, handOver.Error, now, token);
                     break;
 
                 case StepResult.Fail fail:

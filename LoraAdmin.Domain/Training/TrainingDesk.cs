@@ -4,6 +4,7 @@ using LoraAdmin.Domain.Limits;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
+using LoraAdmin.Domain.Training.Steps;
 
 namespace LoraAdmin.Domain.Training;
 
@@ -143,7 +144,7 @@ public sealed class TrainingDesk(IUnitOfWork work, GpuPrices prices, ISpool spoo
         string accepted = $"Accepted \"{request.Name}\" with {images.Count} images; {estimate} reserved at most";
         await unit.Events.AppendAsync(TrainingFacts.Of(job, TrainingEvents.Accepted, accepted, actor), cancellationToken);
         await unit.Store<ILoraStore>().AddAsync(lora, cancellationToken);
-        TrainingAttempt first = new(jobId, 1, "runpod", AttemptState.Active, now, null, null, null);
+        TrainingAttempt first = new(jobId, 1, ProvisioningStep.Provider, AttemptState.Active, now, null, null, null);
         await unit.Store<ITrainingStore>().AddAsync(job, images, first, cancellationToken);
 
         // Last: every admission of the month waits for the month's row, so only the commit follows. Always after the user's row, so that two
@@ -242,8 +243,10 @@ public sealed class TrainingDesk(IUnitOfWork work, GpuPrices prices, ISpool spoo
         {
             Attempt = attempt,
             Admission = admission,
+            Provider = ProvisioningStep.Provider,
             StartedAt = null,
             PodId = null,
+            TrainingId = null,
             Figures = null,
             Artifact = null,
         };

@@ -69,11 +69,17 @@ public sealed record TrainingJob
     public JobFailure? Failure { get; init; }
     public CancelWish? Cancel { get; init; }
 
-    /// <summary><c>runpod</c> or <c>replicate</c>, once one was asked.</summary>
+    /// <summary><c>runpod</c> or <c>replicate</c>, once one was asked: who does the present attempt.</summary>
     public string? Provider { get; init; }
 
     /// <summary>The provider's id of the pod in use (shared column <c>runpod_pod_id</c>).</summary>
     public string? PodId { get; init; }
+
+    /// <summary>The fallback provider's id of the training (shared column <c>replicate_training_id</c>).</summary>
+    public string? TrainingId { get; init; }
+
+    /// <summary>Why nobody judged the LoRA although it completed; null: it was judged, or has not come that far.</summary>
+    public string? NotValidated { get; init; }
 
     /// <summary>Outcome of the pod's clean-up; never overwrites the job's own outcome.</summary>
     public string? CleanupStatus { get; init; }

@@ -14,6 +14,9 @@ public sealed class TrainingPlaces(IUnitOfWork work, TimeProvider clock, Func<Tr
 
     public static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(15);
 
+    /// <summary>Why no job may ask for anything now: somebody paused it.</summary>
+    public Task<NoPlace?> WhyPausedAsync(CancellationToken cancellationToken) => work.ReadAsync(WhyPausedAsync, cancellationToken);
+
     /// <summary>Why no further job may ask for a pod now; null when there is a place.</summary>
     public Task<NoPlace?> WhyFullAsync(CancellationToken cancellationToken) => work.ReadAsync(WhyFullAsync, cancellationToken);
 
@@ -28,12 +31,16 @@ public sealed class TrainingPlaces(IUnitOfWork work, TimeProvider clock, Func<Tr
         return (await WhyFullAsync(unit, cancellationToken))?.Reason;
     }
 
+    private async Task<NoPlace?> WhyPausedAsync(IUnit unit, CancellationToken cancellationToken) =>
+        await unit.Store<ITrainingPauseStore>().FindAsync(cancellationToken) is { } pause && !pause.IsOverAt(clock.GetUtcNow())
+            ? new NoPlace($"Paused by {pause.By.Name}: {pause.Reason}", Counts: false)
+            : null;
+
     private async Task<NoPlace?> WhyFullAsync(IUnit unit, CancellationToken cancellationToken)
     {
-        TrainingPause? pause = await unit.Store<ITrainingPauseStore>().FindAsync(cancellationToken);
-        if (pause is not null && !pause.IsOverAt(clock.GetUtcNow()))
+        if (await WhyPausedAsync(unit, cancellationToken) is { } pause)
         {
-            return new NoPlace($"Paused by {pause.By.Name}: {pause.Reason}", Counts: false);
+            return pause;
         }
 
         int limit = rules().MaxConcurrentPods;

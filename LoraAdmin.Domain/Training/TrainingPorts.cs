@@ -1,5 +1,6 @@
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training.Hosted;
 
 namespace LoraAdmin.Domain.Training;
 
@@ -114,6 +115,9 @@ public interface ITrainingStore
     /// <summary>Notes a person's wish to cancel and makes the job due. False: the job is in a state that can't be cancelled, nothing was written.</summary>
     Task<bool> WishCancelAsync(JobId id, CancelWish wish, CancellationToken cancellationToken);
 
+    /// <summary>Makes an open job due now: something outside may have changed. Whoever holds it looks once more before it waits.</summary>
+    Task MakeDueAsync(JobId id, DateTimeOffset now, CancellationToken cancellationToken);
+
     /// <summary>
     /// The soonest instant at which a job can be leased by whoever has the disk, or null: lets the loop sleep. A held job counts at the end of its
     /// lease; jobs that belong to another disk now do not count.
@@ -223,6 +227,12 @@ public static class TrainingEvents
     public const string Cancelled = "training.cancelled";
     public const string Settled = "training.settled";
 
+    /// <summary>An attempt came to no provider, and another provider was asked instead of failing the job.</summary>
+    public const string HandedOver = "training.handed_over";
+
+    /// <summary>A job waits because neither provider takes trainings.</summary>
+    public const string ProvidersDown = "training.providers_down";
+
     /// <summary>M1: training runs past its limit; cancellation is attempted.</summary>
     public const string OverTime = "training.over_time";
 
@@ -263,6 +273,10 @@ public static class TrainingIncidents
     /// <summary>The provider refuses to make pods although it could: the request, the key or the money is wrong. The subject is the provider.</summary>
     public const string CreateRefused = "training.create_refused";
 
+    /// <summary>No provider takes trainings at present. The subject is <see cref="ProvidersSubject"/>.</summary>
+    public const string ProvidersDown = "training.providers_down";
+    public const string ProvidersSubject = "providers";
+
     /// <summary>J2 has failed on a file three times (M10).</summary>
     public const string UploadGivenUp = "training.upload_given_up";
 
@@ -272,7 +286,9 @@ public static class TrainingIncidents
     /// <summary>A file lies in the spool that no job knows. The subject is the file's name.</summary>
     public const string Unclaimed = "training.unclaimed_file";
 
+    public static IncidentSignal ProvidersUp(string how) => new(ProvidersDown, ProvidersSubject, how, Over: true);
+
     /// <summary>Where a job that ends leaves its incidents: stuck and crashing are over, that it ran too long stays for a person until its pods are gone.</summary>
     public static IReadOnlyList<IncidentSignal> OverWith(JobId job, string how) =>
-        [.. new[] { Stuck, Crashing, UploadGivenUp, SpoolFileMissing, PodIncidents.FileLost }.Select(rule => new IncidentSignal(rule, job.ToString(), how, Over: true))];
+        [.. new[] { Stuck, Crashing, UploadGivenUp, SpoolFileMissing, PodIncidents.FileLost, HostedIncidents.Lost }.Select(rule => new IncidentSignal(rule, job.ToString(), how, Over: true))];
 }

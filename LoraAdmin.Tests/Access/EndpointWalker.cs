@@ -26,7 +26,7 @@ public static partial class EndpointWalker
     /// <summary>Everything that may be had without signing in.</summary>
     private static readonly string[] AnonymousPaths = ["/health/live", "/health/ready", "/sign-in"];
 
-    private static readonly string[] AnonymousMetadata = ["SignedLinkMetadata", "VendorFaceMetadata", "StaticAssetDescriptor"];
+    private static readonly string[] AnonymousMetadata = ["SignedLinkMetadata", "SignedWebhookMetadata", "VendorFaceMetadata", "StaticAssetDescriptor"];
 
     /// <param name="client">Follows no redirect and carries no credentials.</param>
     public static async Task<IReadOnlyList<WalkedRoute>> WalkAsync(IServiceProvider services, HttpClient client)

@@ -35,7 +35,7 @@ public sealed class JobAndLoraTests
         Assert.Equal("pod_lost", answer.GetProperty("attempts")[0].GetProperty("failure_code").GetString());
         Assert.Equal(0.42m, answer.GetProperty("attempts")[0].GetProperty("cost_usd").GetDecimal());
         Assert.Equal(
-            ["attempts", "cleanup_status", "completed_at", "cost_usd", "created_at", "failure", "file", "id", "lora_id", "name", "progress", "started_at", "state", "status", "user_id", "wait_reason"],
+            ["attempts", "cleanup_status", "completed_at", "cost_usd", "created_at", "failure", "file", "id", "lora_id", "name", "not_validated", "progress", "started_at", "state", "status", "user_id", "wait_reason"],
             answer.EnumerateObject().Select(member => member.Name).Order(StringComparer.Ordinal));
     }
 

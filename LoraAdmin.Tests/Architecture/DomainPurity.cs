@@ -9,7 +9,7 @@ internal static class DomainPurity
     /// <summary>Assemblies of the base class library that decisions need. No HTTP, no process, no socket, no file system beyond streams.</summary>
     private static readonly string[] Allowed =
     [
-        "System.Collections", "System.Collections.Concurrent", "System.Collections.Immutable", "System.Linq", "System.Memory", "System.Runtime",
+        "System.Collections", "System.Collections.Concurrent", "System.Collections.Immutable", "System.IO.Compression", "System.Linq", "System.Memory", "System.Runtime",
         "System.Security.Cryptography", "System.Text.Encodings.Web", "System.Text.Json", "System.Text.RegularExpressions", "System.Threading",
         "System.Threading.Channels",
     ];

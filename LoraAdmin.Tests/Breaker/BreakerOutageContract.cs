@@ -139,7 +139,7 @@ public abstract class BreakerOutageContract : IAsyncLifetime
     [Fact]
     public async Task AwayAndBack_BothAreRecorded()
     {
-        BreakerWatch watch = new(database, breaker, TimeProvider.System);
+        BreakerWatch watch = new(database, breaker, TimeProvider.System, BreakerSubject.RunPod);
         await watch.LookAsync(Token);
         await Server.EndAsync();
         await ToldAsync(BreakerEvents.RedisAway);

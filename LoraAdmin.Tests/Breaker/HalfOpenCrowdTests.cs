@@ -55,7 +55,7 @@ public sealed class HalfOpenCrowdTests
                 connections.Add(connection);
                 await connection.StartAsync(Token);
                 RedisCircuitStore store = new(connection, () => Rules, TimeSpan.FromSeconds(20), TimeProvider.System);
-                gates[number] = new BreakerGate(new SharedBreaker(store, $"worker-{number}", () => Rules, TimeProvider.System), $"worker-{number}", "");
+                gates[number] = new BreakerGate(new SharedBreaker(store, $"worker-{number}", () => Rules, TimeProvider.System), $"worker-{number}", "", GateWords.RunPod);
             }
 
             await OpenAsync(gates[0]);

@@ -14,6 +14,7 @@ using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
+using LoraAdmin.Domain.Training.Hosted;
 using LoraAdmin.Library;
 using LoraAdmin.Limits;
 using LoraAdmin.Operations;
@@ -99,6 +100,7 @@ public sealed class TestDatabase : IAsyncDisposable
         services.AddDatabase();
         services.AddStore<ITrainingStore, TrainingStore>();
         services.AddStore<ITrainingUploadStore, TrainingUploadStore>();
+        services.AddStore<IHostedTrainingStore, HostedTrainingStore>();
         services.AddStore<IIdempotencyStore, IdempotencyStore>();
         services.AddStore<IPodLedger, PodLedger>();
         services.AddStore<IPodClaimStore, PodClaimStore>();

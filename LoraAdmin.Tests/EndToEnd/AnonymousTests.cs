@@ -38,13 +38,14 @@ public sealed class AnonymousTests
 
         Assert.Contains(guarded, route => route.Contains("_blazor", StringComparison.Ordinal));
 
-        // Whatever calls itself exempt: static files, signed links, and LocalCloud's vendor faces, which ask for the vendor's key themselves; a pod that
+        // Whatever calls itself exempt: static files, signed links, signed webhooks, and LocalCloud's vendor faces, which ask for the vendor's key themselves; a pod that
         // is not there answers like RunPod's proxy.
         List<WalkedRoute> exempt = [.. walked.Where(route => route.MayBeAnonymous && route.Exempt != "StaticAssetDescriptor")];
         Assert.All(exempt.Where(route => route.Exempt == "VendorFaceMetadata"), route => Assert.True(route.Status is HttpStatusCode.Unauthorized or HttpStatusCode.NotFound, $"{route.Route} answered {route.Status}."));
         Assert.Equal(
-            ["/health/live", "/health/ready", "/sign-in", "SignedLinkMetadata", "VendorFaceMetadata"], exempt.Select(route => route.Exempt).Distinct().Order(StringComparer.Ordinal));
+            ["/health/live", "/health/ready", "/sign-in", "SignedLinkMetadata", "SignedWebhookMetadata", "VendorFaceMetadata"], exempt.Select(route => route.Exempt).Distinct().Order(StringComparer.Ordinal));
         Assert.All(walked.Where(route => route.Exempt == "SignedLinkMetadata"), route => Assert.True(route.Status is HttpStatusCode.Forbidden or HttpStatusCode.NotFound or HttpStatusCode.MethodNotAllowed, $"{route.Route} answered {route.Status}."));
+        Assert.All(walked.Where(route => route.Exempt == "SignedWebhookMetadata"), route => Assert.Equal(HttpStatusCode.Unauthorized, route.Status));
         Assert.All(walked.Where(route => route.Exempt == "StaticAssetDescriptor"), route => Assert.Matches(@"^(GET|HEAD) /[\w./-]+\.(css|js|mjs|svg|ico|png|woff2|json|map)(\.gz|\.br)?$", route.Route));
     }
 

@@ -4,7 +4,7 @@ using Microsoft.Playwright;
 
 namespace LoraAdmin.Tests.EndToEnd;
 
-/// <summary>The whole way, with the real program, its embedded Redis and LocalCloud: three creations fail, jobs wait, one tries, all go on.</summary>
+/// <summary>The whole way, with the real program, its embedded Redis and LocalCloud: three creations fail at both providers, jobs wait, one tries, all go on.</summary>
 [Collection(nameof(Browser))]
 public sealed class BreakerInBrowserTests(Browser browser)
 {
@@ -27,6 +27,7 @@ public sealed class BreakerInBrowserTests(Browser browser)
 
         // Until they are cleared: whoever tries RunPod out meanwhile opens it again.
         await portal.FaultAsync("create_500", 1000);
+        await portal.FaultAsync("replicate_create_500", 1000);
         for (int number = 1; number <= 3; number++)
         {
             await portal.EndsAsAsync(await portal.SubmitAsync($"Opens it {number}", [SampleImages.Png()]), "failed");

@@ -35,14 +35,26 @@ internal sealed class FaultRun : IAsyncDisposable
     /// <summary>Pods that pass every stage within seconds.</summary>
     public static Task<FaultRun> StartAsync() => StartAsync([], ("Speed", "600"));
 
+    /// <summary>The same with Replicate as the fallback.</summary>
+    public static Task<FaultRun> StartWithFallbackAsync() => StartAsync([], fallback: true, ("Speed", "600"));
+
     /// <param name="settings">The portal's, as in appsettings.json.</param>
     /// <param name="cloudSettings">Keys below <c>LocalCloud:</c>.</param>
-    public static async Task<FaultRun> StartAsync(IReadOnlyList<(string Key, string Value)> settings, params (string Key, string Value)[] cloudSettings)
+    public static Task<FaultRun> StartAsync(IReadOnlyList<(string Key, string Value)> settings, params (string Key, string Value)[] cloudSettings) =>
+        StartAsync(settings, fallback: false, cloudSettings);
+
+    private static async Task<FaultRun> StartAsync(
+        IReadOnlyList<(string Key, string Value)> settings, bool fallback, params (string Key, string Value)[] cloudSettings)
     {
         WatchedLocalCloud cloud = await WatchedLocalCloud.StartAsync(cloudSettings);
         try
         {
             Dictionary<string, string> all = new(cloud.PortalSettings) { ["Training:PollEvery"] = "00:00:00.2" };
+            foreach ((string key, string value) in fallback ? cloud.FallbackSettings : new Dictionary<string, string>())
+            {
+                all[key] = value;
+            }
+
             foreach ((string key, string value) in settings)
             {
                 all[key] = value;

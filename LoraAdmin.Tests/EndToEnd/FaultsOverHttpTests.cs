@@ -1,6 +1,9 @@
 using System.Text.Json;
+using LoraAdmin.Domain.Breaker;
+using LoraAdmin.Domain.Shared;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Tests.EndToEnd.Processes;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace LoraAdmin.Tests.EndToEnd;
 
@@ -28,6 +31,55 @@ public sealed class FaultsOverHttpTests
             $"SELECT COUNT(*) FROM error_events WHERE code = 'no_provider' AND failed_part = 'runpod.create' AND lower(CAST(job_id AS TEXT)) = '{job}'"));
         Assert.Equal(["preparing", "provisioning", "no_provider"], await run.StatesAsync(job));
         Assert.Empty(await run.Cloud.TruthAsync());
+    }
+
+    [Fact]
+    [Trait("Requirement", "E1")]
+    public async Task Create_FailsFourTimes_ReplicateTrainsInsteadAndTheUserHearsOfNoFailure()
+    {
+        await using FaultRun run = await FaultRun.StartWithFallbackAsync();
+        await run.Cloud.FaultAsync("create_500", count: 4);
+        string job = await run.SubmitAsync();
+        JsonElement ended = await run.EndedAsync(job);
+
+        FaultRun.AreSecondsApart(run.Cloud.Creates, 2, 4, 8);
+        await CompletedElsewhereAsync(run, ended);
+        Assert.Equal(0, await run.Portal.Database.NumberAsync("SELECT COUNT(*) FROM operational_events WHERE kind = 'training.failed'"));
+        Assert.Equal(0, await run.Portal.Database.NumberAsync("SELECT COUNT(*) FROM limit_charges WHERE refunded_at IS NOT NULL"));
+        Assert.Empty(await run.Cloud.TruthAsync());
+    }
+
+    [Fact]
+    [Trait("Requirement", "C1")]
+    public async Task RunPodHeldOpen_JobIsTrainedByReplicateWithoutAskingRunPod()
+    {
+        await using FaultRun run = await FaultRun.StartWithFallbackAsync();
+        await run.Portal.Services.GetRequiredService<IBreakerDesk>()
+            .IsolateAsync("RunPod moves", null, new Actor(ActorKind.Person, "ada"), CancellationToken.None);
+        string job = await run.SubmitAsync();
+
+        await CompletedElsewhereAsync(run, await run.EndedAsync(job));
+        Assert.Empty(run.Cloud.Creates);
+    }
+
+    /// <summary>Two attempts, the file whole in storage, the training in the shared table, its money settled, its images gone.</summary>
+    private static async Task CompletedElsewhereAsync(FaultRun run, JsonElement ended)
+    {
+        string job = ended.GetProperty("id").GetString()!;
+        Assert.Equal("completed", ended.GetProperty("state").GetString());
+        Assert.Equal(
+            [("runpod", "failed"), ("replicate", "succeeded")],
+            ended.GetProperty("attempts").EnumerateArray().Select(one => (one.GetProperty("provider").GetString()!, one.GetProperty("state").GetString()!)));
+        Assert.NotNull(ended.GetProperty("not_validated").GetString());
+        Assert.True(ended.GetProperty("file").GetProperty("size_bytes").GetInt64() > 0);
+        Assert.Equal(1, await run.Portal.Database.NumberAsync(
+            $"SELECT COUNT(*) FROM lora_training_jobs WHERE provider = 'replicate' AND replicate_training_id IS NOT NULL AND lower(CAST(id AS TEXT)) = '{job}'"));
+        await Eventually.TrueAsync(
+            async () => await run.Portal.Database.NumberAsync("SELECT COUNT(*) FROM hosted_trainings WHERE is_settled") == 1
+                && await run.Portal.Database.NumberAsync("SELECT COUNT(*) FROM budget_reservations WHERE attempt = 2 AND settled_at IS NULL") == 0,
+            "the training's end, settled",
+            FaultRun.Patience);
+        Assert.True(await run.Portal.Database.NumberAsync("SELECT MAX(cost_micros) FROM training_attempts WHERE provider = 'replicate'") > 0);
     }
 
     [Fact]

@@ -75,6 +75,16 @@ internal sealed class WatchedLocalCloud : IAsyncDisposable
         }
     }
 
+    /// <summary>What attaches a portal to this cloud's Replicate as well.</summary>
+    public IReadOnlyDictionary<string, string> FallbackSettings => new Dictionary<string, string>
+    {
+        ["Replicate:BaseUrl"] = PortalSettings["RunPod:BaseUrl"].Replace("/runpod/v2", "/replicate/v1", StringComparison.Ordinal),
+        ["Replicate:ApiToken"] = Key,
+        ["Replicate:Model"] = ReplicateFace.Trainer,
+        ["Replicate:Version"] = ReplicateFace.TrainerVersion,
+        ["Replicate:Destination"] = ReplicateFace.Destination,
+    };
+
     /// <summary>Create calls, in order of arrival.</summary>
     public IReadOnlyList<SeenCall> Creates => Calls("POST", path => path == "/runpod/v2/pods");
 

@@ -176,7 +176,7 @@ public sealed class LocalCloudEndpointTests : IAsyncLifetime
         await using WebApplication portal = builder.Build();
         portal.MapLocalCloud();
         RouteEndpoint[] routes = [.. ((IEndpointRouteBuilder)portal).DataSources.SelectMany(source => source.Endpoints).Cast<RouteEndpoint>()];
-        Assert.Equal(6, routes.Length);
+        Assert.Equal(7, routes.Length);
         foreach (RouteEndpoint route in routes)
         {
             bool vendor = route.Metadata.GetMetadata<VendorFaceMetadata>() is not null;

@@ -22,9 +22,14 @@ internal sealed class TestCloud : IDisposable
         Clock = clock ?? new FakeTimeProvider(new DateTimeOffset(2026, 3, 1, 12, 0, 0, TimeSpan.Zero));
         Options = new LocalCloudOptions { Speed = 1, ArtifactBytes = 8 * 1024, ValidationPixels = 16, ApiKey = Key };
         change?.Invoke(Options);
-        Face = new LocalCloudFace(Options, new LocalCloudKeys(Key, "control"), Clock, new SeededIds(seed), journal ?? NoJournal.Instance);
+        Face = new LocalCloudFace(Options, Keys, Clock, new SeededIds(seed), journal ?? NoJournal.Instance, FetchAsync);
         Http = new HttpClient(new LocalCloudHandler(Face)) { BaseAddress = new Uri("http://localcloud.invalid/localcloud/") };
     }
+
+    public static LocalCloudKeys Keys { get; } = new(Key, "control");
+
+    /// <summary>What lies behind links that Replicate is given.</summary>
+    public Dictionary<string, byte[]> Links { get; } = new() { [ReplicateOrders.ImagesLink] = ReplicateOrders.Zip() };
 
     public FakeTimeProvider Clock { get; }
     public LocalCloudOptions Options { get; }
@@ -46,6 +51,18 @@ internal sealed class TestCloud : IDisposable
     public async Task<HttpResponseMessage> RunPodAsync(HttpMethod method, string path, JsonNode? body = null, string? key = Key)
     {
         using HttpRequestMessage request = new(method, "runpod/v2" + path);
+        request.Content = body is null ? null : JsonContent.Create(body);
+        if (key is not null)
+        {
+            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key);
+        }
+
+        return await Http.SendAsync(request);
+    }
+
+    public async Task<HttpResponseMessage> ReplicateAsync(HttpMethod method, string path, JsonNode? body = null, string? key = Key)
+    {
+        using HttpRequestMessage request = new(method, "replicate" + path);
         request.Content = body is null ? null : JsonContent.Create(body);
         if (key is not null)
         {
@@ -165,4 +182,6 @@ internal sealed class TestCloud : IDisposable
     public static async Task<JsonObject> JsonAsync(HttpResponseMessage answer) => JsonNode.Parse(await answer.Content.ReadAsStringAsync())!.AsObject();
 
     public void Dispose() => Http.Dispose();
+
+    private Task<byte[]?> FetchAsync(Uri link, CancellationToken cancellationToken) => Task.FromResult(Links.GetValueOrDefault(link.AbsoluteUri));
 }

@@ -50,6 +50,20 @@ public sealed class CrashEnumerationTests
         FaultKind.Create500ButCreated + CrashRun.During + FaultKind.List500,
     ];
 
+    /// <summary>The same at the fallback provider, and weights that come in other ways.</summary>
+    public static TheoryData<string> FaultsElsewhere =>
+    [
+        NoFault,
+        FaultKind.ReplicateCreate500,
+        FaultKind.ReplicateCreate500ButCreated,
+        FaultKind.ReplicateCreateHangButCreated,
+        FaultKind.ReplicateThrottled,
+        FaultKind.ReplicateRead500,
+        FaultKind.ReplicateList500,
+        FaultKind.ReplicateWeightsTar,
+        FaultKind.ReplicateWeightsTruncated,
+    ];
+
     [Theory]
     [MemberData(nameof(Faults))]
     [Trait("Requirement", "J1")]
@@ -63,19 +77,25 @@ public sealed class CrashEnumerationTests
     [Trait("Run", "Long")]
     public Task Process_DiesAtEachCrossingBesideAFurtherFault_NothingIsLostAndTheJobCompletes(string fault) => EnumerateAsync(fault);
 
-    private static async Task EnumerateAsync(string fault)
+    [Theory]
+    [MemberData(nameof(FaultsElsewhere))]
+    [Trait("Requirement", "C1")]
+    [Trait("Requirement", "E3")]
+    public Task Process_DiesAtEachCrossingOfATrainingElsewhere_NothingIsLostAndTheJobCompletes(string fault) => EnumerateAsync(fault, elsewhere: true);
+
+    private static async Task EnumerateAsync(string fault, bool elsewhere = false)
     {
         CancellationToken cancelled = TestContext.Current.CancellationToken;
         (CrashReport quiet, List<string> wrong, List<CrashReport> reports) = await Task.Run(async () =>
         {
-            CrashReport undisturbed = await new CrashRun(0, Kind(fault)).RunAsync(cancelled);
+            CrashReport undisturbed = await new CrashRun(0, Kind(fault), elsewhere).RunAsync(cancelled);
             List<string> violations = [];
             List<CrashReport> all = [];
             for (int number = 1; number <= undisturbed.Crossings; number++)
             {
                 try
                 {
-                    all.Add(await new CrashRun(number, Kind(fault)).RunAsync(cancelled));
+                    all.Add(await new CrashRun(number, Kind(fault), elsewhere).RunAsync(cancelled));
                 }
                 catch (InvariantViolatedException violation)
                 {

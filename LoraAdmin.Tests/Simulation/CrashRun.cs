@@ -1,3 +1,4 @@
+using LoraAdmin.Domain.Breaker;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
@@ -47,10 +48,11 @@ internal sealed class CrashRun
     private bool admitted;
 
     /// <param name="dieAt">Number of the crossing, from 1; 0: nobody dies.</param>
+    /// <param name="elsewhere">RunPod's breaker is held open, and the job is trained by the fallback provider.</param>
     /// <param name="fault">
     /// Something that goes wrong outside at the same time, once; or <c>one during another</c>: three times, while the other goes on for minutes.
     /// </param>
-    public CrashRun(int dieAt, string? fault = null)
+    public CrashRun(int dieAt, string? fault = null, bool elsewhere = false)
     {
         this.dieAt = dieAt;
         this.fault = fault;
@@ -66,7 +68,7 @@ internal sealed class CrashRun
             Training = TimeSpan.FromMinutes(1),
             Validation = TimeSpan.FromSeconds(15),
         };
-        world.Cloud = new LocalCloudFace(cloud, new LocalCloudKeys(SimulatedWorld.ApiKey, "control"), world.Clock, new SeededIds(1_000_001), new NoJournal());
+        world.Cloud = world.NewCloud(cloud, 1);
         if (fault is not null)
         {
             string[] words = fault.Split(During);
@@ -86,6 +88,13 @@ internal sealed class CrashRun
                 // Without them a listing that lacks ours would be empty, which is another doubt.
                 world.Cloud.World.AddForeign(SimulatedWorld.NeighboursPods, 2);
             }
+        }
+
+        if (elsewhere)
+        {
+            world.Hosted = world.Hosted with { WhyNot = null };
+            world.Redis.State = CircuitMachine.Apply(
+                world.Redis.State, new CircuitCall.Isolate("ada", "RunPod moves", null, ""), world.Clock.GetUtcNow(), world.Breaker).Circuit;
         }
 
         people = new People(world, new Random(1));
@@ -135,6 +144,12 @@ internal sealed class CrashRun
             throw new InvariantViolatedException($"the one job ended as {failure}, {leftToPeople} pods were left to people");
         }
 
+        int trainings = world.Cloud.World.Replicate.Records.Count;
+        if (trainings > 1)
+        {
+            throw new InvariantViolatedException($"{trainings} trainings were made for the one job");
+        }
+
         int made = world.Cloud.World.Pods.Count(pod => !pod.Planted);
         if (made > 1 && !MayTakeTwo.Any(kind => fault?.EndsWith(kind, StringComparison.Ordinal) == true))
         {
@@ -171,6 +186,7 @@ internal sealed class CrashRun
     private bool IsAtRest() => admitted
         && world.Database.Jobs.Rows.All(job => job.State.IsFinal())
         && world.Database.Pods.Rows.All(pod => pod.Saw == PodSaw.Gone)
+        && world.Database.Hosted.Rows.All(one => one.IsSettled)
         && world.Database.Reservations.Rows.All(one => one.SettledAt is not null)
         && slot.IsAwake;
 

@@ -8,6 +8,7 @@ using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
+using LoraAdmin.Domain.Training.Hosted;
 using LoraAdmin.Domain.Training.Steps;
 using LoraAdmin.Platform.LocalCloud;
 
@@ -144,6 +145,11 @@ public sealed partial class Invariants
             Require(pod.Saw == PodSaw.Gone, $"1: at rest the ledger says {pod.Saw}, {pod.Want} of {pod.Name}");
         }
 
+        foreach (HostedTraining training in world.Database.Hosted.Rows)
+        {
+            Require(training.IsSettled, $"1: at rest the ledger says {training.Saw}, needed {training.IsNeeded} of training {training.Name}");
+        }
+
         foreach (TrainingJob job in world.Database.Jobs.Rows)
         {
             Require(job.State.IsFinal(), $"job {job.Id} rests as {job.State}: {job.WaitReason}");
@@ -183,7 +189,8 @@ public sealed partial class Invariants
         FailureRule rule = job.Failure!.Rule;
         Require((job.State == TrainingState.Cancelled) == (rule.Failure == FailureCode.Cancelled), $"job {job.Id} rests as {job.State} with {rule.Code}");
         Require(lora.ErrorMessage == rule.Message, $"the LoRA of {job.Id} says {lora.ErrorMessage}, the table {rule.Message}");
-        bool asked = world.Database.Pods.Rows.Any(pod => pod.Job == job.Id && pod.Attempt == job.Attempt);
+        bool asked = world.Database.Pods.Rows.Any(pod => pod.Job == job.Id && pod.Attempt == job.Attempt)
+            || world.Database.HostedOf[job.Id].Any(one => one.Attempt == job.Attempt && one is not { Saw: HostedSaw.NeverMade, Reason: HostedReasons.JobEnded });
         bool refund = rule.Refund == RefundRule.Always || (rule.Refund == RefundRule.BeforePodOrByAdmin && (!asked || job.Cancel!.By.Kind == ActorKind.Person));
         Require(NewestCharge(job).Refunded == refund, $"5: job {job.Id} ended as {rule.Code}; given back {!refund}, right is {refund}");
         Require(
@@ -193,6 +200,12 @@ public sealed partial class Invariants
 
     private void CheckOpen()
     {
+        foreach (ReplicateRecord training in world.Cloud.World.Replicate.Alive.Where(static one => !one.IsFinal && !one.IsLost))
+        {
+            string name = training.Webhook![(training.Webhook!.IndexOf('=', StringComparison.Ordinal) + 1)..];
+            Require(world.Database.Hosted.Find(name) is { IsFinal: false }, $"1: training {training.Id} is alive and the ledger has no open row {name}");
+        }
+
         CheckIncidents();
         attempts.Clear();
         places.Clear();
@@ -237,6 +250,7 @@ public sealed partial class Invariants
         world.Database.Charges.Written += (_, _, _) => isDirty = true;
         world.Database.Users.Written += (_, _, _) => isDirty = true;
         world.Database.Months.Written += (_, _, _) => isDirty = true;
+        world.Database.Hosted.Written += (_, _, _) => isDirty = true;
     }
 
     private Memory.ChargeRow NewestCharge(TrainingJob job) => world.Database.Charges.Find((job.Id, job.Admission))!;

@@ -197,6 +197,7 @@ public sealed class PortalSlot(int number, SimulatedWorld world, SimulationPlan 
         }
 
         await alive.LookAtFilesAsync(cancellationToken);
+        await alive.LookAtHostedAsync(cancellationToken);
         if (plan.Portals > 1 && !await alive.TakeWatchAsync(WatchLease, cancellationToken))
         {
             watchAt = world.Clock.GetUtcNow() + PodWatch.EveryWhileEnding;

@@ -6,6 +6,7 @@ using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
+using LoraAdmin.Domain.Training.Hosted;
 using LoraAdmin.Domain.Training.Steps;
 using LoraAdmin.Platform.LocalCloud;
 using LoraAdmin.Platform.Vendors;
@@ -23,6 +24,8 @@ public sealed class SimulatedPortal
     private readonly MortalUnitOfWork work;
     private readonly TimeProvider clock;
     private readonly string name;
+    private readonly HostedWatch hostedWatch;
+    private readonly Func<bool> isHosted;
 
     /// <param name="clock">What this process takes for the present; null: the truth.</param>
     /// <param name="storage">What it stores into; null: what the world has.</param>
@@ -49,7 +52,24 @@ public sealed class SimulatedPortal
         RunPodOptions runPod = new() { BaseUrl = $"{cloud}/runpod/v2", ApiKey = world.ApiKeyInUse, Image = "trainer:1", GpuTypes = [.. world.Training.GpuTypes] };
         RunPodWire wire = new(http, Options.Create(runPod), clock, NullLogger<RunPodWire>.Instance);
         SharedBreaker breaker = new(new MortalCircuitStore(world.Redis, mortality), instance, () => world.Breaker, clock);
-        BreakerGate gate = new(breaker, instance, KeyMarks.Of(world.ApiKeyInUse));
+        BreakerGate gate = new(breaker, instance, KeyMarks.Of(world.ApiKeyInUse), GateWords.RunPod);
+        SharedBreaker hostedBreaker = new(new MortalCircuitStore(world.HostedRedis, mortality), instance, () => world.Breaker, clock);
+        BreakerGate hostedGate = new(hostedBreaker, instance, KeyMarks.Of(world.ApiKeyInUse), GateWords.Replicate);
+        ReplicateOptions replicate = new()
+        {
+            BaseUrl = $"{cloud}/replicate/v1",
+            ApiToken = world.ApiKeyInUse,
+            Model = ReplicateFace.Trainer,
+            Version = ReplicateFace.TrainerVersion,
+            Destination = ReplicateFace.Destination,
+        };
+        Hosted = new ReplicateClient(
+            http, Options.Create(replicate), hostedGate, static name => $"https://portal.example.org/webhooks/replicate?name={name}", clock, NullLogger<ReplicateClient>.Instance);
+        HostedFallback fallback = new(hostedGate, () => world.Hosted);
+        HostedLauncher hostedLauncher = new(
+            work, Hosted, new HostedImages(work, objects, new MemoryScratch(), world.Links), hostedGate, clock, () => world.Installation);
+        hostedWatch = new HostedWatch(work, Hosted, objects, clock);
+        isHosted = () => world.Hosted.WhyNot is null;
         RunPodClient provider = new(wire, gate);
         PodAgentOptions agentOptions = new() { UrlTemplate = $"{cloud}/agents/{{pod}}" };
         HttpPodAgent agent = new(http, Options.Create(agentOptions), () => world.Installation, clock, NullLogger<HttpPodAgent>.Instance);
@@ -59,19 +79,25 @@ public sealed class SimulatedPortal
         PodLauncher launcher = new(work, provider, gate, clock, () => world.Installation);
         ITrainingStep[] steps =
         [
-            new QueuedStep(work, places, gate, clock, () => world.Training),
+            new QueuedStep(work, places, gate, fallback, clock, () => world.Training),
             new PreparingStep(work, objects, world.Inspector, () => world.Training),
-            new ProvisioningStep(work, launcher, prices, places, funds, agent, clock, () => world.Training, () => world.Installation),
-            new RunningStep(work, agent, objects, clock, () => world.Training, Clocks),
-            new RetrievingStep(work, agent, spool, clock, () => world.Training),
+            new StepByProvider(
+                new ProvisioningStep(work, launcher, prices, places, funds, fallback, agent, clock, () => world.Training, () => world.Installation),
+                new HostedProvisioningStep(work, hostedLauncher, Hosted, places, clock, () => world.Training, () => world.Hosted)),
+            new StepByProvider(
+                new RunningStep(work, agent, objects, clock, () => world.Training, Clocks), new HostedRunningStep(work, Hosted, clock, () => world.Training, Clocks)),
+            new StepByProvider(
+                new RetrievingStep(work, agent, spool, clock, () => world.Training), new HostedRetrievingStep(work, Hosted, spool, clock, () => world.Training)),
             new UploadingStep(work, objects, spool, clock, () => world.Training),
             new ValidatingStep(work, () => world.Training),
         ];
-        Conductor = new TrainingConductor(work, steps, agent, spool, new JobEnding(world.Ids, () => world.Training, () => world.Budget), clock, instance);
+        Conductor = new TrainingConductor(
+            work, steps, agent, Hosted, spool, new JobEnding(world.Ids, () => world.Training, () => world.Budget, () => world.Hosted), clock, instance);
+        Hints = new HostedHints(work, clock);
         FileProofs proofs = new(work, agent, spool, clock);
         Breaker = breaker;
         BreakerDesk = new BreakerDesk(work, breaker);
-        BreakerWatch = new BreakerWatch(work, breaker, clock);
+        BreakerWatch = new BreakerWatch(work, breaker, clock, BreakerSubject.RunPod);
         Provider = provider;
         Proofs = proofs;
         Sweep = new PodSweep(work, provider, proofs, clock, () => world.Caps, () => world.Pods, () => world.Installation, Clocks);
@@ -99,6 +125,8 @@ public sealed class SimulatedPortal
     public ClockStandings Clocks { get; }
 
     public TrainingConductor Conductor { get; }
+    public IHostedTrainings Hosted { get; }
+    public HostedHints Hints { get; }
     public SharedBreaker Breaker { get; }
     public BreakerDesk BreakerDesk { get; }
     public BreakerWatch BreakerWatch { get; }
@@ -127,6 +155,9 @@ public sealed class SimulatedPortal
         await Held.RunAsync(cancellationToken);
         await Images.RunOnceAsync(work, cancellationToken);
     }
+
+    /// <summary>What the host's loop over trainings at the fallback provider does.</summary>
+    public Task LookAtHostedAsync(CancellationToken cancellationToken) => isHosted() ? hostedWatch.RunAsync(cancellationToken) : Task.CompletedTask;
 
     public TrainingDesk Desk { get; }
 }

@@ -5,6 +5,7 @@ using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
+using LoraAdmin.Domain.Training.Hosted;
 using LoraAdmin.Platform.LocalCloud;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Tests.Simulation.Memory;
@@ -32,11 +33,16 @@ public sealed class SimulatedWorld
         Database = new MemoryDatabase(Clock);
         Objects = new MemoryObjectStore(Clock);
         Redis = new MemoryCircuitStore(Clock, () => Breaker);
+        HostedRedis = new MemoryCircuitStore(Clock, () => Breaker);
         disks = [new MemorySpool("disk-1")];
         LocalCloudOptions cloud = new() { Speed = 1, ArtifactBytes = 4096, ValidationPixels = 8, Seed = seed, StartBalanceUsd = 10_000 };
-        Cloud = neighbour?.Cloud ?? new LocalCloudFace(cloud, new LocalCloudKeys(ApiKey, "control"), Clock, new SeededIds(seed + 1_000_000), new NoJournal());
+        Cloud = neighbour?.Cloud ?? NewCloud(cloud, seed);
         Installation = new Installation(installation, CloudKind.Local, Ids.Secret(32), Clock.GetUtcNow());
     }
+
+    /// <summary>A vendor of its own, which reads this world's buckets by the links that it is given.</summary>
+    public LocalCloudFace NewCloud(LocalCloudOptions options, int seed) => new(
+        options, new LocalCloudKeys(ApiKey, "control"), Clock, new SeededIds(seed + 1_000_000), new NoJournal(), Links.FetchAsync);
 
     public event Action<MemorySpool>? DiskAdded;
 
@@ -80,6 +86,14 @@ public sealed class SimulatedWorld
 
     /// <summary>The breaker's shared state.</summary>
     public MemoryCircuitStore Redis { get; }
+
+    /// <summary>The same of the fallback provider's breaker.</summary>
+    public MemoryCircuitStore HostedRedis { get; }
+
+    public SimulatedLinks Links => field ??= new SimulatedLinks(Objects, Clock);
+
+    /// <summary>Whether there is a fallback provider, and what it costs: at first there is none.</summary>
+    public HostedRules Hosted { get; set; } = new("Replicate is not configured", Usd.FromDollars(5.04m));
 
     public MemorySpool Spool => disks[0];
 

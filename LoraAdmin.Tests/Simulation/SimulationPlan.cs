@@ -79,6 +79,9 @@ public sealed record SimulationPlan(TimeSpan Length, int JobsPerDay, double Deat
         new(2028, 2, 28, 20, 0, 0, TimeSpan.Zero),
     ];
 
+    /// <summary>There is a second provider, which has bad moments of its own, and RunPod is held open now and then.</summary>
+    public bool HasFallback { get; init; }
+
     /// <summary>Whether jobs may end otherwise than completed.</summary>
     public bool JobsMayFail => TroublesPerDay > 0 || CommandsPerDay > 0;
 }

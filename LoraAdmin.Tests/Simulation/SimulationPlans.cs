@@ -66,6 +66,16 @@ public static class SimulationPlans
         MaxConcurrentPods = 4,
     };
 
+    /// <summary>Both providers fail, and jobs go from one to the other.</summary>
+    public static SimulationPlan Diverted { get; } = new(TimeSpan.FromDays(2), JobsPerDay: 12, DeathsPerThousandCrossings: 2)
+    {
+        Name = nameof(Diverted),
+        HasFallback = true,
+        TroublesPerDay = 30,
+        CommandsPerDay = 6,
+        MaxConcurrentPods = 3,
+    };
+
     /// <summary>An ordinary year of a service with many users: a process that dies about twice a day, a bad moment every other day.</summary>
     public static SimulationPlan Year { get; } = new(TimeSpan.FromDays(365), JobsPerDay: 20, DeathsPerThousandCrossings: 0.1)
     {

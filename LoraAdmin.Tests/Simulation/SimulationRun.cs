@@ -51,6 +51,7 @@ public sealed class SimulationRun
         world.Caps = world.Caps with { Kills = plan.SweepKillsPerHour };
         world.Budget = new BudgetRules(plan.MonthlyBudget, new Usd(plan.MonthlyBudget.Micros * 3 / 4));
         world.Cloud.World.AddForeign(SimulatedWorld.NeighboursPods, plan.Strangers);
+        world.Hosted = plan.HasFallback ? world.Hosted with { WhyNot = null } : world.Hosted;
         people = new People(world, random, plan.Users);
         trouble = new Trouble(world, random, plan.Troubles);
         slots = [.. Enumerable.Range(1, plan.Portals).Select(number => new PortalSlot(number, world, plan, random))];
@@ -161,7 +162,7 @@ public sealed class SimulationRun
     /// <summary>The next instant at which something is to do; null when everything is at rest.</summary>
     private async Task<DateTimeOffset?> NextAsync(CancellationToken cancellationToken)
     {
-        bool podsToWatch = world.Database.OpenPods.Rows.Count > 0 || world.Database.OpenReservations.Rows.Count > 0 || world.Database.Spool.Rows.Any(HasFileToMove);
+        bool podsToWatch = world.Database.OpenPods.Rows.Count > 0 || world.Database.OpenReservations.Rows.Count > 0 || world.Database.OpenHosted.Rows.Count > 0 || world.Database.Spool.Rows.Any(HasFileToMove);
         DateTimeOffset? due = null;
         if (slots.Any(static slot => slot.IsAwake))
         {

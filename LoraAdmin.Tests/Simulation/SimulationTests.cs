@@ -51,6 +51,16 @@ public sealed class SimulationTests(ITestOutputHelper output)
         Assert.True(report.Events.Any(line => line.Contains(" cancels ", StringComparison.Ordinal)), "Nobody cancelled anything: the run proves nothing about people.");
     }
 
+    [Theory]
+    [MemberData(nameof(Seeds))]
+    [Trait("Requirement", "C1")]
+    public async Task TwoDays_BothProvidersFailAndJobsGoFromOneToTheOther_InvariantsHoldAndNothingBillsAtRest(int seed)
+    {
+        SimulationReport report = await RunTwiceAsync(seed, SimulationPlans.Diverted);
+
+        Assert.True(report.Events.Any(line => line.Contains(" training.handed_over ", StringComparison.Ordinal)), "No job was diverted: the run proves nothing about the fallback.");
+    }
+
     [Fact]
     public async Task Violation_AnyInvariant_PrintsSeedLastEventsAndTheCommandThatRunsItAgain()
     {

@@ -30,7 +30,7 @@ internal sealed class SqliteWorld : IAsyncDisposable
     private static readonly string[] Tables =
     [
         "training_progress", "training_attempts", "pod_ledger", "budget_months", "budget_reservations", "user_training_limits", "limit_charges", "lora_models",
-        "spool_files", "spool_instances", "operational_events",
+        "spool_files", "spool_instances", "hosted_trainings", "operational_events",
     ];
 
     private readonly TestDatabase database;
@@ -126,6 +126,9 @@ internal sealed class SqliteWorld : IAsyncDisposable
                 break;
             case "pod_ledger":
                 Into(mirror.Pods, Rows<PodLedgerRow>(table, numbers).Select(static row => row.ToPod()), static pod => pod.Name);
+                break;
+            case "hosted_trainings":
+                Into(mirror.Hosted, Rows<HostedTrainingRow>(table, numbers).Select(static row => row.ToTraining()), static one => one.Name);
                 break;
             case "budget_months":
                 Into(mirror.Months, Rows<BudgetMonthRow>(table, numbers).Select(ToMonth), static month => month.Month);

@@ -5,6 +5,7 @@ using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
+using LoraAdmin.Domain.Training.Hosted;
 using LoraAdmin.Platform.LocalCloud;
 using LoraAdmin.Storage;
 using LoraAdmin.Tests.Doubles;
@@ -36,8 +37,7 @@ public sealed class TrainingBench
         clock = ahead == default ? World.Clock : new MachineClock(World.Clock, ahead, drift: 0);
         LocalCloudOptions options = new() { Speed = 1, ArtifactBytes = 4096, ValidationPixels = 8, Seed = 1, StartBalanceUsd = 10_000 };
         cloud?.Invoke(options);
-        World.Cloud = new LocalCloudFace(
-            options, new LocalCloudKeys(SimulatedWorld.ApiKey, "control"), World.Clock, new SeededIds(1_000_001), new NoJournal());
+        World.Cloud = World.NewCloud(options, 1);
         StoreFaults faults = new(() => World.Cloud.TakeStoreFaultAsync);
         _ = faults.StartAsync(CancellationToken.None);
         Store = new FaultyObjectStore(new FailingObjectStore(World.Objects, faults, World.Clock), World.Clock);
@@ -118,6 +118,23 @@ public sealed class TrainingBench
 
     public bool Refunded(JobId id, int admission = 1) => World.Database.Charges.Find((id, admission))!.Refunded;
 
+    /// <summary>Everything that was ever asked of the fallback provider for the job.</summary>
+    public IReadOnlyList<HostedTraining> Hosted(JobId id) =>
+        [.. World.Database.Hosted.Rows.Where(one => one.Job == id).OrderBy(one => one.Attempt).ThenBy(one => one.Try)];
+
+    /// <summary>Every training that the fallback provider ever made.</summary>
+    public IReadOnlyList<ReplicateRecord> VendorTrainings
+    {
+        get
+        {
+            World.Cloud.World.AdvanceTo(Now);
+            return World.Cloud.World.Replicate.Records;
+        }
+    }
+
+    public IReadOnlyList<TrainingAttempt> Attempts(JobId id) =>
+        [.. World.Database.Attempts.Rows.Where(one => one.Job == id).OrderBy(one => one.Number)];
+
     public Reservation Reservation(JobId id, int attempt = 1) => World.Database.Reservations.Find((id, attempt))!;
 
     public IReadOnlyList<SpoolEntry> SpoolRows(JobId id) => [.. World.Database.Spool.Rows.Where(entry => entry.Job == id)];
@@ -131,6 +148,7 @@ public sealed class TrainingBench
     public Task RunToRestAsync(JobId id) => RunUntilAsync(
         () => Job(id).State.IsFinal()
             && Pods(id).All(pod => pod.Saw == PodSaw.Gone)
+            && Hosted(id).All(one => one.IsSettled)
             && World.Database.Reservations.Rows.All(one => one.SettledAt is not null),
         "the job at rest");
 
@@ -173,6 +191,7 @@ public sealed class TrainingBench
             if (PodLoopRuns && (watchAt <= Now || HasPodToEnd()))
             {
                 await LookAtPodsAsync();
+                await Portal.LookAtHostedAsync(Token);
                 await Portal.Settlement.RunAsync(Token);
                 await Portal.LookAtFilesAsync(Token);
                 continue;

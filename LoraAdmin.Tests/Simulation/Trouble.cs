@@ -1,3 +1,4 @@
+using LoraAdmin.Domain.Breaker;
 using LoraAdmin.Domain.Storage;
 using LoraAdmin.Platform.LocalCloud;
 
@@ -51,6 +52,27 @@ public sealed class Trouble(SimulatedWorld world, Random random, IReadOnlyList<s
         (FaultKind.SpoolFull, 6),
     ];
 
+    /// <summary>Kinds of the fallback provider, where there is one.</summary>
+    private static readonly (string Kind, int Calls)[] CountedElsewhere =
+    [
+        (FaultKind.ReplicateUnauth401, 2),
+        (FaultKind.ReplicateCreate500, 5),
+        (FaultKind.ReplicateCreate500ButCreated, 2),
+        (FaultKind.ReplicateCreateHangButCreated, 2),
+        (FaultKind.ReplicateThrottled, 4),
+        (FaultKind.ReplicateBalance402, 1),
+        (FaultKind.ReplicateRead500, 8),
+        (FaultKind.ReplicateList500, 6),
+        (FaultKind.ReplicateCancel500, 5),
+        (FaultKind.ReplicateTrainingLost, 1),
+        (FaultKind.ReplicateTrainingFails, 1),
+        (FaultKind.ReplicateFailsAfterSuccess, 1),
+        (FaultKind.ReplicateWeightsTar, 4),
+        (FaultKind.ReplicateWeightsTruncated, 3),
+    ];
+
+    private static readonly TimeSpan LongestHold = TimeSpan.FromHours(3);
+
     /// <summary>Kinds that also come as an outage of some minutes.</summary>
     private static readonly string[] Outages =
     [
@@ -66,7 +88,13 @@ public sealed class Trouble(SimulatedWorld world, Random random, IReadOnlyList<s
     ];
 
     /// <summary>Every kind that may come.</summary>
-    public static IReadOnlyList<string> Kinds { get; } = [.. Counted.Select(static one => one.Kind).Union(Outages)];
+    public static IReadOnlyList<string> Kinds { get; } = [.. Counted.Concat(CountedElsewhere).Select(static one => one.Kind).Union(Outages)];
+
+    /// <summary>Kinds that no portal here would notice: it hears no webhooks, and asks for no predictions.</summary>
+    public static IReadOnlyList<string> Unnoticed { get; } =
+    [
+        FaultKind.ReplicateValidationFails, FaultKind.ReplicateWebhookTwice, FaultKind.ReplicateWebhookOutOfOrder, FaultKind.ReplicateWebhookLost,
+    ];
 
     /// <summary>Whether something stands in the pod loop's way, or is about to.</summary>
     public static bool HindersPods(FaultTable faults, DateTimeOffset now)
@@ -88,6 +116,11 @@ public sealed class Trouble(SimulatedWorld world, Random random, IReadOnlyList<s
     /// <summary>Begins one bad moment and says which.</summary>
     public string Begin()
     {
+        if (world.Hosted.WhyNot is null && only is null && random.Next(2) == 0)
+        {
+            return BeginElsewhere();
+        }
+
         int which = random.Next(counted.Length + outages.Length + (only is null ? 4 : 0));
         if (which < counted.Length)
         {
@@ -117,6 +150,24 @@ public sealed class Trouble(SimulatedWorld world, Random random, IReadOnlyList<s
 
         world.Objects.AwayUntil = world.Clock.GetUtcNow() + TimeSpan.FromMinutes(minutes);
         return $"storage away for {minutes} minutes";
+    }
+
+    /// <summary>A bad moment of the fallback provider, or RunPod held open, so that jobs go there.</summary>
+    private string BeginElsewhere()
+    {
+        int which = random.Next(CountedElsewhere.Length + 6);
+        if (which < CountedElsewhere.Length)
+        {
+            (string kind, int most) = CountedElsewhere[which];
+            int count = random.Next(1, most + 1);
+            world.Cloud.World.Faults.Add(kind, count);
+            return $"{kind} {count} times";
+        }
+
+        TimeSpan length = LongestHold * random.NextDouble();
+        world.Redis.State = CircuitMachine.Apply(
+            world.Redis.State, new CircuitCall.Isolate("ada", "RunPod moves", length, ""), world.Clock.GetUtcNow(), world.Breaker).Circuit;
+        return $"RunPod's breaker is held open for {length.TotalMinutes:0} minutes";
     }
 }
 

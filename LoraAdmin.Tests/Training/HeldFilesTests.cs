@@ -217,8 +217,9 @@ public sealed class HeldFilesTests
             bench.World.Database,
             [],
             new StubbornAgent(),
+            bench.Portal.Hosted,
             bench.World.Spool,
-            new JobEnding(bench.World.Ids, () => bench.World.Training, () => bench.World.Budget),
+            new JobEnding(bench.World.Ids, () => bench.World.Training, () => bench.World.Budget, () => bench.World.Hosted),
             bench.World.Clock,
             "bench");
         await conductor.StepAsync(Assert.Single(await conductor.LeaseDueAsync(1, TrainingBench.Token)), TrainingBench.Token);

@@ -6,6 +6,7 @@ using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
+using LoraAdmin.Domain.Training.Hosted;
 using LoraAdmin.Shell;
 using MudBlazor;
 
@@ -62,6 +63,15 @@ public static class AlertsPageTexts
             TrainingIncidents.CreateRefused => new(
                 "RunPod refuses to create pods", "Jobs wait and fail after a while; nothing is spent meanwhile.",
                 "Read RunPod's words: the key, its rights, the account's balance or the request (image, GPU types, volume) has to be mended. Jobs then go on by themselves; after a refused key press “Reset” on the page Breaker.", "/training?state=queued", "Show the jobs that wait"),
+            TrainingIncidents.ProvidersDown => new(
+                "No provider takes trainings", "RunPod and Replicate are both down for us: jobs wait, and fail after a while. Nothing is spent meanwhile.",
+                "Read both reasons on the page Breaker. The first provider that works again is used by itself.", "/breaker", "To the breaker"),
+            HostedIncidents.NotEnding => new(
+                "A training at Replicate does not end", "It may cost money until it ends. The portal goes on cancelling it.",
+                "If it stays, cancel it at Replicate; the portal notices by itself.", job, job is null ? null : "Open the job"),
+            HostedIncidents.Lost => new(
+                "Replicate lost a training", "What it cost is lost. The job trains once more by itself.",
+                "Usually nothing. If it happens again, ask Replicate about the training that the text names.", job, "Open the job"),
             TrainingIncidents.OverTime => new(
                 "A training passed its limit", "It is cancelled, its file first. Its pod costs money until it is gone.",
                 "Open the job and see that its pods end. Retry it when the reason is clear.", job, "Open the job"),

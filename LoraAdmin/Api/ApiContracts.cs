@@ -74,6 +74,9 @@ public sealed record JobAnswer
 
     /// <summary>Once the job is over: <c>pending</c> while a pod of it may still cost money, <c>done</c> when all are verified gone.</summary>
     [JsonPropertyName("cleanup_status")] public required string? CleanupStatus { get; init; }
+
+    /// <summary>Why nobody judged a completed LoRA by validation images; null when somebody did.</summary>
+    [JsonPropertyName("not_validated")] public required string? NotValidated { get; init; }
 }
 
 public sealed record JobLineAnswer

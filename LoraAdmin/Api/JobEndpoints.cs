@@ -216,6 +216,7 @@ internal static class JobEndpoints
             StartedAt = job.StartedAt,
             CompletedAt = job.CompletedAt,
             CleanupStatus = job.CleanupStatus,
+            NotValidated = job.NotValidated,
         };
 
     private static AttemptAnswer Describe(TrainingAttempt attempt) =>

@@ -24,24 +24,36 @@ public static class BreakerFeature
         // First of the loops: they find Redis connected.
         services.AddSingleton(provider => new RedisConnection(configuration.GetConnectionString("Redis"), provider.GetRequiredService<IIds>()));
         services.AddHostedService(provider => provider.GetRequiredService<RedisConnection>());
-        services.AddSingleton<ICircuitStore>(provider => new RedisCircuitStore(
-            provider.GetRequiredService<RedisConnection>(),
-            provider.GetRequiredService<BreakerRules>,
-            provider.GetRequiredService<IOptions<BreakerOptions>>().Value.RedisTimeout,
-            provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton(provider => new SharedBreaker(
-            provider.GetRequiredService<ICircuitStore>(),
-            provider.GetRequiredService<PortalInstance>().Id,
-            provider.GetRequiredService<BreakerRules>,
-            provider.GetRequiredService<TimeProvider>(),
-            within: provider.GetRequiredService<IOptions<BreakerOptions>>().Value.RedisTimeout));
+        services.AddSingleton(provider => BreakerOf(provider, BreakerSubject.RunPod));
         services.AddSingleton<IBreaker>(provider => provider.GetRequiredService<SharedBreaker>());
+        services.AddKeyedSingleton(BreakerSubject.Replicate.Provider, (provider, _) => BreakerOf(provider, BreakerSubject.Replicate));
+        services.AddKeyedSingleton<IBreaker>(
+            BreakerSubject.Replicate.Provider, (provider, key) => provider.GetRequiredKeyedService<SharedBreaker>(key));
         services.AddStore<IBreakerToldStore, BreakerToldStore>();
-        services.AddSingleton<BreakerWatch>();
+        services.AddSingleton(provider => new BreakerWatches(
+            [
+                WatchOf(provider, provider.GetRequiredService<SharedBreaker>(), BreakerSubject.RunPod),
+                WatchOf(provider, provider.GetRequiredKeyedService<SharedBreaker>(BreakerSubject.Replicate.Provider), BreakerSubject.Replicate),
+            ]));
         services.AddSingleton<IBreakerDesk, BreakerDesk>();
         services.AddHostedService<BreakerWatchService>();
         return services;
     }
+
+    private static SharedBreaker BreakerOf(IServiceProvider provider, BreakerSubject subject) => new(
+        new RedisCircuitStore(
+            provider.GetRequiredService<RedisConnection>(),
+            provider.GetRequiredService<BreakerRules>,
+            provider.GetRequiredService<IOptions<BreakerOptions>>().Value.RedisTimeout,
+            provider.GetRequiredService<TimeProvider>(),
+            subject),
+        provider.GetRequiredService<PortalInstance>().Id,
+        provider.GetRequiredService<BreakerRules>,
+        provider.GetRequiredService<TimeProvider>(),
+        within: provider.GetRequiredService<IOptions<BreakerOptions>>().Value.RedisTimeout);
+
+    private static BreakerWatch WatchOf(IServiceProvider provider, SharedBreaker breaker, BreakerSubject subject) =>
+        new(provider.GetRequiredService<IUnitOfWork>(), breaker, provider.GetRequiredService<TimeProvider>(), subject);
 
     private static BreakerRules RulesOf(BreakerOptions options) => new(
         options.Failures, options.Window, options.OpenFor, options.ProbeLease, options.GrowOpenTime ? options.LongestOpenFor : null);

@@ -19,14 +19,13 @@ public sealed record BreakerScript(string Verb, string Text)
 /// <summary>The breaker's keys and scripts, as docs/breaker.md describes them for workers in any language.</summary>
 public static class BreakerScripts
 {
-    public const string KeyPrefix = "{lora:breaker:v1:runpod}:";
-
     private const string Prelude = "prelude";
 
     /// <summary>Common to the verbs by which a worker brings what it knows.</summary>
     private const string Brought = "brought";
 
-    public static IReadOnlyList<string> Keys { get; } = [KeyPrefix + "state", KeyPrefix + "failures", KeyPrefix + "probe", KeyPrefix + "history"];
+    /// <summary>RunPod's.</summary>
+    public static IReadOnlyList<string> Keys { get; } = KeysOf(BreakerSubject.RunPod);
 
     public static BreakerScript Check { get; } = Load("check");
     public static BreakerScript Failure { get; } = Load("failure");
@@ -36,6 +35,14 @@ public static class BreakerScripts
     public static BreakerScript Read { get; } = Load("read");
     public static BreakerScript Merge { get; } = Load("merge", Brought);
     public static BreakerScript Restore { get; } = Load("restore", Brought);
+
+    /// <summary>In one hash slot, as each verb needs all of them.</summary>
+    public static IReadOnlyList<string> KeysOf(BreakerSubject subject)
+    {
+        ArgumentNullException.ThrowIfNull(subject);
+        string prefix = $"{{lora:breaker:v1:{subject.Provider}}}:";
+        return [prefix + "state", prefix + "failures", prefix + "probe", prefix + "history"];
+    }
 
     public static BreakerScript Of(CircuitCall call) => call switch
     {

@@ -4,8 +4,11 @@ using LoraAdmin.Platform;
 
 namespace LoraAdmin.Breaker;
 
-/// <summary>Looks at the breaker at its own pace, on every instance: each has its own way to Redis.</summary>
-internal sealed class BreakerWatchService(BreakerWatch watch, TimeProvider clock, ILogger<BreakerWatchService> logger)
+/// <summary>Who looks at the breakers, one for each provider.</summary>
+internal sealed record BreakerWatches(IReadOnlyList<BreakerWatch> All);
+
+/// <summary>Looks at the breakers at its own pace, on every instance: each has its own way to Redis.</summary>
+internal sealed class BreakerWatchService(BreakerWatches watches, TimeProvider clock, ILogger<BreakerWatchService> logger)
     : PortalLoop(started: null, clock, logger)
 {
     /// <summary>Before the loops that ask for pods.</summary>
@@ -13,7 +16,10 @@ internal sealed class BreakerWatchService(BreakerWatch watch, TimeProvider clock
     {
         try
         {
-            await watch.RememberAsync(cancellationToken);
+            foreach (BreakerWatch watch in watches.All)
+            {
+                await watch.RememberAsync(cancellationToken);
+            }
         }
         catch (StoreUnavailableException)
         {
@@ -25,7 +31,11 @@ internal sealed class BreakerWatchService(BreakerWatch watch, TimeProvider clock
 
     protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
     {
-        await watch.LookAsync(stoppingToken);
+        foreach (BreakerWatch watch in watches.All)
+        {
+            await watch.LookAsync(stoppingToken);
+        }
+
         return BreakerWatch.Every;
     }
 }

@@ -5,9 +5,10 @@ using StackExchange.Redis;
 namespace LoraAdmin.Breaker;
 
 /// <summary>The breaker on Redis: one EVALSHA a verb. A server that does not know the script gets it once.</summary>
-internal sealed class RedisCircuitStore(RedisConnection connection, Func<BreakerRules> rules, TimeSpan timeout, TimeProvider clock) : ICircuitStore
+internal sealed class RedisCircuitStore(
+    RedisConnection connection, Func<BreakerRules> rules, TimeSpan timeout, TimeProvider clock, BreakerSubject? subject = null) : ICircuitStore
 {
-    private static readonly RedisKey[] Keys = [.. BreakerScripts.Keys.Select(key => (RedisKey)key)];
+    private readonly RedisKey[] keys = [.. BreakerScripts.KeysOf(subject ?? BreakerSubject.RunPod).Select(key => (RedisKey)key)];
 
     public async Task<StoreAnswer> CallAsync(CircuitCall call, CancellationToken cancellationToken)
     {
@@ -39,16 +40,16 @@ internal sealed class RedisCircuitStore(RedisConnection connection, Func<Breaker
         }
     }
 
-    private static async Task<RedisResult> EvaluateAsync(IDatabase redis, BreakerScript script, string[] arguments)
+    private async Task<RedisResult> EvaluateAsync(IDatabase redis, BreakerScript script, string[] arguments)
     {
         RedisValue[] values = Array.ConvertAll(arguments, static text => (RedisValue)text);
         try
         {
-            return await redis.ScriptEvaluateAsync(script.Sha1, Keys, values);
+            return await redis.ScriptEvaluateAsync(script.Sha1, keys, values);
         }
         catch (RedisServerException unknown) when (unknown.Message.StartsWith("NOSCRIPT", StringComparison.Ordinal))
         {
-            return await redis.ScriptEvaluateAsync(script.Text, Keys, values);
+            return await redis.ScriptEvaluateAsync(script.Text, keys, values);
         }
     }
 }

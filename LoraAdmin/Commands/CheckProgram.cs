@@ -47,11 +47,17 @@ internal static class CheckProgram
             StorageChecks.OfSpool(services.GetRequiredService<ISpool>(), ids),
             .. RedisCheck.Of(configuration.GetConnectionString("Redis")),
             .. services.GetRequiredService<CloudAttachment>().LocalCloudIsVendor ? [] : RunPodChecks.Of(services),
+            .. services.GetRequiredService<CloudAttachment>().LocalCloudIsVendor || ReplicateChecks.WhyNot(services) is not null ? [] : ReplicateChecks.Of(services),
             ClockCheck.Of(services),
         ];
         if (services.GetRequiredService<CloudAttachment>().LocalCloudIsVendor)
         {
             await output.WriteLineAsync($"–  runpod    not attached: LocalCloud plays it. Set {CloudAttachment.RunPodKey} to attach an account.");
+            await output.WriteLineAsync($"–  replicate not attached: LocalCloud plays it. Set {CloudAttachment.ReplicateToken} beside the key of a RunPod account.");
+        }
+        else if (ReplicateChecks.WhyNot(services) is { } why)
+        {
+            await output.WriteLineAsync($"–  replicate {why}.");
         }
 
         int wrong = 0;

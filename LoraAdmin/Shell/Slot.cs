@@ -18,6 +18,9 @@ public static class SlotPlaces
     /// <summary>Beside the heading of the pods page.</summary>
     public const string PodsHead = "pods.head";
 
+    /// <summary>After the present state on the breaker's page.</summary>
+    public const string BreakerNotice = "breaker.notice";
+
     /// <summary>Below the heading of the pods page.</summary>
     public const string PodsNotice = "pods.notice";
 }

@@ -285,7 +285,7 @@ public sealed class HttpPodAgent(
         }
 
         Stream content = await response.Content.ReadAsStreamAsync(deadline.Token);
-        return AgentReply<ArtifactRange>.Ok(new ArtifactRange(new HttpPodAgentRangeStream(content, bytes, response, deadline), offset, bytes, total));
+        return AgentReply<ArtifactRange>.Ok(new ArtifactRange(new VendorStream(content, bytes, response, deadline, "The range"), offset, bytes, total));
     }
 
     private AgentReply<T> Unreachable<T>(Call call, string why)

@@ -1,6 +1,7 @@
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
+using LoraAdmin.Domain.Training.Hosted;
 using LoraAdmin.Shell;
 using MudBlazor;
 
@@ -73,9 +74,10 @@ public static class JobPageFigures
         return figures.HeartbeatAt + (perStep * (figures.TotalSteps - figures.Step));
     }
 
-    /// <summary>What the job's pods have cost so far by the ledger, settled or not.</summary>
+    /// <summary>What the job's pods and trainings elsewhere have cost so far by the ledgers, settled or not.</summary>
     public static Usd CostSoFar(JobDetail detail, DateTimeOffset now) =>
-        detail.Pods.Aggregate(Usd.Zero, (sum, pod) => sum + pod.CostUntil(now));
+        detail.Pods.Aggregate(Usd.Zero, (sum, pod) => sum + pod.CostUntil(now))
+        + detail.Hosted.Aggregate(Usd.Zero, (sum, training) => sum + training.CostUntil(now));
 
     /// <summary>Failed jobs among those that ended well or failed; null when none ended.</summary>
     public static double? FailureRate(OverviewFigures figures) =>
@@ -91,7 +93,7 @@ public static class JobPageFigures
     {
         RefundRule.Always => "Given back to the user's monthly count",
         RefundRule.Never => "Not given back: the file is kept and will be stored",
-        _ => "Given back if no pod was asked for, or when an admin cancelled",
+        _ => "Given back if no provider was asked, or when an admin cancelled",
     };
 
     public static string WhatNext(FailureRule rule) => rule.Failure switch
@@ -104,6 +106,7 @@ public static class JobPageFigures
         FailureCode.PodLost => "The pod went away and one automatic retry did not help. Retry when the provider is well again.",
         FailureCode.UploadFailed => "Nothing is lost: the file lies checked in the spool. Retry uploads it again and never trains.",
         FailureCode.QualityValidationFailed => "Too few validation images passed; scores are below. Retry trains anew, other images may do better.",
+        FailureCode.TrainingLost => "The provider does not have the training any more, and one automatic retry did not help. Retry when it is well again.",
         FailureCode.BudgetExhausted => "The month's money is reserved or spent. Retry next month, or when running jobs have settled for less than their reservation.",
         _ => "Retry starts it again from the last thing that is proven.",
     };
@@ -136,6 +139,17 @@ public static class JobPageFigures
         PodSaw.Exited or PodSaw.Terminating => (Tone.Warn, Icons.Material.Outlined.StopCircle),
         _ => (Tone.Waiting, Icons.Material.Outlined.HourglassEmpty),
     };
+
+    public static (Tone Tone, string Icon) Look(HostedSaw saw) => saw switch
+    {
+        HostedSaw.Processing => (Tone.Active, Icons.Material.Outlined.PlayCircle),
+        HostedSaw.Over or HostedSaw.NeverMade => (Tone.Quiet, Icons.Material.Outlined.CheckCircle),
+        HostedSaw.Lost => (Tone.Bad, Icons.Material.Outlined.ErrorOutline),
+        _ => (Tone.Waiting, Icons.Material.Outlined.HourglassEmpty),
+    };
+
+    /// <summary>As a person says it.</summary>
+    public static string WordOf(HostedSaw saw) => saw == HostedSaw.NeverMade ? "never made" : saw.ToString().ToLowerInvariant();
 
     public static (Tone Tone, string Icon) Look(AttemptState state) => state switch
     {

@@ -24,7 +24,11 @@ public sealed record JobReading(
     DateTimeOffset? StartedAt,
     DateTimeOffset? CompletedAt,
     string? CleanupStatus,
-    IReadOnlyList<TrainingAttempt> Attempts);
+    IReadOnlyList<TrainingAttempt> Attempts)
+{
+    /// <summary>Why nobody judged the LoRA although it completed; null: it was judged, or has not come that far.</summary>
+    public string? NotValidated { get; init; }
+}
 
 /// <summary>Reads one job for <c>GET /api/v1/training-jobs/{id}</c>, the most called route.</summary>
 public interface IJobReader
@@ -43,7 +47,7 @@ internal sealed class JobReader(LoraDbFactory databases) : IJobReader, IDisposab
                p.heartbeat_at, p.step_at, p.cost_micros, p.created_at, p.started_at, p.completed_at,
                l.storage_path, l.file_size_bytes, l.file_sha256,
                a.number, a.provider, a.state, a.started_at, a.ended_at, a.failure_code, a.cost_micros,
-               p.cleanup_status
+               p.cleanup_status, p.not_validated
         FROM training_progress p
         JOIN lora_models l ON l.id = p.lora_id
         LEFT JOIN training_attempts a ON a.job_id = p.job_id
@@ -81,7 +85,10 @@ internal sealed class JobReader(LoraDbFactory databases) : IJobReader, IDisposab
             Instants.FromMillis(Long(row, 15)),
             Instants.FromMillis(Long(row, 16)),
             Text(row, 27),
-            attempts);
+            attempts)
+        {
+            NotValidated = Text(row, 28),
+        };
         do
         {
             if (Int(row, 20) is { } number)

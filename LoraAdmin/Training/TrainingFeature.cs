@@ -4,6 +4,7 @@ using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
+using LoraAdmin.Domain.Training.Hosted;
 using LoraAdmin.Domain.Training.Steps;
 using LoraAdmin.Platform;
 using LoraAdmin.Platform.Data;
@@ -19,7 +20,8 @@ public static class TrainingFeature
 {
     private static readonly TimeSpan[] CreateRetries = [TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(8)];
 
-    public static IServiceCollection AddTraining(this IServiceCollection services)
+    /// <param name="dataPath">The resolved <c>Data:Path</c>.</param>
+    public static IServiceCollection AddTraining(this IServiceCollection services, string dataPath)
     {
         services.AddOptions<TrainingOptions>()
             .BindConfiguration(TrainingOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true)
@@ -41,6 +43,7 @@ public static class TrainingFeature
             .ValidateOnStart();
         services.AddSingleton<IValidateOptions<ValidationOptions>, ValidationOptionsValidator>();
         services.AddPodAgent();
+        services.AddReplicate(dataPath);
 
         services.AddStore<ITrainingStore, TrainingStore>();
         services.AddStore<ITrainingUploadStore, TrainingUploadStore>();
@@ -70,7 +73,10 @@ public static class TrainingFeature
             provider.GetRequiredService<TrainingRules>));
         services.AddSingleton<TrainingSwitches>();
         services.AddSingleton(provider => new JobEnding(
-            provider.GetRequiredService<IIds>(), provider.GetRequiredService<TrainingRules>, provider.GetRequiredService<BudgetRules>));
+            provider.GetRequiredService<IIds>(),
+            provider.GetRequiredService<TrainingRules>,
+            provider.GetRequiredService<BudgetRules>,
+            provider.GetRequiredService<HostedRules>));
         services.AddSingleton<JobsOfACopy>();
         services.AddSingleton(Conductor);
         services.AddSingleton<AttemptSettlement>();
@@ -107,7 +113,7 @@ public static class TrainingFeature
         services.AddHostedService<HeldFilesService>();
     }
 
-    private static TimedObjectStore TimedObjects(IServiceProvider provider) => new(
+    internal static TimedObjectStore TimedObjects(IServiceProvider provider) => new(
         provider.GetRequiredService<IObjectStore>(), provider.GetRequiredService<TimeProvider>(), () => provider.GetRequiredService<TrainingRules>().StoreTimeout);
 
     private static TrainingConductor Conductor(IServiceProvider provider)
@@ -120,25 +126,33 @@ public static class TrainingFeature
         TimeProvider clock = provider.GetRequiredService<TimeProvider>();
         Func<TrainingRules> rules = provider.GetRequiredService<TrainingRules>;
         TrainingPlaces places = new(work, clock, rules);
+        HostedFallback fallback = provider.GetRequiredService<HostedFallback>();
+        IHostedTrainings hosted = provider.GetRequiredService<IHostedTrainings>();
+        ClockStandings clocks = provider.GetRequiredService<ClockStandings>();
         ITrainingStep[] steps =
         [
-            new QueuedStep(work, places, provider.GetRequiredService<BreakerGate>(), clock, rules),
+            new QueuedStep(work, places, provider.GetRequiredService<BreakerGate>(), fallback, clock, rules),
             new PreparingStep(work, objects, provider.GetRequiredService<IImageInspector>(), rules),
-            new ProvisioningStep(
-                work,
-                launcher,
-                provider.GetRequiredService<GpuPrices>(),
-                places,
-                provider.GetRequiredService<ProviderFunds>(),
-                agent,
-                clock,
-                rules,
-                provider.GetRequiredService<Func<Installation>>()),
-            new RunningStep(work, agent, objects, clock, rules, provider.GetRequiredService<ClockStandings>()),
-            new RetrievingStep(work, agent, spool, clock, rules),
+            new StepByProvider(
+                new ProvisioningStep(
+                    work,
+                    launcher,
+                    provider.GetRequiredService<GpuPrices>(),
+                    places,
+                    provider.GetRequiredService<ProviderFunds>(),
+                    fallback,
+                    agent,
+                    clock,
+                    rules,
+                    provider.GetRequiredService<Func<Installation>>()),
+                new HostedProvisioningStep(
+                    work, provider.GetRequiredService<HostedLauncher>(), hosted, places, clock, rules, provider.GetRequiredService<HostedRules>)),
+            new StepByProvider(new RunningStep(work, agent, objects, clock, rules, clocks), new HostedRunningStep(work, hosted, clock, rules, clocks)),
+            new StepByProvider(new RetrievingStep(work, agent, spool, clock, rules), new HostedRetrievingStep(work, hosted, spool, clock, rules)),
             new UploadingStep(work, objects, spool, clock, rules),
             new ValidatingStep(work, rules),
         ];
-        return new TrainingConductor(work, steps, agent, spool, provider.GetRequiredService<JobEnding>(), clock, provider.GetRequiredService<PortalInstance>().Id);
+        return new TrainingConductor(
+            work, steps, agent, hosted, spool, provider.GetRequiredService<JobEnding>(), clock, provider.GetRequiredService<PortalInstance>().Id);
     }
 }

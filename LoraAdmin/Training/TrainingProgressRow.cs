@@ -46,6 +46,8 @@ internal sealed class TrainingProgressRow : IEntityTypeConfiguration<TrainingPro
     public long? CancelAt { get; set; }
     public string? Provider { get; set; }
     public string? PodId { get; set; }
+    public string? TrainingId { get; set; }
+    public string? NotValidated { get; set; }
     public string? CleanupStatus { get; set; }
     public long? CostMicros { get; set; }
     public int? Step { get; set; }
@@ -111,6 +113,8 @@ internal sealed class TrainingProgressRow : IEntityTypeConfiguration<TrainingPro
         CancelAt = job.Cancel?.At.ToMillis(),
         Provider = job.Provider,
         PodId = job.PodId,
+        TrainingId = job.TrainingId,
+        NotValidated = job.NotValidated,
         CleanupStatus = job.CleanupStatus,
         CostMicros = job.Cost?.Micros,
         Step = job.Figures?.Step,
@@ -153,6 +157,8 @@ internal sealed class TrainingProgressRow : IEntityTypeConfiguration<TrainingPro
             : null,
         Provider = Provider,
         PodId = PodId,
+        TrainingId = TrainingId,
+        NotValidated = NotValidated,
         CleanupStatus = CleanupStatus,
         Cost = CostMicros is { } cost ? new Usd(cost) : null,
         Figures = ToFigures(Step, TotalSteps, Loss, HeartbeatAt, StepAt),

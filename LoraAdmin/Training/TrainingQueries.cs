@@ -4,6 +4,7 @@ using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
+using LoraAdmin.Domain.Training.Hosted;
 
 namespace LoraAdmin.Training;
 
@@ -49,7 +50,11 @@ public sealed record JobDetail(
     IReadOnlyList<ValidationImage> ValidationImages,
     IReadOnlyList<Reservation> Reservations,
     IReadOnlyList<SpoolEntry> Kept,
-    IReadOnlyList<TimelineEntry> Timeline);
+    IReadOnlyList<TimelineEntry> Timeline)
+{
+    /// <summary>What was asked of the fallback provider, oldest first.</summary>
+    public IReadOnlyList<HostedTraining> Hosted { get; init; } = [];
+}
 
 /// <summary>The overview's tiles: true from day one, each from an indexed statement about the present, not a count of history.</summary>
 /// <param name="Queued">Jobs that wait or prepare.</param>

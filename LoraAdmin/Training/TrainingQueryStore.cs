@@ -4,6 +4,7 @@ using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
+using LoraAdmin.Domain.Training.Hosted;
 using LoraAdmin.Platform.Data;
 using LoraAdmin.Platform.Data.Events;
 using Microsoft.EntityFrameworkCore;
@@ -26,8 +27,10 @@ internal sealed partial class TrainingQueryStore(IUnitOfWork work, BudgetRules b
 
             IReadOnlyList<TrainingAttempt> attempts = await training.ListAttemptsAsync(id, token);
             List<LedgerPod> pods = [];
+            List<HostedTraining> hosted = [];
             foreach (TrainingAttempt attempt in attempts)
             {
+                hosted.AddRange(await unit.Store<IHostedTrainingStore>().ListForAttemptAsync(id, attempt.Number, token));
                 pods.AddRange(await unit.Store<IPodLedger>().ListForAttemptAsync(id, attempt.Number, token));
             }
 
@@ -41,7 +44,10 @@ internal sealed partial class TrainingQueryStore(IUnitOfWork work, BudgetRules b
                 await loras.ListShownImagesAsync(job.LoraId, token),
                 await unit.Store<IBudgetStore>().ListForJobAsync(id, token),
                 await unit.Store<ISpoolStore>().ListForJobAsync(id, token),
-                await TimelineAsync(Db(unit), id, token));
+                await TimelineAsync(Db(unit), id, token))
+            {
+                Hosted = hosted,
+            };
         },
         cancellationToken);
 

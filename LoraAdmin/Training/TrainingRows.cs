@@ -43,6 +43,7 @@ internal sealed class TrainingJobRow : IEntityTypeConfiguration<TrainingJobRow>
         Status = job.SharedStatus,
         Provider = job.Provider,
         RunpodPodId = job.PodId,
+        ReplicateTrainingId = job.TrainingId,
         ErrorCode = job.Failure?.Rule.Code,
         ErrorMessage = job.Failure?.Rule.Message,
         CleanupStatus = job.CleanupStatus,
@@ -72,6 +73,9 @@ internal sealed class TrainingAttemptRow : IEntityTypeConfiguration<TrainingAtte
         builder.Property(row => row.State).HasConversion<WordConverter<AttemptState>>();
         builder.HasOne<TrainingProgressRow>().WithMany().HasForeignKey(row => row.JobId);
         builder.HasIndex(row => row.JobId, "ux_training_attempts_active").IsUnique().HasFilter("state = 'active'");
+
+        // The breaker's page compares the providers' prices by those of the last weeks, however long the history.
+        builder.HasIndex(row => row.StartedAt, "ix_training_attempts_succeeded").HasFilter("state = 'succeeded'");
     }
 
     public static TrainingAttemptRow From(TrainingAttempt attempt) => new()

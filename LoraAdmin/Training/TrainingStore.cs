@@ -68,6 +68,18 @@ internal sealed partial class TrainingStore(LoraDb db) : ITrainingStore
         return written == 1;
     }
 
+    public Task MakeDueAsync(JobId id, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        long at = now.ToMillis();
+        return Progress
+            .Where(row => row.JobId == id.Value && row.IsOpen)
+            .ExecuteUpdateAsync(
+                set => set
+                    .SetProperty(row => row.WishVersion, row => row.WishVersion + 1)
+                    .SetProperty(row => row.DueAt, row => row.DueAt < at ? row.DueAt : at),
+                cancellationToken);
+    }
+
     public async Task<DateTimeOffset?> NextDueAsync(string spool, DateTimeOffset now, CancellationToken cancellationToken)
     {
         long heard = (now - SpoolStanding.TakeOverAfter).ToMillis();

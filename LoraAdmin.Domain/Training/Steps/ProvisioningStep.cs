@@ -1,5 +1,6 @@
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training.Hosted;
 
 namespace LoraAdmin.Domain.Training.Steps;
 
@@ -10,6 +11,7 @@ public sealed class ProvisioningStep(
     GpuPrices prices,
     TrainingPlaces places,
     ProviderFunds funds,
+    HostedFallback fallback,
     IPodAgent agent,
     TimeProvider clock,
     Func<TrainingRules> rules,
@@ -19,7 +21,8 @@ public sealed class ProvisioningStep(
     public const string MountPath = "/workspace";
     public const string AgentPort = "8000/http";
 
-    private const string Provider = "runpod";
+    /// <summary>The name by which the job's shared columns and its attempts know the provider of pods.</summary>
+    public const string Provider = "runpod";
 
     private static readonly TimeSpan LookForStockEvery = TimeSpan.FromSeconds(60);
     private static readonly Actor Self = Actor.Portal(TrainingConductor.Name);
@@ -30,6 +33,15 @@ public sealed class ProvisioningStep(
     {
         ArgumentNullException.ThrowIfNull(job);
         ArgumentNullException.ThrowIfNull(lease);
+
+        // Nobody hears of a failure before the other provider was tried (E1).
+        return await AskAsync(job, lease, cancellationToken) is var result && result is StepResult.Fail { Failure.Code: FailureCode.NoProvider } fail
+            ? await fallback.InsteadOfAsync(fail, cancellationToken)
+            : result;
+    }
+
+    private async Task<StepResult> AskAsync(TrainingJob job, JobLease lease, CancellationToken cancellationToken)
+    {
         TrainingRules figures = rules();
         IReadOnlyList<LedgerPod> tries = await AttemptPods.ListAsync(work, job, cancellationToken);
         if (!tries.Any(pod => pod.Want == PodWant.Needed && pod.Saw != PodSaw.Gone))
@@ -79,7 +91,9 @@ public sealed class ProvisioningStep(
                     : new StepResult.Again(TimeSpan.Zero, job, refusal);
 
             case LaunchOutcome.Held held:
-                return Requeue(QueuedStep.Wait(asking, new NoPlace(held.Reason, held.Counts), clock.GetUtcNow(), figures));
+                return await fallback.WhyNotAsync(cancellationToken) is null
+                    ? QueuedStep.Divert(asking, held.Reason)
+                    : Requeue(QueuedStep.Wait(asking, new NoPlace(held.Reason, held.Counts), clock.GetUtcNow(), figures));
 
             case LaunchOutcome.NoCapacity none:
                 return await prices.AnyInStockAsync(order.GpuTypes, cancellationToken) == true
@@ -110,7 +124,10 @@ public sealed class ProvisioningStep(
         {
             return new StepResult.Advance(TrainingState.Training, withPod, $"Pod {pod.PodId} is ready")
             {
-                Signals = [new IncidentSignal(TrainingIncidents.CreateRefused, Provider, "RunPod has made a pod", Over: true)],
+                Signals =
+                [
+                    new IncidentSignal(TrainingIncidents.CreateRefused, Provider, "RunPod has made a pod", Over: true), TrainingIncidents.ProvidersUp("RunPod has made a pod"),
+                ],
             };
         }
 

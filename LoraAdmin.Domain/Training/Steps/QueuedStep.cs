@@ -1,10 +1,12 @@
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training.Hosted;
 
 namespace LoraAdmin.Domain.Training.Steps;
 
 /// <summary>Waits for a place, with the reason shown, and ends the wait after <c>Training:QueueWait</c>.</summary>
-public sealed class QueuedStep(IUnitOfWork work, TrainingPlaces places, BreakerGate breaker, TimeProvider clock, Func<TrainingRules> rules) : ITrainingStep
+public sealed class QueuedStep(
+    IUnitOfWork work, TrainingPlaces places, BreakerGate breaker, HostedFallback fallback, TimeProvider clock, Func<TrainingRules> rules) : ITrainingStep
 {
     public TrainingState State => TrainingState.Queued;
 
@@ -18,10 +20,44 @@ public sealed class QueuedStep(IUnitOfWork work, TrainingPlaces places, BreakerG
             return new StepResult.Advance(TrainingState.Preparing, job, "Checking the training images");
         }
 
-        return (await places.WhyFullAsync(cancellationToken) ?? await breaker.WhyHeldAsync(cancellationToken)) is { } full
+        NoPlace? full = await places.WhyFullAsync(cancellationToken);
+        if (full is not null && (!full.Counts || !fallback.IsConfigured))
+        {
+            return Wait(job, full, clock.GetUtcNow(), rules());
+        }
+
+        // Held open, RunPod makes no pods, and a place among them is not what the job waits for (C1).
+        if (await breaker.WhyHeldAsync(cancellationToken) is { } held)
+        {
+            return await fallback.WhyNotAsync(cancellationToken) is not { } why ? Divert(job, held.Reason)
+                : fallback.IsConfigured ? BothDown(job, held, why)
+                : Wait(job, held, clock.GetUtcNow(), rules());
+        }
+
+        return full is not null
             ? Wait(job, full, clock.GetUtcNow(), rules())
             : new StepResult.Advance(TrainingState.Provisioning, job, "Looking for a GPU");
     }
+
+    /// <summary>The job goes to the other provider without having asked this one.</summary>
+    internal static StepResult.HandOver Divert(TrainingJob job, string reason) => new(
+        job, new JobFailure(FailureCode.NoProvider, reason), new ErrorDetail("no_provider", "training.queue", reason, null));
+
+    /// <summary>A state of its own: no provider takes trainings, which is told once for all jobs that wait.</summary>
+    private StepResult BothDown(TrainingJob job, NoPlace held, string why)
+    {
+        string words = $"Both providers are down. {held.Reason.TrimEnd('.')}. {why}";
+        StepResult result = Wait(job, held with { Reason = words }, clock.GetUtcNow(), rules());
+        return result is StepResult.Again again && job.WaitReason != words
+            ? again with { Alongside = (unit, token) => unit.Events.AppendAsync(DownFact(job, words), token) }
+            : result;
+    }
+
+    private static OperationalEvent DownFact(TrainingJob job, string words) =>
+        TrainingFacts.Of(job, TrainingEvents.ProvidersDown, words, Actor.Portal(TrainingConductor.Name), EventSeverity.Error, "providers_down") with
+        {
+            Signals = [new IncidentSignal(TrainingIncidents.ProvidersDown, TrainingIncidents.ProvidersSubject, words)],
+        };
 
     /// <summary>Waits for a place; a pause that a person made never fails the job.</summary>
     public static StepResult Wait(TrainingJob job, NoPlace full, DateTimeOffset now, TrainingRules rules)

@@ -231,7 +231,7 @@ public sealed class RunningStep(
                 failing, now - heardAt >= figures.StuckAfter, FormattableString.Invariant($"no answer since {heardAt:HH:mm} UTC"), $"The pod's agent does not answer: {reply.Detail}{since}", figures, now);
 
             bool isTold = ToldAt(failing, figures) is { } toldAt && job.UpdatedAt <= toldAt && toldAt < now;
-            return isTold ? again with { Alongside = (unit, token) => TellAsync(unit, again.Alongside, OverTime(job), token) } : again;
+            return isTold ? again with { Alongside = (unit, token) => TellAsync(unit, again.Alongside, OverTime(job, figures), token) } : again;
         }
 
         return job.StartedAt is null
@@ -249,7 +249,7 @@ public sealed class RunningStep(
 
     private StepResult.Fail TimedOut(TrainingJob job, FileProof proof, string detail)
     {
-        OperationalEvent overTime = OverTime(job);
+        OperationalEvent overTime = OverTime(job, rules());
         return new StepResult.Fail(
             job,
             new JobFailure(FailureCode.TrainingTimeout, detail),
@@ -259,9 +259,9 @@ public sealed class RunningStep(
     }
 
     /// <summary>M1, letter by letter; the figure follows the option.</summary>
-    private OperationalEvent OverTime(TrainingJob job)
+    internal static OperationalEvent OverTime(TrainingJob job, TrainingRules figures)
     {
-        string limit = rules().MaxDuration.TotalHours.ToString("0.##", CultureInfo.InvariantCulture);
+        string limit = figures.MaxDuration.TotalHours.ToString("0.##", CultureInfo.InvariantCulture);
         string text = $"LoRA training job {job.Id} has been running for >{limit} hours";
         return TrainingFacts.Of(job, TrainingEvents.OverTime, text, Self, EventSeverity.Error, "training_timeout") with
         {

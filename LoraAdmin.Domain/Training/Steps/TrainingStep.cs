@@ -45,6 +45,9 @@ public abstract record StepResult
     /// <summary>An expected failure of one try: counted in <see cref="TrainingJob.StepTries"/>, repeated after a back-off.</summary>
     public sealed record TryAgain(TimeSpan In, TrainingJob Job, string Reason, ErrorDetail Error) : StepResult;
 
+    /// <summary>The present attempt ends as failed, and the job goes on at the other provider instead of failing (E1).</summary>
+    public sealed record HandOver(TrainingJob Job, JobFailure Failure, ErrorDetail Error) : StepResult;
+
     /// <summary>The job ends badly by a rule of the failure table.</summary>
     /// <param name="Proof">What is known about the trained file, for the pod's sake.</param>
     public sealed record Fail(TrainingJob Job, JobFailure Failure, FileProof Proof, ErrorDetail Error, Alongside? Alongside = null) : StepResult

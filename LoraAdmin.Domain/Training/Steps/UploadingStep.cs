@@ -2,6 +2,7 @@ using LoraAdmin.Domain.Library;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
+using LoraAdmin.Domain.Training.Hosted;
 
 namespace LoraAdmin.Domain.Training.Steps;
 
@@ -82,7 +83,7 @@ public sealed class UploadingStep(IUnitOfWork work, IObjectStore objects, ISpool
     private async Task<StepResult> GoneFromSpoolAsync(TrainingJob job, SpoolEntry entry, CancellationToken cancellationToken)
     {
         Task Forget(IUnit unit, CancellationToken token) => unit.Store<ISpoolStore>().DeleteAsync(entry.Spool, entry.Name, token);
-        return await AttemptPods.CurrentAsync(work, job, cancellationToken) is null
+        return !HostedLedger.IsHosted(job) && await AttemptPods.CurrentAsync(work, job, cancellationToken) is null
             ? new StepResult.Fail(
                 job,
                 new JobFailure(FailureCode.PodLost, $"The file {entry.Name} is gone from the spool and the pod is gone too"),

@@ -2,6 +2,7 @@ using System.Globalization;
 using LoraAdmin.Domain.Library;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training.Hosted;
 
 namespace LoraAdmin.Domain.Training.Steps;
 
@@ -21,6 +22,12 @@ public sealed class ValidatingStep(IUnitOfWork work, Func<TrainingRules> rules) 
         TrainingRules figures = rules();
         List<ValidationImage> judged = [.. images.Where(image => image.Attempt == job.Attempt).Select(image => Judge(image, figures.ValidationMinimumScore))];
         Task Save(IUnit unit, CancellationToken token) => unit.Store<ILoraStore>().SaveValidationImagesAsync(job.LoraId, judged, token);
+        if (judged.Count == 0 && figures.ValidationImages > 0 && HostedLedger.IsHosted(job))
+        {
+            const string why = "Replicate makes no validation images, so nobody judged the LoRA";
+            return new StepResult.Advance(TrainingState.Completed, job with { NotValidated = why }, $"Not validated: {char.ToLowerInvariant(why[0])}{why[1..]}");
+        }
+
         if (judged.Count == 0 && figures.ValidationImages > 0)
         {
             return Bad(

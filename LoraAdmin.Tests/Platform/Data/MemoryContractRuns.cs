@@ -1,4 +1,5 @@
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Tests.Platform.Data.Contracts;
 
 namespace LoraAdmin.Tests.Platform.Data;
@@ -33,4 +34,19 @@ public sealed class SpoolStoreInMemory : SpoolStoreContract
 public sealed class IdempotencyInMemory : IdempotencyContract
 {
     protected override ValueTask<(IUnitOfWork Work, IAsyncDisposable? Owner)> CreateAsync() => MemoryRuns.New();
+}
+
+public sealed class HostedTrainingsInMemory : HostedTrainingContract
+{
+    protected override ValueTask<(IUnitOfWork Work, IAsyncDisposable? Owner)> CreateAsync() => MemoryRuns.New();
+}
+
+public sealed class HostedTrainingsOnSqlite : HostedTrainingContract
+{
+    protected override ValueTask<(IUnitOfWork Work, IAsyncDisposable? Owner)> CreateAsync() => DatabaseRuns.OnAsync(DatabaseKind.Sqlite);
+}
+
+public sealed class HostedTrainingsOnPostgres : HostedTrainingContract
+{
+    protected override ValueTask<(IUnitOfWork Work, IAsyncDisposable? Owner)> CreateAsync() => DatabaseRuns.OnAsync(DatabaseKind.Postgres);
 }

@@ -33,17 +33,17 @@ public sealed class MemoryCircuitStore(TimeProvider clock, Func<BreakerRules> ru
 
 internal sealed class MemoryBreakerToldStore(MemoryDatabase database) : IBreakerToldStore
 {
-    public Task<BreakerTold?> FindAsync(CancellationToken cancellationToken) => Task.FromResult(database.BreakerTold.Find(1));
+    public Task<BreakerTold?> FindAsync(string provider, CancellationToken cancellationToken) => Task.FromResult(database.BreakerTold.Find(provider));
 
-    public Task<bool> SaveAsync(BreakerTold? before, BreakerTold next, CancellationToken cancellationToken)
+    public Task<bool> SaveAsync(string provider, BreakerTold? before, BreakerTold next, CancellationToken cancellationToken)
     {
-        BreakerTold? present = database.BreakerTold.Find(1);
+        BreakerTold? present = database.BreakerTold.Find(provider);
         if ((present?.Born, present?.Entries) != (before?.Born, before?.Entries))
         {
             return Task.FromResult(false);
         }
 
-        database.BreakerTold.Set(1, next);
+        database.BreakerTold.Set(provider, next);
         return Task.FromResult(true);
     }
 }

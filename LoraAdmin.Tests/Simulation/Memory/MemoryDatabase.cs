@@ -10,6 +10,7 @@ using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
+using LoraAdmin.Domain.Training.Hosted;
 
 namespace LoraAdmin.Tests.Simulation.Memory;
 
@@ -65,6 +66,9 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
         UploadsOf = new(Uploads, static upload => (upload.ClaimedBy is not null, upload.ClaimedBy ?? default));
         OpenIncidents = new(Incidents, static incident => incident.ResolvedAt is null);
         BreakerTold = new(this);
+        Hosted = new(this);
+        OpenHosted = new(Hosted, static one => !one.IsSettled);
+        HostedOf = new(Hosted, static one => (true, one.Job));
         ClockDifferences = new(this);
         Operations = new MemoryOperations(this);
         stores = new()
@@ -73,6 +77,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
             [typeof(ITrainingUploadStore)] = new MemoryUploadStore(this),
             [typeof(IIdempotencyStore)] = new MemoryIdempotencyStore(this),
             [typeof(IPodLedger)] = new MemoryPodLedger(this),
+            [typeof(IHostedTrainingStore)] = new MemoryHostedTrainingStore(this),
             [typeof(IBudgetStore)] = new MemoryBudgetStore(this),
             [typeof(ILimitsStore)] = new MemoryLimitsStore(this),
             [typeof(ILoraStore)] = new MemoryLoraStore(this),
@@ -124,8 +129,9 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
     public MemoryTable<Guid, Incident> Incidents { get; }
     public MemoryTable<Guid, TakenFact> IncidentFacts { get; }
     public MemoryTable<(string, string), IncidentEnd> IncidentEnds { get; }
-    public MemoryTable<int, BreakerTold> BreakerTold { get; }
+    public MemoryTable<string, BreakerTold> BreakerTold { get; }
     public MemoryTable<(string Instance, string Subject), ClockDifference> ClockDifferences { get; }
+    public MemoryTable<string, HostedTraining> Hosted { get; }
 
     public MemoryOpenRows<JobId, TrainingJob> OpenJobs { get; }
     public MemoryEndedJobs EndedJobs { get; }
@@ -140,6 +146,8 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
     public MemoryIndex<(JobId, int), ChargeRow, (UserId, Month)> ChargesOf { get; }
     public MemoryIndex<Guid, TrainingUpload, JobId> UploadsOf { get; }
     public MemoryOpenRows<Guid, Incident> OpenIncidents { get; }
+    public MemoryOpenRows<string, HostedTraining> OpenHosted { get; }
+    public MemoryIndex<string, HostedTraining, JobId> HostedOf { get; }
     public MemoryOperations Operations { get; }
 
     /// <summary>Every committed fact, in order.</summary>

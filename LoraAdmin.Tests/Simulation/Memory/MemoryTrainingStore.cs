@@ -114,6 +114,16 @@ internal sealed class MemoryTrainingStore(MemoryDatabase database) : ITrainingSt
         return Task.FromResult(true);
     }
 
+    public Task MakeDueAsync(JobId id, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        if (database.Jobs.Find(id) is { } job && !job.State.IsFinal())
+        {
+            database.Jobs.Set(id, job with { DueAt = now < job.DueAt ? now : job.DueAt, WishVersion = job.WishVersion + 1 });
+        }
+
+        return Task.CompletedTask;
+    }
+
     public Task<DateTimeOffset?> NextDueAsync(string spool, DateTimeOffset now, CancellationToken cancellationToken)
     {
         DateTimeOffset? soonest = null;

@@ -8,15 +8,27 @@ public static class Grounds
     /// <summary>The process dies at each crossing, and nothing else goes wrong.</summary>
     public const string Crash = "crash";
 
+    /// <summary>The same of a job that is trained by the fallback provider.</summary>
+    public const string CrashElsewhere = "crash elsewhere";
+
     public const string Dying = "dying";
     public const string Troubled = "troubled";
     public const string TwoPortals = "two portals";
     public const string Impatient = "impatient";
     public const string Rivals = "rivals";
     public const string Choosy = "choosy";
+    public const string Diverted = "diverted";
 
     /// <summary>The same with one of the enumeration's faults at the same time.</summary>
     public static string CrashWith(string fault) => $"{Crash} with {fault}";
+
+    public static string CrashElsewhereWith(string fault) => $"{CrashElsewhere} with {fault}";
+
+    public static bool IsElsewhere(string ground)
+    {
+        ArgumentNullException.ThrowIfNull(ground);
+        return ground.StartsWith(CrashElsewhere, StringComparison.Ordinal);
+    }
 
     public static string CrashWith(string fault, string during) => CrashWith($"{fault}{CrashRun.During}{during}");
 
@@ -29,6 +41,7 @@ public static class Grounds
         Impatient => SimulationPlans.Impatient,
         Rivals => SimulationPlans.Rivals,
         Choosy => SimulationPlans.Choosy,
+        Diverted => SimulationPlans.Diverted,
         _ => null,
     };
 
@@ -36,12 +49,12 @@ public static class Grounds
     /// <exception cref="PlantedBugException">There is no such ground.</exception>
     public static string? FaultOf(string ground)
     {
-        if (ground == Crash)
+        if (ground is Crash or CrashElsewhere)
         {
             return null;
         }
 
-        string fault = ground.Replace($"{Crash} with ", "", StringComparison.Ordinal);
+        string fault = ground.Replace($"{(IsElsewhere(ground) ? CrashElsewhere : Crash)} with ", "", StringComparison.Ordinal);
         return fault != ground && fault.Split(CrashRun.During).All(kind => FaultKind.Find(kind) is not null) ? fault : throw new PlantedBugException($"There is no ground \"{ground}\"");
     }
 }

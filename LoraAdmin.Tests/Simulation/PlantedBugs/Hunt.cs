@@ -36,7 +36,7 @@ public static class Hunt
     }
 
     private static IAsyncEnumerable<(string Where, string What)> RunsAsync(string ground, string faultyStore, CancellationToken cancellationToken) =>
-        Grounds.PlanOf(ground) is { } plan ? SeedsAsync(plan, faultyStore, cancellationToken) : CrossingsAsync(Grounds.FaultOf(ground), cancellationToken);
+        Grounds.PlanOf(ground) is { } plan ? SeedsAsync(plan, faultyStore, cancellationToken) : CrossingsAsync(Grounds.FaultOf(ground), Grounds.IsElsewhere(ground), cancellationToken);
 
     private static async IAsyncEnumerable<(string Where, string What)> SeedsAsync(
         SimulationPlan plan, string faultyStore, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
@@ -52,12 +52,12 @@ public static class Hunt
     }
 
     private static async IAsyncEnumerable<(string Where, string What)> CrossingsAsync(
-        string? fault, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+        string? fault, bool elsewhere, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
         int last = 0;
         for (int number = 0; number <= last; number++)
         {
-            CrashRun run = new(number, fault);
+            CrashRun run = new(number, fault, elsewhere);
             string what = await WhatAsync(() => run.RunAsync(cancellationToken), cancellationToken);
             last = number == 0 ? run.Crossings : last;
             yield return (number == 0 ? "no death" : $"crossing {number}, {run.DiedAt ?? "not reached"}", what);

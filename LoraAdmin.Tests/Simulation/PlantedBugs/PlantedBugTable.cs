@@ -5,7 +5,7 @@ namespace LoraAdmin.Tests.Simulation.PlantedBugs;
 /// <summary>The planted bugs, in the order of what they violate. How to add one: docs/crash-safety.md.</summary>
 internal static partial class PlantedBugTable
 {
-    public static IReadOnlyList<PlantedBug> All { get; } = [.. OfPods, .. OfFiles, .. OfJobs, .. OfMoney];
+    public static IReadOnlyList<PlantedBug> All { get; } = [.. OfPods, .. OfTrainingsElsewhere, .. OfFiles, .. OfJobs, .. OfMoney];
 
     private static PlantedBug[] OfPods =>
     [
@@ -111,6 +111,23 @@ internal static partial class PlantedBugTable
             "ignore the fence of a lease that was lost", "Training/JobLease.cs",
             "… jobs have a pod, … may", Grounds.Rivals,
             "return unit.Store<ITrainingStore>().RenewAsync(Id, Fence, clock.GetUtcNow() + duration, cancellationToken);", "return Task.CompletedTask;"),
+    ];
+
+    private static PlantedBug[] OfTrainingsElsewhere =>
+    [
+        new(
+            "take a training that has a machine for one that is over", "Training/Hosted/HostedTraining.cs",
+            "1: training … is alive and the ledger has no open row …", Grounds.CrashElsewhere,
+            "HostedSaw saw = view.IsOver ? HostedSaw.Over", "HostedSaw saw = view.IsOver || view.Status == HostedStatus.Processing ? HostedSaw.Over"),
+        new(
+            "ask for another training without looking", "Training/Hosted/HostedLauncher.cs",
+            "… trainings were made for the one job", Grounds.CrashElsewhereWith(FaultKind.ReplicateCreate500ButCreated),
+            new Edit("(HostedListing listing, HostedView? found) = await FindAsync(row, cancellationToken);", "(HostedListing? listing, HostedView? found) = ((HostedListing?)null, (HostedView?)null);"),
+            new Edit("one is { Reason: HostedReasons.InDoubt, TrainingId: null, Saw: HostedSaw.Requested }) is { } doubtful)", "one is { Name: \"\" }) is { } doubtful)")),
+        new(
+            "leave the images of an ended training where they are", "Training/Hosted/HostedWatch.cs",
+            "1: at rest the ledger says …, needed … of training …", Grounds.Diverted,
+            "await SaveAsync(row with { ImagesGone = true }, null, cancellationToken);", "await Task.CompletedTask;"),
     ];
 
     private static PlantedBug[] OfFiles =>

@@ -239,23 +239,50 @@ internal sealed class ControlFace(LocalCloudWorld world)
             writer.WriteNumber("usd", Math.Round(BillingLedger.Total(pod, world.Now), 6));
             writer.WriteBoolean("bills", BillingLedger.PerSecond(pod, pod.Status).Total > 0);
             writer.WriteNumber("terminate_requests", pod.TerminateRequests);
-            writer.WriteStartArray("history");
-            foreach (StatusChange change in pod.History)
-            {
-                writer.WriteStartObject();
-                writer.WriteString("at", PodJson.Iso(change.At));
-                writer.WriteString("status", change.Status);
-                writer.WriteEndObject();
-            }
-
-            writer.WriteEndArray();
+            WriteHistory(writer, pod.History);
             writer.WriteEndObject();
         }
 
         writer.WriteEndArray();
+        WriteTrainings(writer);
         writer.WriteNumber("requests", world.Account.Requests);
         writer.WriteNumber("listings", world.Account.Listings);
         writer.WriteNumber("rate_limit_violations", world.Account.RateLimitViolations);
         writer.WriteEndObject();
+    }
+
+    private void WriteTrainings(Utf8JsonWriter writer)
+    {
+        writer.WriteStartArray("trainings");
+        foreach (ReplicateRecord record in world.Replicate.Records)
+        {
+            writer.WriteStartObject();
+            writer.WriteString("id", record.Id);
+            writer.WriteString("kind", record.IsPrediction ? "prediction" : "training");
+            writer.WriteString("status", record.IsLost ? "lost" : record.Status);
+            writer.WriteString("webhook", record.Webhook);
+            writer.WriteString("created_at", PodJson.Iso(record.CreatedAt));
+            writer.WriteNumber("usd", Math.Round(ReplicateWorld.UsdOf(record, world.Now), 6));
+            writer.WriteBoolean("bills", record.Status == ReplicateStatus.Processing);
+            writer.WriteNumber("cancel_requests", record.CancelRequests);
+            WriteHistory(writer, record.History);
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndArray();
+    }
+
+    private static void WriteHistory(Utf8JsonWriter writer, List<StatusChange> history)
+    {
+        writer.WriteStartArray("history");
+        foreach (StatusChange change in history)
+        {
+            writer.WriteStartObject();
+            writer.WriteString("at", PodJson.Iso(change.At));
+            writer.WriteString("status", change.Status);
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndArray();
     }
 }

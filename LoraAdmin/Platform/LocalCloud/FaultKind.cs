@@ -46,6 +46,24 @@ public sealed record FaultKind(string Kind, string Where, string Effect, string?
     public const string StoreStoresOther = "store_stores_other";
     public const string StoreFull = "store_full";
     public const string SpoolFull = "spool_full";
+    public const string ReplicateUnauth401 = "replicate_unauth_401";
+    public const string ReplicateThrottled = "replicate_throttled";
+    public const string ReplicateBalance402 = "replicate_balance_402";
+    public const string ReplicateCreate500 = "replicate_create_500";
+    public const string ReplicateCreate500ButCreated = "replicate_create_500_but_created";
+    public const string ReplicateCreateHangButCreated = "replicate_create_hang_but_created";
+    public const string ReplicateRead500 = "replicate_read_500";
+    public const string ReplicateList500 = "replicate_list_500";
+    public const string ReplicateCancel500 = "replicate_cancel_500";
+    public const string ReplicateTrainingLost = "replicate_training_lost";
+    public const string ReplicateTrainingFails = "replicate_training_fails";
+    public const string ReplicateFailsAfterSuccess = "replicate_fails_after_success";
+    public const string ReplicateWeightsTar = "replicate_weights_tar";
+    public const string ReplicateWeightsTruncated = "replicate_weights_truncated";
+    public const string ReplicateValidationFails = "replicate_validation_fails";
+    public const string ReplicateWebhookTwice = "replicate_webhook_twice";
+    public const string ReplicateWebhookOutOfOrder = "replicate_webhook_out_of_order";
+    public const string ReplicateWebhookLost = "replicate_webhook_lost";
 
     private const string Account = "account";
     private const string Create = "create";
@@ -57,6 +75,9 @@ public sealed record FaultKind(string Kind, string Where, string Effect, string?
     private const string Artifact = "artifact";
     private const string Store = "store";
     private const string Spool = "spool";
+    private const string Replicate = "replicate";
+    private const string ReplicateCreate = "replicate create";
+    private const string ReplicateLife = "replicate training";
 
     /// <summary>Every kind that can be asked for. A new kind is one line here and one question to the table where it applies.</summary>
     public static IReadOnlyList<FaultKind> All { get; } =
@@ -120,6 +141,26 @@ public sealed record FaultKind(string Kind, string Where, string Effect, string?
         new(StoreStoresOther, Store, "the store acknowledges what was sent, and keeps other bytes of the same length"),
         new(StoreFull, Store, "the store has no room and keeps nothing"),
         new(SpoolFull, Spool, "the spool's disk has no room: nothing is appended, what lies there stays"),
+        new(ReplicateUnauth401, Replicate, "401, as after the token was revoked"),
+        new(ReplicateThrottled, Replicate, "429 with the throttling sentence and no `Retry-After`", "what the sentence says (30)"),
+        new(ReplicateBalance402, ReplicateCreate, "402; no training"),
+        new(ReplicateCreate500, ReplicateCreate, "500; no training"),
+        new(ReplicateCreate500ButCreated, ReplicateCreate, "500, and the training exists and costs"),
+        new(
+            ReplicateCreateHangButCreated, ReplicateCreate, "no answer before the caller gives up, and the training exists and costs",
+            "how long the answer takes (600)"),
+        new(ReplicateRead500, Replicate, "500 for a read of one training"),
+        new(ReplicateList500, Replicate, "500 for the list of trainings"),
+        new(ReplicateCancel500, Replicate, "500 for a cancel; the training goes on"),
+        new(ReplicateTrainingLost, ReplicateLife, "the training waits for a machine and is then gone: 404, and in no list", "for how long it waits (1800)"),
+        new(ReplicateTrainingFails, ReplicateLife, "the training fails at two fifths of its time, and costs that"),
+        new(ReplicateFailsAfterSuccess, ReplicateLife, "the training fails after its whole time, when its weights should be put away; it costs all of it"),
+        new(ReplicateWeightsTar, ReplicateLife, "the weights are a tar that holds the file among others"),
+        new(ReplicateWeightsTruncated, Replicate, "the weights announce their whole length and break off after half of it"),
+        new(ReplicateValidationFails, ReplicateLife, "all images of the prediction that is made next have scores below 0.6"),
+        new(ReplicateWebhookTwice, ReplicateLife, "the event of a training's end is told twice"),
+        new(ReplicateWebhookOutOfOrder, ReplicateLife, "the event of a training's start is told after the one of its end"),
+        new(ReplicateWebhookLost, ReplicateLife, "an event is told to nobody"),
     ];
 
     /// <summary>Whether it hits the portal's own store or spool, and <c>match</c> is part of <c>bucket/key</c> or of the file's name in the spool.</summary>

@@ -33,7 +33,7 @@ public static class LocalCloudEndpoints
 
     private static void MapVendors(IEndpointRouteBuilder endpoints)
     {
-        foreach (string face in new[] { "runpod", "agents" })
+        foreach (string face in new[] { "runpod", "agents", "replicate" })
         {
             endpoints.Map($"{LocalCloudFace.Prefix}/{face}/{{**rest}}", VendorAsync)
                 .WithMetadata(new VendorFaceMetadata(), new AllowAnonymousAttribute())
@@ -83,7 +83,10 @@ public static class LocalCloudEndpoints
         }
 
         VendorRequest request = new(
-            http.Method, http.Path.Value ?? "", http.QueryString.Value ?? "", name => (string?)http.Headers[name], http.Body);
+            http.Method, http.Path.Value ?? "", http.QueryString.Value ?? "", name => (string?)http.Headers[name], http.Body)
+        {
+            Root = $"{http.Scheme}://{http.Host}{LocalCloudFace.Prefix}",
+        };
         CancellationToken aborted = context.RequestAborted;
         VendorResponse answer = await handle(context.RequestServices.GetRequiredService<LocalCloudFace>(), request, aborted);
         if (answer.Hang is { } hang)

@@ -12,24 +12,28 @@ public sealed record LocalCloudKeys(string ApiKey, string ControlToken)
 }
 
 /// <summary>
-/// LocalCloud's HTTP faces without a server: RunPod's REST v2 and GraphQL, the pods' agents, and the control routes. Lets one call at a time into
-/// the world, moves it to the present, and answers only after the journal has what changed. Completes synchronously when the body does.
+/// LocalCloud's HTTP faces without a server: RunPod's REST v2 and GraphQL, the pods' agents, Replicate, and the control routes. Lets one call at a time
+/// into the world, moves it to the present, and answers only after the journal has what changed. Completes synchronously when the body does.
 /// </summary>
 public sealed class LocalCloudFace
 {
     public const string Prefix = "/localcloud";
     private const string RunPodPrefix = Prefix + "/runpod/";
     private const string AgentPrefix = Prefix + "/agents/";
+    private const string ReplicatePrefix = Prefix + "/replicate/";
     private const int MaxJsonBytes = 1024 * 1024;
     private readonly Lock gate = new();
     private readonly LocalCloudOptions options;
     private readonly TimeProvider clock;
     private readonly RunPodFace runPod;
     private readonly AgentFace agent;
+    private readonly ReplicateFace replicate;
     private readonly ControlFace control;
 
     /// <param name="journal">Loaded here; what happened since its last line is played forward.</param>
-    public LocalCloudFace(LocalCloudOptions options, LocalCloudKeys keys, TimeProvider clock, IIds ids, ILocalCloudJournal journal)
+    /// <param name="inputs">How Replicate fetches what an input points at; null: every link is dead.</param>
+    public LocalCloudFace(
+        LocalCloudOptions options, LocalCloudKeys keys, TimeProvider clock, IIds ids, ILocalCloudJournal journal, FetchInput? inputs = null)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(clock);
@@ -38,13 +42,14 @@ public sealed class LocalCloudFace
         World = new LocalCloudWorld(options, ids, journal, clock.GetUtcNow());
         runPod = new RunPodFace(World, options, keys);
         agent = new AgentFace(World, options);
+        replicate = new ReplicateFace(World, options, keys, inputs ?? (static (_, _) => Task.FromResult<byte[]?>(null)));
         control = new ControlFace(World);
     }
 
     /// <summary>The state behind the faces. For tests and the simulation, which own the only thread.</summary>
     public LocalCloudWorld World { get; }
 
-    /// <summary>Answers a vendor call: everything below <c>/localcloud/runpod</c> and <c>/localcloud/agents</c>.</summary>
+    /// <summary>Answers a vendor call: everything below <c>/localcloud/runpod</c>, <c>/localcloud/agents</c> and <c>/localcloud/replicate</c>.</summary>
     public async Task<VendorResponse> HandleAsync(VendorRequest request, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
@@ -52,7 +57,10 @@ public sealed class LocalCloudFace
         VendorBody body = image
             ? await VendorBody.HashAsync(request.Body, AgentFace.MaxImageBytes, cancellationToken)
             : await VendorBody.ReadAsync(request.Body, MaxJsonBytes, cancellationToken);
-        return Enter(() => Route(request, body));
+        string? inputProblem = request.Path.StartsWith(ReplicatePrefix, StringComparison.Ordinal)
+            ? await replicate.ReadInputAsync(request, body, cancellationToken)
+            : null;
+        return Enter(() => Route(request, body, inputProblem));
     }
 
     /// <summary>Answers a control call: <c>/localcloud/faults</c>, <c>/pods</c> and <c>/truth</c>. The caller has checked who asks.</summary>
@@ -61,6 +69,18 @@ public sealed class LocalCloudFace
         ArgumentNullException.ThrowIfNull(request);
         VendorBody body = await VendorBody.ReadAsync(request.Body, MaxJsonBytes, cancellationToken);
         return Enter(() => control.Handle(request, body));
+    }
+
+    /// <summary>The next event that Replicate tells, and has not told yet.</summary>
+    public ReplicateEvent? TakeReplicateEvent()
+    {
+        lock (gate)
+        {
+            World.AdvanceTo(clock.GetUtcNow());
+            ReplicateEvent? told = World.Replicate.TakeEvent();
+            World.Commit();
+            return told;
+        }
     }
 
     /// <summary>For the portal that this LocalCloud runs in; see <see cref="TakeStoreFault"/>.</summary>
@@ -95,13 +115,18 @@ public sealed class LocalCloudFace
         }
     }
 
-    private VendorResponse Route(VendorRequest request, VendorBody body)
+    private VendorResponse Route(VendorRequest request, VendorBody body, string? inputProblem)
     {
         if (request.Path.StartsWith(AgentPrefix, StringComparison.Ordinal))
         {
             string rest = request.Path[AgentPrefix.Length..];
             int slash = rest.IndexOf('/', StringComparison.Ordinal);
             return slash <= 0 ? Answers.Proxy(404) : agent.Handle(rest[..slash], rest[slash..], request, body);
+        }
+
+        if (request.Path.StartsWith(ReplicatePrefix, StringComparison.Ordinal))
+        {
+            return replicate.Handle(request.Path[ReplicatePrefix.Length..], request, body, inputProblem);
         }
 
         if (request.Path.StartsWith(RunPodPrefix, StringComparison.Ordinal))

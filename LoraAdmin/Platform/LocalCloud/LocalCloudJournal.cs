@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 namespace LoraAdmin.Platform.LocalCloud;
 
 /// <summary>What a journal gave back at start.</summary>
-public sealed record JournalContent(IReadOnlyList<PodRecord> Pods, AccountRecord? Account);
+public sealed record JournalContent(IReadOnlyList<PodRecord> Pods, IReadOnlyList<ReplicateRecord> Trainings, AccountRecord? Account);
 
 /// <summary>Where LocalCloud writes what it is about to answer, so that a killed process loses nothing it said. Caller: the world alone.</summary>
 public interface ILocalCloudJournal
@@ -12,12 +12,12 @@ public interface ILocalCloudJournal
     /// <summary>Whether records are wanted at all; saves the work of collecting them.</summary>
     bool Keeps { get; }
 
-    /// <summary>The last record of each pod, in order of creation.</summary>
+    /// <summary>The last record of each pod and of each training, in order of creation.</summary>
     /// <exception cref="StartupRefusedException">The journal can't be read; says what to do.</exception>
     JournalContent Load();
 
     /// <summary>Returns when the records are with the operating system: they survive the death of the process.</summary>
-    void Append(IReadOnlyCollection<PodRecord> pods, AccountRecord? account);
+    void Append(IReadOnlyCollection<PodRecord> pods, IReadOnlyCollection<ReplicateRecord> trainings, AccountRecord? account);
 }
 
 /// <summary>Keeps nothing: for tests and the simulation.</summary>
@@ -27,9 +27,9 @@ public sealed class NoJournal : ILocalCloudJournal
 
     public bool Keeps => false;
 
-    public JournalContent Load() => new([], null);
+    public JournalContent Load() => new([], [], null);
 
-    public void Append(IReadOnlyCollection<PodRecord> pods, AccountRecord? account)
+    public void Append(IReadOnlyCollection<PodRecord> pods, IReadOnlyCollection<ReplicateRecord> trainings, AccountRecord? account)
     {
     }
 }
@@ -82,15 +82,17 @@ public sealed class FileLocalCloudJournal : ILocalCloudJournal, IDisposable
         }
     }
 
-    public void Append(IReadOnlyCollection<PodRecord> pods, AccountRecord? account)
+    public void Append(IReadOnlyCollection<PodRecord> pods, IReadOnlyCollection<ReplicateRecord> trainings, AccountRecord? account)
     {
         ArgumentNullException.ThrowIfNull(pods);
+        ArgumentNullException.ThrowIfNull(trainings);
         FileStream journal = file ?? throw new InvalidOperationException("The journal is not loaded.");
         using MemoryStream lines = new();
-        foreach (PodRecord pod in pods)
+        foreach ((string id, JournalLine record) in pods.Select(pod => (pod.Id, new JournalLine { Pod = pod }))
+            .Concat(trainings.Select(training => (training.Id, new JournalLine { Training = training }))))
         {
-            byte[] line = JsonSerializer.SerializeToUtf8Bytes(new JournalLine { Pod = pod }, LocalCloudJson.Default.JournalLine);
-            Remember(pod.Id, line);
+            byte[] line = JsonSerializer.SerializeToUtf8Bytes(record, LocalCloudJson.Default.JournalLine);
+            Remember(id, line);
             lines.Write(line);
             lines.WriteByte(NewLine);
         }
@@ -119,6 +121,7 @@ public sealed class FileLocalCloudJournal : ILocalCloudJournal, IDisposable
     private JournalContent Read()
     {
         Dictionary<string, PodRecord> pods = [];
+        Dictionary<string, ReplicateRecord> trainings = [];
         AccountRecord? account = null;
         byte[] bytes = File.Exists(path) ? File.ReadAllBytes(path) : [];
         int number = 0;
@@ -137,6 +140,11 @@ public sealed class FileLocalCloudJournal : ILocalCloudJournal, IDisposable
                 pods[pod.Id] = pod;
                 Remember(pod.Id, text);
             }
+            else if (line.Training is { } training)
+            {
+                trainings[training.Id] = training;
+                Remember(training.Id, text);
+            }
             else if (line.Account is { } found)
             {
                 account = found;
@@ -146,7 +154,8 @@ public sealed class FileLocalCloudJournal : ILocalCloudJournal, IDisposable
             start += length + 1;
         }
 
-        return new JournalContent([.. order.Select(id => pods[id])], account);
+        return new JournalContent(
+            [.. order.Where(pods.ContainsKey).Select(id => pods[id])], [.. order.Where(trainings.ContainsKey).Select(id => trainings[id])], account);
     }
 
     private JournalLine Parse(byte[] text, int number)
@@ -214,10 +223,11 @@ public sealed class FileLocalCloudJournal : ILocalCloudJournal, IDisposable
     }
 }
 
-/// <summary>One line: exactly one of both is there.</summary>
+/// <summary>One line: exactly one of them is there.</summary>
 internal sealed class JournalLine
 {
     public PodRecord? Pod { get; init; }
+    public ReplicateRecord? Training { get; init; }
     public AccountRecord? Account { get; init; }
 }
 

@@ -84,10 +84,13 @@ public static class LocalCloudProgram
             Console.WriteLine($"  RunPod:BaseUrl       {root}/runpod/v2");
             Console.WriteLine($"  RunPod:GraphQlUrl    {root}/runpod/graphql");
             Console.WriteLine($"  PodAgent:UrlTemplate {root}/agents/{{pod}}");
+            Console.WriteLine($"  Replicate:BaseUrl    {root}/replicate/v1");
+            Console.WriteLine($"  Replicate:Model      {ReplicateFace.Trainer}, Replicate:Version {ReplicateFace.TrainerVersion}");
+            Console.WriteLine($"  Replicate:Destination {ReplicateFace.Destination}, Replicate:InputField {ReplicateFace.InputField}");
         }
 
         // Keys that were handed in are known to whoever did; those that were made are shown to the person who started it.
-        Console.WriteLine(options.ApiKey.Length > 0 ? "  RunPod:ApiKey        as configured" : $"  RunPod:ApiKey        {keys.ApiKey}");
+        Console.WriteLine(options.ApiKey.Length > 0 ? "  RunPod:ApiKey, Replicate:ApiToken as configured" : $"  RunPod:ApiKey, Replicate:ApiToken {keys.ApiKey}");
         Console.WriteLine(options.ControlToken.Length > 0 ? "  control token        as configured" : $"  control token        {keys.ControlToken}");
     }
 }

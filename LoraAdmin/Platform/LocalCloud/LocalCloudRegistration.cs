@@ -1,6 +1,7 @@
 using System.Text.Json;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Platform.Files;
+using LoraAdmin.Platform.Vendors;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 
@@ -24,6 +25,7 @@ public static class LocalCloudRegistration
             .ValidateOnStart();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<LocalCloudOptions>, LocalCloudOptionsValidator>());
         services.AddSingleton(provider => Keys(provider, Path.Combine(dataPath, Folder)));
+        services.AddVendorHttpClient(ReplicateWebhooks.HttpClientName, static _ => "http://localhost");
         services.AddSingleton<ILocalCloudJournal>(_ => new FileLocalCloudJournal(Path.Combine(dataPath, Folder, "journal.jsonl")));
         services.AddSingleton(provider =>
         {
@@ -35,8 +37,10 @@ public static class LocalCloudRegistration
                 keys,
                 provider.GetRequiredService<TimeProvider>(),
                 provider.GetRequiredService<IIds>(),
-                provider.GetRequiredService<ILocalCloudJournal>());
+                provider.GetRequiredService<ILocalCloudJournal>(),
+                ReplicateInputs.Over(provider.GetRequiredService<IHttpClientFactory>(), provider.GetRequiredService<TimeProvider>()));
         });
+        services.AddHostedService<ReplicateWebhooks>();
         return services;
     }
 

@@ -32,6 +32,7 @@ public sealed partial class LocalCloudWorld
     private readonly List<PodRecord> pods = [];
     private readonly List<PodRecord> alive = [];
     private readonly HashSet<PodRecord> changed = [];
+    private readonly HashSet<ReplicateRecord> changedTrainings = [];
     private readonly Dictionary<string, int> gpusInUse = [];
     private readonly AccountMeter meter = new();
     private bool accountChanged;
@@ -51,6 +52,7 @@ public sealed partial class LocalCloudWorld
         Account.Faults.RemoveAll(fault => FaultKind.Find(fault.Kind) is null);
         Faults = new FaultTable(options.Seed, Account.Faults, () => accountChanged = journal.Keeps);
         Rates = new RateWindows(options, Account);
+        Replicate = new ReplicateWorld(options, ids, Faults, Touch, content.Trainings);
         foreach (PodRecord pod in content.Pods)
         {
             if (pod.AppearsAt is not null)
@@ -80,6 +82,8 @@ public sealed partial class LocalCloudWorld
 
     public ArtifactLayout Layout { get; }
 
+    public ReplicateWorld Replicate { get; }
+
     /// <summary>Every pod that ever was, in order of creation.</summary>
     public IReadOnlyList<PodRecord> Pods => pods;
 
@@ -93,10 +97,11 @@ public sealed partial class LocalCloudWorld
     /// <summary>Journals what changed since the last commit.</summary>
     public void Commit()
     {
-        if (changed.Count > 0 || accountChanged)
+        if (changed.Count > 0 || changedTrainings.Count > 0 || accountChanged)
         {
-            journal.Append(changed, accountChanged ? Account : null);
+            journal.Append(changed, changedTrainings, accountChanged ? Account : null);
             changed.Clear();
+            changedTrainings.Clear();
             accountChanged = false;
         }
     }
@@ -308,6 +313,14 @@ public sealed partial class LocalCloudWorld
         if (journal.Keeps)
         {
             changed.Add(pod);
+        }
+    }
+
+    private void Touch(ReplicateRecord record)
+    {
+        if (journal.Keeps)
+        {
+            changedTrainings.Add(record);
         }
     }
 

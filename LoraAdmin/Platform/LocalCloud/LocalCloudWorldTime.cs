@@ -24,6 +24,8 @@ public sealed partial class LocalCloudWorld
         {
             StepUntil(Now);
         }
+
+        Replicate.AdvanceTo(Now);
     }
 
     private void StepUntil(DateTimeOffset now)

@@ -8,7 +8,11 @@ namespace LoraAdmin.Platform.LocalCloud;
 /// <param name="Path">Unescaped, from <c>/localcloud</c> on.</param>
 /// <param name="Query">With its question mark, or empty.</param>
 /// <param name="Header">The value of a header, or null.</param>
-public sealed record VendorRequest(string Method, string Path, string Query, Func<string, string?> Header, Stream Body);
+public sealed record VendorRequest(string Method, string Path, string Query, Func<string, string?> Header, Stream Body)
+{
+    /// <summary>Where the caller found LocalCloud: what URLs in answers begin with.</summary>
+    public string Root { get; init; } = LocalCloudHandler.Base.ToString();
+}
 
 /// <summary>An answer of LocalCloud: either bytes or a stream.</summary>
 public sealed class VendorResponse

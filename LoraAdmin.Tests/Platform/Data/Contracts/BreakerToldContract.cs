@@ -30,9 +30,19 @@ public abstract class BreakerToldContract : StoreContract
         Assert.Equal("b2", (await Find())!.Born);
     }
 
-    private Task<BreakerTold?> Find() => Read<IBreakerToldStore, BreakerTold?>(store => store.FindAsync(None));
+    [Fact]
+    public async Task Told_OfOneProvider_IsNothingToTheOther()
+    {
+        Assert.True(await Save(null, Told("b1", 3)));
+        Assert.Null(await Read<IBreakerToldStore, BreakerTold?>(store => store.FindAsync("replicate", None)));
+        Assert.True(await In<IBreakerToldStore, bool>(store => store.SaveAsync("replicate", null, Told("b2", 1), None)));
+        Assert.Equal("b1", (await Find())!.Born);
+        Assert.Equal("b2", (await Read<IBreakerToldStore, BreakerTold?>(store => store.FindAsync("replicate", None)))!.Born);
+    }
 
-    private Task<bool> Save(BreakerTold? before, BreakerTold next) => In<IBreakerToldStore, bool>(store => store.SaveAsync(before, next, None));
+    private Task<BreakerTold?> Find() => Read<IBreakerToldStore, BreakerTold?>(store => store.FindAsync("runpod", None));
+
+    private Task<bool> Save(BreakerTold? before, BreakerTold next) => In<IBreakerToldStore, bool>(store => store.SaveAsync("runpod", before, next, None));
 
     private static BreakerTold Told(string born, long entries) => new(born, entries, new Circuit
     {

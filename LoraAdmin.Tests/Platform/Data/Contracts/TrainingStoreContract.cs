@@ -20,6 +20,8 @@ public abstract class TrainingStoreContract : StoreContract
             Cancel = new CancelWish(new Actor(ActorKind.Person, "ada"), "wrong images", Start),
             Provider = "runpod",
             PodId = "abcd1234",
+            TrainingId = "rep1234",
+            NotValidated = "nobody judged it",
             CleanupStatus = "cleaned",
             Cost = new Usd(1_234_567),
             Figures = new TrainingFigures(120, 1000, 0.125, Start, Start.AddMinutes(-1)),
@@ -247,6 +249,30 @@ public abstract class TrainingStoreContract : StoreContract
         await In<ITrainingStore>(store => store.SaveAsync(lease.Job with { DueAt = Start.AddHours(1) }, lease.Fence, release: true, None));
 
         Assert.Equal(Start.AddHours(1), (await Find(job.Id)).DueAt);
+    }
+
+    [Fact]
+    public async Task MakeDue_WaitingJob_IsLeasedNow_AndOneThatIsBeingWorkedOnIsLookedAtAgain()
+    {
+        TrainingJob job = await AddedJob(Start.AddHours(1));
+        await In<ITrainingStore>(store => store.MakeDueAsync(job.Id, Start, None));
+        LeasedJob lease = Assert.Single(await Lease("a", Start));
+
+        await In<ITrainingStore>(store => store.MakeDueAsync(job.Id, Start.AddSeconds(1), None));
+        TrainingJob waiting = lease.Job with { UpdatedAt = Start.AddSeconds(2), DueAt = Start.AddHours(1) };
+        await In<ITrainingStore>(store => store.SaveAsync(waiting, lease.Fence, release: true, None));
+
+        Assert.Single(await Lease("a", Start.AddSeconds(2)));
+    }
+
+    [Fact]
+    public async Task MakeDue_EndedJob_StaysAsItIs()
+    {
+        TrainingJob done = NewJob() with { State = TrainingState.Completed };
+        await In<ITrainingStore>(store => store.AddAsync(done, [], null, None));
+        await In<ITrainingStore>(store => store.MakeDueAsync(done.Id, Start.AddHours(-1), None));
+
+        Assert.Equal(done, await Find(done.Id));
     }
 
     [Fact]

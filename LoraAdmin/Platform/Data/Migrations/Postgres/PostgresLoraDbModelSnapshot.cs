@@ -1504,6 +1504,109 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                     b.ToTable("spool_instances", (string)null);
                 });
 
+            modelBuilder.Entity("LoraAdmin.Training.HostedTrainingRow", b =>
+                {
+                    b.Property<string>("Name")
+                        .HasColumnType("text")
+                        .HasColumnName("name");
+
+                    b.Property<int>("Attempt")
+                        .HasColumnType("integer")
+                        .HasColumnName("attempt");
+
+                    b.Property<int>("CancelAttempts")
+                        .HasColumnType("integer")
+                        .HasColumnName("cancel_attempts");
+
+                    b.Property<long?>("EndedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("ended_at");
+
+                    b.Property<long>("HourlyMicros")
+                        .HasColumnType("bigint")
+                        .HasColumnName("hourly_micros");
+
+                    b.Property<bool>("ImagesGone")
+                        .HasColumnType("boolean")
+                        .HasColumnName("images_gone");
+
+                    b.Property<bool>("IsNeeded")
+                        .HasColumnType("boolean")
+                        .HasColumnName("is_needed");
+
+                    b.Property<bool>("IsSettled")
+                        .HasColumnType("boolean")
+                        .HasColumnName("is_settled");
+
+                    b.Property<Guid>("JobId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("job_id");
+
+                    b.Property<string>("LastError")
+                        .HasColumnType("text")
+                        .HasColumnName("last_error");
+
+                    b.Property<long?>("NextActionAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("next_action_at");
+
+                    b.Property<string>("Permit")
+                        .HasColumnType("text")
+                        .HasColumnName("creation_permit");
+
+                    b.Property<string>("Reason")
+                        .HasColumnType("text")
+                        .HasColumnName("reason");
+
+                    b.Property<long>("RequestedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("requested_at");
+
+                    b.Property<string>("Saw")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("saw");
+
+                    b.Property<long?>("StartedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("started_at");
+
+                    b.Property<string>("TrainingId")
+                        .HasColumnType("text")
+                        .HasColumnName("training_id");
+
+                    b.Property<int>("Try")
+                        .HasColumnType("integer")
+                        .HasColumnName("try_number");
+
+                    b.Property<long>("Version")
+                        .HasColumnType("bigint")
+                        .HasColumnName("version");
+
+                    b.Property<long>("WantSince")
+                        .HasColumnType("bigint")
+                        .HasColumnName("want_since");
+
+                    b.Property<long?>("WorkedFor")
+                        .HasColumnType("bigint")
+                        .HasColumnName("worked_for");
+
+                    b.HasKey("Name")
+                        .HasName("pk_hosted_trainings");
+
+                    b.HasIndex("TrainingId")
+                        .HasDatabaseName("ix_hosted_trainings_training_id");
+
+                    b.HasIndex("JobId", "Attempt", "Try")
+                        .HasDatabaseName("ix_hosted_trainings_job_id_attempt_try_number");
+
+                    b.HasIndex(new[] { "RequestedAt", "Name" }, "ix_hosted_trainings_open")
+                        .HasDatabaseName("ix_hosted_trainings_requested_at_name")
+                        .HasFilter("NOT is_settled");
+
+                    b.ToTable("hosted_trainings", (string)null);
+                });
+
             modelBuilder.Entity("LoraAdmin.Training.IdempotencyRow", b =>
                 {
                     b.Property<Guid>("TokenId")
@@ -1578,6 +1681,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
 
                     b.HasKey("JobId", "Number")
                         .HasName("pk_training_attempts");
+
+                    b.HasIndex(new[] { "StartedAt" }, "ix_training_attempts_succeeded")
+                        .HasDatabaseName("ix_training_attempts_started_at")
+                        .HasFilter("state = 'succeeded'");
 
                     b.HasIndex(new[] { "JobId" }, "ux_training_attempts_active")
                         .IsUnique()
@@ -1848,6 +1955,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                         .HasColumnType("text")
                         .HasColumnName("name");
 
+                    b.Property<string>("NotValidated")
+                        .HasColumnType("text")
+                        .HasColumnName("not_validated");
+
                     b.Property<string>("PodId")
                         .HasColumnType("text")
                         .HasColumnName("pod_id");
@@ -1901,6 +2012,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                     b.Property<int?>("TotalSteps")
                         .HasColumnType("integer")
                         .HasColumnName("total_steps");
+
+                    b.Property<string>("TrainingId")
+                        .HasColumnType("text")
+                        .HasColumnName("training_id");
 
                     b.Property<long>("UpdatedAt")
                         .HasColumnType("bigint")

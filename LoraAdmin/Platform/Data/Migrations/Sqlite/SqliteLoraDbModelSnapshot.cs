@@ -1501,6 +1501,110 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                     b.ToTable("spool_instances", (string)null);
                 });
 
+            modelBuilder.Entity("LoraAdmin.Training.HostedTrainingRow", b =>
+                {
+                    b.Property<string>("Name")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("name");
+
+                    b.Property<int>("Attempt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("attempt");
+
+                    b.Property<int>("CancelAttempts")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("cancel_attempts");
+
+                    b.Property<long?>("EndedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("ended_at");
+
+                    b.Property<long>("HourlyMicros")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("hourly_micros");
+
+                    b.Property<bool>("ImagesGone")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("images_gone");
+
+                    b.Property<bool>("IsNeeded")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("is_needed");
+
+                    b.Property<bool>("IsSettled")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("is_settled");
+
+                    b.Property<string>("JobId")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("job_id");
+
+                    b.Property<string>("LastError")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("last_error");
+
+                    b.Property<long?>("NextActionAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("next_action_at");
+
+                    b.Property<string>("Permit")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("creation_permit");
+
+                    b.Property<string>("Reason")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("reason");
+
+                    b.Property<long>("RequestedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("requested_at");
+
+                    b.Property<string>("Saw")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("saw");
+
+                    b.Property<long?>("StartedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("started_at");
+
+                    b.Property<string>("TrainingId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("training_id");
+
+                    b.Property<int>("Try")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("try_number");
+
+                    b.Property<long>("Version")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("version");
+
+                    b.Property<long>("WantSince")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("want_since");
+
+                    b.Property<long?>("WorkedFor")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("worked_for");
+
+                    b.HasKey("Name")
+                        .HasName("pk_hosted_trainings");
+
+                    b.HasIndex("TrainingId")
+                        .HasDatabaseName("ix_hosted_trainings_training_id");
+
+                    b.HasIndex("JobId", "Attempt", "Try")
+                        .HasDatabaseName("ix_hosted_trainings_job_id_attempt_try_number");
+
+                    b.HasIndex(new[] { "RequestedAt", "Name" }, "ix_hosted_trainings_open")
+                        .HasDatabaseName("ix_hosted_trainings_requested_at_name")
+                        .HasFilter("NOT is_settled");
+
+                    b.ToTable("hosted_trainings", (string)null);
+                });
+
             modelBuilder.Entity("LoraAdmin.Training.IdempotencyRow", b =>
                 {
                     b.Property<string>("TokenId")
@@ -1577,6 +1681,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
 
                     b.HasKey("JobId", "Number")
                         .HasName("pk_training_attempts");
+
+                    b.HasIndex(new[] { "StartedAt" }, "ix_training_attempts_succeeded")
+                        .HasDatabaseName("ix_training_attempts_started_at")
+                        .HasFilter("state = 'succeeded'");
 
                     b.HasIndex(new[] { "JobId" }, "ux_training_attempts_active")
                         .IsUnique()
@@ -1850,6 +1958,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("name");
 
+                    b.Property<string>("NotValidated")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("not_validated");
+
                     b.Property<string>("PodId")
                         .HasColumnType("TEXT")
                         .HasColumnName("pod_id");
@@ -1903,6 +2015,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                     b.Property<int?>("TotalSteps")
                         .HasColumnType("INTEGER")
                         .HasColumnName("total_steps");
+
+                    b.Property<string>("TrainingId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("training_id");
 
                     b.Property<long>("UpdatedAt")
                         .HasColumnType("INTEGER")

@@ -1,0 +1,28 @@
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training.Steps;
+
+namespace LoraAdmin.Domain.Training.Hosted;
+
+/// <summary>
+/// The way round a closed road: whether a job that gets no pod can be given to the other provider now (E1, C1). An attempt at the fallback is never handed on.
+/// </summary>
+public sealed class HostedFallback(BreakerGate gate, Func<HostedRules> rules)
+{
+    /// <summary>Why no job can be given to it now; null: one can.</summary>
+    public async Task<string?> WhyNotAsync(CancellationToken cancellationToken) =>
+        rules().WhyNot ?? (await gate.WhyHeldAsync(cancellationToken))?.Reason;
+
+    /// <summary>Whether there is a second provider at all, up or down.</summary>
+    public bool IsConfigured => rules().WhyNot is null;
+
+    /// <summary>Goes on at the fallback instead of failing, when that is possible; else the failure says why it was not.</summary>
+    internal async Task<StepResult> InsteadOfAsync(StepResult.Fail fail, CancellationToken cancellationToken)
+    {
+        if (await WhyNotAsync(cancellationToken) is not { } why)
+        {
+            return new StepResult.HandOver(fail.Job, fail.Failure, fail.Error);
+        }
+
+        return IsConfigured ? fail with { Failure = fail.Failure with { Detail = $"{fail.Failure.Detail?.TrimEnd('.')}. {why}" } } : fail;
+    }
+}

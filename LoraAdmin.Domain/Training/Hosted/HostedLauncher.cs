@@ -1,0 +1,325 @@
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+
+namespace LoraAdmin.Domain.Training.Hosted;
+
+/// <param name="Retries">Waits between tries that failed; their number bounds the tries.</param>
+/// <param name="Since">When this creation began: only its own failures count.</param>
+public sealed record HostedNeed(TrainingJob Job, IReadOnlyList<TimeSpan> Retries, DateTimeOffset Since, Usd HourlyRate);
+
+public abstract record HostedLaunch
+{
+    private HostedLaunch()
+    {
+    }
+
+    /// <summary>The attempt has its training; it may still wait for a machine, or be over.</summary>
+    public sealed record Ready(HostedTraining Training) : HostedLaunch;
+
+    public sealed record WaitUntil(DateTimeOffset At, string Reason) : HostedLaunch;
+
+    public sealed record BadImage(string Reason) : HostedLaunch;
+
+    /// <summary>The provider refuses in a way that trying again won't change: token, credit, destination, version.</summary>
+    public sealed record Refused(ProviderError Error) : HostedLaunch;
+
+    /// <summary>The gate holds creations back, or withdrew its permit.</summary>
+    public sealed record Held(string Reason) : HostedLaunch;
+
+    /// <summary>The tries are used up.</summary>
+    public sealed record Exhausted(string Detail) : HostedLaunch;
+}
+
+/// <summary>
+/// Creates a training at the provider so that none is ever paid twice or forgotten: its row is committed before the create call, an unclear answer is looked up
+/// in the account's list before another try, and one that turns up late is taken or cancelled. It keeps nothing in memory: whoever takes the job over after a
+/// crash calls it again. A creation is told to the gate once: made, or failed after its retries.
+/// </summary>
+public sealed class HostedLauncher(
+    IUnitOfWork work, IHostedTrainings provider, HostedImages images, ICreationGate gate, TimeProvider clock, Func<Installation> installation)
+{
+    /// <summary>How soon a failed look at the account is repeated.</summary>
+    public static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(15);
+
+    /// <summary>Clocks differ: a training of ours may say that it was made before we asked for it.</summary>
+    private static readonly TimeSpan ListFrom = TimeSpan.FromMinutes(10);
+
+    /// <param name="guard">Proves in each transaction that the caller still holds the job, with more time left than one create call may take.</param>
+    public async Task<HostedLaunch> EnsureAsync(HostedNeed need, Func<IUnit, CancellationToken, Task> guard, Actor actor, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(need);
+        while (true)
+        {
+            IReadOnlyList<HostedTraining> tries = await HostedLedger.ListAsync(work, need.Job, cancellationToken);
+            if (tries.LastOrDefault(one => one is { IsNeeded: true, TrainingId: not null }) is { } made)
+            {
+                return new HostedLaunch.Ready(made);
+            }
+
+            DateTimeOffset now = clock.GetUtcNow();
+            if (tries.LastOrDefault(one => one is { IsNeeded: true, Saw: HostedSaw.Requested }) is { } unanswered)
+            {
+                // A predecessor died, or the answer was unclear: the call may be on its way for as long as it may take.
+                if (now < unanswered.RequestedAt + provider.CallTimeout && unanswered.LastError is null)
+                {
+                    return new HostedLaunch.WaitUntil(unanswered.RequestedAt + provider.CallTimeout, "An earlier call may still be answered");
+                }
+
+                if (await ResolveAsync(unanswered, guard, actor, cancellationToken) is { } unread)
+                {
+                    return unread;
+                }
+
+                continue;
+            }
+
+            List<HostedTraining> failed = [.. tries.Where(one => one.Reason is HostedReasons.CreateFailed or HostedReasons.InDoubt && one.RequestedAt >= need.Since)];
+            if (failed.Count > need.Retries.Count || failed is [.., { Permit.Once: true }])
+            {
+                await TellFailedAsync(failed[^1], cancellationToken);
+                return new HostedLaunch.Exhausted(failed[^1].LastError ?? "no answer");
+            }
+
+            if (WaitOf(need, tries, failed, now) is { } wait)
+            {
+                return wait;
+            }
+
+            if (tries.LastOrDefault(one => one is { Reason: HostedReasons.InDoubt, TrainingId: null, Saw: HostedSaw.Requested }) is { } doubtful)
+            {
+                // Look once more before money is spent a second time.
+                switch (await FindAsync(doubtful, cancellationToken))
+                {
+                    case (HostedListing.Unavailable, _):
+                        return Unread(now);
+                    case (_, { } late):
+                        await TakeAsync(doubtful, late, guard, actor, cancellationToken);
+                        continue;
+                }
+            }
+
+            HostedTraining packing = tries.LastOrDefault(one => one is { IsNeeded: true, Saw: HostedSaw.Packing })
+                ?? await BeginAsync(need, tries.Count + 1, guard, cancellationToken);
+            if (await TryAsync(need, packing, failed, guard, actor, cancellationToken) is { } end)
+            {
+                return end;
+            }
+        }
+    }
+
+    private static HostedLaunch.WaitUntil? WaitOf(HostedNeed need, IReadOnlyList<HostedTraining> tries, List<HostedTraining> failed, DateTimeOffset now)
+    {
+        if (failed.Count > 0 && failed[^1].WantSince + need.Retries[failed.Count - 1] is var notBefore && now < notBefore)
+        {
+            return new HostedLaunch.WaitUntil(notBefore, $"Asking Replicate failed, try {failed.Count + 1} of {need.Retries.Count + 1} follows");
+        }
+
+        return tries.LastOrDefault(one => one.Reason == HostedReasons.RateLimited) is { NextActionAt: { } until } && now < until
+            ? new HostedLaunch.WaitUntil(until, "Replicate's rate limit is used up")
+            : null;
+    }
+
+    private async Task<HostedTraining> BeginAsync(HostedNeed need, int number, Func<IUnit, CancellationToken, Task> guard, CancellationToken cancellationToken)
+    {
+        DateTimeOffset now = clock.GetUtcNow();
+        HostedTraining row = new()
+        {
+            Name = PodNames.For(installation().Id, need.Job.Id, need.Job.Attempt, number),
+            Job = need.Job.Id,
+            Attempt = need.Job.Attempt,
+            Try = number,
+            IsNeeded = true,
+            Saw = HostedSaw.Packing,
+            RequestedAt = now,
+            WantSince = now,
+            HourlyRate = need.HourlyRate,
+        };
+        await work.RunAsync(
+            async (unit, token) =>
+            {
+                await guard(unit, token);
+                await unit.Store<IHostedTrainingStore>().AddAsync(row, token);
+            },
+            cancellationToken);
+        return row;
+    }
+
+    private async Task<HostedLaunch?> TryAsync(
+        HostedNeed need,
+        HostedTraining packing,
+        List<HostedTraining> failed,
+        Func<IUnit, CancellationToken, Task> guard,
+        Actor actor,
+        CancellationToken cancellationToken)
+    {
+        string link;
+        switch (await images.PackAsync(need.Job, packing.Name, cancellationToken))
+        {
+            case ImagesPacking.Packed packed:
+                link = packed.Link.Url;
+                break;
+            case ImagesPacking.BadImage bad:
+                return new HostedLaunch.BadImage(bad.Reason);
+            case ImagesPacking.Later later:
+                return new HostedLaunch.WaitUntil(clock.GetUtcNow() + LookAgain, $"Replicate can't be asked yet: {later.Reason}");
+            default:
+                throw new NotSupportedException("Images are packed, bad, or to be packed later.");
+        }
+
+        switch (await gate.AskAsync(packing.Name, cancellationToken))
+        {
+            case CreationVerdict.Hold hold:
+                if (failed.Count > 0)
+                {
+                    await TellFailedAsync(failed[^1], cancellationToken);
+                }
+
+                return new HostedLaunch.Held(hold.Reason);
+
+            case CreationVerdict.Go go:
+                return await CreateAsync(packing, link, go.Permit, guard, actor, cancellationToken);
+
+            default:
+                throw new NotSupportedException("A gate says go or hold.");
+        }
+    }
+
+    private async Task<HostedLaunch?> CreateAsync(
+        HostedTraining packing, string link, CreationPermit permit, Func<IUnit, CancellationToken, Task> guard, Actor actor, CancellationToken cancellationToken)
+    {
+        DateTimeOffset now = clock.GetUtcNow();
+        HostedTraining row = packing with { Saw = HostedSaw.Requested, RequestedAt = now, WantSince = now, Permit = permit };
+        await SaveAsync(row, guard, HostedLedger.FactOf(row, HostedEvents.Requested, $"Asking Replicate for a training as {row.Name}", actor), cancellationToken);
+        row = row with { Version = packing.Version + 1 };
+        switch (await provider.CreateAsync(new HostedOrder(row.Name, link) { Permit = permit }, cancellationToken))
+        {
+            case HostedCreation.Created created:
+                await TakeAsync(row, created.Training, guard, actor, cancellationToken);
+                return null;
+
+            case HostedCreation.NotSent withdrawn:
+                await gate.TellAsync(permit, row.Name, new CreationResult.NotAsked(), cancellationToken);
+                await NeverMadeAsync(row, HostedReasons.Withdrawn, withdrawn.Reason, null, guard, actor, cancellationToken);
+                return new HostedLaunch.Held(withdrawn.Reason);
+
+            case HostedCreation.Refused { Error: { Failure: ProviderFailure.Unreachable } unreachable }:
+                await NeverMadeAsync(row, HostedReasons.CreateFailed, unreachable.Detail, null, guard, actor, cancellationToken);
+                return null;
+
+            case HostedCreation.Refused { Error: { Failure: ProviderFailure.RateLimited } limited }:
+                await gate.TellAsync(permit, row.Name, new CreationResult.Failed(limited), cancellationToken);
+                DateTimeOffset until = clock.GetUtcNow() + (limited.RetryAfter ?? LookAgain);
+                await NeverMadeAsync(row, HostedReasons.RateLimited, limited.Detail, until, guard, actor, cancellationToken);
+                return null;
+
+            case HostedCreation.Refused { Error: var error }:
+                await gate.TellAsync(permit, row.Name, new CreationResult.Failed(error), cancellationToken);
+                await NeverMadeAsync(row, HostedReasons.Refused, error.Detail, null, guard, actor, cancellationToken);
+                return new HostedLaunch.Refused(error);
+
+            case HostedCreation.InDoubt { Error: var doubt }:
+                await SaveAsync(
+                    row with { LastError = doubt.Detail },
+                    guard,
+                    HostedLedger.FactOf(
+                        row, HostedEvents.CreateFailed, $"Replicate's answer to {row.Name} was unclear: {doubt.Detail}", actor, EventSeverity.Warning, HostedReasons.InDoubt) with
+                    {
+                        Error = ErrorOf(doubt),
+                    },
+                    cancellationToken);
+                return null;
+
+            default:
+                throw new NotSupportedException("A creation is made, refused, in doubt or not sent.");
+        }
+    }
+
+    /// <summary>Null: the training was taken, or its row is in doubt now.</summary>
+    private async Task<HostedLaunch?> ResolveAsync(HostedTraining row, Func<IUnit, CancellationToken, Task> guard, Actor actor, CancellationToken cancellationToken)
+    {
+        (HostedListing listing, HostedView? found) = await FindAsync(row, cancellationToken);
+        if (found is not null)
+        {
+            await TakeAsync(row, found, guard, actor, cancellationToken);
+            return null;
+        }
+
+        DateTimeOffset now = clock.GetUtcNow();
+        if (listing is HostedListing.Unavailable)
+        {
+            return Unread(now);
+        }
+
+        string words = row.LastError ?? "no answer";
+        await SaveAsync(
+            row with { IsNeeded = false, Reason = HostedReasons.InDoubt, WantSince = now, LastError = words, NextActionAt = now + LookAgain },
+            guard,
+            HostedLedger.FactOf(row, HostedEvents.InDoubt, $"Training {row.Name} is in doubt: {words}", actor, EventSeverity.Warning, HostedReasons.InDoubt),
+            cancellationToken);
+        return null;
+    }
+
+    private static HostedLaunch.WaitUntil Unread(DateTimeOffset now) =>
+        new(now + LookAgain, "Replicate's trainings can't be listed, so one in doubt can't be ruled out");
+
+    private async Task<(HostedListing Listing, HostedView? Found)> FindAsync(HostedTraining row, CancellationToken cancellationToken)
+    {
+        HostedListing listing = await provider.ListAsync(row.RequestedAt - ListFrom, cancellationToken);
+        return (listing, (listing as HostedListing.Complete)?.Trainings.FirstOrDefault(one => one.Name == row.Name));
+    }
+
+    private async Task TakeAsync(
+        HostedTraining row, HostedView found, Func<IUnit, CancellationToken, Task> guard, Actor actor, CancellationToken cancellationToken)
+    {
+        DateTimeOffset now = clock.GetUtcNow();
+        if (row.Permit is { } permit)
+        {
+            await gate.TellAsync(permit, row.Name, new CreationResult.Made(), cancellationToken);
+        }
+
+        HostedTraining taken = row.Seen(found, now) with { IsNeeded = true, Reason = null, WantSince = now, NextActionAt = null, Permit = null };
+        await SaveAsync(taken, guard, HostedLedger.FactOf(taken, HostedEvents.Created, $"Replicate trains as {found.Id} ({row.Name})", actor), cancellationToken);
+    }
+
+    private Task NeverMadeAsync(
+        HostedTraining row, string reason, string words, DateTimeOffset? until, Func<IUnit, CancellationToken, Task> guard, Actor actor, CancellationToken cancellationToken)
+    {
+        DateTimeOffset now = clock.GetUtcNow();
+        HostedTraining over = row with
+        {
+            IsNeeded = false,
+            Reason = reason,
+            Saw = HostedSaw.NeverMade,
+            WantSince = now,
+            EndedAt = now,
+            LastError = words,
+            NextActionAt = until,
+            Permit = reason == HostedReasons.CreateFailed ? row.Permit : null,
+        };
+        return SaveAsync(
+            over,
+            guard,
+            HostedLedger.FactOf(over, HostedEvents.CreateFailed, $"Replicate did not take {row.Name}: {words}", actor, EventSeverity.Warning, reason),
+            cancellationToken);
+    }
+
+    private async Task TellFailedAsync(HostedTraining row, CancellationToken cancellationToken)
+    {
+        if (row.Permit is { } permit)
+        {
+            ProviderFailure failure = row.Reason == HostedReasons.CreateFailed ? ProviderFailure.Unreachable : ProviderFailure.Ambiguous;
+            await gate.TellAsync(permit, row.Name, new CreationResult.Failed(new ProviderError(failure, null, row.LastError ?? "no answer")), cancellationToken);
+        }
+    }
+
+    private Task SaveAsync(HostedTraining row, Func<IUnit, CancellationToken, Task> guard, OperationalEvent fact, CancellationToken cancellationToken) => work.RunAsync(
+        async (unit, token) =>
+        {
+            await guard(unit, token);
+            await HostedLedger.SaveAsync(unit, row, token);
+            await unit.Events.AppendAsync(fact, token);
+        },
+        cancellationToken);
+
+    private static ErrorDetail ErrorOf(ProviderError error) => new(error.Failure.ToString(), "replicate.create", error.Detail, error.RequestId);
+}

@@ -1,0 +1,67 @@
+using LoraAdmin.Domain.Shared;
+
+namespace LoraAdmin.Domain.Training.Hosted;
+
+/// <summary>The trainings of a job's attempt, as the ledger has them.</summary>
+internal static class HostedLedger
+{
+    /// <summary>The name by which the job's shared columns and its attempts know the provider.</summary>
+    public const string Provider = "replicate";
+
+    /// <summary>As people know it.</summary>
+    public const string ProviderName = "Replicate";
+
+    public static bool IsHosted(TrainingJob job) => job.Provider == Provider;
+
+    public static Task<IReadOnlyList<HostedTraining>> ListAsync(IUnitOfWork work, TrainingJob job, CancellationToken cancellationToken) => work.ReadAsync(
+        (unit, token) => unit.Store<IHostedTrainingStore>().ListForAttemptAsync(job.Id, job.Attempt, token), cancellationToken);
+
+    /// <summary>The training that the attempt works with; null when it has none.</summary>
+    public static async Task<HostedTraining?> CurrentAsync(IUnitOfWork work, TrainingJob job, CancellationToken cancellationToken) =>
+        (await ListAsync(work, job, cancellationToken)).LastOrDefault(one => one is { IsNeeded: true, TrainingId: not null });
+
+    /// <exception cref="ConcurrentWriteException">Somebody else wrote the row meanwhile: the whole transaction runs again on what is true now.</exception>
+    public static async Task SaveAsync(IUnit unit, HostedTraining training, CancellationToken cancellationToken)
+    {
+        if (!await unit.Store<IHostedTrainingStore>().SaveAsync(training, cancellationToken))
+        {
+            throw new ConcurrentWriteException($"Training {training.Name} was written meanwhile.");
+        }
+    }
+
+    /// <summary>Notes in the caller's transaction how the provider shows the training now.</summary>
+    public static async Task NoteAsync(IUnit unit, string name, HostedView view, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        if (await unit.Store<IHostedTrainingStore>().FindAsync(name, cancellationToken) is { IsFinal: false } row && row.Seen(view, now) is var seen && seen != row)
+        {
+            await SaveAsync(unit, seen, cancellationToken);
+        }
+    }
+
+    /// <summary>Wishes the end of whatever the attempt has at the provider; what was never sent is over at once.</summary>
+    /// <returns>Whether something was asked for.</returns>
+    public static async Task<bool> ReleaseAsync(
+        IUnit unit, JobId job, int attempt, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<HostedTraining> tries = await unit.Store<IHostedTrainingStore>().ListForAttemptAsync(job, attempt, cancellationToken);
+        foreach (HostedTraining one in tries.Where(one => one.IsNeeded))
+        {
+            HostedTraining released = one with { IsNeeded = false, Reason = HostedReasons.JobEnded, WantSince = now, NextActionAt = now };
+            await SaveAsync(unit, one.Saw == HostedSaw.Packing ? released with { Saw = HostedSaw.NeverMade, EndedAt = now } : released, cancellationToken);
+        }
+
+        return tries.Any(one => one.Saw != HostedSaw.Packing);
+    }
+
+    public static OperationalEvent FactOf(
+        HostedTraining training, string kind, string message, Actor actor, EventSeverity severity = EventSeverity.Info, string? reason = null) => new()
+        {
+            Kind = kind,
+            Message = message,
+            Severity = severity,
+            Actor = actor,
+            Job = training.Job,
+            Attempt = training.Attempt,
+            Reason = reason,
+        };
+}

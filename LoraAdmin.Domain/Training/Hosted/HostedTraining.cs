@@ -1,0 +1,132 @@
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+
+namespace LoraAdmin.Domain.Training.Hosted;
+
+/// <summary>What we saw of a training at the provider.</summary>
+public enum HostedSaw
+{
+    /// <summary>Its images are being put together: no create call was sent.</summary>
+    Packing,
+
+    /// <summary>The row is committed; whether the create call was sent, or what it did, is not known yet.</summary>
+    Requested,
+    Starting,
+    Processing,
+
+    /// <summary>Succeeded, failed or canceled. Final.</summary>
+    Over,
+
+    /// <summary>The provider does not know it any more, although it gave us its id. Final.</summary>
+    Lost,
+
+    /// <summary>Certainly never made, or never found. Final.</summary>
+    NeverMade,
+}
+
+/// <summary>
+/// One try to have one training run by a provider. Its row is committed before the create call and stays: it says what was asked for, what is known, and
+/// what it cost.
+/// </summary>
+public sealed record HostedTraining
+{
+    /// <summary>Unique: <c>lora-{installation}-{job}-{attempt}-{try}</c> (<see cref="PodNames"/>).</summary>
+    public required string Name { get; init; }
+
+    public required JobId Job { get; init; }
+
+    /// <summary>From 1.</summary>
+    public required int Attempt { get; init; }
+
+    /// <summary>From 1 within the attempt.</summary>
+    public required int Try { get; init; }
+
+    /// <summary>Its job works with it. False: it is cancelled as soon as it is found.</summary>
+    public required bool IsNeeded { get; init; }
+
+    /// <summary>Why it is not needed: one of <see cref="HostedReasons"/>.</summary>
+    public string? Reason { get; init; }
+
+    public required HostedSaw Saw { get; init; }
+
+    /// <summary>The provider's id; null until the create was answered or the training was found by its name.</summary>
+    public string? TrainingId { get; init; }
+
+    /// <summary>When the create call was about to be sent; while the images are packed, when that began.</summary>
+    public required DateTimeOffset RequestedAt { get; init; }
+
+    /// <summary>Since when <see cref="IsNeeded"/> is as it is.</summary>
+    public required DateTimeOffset WantSince { get; init; }
+
+    /// <summary>When the provider gave it a machine.</summary>
+    public DateTimeOffset? StartedAt { get; init; }
+
+    public DateTimeOffset? EndedAt { get; init; }
+
+    /// <summary>How long it used a machine, as the provider says; null until it is over.</summary>
+    public TimeSpan? Worked { get; init; }
+
+    /// <summary>What an hour costs, as it was configured when it was asked for.</summary>
+    public required Usd HourlyRate { get; init; }
+
+    /// <summary>When something is done about this row next, while nobody needs it.</summary>
+    public DateTimeOffset? NextActionAt { get; init; }
+
+    public int CancelAttempts { get; init; }
+    public string? LastError { get; init; }
+
+    /// <summary>What its create call was allowed by; null once its result is told.</summary>
+    public CreationPermit? Permit { get; init; }
+
+    /// <summary>The zip of its images was removed from storage.</summary>
+    public bool ImagesGone { get; init; }
+
+    /// <summary>Guards concurrent writers: a save with an older version is refused.</summary>
+    public long Version { get; init; }
+
+    public bool IsFinal => Saw is HostedSaw.Over or HostedSaw.Lost or HostedSaw.NeverMade;
+
+    /// <summary>Nothing is left to be done about it.</summary>
+    public bool IsSettled => IsFinal && ImagesGone;
+
+    /// <summary>What it has cost: the provider's own seconds, or by our clock while it runs or when it was lost.</summary>
+    public Usd CostUntil(DateTimeOffset now) =>
+        Worked is { } worked ? HourlyRate.PerHourFor(worked)
+        : StartedAt is { } started ? HourlyRate.PerHourFor((EndedAt ?? now) - started)
+        : Usd.Zero;
+
+    /// <summary>The row as the provider shows the training.</summary>
+    public HostedTraining Seen(HostedView view, DateTimeOffset now)
+    {
+        ArgumentNullException.ThrowIfNull(view);
+        HostedSaw saw = view.IsOver ? HostedSaw.Over
+            : view.Status == HostedStatus.Processing || view.StartedAt is not null ? HostedSaw.Processing
+            : HostedSaw.Starting;
+        return this with
+        {
+            TrainingId = view.Id,
+            Saw = saw,
+            StartedAt = view.StartedAt ?? StartedAt,
+            EndedAt = saw == HostedSaw.Over ? EndedAt ?? now : null,
+            Worked = view.Worked ?? Worked,
+            LastError = view.Error ?? LastError,
+        };
+    }
+}
+
+/// <summary>Fixed words that say why a training is not needed: reason labels of facts and counters.</summary>
+public static class HostedReasons
+{
+    /// <summary>Its create call was never clearly answered, and it was in no list: it may still turn up for 15 minutes.</summary>
+    public const string InDoubt = "in_doubt";
+    public const string CreateFailed = "create_failed";
+    public const string RateLimited = "rate_limited";
+    public const string Refused = "refused";
+
+    /// <summary>Its permit was withdrawn before the call was sent.</summary>
+    public const string Withdrawn = "withdrawn";
+
+    /// <summary>It waited longer for a machine than a pod may take to become ready.</summary>
+    public const string NotStarted = "not_started";
+    public const string JobEnded = "job_ended";
+}

@@ -1,0 +1,143 @@
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Storage;
+
+namespace LoraAdmin.Domain.Training.Hosted;
+
+/// <summary>
+/// The loop over trainings that no job needs any more: cancels what runs, looks for those whose create call was never clearly answered, and removes the zips of
+/// images when they have served. Level-triggered: any instance may run it at any time, two at once do no harm.
+/// </summary>
+public sealed class HostedWatch(IUnitOfWork work, IHostedTrainings provider, IObjectStore objects, TimeProvider clock)
+{
+    public const string Name = "training.hosted_watch";
+
+    public static readonly TimeSpan Every = TimeSpan.FromSeconds(15);
+
+    /// <summary>A training whose create call was not answered may still turn up for so long.</summary>
+    public static readonly TimeSpan DoubtLasts = TimeSpan.FromMinutes(15);
+
+    private const int CancelsUntilTold = 3;
+
+    private static readonly TimeSpan ListFrom = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(5);
+    private static readonly Actor Self = Actor.Portal(Name);
+
+    /// <returns>How many rows were looked at.</returns>
+    /// <exception cref="AggregateException">Some rows failed unexpectedly; all others had their turn.</exception>
+    public async Task<int> RunAsync(CancellationToken cancellationToken)
+    {
+        DateTimeOffset now = clock.GetUtcNow();
+        IReadOnlyList<HostedTraining> open = await work.ReadAsync((unit, token) => unit.Store<IHostedTrainingStore>().ListOpenAsync(token), cancellationToken);
+        List<HostedTraining> due = [.. open.Where(one => (one.IsFinal || !one.IsNeeded) && !(one.NextActionAt > now))];
+        await Each.InTurnAsync(due, LookAsync, cancellationToken);
+        return due.Count;
+    }
+
+    private Task LookAsync(HostedTraining row, CancellationToken cancellationToken) =>
+        row.IsFinal ? RemoveImagesAsync(row, cancellationToken)
+        : row.TrainingId is { } id ? EndAsync(row, id, cancellationToken)
+        : SeekAsync(row, cancellationToken);
+
+    private async Task RemoveImagesAsync(HostedTraining row, CancellationToken cancellationToken)
+    {
+        TrainingJob? job = await work.ReadAsync((unit, token) => unit.Store<ITrainingStore>().FindAsync(row.Job, token), cancellationToken);
+        if (job is null || await objects.DeleteAsync(HostedImages.ZipOf(job.UserId, row.Name), cancellationToken))
+        {
+            await SaveAsync(row with { ImagesGone = true }, null, cancellationToken);
+        }
+    }
+
+    private async Task EndAsync(HostedTraining row, string id, CancellationToken cancellationToken)
+    {
+        HostedReading reading = await provider.CancelAsync(id, cancellationToken);
+        DateTimeOffset now = clock.GetUtcNow();
+        switch (reading)
+        {
+            case HostedReading.Found { Training: { IsOver: true } view }:
+                await SaveAsync(
+                    row.Seen(view, now) with { NextActionAt = now },
+                    HostedLedger.FactOf(row, HostedEvents.Ended, $"Training {id} is over: {view.StatusText}", Self, reason: row.Reason) with
+                    {
+                        Signals = [new IncidentSignal(HostedIncidents.NotEnding, id, $"It is over: {view.StatusText}", Over: true)],
+                    },
+                    cancellationToken);
+                break;
+
+            case HostedReading.NotFound:
+                await SaveAsync(
+                    row with { Saw = HostedSaw.Lost, EndedAt = now, NextActionAt = now },
+                    HostedLedger.FactOf(row, HostedEvents.Ended, $"Replicate does not know training {id} any more", Self, reason: row.Reason) with
+                    {
+                        Signals = [new IncidentSignal(HostedIncidents.NotEnding, id, "Replicate does not know it any more", Over: true)],
+                    },
+                    cancellationToken);
+                break;
+
+            case HostedReading.Found { Training: var running }:
+                await NotEndedAsync(row.Seen(running, now), id, $"it is {running.StatusText}", now, cancellationToken);
+                break;
+
+            case HostedReading.Unavailable { Error: var error }:
+                await NotEndedAsync(row with { LastError = error.Detail }, id, error.Detail, now, cancellationToken);
+                break;
+        }
+    }
+
+    private Task NotEndedAsync(HostedTraining row, string id, string why, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        int attempts = row.CancelAttempts + 1;
+        TimeSpan pause = TimeSpan.FromSeconds(Math.Min(LongestPause.TotalSeconds, Every.TotalSeconds * attempts));
+        HostedTraining tried = row with { CancelAttempts = attempts, NextActionAt = now + pause };
+        string text = $"Training {id} at Replicate is not needed and does not end: {why}";
+        return SaveAsync(
+            tried,
+            attempts != CancelsUntilTold
+                ? null
+                : HostedLedger.FactOf(row, HostedEvents.CancelFailed, text, Self, EventSeverity.Error, row.Reason) with
+                {
+                    Error = new ErrorDetail("not_ending", "replicate.cancel", why, null),
+                    Signals = [new IncidentSignal(HostedIncidents.NotEnding, id, text)],
+                },
+            cancellationToken);
+    }
+
+    private async Task SeekAsync(HostedTraining row, CancellationToken cancellationToken)
+    {
+        HostedListing listing = await provider.ListAsync(row.RequestedAt - ListFrom, cancellationToken);
+        DateTimeOffset now = clock.GetUtcNow();
+        if (listing is HostedListing.Complete complete)
+        {
+            if (complete.Trainings.FirstOrDefault(one => one.Name == row.Name) is { } found)
+            {
+                await SaveAsync(
+                    row.Seen(found, now) with { NextActionAt = now },
+                    HostedLedger.FactOf(row, HostedEvents.Created, $"Training {found.Id} turned up as {row.Name}, and is not needed", Self, EventSeverity.Warning, row.Reason),
+                    cancellationToken);
+                return;
+            }
+
+            if (now - row.WantSince >= DoubtLasts)
+            {
+                await SaveAsync(
+                    row with { Saw = HostedSaw.NeverMade, EndedAt = now, NextActionAt = now },
+                    HostedLedger.FactOf(row, HostedEvents.Ended, $"{row.Name} never turned up at Replicate", Self, reason: row.Reason),
+                    cancellationToken);
+                return;
+            }
+        }
+
+        await SaveAsync(row with { NextActionAt = now + HostedLauncher.LookAgain }, null, cancellationToken);
+    }
+
+    /// <summary>Whoever wrote the row meanwhile knows better: it is looked at again.</summary>
+    private Task SaveAsync(HostedTraining row, OperationalEvent? fact, CancellationToken cancellationToken) => work.RunAsync(
+        async (unit, token) =>
+        {
+            if (await unit.Store<IHostedTrainingStore>().SaveAsync(row, token) && fact is not null)
+            {
+                await unit.Events.AppendAsync(fact, token);
+            }
+        },
+        cancellationToken);
+}

@@ -1,0 +1,118 @@
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training.Hosted;
+
+namespace LoraAdmin.Domain.Training.Steps;
+
+/// <summary>Gets the attempt its training at the provider and waits until that has a machine.</summary>
+public sealed class HostedProvisioningStep(
+    IUnitOfWork work,
+    HostedLauncher launcher,
+    IHostedTrainings provider,
+    TrainingPlaces places,
+    TimeProvider clock,
+    Func<TrainingRules> rules,
+    Func<HostedRules> hosted) : ITrainingStep
+{
+    private static readonly Actor Self = Actor.Portal(TrainingConductor.Name);
+
+    public TrainingState State => TrainingState.Provisioning;
+
+    public async Task<StepResult> RunAsync(TrainingJob job, JobLease lease, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(job);
+        ArgumentNullException.ThrowIfNull(lease);
+        TrainingRules figures = rules();
+        if (await HostedLedger.CurrentAsync(work, job, cancellationToken) is null)
+        {
+            if (await places.WhyPausedAsync(cancellationToken) is { } pause)
+            {
+                return QueuedStep.Wait(job, pause, clock.GetUtcNow(), figures);
+            }
+
+            if (hosted().WhyNot is { } why)
+            {
+                return NoProvider(job, why);
+            }
+        }
+
+        HostedNeed need = new(job, figures.CreateRetries, job.StateSince, hosted().HourlyPrice);
+        switch (await launcher.EnsureAsync(need, lease.GuardAsync, Self, cancellationToken))
+        {
+            case HostedLaunch.Ready { Training: var row }:
+                return await WaitForMachineAsync(job, row, figures, cancellationToken);
+
+            case HostedLaunch.WaitUntil wait when clock.GetUtcNow() - job.StateSince >= LongestWait(figures):
+                return NoProvider(job, wait.Reason);
+
+            case HostedLaunch.WaitUntil wait:
+                TimeSpan until = wait.At - clock.GetUtcNow();
+                return new StepResult.Again(until > TimeSpan.Zero ? until : TimeSpan.Zero, job, wait.Reason);
+
+            case HostedLaunch.BadImage { Reason: var bad }:
+                ErrorDetail error = new("invalid_training_images", "training.images", bad, null);
+                return job.StepTries < figures.ImageRetries
+                    ? new StepResult.TryAgain(StepBackoff.After(job.StepTries), job, $"Training images will be fetched again: {bad}", error)
+                    : new StepResult.Fail(job, new JobFailure(FailureCode.InvalidTrainingImages, bad), FileProof.TrainingNeverStarted, error);
+
+            case HostedLaunch.Held { Reason: var reason }:
+                return NoProvider(job, reason);
+
+            case HostedLaunch.Refused { Error: var refusal }:
+                return NoProvider(job, WhyRefused(refusal));
+
+            case HostedLaunch.Exhausted { Detail: var detail }:
+                return NoProvider(job, detail);
+
+            default:
+                throw new NotSupportedException("A launch is ready, waiting, held, refused or over.");
+        }
+    }
+
+    private async Task<StepResult> WaitForMachineAsync(TrainingJob job, HostedTraining row, TrainingRules figures, CancellationToken cancellationToken)
+    {
+        TrainingJob asked = job with { TrainingId = row.TrainingId, WaitingSince = null };
+        HostedReading reading = await provider.GetAsync(row.TrainingId!, cancellationToken);
+        DateTimeOffset now = clock.GetUtcNow();
+        switch (reading)
+        {
+            case HostedReading.NotFound:
+                return HostedRunningStep.Lost(asked, row, now);
+
+            case HostedReading.Found { Training: { Status: not HostedStatus.Starting } view }:
+                return new StepResult.Advance(
+                    TrainingState.Training,
+                    asked with { StartedAt = view.StartedAt },
+                    $"Replicate has begun training {row.TrainingId}",
+                    (unit, token) => HostedLedger.NoteAsync(unit, row.Name, view, now, token))
+                {
+                    Signals = [TrainingIncidents.ProvidersUp("Replicate trains")],
+                };
+        }
+
+        if (now - row.RequestedAt < LongestWait(figures))
+        {
+            string words = reading is HostedReading.Unavailable { Error: var error }
+                ? $"Replicate can't be asked for training {row.TrainingId}: {error.Detail}"
+                : $"Training {row.TrainingId} waits for a machine at Replicate";
+            return new StepResult.Again(HostedRunningStep.PollEvery(figures), asked, words);
+        }
+
+        return NoProvider(asked, $"Replicate gave training {row.TrainingId} no machine within {LongestWait(figures).TotalMinutes:0} minutes");
+    }
+
+    /// <summary>A provider that only lets us wait is none.</summary>
+    private static TimeSpan LongestWait(TrainingRules figures) => figures.QueueWait > figures.ReadyWithin ? figures.QueueWait : figures.ReadyWithin;
+
+    /// <summary>Whatever the attempt has there is cancelled when the job ends.</summary>
+    private static StepResult.Fail NoProvider(TrainingJob job, string detail) => new(
+        job, new JobFailure(FailureCode.NoProvider, detail), FileProof.TrainingNeverStarted, new ErrorDetail("no_provider", "replicate.create", detail, null));
+
+    private static string WhyRefused(ProviderError error) => error.Failure switch
+    {
+        ProviderFailure.Unauthorized => "Replicate does not accept the token Replicate:ApiToken. Set a valid one",
+        ProviderFailure.InsufficientBalance => "Replicate's credit is used up. Add credit to the account",
+        _ when error.Status == 404 => $"Replicate does not know Replicate:Model or Replicate:Destination: {error.Detail}",
+        _ => $"Replicate refuses the request: {error.Detail}",
+    };
+}

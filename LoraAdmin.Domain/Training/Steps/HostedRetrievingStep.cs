@@ -1,0 +1,157 @@
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Storage;
+using LoraAdmin.Domain.Training.Hosted;
+
+namespace LoraAdmin.Domain.Training.Steps;
+
+/// <summary>
+/// Copies the weights into the spool at once, because the provider removes them within the hour, and proves what came: a whole safetensors file, fsynced, its
+/// SHA-256 taken. From there the file goes the way of a pod's.
+/// </summary>
+public sealed class HostedRetrievingStep(IUnitOfWork work, IHostedTrainings provider, ISpool spool, TimeProvider clock, Func<TrainingRules> rules) : ITrainingStep
+{
+    private const int FetchesOfADamagedFile = 3;
+
+    private readonly SpoolKeeping keeping = new(spool);
+
+    public TrainingState State => TrainingState.Retrieving;
+
+    public async Task<StepResult> RunAsync(TrainingJob job, JobLease lease, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(job);
+        ArgumentNullException.ThrowIfNull(lease);
+        TrainingRules figures = rules();
+        IReadOnlyList<SpoolEntry> files = await work.ReadAsync((unit, token) => unit.Store<ISpoolStore>().ListForJobAsync(job.Id, token), cancellationToken);
+        TrainingJob here = job with { Spool = spool.Id };
+        if (files.Any(entry => entry.Attempt == job.Attempt && entry.Spool == spool.Id))
+        {
+            return new StepResult.Advance(TrainingState.Uploading, here, "The weights lie proven in the spool");
+        }
+
+        // A predecessor may have died between the seal and the row. A part says nothing: what it came from was not read to its end.
+        string name = SpoolNames.File(job.Id, job.Attempt);
+        return await spool.FindAsync(name, cancellationToken) switch
+        {
+            SpoolReading<SpoolFile>.Unreadable unread => RetrievingStep.SpoolAway(here, null, ArtifactFetch.AwayWords(unread.Reason), clock.GetUtcNow()),
+            SpoolReading<SpoolFile>.Found { Value.Path: var path } when path == name => await ProveAsync(here, name, figures, cancellationToken),
+            _ => await FetchAsync(here, name, files, figures, cancellationToken),
+        };
+    }
+
+    private async Task<StepResult> FetchAsync(
+        TrainingJob job, string name, IReadOnlyList<SpoolEntry> files, TrainingRules figures, CancellationToken cancellationToken)
+    {
+        if (await HostedLedger.CurrentAsync(work, job, cancellationToken) is not { TrainingId: { } id } row)
+        {
+            return HostedRunningStep.NoRow(job);
+        }
+
+        switch (await provider.GetAsync(id, cancellationToken))
+        {
+            case HostedReading.Found { Training: { WeightsLink: { } link } }:
+                return await TakeAsync(job, name, link, figures, cancellationToken);
+
+            case HostedReading.Found when files.FirstOrDefault(entry => entry.Attempt == job.Attempt) is { } elsewhere:
+                return RetrievingStep.Elsewhere(job, elsewhere, clock.GetUtcNow(), figures);
+
+            case HostedReading.Found:
+                return Gone(job, $"Replicate has removed the weights of training {id}");
+
+            case HostedReading.NotFound:
+                return HostedRunningStep.Lost(job, row, clock.GetUtcNow());
+
+            case HostedReading.Unavailable { Error: var error }:
+                return Later(job, $"Replicate can't be asked for training {id}: {error.Detail}", figures);
+
+            default:
+                throw new NotSupportedException("A training is found, not found or unavailable.");
+        }
+    }
+
+    private async Task<StepResult> TakeAsync(TrainingJob job, string name, string link, TrainingRules figures, CancellationToken cancellationToken)
+    {
+        switch (await provider.OpenWeightsAsync(link, cancellationToken))
+        {
+            case WeightsOpening.Gone:
+                return Later(job, "Replicate does not have the weights at the link that it gave", figures);
+
+            case WeightsOpening.Unavailable unavailable:
+                return Later(job, $"The weights could not be fetched: {unavailable.Reason}", figures);
+
+            case WeightsOpening.Found found:
+                await using (found.Content)
+                {
+                    WeightsOutcome outcome = found.LengthBytes > figures.MaxArtifactBytes + WeightsReader.BesideBytes
+                        ? new WeightsOutcome.Refused($"The weights announce {found.LengthBytes} bytes; at most {figures.MaxArtifactBytes} are taken (Training:MaxArtifactBytes)")
+                        : await new WeightsReader(spool, figures.MaxArtifactBytes).TakeAsync(found.Content, name, cancellationToken);
+                    return outcome switch
+                    {
+                        WeightsOutcome.Taken => await ProveAsync(job, name, figures, cancellationToken),
+                        WeightsOutcome.Refused refused => Corrupt(job, refused.Reason),
+                        WeightsOutcome.NoRoom full => Later(job, $"The weights have no room in the spool: {full.Reason} Replicate removes them within the hour", figures),
+                        WeightsOutcome.Stalled stalled => Later(job, stalled.Reason, figures),
+                        _ => throw new NotSupportedException("Weights are taken, refused, stalled or without room."),
+                    };
+                }
+
+            default:
+                throw new NotSupportedException("Weights are found, gone or unavailable.");
+        }
+    }
+
+    /// <summary>Proves the file that lies whole in the spool.</summary>
+    private async Task<StepResult> ProveAsync(TrainingJob job, string name, TrainingRules figures, CancellationToken cancellationToken)
+    {
+        switch (await spool.DigestAsync(name, cancellationToken))
+        {
+            case SpoolReading<SpoolDigest>.Unreadable unread:
+                return RetrievingStep.SpoolAway(job, null, ArtifactFetch.AwayWords(unread.Reason), clock.GetUtcNow());
+
+            case SpoolReading<SpoolDigest>.Found { Value: var digest }:
+                TrainingJob known = job with { Artifact = new ArtifactInfo(digest.LengthBytes, digest.Sha256), FailingSince = null };
+                switch (await keeping.KeepAsync(name, digest.LengthBytes, cancellationToken))
+                {
+                    case FetchOutcome.Proven:
+                        SpoolEntry entry = new(job.Id, job.Attempt, spool.Id, name, digest.LengthBytes, digest.Sha256, clock.GetUtcNow());
+                        return new StepResult.Advance(
+                            TrainingState.Uploading, known, $"The weights ({digest.LengthBytes} bytes) lie in the spool", (unit, token) => unit.Store<ISpoolStore>().SaveAsync(entry, token));
+
+                    case FetchOutcome.NoLora bad:
+                        return await spool.DeleteAsync(name, cancellationToken) && job.StepTries + 1 < FetchesOfADamagedFile
+                            ? new StepResult.TryAgain(
+                                StepBackoff.After(job.StepTries), job, $"{bad.Detail}. It will be fetched again", new ErrorDetail("artifact_corrupt", "training.retrieve", bad.Detail, null))
+                            : Corrupt(job, bad.Detail);
+
+                    case FetchOutcome.Away away:
+                        return RetrievingStep.SpoolAway(job, null, away.Reason, clock.GetUtcNow());
+
+                    case FetchOutcome.NoRoom full:
+                        return Later(job, full.Reason, figures);
+
+                    case FetchOutcome.Stalled stalled:
+                        return Later(job, stalled.Reason, figures);
+
+                    default:
+                        return Later(job, "The weights are gone from the spool", figures);
+                }
+
+            default:
+                return Later(job, "The weights are gone from the spool", figures);
+        }
+    }
+
+    private StepResult Later(TrainingJob job, string reason, TrainingRules figures)
+    {
+        (TrainingJob failing, TimeSpan since) = Failing.Note(job, clock.GetUtcNow());
+        return since < figures.RetrieveWithin
+            ? new StepResult.Again(HostedRunningStep.PollEvery(figures), failing, reason)
+            : Gone(failing, $"The weights could not be fetched within {figures.RetrieveWithin.TotalMinutes:0} minutes. {reason}");
+    }
+
+    private static StepResult.Fail Gone(TrainingJob job, string detail) => new(
+        job, new JobFailure(FailureCode.TrainingLost, detail), FileProof.None, new ErrorDetail("training_lost", "training.retrieve", detail, null));
+
+    private static StepResult.Fail Corrupt(TrainingJob job, string detail) => new(
+        job, new JobFailure(FailureCode.ArtifactCorrupt, detail), FileProof.None, new ErrorDetail("artifact_corrupt", "training.retrieve", detail, null));
+}

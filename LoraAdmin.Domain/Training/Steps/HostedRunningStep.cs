@@ -1,0 +1,147 @@
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training.Hosted;
+
+namespace LoraAdmin.Domain.Training.Steps;
+
+/// <summary>Follows a training at the provider to its end or to its deadline (E6). Webhooks only make it look sooner.</summary>
+public sealed class HostedRunningStep(
+    IUnitOfWork work, IHostedTrainings provider, TimeProvider clock, Func<TrainingRules> rules, ClockStandings clocks) : ITrainingStep
+{
+    /// <summary>The provider asks for webhooks first; polling is the safety net.</summary>
+    private static readonly TimeSpan LeastPollEvery = TimeSpan.FromSeconds(10);
+
+    public TrainingState State => TrainingState.Training;
+
+    internal static TimeSpan PollEvery(TrainingRules figures) => figures.PollEvery > LeastPollEvery ? figures.PollEvery : LeastPollEvery;
+
+    public async Task<StepResult> RunAsync(TrainingJob job, JobLease lease, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(job);
+        TrainingRules figures = rules();
+        if (await HostedLedger.CurrentAsync(work, job, cancellationToken) is not { TrainingId: { } id } row)
+        {
+            return NoRow(job);
+        }
+
+        HostedReading reading = await provider.GetAsync(id, cancellationToken);
+        DateTimeOffset now = clock.GetUtcNow();
+        switch (reading)
+        {
+            case HostedReading.NotFound:
+                return Lost(job, row, now);
+
+            case HostedReading.Unavailable { Error: var error }:
+                return Unread(job, row, error, figures, now);
+
+            case HostedReading.Found { Training: { IsOver: true } view }:
+                return Over(job, row, view, now);
+
+            case HostedReading.Found { Training: var view }:
+                TrainingJob followed = job with { StartedAt = view.StartedAt ?? job.StartedAt ?? now, FailingSince = null, StuckSince = null };
+
+                // The provider's clock says when it began: while ours is far off, the limit is passed only when it is by the most that ours may be wrong.
+                return now - followed.StartedAt <= figures.MaxDuration + clocks.Doubt
+                    ? new StepResult.Again(PollEvery(figures), followed, null, (unit, token) => HostedLedger.NoteAsync(unit, row.Name, view, now, token))
+                    : await EndAsync(provider, followed, row, TimedOut(followed, figures, view.StatusText), clock, cancellationToken);
+
+            default:
+                throw new NotSupportedException("A training is found, not found or unavailable.");
+        }
+    }
+
+    /// <summary>
+    /// Cancels the training right before its job ends, and takes what it came to: between any two looks it may have finished.
+    /// </summary>
+    internal static async Task<StepResult> EndAsync(
+        IHostedTrainings provider, TrainingJob job, HostedTraining row, StepResult.Fail fail, TimeProvider clock, CancellationToken cancellationToken)
+    {
+        HostedReading reading = await provider.CancelAsync(row.TrainingId!, cancellationToken);
+        DateTimeOffset now = clock.GetUtcNow();
+        return reading is not HostedReading.Found { Training: { } view } ? fail
+            : view.Status == HostedStatus.Succeeded ? Over(job, row, view, now)
+            : fail with { Alongside = Both(fail.Alongside, (unit, token) => HostedLedger.NoteAsync(unit, row.Name, view, now, token)) };
+    }
+
+    internal static StepResult Over(TrainingJob job, HostedTraining row, HostedView view, DateTimeOffset now)
+    {
+        Alongside note = (unit, token) => HostedLedger.NoteAsync(unit, row.Name, view, now, token);
+        TrainingJob ended = job with { StartedAt = view.StartedAt ?? job.StartedAt, FailingSince = null, StuckSince = null };
+        if (view.Status == HostedStatus.Succeeded)
+        {
+            return new StepResult.Advance(TrainingState.Retrieving, ended, "Training has ended; fetching the weights", note);
+        }
+
+        string said = view.Error ?? (view.Status == HostedStatus.Canceled ? "it was cancelled at Replicate" : "Replicate gave no reason");
+        return new StepResult.Fail(
+            ended,
+            new JobFailure(FailureCode.TrainingFailed, said),
+            FileProof.None,
+            new ErrorDetail("training_failed", "replicate.training", said, row.TrainingId),
+            note);
+    }
+
+    /// <summary>An id that the provider gave us and does not know any more: queued for half an hour and then gone, as has been seen.</summary>
+    internal static StepResult.Fail Lost(TrainingJob job, HostedTraining row, DateTimeOffset now)
+    {
+        string text = $"Replicate does not know training {row.TrainingId} any more";
+        OperationalEvent fact = HostedLedger.FactOf(row, HostedEvents.Lost, text, Actor.Portal(TrainingConductor.Name), EventSeverity.Error, "lost") with
+        {
+            Lora = job.LoraId,
+            User = job.UserId,
+            Signals = [new IncidentSignal(HostedIncidents.Lost, job.Id.ToString(), $"{text}; the job \"{job.Name}\" trained there")],
+        };
+        return new StepResult.Fail(
+            job,
+            new JobFailure(FailureCode.TrainingLost, text),
+            FileProof.None,
+            new ErrorDetail("training_lost", "replicate.training", text, row.TrainingId),
+            async (unit, token) =>
+            {
+                if (await unit.Store<IHostedTrainingStore>().FindAsync(row.Name, token) is { IsFinal: false } open)
+                {
+                    await HostedLedger.SaveAsync(unit, open with { Saw = HostedSaw.Lost, EndedAt = now, NextActionAt = now }, token);
+                }
+
+                await unit.Events.AppendAsync(fact, token);
+            });
+    }
+
+    internal static StepResult.Fail NoRow(TrainingJob job)
+    {
+        const string words = "The ledger has no training at Replicate for this attempt";
+        return new StepResult.Fail(job, new JobFailure(FailureCode.TrainingLost, words), FileProof.None, new ErrorDetail("training_lost", "replicate.training", words, null));
+    }
+
+    private static Alongside Both(Alongside? first, Alongside second) => first is null ? second : async (unit, token) =>
+    {
+        await first(unit, token);
+        await second(unit, token);
+    };
+
+    private static StepResult.Fail TimedOut(TrainingJob job, TrainingRules figures, string status)
+    {
+        string detail = FormattableString.Invariant($"Replicate says \"{status}\" after {figures.MaxDuration.TotalHours:0.#} hours");
+        OperationalEvent overTime = RunningStep.OverTime(job, figures);
+        return new StepResult.Fail(
+            job,
+            new JobFailure(FailureCode.TrainingTimeout, detail),
+            FileProof.None,
+            new ErrorDetail("training_timeout", "training.deadline", detail, null),
+            (unit, token) => unit.Events.AppendAsync(overTime, token));
+    }
+
+    /// <summary>The training goes on without being looked at; past its deadline and the time for fetching its file nobody waits any more.</summary>
+    private StepResult Unread(TrainingJob job, HostedTraining row, ProviderError error, TrainingRules figures, DateTimeOffset now)
+    {
+        (TrainingJob failing, TimeSpan silence) = Failing.Note(job, now);
+        DateTimeOffset started = job.StartedAt ?? row.RequestedAt;
+        if (silence >= figures.RetrieveWithin && now - started >= figures.MaxDuration + figures.RetrieveWithin + clocks.Doubt)
+        {
+            return TimedOut(failing, figures, error.Detail);
+        }
+
+        TimeSpan pause = error.RetryAfter is { } asked && asked > PollEvery(figures) ? asked : PollEvery(figures);
+        return new StepResult.Again(pause, failing, $"Replicate can't be asked for training {row.TrainingId}: {error.Detail}");
+    }
+}

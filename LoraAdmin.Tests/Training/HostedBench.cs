@@ -1,0 +1,60 @@
+using LoraAdmin.Domain.Breaker;
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
+using LoraAdmin.Domain.Training.Hosted;
+using LoraAdmin.Platform.LocalCloud;
+using LoraAdmin.Tests.Simulation;
+using Xunit;
+
+namespace LoraAdmin.Tests.Training;
+
+/// <summary>A portal with a fallback provider, and the ways to have it used.</summary>
+internal static class HostedBench
+{
+    public static TrainingBench New(Action<LocalCloudOptions>? cloud = null)
+    {
+        TrainingBench bench = new(cloud);
+        bench.World.Hosted = bench.World.Hosted with { WhyNot = null };
+        return bench;
+    }
+
+    /// <summary>A job whose creation at RunPod fails after its retries.</summary>
+    public static async Task<JobId> SubmitWithoutPodsAsync(this TrainingBench bench)
+    {
+        bench.Faults.Add(FaultKind.Create500, count: 4);
+        return await bench.SubmitAsync();
+    }
+
+    public static Task IsolateAsync(this TrainingBench bench) =>
+        bench.Portal.BreakerDesk.IsolateAsync("RunPod moves", null, TrainingBench.Person, TrainingBench.Token);
+
+    /// <summary>The fallback's breaker is held open, as after a refused token.</summary>
+    public static void IsolateFallback(this TrainingBench bench) => bench.World.HostedRedis.State = CircuitMachine.Apply(
+        bench.World.HostedRedis.State, new CircuitCall.Isolate("ada", "no credit", null, ""), bench.Now, bench.World.Breaker).Circuit;
+
+    /// <summary>The stored file is exactly what the provider's training made.</summary>
+    public static void AssertStoredIsTheTrained(this TrainingBench bench, JobId id)
+    {
+        ReplicateRecord training = bench.VendorTrainings.Last(one => one.Status == ReplicateStatus.Succeeded);
+        ArtifactLayout layout = bench.World.Cloud.World.Layout;
+        byte[] made = new byte[layout.TotalBytes];
+        layout.Fill(ArtifactLayout.SeedOf(1, training.Id), 0, made);
+        Assert.Equal(made, bench.StoredFile(id));
+        Assert.Empty(bench.SpoolRows(id));
+        Assert.Empty(bench.World.Spool.Names);
+    }
+
+    /// <summary>Nobody pays for anything any more, and no zip of images is left.</summary>
+    public static void AssertNothingIsLeft(this TrainingBench bench)
+    {
+        Assert.All(bench.VendorTrainings, one => Assert.True(one.IsFinal || one.IsLost, $"{one.Id} is {one.Status}"));
+        Assert.All(bench.VendorPods, pod => Assert.Equal(PodStatus.Terminated, pod.Status));
+        Assert.All(bench.World.Database.Hosted.Rows, one => Assert.True(one.IsSettled));
+        Assert.All(bench.World.Database.Hosted.Rows, one => Assert.Null(bench.World.Objects.Find(HostedImages.ZipOf(TrainingBench.User, one.Name))));
+        Assert.All(bench.World.Database.Reservations.Rows, one => Assert.NotNull(one.SettledAt));
+        Assert.Equal(Usd.Zero, bench.Month.Reserved);
+        Assert.Equal(bench.Month.Spent, bench.World.Database.Reservations.Rows.Aggregate(Usd.Zero, (sum, one) => sum + one.Actual!.Value));
+        Assert.All(bench.World.Database.Pods.Rows, pod => Assert.Equal(PodSaw.Gone, pod.Saw));
+    }
+}

@@ -1,0 +1,243 @@
+using LoraAdmin.Domain.Breaker;
+using LoraAdmin.Domain.Budget;
+using LoraAdmin.Domain.Library;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
+using LoraAdmin.Domain.Training.Hosted;
+using LoraAdmin.Platform.LocalCloud;
+using LoraAdmin.Tests.Simulation;
+using Xunit;
+
+namespace LoraAdmin.Tests.Training;
+
+/// <summary>When jobs go to Replicate, and what becomes of them when it does not take them either.</summary>
+public sealed class HostedFallbackTests
+{
+    private readonly TrainingBench bench = HostedBench.New();
+
+    [Fact]
+    [Trait("Requirement", "E1")]
+    public async Task Create_FailsAfterItsRetries_ReplicateTrainsAndTheUserHearsOfNoFailure()
+    {
+        JobId id = await bench.SubmitWithoutPodsAsync();
+        await bench.RunToRestAsync(id);
+
+        TrainingJob job = bench.Job(id);
+        Assert.Equal((TrainingState.Completed, "replicate"), (job.State, job.Provider));
+        Assert.Equal(4, bench.Pods(id).Count);
+        IReadOnlyList<TrainingAttempt> attempts = bench.Attempts(id);
+        Assert.Equal(
+            [("runpod", AttemptState.Failed, FailureCode.NoProvider), ("replicate", AttemptState.Succeeded, (FailureCode?)null)],
+            attempts.Select(one => (one.Provider, one.State, one.Failure)));
+        Assert.Equal(Usd.Zero, attempts[0].Cost);
+        Assert.Equal(Usd.FromDollars(720 * ReplicateWorld.UsdPerSecond), attempts[1].Cost);
+        Assert.Equal(attempts[1].Cost, job.Cost);
+        bench.AssertStoredIsTheTrained(id);
+        bench.AssertNothingIsLeft();
+
+        Assert.Equal(LoraStatus.Completed, bench.Lora(id).Status);
+        Assert.Empty(bench.Facts(id, TrainingEvents.Failed));
+        Assert.Single(bench.Facts(id, TrainingEvents.HandedOver));
+        Assert.False(bench.Refunded(id));
+        Assert.Equal(1, bench.UserCount);
+    }
+
+    [Fact]
+    public async Task Complete_WithoutValidationImages_SaysThatNobodyJudgedIt()
+    {
+        JobId id = await bench.SubmitWithoutPodsAsync();
+        await bench.RunToRestAsync(id);
+        Assert.StartsWith("Replicate makes no validation images", bench.Job(id).NotValidated, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [Trait("Requirement", "E1")]
+    public async Task ReplicateRefusesToo_JobFailsOnceAndTheUserIsToldOnlyThen()
+    {
+        bench.Faults.Add(FaultKind.ReplicateBalance402);
+        JobId id = await bench.SubmitWithoutPodsAsync();
+        await bench.RunToRestAsync(id);
+
+        TrainingJob job = bench.Job(id);
+        Assert.Equal((TrainingState.Failed, FailureCode.NoProvider), (job.State, job.Failure!.Code));
+        Assert.Contains("Replicate's credit is used up", job.Failure.Detail, StringComparison.Ordinal);
+        Assert.Single(bench.Facts(id, TrainingEvents.Failed));
+        Assert.Equal("No GPU provider could start the training", bench.Lora(id).ErrorMessage);
+        Assert.True(bench.Refunded(id));
+        Assert.Equal(0, bench.UserCount);
+        bench.AssertNothingIsLeft();
+    }
+
+    [Fact]
+    [Trait("Requirement", "E1")]
+    public async Task ReplicateFailsAfterItsRetries_JobFailsAndCanBeRetried()
+    {
+        bench.Faults.Add(FaultKind.ReplicateCreate500, count: 4);
+        JobId id = await bench.SubmitWithoutPodsAsync();
+        await bench.RunToRestAsync(id);
+        Assert.Equal(FailureCode.NoProvider, bench.Job(id).Failure!.Code);
+        Assert.Equal(4, bench.Hosted(id).Count);
+        Assert.Empty(bench.VendorTrainings);
+
+        Assert.IsType<RetryOutcome.Accepted>(await bench.Portal.Desk.RetryAsync(id, TrainingBench.Person, TrainingBench.Token));
+        await bench.RunToRestAsync(id);
+        Assert.Equal((TrainingState.Completed, "runpod"), (bench.Job(id).State, bench.Job(id).Provider));
+        Assert.Equal(["runpod", "replicate", "runpod"], bench.Attempts(id).Select(one => one.Provider));
+        bench.AssertNothingIsLeft();
+    }
+
+    [Fact]
+    [Trait("Requirement", "C1")]
+    public async Task RunPodIsolated_JobIsDivertedWithoutAskingRunPodAndCompletes()
+    {
+        await bench.IsolateAsync();
+        JobId id = await bench.SubmitAsync();
+        await bench.RunToRestAsync(id);
+
+        Assert.Equal((TrainingState.Completed, "replicate"), (bench.Job(id).State, bench.Job(id).Provider));
+        Assert.Empty(bench.Pods(id));
+        Assert.Empty(bench.VendorPods);
+        Assert.Equal(["runpod", "replicate"], bench.Attempts(id).Select(one => one.Provider));
+        bench.AssertStoredIsTheTrained(id);
+        bench.AssertNothingIsLeft();
+    }
+
+    [Fact]
+    [Trait("Requirement", "C1")]
+    public async Task BreakerOpensOnTheThirdFailure_EachJobIsDivertedAndTheFourthAsksNobodyElse()
+    {
+        bench.Faults.Add(FaultKind.Create500, count: 12);
+        JobId[] jobs = [await bench.SubmitAsync(), await bench.SubmitAsync(), await bench.SubmitAsync()];
+        foreach (JobId id in jobs)
+        {
+            await bench.RunUntilAsync(() => bench.Job(id).Provider == "replicate", "a diverted job");
+        }
+
+        Assert.True(bench.World.Redis.State.IsOpen);
+        int asked = bench.World.Database.Pods.Rows.Count;
+        JobId fourth = await bench.SubmitAsync();
+        foreach (JobId id in jobs.Append(fourth))
+        {
+            await bench.RunToRestAsync(id);
+            Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+        }
+
+        Assert.Equal(asked, bench.World.Database.Pods.Rows.Count);
+        Assert.Equal(4, bench.VendorTrainings.Count);
+        bench.AssertNothingIsLeft();
+    }
+
+    [Fact]
+    [Trait("Requirement", "C1")]
+    public async Task BothDown_IsToldOnceAndEndsByItself()
+    {
+        await bench.IsolateAsync();
+        bench.IsolateFallback();
+        JobId first = await bench.SubmitAsync();
+        JobId second = await bench.SubmitAsync();
+        await bench.RunForAsync(TimeSpan.FromMinutes(10));
+
+        Assert.All([first, second], id => Assert.Equal(TrainingState.Queued, bench.Job(id).State));
+        Assert.StartsWith("Both providers are down. RunPod's breaker is held open", bench.Job(first).WaitReason, StringComparison.Ordinal);
+        Assert.Contains("Replicate's breaker is held open by ada", bench.Job(first).WaitReason, StringComparison.Ordinal);
+        Assert.Single(bench.Facts(first, TrainingEvents.ProvidersDown));
+        Assert.Single(bench.Attempts(first));
+        Assert.False(Down().Over);
+
+        bench.World.HostedRedis.State = CircuitMachine.Apply(
+            bench.World.HostedRedis.State, new CircuitCall.Reset("ada", "credit was added"), bench.Now, bench.World.Breaker).Circuit;
+        await bench.RunToRestAsync(first);
+        await bench.RunToRestAsync(second);
+        Assert.Equal(TrainingState.Completed, bench.Job(first).State);
+        Assert.True(Down().Over);
+    }
+
+    [Fact]
+    public async Task BothDownBecauseOfFailures_JobFailsAfterTheQueueWait()
+    {
+        bench.Faults.Add(FaultKind.Create500, seconds: 100_000);
+        bench.Faults.Add(FaultKind.ReplicateCreate500, seconds: 100_000);
+        JobId[] jobs = [await bench.SubmitAsync(), await bench.SubmitAsync(), await bench.SubmitAsync()];
+        foreach (JobId id in jobs)
+        {
+            await bench.RunToStateAsync(id, TrainingState.Failed);
+        }
+
+        Assert.True(bench.World.HostedRedis.State.IsOpen);
+        JobId waiting = await bench.SubmitAsync();
+        await bench.RunForAsync(TimeSpan.FromMinutes(5));
+        Assert.StartsWith("Both providers are down", bench.Job(waiting).WaitReason, StringComparison.Ordinal);
+        await bench.RunToRestAsync(waiting);
+        Assert.Equal(FailureCode.NoProvider, bench.Job(waiting).Failure!.Code);
+    }
+
+    [Fact]
+    public async Task NotConfigured_JobWaitsForRunPodAsBefore()
+    {
+        bench.World.Hosted = bench.World.Hosted with { WhyNot = "Replicate is not configured: set Replicate:ApiToken" };
+        JobId failed = await bench.SubmitWithoutPodsAsync();
+        await bench.RunToRestAsync(failed);
+        Assert.Equal(FailureCode.NoProvider, bench.Job(failed).Failure!.Code);
+        Assert.DoesNotContain("Replicate", bench.Job(failed).Failure!.Detail, StringComparison.Ordinal);
+        Assert.Single(bench.Attempts(failed));
+
+        await bench.IsolateAsync();
+        JobId waiting = await bench.SubmitAsync();
+        await bench.RunForAsync(TimeSpan.FromMinutes(10));
+        Assert.StartsWith("RunPod's breaker is held open", bench.Job(waiting).WaitReason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Replicate_DoesNotFitIntoTheBudget_JobFailsAsBudgetExhausted()
+    {
+        bench.World.Budget = new BudgetRules(Usd.FromDollars(8), Usd.FromDollars(6));
+        await bench.IsolateAsync();
+        JobId id = await bench.SubmitAsync();
+        await bench.RunToRestAsync(id);
+
+        Assert.Equal(FailureCode.BudgetExhausted, bench.Job(id).Failure!.Code);
+        Assert.Empty(bench.Hosted(id));
+        Assert.Equal(0, bench.UserCount);
+        bench.AssertNothingIsLeft();
+    }
+
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Attempt_AtReplicate_ReservesForItselfWhatItMayCost()
+    {
+        await bench.IsolateAsync();
+        JobId id = await bench.SubmitAsync();
+        await bench.RunToStateAsync(id, TrainingState.Training);
+
+        Usd expected = bench.World.Hosted.HourlyPrice.PerHourFor(bench.World.Training.MaxDuration + TimeSpan.FromMinutes(10));
+        Assert.Equal(expected, bench.Reservation(id, 2).Amount);
+        Assert.Null(bench.Reservation(id, 2).SettledAt);
+    }
+
+    [Fact]
+    [Trait("Requirement", "O1")]
+    public async Task Paused_NothingIsAskedOfReplicate()
+    {
+        await bench.IsolateAsync();
+        await bench.Portal.Switches.PauseAsync("maintenance", null, TrainingBench.Person, TrainingBench.Token);
+        JobId id = await bench.SubmitAsync();
+        await bench.RunForAsync(TimeSpan.FromHours(2));
+        Assert.Equal(TrainingState.Queued, bench.Job(id).State);
+        Assert.Empty(bench.VendorTrainings);
+    }
+
+    [Fact]
+    public async Task NoCapacityForTheWholeQueueWait_ReplicateIsAskedInsteadOfFailing()
+    {
+        bench.Faults.Add(FaultKind.NoCapacity, seconds: 100_000);
+        JobId id = await bench.SubmitAsync();
+        await bench.RunToRestAsync(id);
+        Assert.Equal((TrainingState.Completed, "replicate"), (bench.Job(id).State, bench.Job(id).Provider));
+        Assert.False(bench.World.Redis.State.IsOpen);
+        bench.AssertNothingIsLeft();
+    }
+
+    private IncidentSignal Down() =>
+        bench.World.Database.Events.SelectMany(fact => fact.Signals).Last(signal => signal.Rule == TrainingIncidents.ProvidersDown);
+}

@@ -1,0 +1,293 @@
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
+using LoraAdmin.Domain.Training.Hosted;
+using LoraAdmin.Platform.LocalCloud;
+using LoraAdmin.Tests.Simulation;
+using Xunit;
+
+namespace LoraAdmin.Tests.Training;
+
+/// <summary>An attempt at Replicate from its create call to its file, with what goes wrong there.</summary>
+public sealed class HostedTrainingTests
+{
+    private readonly TrainingBench bench = HostedBench.New();
+
+    [Theory]
+    [InlineData(FaultKind.ReplicateCreate500ButCreated)]
+    [InlineData(FaultKind.ReplicateCreateHangButCreated)]
+    [Trait("Requirement", "E1")]
+    public async Task Create_AnsweredUnclearly_IsFoundInTheListAndPaidOnce(string fault)
+    {
+        bench.Faults.Add(fault);
+        JobId id = await DivertedAsync();
+        await bench.RunToRestAsync(id);
+
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+        Assert.Single(bench.VendorTrainings);
+        Assert.Single(bench.Hosted(id));
+        bench.AssertStoredIsTheTrained(id);
+        bench.AssertNothingIsLeft();
+    }
+
+    [Fact]
+    [Trait("Requirement", "E1")]
+    public async Task Create_InDoubtWhileTheListIsAway_AsksForNoOther()
+    {
+        bench.Faults.Add(FaultKind.ReplicateCreateHangButCreated);
+        bench.Faults.Add(FaultKind.ReplicateList500, seconds: 300);
+        JobId id = await DivertedAsync();
+        await bench.RunForAsync(TimeSpan.FromMinutes(4));
+        Assert.Single(bench.VendorTrainings);
+        Assert.Contains("can't be listed", bench.Job(id).WaitReason, StringComparison.Ordinal);
+
+        await bench.RunToRestAsync(id);
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+        Assert.Single(bench.VendorTrainings);
+    }
+
+    [Fact]
+    [Trait("Requirement", "E1")]
+    public async Task Create_FailsForSure_IsRetriedAfterTheWaits()
+    {
+        bench.Faults.Add(FaultKind.ReplicateCreate500, count: 2);
+        JobId id = await DivertedAsync();
+        await bench.RunToRestAsync(id);
+
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+        Assert.Equal(3, bench.Hosted(id).Count);
+        Assert.Empty(bench.World.HostedRedis.State.Failures);
+        bench.AssertNothingIsLeft();
+    }
+
+    [Fact]
+    public async Task Create_Throttled_WaitsAsLongAsTheSentenceSays()
+    {
+        bench.Faults.Add(FaultKind.ReplicateThrottled, seconds: 40);
+        JobId id = await DivertedAsync();
+        await bench.RunUntilAsync(() => bench.Hosted(id).Count == 1, "a throttled try");
+        DateTimeOffset refusedAt = bench.Hosted(id)[0].EndedAt!.Value;
+        await bench.RunToRestAsync(id);
+
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+        Assert.True(bench.VendorTrainings[0].CreatedAt >= refusedAt + TimeSpan.FromSeconds(40));
+        Assert.Empty(bench.World.HostedRedis.State.Failures);
+    }
+
+    [Fact]
+    public async Task Lost_AfterHalfAnHour_IsAnIncidentAndTheJobTrainsOnceMore()
+    {
+        bench.Faults.Add(FaultKind.ReplicateTrainingLost);
+        JobId id = await DivertedAsync();
+        await bench.RunToRestAsync(id);
+
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+        Assert.Equal(2, bench.VendorTrainings.Count);
+        Assert.Equal([FailureCode.NoProvider, FailureCode.TrainingLost, FailureCode.NoProvider, null], bench.Attempts(id).Select(one => one.Failure));
+        Assert.Equal(Usd.Zero, bench.Attempts(id)[1].Cost);
+        Assert.Single(bench.Facts(id, HostedEvents.Lost));
+        Assert.Equal([false, true], LostSignals(id).Select(signal => signal.Over));
+        Assert.Empty(bench.Facts(id, TrainingEvents.Failed));
+        bench.AssertNothingIsLeft();
+    }
+
+    [Fact]
+    public async Task Lost_Twice_FailsAndIsGivenBack()
+    {
+        bench.Faults.Add(FaultKind.ReplicateTrainingLost, count: 2);
+        JobId id = await DivertedAsync();
+        await bench.RunToRestAsync(id);
+
+        Assert.Equal((TrainingState.Failed, FailureCode.TrainingLost), (bench.Job(id).State, bench.Job(id).Failure!.Code));
+        Assert.True(bench.Refunded(id));
+        bench.AssertNothingIsLeft();
+    }
+
+    [Theory]
+    [InlineData(FaultKind.ReplicateTrainingFails, 288)]
+    [InlineData(FaultKind.ReplicateFailsAfterSuccess, 720)]
+    public async Task Training_Fails_CostsWhatItTookAndSaysWhy(string fault, int seconds)
+    {
+        bench.Faults.Add(fault);
+        JobId id = await DivertedAsync();
+        await bench.RunToRestAsync(id);
+
+        Assert.Equal(FailureCode.TrainingFailed, bench.Job(id).Failure!.Code);
+        Assert.NotNull(bench.Job(id).Failure!.Detail);
+        Assert.Equal(Usd.FromDollars(seconds * ReplicateWorld.UsdPerSecond), bench.Attempts(id)[1].Cost);
+        bench.AssertNothingIsLeft();
+    }
+
+    [Theory]
+    [InlineData(FaultKind.ReplicateWeightsTar, 1)]
+    [InlineData(FaultKind.ReplicateWeightsTruncated, 2)]
+    [InlineData(FaultKind.ReplicateRead500, 5)]
+    [Trait("Requirement", "E3")]
+    public async Task Weights_HoweverTheyCome_AreStoredWhole(string fault, int count)
+    {
+        bench.Faults.Add(fault, count);
+        JobId id = await DivertedAsync();
+        await bench.RunToRestAsync(id);
+
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+        bench.AssertStoredIsTheTrained(id);
+        bench.AssertNothingIsLeft();
+    }
+
+    [Fact]
+    [Trait("Requirement", "E3")]
+    public async Task Upload_FailsAfterItsRetries_TheFileIsKeptAndStoredLaterWithoutTheProvider()
+    {
+        JobId id = await DivertedAsync();
+        await bench.RunToStateAsync(id, TrainingState.Uploading);
+        bench.Faults.Add(FaultKind.StorePutFails, count: 4, match: "lora-models/");
+        await bench.RunToStateAsync(id, TrainingState.Failed);
+        Assert.Equal(FailureCode.UploadFailed, bench.Job(id).Failure!.Code);
+        Assert.Single(bench.SpoolRows(id));
+
+        await bench.RunForAsync(TimeSpan.FromHours(2));
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+        Assert.NotNull(bench.Job(id).NotValidated);
+        bench.AssertStoredIsTheTrained(id);
+        Assert.Single(bench.VendorTrainings);
+    }
+
+    [Fact]
+    public async Task PortalAwayUntilTheDataAreRemoved_IsLostAndTrainedAnew()
+    {
+        JobId id = await DivertedAsync();
+        await bench.RunToStateAsync(id, TrainingState.Training);
+        bench.World.Clock.Advance(TimeSpan.FromHours(2));
+        await bench.RunToRestAsync(id);
+
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+        Assert.Equal(2, bench.VendorTrainings.Count);
+        Assert.Equal(FailureCode.TrainingLost, bench.Attempts(id)[1].Failure);
+        bench.AssertStoredIsTheTrained(id);
+    }
+
+    [Theory]
+    [InlineData(TrainingState.Provisioning)]
+    [InlineData(TrainingState.Training)]
+    public async Task Cancel_ByAPerson_EndsTheTrainingAndItsCost(TrainingState state)
+    {
+        JobId id = await DivertedAsync();
+        await bench.RunUntilAsync(() => bench.Job(id).State == state && bench.VendorTrainings.Count == 1, "a training");
+        Assert.IsType<CancelOutcome.Noted>(await bench.CancelAsync(id, TrainingBench.Person));
+        await bench.RunToRestAsync(id);
+
+        Assert.Equal(TrainingState.Cancelled, bench.Job(id).State);
+        Assert.Equal(ReplicateStatus.Canceled, bench.VendorTrainings[0].Status);
+        Assert.True(bench.Refunded(id));
+        bench.AssertNothingIsLeft();
+    }
+
+    [Fact]
+    public async Task Cancel_WhenTheTrainingHasJustEnded_TakesTheFile()
+    {
+        JobId id = await DivertedAsync();
+        await bench.RunToStateAsync(id, TrainingState.Training);
+        await bench.CancelAsync(id, TrainingBench.Person);
+        bench.World.Clock.Advance(TimeSpan.FromMinutes(13));
+        await bench.RunToRestAsync(id);
+
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+        bench.AssertStoredIsTheTrained(id);
+    }
+
+    [Fact]
+    public async Task Cancel_ThatReplicateDoesNotTake_IsTriedAgainAndTold()
+    {
+        JobId id = await DivertedAsync();
+        await bench.RunToStateAsync(id, TrainingState.Training);
+        bench.Faults.Add(FaultKind.ReplicateCancel500, count: 5);
+        await bench.CancelAsync(id, TrainingBench.Person);
+        await bench.RunToRestAsync(id);
+
+        Assert.Equal(TrainingState.Cancelled, bench.Job(id).State);
+        IncidentSignal[] told = [.. bench.World.Database.Events.SelectMany(fact => fact.Signals).Where(signal => signal.Rule == HostedIncidents.NotEnding)];
+        Assert.Equal([false, true], told.Select(signal => signal.Over));
+        bench.AssertNothingIsLeft();
+    }
+
+    [Fact]
+    [Trait("Requirement", "E6")]
+    public async Task Training_PastItsDeadline_IsCancelledAndFails()
+    {
+        TrainingBench slow = HostedBench.New(options => options.Training = TimeSpan.FromHours(5));
+        await slow.IsolateAsync();
+        JobId id = await slow.SubmitAsync();
+        await slow.RunToRestAsync(id);
+
+        Assert.Equal(FailureCode.TrainingTimeout, slow.Job(id).Failure!.Code);
+        Assert.Equal(ReplicateStatus.Canceled, slow.VendorTrainings[0].Status);
+        Assert.True(slow.Attempts(id)[1].Cost <= slow.Reservation(id, 2).Amount);
+        Assert.Single(slow.Facts(id, TrainingEvents.OverTime));
+        slow.AssertNothingIsLeft();
+    }
+
+    [Fact]
+    [Trait("Requirement", "E2")]
+    public async Task Image_ChangedAfterItWasChecked_FailsBeforeAnythingIsAsked()
+    {
+        TrainingRequest request = bench.Request();
+        await bench.IsolateAsync();
+        JobId id = await bench.SubmitAsync(request);
+        await bench.RunUntilAsync(() => bench.Job(id).Provider == "replicate", "a diverted job");
+        bench.World.Objects.Set(new Domain.Storage.ObjectRef(Domain.Storage.Buckets.TrainingImages, request.ImageKeys[0]), [9, 9, 9], "image/jpeg");
+        await bench.RunToRestAsync(id);
+
+        Assert.Equal(FailureCode.InvalidTrainingImages, bench.Job(id).Failure!.Code);
+        Assert.Empty(bench.VendorTrainings);
+        bench.AssertNothingIsLeft();
+    }
+
+    [Fact]
+    public async Task Webhook_OfOurTraining_HasItReadAtOnce()
+    {
+        JobId id = await DivertedAsync();
+        await bench.RunToStateAsync(id, TrainingState.Training);
+        await bench.RunForAsync(TimeSpan.FromSeconds(20));
+        bench.World.Clock.Advance(TimeSpan.FromSeconds(1));
+        string training = bench.VendorTrainings[0].Id;
+        DateTimeOffset before = bench.Job(id).DueAt;
+
+        Assert.True(await bench.Portal.Hints.NoteAsync(training, TrainingBench.Token));
+        Assert.True(bench.Job(id).DueAt < before);
+        Assert.True(await bench.Portal.Hints.NoteAsync(training, TrainingBench.Token));
+        await bench.RunToRestAsync(id);
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+        TrainingJob rested = bench.Job(id);
+        Assert.True(await bench.Portal.Hints.NoteAsync(training, TrainingBench.Token));
+        Assert.Equal(rested, bench.Job(id));
+    }
+
+    [Fact]
+    public async Task Webhook_OfAnotherTraining_WritesNothing()
+    {
+        JobId id = await DivertedAsync();
+        await bench.RunToStateAsync(id, TrainingState.Training);
+        int writes = bench.World.Database.Writes;
+        Assert.False(await bench.Portal.Hints.NoteAsync("somebodyelses", TrainingBench.Token));
+        Assert.Equal(writes, bench.World.Database.Writes);
+    }
+
+    [Fact]
+    public async Task Portal_StartedAnew_GoesOnWithTheTrainingThatIsThere()
+    {
+        JobId id = await DivertedAsync();
+        await bench.RunUntilAsync(() => bench.VendorTrainings.Count == 1, "a training");
+        bench.Restart();
+        await bench.RunToRestAsync(id);
+        Assert.Single(bench.VendorTrainings);
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+    }
+
+    private async Task<JobId> DivertedAsync()
+    {
+        await bench.IsolateAsync();
+        return await bench.SubmitAsync();
+    }
+
+    private IEnumerable<IncidentSignal> LostSignals(JobId id) => bench.World.Database.Events
+        .SelectMany(fact => fact.Signals).Where(signal => signal.Rule == HostedIncidents.Lost && signal.Subject == id.ToString());
+}

@@ -1,0 +1,215 @@
+using System.Text.Json.Nodes;
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Storage;
+using LoraAdmin.Domain.Training.Hosted;
+using LoraAdmin.Platform.LocalCloud;
+using LoraAdmin.Platform.Vendors;
+using LoraAdmin.Tests.Doubles;
+using LoraAdmin.Tests.LocalCloud;
+using LoraAdmin.Tests.Simulation.Memory;
+using LoraAdmin.Training;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+using Xunit;
+
+namespace LoraAdmin.Tests.Training;
+
+/// <summary>Faults of Replicate, as our client tells them, beside what is true.</summary>
+public sealed class VendorFaultReplicateTests : IDisposable
+{
+    private const string Name = "lora-5eed0001-0123456789abcdef0123456789abcdef-2-1";
+    private static readonly TimeSpan Whole = TimeSpan.FromMinutes(15);
+
+    private readonly TestCloud cloud = new();
+    private readonly HttpClient http;
+    private readonly ReplicateClient client;
+
+    public VendorFaultReplicateTests()
+    {
+        http = new HttpClient(new LocalCloudHandler(cloud.Face)) { Timeout = Timeout.InfiniteTimeSpan };
+        ReplicateOptions options = new()
+        {
+            BaseUrl = $"{LocalCloudHandler.Base}/replicate/v1",
+            ApiToken = TestCloud.Key,
+            Model = ReplicateFace.Trainer,
+            Version = ReplicateFace.TrainerVersion,
+            Destination = ReplicateFace.Destination,
+        };
+        client = new ReplicateClient(
+            http,
+            Options.Create(options),
+            new OpenGate(),
+            static name => $"https://lora.example.org/webhooks/replicate?name={name}",
+            cloud.Clock,
+            NullLogger<ReplicateClient>.Instance);
+    }
+
+    [Theory]
+    [Trait("Fault", FaultKind.ReplicateUnauth401)]
+    [Trait("Fault", FaultKind.ReplicateBalance402)]
+    [Trait("Fault", FaultKind.ReplicateThrottled)]
+    [InlineData(FaultKind.ReplicateUnauth401, ProviderFailure.Unauthorized)]
+    [InlineData(FaultKind.ReplicateBalance402, ProviderFailure.InsufficientBalance)]
+    [InlineData(FaultKind.ReplicateThrottled, ProviderFailure.RateLimited)]
+    public async Task Refusal_OnCreate_IsRefusedAndNoTraining(string kind, ProviderFailure failure)
+    {
+        cloud.World.Faults.Add(kind, seconds: kind == FaultKind.ReplicateThrottled ? 7 : null);
+        ProviderError error = Assert.IsType<HostedCreation.Refused>(await CreateAsync()).Error;
+        Assert.Equal(failure, error.Failure);
+        Assert.Equal(kind == FaultKind.ReplicateThrottled ? TimeSpan.FromSeconds(7) : null, error.RetryAfter);
+        Assert.Empty(cloud.World.Replicate.Records);
+    }
+
+    [Theory]
+    [Trait("Fault", FaultKind.ReplicateCreate500)]
+    [Trait("Fault", FaultKind.ReplicateCreate500ButCreated)]
+    [Trait("Fault", FaultKind.ReplicateCreateHangButCreated)]
+    [InlineData(FaultKind.ReplicateCreate500, 0)]
+    [InlineData(FaultKind.ReplicateCreate500ButCreated, 1)]
+    [InlineData(FaultKind.ReplicateCreateHangButCreated, 1)]
+    public async Task Create_AnsweredUnclearly_IsInDoubtAndTheListSaysWhatIsThere(string kind, int made)
+    {
+        cloud.World.Faults.Add(kind);
+        Assert.IsType<HostedCreation.InDoubt>(await CreateAsync());
+        Assert.Equal(Enumerable.Repeat<string?>(Name, made), (await ListedAsync()).Select(one => one.Name));
+    }
+
+    [Theory]
+    [Trait("Fault", FaultKind.ReplicateRead500)]
+    [Trait("Fault", FaultKind.ReplicateCancel500)]
+    [InlineData(FaultKind.ReplicateRead500)]
+    [InlineData(FaultKind.ReplicateCancel500)]
+    public async Task ReadOrCancel_Fails_IsUnavailableAndTheTrainingGoesOn(string kind)
+    {
+        string id = await CreatedAsync();
+        cloud.World.Faults.Add(kind);
+        Assert.IsType<HostedReading.Unavailable>(
+            kind == FaultKind.ReplicateRead500 ? await client.GetAsync(id, CancellationToken.None) : await client.CancelAsync(id, CancellationToken.None));
+        cloud.Pass(Whole);
+        Assert.Equal(HostedStatus.Succeeded, (await ReadAsync(id)).Status);
+    }
+
+    [Fact]
+    [Trait("Fault", FaultKind.ReplicateList500)]
+    public async Task List_Fails_IsUnavailableAndNotEmpty()
+    {
+        await CreatedAsync();
+        cloud.World.Faults.Add(FaultKind.ReplicateList500);
+        Assert.IsType<HostedListing.Unavailable>(await client.ListAsync(cloud.Clock.GetUtcNow() - Whole, CancellationToken.None));
+        Assert.Single(await ListedAsync());
+    }
+
+    [Fact]
+    [Trait("Fault", FaultKind.ReplicateTrainingLost)]
+    public async Task Lost_AfterHalfAnHour_IsNotFoundAndInNoList()
+    {
+        cloud.World.Faults.Add(FaultKind.ReplicateTrainingLost);
+        string id = await CreatedAsync();
+        cloud.Pass(TimeSpan.FromSeconds(1799));
+        Assert.Equal(HostedStatus.Starting, (await ReadAsync(id)).Status);
+        cloud.Pass(TimeSpan.FromSeconds(1));
+        Assert.IsType<HostedReading.NotFound>(await client.GetAsync(id, CancellationToken.None));
+        Assert.Empty(await ListedAsync());
+    }
+
+    [Theory]
+    [Trait("Fault", FaultKind.ReplicateTrainingFails)]
+    [Trait("Fault", FaultKind.ReplicateFailsAfterSuccess)]
+    [InlineData(FaultKind.ReplicateTrainingFails, 0.4)]
+    [InlineData(FaultKind.ReplicateFailsAfterSuccess, 1)]
+    public async Task Training_ThatFails_SaysWhyAndHowLongItWorked(string kind, double share)
+    {
+        cloud.World.Faults.Add(kind);
+        string id = await CreatedAsync();
+        cloud.Pass(Whole);
+        HostedView failed = await ReadAsync(id);
+        Assert.Equal((HostedStatus.Failed, cloud.Options.Training * share, null), (failed.Status, failed.Worked, failed.WeightsLink));
+        Assert.NotEmpty(failed.Error!);
+    }
+
+    [Theory]
+    [Trait("Fault", FaultKind.ReplicateWeightsTar)]
+    [Trait("Fault", FaultKind.ReplicateWeightsTruncated)]
+    [InlineData(FaultKind.ReplicateWeightsTar, typeof(WeightsOutcome.Taken))]
+    [InlineData(FaultKind.ReplicateWeightsTruncated, typeof(WeightsOutcome.Stalled))]
+    public async Task Weights_InAnotherForm_AreTakenWholeOrNotAtAll(string kind, Type outcome)
+    {
+        cloud.World.Faults.Add(kind);
+        string id = await CreatedAsync();
+        cloud.Pass(Whole);
+        WeightsOpening.Found found = Assert.IsType<WeightsOpening.Found>(await client.OpenWeightsAsync((await ReadAsync(id)).WeightsLink!, CancellationToken.None));
+        await using Stream content = found.Content;
+        Assert.Equal(kind == FaultKind.ReplicateWeightsTar, found.LengthBytes > cloud.Options.ArtifactBytes);
+        Assert.IsType(outcome, await new WeightsReader(new MemorySpool("disk-1"), 1_000_000).TakeAsync(content, "x-1.safetensors", CancellationToken.None));
+    }
+
+    [Theory]
+    [Trait("Fault", FaultKind.ReplicateWebhookTwice)]
+    [Trait("Fault", FaultKind.ReplicateWebhookOutOfOrder)]
+    [Trait("Fault", FaultKind.ReplicateWebhookLost)]
+    [InlineData(FaultKind.ReplicateWebhookTwice, "processing succeeded succeeded")]
+    [InlineData(FaultKind.ReplicateWebhookOutOfOrder, "succeeded processing")]
+    [InlineData(FaultKind.ReplicateWebhookLost, "succeeded")]
+    public async Task Webhooks_HoweverTheyCome_AReadTellsTheTruth(string kind, string told)
+    {
+        cloud.World.Faults.Add(kind);
+        string id = await CreatedAsync();
+        cloud.Pass(Whole);
+        List<string> heard = [];
+        while (cloud.Face.TakeReplicateEvent() is { } one)
+        {
+            using HttpRequestMessage request = ReplicateWebhooks.RequestOf(one, TestCloud.Keys, cloud.Clock.GetUtcNow());
+            Assert.Equal(
+                WebhookCheck.Valid,
+                WebhookSignature.Check(
+                    (await client.ReadWebhookSecretAsync(CancellationToken.None)).Secret!,
+                    Header(request, WebhookSignature.IdHeader),
+                    Header(request, WebhookSignature.TimestampHeader),
+                    Header(request, WebhookSignature.SignatureHeader),
+                    one.Body,
+                    cloud.Clock.GetUtcNow()));
+            heard.Add((string)JsonNode.Parse(one.Body)!["status"]!);
+        }
+
+        Assert.Equal(told, string.Join(' ', heard));
+        Assert.Equal(HostedStatus.Succeeded, (await ReadAsync(id)).Status);
+    }
+
+    /// <summary>Our client asks for no predictions: it is asked as anybody may ask.</summary>
+    [Fact]
+    [Trait("Fault", FaultKind.ReplicateValidationFails)]
+    public async Task ValidationFails_OfTheNextPrediction_AllItsScoresAreLow()
+    {
+        cloud.World.Faults.Add(FaultKind.ReplicateValidationFails);
+        JsonObject order = new()
+        {
+            ["version"] = ReplicateFace.ValidatorVersion,
+            ["input"] = new JsonObject { ["lora_weights"] = ReplicateOrders.ImagesLink, ["images"] = 3 },
+        };
+        using HttpResponseMessage made = await cloud.ReplicateAsync(HttpMethod.Post, "/v1/predictions", order);
+        string id = (string)(await TestCloud.JsonAsync(made))["id"]!;
+        cloud.Pass(Whole);
+        using HttpResponseMessage answer = await cloud.ReplicateAsync(HttpMethod.Get, $"/v1/predictions/{id}");
+        JsonArray images = (await TestCloud.JsonAsync(answer))["output"]!["images"]!.AsArray();
+        Assert.Equal(3, images.Count);
+        Assert.All(images, static image => Assert.True((double)image!["score"]! < 0.6));
+    }
+
+    public void Dispose()
+    {
+        http.Dispose();
+        cloud.Dispose();
+    }
+
+    private static string Header(HttpRequestMessage request, string name) => string.Join(' ', request.Headers.GetValues(name));
+
+    private Task<HostedCreation> CreateAsync() => client.CreateAsync(new HostedOrder(Name, ReplicateOrders.ImagesLink), CancellationToken.None);
+
+    private async Task<string> CreatedAsync() => Assert.IsType<HostedCreation.Created>(await CreateAsync()).Training.Id;
+
+    private async Task<HostedView> ReadAsync(string id) =>
+        Assert.IsType<HostedReading.Found>(await client.GetAsync(id, CancellationToken.None)).Training;
+
+    private async Task<IReadOnlyList<HostedView>> ListedAsync() =>
+        Assert.IsType<HostedListing.Complete>(await client.ListAsync(cloud.Clock.GetUtcNow() - TimeSpan.FromHours(1), CancellationToken.None)).Trainings;
+}

@@ -1,0 +1,33 @@
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
+using LoraAdmin.Domain.Training.Hosted;
+using LoraAdmin.Domain.Training.Steps;
+using LoraAdmin.Platform.Data;
+using Microsoft.EntityFrameworkCore;
+
+namespace LoraAdmin.Training;
+
+internal sealed class FallbackQueryStore(IUnitOfWork work, BreakerGate runPod, BreakerGate hosted, Func<HostedRules> rules, TimeProvider clock) : IFallbackQueries
+{
+    private const string HostedProvider = "replicate";
+
+    public async Task<FallbackBoard> ReadAsync(CancellationToken cancellationToken)
+    {
+        HostedRules figures = rules();
+        long since = clock.GetUtcNow().AddDays(-FallbackBoard.Days).ToMillis();
+        Dictionary<string, ProviderShare> shares = await work.ReadAsync(
+            async (unit, token) => await ((EfUnit)unit).Db.Set<TrainingAttemptRow>()
+                .Where(row => row.State == AttemptState.Succeeded && row.StartedAt >= since && row.CostMicros != null)
+                .GroupBy(row => row.Provider)
+                .Select(group => new { group.Key, Count = group.Count(), Cost = group.Sum(row => row.CostMicros ?? 0) })
+                .ToDictionaryAsync(group => group.Key, group => new ProviderShare(group.Key, group.Count, new Usd(group.Cost)), token),
+            cancellationToken);
+        return new FallbackBoard(
+            figures.WhyNot,
+            figures.WhyNot is null ? (await hosted.WhyHeldAsync(cancellationToken))?.Reason : null,
+            await runPod.WhyHeldAsync(cancellationToken) is not null,
+            figures.HourlyPrice,
+            shares.GetValueOrDefault(ProvisioningStep.Provider) ?? new ProviderShare(ProvisioningStep.Provider, 0, Usd.Zero),
+            shares.GetValueOrDefault(HostedProvider) ?? new ProviderShare(HostedProvider, 0, Usd.Zero));
+    }
+}
