@@ -9,8 +9,8 @@ using LoraAdmin.Platform.LocalCloud;
 namespace LoraAdmin.Tests.Simulation;
 
 /// <summary>
-/// Invariant 3. A file is the bytes that the vendor's agent made, known by the agent's SHA-256: another file under the same name is no file of that
-/// training.
+/// Invariant 3. A file is the bytes that the vendor's agent made, known by the agent's SHA-256, or those that the fallback provider made: another file
+/// under the same name is no file of that training.
 /// </summary>
 public sealed partial class Invariants
 {
@@ -96,9 +96,17 @@ public sealed partial class Invariants
     private bool IsNeededNoMore(LedgerPod row, TrainingJob job) => job.Attempt != row.Attempt
         && (job.State == TrainingState.Completed || world.Database.Attempts.Find((job.Id, row.Attempt)) is { Failure: FailureCode.QualityValidationFailed });
 
-    /// <summary>Whether it is what an agent of the job's present attempt has made.</summary>
-    private bool IsTrained(byte[]? file, TrainingJob job) => HashOf(file) is { } hash && world.Database.PodsOf[job.Id].Any(
-        row => row.Attempt == job.Attempt && row.PodId is { } id && pods.Find(id) is { } pod && pods.FileOf(pod) == hash);
+    /// <summary>Whether it is what was trained for the job's present attempt, on a pod or by the fallback provider.</summary>
+    private bool IsTrained(byte[]? file, TrainingJob job) => HashOf(file) is { } hash
+        && (world.Database.PodsOf[job.Id].Any(row => row.Attempt == job.Attempt && row.PodId is { } id && pods.Find(id) is { } pod && pods.FileOf(pod) == hash)
+            || world.Database.HostedOf[job.Id].Any(row => row.Attempt == job.Attempt && row.TrainingId is { } id && WeightsOf(id) == hash));
+
+    /// <summary>SHA-256 of the model that the provider's training has made; null: it has made none.</summary>
+    private string? WeightsOf(string training)
+    {
+        LocalCloudWorld cloud = world.Cloud.World;
+        return cloud.Replicate.Find(training) is { Status: ReplicateStatus.Succeeded } made ? cloud.Layout.Sha256(cloud.SeedOf(made)) : null;
+    }
 
     private string? HashOf(byte[]? bytes) => bytes is null ? null : digests.GetValue(bytes, static present => Convert.ToHexStringLower(SHA256.HashData(present)));
 }

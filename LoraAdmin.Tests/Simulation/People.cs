@@ -1,4 +1,5 @@
 using System.Text;
+using LoraAdmin.Domain.Breaker;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
@@ -52,13 +53,20 @@ public sealed class People(SimulatedWorld world, Random random, int users = 5)
         note($"{by} {(retry ? "retries" : "cancels")} {id}: {outcome}");
     }
 
-    /// <summary>An alert has told that the key was refused; it works again, and a person lets creations go on.</summary>
+    /// <summary>An alert has told that a key was refused; it works again, and a person lets creations go on. What a person holds open is not touched.</summary>
     public async Task ResetBreakerAsync(SimulatedPortal portal, Action<string> note, CancellationToken cancellationToken)
     {
-        if (world.Redis.State.Isolation is not null)
+        if (world.Redis.State.Isolation is { IsOfTheKey: true })
         {
             await portal.BreakerDesk.ResetAsync("the key works again", Admin, cancellationToken);
             note("ada resets the breaker");
+        }
+
+        if (world.HostedRedis.State.Isolation is { IsOfTheKey: true })
+        {
+            world.HostedRedis.State = CircuitMachine.Apply(
+                world.HostedRedis.State, new CircuitCall.Reset(Admin.Name, "the token works again"), world.Clock.GetUtcNow(), world.Breaker).Circuit;
+            note("ada resets the fallback's breaker");
         }
     }
 

@@ -293,6 +293,12 @@ public sealed partial class LocalCloudWorld
         return ArtifactLayout.SeedOf(options.Seed, pod.Name);
     }
 
+    public ulong SeedOf(ReplicateRecord training)
+    {
+        ArgumentNullException.ThrowIfNull(training);
+        return ArtifactLayout.SeedOf(options.Seed, training.Id);
+    }
+
     /// <summary>SHA-256 of the pod's finished file; worked out when it is first asked for, and journaled.</summary>
     public string ArtifactSha256(PodRecord pod)
     {

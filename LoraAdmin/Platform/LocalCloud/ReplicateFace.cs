@@ -339,7 +339,7 @@ internal sealed class ReplicateFace(LocalCloudWorld world, LocalCloudOptions opt
                 {
                     Status = 200,
                     ContentType = "image/jpeg",
-                    Body = ValidationPictures.Draw(SeedOf(record), number, options.ValidationPixels),
+                    Body = ValidationPictures.Draw(world.SeedOf(record), number, options.ValidationPixels),
                 }
                 : NotFound();
         }
@@ -349,7 +349,7 @@ internal sealed class ReplicateFace(LocalCloudWorld world, LocalCloudOptions opt
             return NotFound();
         }
 
-        Stream weights = new ArtifactStream(world.Layout, SeedOf(record), 0, world.Layout.TotalBytes);
+        Stream weights = new ArtifactStream(world.Layout, world.SeedOf(record), 0, world.Layout.TotalBytes);
         weights = record.AsTar ? ReplicateTar.Around(weights) : weights;
         if (Strikes(FaultKind.ReplicateWeightsTruncated, subject))
         {
@@ -358,8 +358,6 @@ internal sealed class ReplicateFace(LocalCloudWorld world, LocalCloudOptions opt
 
         return new VendorResponse { Status = 200, ContentType = "application/octet-stream", Stream = weights };
     }
-
-    private ulong SeedOf(ReplicateRecord record) => ArtifactLayout.SeedOf(options.Seed, record.Id);
 
     private static bool TryRead(
         VendorBody body, ReadOnlySpan<string> known, string target, [NotNullWhen(true)] out Asked? asked, [NotNullWhen(false)] out VendorResponse? refused)
