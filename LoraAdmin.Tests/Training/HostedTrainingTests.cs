@@ -225,6 +225,22 @@ public sealed class HostedTrainingTests
         slow.AssertNothingIsLeft();
     }
 
+    /// <summary>Replicate's clock says when it began: by ours, which is not to be relied on, it seems to have passed its limit.</summary>
+    [Fact]
+    [Trait("Requirement", "E6")]
+    public async Task Training_PastItsDeadlineByAClockThatIsFarOff_MayEnd()
+    {
+        TrainingBench slow = HostedBench.New(options => options.Training = TimeSpan.FromMinutes(130));
+        await slow.IsolateAsync();
+        JobId id = await slow.SubmitAsync();
+        await slow.RunUntilAsync(() => slow.Job(id).State == TrainingState.Training, "a training at Replicate");
+        slow.Portal.Clocks.Note(ClockStandings.Database, new ClockReading.Read(TimeSpan.FromMinutes(20), TimeSpan.Zero));
+        await slow.RunToRestAsync(id);
+
+        Assert.Equal(TrainingState.Completed, slow.Job(id).State);
+        slow.AssertNothingIsLeft();
+    }
+
     [Fact]
     [Trait("Requirement", "E2")]
     public async Task Image_ChangedAfterItWasChecked_FailsBeforeAnythingIsAsked()
