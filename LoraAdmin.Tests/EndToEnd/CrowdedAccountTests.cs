@@ -116,5 +116,5 @@ public sealed class CrowdedAccountTests(ITestOutputHelper output)
     private static Task LookedAsync(PortalDatabase database) => Until.TrueAsync(
         "The pod loop has looked at the account",
         async () => await database.NumberAsync($"SELECT COUNT(*) FROM operational_events WHERE kind = '{PodEvents.FirstLook}'") > 0,
-        TimeSpan.FromMinutes(1));
+        Eventually.DefaultDeadline);
 }

@@ -17,7 +17,7 @@ public sealed class OperationClusterTests : IAsyncDisposable
     private PortalDatabase database = null!;
 
     [Fact]
-    public Task Fires_300_NeverOverlap() => NeverOverlapAsync(300, TimeSpan.FromMinutes(4));
+    public Task Fires_300_NeverOverlap() => NeverOverlapAsync(300, TimeSpan.FromMinutes(10));
 
     [Fact]
     [Trait("Run", "Long")]
@@ -26,17 +26,17 @@ public sealed class OperationClusterTests : IAsyncDisposable
     [Fact]
     public async Task Kill_OfTheOneThatRuns_IsGoneOnFromItemByItemByTheOther()
     {
-        await StartBothAsync(("Operations:KeepRuns", "10"), ("Operations:KeepRunsFor", "1.00:00:00"));
+        await StartBothAsync(("Operations:KeepRuns", "10"), ("Operations:KeepRunsFor", "1.00:00:00"), ("Operations:LeaseFor", "00:00:05"));
         await SeedHistoryAsync();
         await database.ExecuteAsync(
             """
-            CREATE FUNCTION test_slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.4); RETURN NEW; END $$;
+            CREATE FUNCTION test_slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1); RETURN NEW; END $$;
             CREATE TRIGGER test_slow BEFORE UPDATE ON operation_plan_items FOR EACH ROW WHEN (NEW.outcome IS NOT NULL) EXECUTE FUNCTION test_slow();
             """);
         await ScheduleAsync(HistoryRetention.Key, "0/5 * * * * ?");
         const string running = "FROM operation_runs WHERE operation = 'operations.history' AND state = 'running'";
         await Eventually.TrueAsync(
-            async () => await database.NumberAsync($"SELECT COALESCE(MAX(done), 0) {running}") is >= 3 and < 9, "a run is in the midst of its items", TimeSpan.FromSeconds(60));
+            async () => await database.NumberAsync($"SELECT COALESCE(MAX(done), 0) {running}") is >= 3 and < 9, "a run is in the midst of its items", Eventually.DefaultDeadline);
         string instance = await database.TextAsync($"SELECT instance {running}");
         string run = await database.TextAsync($"SELECT CAST(id AS TEXT) {running}");
         PortalProcess worker = portals.Single(portal => instance.Contains($"-{portal.Id}-", StringComparison.Ordinal));
@@ -44,11 +44,11 @@ public sealed class OperationClusterTests : IAsyncDisposable
         await worker.KillAsync();
         long killed = await database.NumberAsync("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)");
         string resumed = $"FROM operation_runs WHERE resumes = '{run}'";
-        await Eventually.TrueAsync(async () => await database.NumberAsync($"SELECT COUNT(*) {resumed} AND state = 'succeeded'") == 1, "the other goes on with it", TimeSpan.FromSeconds(90));
+        await Eventually.TrueAsync(async () => await database.NumberAsync($"SELECT COUNT(*) {resumed} AND state = 'succeeded'") == 1, "the other goes on with it", Eventually.DefaultDeadline);
 
         double takeover = (await database.NumberAsync($"SELECT started_at {resumed}") - killed) / 1000.0;
         TestContext.Current.TestOutputHelper!.WriteLine(string.Create(CultureInfo.InvariantCulture, $"takeover {takeover:0.0} s"));
-        Assert.InRange(takeover, 0, 30);
+        Assert.InRange(takeover, 0, 60);
         Assert.Equal("interrupted", await database.TextAsync($"SELECT state FROM operation_runs WHERE id = '{run}'"));
         Assert.Equal("recovery", await database.TextAsync($"SELECT run_trigger {resumed}"));
         Assert.NotEqual(instance, await database.TextAsync($"SELECT instance {resumed}"));
@@ -111,7 +111,6 @@ public sealed class OperationClusterTests : IAsyncDisposable
         {
             ["ConnectionStrings:Database"] = connection,
             ["Operations:KeeperEvery"] = "00:00:01",
-            ["Operations:LeaseFor"] = "00:00:05",
         };
         foreach ((string key, string value) in more)
         {
