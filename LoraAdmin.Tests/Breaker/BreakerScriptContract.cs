@@ -93,7 +93,8 @@ public abstract class BreakerScriptContract : IAsyncLifetime
         HashEntry[] kept =
         [
             new("mode", "closed"), new("generation", 4), new("opened_at", 0), new("open_until", 0), new("closed_at", 1_790_000_500_000), new("trips", 2),
-            new("entries", 7), new("born", born), new("isolated_at", 0), new("isolated_until", 0), new("isolated_by", ""), new("isolated_reason", ""), new("isolated_key", ""),
+            new("entries", 7), new("born", born), new("isolated_at", 0), new("isolated_until", 0), new("isolated_by", ""), new("isolated_reason", ""),
+            new("isolated_key", ""),
         ];
         HashEntry[] past = [new("isolated_at", 1_790_000_600_000), new("isolated_until", 1_790_000_700_000), new("isolated_by", "ada")];
         HashEntry[] refused = [new("isolated_at", 1_790_000_600_000), new("isolated_key", "another")];
