@@ -9,6 +9,24 @@ internal sealed class PodLedger(LoraDb db) : IPodLedger
 {
     private const int NamesAtOnce = 2_000;
 
+    private static readonly CompiledQuery<Func<LoraDb, Guid, int, IAsyncEnumerable<PodLedgerRow>>> OfAttempt = new(
+        static () => EF.CompileAsyncQuery<LoraDb, Guid, int, PodLedgerRow>(
+            (db, job, attempt) => db.Set<PodLedgerRow>().AsNoTracking()
+                .Where(row => row.JobId == job && row.Attempt == attempt)
+                .OrderBy(row => row.Try)));
+
+    private static readonly CompiledQuery<Func<LoraDb, IAsyncEnumerable<PodLedgerRow>>> Alive = new(
+        static () => EF.CompileAsyncQuery<LoraDb, PodLedgerRow>(
+            db => db.Set<PodLedgerRow>().AsNoTracking()
+                .Where(row => row.Saw != PodSaw.Gone)
+                .OrderBy(row => row.RequestedAt).ThenBy(row => row.Name)));
+
+    private static readonly CompiledQuery<Func<LoraDb, long, IAsyncEnumerable<long?>>> PricesOfTheSweep = new(
+        static () => EF.CompileAsyncQuery<LoraDb, long, long?>(
+            (db, from) => db.Set<PodLedgerRow>()
+                .Where(row => row.WantSince >= from && row.Want == PodWant.Released && PodReasons.OfTheSweep.Contains(row.WantReason))
+                .Select(row => row.HourlyMicros)));
+
     private DbSet<PodLedgerRow> Pods => db.Set<PodLedgerRow>();
 
     public Task AddAsync(LedgerPod pod, CancellationToken cancellationToken)
@@ -88,30 +106,11 @@ internal sealed class PodLedger(LoraDb db) : IPodLedger
         return row?.ToPod();
     }
 
-    public async Task<IReadOnlyList<LedgerPod>> ListForAttemptAsync(JobId job, int attempt, CancellationToken cancellationToken)
-    {
-        List<PodLedgerRow> rows = await Pods.AsNoTracking()
-            .Where(row => row.JobId == job.Value && row.Attempt == attempt)
-            .OrderBy(row => row.Try)
-            .ToListAsync(cancellationToken);
-        return rows.ConvertAll(row => row.ToPod());
-    }
+    public Task<IReadOnlyList<LedgerPod>> ListForAttemptAsync(JobId job, int attempt, CancellationToken cancellationToken) =>
+        OfAttempt.For(db)(db, job.Value, attempt).ListAsync(static row => row.ToPod(), cancellationToken);
 
-    public async Task<IReadOnlyList<LedgerPod>> ListAliveAsync(CancellationToken cancellationToken)
-    {
-        // Row by row: of an account with thousands of pods, two copies would live at once otherwise.
-        List<LedgerPod> alive = [];
-        IAsyncEnumerable<PodLedgerRow> rows = Pods.AsNoTracking()
-            .Where(row => row.Saw != PodSaw.Gone)
-            .OrderBy(row => row.RequestedAt).ThenBy(row => row.Name)
-            .AsAsyncEnumerable();
-        await foreach (PodLedgerRow row in rows.WithCancellation(cancellationToken))
-        {
-            alive.Add(row.ToPod());
-        }
-
-        return alive;
-    }
+    public Task<IReadOnlyList<LedgerPod>> ListAliveAsync(CancellationToken cancellationToken) =>
+        Alive.For(db)(db).ListAsync(static row => row.ToPod(), cancellationToken);
 
     public Task<int> CountPlacesAsync(CancellationToken cancellationToken) =>
         Pods.Where(row => row.Want == PodWant.Needed && row.Saw != PodSaw.Gone).Select(row => row.JobId).Distinct().CountAsync(cancellationToken);
@@ -119,10 +118,7 @@ internal sealed class PodLedger(LoraDb db) : IPodLedger
     public async Task<SweepTally> TallySweepAsync(DateTimeOffset since, CancellationToken cancellationToken)
     {
         long from = since.ToMillis();
-        List<long?> prices = await Pods
-            .Where(row => row.WantSince >= from && row.Want == PodWant.Released && PodReasons.OfTheSweep.Contains(row.WantReason))
-            .Select(row => row.HourlyMicros)
-            .ToListAsync(cancellationToken);
+        IReadOnlyList<long?> prices = await PricesOfTheSweep.For(db)(db, from).ListAsync(static price => price, cancellationToken);
         return new SweepTally(prices.Count, new Usd(prices.Sum() ?? 0));
     }
 }

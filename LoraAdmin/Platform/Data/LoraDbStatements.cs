@@ -96,7 +96,8 @@ internal static class LoraDbStatements
         List<Answer> answers = [];
         foreach (Statement statement in statements)
         {
-            await using SqliteCommand command = new(statement.Sql, transaction.Connection, transaction);
+            await using SqliteCommand command = transaction.Connection!.CreateCommand();
+            command.CommandText = statement.Sql;
             for (int number = 0; number < statement.Values.Count; number++)
             {
                 // As EF's provider writes ids and the model instants; the driver would do otherwise.

@@ -1,0 +1,101 @@
+using System.Data;
+using Microsoft.Data.Sqlite;
+
+namespace LoraAdmin.Platform.Data;
+
+/// <summary>
+/// A connection to the SQLite file that stays open for as long as its context is kept, with its statements prepared: opening, and parsing each statement
+/// anew, was a third of the work of a short unit (docs/decisions/0006). Used by one context at a time.
+/// </summary>
+internal sealed class KeptConnection(string connectionString) : SqliteConnection(connectionString)
+{
+    /// <summary>FULL: a commit that was answered survives loss of power, which the ledger of paid pods needs.</summary>
+    private const string Settings = "PRAGMA busy_timeout=5000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;";
+
+    /// <summary>A page that filters freely has many texts; beyond these the idle ones are given up.</summary>
+    private const int MostPrepared = 250;
+
+    private readonly Dictionary<string, PreparedCommand> prepared = [];
+    private bool isEnding;
+
+    public override void Open()
+    {
+        if (State == ConnectionState.Open)
+        {
+            return;
+        }
+
+        base.Open();
+        using SqliteCommand command = new(Settings, this);
+        command.ExecuteNonQuery();
+    }
+
+    /// <summary>EF closes after each use: what the use left open ends, the connection stays. Disposing closes it.</summary>
+    public override void Close()
+    {
+        if (!isEnding)
+        {
+            Transaction?.Dispose();
+            return;
+        }
+
+        // With the connection go its commands.
+        prepared.Clear();
+        base.Close();
+    }
+
+    public override SqliteCommand CreateCommand() => new KeptCommand(this) { CommandTimeout = DefaultTimeout, Transaction = Transaction };
+
+    protected override void Dispose(bool disposing)
+    {
+        isEnding = true;
+        base.Dispose(disposing);
+    }
+
+    /// <summary>Null while a reader of the same text is open.</summary>
+    private PreparedCommand? FindIdle(string sql)
+    {
+        if (prepared.TryGetValue(sql, out PreparedCommand? known))
+        {
+            return known.IsIdle ? known : null;
+        }
+
+        if (prepared.Count >= MostPrepared)
+        {
+            foreach ((string text, PreparedCommand idle) in prepared.Where(static one => one.Value.IsIdle).ToList())
+            {
+                prepared.Remove(text);
+                idle.Dispose();
+            }
+        }
+
+        return prepared[sql] = new PreparedCommand(sql, this);
+    }
+
+    /// <summary>What a caller fills in, runs and disposes; runs on the prepared statement of its text.</summary>
+    private sealed class KeptCommand(KeptConnection connection) : SqliteCommand(null, connection)
+    {
+        // Everything that a command can be asked to do comes by here.
+        public override SqliteDataReader ExecuteReader(CommandBehavior behavior) => connection.FindIdle(CommandText) is { } prepared
+            ? prepared.Run(this, behavior)
+            : base.ExecuteReader(behavior);
+    }
+
+    private sealed class PreparedCommand(string sql, SqliteConnection connection) : SqliteCommand(sql, connection)
+    {
+        public bool IsIdle => DataReader is null;
+
+        public SqliteDataReader Run(SqliteCommand asked, CommandBehavior behavior)
+        {
+            Transaction = asked.Transaction;
+            CommandTimeout = asked.CommandTimeout;
+            Parameters.Clear();
+            foreach (SqliteParameter parameter in asked.Parameters)
+            {
+                Parameters.Add(parameter);
+            }
+
+            return ExecuteReader(behavior);
+        }
+    }
+}
