@@ -43,7 +43,7 @@ public abstract record StepResult
     }
 
     /// <summary>An expected failure of one try: counted in <see cref="TrainingJob.StepTries"/>, repeated after a back-off.</summary>
-    public sealed record TryAgain(TimeSpan In, TrainingJob Job, string Reason, ErrorDetail Error) : StepResult;
+    public sealed record TryAgain(TimeSpan In, TrainingJob Job, string Reason, ErrorDetail Error, Alongside? Alongside = null) : StepResult;
 
     /// <summary>The job ends badly by a rule of the failure table.</summary>
     /// <param name="Proof">What is known about the trained file, for the pod's sake.</param>

@@ -23,7 +23,7 @@ public abstract record DatabaseTarget
 public sealed class LoraDbFactory : IDbContextFactory<LoraDb>, IAsyncDisposable
 {
     /// <summary>Each has an open connection. SQLite's driver works on the calling thread: more at one time are rare, and end with their use.</summary>
-    private const int MostSqliteContexts = 32;
+    private const int MostSqliteContexts = 8;
 
     private readonly ConcurrentDictionary<KeptConnection, bool> kept = [];
     private readonly Func<LoraDb> create;

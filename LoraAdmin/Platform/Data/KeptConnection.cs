@@ -12,10 +12,11 @@ internal sealed class KeptConnection(string connectionString) : SqliteConnection
     /// <summary>FULL: a commit that was answered survives loss of power, which the ledger of paid pods needs.</summary>
     private const string Settings = "PRAGMA busy_timeout=5000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;";
 
-    /// <summary>A page that filters freely has many texts; beyond these the idle ones are given up.</summary>
-    private const int MostPrepared = 250;
+    /// <summary>A page that filters freely has many texts, and each costs tens of kilobytes: beyond these the one that was asked longest ago is given up.</summary>
+    private const int MostPrepared = 100;
 
     private readonly Dictionary<string, PreparedCommand> prepared = [];
+    private long asked;
     private bool isEnding;
 
     public override void Open()
@@ -26,8 +27,17 @@ internal sealed class KeptConnection(string connectionString) : SqliteConnection
         }
 
         base.Open();
-        using SqliteCommand command = new(Settings, this);
-        command.ExecuteNonQuery();
+        try
+        {
+            using SqliteCommand command = new(Settings, this);
+            command.ExecuteNonQuery();
+        }
+        catch
+        {
+            // Kept as it is, it would go on without what the settings promise.
+            base.Close();
+            throw;
+        }
     }
 
     /// <summary>EF closes after each use: what the use left open ends, the connection stays. Disposing closes it.</summary>
@@ -35,6 +45,12 @@ internal sealed class KeptConnection(string connectionString) : SqliteConnection
     {
         if (!isEnding)
         {
+            // A reader that nobody closed would hold what it sees of the file, and all later reads with it.
+            foreach (PreparedCommand one in prepared.Values)
+            {
+                one.EndReading();
+            }
+
             Transaction?.Dispose();
             return;
         }
@@ -57,19 +73,17 @@ internal sealed class KeptConnection(string connectionString) : SqliteConnection
     {
         if (prepared.TryGetValue(sql, out PreparedCommand? known))
         {
+            known.LastAsked = ++asked;
             return known.IsIdle ? known : null;
         }
 
-        if (prepared.Count >= MostPrepared)
+        if (prepared.Count >= MostPrepared && prepared.Values.Where(static one => one.IsIdle).MinBy(static one => one.LastAsked) is { } oldest)
         {
-            foreach ((string text, PreparedCommand idle) in prepared.Where(static one => one.Value.IsIdle).ToList())
-            {
-                prepared.Remove(text);
-                idle.Dispose();
-            }
+            prepared.Remove(oldest.CommandText);
+            oldest.Dispose();
         }
 
-        return prepared[sql] = new PreparedCommand(sql, this);
+        return prepared[sql] = new PreparedCommand(sql, this) { LastAsked = ++asked };
     }
 
     /// <summary>What a caller fills in, runs and disposes; runs on the prepared statement of its text.</summary>
@@ -83,7 +97,11 @@ internal sealed class KeptConnection(string connectionString) : SqliteConnection
 
     private sealed class PreparedCommand(string sql, SqliteConnection connection) : SqliteCommand(sql, connection)
     {
+        public long LastAsked { get; set; }
+
         public bool IsIdle => DataReader is null;
+
+        public void EndReading() => DataReader?.Dispose();
 
         public SqliteDataReader Run(SqliteCommand asked, CommandBehavior behavior)
         {
