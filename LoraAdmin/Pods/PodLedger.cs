@@ -21,11 +21,30 @@ internal sealed class PodLedger(LoraDb db) : IPodLedger
                 .Where(row => row.Saw != PodSaw.Gone)
                 .OrderBy(row => row.RequestedAt).ThenBy(row => row.Name)));
 
+    private static readonly CompiledQuery<Func<LoraDb, long, CancellationToken, Task<bool>>> AnyToEnd = new(
+        static () => EF.CompileAsyncQuery(
+            (LoraDb db, long now, CancellationToken cancellationToken) => db.Set<PodLedgerRow>().Any(
+                row => row.Saw != PodSaw.Gone && row.PodId != null && (row.NextActionAt == null || row.NextActionAt <= now)
+                    && ((row.Want == PodWant.Released && row.TerminateAttempts == 0)
+                        || (row.Want == PodWant.Held && row.Saw == PodSaw.Running && (row.FetchUntil == null || row.FetchUntil <= now))))));
+
     private static readonly CompiledQuery<Func<LoraDb, long, IAsyncEnumerable<long?>>> PricesOfTheSweep = new(
         static () => EF.CompileAsyncQuery<LoraDb, long, long?>(
             (db, from) => db.Set<PodLedgerRow>()
                 .Where(row => row.WantSince >= from && row.Want == PodWant.Released && PodReasons.OfTheSweep.Contains(row.WantReason))
                 .Select(row => row.HourlyMicros)));
+
+    // HeardAt has a statement of its own, which goes past the version.
+    private static readonly RowUpdates<PodLedgerRow> Saved = new(
+    [
+        nameof(PodLedgerRow.Want), nameof(PodLedgerRow.WantReason), nameof(PodLedgerRow.WantSince), nameof(PodLedgerRow.Proof),
+        nameof(PodLedgerRow.ProofAt), nameof(PodLedgerRow.Saw), nameof(PodLedgerRow.PodId), nameof(PodLedgerRow.GpuType),
+        nameof(PodLedgerRow.HourlyMicros), nameof(PodLedgerRow.RequestedAt), nameof(PodLedgerRow.CreatedAt), nameof(PodLedgerRow.LastSeenAt),
+        nameof(PodLedgerRow.AbsentSince), nameof(PodLedgerRow.MissingReads), nameof(PodLedgerRow.LiveUntil), nameof(PodLedgerRow.GoneAt),
+        nameof(PodLedgerRow.TerminateAttempts), nameof(PodLedgerRow.NextActionAt), nameof(PodLedgerRow.LastError), nameof(PodLedgerRow.Permit),
+        nameof(PodLedgerRow.BilledMicros), nameof(PodLedgerRow.BilledUntil), nameof(PodLedgerRow.FetchUntil), nameof(PodLedgerRow.NextFetchAt),
+        nameof(PodLedgerRow.StopAttempts), nameof(PodLedgerRow.ToldAt),
+    ]);
 
     private DbSet<PodLedgerRow> Pods => db.Set<PodLedgerRow>();
 
@@ -39,38 +58,8 @@ internal sealed class PodLedger(LoraDb db) : IPodLedger
     {
         ArgumentNullException.ThrowIfNull(pod);
         PodLedgerRow next = PodLedgerRow.From(pod);
-        int written = await Pods
-            .Where(row => row.Name == next.Name && row.Version == next.Version)
-            .ExecuteUpdateAsync(
-                set => set
-                    .SetProperty(row => row.Want, next.Want)
-                    .SetProperty(row => row.WantReason, next.WantReason)
-                    .SetProperty(row => row.WantSince, next.WantSince)
-                    .SetProperty(row => row.Proof, next.Proof)
-                    .SetProperty(row => row.ProofAt, next.ProofAt)
-                    .SetProperty(row => row.Saw, next.Saw)
-                    .SetProperty(row => row.PodId, next.PodId)
-                    .SetProperty(row => row.GpuType, next.GpuType)
-                    .SetProperty(row => row.HourlyMicros, next.HourlyMicros)
-                    .SetProperty(row => row.RequestedAt, next.RequestedAt)
-                    .SetProperty(row => row.CreatedAt, next.CreatedAt)
-                    .SetProperty(row => row.LastSeenAt, next.LastSeenAt)
-                    .SetProperty(row => row.AbsentSince, next.AbsentSince)
-                    .SetProperty(row => row.MissingReads, next.MissingReads)
-                    .SetProperty(row => row.LiveUntil, next.LiveUntil)
-                    .SetProperty(row => row.GoneAt, next.GoneAt)
-                    .SetProperty(row => row.TerminateAttempts, next.TerminateAttempts)
-                    .SetProperty(row => row.NextActionAt, next.NextActionAt)
-                    .SetProperty(row => row.LastError, next.LastError)
-                    .SetProperty(row => row.Permit, next.Permit)
-                    .SetProperty(row => row.BilledMicros, next.BilledMicros)
-                    .SetProperty(row => row.BilledUntil, next.BilledUntil)
-                    .SetProperty(row => row.FetchUntil, next.FetchUntil)
-                    .SetProperty(row => row.NextFetchAt, next.NextFetchAt)
-                    .SetProperty(row => row.StopAttempts, next.StopAttempts)
-                    .SetProperty(row => row.ToldAt, next.ToldAt)
-                    .SetProperty(row => row.Version, next.Version + 1),
-                cancellationToken);
+        Statement save = Saved.Of(db, next, ", version = version + 1 WHERE name = $1 AND version = $2", next.Name, next.Version);
+        int written = (await db.RunAsync([save], cancellationToken))[0].Written;
         return written == 1;
     }
 
@@ -111,6 +100,8 @@ internal sealed class PodLedger(LoraDb db) : IPodLedger
 
     public Task<IReadOnlyList<LedgerPod>> ListAliveAsync(CancellationToken cancellationToken) =>
         Alive.For(db)(db).ListAsync(static row => row.ToPod(), cancellationToken);
+
+    public Task<bool> AnyToEndAsync(DateTimeOffset now, CancellationToken cancellationToken) => AnyToEnd.For(db)(db, now.ToMillis(), cancellationToken);
 
     public Task<int> CountPlacesAsync(CancellationToken cancellationToken) =>
         Pods.Where(row => row.Want == PodWant.Needed && row.Saw != PodSaw.Gone).Select(row => row.JobId).Distinct().CountAsync(cancellationToken);

@@ -7,6 +7,8 @@ namespace LoraAdmin.Storage;
 
 internal sealed class SpoolStore(LoraDb db) : ISpoolStore
 {
+    private const string Beat = "UPDATE spool_instances SET host = $3, last_seen_at = $4 WHERE instance = $1 AND spool_id = $2";
+
     private static readonly CompiledQuery<Func<LoraDb, Guid, IAsyncEnumerable<SpoolFileRow>>> OfJob = new(
         static () => EF.CompileAsyncQuery<LoraDb, Guid, SpoolFileRow>(
             (db, job) => db.Set<SpoolFileRow>().AsNoTracking()
@@ -71,9 +73,8 @@ internal sealed class SpoolStore(LoraDb db) : ISpoolStore
     {
         ArgumentNullException.ThrowIfNull(instance);
         long at = instance.LastSeenAt.ToMillis();
-        int written = await Instances.Where(row => row.Instance == instance.Instance && row.SpoolId == instance.Spool).ExecuteUpdateAsync(
-            set => set.SetProperty(row => row.Host, instance.Host).SetProperty(row => row.LastSeenAt, at), cancellationToken);
-        if (written == 0)
+        Statement beat = new(Beat, [instance.Instance, instance.Spool, instance.Host, at]);
+        if ((await db.RunAsync([beat], cancellationToken))[0].Written == 0)
         {
             db.AddNew(new SpoolInstanceRow
             {

@@ -23,6 +23,10 @@ internal sealed partial class TrainingStore
         nameof(TrainingProgressRow.StepTries),
     ];
 
+    private static readonly CompiledQuery<Func<LoraDb, string, long, IAsyncEnumerable<TrainingProgressRow>>> LeasedTogether = new(
+        static () => EF.CompileAsyncQuery<LoraDb, string, long, TrainingProgressRow>(
+            (db, owner, until) => db.Set<TrainingProgressRow>().AsNoTracking().Where(row => row.IsOpen && row.LeaseOwner == owner && row.LeaseUntil == until)));
+
     private static readonly RowUpdates<TrainingProgressRow> AllButWishes = new(Saved);
 
     private static readonly RowUpdates<TrainingProgressRow> AllAndWishes = new(
@@ -41,24 +45,37 @@ internal sealed partial class TrainingStore
     public async Task<IReadOnlyList<LeasedJob>> LeaseDueAsync(
         string owner, string spool, DateTimeOffset now, TimeSpan duration, int max, CancellationToken cancellationToken)
     {
-        long at = now.ToMillis();
         long until = (now + duration).ToMillis();
-        long heard = (now - SpoolStanding.TakeOverAfter).ToMillis();
 
         // A common table expression with FOR UPDATE is evaluated once; as a plain sub-select PostgreSQL may run it again and take more than asked.
-        string sql = $$"""
+        Statement lease = new(
+            $"""
             WITH due AS (
                 SELECT job_id FROM training_progress
-                WHERE is_open AND due_at <= {0} AND (lease_owner IS NULL OR lease_until <= {0})
-                AND (spool_id IS NULL OR spool_id = {4} OR NOT EXISTS (
-                    SELECT 1 FROM spool_instances AS disk WHERE disk.spool_id = training_progress.spool_id AND disk.last_seen_at > {5}))
-                ORDER BY due_at, job_id LIMIT {1} {{db.SkipLocked}})
-            UPDATE training_progress SET lease_owner = {2}, lease_until = {3}, fence = fence + 1
+                WHERE is_open AND due_at <= $1 AND (lease_owner IS NULL OR lease_until <= $1)
+                AND (spool_id IS NULL OR spool_id = $5 OR NOT EXISTS (
+                    SELECT 1 FROM spool_instances AS disk WHERE disk.spool_id = training_progress.spool_id AND disk.last_seen_at > $6))
+                ORDER BY due_at, job_id LIMIT $2 {db.SkipLocked})
+            UPDATE training_progress SET lease_owner = $3, lease_until = $4, fence = fence + 1
             WHERE job_id IN (SELECT job_id FROM due)
-            RETURNING *
-            """;
-        List<TrainingProgressRow> rows = await Progress.FromSqlRaw(sql, at, max, owner, until, spool, heard).AsNoTracking().ToListAsync(cancellationToken);
-        return [.. rows.OrderBy(row => row.DueAt).ThenBy(row => row.JobId.ToString(), StringComparer.Ordinal).Select(row => row.ToLease())];
+            RETURNING job_id
+            """,
+            [now.ToMillis(), max, owner, until, spool, (now - SpoolStanding.TakeOverAfter).ToMillis()])
+        {
+            Returns = true,
+        };
+        HashSet<Guid> leased = [.. (await db.RunAsync([lease], cancellationToken))[0].Rows.Select(static row => row[0] as Guid? ?? Guid.Parse((string)row[0]))];
+        if (leased.Count == 0)
+        {
+            return [];
+        }
+
+        // Among these may be others that the same owner leased within the same millisecond.
+        IReadOnlyList<TrainingProgressRow> rows = await LeasedTogether.For(db)(db, owner, until).ListAsync(static row => row, cancellationToken);
+        return
+        [
+            .. rows.Where(row => leased.Contains(row.JobId)).OrderBy(row => row.DueAt).ThenBy(row => row.JobId.ToString(), StringComparer.Ordinal).Select(row => row.ToLease()),
+        ];
     }
 
     /// <summary>For a start that knows that nobody else is alive on this database. Fences stay: the next owner raises them.</summary>
