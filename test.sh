@@ -15,7 +15,7 @@ fail() {
 }
 
 # Many tests wait for processes, clocks and browsers: more of them at once than there are cores keeps the cores busy.
-selection=(-trait- "Run=Long" -maxThreads 3x)
+selection=(-trait- "Run=Long" -maxThreads 2x)
 if [ "${1:-}" = "--long" ]; then selection=(-trait "Run=Long" -maxThreads 2x); shift; fi
 if [ "${1:-}" = "--" ]; then shift; fi
 

@@ -241,6 +241,12 @@ public interface IPodLedger
     Task<IReadOnlyList<LedgerPod>> ListAliveAsync(CancellationToken cancellationToken);
 
     /// <summary>
+    /// Whether something must not wait for the pod loop's next turn: a released pod that was not asked to end yet, or a held one that still runs, whose
+    /// time for its file is over. One that may only be acted on after <paramref name="now"/> does not count.
+    /// </summary>
+    Task<bool> AnyToEndAsync(DateTimeOffset now, CancellationToken cancellationToken);
+
+    /// <summary>
     /// Jobs that hold a place: those with a try that is needed and not gone. A job takes its place with the row that is committed before the create
     /// call and leaves it when its pod is released or held; a job that only looks for a place holds none, so it never stands in its own way.
     /// </summary>

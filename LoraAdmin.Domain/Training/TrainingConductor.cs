@@ -132,6 +132,7 @@ public sealed class TrainingConductor(
                     break;
 
                 case StepResult.TryAgain retry:
+                    await AlongsideAsync(retry.Alongside, unit, token);
                     await unit.Events.AppendAsync(
                         TrainingFacts.Of(retry.Job, TrainingEvents.StepFailed, retry.Reason, Self, EventSeverity.Warning, retry.Error.Code) with { Error = retry.Error }, token);
                     TrainingJob tried = retry.Job with { StepTries = retry.Job.StepTries + 1, StepErrors = 0, WaitReason = retry.Reason };

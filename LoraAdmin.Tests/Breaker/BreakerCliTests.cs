@@ -82,11 +82,14 @@ public sealed class BreakerCliTests
     {
         string document = File.ReadAllText(Path.Combine(EndToEnd.Processes.ProgramRun.Root, "docs", "breaker.md"));
         string[] answers = [.. typeof(Domain.Breaker.CircuitAnswers).GetFields().Select(field => (string)field.GetRawConstantValue()!)];
-        string[] verbs = ["check.lua", "failure.lua", "success.lua", "isolate.lua", "reset.lua", "read.lua", "merge.lua", "restore.lua", "brought.lua", "prelude.lua"];
+        string[] files =
+        [
+            "check.lua", "failure.lua", "success.lua", "isolate.lua", "reset.lua", "read.lua", "merge.lua", "restore.lua", "clock.lua", "calm.lua", "prelude.lua", "brought.lua",
+        ];
         string[] kinds = [.. typeof(Domain.Breaker.CircuitEntryKinds).GetFields().Select(field => (string)field.GetRawConstantValue()!)];
 
         Assert.All(
-            BreakerScripts.Keys.Concat(answers.Concat(kinds).Select(word => $"`{word}`")).Concat(verbs), word => Assert.Contains(word, document, StringComparison.Ordinal));
+            BreakerScripts.Keys.Concat(answers.Concat(kinds).Select(word => $"`{word}`")).Concat(files), word => Assert.Contains(word, document, StringComparison.Ordinal));
     }
 
     /// <summary>A server, and nothing but <c>redis-cli</c> to talk to it.</summary>

@@ -28,7 +28,7 @@ public abstract class BreakerScriptContract : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         (server, ConnectionString) = await StartAsync();
-        connection = await ConnectionMultiplexer.ConnectAsync(ConnectionString);
+        connection = await ConnectionMultiplexer.ConnectAsync($"{ConnectionString},asyncTimeout=120000");
     }
 
     public async ValueTask DisposeAsync()
@@ -79,6 +79,67 @@ public abstract class BreakerScriptContract : IAsyncLifetime
                 "Check lost", "Failure lost",
             },
             answers);
+    }
+
+    /// <summary>What calm.lua answers by itself is what the rest of the script would have answered, only that it ends where there is nothing more to tell.</summary>
+    [Fact]
+    public async Task CalmBreaker_IsAnsweredInShort_AndEverythingElseByTheWholeScript()
+    {
+        const int beginning = 10;
+        const string born = "1790000000000";
+        string text = BreakerScripts.Check.Text;
+        string whole = text.Remove(text.IndexOf("-- Stands between clock.lua", StringComparison.Ordinal), Length(text));
+        DateTimeOffset now = DateTimeOffset.FromUnixTimeMilliseconds(1_790_000_900_000);
+        HashEntry[] kept =
+        [
+            new("mode", "closed"), new("generation", 4), new("opened_at", 0), new("open_until", 0), new("closed_at", 1_790_000_500_000), new("trips", 2),
+            new("entries", 7), new("born", born), new("isolated_at", 0), new("isolated_until", 0), new("isolated_by", ""), new("isolated_reason", ""),
+            new("isolated_key", ""),
+        ];
+        HashEntry[] past = [new("isolated_at", 1_790_000_600_000), new("isolated_until", 1_790_000_700_000), new("isolated_by", "ada")];
+        HashEntry[] refused = [new("isolated_at", 1_790_000_600_000), new("isolated_key", "another")];
+        (string Case, HashEntry[] State, long? FailedAt, CircuitMark Seen, string Word, bool Short)[] cases =
+        [
+            ("nothing was ever written", [], null, CircuitMark.None, "go", true),
+            ("nobody has seen it", kept, null, CircuitMark.None, "go", true),
+            ("all of it was seen", kept, null, new(born, 7), "go", true),
+            ("less of it was seen", kept, null, new(born, 6), "go", false),
+            ("more was seen than there is", kept, null, new(born, 8), "lost", false),
+            ("an older life was seen", kept, null, new("1780000000000", 7), "lost", false),
+            ("it was emptied", [], null, new(born, 7), "lost", false),
+            ("one failure counts", kept, 1_790_000_800_000, CircuitMark.None, "go", false),
+            ("one failure counts no more", kept, 1_780_000_000_000, CircuitMark.None, "go", false),
+            ("open", [.. kept, new("mode", "open"), new("open_until", 1_790_001_000_000)], null, CircuitMark.None, "open", false),
+            ("half open", [.. kept, new("mode", "open"), new("open_until", 1_790_000_800_000)], null, CircuitMark.None, "probe", false),
+            ("isolated", [.. kept, new("isolated_at", 1_790_000_600_000)], null, CircuitMark.None, "isolated", false),
+            ("isolated by hand and nothing else", [new("isolated_at", 1_790_000_600_000)], null, CircuitMark.None, "isolated", false),
+            ("an isolation is over", [.. kept, .. past], null, CircuitMark.None, "go", false),
+            ("isolated for another key", [.. kept, .. refused], null, CircuitMark.None, "go", false),
+        ];
+        SteppedRedis redis = new(Redis, Rules);
+        foreach (var (what, state, failedAt, seen, word, isShort) in cases)
+        {
+            string[] answered = await AskAsync(text);
+            string[] expected = await AskAsync(whole);
+            Assert.True((word, isShort) == (answered[0], answered.Length == beginning), $"{what}: {string.Join(' ', answered)}");
+            Assert.Equal(isShort ? expected[..beginning] : expected, answered);
+            Assert.Equal(CircuitPath.Text(CircuitWire.Reply(expected).Circuit), CircuitPath.Text(CircuitWire.Reply(answered).Circuit));
+
+            async Task<string[]> AskAsync(string script)
+            {
+                await redis.ForgetAsync();
+                await Redis.HashSetAsync(BreakerScripts.Keys[0], state);
+                if (failedAt is { } at)
+                {
+                    await Redis.SortedSetAddAsync(BreakerScripts.Keys[1], """{"id":"c1","worker":"w","words":"503"}""", at);
+                }
+
+                return await redis.EvaluateAsync(script, new CircuitCall.Check("t", "w", "mark") { Seen = seen }, now);
+            }
+        }
+
+        static int Length(string text) =>
+            text.IndexOf("-- Follows clock.lua", StringComparison.Ordinal) - text.IndexOf("-- Stands between clock.lua", StringComparison.Ordinal);
     }
 
     [Fact]
@@ -239,6 +300,21 @@ public abstract class BreakerScriptContract : IAsyncLifetime
         Assert.StartsWith("Redis refuses", Assert.IsType<StoreAnswer.Away>(await store.CallAsync(Check("a"), CancellationToken.None)).Why, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("generation")]
+    [InlineData("closed_at")]
+    [InlineData("entries")]
+    [InlineData("isolated_at")]
+    public async Task State_WithANumberThatIsNone_IsAwayAndNoException(string field)
+    {
+        RedisCircuitStore store = await StoreAsync(Rules);
+        await CallAsync(store, Failure(1));
+        await CallAsync(store, new CircuitCall.Success(new BreakerPermit(0, "t", false), "w"));
+        await Redis.HashSetAsync(BreakerScripts.Keys[0], field, "something else");
+
+        Assert.IsType<StoreAnswer.Away>(await store.CallAsync(Check("a"), CancellationToken.None));
+    }
+
     protected static CircuitCall.Check Check(string token) => new(token, "w", "");
 
     protected static CircuitCall.Failure Failure(int number) => new(new BreakerPermit(0, "t", false), $"c{number}", "w", $"503 of {number}", FailureEffect.Counted, "");
@@ -251,7 +327,7 @@ public abstract class BreakerScriptContract : IAsyncLifetime
         RedisConnection own = new(ConnectionString, new SeededIds(1));
         connections.Add(own);
         await own.StartAsync(TestContext.Current.CancellationToken);
-        return new RedisCircuitStore(own, () => rules, TimeSpan.FromSeconds(10), TimeProvider.System);
+        return new RedisCircuitStore(own, () => rules, TimeSpan.FromMinutes(2), TimeProvider.System);
     }
 }
 

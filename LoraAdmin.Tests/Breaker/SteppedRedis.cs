@@ -11,13 +11,17 @@ internal sealed class SteppedRedis(IDatabase redis, BreakerRules rules)
 
     private static readonly RedisKey[] Keys = [.. BreakerScripts.Keys.Select(key => (RedisKey)key)];
 
-    public async Task<CircuitReply> CallAsync(CircuitCall call, DateTimeOffset now)
+    public async Task<CircuitReply> CallAsync(CircuitCall call, DateTimeOffset now) =>
+        CircuitWire.Reply(await EvaluateAsync(BreakerScripts.Of(call).Text, call, now));
+
+    /// <param name="text">Of the verb's script.</param>
+    /// <returns>The texts of the answer.</returns>
+    public async Task<string[]> EvaluateAsync(string text, CircuitCall call, DateTimeOffset now)
     {
-        string text = BreakerScripts.Of(call).Text;
         Assert.Contains(ServersClock, text, StringComparison.Ordinal);
         RedisValue[] arguments = [.. CircuitWire.Arguments(call, rules).Select(argument => (RedisValue)argument), now.ToUnixTimeMilliseconds()];
         RedisResult answer = await redis.ScriptEvaluateAsync(text.Replace(ServersClock, "local now = tonumber(ARGV[#ARGV])\n", StringComparison.Ordinal), Keys, arguments);
-        return CircuitWire.Reply((string[])answer!);
+        return (string[])answer!;
     }
 
     /// <summary>The same as a store, by this clock.</summary>

@@ -4,7 +4,7 @@ namespace LoraAdmin.Tests.Doubles;
 public static class Eventually
 {
     /// <summary>Long, for a machine that is busy with other tests: what comes true is waited for no longer than it takes.</summary>
-    public static readonly TimeSpan DefaultDeadline = TimeSpan.FromMinutes(2);
+    public static readonly TimeSpan DefaultDeadline = TimeSpan.FromMinutes(4);
 
     private static readonly TimeSpan Between = TimeSpan.FromMilliseconds(50);
 

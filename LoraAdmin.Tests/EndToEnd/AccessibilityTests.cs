@@ -170,6 +170,8 @@ public sealed partial class AccessibilityTests(Browser browser) : IDisposable
     /// <summary>Notes what axe finds on the page as it is, and what is wider than the screen.</summary>
     internal static async Task LookAsync(BrowserWindow window, string where, ConcurrentBag<string> findings)
     {
+        // The address changes before the page that belongs to it is drawn, and the way past the navigation leads to the address.
+        await window.Page.WaitForFunctionAsync("() => [...document.querySelectorAll('a.skip-link')].every(link => link.href === location.href.split('#')[0] + '#main')");
         AxeResult result = await window.Page.RunAxe();
         foreach ((AxeResultItem violation, AxeResultNode node) in result.Violations.SelectMany(violation => violation.Nodes.Select(node => (violation, node))))
         {

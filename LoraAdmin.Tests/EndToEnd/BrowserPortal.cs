@@ -115,11 +115,11 @@ public sealed partial class BrowserPortal : IAsyncDisposable
             return word == state;
         },
         $"job {job} is {state}",
-        TimeSpan.FromSeconds(90));
+        Eventually.DefaultDeadline);
 
     /// <summary>Waits for a state that the job does not leave soon.</summary>
     public Task IsAsync(Guid job, string state) => Eventually.TrueAsync(
-        async () => (await JobAsync(job)).GetProperty("state").GetString() == state, $"job {job} is {state}", TimeSpan.FromSeconds(90));
+        async () => (await JobAsync(job)).GetProperty("state").GetString() == state, $"job {job} is {state}", Eventually.DefaultDeadline);
 
     /// <summary>Makes LocalCloud fail on demand.</summary>
     /// <param name="match">What the address must contain; null: any.</param>
@@ -180,7 +180,7 @@ public sealed partial class BrowserPortal : IAsyncDisposable
         try
         {
             Match match = await Eventually.FoundAsync(
-                () => Task.FromResult(portal.Ready(ready)), "the program says that it is ready", TimeSpan.FromSeconds(60));
+                () => Task.FromResult(portal.Ready(ready)), "the program says that it is ready", Eventually.DefaultDeadline);
             portal.BaseUrl = match.Groups["url"].Value;
             portal.SignInUrl = match.Groups["link"] is { Success: true } link ? link.Value : null;
             portal.Api = new HttpClient(new SocketsHttpHandler()) { BaseAddress = new Uri(portal.BaseUrl) };

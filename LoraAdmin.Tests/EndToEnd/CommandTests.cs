@@ -188,7 +188,7 @@ public sealed class CommandTests : IDisposable
         }
 
         await using PortalProcess second = await PortalProcess.StartAsync(folder.Under("data"), settings);
-        SeenJob done = await second.Api.ReachesAsync(job, "completed", TimeSpan.FromSeconds(60));
+        SeenJob done = await second.Api.ReachesAsync(job, "completed", Eventually.DefaultDeadline);
         Assert.Equal(done.Sha256, await second.Api.FileSha256Async(done.LoraId));
         Assert.Single(await cloud.TruthAsync());
     }
@@ -255,7 +255,7 @@ public sealed class CommandTests : IDisposable
 
     private async Task<ProgramRun> SaysAsync(string words, Dictionary<string, string> settings)
     {
-        ProgramRun command = await ProgramRun.ToEndAsync(["check"], Environment(settings), within: TimeSpan.FromSeconds(90));
+        ProgramRun command = await ProgramRun.ToEndAsync(["check"], Environment(settings), within: Eventually.DefaultDeadline);
         Assert.Equal(1, command.ExitCode);
         Assert.Contains(words, command.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", command.Said, StringComparison.Ordinal);

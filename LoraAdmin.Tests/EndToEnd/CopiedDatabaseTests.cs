@@ -52,7 +52,7 @@ public sealed class CopiedDatabaseTests : IDisposable
 
         Assert.True(Assert.Single(await cloud.TruthAsync()).Bills);
         await using PortalProcess again = await PortalProcess.StartAsync(folder.Under("original"), original);
-        await again.Api.ReachesAsync(job, "completed", TimeSpan.FromSeconds(90));
+        await again.Api.ReachesAsync(job, "completed", Eventually.DefaultDeadline);
         Assert.Single(await cloud.TruthAsync());
     }
 

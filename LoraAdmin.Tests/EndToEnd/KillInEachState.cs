@@ -1,3 +1,4 @@
+using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Tests.EndToEnd.Processes;
 
 namespace LoraAdmin.Tests.EndToEnd;
@@ -5,7 +6,7 @@ namespace LoraAdmin.Tests.EndToEnd;
 /// <summary>kill -9 in a state of a job, a new start, and what must have come of it. Run on each database.</summary>
 internal static class KillInEachState
 {
-    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Soon = Eventually.DefaultDeadline;
 
     /// <summary>How often a kill that came too late is tried anew, each time with twice as long a stage.</summary>
     private const int Tries = 4;

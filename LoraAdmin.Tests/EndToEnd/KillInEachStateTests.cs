@@ -11,40 +11,30 @@ public sealed class KillTests
     public Task Job_PortalKilledRightAfterCreateWasSent_KeepsThePodThatWasMade() => KillInEachState.RightAfterCreateWasSentAsync(onPostgres: false);
 }
 
-[Trait("Run", "Long")]
-public sealed class KillInEachStateTests
+public abstract class KillInEachStateTests(bool onPostgres)
 {
-    /// <summary>Each state with each database.</summary>
-    private static TheoryData<string, bool> OnBoth(params string[] states)
-    {
-        TheoryData<string, bool> data = [];
-        foreach (string state in states)
-        {
-            data.Add(state, false);
-            data.Add(state, true);
-        }
-
-        return data;
-    }
-
-    public static TheoryData<string, bool> LongStates => OnBoth("provisioning", "training", "retrieving");
-
-    public static TheoryData<string, bool> ShortStates => OnBoth("preparing", "uploading", "validating");
+    [Theory]
+    [InlineData("provisioning")]
+    [InlineData("training")]
+    [InlineData("retrieving")]
+    public Task Job_PortalKilledInItsMiddle_Completes(string state) => KillInEachState.InLongStateAsync(state, onPostgres);
 
     [Theory]
-    [MemberData(nameof(LongStates))]
-    public Task Job_PortalKilledInItsMiddle_Completes(string state, bool onPostgres) => KillInEachState.InLongStateAsync(state, onPostgres);
+    [InlineData("preparing")]
+    [InlineData("uploading")]
+    [InlineData("validating")]
+    public Task Job_PortalKilledAtItsLastLine_Completes(string state) => KillInEachState.InShortStateAsync(state, onPostgres);
 
-    [Theory]
-    [MemberData(nameof(ShortStates))]
-    public Task Job_PortalKilledAtItsLastLine_Completes(string state, bool onPostgres) => KillInEachState.InShortStateAsync(state, onPostgres);
-
-    [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public Task Job_PortalKilledWhileItIsQueued_Completes(bool onPostgres) => KillInEachState.WhileQueuedAsync(onPostgres);
+    [Fact]
+    public Task Job_PortalKilledWhileItIsQueued_Completes() => KillInEachState.WhileQueuedAsync(onPostgres);
 
     [Fact]
     [Trait("Requirement", "E1")]
-    public Task Job_PortalKilledRightAfterCreateWasSent_KeepsThePodThatWasMade() => KillInEachState.RightAfterCreateWasSentAsync(onPostgres: true);
+    public Task Job_PortalKilledRightAfterCreateWasSent_KeepsThePodThatWasMade() => KillInEachState.RightAfterCreateWasSentAsync(onPostgres);
 }
+
+[Trait("Run", "Long")]
+public sealed class KillOnSqliteTests() : KillInEachStateTests(onPostgres: false);
+
+[Trait("Run", "Long")]
+public sealed class KillOnPostgresTests() : KillInEachStateTests(onPostgres: true);

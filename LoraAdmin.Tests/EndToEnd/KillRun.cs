@@ -12,7 +12,7 @@ internal sealed class KillRun : IAsyncDisposable
 {
     private const string User = "6b1f7f3e-64d8-4f0c-9a51-3f0c2f1d7a10";
 
-    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Soon = Eventually.DefaultDeadline;
 
     /// <summary>On PostgreSQL the leases of the killed instance run out first: two minutes for the job, three for the pod loop.</summary>
     private static readonly TimeSpan AfterRestart = TimeSpan.FromMinutes(5);

@@ -17,7 +17,7 @@ public sealed class OperationClusterTests : IAsyncDisposable
     private PortalDatabase database = null!;
 
     [Fact]
-    public Task Fires_300_NeverOverlap() => NeverOverlapAsync(300, TimeSpan.FromMinutes(4));
+    public Task Fires_300_NeverOverlap() => NeverOverlapAsync(300, TimeSpan.FromMinutes(10));
 
     [Fact]
     [Trait("Run", "Long")]
@@ -26,17 +26,17 @@ public sealed class OperationClusterTests : IAsyncDisposable
     [Fact]
     public async Task Kill_OfTheOneThatRuns_IsGoneOnFromItemByItemByTheOther()
     {
-        await StartBothAsync(("Operations:KeepRuns", "10"), ("Operations:KeepRunsFor", "1.00:00:00"));
+        await StartBothAsync(("Operations:KeepRuns", "10"), ("Operations:KeepRunsFor", "1.00:00:00"), ("Operations:LeaseFor", "00:00:05"));
         await SeedHistoryAsync();
         await database.ExecuteAsync(
             """
-            CREATE FUNCTION test_slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.4); RETURN NEW; END $$;
+            CREATE FUNCTION test_slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1); RETURN NEW; END $$;
             CREATE TRIGGER test_slow BEFORE UPDATE ON operation_plan_items FOR EACH ROW WHEN (NEW.outcome IS NOT NULL) EXECUTE FUNCTION test_slow();
             """);
         await ScheduleAsync(HistoryRetention.Key, "0/5 * * * * ?");
         const string running = "FROM operation_runs WHERE operation = 'operations.history' AND state = 'running'";
         await Eventually.TrueAsync(
-            async () => await database.NumberAsync($"SELECT COALESCE(MAX(done), 0) {running}") is >= 3 and < 9, "a run is in the midst of its items", TimeSpan.FromSeconds(60));
+            async () => await database.NumberAsync($"SELECT COALESCE(MAX(done), 0) {running}") is >= 3 and < 9, "a run is in the midst of its items", Eventually.DefaultDeadline);
         string instance = await database.TextAsync($"SELECT instance {running}");
         string run = await database.TextAsync($"SELECT CAST(id AS TEXT) {running}");
         PortalProcess worker = portals.Single(portal => instance.Contains($"-{portal.Id}-", StringComparison.Ordinal));
@@ -44,11 +44,11 @@ public sealed class OperationClusterTests : IAsyncDisposable
         await worker.KillAsync();
         long killed = await database.NumberAsync("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)");
         string resumed = $"FROM operation_runs WHERE resumes = '{run}'";
-        await Eventually.TrueAsync(async () => await database.NumberAsync($"SELECT COUNT(*) {resumed} AND state = 'succeeded'") == 1, "the other goes on with it", TimeSpan.FromSeconds(90));
+        await Eventually.TrueAsync(async () => await database.NumberAsync($"SELECT COUNT(*) {resumed} AND state = 'succeeded'") == 1, "the other goes on with it", Eventually.DefaultDeadline);
 
         double takeover = (await database.NumberAsync($"SELECT started_at {resumed}") - killed) / 1000.0;
         TestContext.Current.TestOutputHelper!.WriteLine(string.Create(CultureInfo.InvariantCulture, $"takeover {takeover:0.0} s"));
-        Assert.InRange(takeover, 0, 30);
+        Assert.InRange(takeover, 0, 60);
         Assert.Equal("interrupted", await database.TextAsync($"SELECT state FROM operation_runs WHERE id = '{run}'"));
         Assert.Equal("recovery", await database.TextAsync($"SELECT run_trigger {resumed}"));
         Assert.NotEqual(instance, await database.TextAsync($"SELECT instance {resumed}"));
@@ -79,21 +79,22 @@ public sealed class OperationClusterTests : IAsyncDisposable
     private async Task NeverOverlapAsync(int fires, TimeSpan within)
     {
         await StartBothAsync();
+        await SpansByOneClockAsync();
         await database.ExecuteAsync("UPDATE operation_schedules SET cron = '* * * * * ?', is_edited = true");
-        const string ended = "SELECT COUNT(*) FROM operation_runs WHERE ended_at IS NOT NULL";
+        const string ended = "SELECT COUNT(*) FROM test_spans WHERE ended IS NOT NULL";
         await Eventually.TrueAsync(async () => await database.NumberAsync(ended) >= fires, $"{fires} runs have ended", within);
         await database.ExecuteAsync("UPDATE operation_schedules SET cron = '0 0 0 1 1 ?', is_edited = true");
         await Eventually.TrueAsync(
             async () => await database.NumberAsync("SELECT COUNT(*) FROM operation_runs WHERE state = 'running'") == 0, "the last run has ended");
 
-        // Clocks of two processes are told apart by less than this.
-        const int tolerance = 5;
-        Assert.Equal(0, await database.NumberAsync(
-            $"""
-            SELECT COUNT(*) FROM operation_runs a JOIN operation_runs b ON a.operation = b.operation AND a.id < b.id
-            WHERE a.started_at < b.ended_at - {tolerance} AND b.started_at < a.ended_at - {tolerance}
+        Assert.Equal("", await database.TextAsync(
+            """
+            SELECT COALESCE(string_agg(concat_ws(' ', a.operation, a.began, a.ended, b.began, b.ended), '; '), '')
+            FROM test_spans a JOIN test_spans b ON a.operation = b.operation AND a.id < b.id
+            WHERE a.began < b.ended AND b.began < a.ended
             """));
-        Assert.Equal(0, await database.NumberAsync("SELECT COUNT(*) FROM operation_runs WHERE state <> 'succeeded'"));
+        Assert.Equal("", await database.TextAsync(
+            "SELECT COALESCE(string_agg(concat_ws(' ', operation, state, outcome), '; '), '') FROM operation_runs WHERE state <> 'succeeded'"));
 
         // The clustered store gives each fire to whichever asks first: how many each of the two ran is not promised.
         TestContext.Current.TestOutputHelper!.WriteLine($"{await database.NumberAsync("SELECT COUNT(DISTINCT instance) FROM operation_runs")} of two instances ran them");
@@ -101,6 +102,22 @@ public sealed class OperationClusterTests : IAsyncDisposable
             await database.NumberAsync("SELECT COUNT(*) FROM operation_runs WHERE scheduled_at IS NOT NULL"),
             await database.NumberAsync("SELECT COUNT(DISTINCT (operation, scheduled_at)) FROM operation_runs WHERE scheduled_at IS NOT NULL"));
     }
+
+    /// <summary>Two busy processes' own clocks may differ by more than there is between two runs: the database notes when it was told of each start and end.</summary>
+    private Task SpansByOneClockAsync() => database.ExecuteAsync(
+        """
+        CREATE TABLE test_spans (id uuid PRIMARY KEY, operation text NOT NULL, began timestamptz NOT NULL, ended timestamptz);
+        CREATE FUNCTION test_span() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF TG_OP = 'INSERT' THEN
+                INSERT INTO test_spans VALUES (NEW.id, NEW.operation, clock_timestamp());
+            ELSIF OLD.ended_at IS NULL AND NEW.ended_at IS NOT NULL THEN
+                UPDATE test_spans SET ended = clock_timestamp() WHERE id = NEW.id;
+            END IF;
+            RETURN NEW;
+        END $$;
+        CREATE TRIGGER test_span AFTER INSERT OR UPDATE ON operation_runs FOR EACH ROW EXECUTE FUNCTION test_span();
+        """);
 
     private async Task StartBothAsync(params (string Key, string Value)[] more)
     {
@@ -111,7 +128,6 @@ public sealed class OperationClusterTests : IAsyncDisposable
         {
             ["ConnectionStrings:Database"] = connection,
             ["Operations:KeeperEvery"] = "00:00:01",
-            ["Operations:LeaseFor"] = "00:00:05",
         };
         foreach ((string key, string value) in more)
         {

@@ -18,7 +18,7 @@ public sealed class SubmitInBrowserTests(Browser browser)
 {
     private const string Name = "Captain Aurelius";
 
-    private static readonly TimeSpan Whole = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan Whole = Eventually.DefaultDeadline;
 
     [Fact]
     public async Task Submit_EightFilesOnAFreshMachine_EndsInAVerifiedFile()

@@ -36,6 +36,8 @@ internal sealed class SqliteWorld : IAsyncDisposable
     private readonly TestDatabase database;
     private readonly LoraDb db;
     private readonly DbCommand written;
+    private readonly DbCommand look;
+    private readonly Dictionary<string, Delegate> queries = [];
     private long seen;
 
     private SqliteWorld(SimulatedWorld world, TestDatabase database)
@@ -43,11 +45,8 @@ internal sealed class SqliteWorld : IAsyncDisposable
         World = world;
         this.database = database;
         db = database.NewContext();
-        written = db.Database.GetDbConnection().CreateCommand();
-        written.CommandText = "SELECT number, table_name, row FROM simulation_changes WHERE number > $seen ORDER BY number";
-        DbParameter after = written.CreateParameter();
-        after.ParameterName = "$seen";
-        written.Parameters.Add(after);
+        written = Command("SELECT number, table_name FROM simulation_changes WHERE number > $1 ORDER BY number", 1);
+        look = Command("UPDATE simulation_look SET after = $1, upto = $2", 2);
     }
 
     public SimulatedWorld World { get; }
@@ -61,6 +60,8 @@ internal sealed class SqliteWorld : IAsyncDisposable
         SqliteWorld made = new(world, database);
         await made.db.Database.OpenConnectionAsync();
         await made.db.Database.ExecuteSqlRawAsync("CREATE TABLE simulation_changes (number INTEGER PRIMARY KEY, table_name TEXT NOT NULL, row INTEGER NOT NULL)");
+        await made.db.Database.ExecuteSqlRawAsync("PRAGMA temp_store = MEMORY");
+        await made.db.Database.ExecuteSqlRawAsync("CREATE TEMP TABLE simulation_look AS SELECT 0 AS after, 0 AS upto");
         foreach (string table in Tables)
         {
             foreach ((string when, string row) in new[] { ("INSERT", "NEW"), ("UPDATE", "NEW"), ("DELETE", "OLD") })
@@ -79,41 +80,58 @@ internal sealed class SqliteWorld : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await written.DisposeAsync();
+        await look.DisposeAsync();
         await db.DisposeAsync();
         await database.DisposeAsync();
     }
 
+    private DbCommand Command(string sql, int parameters)
+    {
+        DbCommand command = db.Database.GetDbConnection().CreateCommand();
+        command.CommandText = sql;
+        for (int number = 1; number <= parameters; number++)
+        {
+            DbParameter parameter = command.CreateParameter();
+            parameter.ParameterName = $"${number}";
+            command.Parameters.Add(parameter);
+        }
+
+        return command;
+    }
+
     private void Read()
     {
-        Dictionary<string, SortedSet<long>> changes = [];
-        written.Parameters[0].Value = seen;
+        (long from, HashSet<string> tables) = (seen, []);
+        written.Parameters[0].Value = from;
         using (DbDataReader reader = written.ExecuteReader())
         {
             while (reader.Read())
             {
                 seen = reader.GetInt64(0);
-                if (!changes.TryGetValue(reader.GetString(1), out SortedSet<long>? rows))
-                {
-                    changes[reader.GetString(1)] = rows = [];
-                }
-
-                rows.Add(reader.GetInt64(2));
+                tables.Add(reader.GetString(1));
             }
         }
 
-        foreach ((string table, SortedSet<long> rows) in changes)
+        if (tables.Count == 0)
         {
-            Read(table, rows);
+            return;
+        }
+
+        (look.Parameters[0].Value, look.Parameters[1].Value) = (from, seen);
+        look.ExecuteNonQuery();
+        foreach (string table in tables)
+        {
+            Read(table);
         }
     }
 
-    private void Read(string table, SortedSet<long> numbers)
+    private void Read(string table)
     {
         MemoryDatabase mirror = World.Database;
         switch (table)
         {
             case "training_progress":
-                foreach (TrainingProgressRow row in Rows<TrainingProgressRow>(table, numbers))
+                foreach (TrainingProgressRow row in Rows<TrainingProgressRow>(table))
                 {
                     TrainingJob job = row.ToJob();
                     mirror.Jobs.Set(job.Id, job);
@@ -122,22 +140,22 @@ internal sealed class SqliteWorld : IAsyncDisposable
 
                 break;
             case "training_attempts":
-                Into(mirror.Attempts, Rows<TrainingAttemptRow>(table, numbers).Select(static row => row.ToAttempt()), static attempt => (attempt.Job, attempt.Number));
+                Into(mirror.Attempts, Rows<TrainingAttemptRow>(table).Select(static row => row.ToAttempt()), static attempt => (attempt.Job, attempt.Number));
                 break;
             case "pod_ledger":
-                Into(mirror.Pods, Rows<PodLedgerRow>(table, numbers).Select(static row => row.ToPod()), static pod => pod.Name);
+                Into(mirror.Pods, Rows<PodLedgerRow>(table).Select(static row => row.ToPod()), static pod => pod.Name);
                 break;
             case "hosted_trainings":
                 Into(mirror.Hosted, Rows<HostedTrainingRow>(table, numbers).Select(static row => row.ToTraining()), static one => one.Name);
                 break;
             case "budget_months":
-                Into(mirror.Months, Rows<BudgetMonthRow>(table, numbers).Select(ToMonth), static month => month.Month);
+                Into(mirror.Months, Rows<BudgetMonthRow>(table).Select(ToMonth), static month => month.Month);
                 break;
             case "budget_reservations":
-                Into(mirror.Reservations, Rows<BudgetReservationRow>(table, numbers).Select(static row => row.ToReservation()), static one => (one.Job, one.Attempt));
+                Into(mirror.Reservations, Rows<BudgetReservationRow>(table).Select(static row => row.ToReservation()), static one => (one.Job, one.Attempt));
                 break;
             case "user_training_limits":
-                foreach (UserTrainingLimitRow row in Rows<UserTrainingLimitRow>(table, numbers))
+                foreach (UserTrainingLimitRow row in Rows<UserTrainingLimitRow>(table))
                 {
                     Month? period = row.MonthResetDate is { } date ? new Month(date.Year, date.Month) : null;
                     mirror.Users.Set(new UserId(row.UserId), new UserCount(row.LorasCreatedThisMonth, period, row.MonthlyLimit));
@@ -145,36 +163,49 @@ internal sealed class SqliteWorld : IAsyncDisposable
 
                 break;
             case "limit_charges":
-                foreach (LimitChargeRow row in Rows<LimitChargeRow>(table, numbers))
+                foreach (LimitChargeRow row in Rows<LimitChargeRow>(table))
                 {
                     mirror.Charges.Set((new JobId(row.JobId), row.Admission), new ChargeRow(new UserId(row.UserId), Month.Parse(row.Period), row.RefundedAt is not null));
                 }
 
                 break;
             case "lora_models":
-                Into(mirror.Loras, Rows<LoraModelRow>(table, numbers).Select(static row => row.ToLora()), static lora => lora.Id);
+                Into(mirror.Loras, Rows<LoraModelRow>(table).Select(static row => row.ToLora()), static lora => lora.Id);
                 break;
             case "spool_files":
-                Anew(mirror.Spool, [.. All<SpoolFileRow>().Select(static row => row.ToEntry())], static entry => (entry.Spool, entry.Name));
+                Anew(mirror.Spool, [.. All<SpoolFileRow>(table).Select(static row => row.ToEntry())], static entry => (entry.Spool, entry.Name));
                 break;
             case "spool_instances":
-                Anew(mirror.SpoolInstances, [.. All<SpoolInstanceRow>().Select(ToInstance)], static one => (one.Instance, one.Spool));
+                Anew(mirror.SpoolInstances, [.. All<SpoolInstanceRow>(table).Select(ToInstance)], static one => (one.Instance, one.Spool));
                 break;
             default:
-                mirror.Events.AddRange(Rows<OperationalEventRow>(table, numbers).OrderBy(static row => row.Sequence).Select(ToFact));
+                mirror.Events.AddRange(Rows<OperationalEventRow>(table).OrderBy(static row => row.Sequence).Select(ToFact));
                 break;
         }
     }
 
-    private List<TRow> All<TRow>()
-        where TRow : class => [.. db.Set<TRow>().AsNoTracking()];
+    private List<TRow> All<TRow>(string table)
+        where TRow : class => Query<TRow>($"SELECT * FROM {table}");
 
-    private List<TRow> Rows<TRow>(string table, SortedSet<long> numbers)
+    /// <summary>Those that were written since the last look.</summary>
+    private List<TRow> Rows<TRow>(string table)
+        where TRow : class => Query<TRow>(
+            $"""
+            SELECT * FROM {table} WHERE rowid IN (
+                SELECT row FROM simulation_changes
+                WHERE number > (SELECT after FROM simulation_look) AND number <= (SELECT upto FROM simulation_look) AND table_name = '{table}')
+            """);
+
+    // Compiled, and without parameters: EF would put together the text of this query anew each time.
+    private List<TRow> Query<TRow>(string sql)
         where TRow : class
     {
-        // The numbers as a parameter: EF keeps a compiled query for each text.
-        string sql = $"SELECT * FROM {table} WHERE rowid IN (SELECT value FROM json_each({{0}}))";
-        return [.. db.Set<TRow>().FromSqlRaw(sql, $"[{string.Join(',', numbers)}]").AsNoTracking()];
+        if (!queries.TryGetValue(sql, out Delegate? query))
+        {
+            queries[sql] = query = EF.CompileQuery((LoraDb db) => db.Set<TRow>().FromSqlRaw(sql).AsNoTracking());
+        }
+
+        return [.. ((Func<LoraDb, IEnumerable<TRow>>)query)(db)];
     }
 
     private static void Into<TKey, TRow>(MemoryTable<TKey, TRow> table, IEnumerable<TRow> rows, Func<TRow, TKey> keyOf)

@@ -150,6 +150,41 @@ public sealed class ConductorFileFaultTests : IDisposable
         Assert.Equal(3, bench.Facts(id, TrainingEvents.StepFailed).Count);
     }
 
+    [Fact]
+    [Trait("Requirement", "E2")]
+    [Trait("Fault", FaultKind.ImageCorruptOnce)]
+    public async Task Image_ReadsCorruptWhileItIsChecked_TheOthersAreNotReadAgain()
+    {
+        TrainingBench bench = new(inspector: inspector);
+        TrainingRequest request = bench.Request(images: 3, content: SampleImages.Png());
+        bench.Faults.Add(FaultKind.ImageCorruptOnce, count: 2, match: request.ImageKeys[1]);
+        JobId id = await bench.SubmitAsync(request);
+        await bench.RunToStateAsync(id, TrainingState.Provisioning);
+
+        Assert.Equal([1, 3, 1], request.ImageKeys.Select(key => bench.Store.Opens.Count(open => open.Target.Key == key)));
+    }
+
+    [Fact]
+    [Trait("Requirement", "E2")]
+    [Trait("Fault", FaultKind.ImageCorruptOnce)]
+    public async Task Images_EachReadsCorruptOnceWhileItIsSentToThePod_EachHasItsOwnTries()
+    {
+        TrainingBench bench = new();
+        TrainingRequest request = bench.Request(images: 6);
+        JobId id = await bench.SubmitAsync(request);
+        await bench.RunToStateAsync(id, TrainingState.Training);
+        foreach (string key in request.ImageKeys)
+        {
+            bench.Faults.Add(FaultKind.ImageCorruptOnce, count: 2, match: key);
+        }
+
+        await bench.RunToRestAsync(id);
+
+        await AssertStoredAsync(bench, id);
+        Assert.True(bench.Facts(id, TrainingEvents.StepFailed).Count > 3);
+        Assert.Empty(bench.Faults.Pending);
+    }
+
     [Theory]
     [Trait("Requirement", "E2")]
     [Trait("Fault", FaultKind.ImageCorruptOnce)]

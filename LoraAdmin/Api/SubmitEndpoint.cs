@@ -15,7 +15,7 @@ internal static partial class SubmitEndpoint
     private const long FormSlack = 1024 * 1024;
 
     /// <summary>How long the rest of a refused form is read, so that its sender comes to hear why.</summary>
-    private static readonly TimeSpan DrainsFor = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan DrainsFor = TimeSpan.FromMinutes(2);
 
     public static async Task<IResult> HandleAsync(
         HttpContext context,

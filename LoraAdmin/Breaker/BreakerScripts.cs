@@ -19,7 +19,8 @@ public sealed record BreakerScript(string Verb, string Text)
 /// <summary>The breaker's keys and scripts, as docs/breaker.md describes them for workers in any language.</summary>
 public static class BreakerScripts
 {
-    private const string Prelude = "prelude";
+    /// <summary>Before the prelude: a verb that mostly has nothing to do.</summary>
+    private const string Calm = "calm";
 
     /// <summary>Common to the verbs by which a worker brings what it knows.</summary>
     private const string Brought = "brought";
@@ -27,14 +28,14 @@ public static class BreakerScripts
     /// <summary>RunPod's.</summary>
     public static IReadOnlyList<string> Keys { get; } = KeysOf(BreakerSubject.RunPod);
 
-    public static BreakerScript Check { get; } = Load("check");
+    public static BreakerScript Check { get; } = Load("check", before: Calm);
     public static BreakerScript Failure { get; } = Load("failure");
     public static BreakerScript Success { get; } = Load("success");
     public static BreakerScript Isolate { get; } = Load("isolate");
     public static BreakerScript Reset { get; } = Load("reset");
     public static BreakerScript Read { get; } = Load("read");
-    public static BreakerScript Merge { get; } = Load("merge", Brought);
-    public static BreakerScript Restore { get; } = Load("restore", Brought);
+    public static BreakerScript Merge { get; } = Load("merge", after: Brought);
+    public static BreakerScript Restore { get; } = Load("restore", after: Brought);
 
     /// <summary>In one hash slot, as each verb needs all of them.</summary>
     public static IReadOnlyList<string> KeysOf(BreakerSubject subject)
@@ -57,11 +58,18 @@ public static class BreakerScripts
         _ => throw new NotSupportedException($"Unknown verb {call?.GetType().Name}."),
     };
 
-    private static BreakerScript Load(string verb, string? common = null) =>
-        new(verb, Resource(Prelude) + (common is null ? "" : Resource(common)) + Resource(verb));
+    /// <param name="before">Between the clock and the prelude.</param>
+    /// <param name="after">Between the prelude and the verb.</param>
+    private static BreakerScript Load(string verb, string? before = null, string? after = null) =>
+        new(verb, Resource("clock") + Resource(before) + Resource("prelude") + Resource(after) + Resource(verb));
 
-    private static string Resource(string name)
+    private static string Resource(string? name)
     {
+        if (name is null)
+        {
+            return "";
+        }
+
         using Stream stream = Assembly.GetExecutingAssembly().GetManifestResourceStream($"LoraAdmin.Breaker.Scripts.{name}.lua")
             ?? throw new InvalidOperationException($"The script {name}.lua is not in the assembly.");
         using StreamReader reader = new(stream, Encoding.UTF8);

@@ -8,6 +8,9 @@ namespace LoraAdmin.Breaker;
 /// <summary>The breaker's wire format: a verb's arguments and its answer as flat lists of texts (docs/breaker.md).</summary>
 internal static class CircuitWire
 {
+    /// <summary>Texts with which every answer begins. One that ends there has nothing else to tell.</summary>
+    private const int Beginning = 10;
+
     /// <summary>Texts of the answer before the failures.</summary>
     private const int Fixed = 19;
 
@@ -18,15 +21,13 @@ internal static class CircuitWire
     /// <exception cref="FormatException">It is not what the scripts answer.</exception>
     public static CircuitReply Reply(IReadOnlyList<string> texts)
     {
-        if (texts.Count < Fixed)
+        if (texts.Count < Fixed && texts.Count != Beginning)
         {
             throw new FormatException($"The answer has {texts.Count} parts.");
         }
 
         try
         {
-            int failures = int.Parse(texts[18], CultureInfo.InvariantCulture);
-            int history = Fixed + (2 * failures);
             Circuit circuit = new()
             {
                 IsOpen = texts[2] == "open",
@@ -37,17 +38,27 @@ internal static class CircuitWire
                 Trips = (int)Number(texts[7]),
                 Entries = Number(texts[8]),
                 Born = texts[9],
-                Isolation = Instant(texts[10]) is { } since ? new Isolation(texts[12], texts[13], since, Instant(texts[11]), texts[14]) : null,
-                Probe = texts[15].Length > 0 && Instant(texts[17]) is { } until ? new Probe(texts[15], texts[16], until) : null,
-                Failures = [.. Enumerable.Range(0, failures).Select(index => FailureOf(Number(texts[Fixed + (2 * index)]), texts[Fixed + (2 * index) + 1]))],
-                History = [.. texts.Skip(history).Select(EntryOf)],
             };
+            circuit = texts.Count == Beginning ? circuit : WithTheRest(circuit, texts);
             return new CircuitReply(texts[0], circuit, DateTimeOffset.FromUnixTimeMilliseconds(Number(texts[1])));
         }
         catch (Exception failure) when (failure is JsonException or OverflowException or ArgumentException or InvalidOperationException)
         {
             throw new FormatException($"The answer can't be read: {failure.Message}", failure);
         }
+    }
+
+    private static Circuit WithTheRest(Circuit circuit, IReadOnlyList<string> texts)
+    {
+        int failures = int.Parse(texts[18], CultureInfo.InvariantCulture);
+        int history = Fixed + (2 * failures);
+        return circuit with
+        {
+            Isolation = Instant(texts[10]) is { } since ? new Isolation(texts[12], texts[13], since, Instant(texts[11]), texts[14]) : null,
+            Probe = texts[15].Length > 0 && Instant(texts[17]) is { } until ? new Probe(texts[15], texts[16], until) : null,
+            Failures = [.. Enumerable.Range(0, failures).Select(index => FailureOf(Number(texts[Fixed + (2 * index)]), texts[Fixed + (2 * index) + 1]))],
+            History = [.. texts.Skip(history).Select(EntryOf)],
+        };
     }
 
     private static string[] OfRules(BreakerRules rules) =>

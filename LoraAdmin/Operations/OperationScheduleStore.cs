@@ -11,10 +11,15 @@ internal sealed class OperationScheduleStore(LoraDb db) : IOperationScheduleStor
     // Raising the number is what locks the operation's row until the transaction ends.
     private const string Raise = "UPDATE operation_schedules SET last_number = last_number + 1 WHERE operation = $1 RETURNING last_number";
 
+    private static readonly CompiledQuery<Func<LoraDb, string, CancellationToken, Task<OperationScheduleRow?>>> One = new(
+        static () => EF.CompileAsyncQuery(
+            (LoraDb db, string operation, CancellationToken cancellationToken) =>
+                db.Set<OperationScheduleRow>().AsNoTracking().SingleOrDefault(row => row.Operation == operation)));
+
     private DbSet<OperationScheduleRow> Rows => db.Set<OperationScheduleRow>();
 
     public async Task<OperationSchedule?> FindAsync(string operation, CancellationToken cancellationToken) =>
-        (await Rows.AsNoTracking().SingleOrDefaultAsync(row => row.Operation == operation, cancellationToken))?.ToSchedule();
+        (await One.For(db)(db, operation, cancellationToken))?.ToSchedule();
 
     public async Task<IReadOnlyList<OperationSchedule>> ListAsync(CancellationToken cancellationToken) =>
         (await Rows.AsNoTracking().OrderBy(row => row.Operation).ToListAsync(cancellationToken)).ConvertAll(row => row.ToSchedule());

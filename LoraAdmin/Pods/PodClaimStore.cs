@@ -29,13 +29,12 @@ internal sealed class PodClaimRow : IEntityTypeConfiguration<PodClaimRow>
 /// <inheritdoc cref="IPodClaimStore"/>
 internal sealed class PodClaimStore(LoraDb db) : IPodClaimStore
 {
-    public async Task<IReadOnlyList<PodClaim>> ListAsync(CancellationToken cancellationToken)
-    {
-        List<PodClaimRow> rows = await db.Set<PodClaimRow>().AsNoTracking()
-            .OrderBy(row => row.ClaimedAt).ThenBy(row => row.PodId)
-            .ToListAsync(cancellationToken);
-        return rows.ConvertAll(row => row.ToClaim());
-    }
+    private static readonly CompiledQuery<Func<LoraDb, IAsyncEnumerable<PodClaimRow>>> Every = new(
+        static () => EF.CompileAsyncQuery<LoraDb, PodClaimRow>(
+            db => db.Set<PodClaimRow>().AsNoTracking().OrderBy(row => row.ClaimedAt).ThenBy(row => row.PodId)));
+
+    public Task<IReadOnlyList<PodClaim>> ListAsync(CancellationToken cancellationToken) =>
+        Every.For(db)(db).ListAsync(static row => row.ToClaim(), cancellationToken);
 
     public async Task<PodClaim?> FindAsync(string podId, CancellationToken cancellationToken) =>
         (await db.Set<PodClaimRow>().AsNoTracking().SingleOrDefaultAsync(row => row.PodId == podId, cancellationToken))?.ToClaim();

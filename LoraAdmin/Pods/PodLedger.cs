@@ -9,6 +9,43 @@ internal sealed class PodLedger(LoraDb db) : IPodLedger
 {
     private const int NamesAtOnce = 2_000;
 
+    private static readonly CompiledQuery<Func<LoraDb, Guid, int, IAsyncEnumerable<PodLedgerRow>>> OfAttempt = new(
+        static () => EF.CompileAsyncQuery<LoraDb, Guid, int, PodLedgerRow>(
+            (db, job, attempt) => db.Set<PodLedgerRow>().AsNoTracking()
+                .Where(row => row.JobId == job && row.Attempt == attempt)
+                .OrderBy(row => row.Try)));
+
+    private static readonly CompiledQuery<Func<LoraDb, IAsyncEnumerable<PodLedgerRow>>> Alive = new(
+        static () => EF.CompileAsyncQuery<LoraDb, PodLedgerRow>(
+            db => db.Set<PodLedgerRow>().AsNoTracking()
+                .Where(row => row.Saw != PodSaw.Gone)
+                .OrderBy(row => row.RequestedAt).ThenBy(row => row.Name)));
+
+    private static readonly CompiledQuery<Func<LoraDb, long, CancellationToken, Task<bool>>> AnyToEnd = new(
+        static () => EF.CompileAsyncQuery(
+            (LoraDb db, long now, CancellationToken cancellationToken) => db.Set<PodLedgerRow>().Any(
+                row => row.Saw != PodSaw.Gone && row.PodId != null && (row.NextActionAt == null || row.NextActionAt <= now)
+                    && ((row.Want == PodWant.Released && row.TerminateAttempts == 0)
+                        || (row.Want == PodWant.Held && row.Saw == PodSaw.Running && (row.FetchUntil == null || row.FetchUntil <= now))))));
+
+    private static readonly CompiledQuery<Func<LoraDb, long, IAsyncEnumerable<long?>>> PricesOfTheSweep = new(
+        static () => EF.CompileAsyncQuery<LoraDb, long, long?>(
+            (db, from) => db.Set<PodLedgerRow>()
+                .Where(row => row.WantSince >= from && row.Want == PodWant.Released && PodReasons.OfTheSweep.Contains(row.WantReason))
+                .Select(row => row.HourlyMicros)));
+
+    // HeardAt has a statement of its own, which goes past the version.
+    private static readonly RowUpdates<PodLedgerRow> Saved = new(
+    [
+        nameof(PodLedgerRow.Want), nameof(PodLedgerRow.WantReason), nameof(PodLedgerRow.WantSince), nameof(PodLedgerRow.Proof),
+        nameof(PodLedgerRow.ProofAt), nameof(PodLedgerRow.Saw), nameof(PodLedgerRow.PodId), nameof(PodLedgerRow.GpuType),
+        nameof(PodLedgerRow.HourlyMicros), nameof(PodLedgerRow.RequestedAt), nameof(PodLedgerRow.CreatedAt), nameof(PodLedgerRow.LastSeenAt),
+        nameof(PodLedgerRow.AbsentSince), nameof(PodLedgerRow.MissingReads), nameof(PodLedgerRow.LiveUntil), nameof(PodLedgerRow.GoneAt),
+        nameof(PodLedgerRow.TerminateAttempts), nameof(PodLedgerRow.NextActionAt), nameof(PodLedgerRow.LastError), nameof(PodLedgerRow.Permit),
+        nameof(PodLedgerRow.BilledMicros), nameof(PodLedgerRow.BilledUntil), nameof(PodLedgerRow.FetchUntil), nameof(PodLedgerRow.NextFetchAt),
+        nameof(PodLedgerRow.StopAttempts), nameof(PodLedgerRow.ToldAt),
+    ]);
+
     private DbSet<PodLedgerRow> Pods => db.Set<PodLedgerRow>();
 
     public Task AddAsync(LedgerPod pod, CancellationToken cancellationToken)
@@ -21,38 +58,8 @@ internal sealed class PodLedger(LoraDb db) : IPodLedger
     {
         ArgumentNullException.ThrowIfNull(pod);
         PodLedgerRow next = PodLedgerRow.From(pod);
-        int written = await Pods
-            .Where(row => row.Name == next.Name && row.Version == next.Version)
-            .ExecuteUpdateAsync(
-                set => set
-                    .SetProperty(row => row.Want, next.Want)
-                    .SetProperty(row => row.WantReason, next.WantReason)
-                    .SetProperty(row => row.WantSince, next.WantSince)
-                    .SetProperty(row => row.Proof, next.Proof)
-                    .SetProperty(row => row.ProofAt, next.ProofAt)
-                    .SetProperty(row => row.Saw, next.Saw)
-                    .SetProperty(row => row.PodId, next.PodId)
-                    .SetProperty(row => row.GpuType, next.GpuType)
-                    .SetProperty(row => row.HourlyMicros, next.HourlyMicros)
-                    .SetProperty(row => row.RequestedAt, next.RequestedAt)
-                    .SetProperty(row => row.CreatedAt, next.CreatedAt)
-                    .SetProperty(row => row.LastSeenAt, next.LastSeenAt)
-                    .SetProperty(row => row.AbsentSince, next.AbsentSince)
-                    .SetProperty(row => row.MissingReads, next.MissingReads)
-                    .SetProperty(row => row.LiveUntil, next.LiveUntil)
-                    .SetProperty(row => row.GoneAt, next.GoneAt)
-                    .SetProperty(row => row.TerminateAttempts, next.TerminateAttempts)
-                    .SetProperty(row => row.NextActionAt, next.NextActionAt)
-                    .SetProperty(row => row.LastError, next.LastError)
-                    .SetProperty(row => row.Permit, next.Permit)
-                    .SetProperty(row => row.BilledMicros, next.BilledMicros)
-                    .SetProperty(row => row.BilledUntil, next.BilledUntil)
-                    .SetProperty(row => row.FetchUntil, next.FetchUntil)
-                    .SetProperty(row => row.NextFetchAt, next.NextFetchAt)
-                    .SetProperty(row => row.StopAttempts, next.StopAttempts)
-                    .SetProperty(row => row.ToldAt, next.ToldAt)
-                    .SetProperty(row => row.Version, next.Version + 1),
-                cancellationToken);
+        Statement save = Saved.Of(db, next, ", version = version + 1 WHERE name = $1 AND version = $2", next.Name, next.Version);
+        int written = (await db.RunAsync([save], cancellationToken))[0].Written;
         return written == 1;
     }
 
@@ -88,30 +95,13 @@ internal sealed class PodLedger(LoraDb db) : IPodLedger
         return row?.ToPod();
     }
 
-    public async Task<IReadOnlyList<LedgerPod>> ListForAttemptAsync(JobId job, int attempt, CancellationToken cancellationToken)
-    {
-        List<PodLedgerRow> rows = await Pods.AsNoTracking()
-            .Where(row => row.JobId == job.Value && row.Attempt == attempt)
-            .OrderBy(row => row.Try)
-            .ToListAsync(cancellationToken);
-        return rows.ConvertAll(row => row.ToPod());
-    }
+    public Task<IReadOnlyList<LedgerPod>> ListForAttemptAsync(JobId job, int attempt, CancellationToken cancellationToken) =>
+        OfAttempt.For(db)(db, job.Value, attempt).ListAsync(static row => row.ToPod(), cancellationToken);
 
-    public async Task<IReadOnlyList<LedgerPod>> ListAliveAsync(CancellationToken cancellationToken)
-    {
-        // Row by row: of an account with thousands of pods, two copies would live at once otherwise.
-        List<LedgerPod> alive = [];
-        IAsyncEnumerable<PodLedgerRow> rows = Pods.AsNoTracking()
-            .Where(row => row.Saw != PodSaw.Gone)
-            .OrderBy(row => row.RequestedAt).ThenBy(row => row.Name)
-            .AsAsyncEnumerable();
-        await foreach (PodLedgerRow row in rows.WithCancellation(cancellationToken))
-        {
-            alive.Add(row.ToPod());
-        }
+    public Task<IReadOnlyList<LedgerPod>> ListAliveAsync(CancellationToken cancellationToken) =>
+        Alive.For(db)(db).ListAsync(static row => row.ToPod(), cancellationToken);
 
-        return alive;
-    }
+    public Task<bool> AnyToEndAsync(DateTimeOffset now, CancellationToken cancellationToken) => AnyToEnd.For(db)(db, now.ToMillis(), cancellationToken);
 
     public Task<int> CountPlacesAsync(CancellationToken cancellationToken) =>
         Pods.Where(row => row.Want == PodWant.Needed && row.Saw != PodSaw.Gone).Select(row => row.JobId).Distinct().CountAsync(cancellationToken);
@@ -119,10 +109,7 @@ internal sealed class PodLedger(LoraDb db) : IPodLedger
     public async Task<SweepTally> TallySweepAsync(DateTimeOffset since, CancellationToken cancellationToken)
     {
         long from = since.ToMillis();
-        List<long?> prices = await Pods
-            .Where(row => row.WantSince >= from && row.Want == PodWant.Released && PodReasons.OfTheSweep.Contains(row.WantReason))
-            .Select(row => row.HourlyMicros)
-            .ToListAsync(cancellationToken);
+        IReadOnlyList<long?> prices = await PricesOfTheSweep.For(db)(db, from).ListAsync(static price => price, cancellationToken);
         return new SweepTally(prices.Count, new Usd(prices.Sum() ?? 0));
     }
 }

@@ -60,7 +60,7 @@ internal sealed class PodWatchService(
         while (Clock.GetUtcNow() is var now && now < next)
         {
             await listener.WaitAsync(next - now, Clock, stoppingToken);
-            if (await AnyToEndAsync(stoppingToken))
+            if (await work.ReadAsync((unit, token) => unit.Store<IPodLedger>().AnyToEndAsync(Clock.GetUtcNow(), token), stoppingToken))
             {
                 return;
             }
@@ -68,12 +68,4 @@ internal sealed class PodWatchService(
     }
 
     protected override Task EndAsync() => turns.GiveBackAsync(PodWatch.LeaseName, CancellationToken.None);
-
-    private async Task<bool> AnyToEndAsync(CancellationToken stoppingToken)
-    {
-        DateTimeOffset now = Clock.GetUtcNow();
-        IReadOnlyList<LedgerPod> alive = await work.ReadAsync((unit, token) => unit.Store<IPodLedger>().ListAliveAsync(token), stoppingToken);
-        return alive.Any(pod => pod.PodId is not null && !(pod.NextActionAt > now)
-            && (pod is { Want: PodWant.Released, TerminateAttempts: 0 } || (pod is { Want: PodWant.Held, Saw: PodSaw.Running } && !(pod.FetchUntil > now))));
-    }
 }

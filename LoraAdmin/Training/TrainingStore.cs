@@ -9,6 +9,18 @@ namespace LoraAdmin.Training;
 /// <summary>Jobs: reading, adding and what people wish. Leases and guarded saves are in the other part.</summary>
 internal sealed partial class TrainingStore(LoraDb db) : ITrainingStore
 {
+    private static readonly CompiledQuery<Func<LoraDb, Guid, CancellationToken, Task<TrainingProgressRow?>>> One = new(
+        static () => EF.CompileAsyncQuery(
+            (LoraDb db, Guid id, CancellationToken cancellationToken) => db.Set<TrainingProgressRow>().AsNoTracking().SingleOrDefault(row => row.JobId == id)));
+
+    private static readonly CompiledQuery<Func<LoraDb, long, int, IAsyncEnumerable<Guid>>> WithOldImages = new(
+        static () => EF.CompileAsyncQuery<LoraDb, long, int, Guid>(
+            (db, before, max) => db.Set<TrainingProgressRow>()
+                .Where(row => !row.IsOpen && row.ImagesGoneAt == null && row.CompletedAt < before)
+                .OrderBy(row => row.CompletedAt).ThenBy(row => row.JobId)
+                .Take(max)
+                .Select(row => row.JobId)));
+
     private DbSet<TrainingProgressRow> Progress => db.Set<TrainingProgressRow>();
 
     private DbSet<TrainingJobRow> Shared => db.Set<TrainingJobRow>();
@@ -27,11 +39,8 @@ internal sealed partial class TrainingStore(LoraDb db) : ITrainingStore
         return Task.CompletedTask;
     }
 
-    public async Task<TrainingJob?> FindAsync(JobId id, CancellationToken cancellationToken)
-    {
-        TrainingProgressRow? row = await Progress.AsNoTracking().SingleOrDefaultAsync(progress => progress.JobId == id.Value, cancellationToken);
-        return row?.ToJob();
-    }
+    public async Task<TrainingJob?> FindAsync(JobId id, CancellationToken cancellationToken) =>
+        (await One.For(db)(db, id.Value, cancellationToken))?.ToJob();
 
     public async Task<IReadOnlyList<TrainingImage>> ListImagesAsync(JobId id, CancellationToken cancellationToken)
     {
@@ -104,16 +113,8 @@ internal sealed partial class TrainingStore(LoraDb db) : ITrainingStore
         return ids.ConvertAll(id => new JobId(id));
     }
 
-    public async Task<IReadOnlyList<JobId>> ListWithOldImagesAsync(DateTimeOffset endedBefore, int max, CancellationToken cancellationToken)
-    {
-        long before = endedBefore.ToMillis();
-        List<Guid> ids = await Progress.Where(row => !row.IsOpen && row.ImagesGoneAt == null && row.CompletedAt < before)
-            .OrderBy(row => row.CompletedAt).ThenBy(row => row.JobId)
-            .Take(max)
-            .Select(row => row.JobId)
-            .ToListAsync(cancellationToken);
-        return ids.ConvertAll(id => new JobId(id));
-    }
+    public Task<IReadOnlyList<JobId>> ListWithOldImagesAsync(DateTimeOffset endedBefore, int max, CancellationToken cancellationToken) =>
+        WithOldImages.For(db)(db, endedBefore.ToMillis(), max).ListAsync(static id => new JobId(id), cancellationToken);
 
     public async Task<bool> SetImagesGoneAsync(JobId id, DateTimeOffset at, CancellationToken cancellationToken) =>
         await Progress.Where(row => row.JobId == id.Value && !row.IsOpen)

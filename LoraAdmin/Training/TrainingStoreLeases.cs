@@ -3,33 +3,80 @@ using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Platform.Data;
 using Microsoft.EntityFrameworkCore;
-using Microsoft.EntityFrameworkCore.Query;
 
 namespace LoraAdmin.Training;
 
 internal sealed partial class TrainingStore
 {
+    // Cost and clean-up have statements of their own, which go past the lease: a save must not undo them.
+    private static readonly string[] Saved =
+    [
+        nameof(TrainingProgressRow.Name), nameof(TrainingProgressRow.CreatorEmail), nameof(TrainingProgressRow.SearchText),
+        nameof(TrainingProgressRow.GpuType), nameof(TrainingProgressRow.State), nameof(TrainingProgressRow.IsOpen), nameof(TrainingProgressRow.StateSince),
+        nameof(TrainingProgressRow.UpdatedAt), nameof(TrainingProgressRow.StartedAt), nameof(TrainingProgressRow.CompletedAt),
+        nameof(TrainingProgressRow.Attempt), nameof(TrainingProgressRow.Admission), nameof(TrainingProgressRow.WaitReason),
+        nameof(TrainingProgressRow.WaitingSince), nameof(TrainingProgressRow.FailingSince), nameof(TrainingProgressRow.SpoolId),
+        nameof(TrainingProgressRow.FailureCode), nameof(TrainingProgressRow.FailureDetail), nameof(TrainingProgressRow.Provider),
+        nameof(TrainingProgressRow.PodId), nameof(TrainingProgressRow.TrainingId), nameof(TrainingProgressRow.NotValidated),
+        nameof(TrainingProgressRow.Step), nameof(TrainingProgressRow.TotalSteps), nameof(TrainingProgressRow.Loss),
+        nameof(TrainingProgressRow.HeartbeatAt), nameof(TrainingProgressRow.StepAt), nameof(TrainingProgressRow.StuckSince),
+        nameof(TrainingProgressRow.ArtifactBytes), nameof(TrainingProgressRow.ArtifactSha256), nameof(TrainingProgressRow.StepErrors),
+        nameof(TrainingProgressRow.StepTries),
+    ];
+
+    private static readonly CompiledQuery<Func<LoraDb, string, long, IAsyncEnumerable<TrainingProgressRow>>> LeasedTogether = new(
+        static () => EF.CompileAsyncQuery<LoraDb, string, long, TrainingProgressRow>(
+            (db, owner, until) => db.Set<TrainingProgressRow>().AsNoTracking().Where(row => row.IsOpen && row.LeaseOwner == owner && row.LeaseUntil == until)));
+
+    private static readonly RowUpdates<TrainingProgressRow> AllButWishes = new(Saved);
+
+    private static readonly RowUpdates<TrainingProgressRow> AllAndWishes = new(
+    [
+        .. Saved,
+        nameof(TrainingProgressRow.DueAt), nameof(TrainingProgressRow.CancelByKind), nameof(TrainingProgressRow.CancelByName),
+        nameof(TrainingProgressRow.CancelReason), nameof(TrainingProgressRow.CancelAt), nameof(TrainingProgressRow.ImagesGoneAt),
+    ]);
+
+    private static readonly RowUpdates<TrainingJobRow> SharedRow = new(
+    [
+        nameof(TrainingJobRow.Status), nameof(TrainingJobRow.Provider), nameof(TrainingJobRow.RunpodPodId), nameof(TrainingJobRow.ReplicateTrainingId), nameof(TrainingJobRow.ErrorCode),
+        nameof(TrainingJobRow.ErrorMessage), nameof(TrainingJobRow.StartedAt), nameof(TrainingJobRow.CompletedAt), nameof(TrainingJobRow.UpdatedAt),
+    ]);
+
     public async Task<IReadOnlyList<LeasedJob>> LeaseDueAsync(
         string owner, string spool, DateTimeOffset now, TimeSpan duration, int max, CancellationToken cancellationToken)
     {
-        long at = now.ToMillis();
         long until = (now + duration).ToMillis();
-        long heard = (now - SpoolStanding.TakeOverAfter).ToMillis();
 
         // A common table expression with FOR UPDATE is evaluated once; as a plain sub-select PostgreSQL may run it again and take more than asked.
-        string sql = $$"""
+        Statement lease = new(
+            $"""
             WITH due AS (
                 SELECT job_id FROM training_progress
-                WHERE is_open AND due_at <= {0} AND (lease_owner IS NULL OR lease_until <= {0})
-                AND (spool_id IS NULL OR spool_id = {4} OR NOT EXISTS (
-                    SELECT 1 FROM spool_instances AS disk WHERE disk.spool_id = training_progress.spool_id AND disk.last_seen_at > {5}))
-                ORDER BY due_at, job_id LIMIT {1} {{db.SkipLocked}})
-            UPDATE training_progress SET lease_owner = {2}, lease_until = {3}, fence = fence + 1
+                WHERE is_open AND due_at <= $1 AND (lease_owner IS NULL OR lease_until <= $1)
+                AND (spool_id IS NULL OR spool_id = $5 OR NOT EXISTS (
+                    SELECT 1 FROM spool_instances AS disk WHERE disk.spool_id = training_progress.spool_id AND disk.last_seen_at > $6))
+                ORDER BY due_at, job_id LIMIT $2 {db.SkipLocked})
+            UPDATE training_progress SET lease_owner = $3, lease_until = $4, fence = fence + 1
             WHERE job_id IN (SELECT job_id FROM due)
-            RETURNING *
-            """;
-        List<TrainingProgressRow> rows = await Progress.FromSqlRaw(sql, at, max, owner, until, spool, heard).AsNoTracking().ToListAsync(cancellationToken);
-        return [.. rows.OrderBy(row => row.DueAt).ThenBy(row => row.JobId.ToString(), StringComparer.Ordinal).Select(row => row.ToLease())];
+            RETURNING job_id
+            """,
+            [now.ToMillis(), max, owner, until, spool, (now - SpoolStanding.TakeOverAfter).ToMillis()])
+        {
+            Returns = true,
+        };
+        HashSet<Guid> leased = [.. (await db.RunAsync([lease], cancellationToken))[0].Rows.Select(static row => row[0] as Guid? ?? Guid.Parse((string)row[0]))];
+        if (leased.Count == 0)
+        {
+            return [];
+        }
+
+        // Among these may be others that the same owner leased within the same millisecond.
+        IReadOnlyList<TrainingProgressRow> rows = await LeasedTogether.For(db)(db, owner, until).ListAsync(static row => row, cancellationToken);
+        return
+        [
+            .. rows.Where(row => leased.Contains(row.JobId)).OrderBy(row => row.DueAt).ThenBy(row => row.JobId.ToString(), StringComparer.Ordinal).Select(row => row.ToLease()),
+        ];
     }
 
     /// <summary>For a start that knows that nobody else is alive on this database. Fences stay: the next owner raises them.</summary>
@@ -50,20 +97,10 @@ internal sealed partial class TrainingStore
     {
         ArgumentNullException.ThrowIfNull(job);
         TrainingProgressRow next = TrainingProgressRow.From(job);
-        long seen = job.WishVersion;
-        int written = await Progress
-            .Where(row => row.JobId == next.JobId && row.Fence == fence && row.IsOpen)
-            .ExecuteUpdateAsync(
-                set =>
-                {
-                    SetAllButWishes(set, next);
-                    set.SetProperty(row => row.DueAt, row => row.WishVersion > seen && next.UpdatedAt < next.DueAt ? next.UpdatedAt : next.DueAt);
-                    if (release || !next.IsOpen)
-                    {
-                        set.SetProperty(row => row.LeaseOwner, (string?)null).SetProperty(row => row.LeaseUntil, (long?)null);
-                    }
-                },
-                cancellationToken);
+        string letGo = release || !next.IsOpen ? ", lease_owner = NULL, lease_until = NULL" : "";
+        string rest = $", due_at = CASE WHEN wish_version > $3 THEN $4 ELSE $5 END{letGo} WHERE job_id = $1 AND fence = $2 AND is_open";
+        Statement save = AllButWishes.Of(db, next, rest, next.JobId, fence, job.WishVersion, Math.Min(next.UpdatedAt, next.DueAt), next.DueAt);
+        int written = (await db.RunAsync([save], cancellationToken))[0].Written;
         Guard(job.Id, fence, written);
         await SaveSharedAsync(job, cancellationToken);
     }
@@ -84,24 +121,19 @@ internal sealed partial class TrainingStore
     {
         ArgumentNullException.ThrowIfNull(job);
         TrainingProgressRow next = TrainingProgressRow.From(job);
-        int written = await Progress
-            .Where(row => row.JobId == next.JobId && !row.IsOpen)
-            .ExecuteUpdateAsync(
-                set =>
-                {
-                    SetAllButWishes(set, next);
-                    set.SetProperty(row => row.DueAt, next.DueAt)
-                        .SetProperty(row => row.CancelByKind, next.CancelByKind)
-                        .SetProperty(row => row.CancelByName, next.CancelByName)
-                        .SetProperty(row => row.CancelReason, next.CancelReason)
-                        .SetProperty(row => row.CancelAt, next.CancelAt)
-                        .SetProperty(row => row.ImagesGoneAt, (long?)null)
-                        .SetProperty(row => row.WishVersion, row => row.WishVersion + 1)
-                        .SetProperty(row => row.LeaseOwner, row => row.LeaseUntil > next.UpdatedAt ? row.LeaseOwner : null)
-                        .SetProperty(row => row.LeaseUntil, row => row.LeaseUntil > next.UpdatedAt ? row.LeaseUntil : null)
-                        .SetProperty(row => row.Fence, row => row.LeaseOwner != null && row.LeaseUntil > next.UpdatedAt ? row.Fence : row.Fence + 1);
-                },
-                cancellationToken);
+        Statement reopen = AllAndWishes.Of(
+            db,
+            next,
+            """
+            , wish_version = wish_version + 1,
+                lease_owner = CASE WHEN lease_until > $2 THEN lease_owner END,
+                lease_until = CASE WHEN lease_until > $2 THEN lease_until END,
+                fence = CASE WHEN lease_owner IS NOT NULL AND lease_until > $2 THEN fence ELSE fence + 1 END
+            WHERE job_id = $1 AND NOT is_open
+            """,
+            next.JobId,
+            next.UpdatedAt);
+        int written = (await db.RunAsync([reopen], cancellationToken))[0].Written;
         if (written == 0)
         {
             return false;
@@ -111,56 +143,10 @@ internal sealed partial class TrainingStore
         return true;
     }
 
-    // Cost and clean-up have statements of their own, which go past the lease: a save must not undo them.
-    private static void SetAllButWishes(UpdateSettersBuilder<TrainingProgressRow> set, TrainingProgressRow next) => set
-        .SetProperty(row => row.Name, next.Name)
-        .SetProperty(row => row.CreatorEmail, next.CreatorEmail)
-        .SetProperty(row => row.SearchText, next.SearchText)
-        .SetProperty(row => row.GpuType, next.GpuType)
-        .SetProperty(row => row.State, next.State)
-        .SetProperty(row => row.IsOpen, next.IsOpen)
-        .SetProperty(row => row.StateSince, next.StateSince)
-        .SetProperty(row => row.UpdatedAt, next.UpdatedAt)
-        .SetProperty(row => row.StartedAt, next.StartedAt)
-        .SetProperty(row => row.CompletedAt, next.CompletedAt)
-        .SetProperty(row => row.Attempt, next.Attempt)
-        .SetProperty(row => row.Admission, next.Admission)
-        .SetProperty(row => row.WaitReason, next.WaitReason)
-        .SetProperty(row => row.WaitingSince, next.WaitingSince)
-        .SetProperty(row => row.FailingSince, next.FailingSince)
-        .SetProperty(row => row.SpoolId, next.SpoolId)
-        .SetProperty(row => row.FailureCode, next.FailureCode)
-        .SetProperty(row => row.FailureDetail, next.FailureDetail)
-        .SetProperty(row => row.Provider, next.Provider)
-        .SetProperty(row => row.PodId, next.PodId)
-        .SetProperty(row => row.TrainingId, next.TrainingId)
-        .SetProperty(row => row.NotValidated, next.NotValidated)
-        .SetProperty(row => row.Step, next.Step)
-        .SetProperty(row => row.TotalSteps, next.TotalSteps)
-        .SetProperty(row => row.Loss, next.Loss)
-        .SetProperty(row => row.HeartbeatAt, next.HeartbeatAt)
-        .SetProperty(row => row.StepAt, next.StepAt)
-        .SetProperty(row => row.StuckSince, next.StuckSince)
-        .SetProperty(row => row.ArtifactBytes, next.ArtifactBytes)
-        .SetProperty(row => row.ArtifactSha256, next.ArtifactSha256)
-        .SetProperty(row => row.StepErrors, next.StepErrors)
-        .SetProperty(row => row.StepTries, next.StepTries);
-
     private async Task SaveSharedAsync(TrainingJob job, CancellationToken cancellationToken)
     {
         TrainingJobRow next = TrainingJobRow.From(job);
-        await Shared.Where(row => row.Id == next.Id).ExecuteUpdateAsync(
-            set => set
-                .SetProperty(row => row.Status, next.Status)
-                .SetProperty(row => row.Provider, next.Provider)
-                .SetProperty(row => row.RunpodPodId, next.RunpodPodId)
-                .SetProperty(row => row.ReplicateTrainingId, next.ReplicateTrainingId)
-                .SetProperty(row => row.ErrorCode, next.ErrorCode)
-                .SetProperty(row => row.ErrorMessage, next.ErrorMessage)
-                .SetProperty(row => row.StartedAt, next.StartedAt)
-                .SetProperty(row => row.CompletedAt, next.CompletedAt)
-                .SetProperty(row => row.UpdatedAt, next.UpdatedAt),
-            cancellationToken);
+        await db.RunAsync([SharedRow.Of(db, next, " WHERE id = $1", next.Id)], cancellationToken);
     }
 
     private static void Guard(JobId id, long fence, int written)

@@ -84,6 +84,8 @@ public sealed class RunningStep(
             switch (await SendAsync(address, image, cancellationToken))
             {
                 case Sending.Sent:
+                    // The tries are those of the next image.
+                    job = job with { StepTries = 0 };
                     continue;
                 case Sending.BadImage { Reason: var bad }:
                     string words = $"image {image.Number + 1}: {bad}";

@@ -2,6 +2,7 @@ using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json;
 using LoraAdmin.Domain.Pods;
+using LoraAdmin.Tests.Doubles;
 
 namespace LoraAdmin.Tests.EndToEnd.Processes;
 
@@ -62,7 +63,7 @@ public sealed class LocalCloudProcess : IAsyncDisposable
         try
         {
             const string ready = "LocalCloud listens on ";
-            string line = await run.LineAsync(ready, TimeSpan.FromSeconds(60));
+            string line = await run.LineAsync(ready, Eventually.DefaultDeadline);
             return new LocalCloudProcess(run, line[ready.Length..].Trim());
         }
         catch

@@ -16,7 +16,7 @@ public sealed class PortalProcess : IAsyncDisposable
     /// <summary>Within which a clean end comes: the host's own ten seconds for it, and the process around them.</summary>
     public static readonly TimeSpan EndsWithin = Eventually.DefaultDeadline;
 
-    private static readonly TimeSpan ReadyWithin = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan ReadyWithin = Eventually.DefaultDeadline;
 
     private readonly ProgramRun run;
 

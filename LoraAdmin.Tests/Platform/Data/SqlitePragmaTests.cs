@@ -8,23 +8,30 @@ namespace LoraAdmin.Tests.Platform.Data;
 public sealed class SqlitePragmaTests
 {
     [Fact]
-    public async Task Settings_PooledConnectionOpenedAgain_StillHold()
+    public async Task Settings_OfEachConnection_Hold()
     {
         await using TestDatabase database = await TestDatabase.CreateAsync(DatabaseKind.Sqlite);
-        for (int opening = 0; opening < 3; opening++)
+        List<LoraDb> together = [.. Enumerable.Range(0, 3).Select(_ => database.NewContext())];
+        foreach (LoraDb db in together)
         {
-            await using LoraDb db = database.NewContext();
             await db.Database.OpenConnectionAsync();
-            Assert.Equal(2, await ReadAsync(db, "PRAGMA synchronous"));
-            Assert.Equal(5000, await ReadAsync(db, "PRAGMA busy_timeout"));
-            Assert.Equal(1, await ReadAsync(db, "PRAGMA foreign_keys"));
+            Assert.Equal(2L, await ReadAsync(db, "PRAGMA synchronous"));
+            Assert.Equal(5000L, await ReadAsync(db, "PRAGMA busy_timeout"));
+            Assert.Equal(1L, await ReadAsync(db, "PRAGMA foreign_keys"));
+            Assert.Equal("wal", await ReadAsync(db, "PRAGMA journal_mode"));
+        }
+
+        Assert.Equal(3, together.Select(static db => db.Database.GetDbConnection()).Distinct().Count());
+        foreach (LoraDb db in together)
+        {
+            await db.DisposeAsync();
         }
     }
 
-    private static async Task<long> ReadAsync(LoraDb db, string pragma)
+    private static async Task<object> ReadAsync(LoraDb db, string pragma)
     {
         await using DbCommand command = db.Database.GetDbConnection().CreateCommand();
         command.CommandText = pragma;
-        return (long)(await command.ExecuteScalarAsync())!;
+        return (await command.ExecuteScalarAsync())!;
     }
 }

@@ -72,6 +72,10 @@ internal sealed class MemoryPodLedger(MemoryDatabase database) : IPodLedger
     public Task<int> CountPlacesAsync(CancellationToken cancellationToken) => Task.FromResult(
         database.OpenPods.Rows.Where(pod => pod.Want == PodWant.Needed).Select(pod => pod.Job).Distinct().Count());
 
+    public Task<bool> AnyToEndAsync(DateTimeOffset now, CancellationToken cancellationToken) => Task.FromResult(database.OpenPods.Rows.Any(
+        pod => pod.PodId is not null && !(pod.NextActionAt > now)
+            && (pod is { Want: PodWant.Released, TerminateAttempts: 0 } || (pod is { Want: PodWant.Held, Saw: PodSaw.Running } && !(pod.FetchUntil > now)))));
+
     public Task<IReadOnlyList<LedgerPod>> ListAliveAsync(CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<LedgerPod>>(
             [.. database.OpenPods.Rows.OrderBy(pod => pod.RequestedAt).ThenBy(pod => pod.Name, StringComparer.Ordinal)]);

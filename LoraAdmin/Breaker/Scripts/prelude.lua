@@ -1,16 +1,6 @@
--- Stands before every verb of the breaker (docs/breaker.md). One call is one atomic round trip, and time is the server's own.
--- KEYS: 1 state, 2 failures, 3 probe, 4 history
--- ARGV: 1 failures that open it, 2 window, 3 open time, 4 longest open time (0: it does not grow), 5 probe lease, all in ms;
--- 6 born and 7 entries as the worker last saw them in an answer ('' and 0: never); the verb's own follow
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-
+-- Follows clock.lua in every script: the state as it is found, and what can be done to it.
 local KEPT = 200
 local HEALTHY = 86400000
-
-local function text(number)
-  return string.format('%.0f', number)
-end
 
 local got = redis.call('HMGET', KEYS[1], 'mode', 'generation', 'opened_at', 'open_until', 'closed_at', 'trips', 'entries', 'born',
   'isolated_at', 'isolated_until', 'isolated_by', 'isolated_reason', 'isolated_key')
@@ -155,8 +145,12 @@ end
 
 -- The answer, and everything that a worker needs to go on by itself when the server is away.
 local function answer(word)
-  local reply = { word, text(now), c.mode, text(c.generation), text(c.opened_at), text(c.open_until), text(c.closed_at), text(c.trips), text(c.entries), c.born,
-    text(c.isolated_at), text(c.isolated_until), c.isolated_by, c.isolated_reason, c.isolated_key, probe.token, probe.worker, text(probe.ends), text(#fails / 2) }
+  local reply = beginning(word, c.mode, text(c.generation), text(c.opened_at), text(c.open_until), text(c.closed_at), text(c.trips), text(c.entries), c.born)
+  local rest = { text(c.isolated_at), text(c.isolated_until), c.isolated_by, c.isolated_reason, c.isolated_key, probe.token, probe.worker, text(probe.ends),
+    text(#fails / 2) }
+  for _, more in ipairs(rest) do
+    reply[#reply + 1] = more
+  end
   for i = 1, #fails, 2 do
     reply[#reply + 1] = text(tonumber(fails[i + 1]))
     reply[#reply + 1] = fails[i]

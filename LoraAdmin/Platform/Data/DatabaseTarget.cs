@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Infrastructure;
@@ -21,6 +22,10 @@ public abstract record DatabaseTarget
 /// <summary>Makes contexts for the configured database. Contexts are pooled: dispose each one soon.</summary>
 public sealed class LoraDbFactory : IDbContextFactory<LoraDb>, IAsyncDisposable
 {
+    /// <summary>Each has an open connection. SQLite's driver works on the calling thread: more at one time are rare, and end with their use.</summary>
+    private const int MostSqliteContexts = 8;
+
+    private readonly ConcurrentDictionary<KeptConnection, bool> kept = [];
     private readonly Func<LoraDb> create;
     private readonly Func<LoraDb> createForWriting;
     private readonly NpgsqlDataSource? dataSource;
@@ -32,8 +37,9 @@ public sealed class LoraDbFactory : IDbContextFactory<LoraDb>, IAsyncDisposable
         switch (target)
         {
             case DatabaseTarget.Sqlite sqlite:
-                PooledDbContextFactory<SqliteLoraDb> sqlitePool = new(SqliteOptions(sqlite.File));
-                create = sqlitePool.CreateDbContext;
+                string file = SqliteConnectionString(sqlite.File);
+                PooledDbContextFactory<SqliteLoraDb> sqlitePool = new(SqliteOptions(sqlite.File), MostSqliteContexts);
+                create = () => OnKeptConnection(sqlitePool.CreateDbContext(), file);
                 createForWriting = create;
                 break;
             case DatabaseTarget.Postgres postgres:
@@ -69,18 +75,17 @@ public sealed class LoraDbFactory : IDbContextFactory<LoraDb>, IAsyncDisposable
             await preparingSource.DisposeAsync();
         }
 
-        if (Target is DatabaseTarget.Sqlite sqlite)
+        foreach (KeptConnection connection in kept.Keys)
         {
-            using SqliteConnection connection = new(SqliteConnectionString(sqlite.File));
-            SqliteConnection.ClearPool(connection);
+            await connection.DisposeAsync();
         }
     }
 
     internal static DbContextOptions<SqliteLoraDb> SqliteOptions(string file) =>
         new DbContextOptionsBuilder<SqliteLoraDb>()
-            .UseSqlite(SqliteConnectionString(file), sqlite => sqlite.MigrationsHistoryTable(LoraDb.MigrationsHistory))
+            .UseSqlite(SqliteConnectionString(file), static sqlite => sqlite.MigrationsHistoryTable(LoraDb.MigrationsHistory))
             .UseSnakeCaseNamingConvention()
-            .AddInterceptors(new SqlitePragmas(), new NewRowsFirst())
+            .AddInterceptors(new NewRowsFirst())
             .Options;
 
     internal static DbContextOptions<PostgresLoraDb> PostgresOptions(NpgsqlDataSource dataSource) =>
@@ -90,8 +95,31 @@ public sealed class LoraDbFactory : IDbContextFactory<LoraDb>, IAsyncDisposable
             .AddInterceptors(new NewRowsFirst())
             .Options;
 
+    /// <summary>A context that was made new gets a connection for as long as the pool keeps it.</summary>
+    private SqliteLoraDb OnKeptConnection(SqliteLoraDb db, string file)
+    {
+        if (db.Database.GetDbConnection() is not KeptConnection)
+        {
+            KeptConnection connection = new(file);
+            kept[connection] = true;
+            connection.Disposed += (_, _) => kept.TryRemove(connection, out _);
+            AddFunctions(connection);
+            db.Database.SetDbConnection(connection, contextOwnsConnection: true);
+        }
+
+        return db;
+    }
+
+    /// <summary>EF adds the functions that its SQL calls to a connection that comes with the options, and to none that is set later.</summary>
+    private static void AddFunctions(KeptConnection connection)
+    {
+        using DbContext db = new(new DbContextOptionsBuilder().UseSqlite(connection).Options);
+        _ = db.Database.GetDbConnection();
+    }
+
+    // The context's pool keeps the connection; closing it must close the file.
     private static string SqliteConnectionString(string file) =>
-        new SqliteConnectionStringBuilder { DataSource = file, ForeignKeys = true, DefaultTimeout = 10 }.ToString();
+        new SqliteConnectionStringBuilder { DataSource = file, ForeignKeys = true, DefaultTimeout = 10, Pooling = false }.ToString();
 
     // Dates are compared with instants inside the database where month_reset_date is TIMESTAMPTZ: the session has to count in UTC.
     private static NpgsqlConnectionStringBuilder PostgresConnection(string connectionString)

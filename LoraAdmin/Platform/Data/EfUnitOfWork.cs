@@ -73,10 +73,9 @@ internal sealed class EfUnitOfWork(LoraDbFactory contexts, StoreRegistry stores,
 
     private async Task<T> RunOnceAsync<T>(Func<IUnit, CancellationToken, Task<T>> work, CancellationToken cancellationToken)
     {
-        await using LoraDb db = contexts.CreateForWriting();
-        if (db.IsPostgres)
+        if (contexts.Target is DatabaseTarget.Postgres)
         {
-            return await CommitAsync(db, work, cancellationToken);
+            return await CommitAsync(work, cancellationToken);
         }
 
         if (!await sqliteWriter.WaitAsync(GateWait, cancellationToken))
@@ -87,7 +86,7 @@ internal sealed class EfUnitOfWork(LoraDbFactory contexts, StoreRegistry stores,
 
         try
         {
-            return await CommitAsync(db, work, cancellationToken);
+            return await CommitAsync(work, cancellationToken);
         }
         finally
         {
@@ -95,8 +94,10 @@ internal sealed class EfUnitOfWork(LoraDbFactory contexts, StoreRegistry stores,
         }
     }
 
-    private async Task<T> CommitAsync<T>(LoraDb db, Func<IUnit, CancellationToken, Task<T>> work, CancellationToken cancellationToken)
+    private async Task<T> CommitAsync<T>(Func<IUnit, CancellationToken, Task<T>> work, CancellationToken cancellationToken)
     {
+        await using LoraDb db = contexts.CreateForWriting();
+
         // A failed save dooms the unit anyway; savepoints would cost two round trips each.
         db.Database.AutoSavepointsEnabled = false;
         await using IDbContextTransaction transaction = await db.Database.BeginTransactionAsync(cancellationToken);

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Storage;
@@ -69,14 +70,14 @@ internal static class LoraDbStatements
         }
 
         // The reader stops only at statements that return rows.
-        Queue<object[]?> rows = [];
+        Queue<List<object[]>> rows = [];
         await using (NpgsqlDataReader reader = await batch.ExecuteReaderAsync(cancellationToken))
         {
             do
             {
                 if (reader.FieldCount > 0)
                 {
-                    rows.Enqueue(await reader.ReadAsync(cancellationToken) ? RowOf(reader) : null);
+                    rows.Enqueue(await RowsAsync(reader, cancellationToken));
                 }
             }
             while (await reader.NextResultAsync(cancellationToken));
@@ -85,7 +86,7 @@ internal static class LoraDbStatements
         List<Answer> answers = new(statements.Count);
         for (int number = 0; number < statements.Count; number++)
         {
-            answers.Add(new Answer(batch.BatchCommands[number].RecordsAffected, statements[number].Returns ? rows.Dequeue() : null));
+            answers.Add(new Answer(batch.BatchCommands[number].RecordsAffected, statements[number].Returns ? rows.Dequeue() : []));
         }
 
         return answers;
@@ -96,7 +97,8 @@ internal static class LoraDbStatements
         List<Answer> answers = [];
         foreach (Statement statement in statements)
         {
-            await using SqliteCommand command = new(statement.Sql, transaction.Connection, transaction);
+            await using SqliteCommand command = transaction.Connection!.CreateCommand();
+            command.CommandText = statement.Sql;
             for (int number = 0; number < statement.Values.Count; number++)
             {
                 // As EF's provider writes ids and the model instants; the driver would do otherwise.
@@ -110,17 +112,23 @@ internal static class LoraDbStatements
             }
 
             await using SqliteDataReader reader = await command.ExecuteReaderAsync(cancellationToken);
-            object[]? row = statement.Returns && await reader.ReadAsync(cancellationToken) ? RowOf(reader) : null;
-            answers.Add(new Answer(reader.RecordsAffected, row));
+            List<object[]> rows = statement.Returns ? await RowsAsync(reader, cancellationToken) : [];
+            answers.Add(new Answer(reader.RecordsAffected, rows));
         }
 
         return answers;
     }
 
-    private static object[] RowOf(System.Data.Common.DbDataReader reader)
+    private static async Task<List<object[]>> RowsAsync(DbDataReader reader, CancellationToken cancellationToken)
     {
-        object[] values = new object[reader.FieldCount];
-        reader.GetValues(values);
-        return values;
+        List<object[]> rows = [];
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            object[] values = new object[reader.FieldCount];
+            reader.GetValues(values);
+            rows.Add(values);
+        }
+
+        return rows;
     }
 }

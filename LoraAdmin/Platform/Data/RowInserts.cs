@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata;
-using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 
 namespace LoraAdmin.Platform.Data;
 
@@ -20,7 +19,7 @@ internal static class RowInserts
         .Select(static one => one.Table.Insert(one.Row));
 
     /// <param name="Depth">How many tables stand above this one by foreign keys.</param>
-    private sealed record Table(string Name, IReadOnlyList<Column> Columns, int Depth)
+    private sealed record Table(string Name, IReadOnlyList<RowColumn> Columns, int Depth)
     {
         // By which columns hold a value: the others are NULL in the text, and no parameter of theirs travels.
         private readonly ConcurrentDictionary<ulong, string> texts = new();
@@ -30,7 +29,7 @@ internal static class RowInserts
             IEntityType type = model.FindEntityType(row) ?? throw new ArgumentException($"{row.Name} is no row of the model.", nameof(row));
             StoreObjectIdentifier table = StoreObjectIdentifier.Create(type, StoreObjectType.Table)
                 ?? throw new ArgumentException($"{row.Name} has no table.", nameof(row));
-            List<Column> columns = [.. type.GetProperties().Where(property => !IsGivenByTheDatabase(property)).Select(property => Column.Of(property, table))];
+            List<RowColumn> columns = [.. type.GetProperties().Where(property => !IsGivenByTheDatabase(property)).Select(property => RowColumn.Of(property, table))];
             if (columns.Count > 64 || type.GetComplexProperties().Any())
             {
                 throw new NotSupportedException($"{row.Name} has more than 64 columns or a complex property: let EF save it.");
@@ -72,18 +71,5 @@ internal static class RowInserts
             .Select(key => 1 + DepthOf(key.PrincipalEntityType))
             .DefaultIfEmpty(0)
             .Max();
-    }
-
-    private sealed record Column(string Name, IClrPropertyGetter Getter, ValueConverter? Converter)
-    {
-        public static Column Of(IProperty property, StoreObjectIdentifier table) => property.IsShadowProperty()
-            ? throw new NotSupportedException($"{property.DeclaringType.DisplayName()} has the shadow property {property.Name}: let EF save it.")
-            : new Column(property.GetColumnName(table)!, property.GetGetter(), property.GetTypeMapping().Converter);
-
-        public object? ValueOf(object row)
-        {
-            object? value = Getter.GetClrValue(row);
-            return value is not null && Converter is not null ? Converter.ConvertToProvider(value) : value;
-        }
     }
 }

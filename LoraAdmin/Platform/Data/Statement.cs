@@ -7,15 +7,18 @@ namespace LoraAdmin.Platform.Data;
 /// <param name="Values">In order, none null. Ids, instants and days as they are; enums as their words.</param>
 internal sealed record Statement(string Sql, IReadOnlyList<object> Values)
 {
-    /// <summary>It is a SELECT, or has RETURNING: its answer has a row, if there is one.</summary>
+    /// <summary>It is a SELECT, or has RETURNING: its answer has rows, if there are any.</summary>
     public bool Returns { get; init; }
 }
 
 /// <summary>What a <see cref="Statement"/> did.</summary>
 /// <param name="Written">How many rows it wrote.</param>
-/// <param name="Row">The first row it returned; null where it returned none.</param>
-internal sealed record Answer(int Written, IReadOnlyList<object>? Row)
+/// <param name="Rows">What it returned.</param>
+internal sealed record Answer(int Written, IReadOnlyList<IReadOnlyList<object>> Rows)
 {
+    /// <summary>The first row it returned; null where it returned none.</summary>
+    public IReadOnlyList<object>? Row => Rows.Count > 0 ? Rows[0] : null;
+
     /// <exception cref="InvalidOperationException">There is no row, or no number in that column.</exception>
     public long Number(int column) =>
         NumberOrNull(column) ?? throw new InvalidOperationException($"Column {column} of the answer holds no number.");

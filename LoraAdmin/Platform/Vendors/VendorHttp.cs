@@ -50,21 +50,7 @@ public static class VendorHttp
         try
         {
             using Stream stream = await content.ReadAsStreamAsync(deadline.Token);
-            using PooledBytes body = new();
-            int read;
-            while ((read = await stream.ReadAsync(body.Room, deadline.Token)) > 0)
-            {
-                if (body.Length + read > maxBytes)
-                {
-                    return TooLong(maxBytes);
-                }
-
-                body.Filled(read);
-            }
-
-            return declared is { } length && body.Length < length
-                ? new VendorBody(null, "the answer broke off")
-                : new VendorBody(body.ToArray(), null);
+            return declared is { } length ? await ReadDeclaredAsync(stream, length, deadline) : await ReadToEndAsync(stream, maxBytes, deadline);
         }
         catch (Exception failure) when (IsOutside(failure))
         {
@@ -127,6 +113,31 @@ public static class VendorHttp
             _ when WasNeverSent(failure) => "the connection could not be made",
             _ => $"the connection broke ({failure.GetType().Name})",
         };
+    }
+
+    /// <summary>Straight into its place: the listing of a large account would lie in memory twice otherwise.</summary>
+    private static async Task<VendorBody> ReadDeclaredAsync(Stream stream, long length, VendorDeadline deadline)
+    {
+        byte[] bytes = GC.AllocateUninitializedArray<byte>(checked((int)length));
+        int read = await stream.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, deadline.Token);
+        return read < bytes.Length ? new VendorBody(null, "the answer broke off") : new VendorBody(bytes, null);
+    }
+
+    private static async Task<VendorBody> ReadToEndAsync(Stream stream, long maxBytes, VendorDeadline deadline)
+    {
+        using PooledBytes body = new();
+        int read;
+        while ((read = await stream.ReadAsync(body.Room, deadline.Token)) > 0)
+        {
+            if (body.Length + read > maxBytes)
+            {
+                return TooLong(maxBytes);
+            }
+
+            body.Filled(read);
+        }
+
+        return new VendorBody(body.ToArray(), null);
     }
 
     private static VendorAnswer AnswerOf(HttpResponseMessage response, VendorBody body)

@@ -108,6 +108,28 @@ public abstract class PodLedgerContract : StoreContract
     }
 
     [Fact]
+    public async Task AnyToEnd_IsTrueForExactlyWhatMustNotWait()
+    {
+        LedgerPod needed = NewPod(NextJob(), 1) with { PodId = "abcd1234", Saw = PodSaw.Running };
+        LedgerPod released = needed with { Want = PodWant.Released };
+        LedgerPod held = needed with { Want = PodWant.Held };
+        (LedgerPod Pod, bool Waits)[] cases =
+        [
+            (released, false), (held, false), (released with { NextActionAt = Start }, false), (held with { FetchUntil = Start }, false),
+            (needed, true), (released with { PodId = null }, true), (released with { TerminateAttempts = 1 }, true), (released with { Saw = PodSaw.Gone }, true),
+            (released with { NextActionAt = Start.AddMilliseconds(1) }, true), (held with { Saw = PodSaw.Exited }, true),
+            (held with { NextActionAt = Start.AddMilliseconds(1) }, true), (held with { FetchUntil = Start.AddMilliseconds(1) }, true),
+        ];
+        await In<IPodLedger>(ledger => ledger.AddAsync(needed, None));
+        int version = 0;
+        foreach ((LedgerPod pod, bool waits) in cases)
+        {
+            Assert.True(await In<IPodLedger, bool>(ledger => ledger.SaveAsync(pod with { Version = version++ }, None)));
+            Assert.Equal(!waits, await Read<IPodLedger, bool>(ledger => ledger.AnyToEndAsync(Start, None)));
+        }
+    }
+
+    [Fact]
     public async Task Places_AreHeldByJobsWithANeededPod()
     {
         (PodWant Want, PodSaw Saw)[] rows =
