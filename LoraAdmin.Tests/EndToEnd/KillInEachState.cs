@@ -62,8 +62,7 @@ internal static class KillInEachState
     /// <summary>The only place is taken by another job, so that this one waits in the queue; both are there when the portal dies.</summary>
     public static async Task WhileQueuedAsync(bool onPostgres)
     {
-        await using KillRun run = await KillRun.StartAsync(onPostgres, more: new Dictionary<string, string> { ["Training:MaxConcurrentPods"] = "1" });
-        await run.Database.HoldAsync("provisioning");
+        await using KillRun run = await KillRun.StartAsync(onPostgres, more: new Dictionary<string, string> { ["Training:MaxConcurrentPods"] = "1" }, slower: 8);
         string first = await run.SubmitAsync();
         await run.Portal.Api.ReachesAsync(first, "provisioning", Soon);
         await LedgerKnowsAPodAsync(run);
@@ -75,7 +74,6 @@ internal static class KillInEachState
 
         await run.KillAsync();
         Assert.Equal("queued", await run.Database.StateAsync(waiting));
-        await run.Database.ReleaseAsync();
         await run.RestartAsync();
 
         await run.EverythingCameTrueAsync(first, waiting);
