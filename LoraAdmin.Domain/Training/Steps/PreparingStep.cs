@@ -44,7 +44,7 @@ public sealed class PreparingStep(IUnitOfWork work, IObjectStore objects, IImage
             string detail = string.Join("; ", bad);
             ErrorDetail error = new("invalid_training_images", "training.images", detail, null);
 
-            // What was sound is not read again: only an image that was bad each time may end the job.
+            // What was sound is not read again: a later bad reading of it must not end the job.
             return job.StepTries < limits.ImageRetries
                 ? new StepResult.TryAgain(StepBackoff.After(job.StepTries), job, $"Training images will be fetched again: {detail}", error, Save)
                 : new StepResult.Fail(job, new JobFailure(FailureCode.InvalidTrainingImages, detail), FileProof.TrainingNeverStarted, error);
