@@ -26,7 +26,7 @@ public static class BreakerFeature
         services.AddHostedService(provider => provider.GetRequiredService<RedisConnection>());
         services.AddSingleton<ICircuitStore>(provider => new RedisCircuitStore(
             provider.GetRequiredService<RedisConnection>(),
-            provider.GetRequiredService<BreakerRules>,
+            provider.GetRequiredService<BreakerRules>(),
             provider.GetRequiredService<IOptions<BreakerOptions>>().Value.RedisTimeout,
             provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new SharedBreaker(

@@ -21,7 +21,7 @@ public static class BreakerScripts
 {
     public const string KeyPrefix = "{lora:breaker:v1:runpod}:";
 
-    /// <summary>Before the prelude: a verb that mostly has nothing to do.</summary>
+    /// <summary>Before everything else: a verb that mostly has nothing to do.</summary>
     private const string Calm = "calm";
 
     /// <summary>Common to the verbs by which a worker brings what it knows.</summary>
@@ -51,10 +51,10 @@ public static class BreakerScripts
         _ => throw new NotSupportedException($"Unknown verb {call?.GetType().Name}."),
     };
 
-    /// <param name="before">Between the clock and the prelude.</param>
+    /// <param name="before">Before the clock.</param>
     /// <param name="after">Between the prelude and the verb.</param>
     private static BreakerScript Load(string verb, string? before = null, string? after = null) =>
-        new(verb, Resource("clock") + Resource(before) + Resource("prelude") + Resource(after) + Resource(verb));
+        new(verb, Resource(before) + Resource("clock") + Resource("prelude") + Resource(after) + Resource(verb));
 
     private static string Resource(string? name)
     {

@@ -1,3 +1,4 @@
+using System.Text;
 using LoraAdmin.Domain.Breaker;
 using LoraAdmin.Platform.Redis;
 using StackExchange.Redis;
@@ -5,9 +6,11 @@ using StackExchange.Redis;
 namespace LoraAdmin.Breaker;
 
 /// <summary>The breaker on Redis: one EVALSHA a verb. A server that does not know the script gets it once.</summary>
-internal sealed class RedisCircuitStore(RedisConnection connection, Func<BreakerRules> rules, TimeSpan timeout, TimeProvider clock) : ICircuitStore
+internal sealed class RedisCircuitStore(RedisConnection connection, BreakerRules rules, TimeSpan timeout, TimeProvider clock) : ICircuitStore
 {
-    private static readonly RedisKey[] Keys = [.. BreakerScripts.Keys.Select(key => (RedisKey)key)];
+    private static readonly RedisKey[] Keys = [.. BreakerScripts.Keys.Select(key => (RedisKey)Encoding.UTF8.GetBytes(key))];
+
+    private readonly RedisValue rules = CircuitWire.Argument(rules);
 
     public async Task<StoreAnswer> CallAsync(CircuitCall call, CancellationToken cancellationToken)
     {
@@ -18,8 +21,18 @@ internal sealed class RedisCircuitStore(RedisConnection connection, Func<Breaker
 
         try
         {
-            Task<RedisResult> answer = EvaluateAsync(redis, BreakerScripts.Of(call), CircuitWire.Arguments(call, rules()));
-            return new StoreAnswer.Answered(CircuitWire.Reply((string[])(await answer.WaitAsync(timeout, clock, cancellationToken))!));
+            BreakerScript script = BreakerScripts.Of(call);
+            RedisValue[] arguments = CircuitWire.Arguments(call, rules);
+            long began = clock.GetTimestamp();
+            try
+            {
+                return Read(await redis.ScriptEvaluateAsync(script.Sha1, Keys, arguments).WaitAsync(timeout, clock, cancellationToken));
+            }
+            catch (RedisServerException unknown) when (unknown.Message.StartsWith("NOSCRIPT", StringComparison.Ordinal))
+            {
+                TimeSpan left = TimeSpan.FromTicks(Math.Max(0, (timeout - clock.GetElapsedTime(began)).Ticks));
+                return Read(await redis.ScriptEvaluateAsync(script.Text, Keys, arguments).WaitAsync(left, clock, cancellationToken));
+            }
         }
         catch (RedisServerException failure)
         {
@@ -39,16 +52,5 @@ internal sealed class RedisCircuitStore(RedisConnection connection, Func<Breaker
         }
     }
 
-    private static async Task<RedisResult> EvaluateAsync(IDatabase redis, BreakerScript script, string[] arguments)
-    {
-        RedisValue[] values = Array.ConvertAll(arguments, static text => (RedisValue)text);
-        try
-        {
-            return await redis.ScriptEvaluateAsync(script.Sha1, Keys, values);
-        }
-        catch (RedisServerException unknown) when (unknown.Message.StartsWith("NOSCRIPT", StringComparison.Ordinal))
-        {
-            return await redis.ScriptEvaluateAsync(script.Text, Keys, values);
-        }
-    }
+    private static StoreAnswer Read(RedisResult answer) => CircuitWire.Answer((string[])answer!);
 }
