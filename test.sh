@@ -36,8 +36,9 @@ if [ ${#missing[@]} -gt 0 ]; then
   fi
 fi
 
-dotnet build --nologo -v quiet || fail "The build failed."
-out=LoraAdmin.Tests/bin/Debug/net10.0
+# As the portal is shipped, and a third faster in the simulations.
+dotnet build -c Release --nologo -v quiet || fail "The build failed."
+out=LoraAdmin.Tests/bin/Release/net10.0
 log=$(mktemp)
 status=0
 dotnet "$out/LoraAdmin.Tests.dll" -noLogo "${selection[@]}" "$@" 2>&1 | tee "$log" || status=$?

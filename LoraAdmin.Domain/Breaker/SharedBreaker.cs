@@ -98,7 +98,15 @@ public sealed class SharedBreaker(
 
     private async Task<StoreAnswer> SendAsync(CircuitCall call, long began, CancellationToken cancellationToken)
     {
-        CircuitCall knowing = call is CircuitCall.Restore ? call : call with { Seen = View.Known.Mark };
+        Circuit known = View.Known;
+        StoreAnswer answer = await CallAsync(call is CircuitCall.Restore ? call : call with { Seen = known.Mark }, began, cancellationToken);
+        return answer is not StoreAnswer.Unchanged unchanged ? answer
+            : unchanged.Of(known, Now()) is { } reply ? new StoreAnswer.Answered(reply)
+            : await CallAsync(call with { Seen = CircuitMark.None }, began, cancellationToken);
+    }
+
+    private async Task<StoreAnswer> CallAsync(CircuitCall knowing, long began, CancellationToken cancellationToken)
+    {
         if (within is not { } limit)
         {
             return await store.CallAsync(knowing, cancellationToken);

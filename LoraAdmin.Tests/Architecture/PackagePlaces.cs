@@ -12,7 +12,7 @@ internal static partial class PackagePlaces
     [
         new("EF Core and the database drivers", Database(), file => Below(file, "LoraAdmin/Platform/Data/") || Below(file, "LoraAdmin/Commands/") || StoreName().IsMatch(file.Name)),
         new("StackExchange.Redis", Redis(), file =>
-            Below(file, "LoraAdmin/Platform/Live/") || Below(file, "LoraAdmin/Platform/Redis/") || Below(file, "LoraAdmin/Commands/") || file.Path == "LoraAdmin/Breaker/RedisCircuitStore.cs"),
+            Below(file, "LoraAdmin/Platform/Live/") || Below(file, "LoraAdmin/Platform/Redis/") || Below(file, "LoraAdmin/Commands/") || file.Path is "LoraAdmin/Breaker/RedisCircuitStore.cs" or "LoraAdmin/Breaker/CircuitWire.cs"),
         new("Garnet", Garnet(), file => file.Path == "LoraAdmin/Platform/Redis/EmbeddedRedis.cs"),
         new("Polly", Polly(), file => Below(file, "LoraAdmin/Pods/")),
         new("MudBlazor", MudBlazor(), file => file.Name.Contains(".razor", StringComparison.Ordinal) || Below(file, "LoraAdmin/Shell/") || PageName().IsMatch(file.Name)),

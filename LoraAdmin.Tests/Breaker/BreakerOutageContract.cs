@@ -171,7 +171,7 @@ public abstract class BreakerOutageContract : IAsyncLifetime
     }
 
     private SharedBreaker BreakerBy(BreakerRules rules) =>
-        new(new RedisCircuitStore(connection, () => rules, Timeout, TimeProvider.System), "one", () => rules, TimeProvider.System, within: Timeout);
+        new(new RedisCircuitStore(connection, rules, Timeout, TimeProvider.System), "one", () => rules, TimeProvider.System, within: Timeout);
 
     private async Task FailAsync()
     {

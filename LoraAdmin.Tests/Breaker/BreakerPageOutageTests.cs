@@ -24,7 +24,7 @@ public sealed class BreakerPageOutageTests : LoraBunitContext
         await using RedisConnection connection = new(server.ConnectionString, new SeededIds(1));
         await connection.StartAsync(Xunit.TestContext.Current.CancellationToken);
         using MemoryDatabase database = new(TimeProvider.System);
-        RedisCircuitStore store = new(connection, () => Rules, Within, TimeProvider.System);
+        RedisCircuitStore store = new(connection, Rules, Within, TimeProvider.System);
         SharedBreaker breaker = new(store, "one", () => Rules, TimeProvider.System, within: Within);
         Services.AddSingleton<IBreakerQueries>(new BreakerQueries(breaker, connection, () => Rules, new JobPatience(TimeSpan.FromHours(1))));
         Services.AddSingleton<IBreakerDesk>(new BreakerDesk(database, breaker));

@@ -54,7 +54,7 @@ public sealed class HalfOpenCrowdTests
                 RedisConnection connection = new(redis, new SeededIds(number));
                 connections.Add(connection);
                 await connection.StartAsync(Token);
-                RedisCircuitStore store = new(connection, () => Rules, TimeSpan.FromSeconds(20), TimeProvider.System);
+                RedisCircuitStore store = new(connection, Rules, TimeSpan.FromSeconds(20), TimeProvider.System);
                 gates[number] = new BreakerGate(new SharedBreaker(store, $"worker-{number}", () => Rules, TimeProvider.System), $"worker-{number}", "", GateWords.RunPod);
             }
 

@@ -11,15 +11,26 @@ internal sealed class SteppedRedis(IDatabase redis, BreakerRules rules)
 
     private static readonly RedisKey[] Keys = [.. BreakerScripts.Keys.Select(key => (RedisKey)key)];
 
-    public async Task<CircuitReply> CallAsync(CircuitCall call, DateTimeOffset now) =>
-        CircuitWire.Reply(await EvaluateAsync(BreakerScripts.Of(call).Text, call, now));
+    /// <param name="known">What the caller has seen of the breaker; null: nothing.</param>
+    public async Task<CircuitReply> CallAsync(CircuitCall call, DateTimeOffset now, Circuit? known = null) => Full(await AnswerAsync(call, now), known ?? Circuit.Fresh, now);
+
+    /// <summary>An answer in full, from what its caller has seen where nothing has changed since.</summary>
+    public static CircuitReply Full(StoreAnswer answer, Circuit known, DateTimeOffset now) => answer switch
+    {
+        StoreAnswer.Answered answered => answered.Reply,
+        StoreAnswer.Unchanged unchanged => unchanged.Of(known, now) ?? throw new InvalidOperationException($"Generation {unchanged.Generation} is unchanged, and {known} was seen."),
+        _ => throw new InvalidOperationException($"{answer}"),
+    };
+
+    private async Task<StoreAnswer> AnswerAsync(CircuitCall call, DateTimeOffset now) =>
+        CircuitWire.Answer(await EvaluateAsync(BreakerScripts.Of(call).Text, call, now));
 
     /// <param name="text">Of the verb's script.</param>
     /// <returns>The texts of the answer.</returns>
     public async Task<string[]> EvaluateAsync(string text, CircuitCall call, DateTimeOffset now)
     {
         Assert.Contains(ServersClock, text, StringComparison.Ordinal);
-        RedisValue[] arguments = [.. CircuitWire.Arguments(call, rules).Select(argument => (RedisValue)argument), now.ToUnixTimeMilliseconds()];
+        RedisValue[] arguments = [.. CircuitWire.Arguments(call, CircuitWire.Argument(rules)), now.ToUnixTimeMilliseconds()];
         RedisResult answer = await redis.ScriptEvaluateAsync(text.Replace(ServersClock, "local now = tonumber(ARGV[#ARGV])\n", StringComparison.Ordinal), Keys, arguments);
         return (string[])answer!;
     }
@@ -31,7 +42,6 @@ internal sealed class SteppedRedis(IDatabase redis, BreakerRules rules)
 
     private sealed class Clocked(SteppedRedis redis, TimeProvider clock) : ICircuitStore
     {
-        public async Task<StoreAnswer> CallAsync(CircuitCall call, CancellationToken cancellationToken) =>
-            new StoreAnswer.Answered(await redis.CallAsync(call, clock.GetUtcNow()));
+        public Task<StoreAnswer> CallAsync(CircuitCall call, CancellationToken cancellationToken) => redis.AnswerAsync(call, clock.GetUtcNow());
     }
 }

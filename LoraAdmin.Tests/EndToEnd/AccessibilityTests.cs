@@ -111,7 +111,7 @@ public sealed partial class AccessibilityTests(Browser browser) : IDisposable
         await oneRunAtATime.WaitAsync(TestContext.Current.CancellationToken);
         try
         {
-            await RunNowAsync(window);
+            await RunNowAsync(window, "operations.history", "to see how it looks");
         }
         finally
         {
@@ -123,14 +123,15 @@ public sealed partial class AccessibilityTests(Browser browser) : IDisposable
         await VisitAsync(window, "/operations/history?q=nobody", "No run matches", findings);
     }
 
-    private static async Task RunNowAsync(BrowserWindow window)
+    /// <summary>From an operation's page to its run.</summary>
+    internal static async Task RunNowAsync(BrowserWindow window, string operation, string reason)
     {
-        await window.GoToAsync("/operations/operations.history");
+        await window.GoToAsync($"/operations/{operation}");
         await window.Page.GetByRole(AriaRole.Button, new() { Name = "Run now" }).ClickAsync();
-        await window.Page.GetByLabel("Reason").FillAsync("to see how it looks");
+        await window.Page.GetByLabel("Reason").FillAsync(reason);
         await window.Page.GetByRole(AriaRole.Dialog).GetByRole(AriaRole.Button, new() { Name = "Run now" }).ClickAsync();
         await window.Page.GetByRole(AriaRole.Dialog).GetByRole(AriaRole.Button, new() { Name = "Close" }).ClickAsync();
-        await Assertions.Expect(window.Page.GetByText("to see how it looks").First).ToBeVisibleAsync();
+        await Assertions.Expect(window.Page.GetByText(reason).First).ToBeVisibleAsync();
     }
 
     private static async Task<(Guid Completed, Guid Failed)> JobsAsync(BrowserPortal portal)

@@ -26,6 +26,7 @@ public sealed class Browser : IAsyncLifetime
             .Select(folder => Path.Combine(folder, "chromium"))
             .FirstOrDefault(File.Exists)
             ?? throw new InvalidOperationException("chromium was not found: install it (apt-get install chromium), ./test.sh does.");
+        Assertions.SetDefaultExpectTimeout((float)Eventually.DefaultDeadline.TotalMilliseconds);
         playwright = await Playwright.CreateAsync();
         browser = await playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions { ExecutablePath = program, Args = Arguments });
     }

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using LoraAdmin.Domain.Training;
 using LoraAdmin.Platform.LocalCloud;
 using LoraAdmin.Tests.Doubles;
 using Microsoft.Playwright;
@@ -30,11 +31,7 @@ public sealed partial class FilesInBrowserTests(Browser browser)
         await portal.IsAsync(first, "completed");
         Assert.Equal("failed", (await portal.JobAsync(second)).GetProperty("state").GetString());
 
-        await window.GoToAsync("/operations/training.spool_uploads");
-        await window.Page.GetByRole(AriaRole.Button, new() { Name = "Run now" }).ClickAsync();
-        await window.Page.GetByLabel("Reason").FillAsync("storage works again");
-        await window.Page.GetByRole(AriaRole.Dialog).GetByRole(AriaRole.Button, new() { Name = "Run now" }).ClickAsync();
-        await window.Page.GetByRole(AriaRole.Dialog).GetByRole(AriaRole.Button, new() { Name = "Close" }).ClickAsync();
+        await AccessibilityTests.RunNowAsync(window, SpoolUploadOperation.Key, "storage works again");
         await Assertions.Expect(window.Page.GetByText("storage has it, read back and compared").First).ToBeVisibleAsync();
         await portal.IsAsync(second, "completed");
 

@@ -25,8 +25,7 @@ internal static class KillInEachState
             await run.Portal.Api.ReachesAsync(job, state, Soon);
 
             // Before that moment a successor can't know whether the call was sent, and keeps the row in doubt for a quarter of an hour.
-            await Until.TrueAsync(
-                "The ledger knows the pod", async () => await run.Database.NumberAsync("SELECT COUNT(*) FROM pod_ledger WHERE pod_id IS NOT NULL") == 1, Soon);
+            await LedgerKnowsAPodAsync(run);
 
             await run.KillAsync();
             string died = await run.Database.StateAsync(job);
@@ -63,9 +62,10 @@ internal static class KillInEachState
     /// <summary>The only place is taken by another job, so that this one waits in the queue; both are there when the portal dies.</summary>
     public static async Task WhileQueuedAsync(bool onPostgres)
     {
-        await using KillRun run = await KillRun.StartAsync(onPostgres, more: new Dictionary<string, string> { ["Training:MaxConcurrentPods"] = "1" }, slower: 4);
+        await using KillRun run = await KillRun.StartAsync(onPostgres, more: new Dictionary<string, string> { ["Training:MaxConcurrentPods"] = "1" }, slower: 8);
         string first = await run.SubmitAsync();
         await run.Portal.Api.ReachesAsync(first, "provisioning", Soon);
+        await LedgerKnowsAPodAsync(run);
         string waiting = await run.SubmitAsync();
         await Until.TrueAsync(
             "The second job waits for the place",
@@ -95,4 +95,7 @@ internal static class KillInEachState
 
         await run.EverythingCameTrueAsync(job);
     }
+
+    private static Task LedgerKnowsAPodAsync(KillRun run) => Until.TrueAsync(
+        "The ledger knows the pod", async () => await run.Database.NumberAsync("SELECT COUNT(*) FROM pod_ledger WHERE pod_id IS NOT NULL") == 1, Soon);
 }

@@ -17,6 +17,9 @@ public sealed class FaultyObjectStore(IObjectStore inner, TimeProvider clock) : 
     /// <summary>Runs while the caller waits for an object.</summary>
     public Func<ObjectRef, Task>? OnOpen { get; set; }
 
+    /// <summary>Answers instead of opening; null lets the reading pass.</summary>
+    public Func<ObjectRef, ObjectReading?>? OnRead { get; set; }
+
     /// <summary>Called before an object is removed; may throw what no store should.</summary>
     public Action<ObjectRef>? OnDelete { get; set; }
 
@@ -61,7 +64,7 @@ public sealed class FaultyObjectStore(IObjectStore inner, TimeProvider clock) : 
             await called(target);
         }
 
-        return await inner.OpenAsync(target, cancellationToken);
+        return OnRead?.Invoke(target) ?? await inner.OpenAsync(target, cancellationToken);
     }
 
     public Task<bool> DeleteAsync(ObjectRef target, CancellationToken cancellationToken)

@@ -167,6 +167,25 @@ public sealed class ConductorFileFaultTests : IDisposable
     [Fact]
     [Trait("Requirement", "E2")]
     [Trait("Fault", FaultKind.ImageCorruptOnce)]
+    public async Task Image_CantBeReadWhileAnotherReadsCorrupt_StillHasAllItsTries()
+    {
+        TrainingBench bench = new(inspector: inspector);
+        TrainingRequest request = bench.Request(content: SampleImages.Png());
+        bench.Faults.Add(FaultKind.ImageCorruptOnce, count: 6, match: request.ImageKeys[0]);
+        bench.Faults.Add(FaultKind.ImageCorruptOnce, count: 3, match: request.ImageKeys[1]);
+        int left = 5;
+        bench.Store.OnRead = target => target.Key == request.ImageKeys[1] && left-- > 0 ? new ObjectReading.Unavailable("503 Service Unavailable") : null;
+        JobId id = await bench.SubmitAsync(request);
+        await bench.RunToStateAsync(id, TrainingState.Provisioning);
+
+        Assert.Equal([7, 9], request.ImageKeys.Select(key => bench.Store.Opens.Count(open => open.Target.Key == key)));
+        Assert.Equal(3, bench.Facts(id, TrainingEvents.StepFailed).Count);
+        Assert.Empty(bench.Faults.Pending);
+    }
+
+    [Fact]
+    [Trait("Requirement", "E2")]
+    [Trait("Fault", FaultKind.ImageCorruptOnce)]
     public async Task Images_EachReadsCorruptOnceWhileItIsSentToThePod_EachHasItsOwnTries()
     {
         TrainingBench bench = new();

@@ -43,7 +43,7 @@ public static class BreakerFeature
     private static SharedBreaker BreakerOf(IServiceProvider provider, BreakerSubject subject) => new(
         new RedisCircuitStore(
             provider.GetRequiredService<RedisConnection>(),
-            provider.GetRequiredService<BreakerRules>,
+            provider.GetRequiredService<BreakerRules>(),
             provider.GetRequiredService<IOptions<BreakerOptions>>().Value.RedisTimeout,
             provider.GetRequiredService<TimeProvider>(),
             subject),

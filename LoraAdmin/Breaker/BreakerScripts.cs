@@ -19,7 +19,7 @@ public sealed record BreakerScript(string Verb, string Text)
 /// <summary>The breaker's keys and scripts, as docs/breaker.md describes them for workers in any language.</summary>
 public static class BreakerScripts
 {
-    /// <summary>Before the prelude: a verb that mostly has nothing to do.</summary>
+    /// <summary>Before everything else: a verb that mostly has nothing to do.</summary>
     private const string Calm = "calm";
 
     /// <summary>Common to the verbs by which a worker brings what it knows.</summary>
@@ -58,10 +58,10 @@ public static class BreakerScripts
         _ => throw new NotSupportedException($"Unknown verb {call?.GetType().Name}."),
     };
 
-    /// <param name="before">Between the clock and the prelude.</param>
+    /// <param name="before">Before the clock.</param>
     /// <param name="after">Between the prelude and the verb.</param>
     private static BreakerScript Load(string verb, string? before = null, string? after = null) =>
-        new(verb, Resource("clock") + Resource(before) + Resource("prelude") + Resource(after) + Resource(verb));
+        new(verb, Resource(before) + Resource("clock") + Resource("prelude") + Resource(after) + Resource(verb));
 
     private static string Resource(string? name)
     {

@@ -1,46 +1,46 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using LoraAdmin.Domain.Breaker;
+using StackExchange.Redis;
 
 namespace LoraAdmin.Breaker;
 
 /// <summary>The breaker's wire format: a verb's arguments and its answer as flat lists of texts (docs/breaker.md).</summary>
 internal static class CircuitWire
 {
-    /// <summary>Texts with which every answer begins. One that ends there has nothing else to tell.</summary>
-    private const int Beginning = 10;
+    /// <summary>Texts of the answer of calm.lua.</summary>
+    private const int Short = 2;
 
-    /// <summary>Texts of the answer before the failures.</summary>
+    /// <summary>Texts of every other answer before the failures.</summary>
     private const int Fixed = 19;
 
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    public static string[] Arguments(CircuitCall call, BreakerRules rules) => [.. OfRules(rules), call.Seen.Born, Text(call.Seen.Entries), .. OfCall(call)];
+    /// <summary>The rules as every verb sends them.</summary>
+    public static RedisValue Argument(BreakerRules rules) => Encoding.UTF8.GetBytes(string.Create(
+        CultureInfo.InvariantCulture,
+        $"{rules.Failures} {Millis(rules.Window)} {Millis(rules.OpenFor)} {Millis(rules.LongestOpenFor ?? TimeSpan.Zero)} {Millis(rules.ProbeLease)}"));
+
+    /// <param name="rules">What <see cref="Argument"/> made of them.</param>
+    public static RedisValue[] Arguments(CircuitCall call, RedisValue rules)
+    {
+        RedisValue seen = call.Seen.Born.Length == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"{call.Seen.Born} {call.Seen.Entries}");
+        return call is CircuitCall.Check check ? [rules, seen, check.Token, check.Worker, check.KeyMark] : [rules, seen, .. OfCall(call)];
+    }
 
     /// <exception cref="FormatException">It is not what the scripts answer.</exception>
-    public static CircuitReply Reply(IReadOnlyList<string> texts)
+    public static StoreAnswer Answer(string[] texts)
     {
-        if (texts.Count < Fixed && texts.Count != Beginning)
-        {
-            throw new FormatException($"The answer has {texts.Count} parts.");
-        }
-
         try
         {
-            Circuit circuit = new()
+            return texts.Length switch
             {
-                IsOpen = texts[2] == "open",
-                Generation = Number(texts[3]),
-                OpenedAt = Instant(texts[4]),
-                OpenUntil = Instant(texts[5]),
-                ClosedAt = Instant(texts[6]),
-                Trips = (int)Number(texts[7]),
-                Entries = Number(texts[8]),
-                Born = texts[9],
+                Short when texts[0] == CircuitAnswers.Go => new StoreAnswer.Unchanged(Number(texts[1])),
+                >= Fixed => new StoreAnswer.Answered(new CircuitReply(texts[0], CircuitOf(texts), DateTimeOffset.FromUnixTimeMilliseconds(Number(texts[1])))),
+                _ => throw new FormatException($"The answer has {texts.Length} parts."),
             };
-            circuit = texts.Count == Beginning ? circuit : WithTheRest(circuit, texts);
-            return new CircuitReply(texts[0], circuit, DateTimeOffset.FromUnixTimeMilliseconds(Number(texts[1])));
         }
         catch (Exception failure) when (failure is JsonException or OverflowException or ArgumentException or InvalidOperationException)
         {
@@ -48,12 +48,20 @@ internal static class CircuitWire
         }
     }
 
-    private static Circuit WithTheRest(Circuit circuit, IReadOnlyList<string> texts)
+    private static Circuit CircuitOf(string[] texts)
     {
         int failures = int.Parse(texts[18], CultureInfo.InvariantCulture);
         int history = Fixed + (2 * failures);
-        return circuit with
+        return new Circuit
         {
+            IsOpen = texts[2] == "open",
+            Generation = Number(texts[3]),
+            OpenedAt = Instant(texts[4]),
+            OpenUntil = Instant(texts[5]),
+            ClosedAt = Instant(texts[6]),
+            Trips = (int)Number(texts[7]),
+            Entries = Number(texts[8]),
+            Born = texts[9],
             Isolation = Instant(texts[10]) is { } since ? new Isolation(texts[12], texts[13], since, Instant(texts[11]), texts[14]) : null,
             Probe = texts[15].Length > 0 && Instant(texts[17]) is { } until ? new Probe(texts[15], texts[16], until) : null,
             Failures = [.. Enumerable.Range(0, failures).Select(index => FailureOf(Number(texts[Fixed + (2 * index)]), texts[Fixed + (2 * index) + 1]))],
@@ -61,60 +69,56 @@ internal static class CircuitWire
         };
     }
 
-    private static string[] OfRules(BreakerRules rules) =>
-        [Text(rules.Failures), Text(rules.Window), Text(rules.OpenFor), Text(rules.LongestOpenFor ?? TimeSpan.Zero), Text(rules.ProbeLease)];
-
-    private static string[] OfCall(CircuitCall call) => call switch
+    private static RedisValue[] OfCall(CircuitCall call) => call switch
     {
-        CircuitCall.Check check => [check.Token, check.Worker, check.KeyMark],
         CircuitCall.Failure failure =>
         [
-            Text(failure.Permit.Generation), failure.Permit.Token, failure.Id, JsonOf(failure.Id, failure.Worker, failure.Words),
+            failure.Permit.Generation, failure.Permit.Token, failure.Id, JsonOf(failure.Id, failure.Worker, failure.Words),
             failure.Effect switch { FailureEffect.Counted => "counted", FailureEffect.Ignored => "ignored", _ => "isolated" }, failure.Worker, failure.KeyMark,
         ],
-        CircuitCall.Success success => [Text(success.Permit.Generation), success.Permit.Token, success.Worker],
-        CircuitCall.Isolate isolate => [isolate.By, isolate.Reason, Text(isolate.For ?? TimeSpan.Zero), isolate.KeyMark],
+        CircuitCall.Success success => [success.Permit.Generation, success.Permit.Token, success.Worker],
+        CircuitCall.Isolate isolate => [isolate.By, isolate.Reason, Millis(isolate.For ?? TimeSpan.Zero), isolate.KeyMark],
         CircuitCall.Reset reset => [reset.By, reset.Reason],
-        CircuitCall.Read read => [Text(read.Entries)],
+        CircuitCall.Read read => [read.Entries],
         CircuitCall.Merge merge => OfMerge(merge),
         CircuitCall.Restore restore => OfRestore(restore),
         _ => throw new NotSupportedException($"Unknown verb {call?.GetType().Name}."),
     };
 
-    private static string[] OfMerge(CircuitCall.Merge merge)
+    private static RedisValue[] OfMerge(CircuitCall.Merge merge)
     {
         CircuitFindings found = merge.Found;
         return
         [
-            merge.Worker, Text(found.Generation), Text(found.Trips), Age(found.Trip?.Until, merge.At),
+            merge.Worker, found.Generation, found.Trips, Age(found.Trip?.Until, merge.At),
             .. OfIsolation(found.Isolation, merge.At), .. OfFailures(found.Trip?.Causes ?? [], merge.At), .. OfFailures(found.Failures, merge.At),
         ];
     }
 
-    private static string[] OfRestore(CircuitCall.Restore restore)
+    private static RedisValue[] OfRestore(CircuitCall.Restore restore)
     {
         Circuit known = restore.Known;
         DateTimeOffset at = restore.At;
         return
         [
-            restore.Worker, known.Born, Text(known.Entries), Text(known.Generation), Text(known.Trips), known.IsOpen ? "open" : "closed",
+            restore.Worker, known.Born, known.Entries, known.Generation, known.Trips, known.IsOpen ? "open" : "closed",
             Age(known.OpenedAt, at), Age(known.OpenUntil, at), Age(known.ClosedAt, at), .. OfIsolation(known.Isolation, at),
             known.Probe?.Token ?? "", known.Probe?.Worker ?? "", Age(known.Probe?.Until, at), .. OfFailures(known.Failures, at),
-            Text(known.History.Count), .. known.History.SelectMany(entry => OfEntry(entry, at)),
+            known.History.Count, .. known.History.SelectMany(entry => OfEntry(entry, at)),
         ];
     }
 
-    private static string[] OfIsolation(Isolation? isolation, DateTimeOffset at) =>
+    private static RedisValue[] OfIsolation(Isolation? isolation, DateTimeOffset at) =>
         [Age(isolation?.At, at), Age(isolation?.Until, at), isolation?.By ?? "", isolation?.Reason ?? "", isolation?.KeyMark ?? ""];
 
-    private static string[] OfFailures(IReadOnlyList<CircuitFailure> failures, DateTimeOffset at) =>
-        [Text(failures.Count), .. failures.SelectMany(failure => new[] { Age(failure.At, at), JsonOf(failure.Id, failure.Worker, failure.Words) })];
+    private static RedisValue[] OfFailures(IReadOnlyList<CircuitFailure> failures, DateTimeOffset at) =>
+        [failures.Count, .. failures.SelectMany(failure => new RedisValue[] { Age(failure.At, at), JsonOf(failure.Id, failure.Worker, failure.Words) })];
 
-    private static string[] OfEntry(CircuitEntry entry, DateTimeOffset at) =>
-        [Text(entry.Number), Age(entry.At, at), entry.Kind, Text(entry.Generation), entry.By, entry.Reason, .. OfFailures(entry.Failures, at)];
+    private static RedisValue[] OfEntry(CircuitEntry entry, DateTimeOffset at) =>
+        [entry.Number, Age(entry.At, at), entry.Kind, entry.Generation, entry.By, entry.Reason, .. OfFailures(entry.Failures, at)];
 
     /// <summary>By the worker's own clock: the server's may show something else.</summary>
-    private static string Age(DateTimeOffset? instant, DateTimeOffset at) => instant is { } past ? Text(at - past) : "";
+    private static RedisValue Age(DateTimeOffset? instant, DateTimeOffset at) => instant is { } past ? Millis(at - past) : "";
 
     private static string JsonOf(string id, string worker, string words) => JsonSerializer.Serialize(new FailureJson(id, worker, words), Json);
 
@@ -156,9 +160,7 @@ internal static class CircuitWire
             [.. entry.Failures.Select(failure => FailureOf(failure.At, failure.Failure))]);
     }
 
-    private static string Text(TimeSpan span) => Text((long)span.TotalMilliseconds);
-
-    private static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
+    private static long Millis(TimeSpan span) => (long)span.TotalMilliseconds;
 
     private static long Number(string text) => long.Parse(text, CultureInfo.InvariantCulture);
 

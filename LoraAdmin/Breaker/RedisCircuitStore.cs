@@ -1,3 +1,4 @@
+using System.Text;
 using LoraAdmin.Domain.Breaker;
 using LoraAdmin.Platform.Redis;
 using StackExchange.Redis;
@@ -6,9 +7,10 @@ namespace LoraAdmin.Breaker;
 
 /// <summary>The breaker on Redis: one EVALSHA a verb. A server that does not know the script gets it once.</summary>
 internal sealed class RedisCircuitStore(
-    RedisConnection connection, Func<BreakerRules> rules, TimeSpan timeout, TimeProvider clock, BreakerSubject? subject = null) : ICircuitStore
+    RedisConnection connection, BreakerRules rules, TimeSpan timeout, TimeProvider clock, BreakerSubject? subject = null) : ICircuitStore
 {
-    private readonly RedisKey[] keys = [.. BreakerScripts.KeysOf(subject ?? BreakerSubject.RunPod).Select(key => (RedisKey)key)];
+    private readonly RedisKey[] keys = [.. BreakerScripts.KeysOf(subject ?? BreakerSubject.RunPod).Select(key => (RedisKey)Encoding.UTF8.GetBytes(key))];
+    private readonly RedisValue rules = CircuitWire.Argument(rules);
 
     public async Task<StoreAnswer> CallAsync(CircuitCall call, CancellationToken cancellationToken)
     {
@@ -19,8 +21,18 @@ internal sealed class RedisCircuitStore(
 
         try
         {
-            Task<RedisResult> answer = EvaluateAsync(redis, BreakerScripts.Of(call), CircuitWire.Arguments(call, rules()));
-            return new StoreAnswer.Answered(CircuitWire.Reply((string[])(await answer.WaitAsync(timeout, clock, cancellationToken))!));
+            BreakerScript script = BreakerScripts.Of(call);
+            RedisValue[] arguments = CircuitWire.Arguments(call, rules);
+            long began = clock.GetTimestamp();
+            try
+            {
+                return Read(await redis.ScriptEvaluateAsync(script.Sha1, keys, arguments).WaitAsync(timeout, clock, cancellationToken));
+            }
+            catch (RedisServerException unknown) when (unknown.Message.StartsWith("NOSCRIPT", StringComparison.Ordinal))
+            {
+                TimeSpan left = TimeSpan.FromTicks(Math.Max(0, (timeout - clock.GetElapsedTime(began)).Ticks));
+                return Read(await redis.ScriptEvaluateAsync(script.Text, keys, arguments).WaitAsync(left, clock, cancellationToken));
+            }
         }
         catch (RedisServerException failure)
         {
@@ -40,16 +52,5 @@ internal sealed class RedisCircuitStore(
         }
     }
 
-    private async Task<RedisResult> EvaluateAsync(IDatabase redis, BreakerScript script, string[] arguments)
-    {
-        RedisValue[] values = Array.ConvertAll(arguments, static text => (RedisValue)text);
-        try
-        {
-            return await redis.ScriptEvaluateAsync(script.Sha1, keys, values);
-        }
-        catch (RedisServerException unknown) when (unknown.Message.StartsWith("NOSCRIPT", StringComparison.Ordinal))
-        {
-            return await redis.ScriptEvaluateAsync(script.Text, keys, values);
-        }
-    }
+    private static StoreAnswer Read(RedisResult answer) => CircuitWire.Answer((string[])answer!);
 }

@@ -39,7 +39,7 @@ internal sealed class BreakerBenchmark : Benchmark
         await using RedisConnection connection = new(connectionString, new SeededIds(2));
         await connection.StartAsync(CancellationToken.None);
         IDatabase redis = connection.Database!;
-        RedisCircuitStore store = new(connection, () => Rules, TimeSpan.FromSeconds(30), TimeProvider.System);
+        RedisCircuitStore store = new(connection, Rules, TimeSpan.FromSeconds(30), TimeProvider.System);
         byte[] constant = Convert.FromHexString((string)(await redis.ExecuteAsync("SCRIPT", "LOAD", "return 'go'"))!);
         (string What, Func<Task> Call)[] sides =
         [

@@ -39,20 +39,24 @@ public sealed class PreparingStep(IUnitOfWork work, IObjectStore objects, IImage
         }
 
         Task Save(IUnit unit, CancellationToken token) => unit.Store<ITrainingStore>().SaveImagesAsync(job.Id, images, token);
+        if (unread is not null)
+        {
+            // Not a try, whatever the others read as: else a bad image's tries would be spent for one that had none yet.
+            return new StepResult.Again(TimeSpan.FromSeconds(15), job, $"Storage could not be read: {unread}", Save);
+        }
+
         if (bad.Count > 0)
         {
             string detail = string.Join("; ", bad);
             ErrorDetail error = new("invalid_training_images", "training.images", detail, null);
 
-            // What was sound is not read again: only an image that was bad each time may end the job.
+            // What was sound is not read again: a later bad reading of it must not end the job.
             return job.StepTries < limits.ImageRetries
                 ? new StepResult.TryAgain(StepBackoff.After(job.StepTries), job, $"Training images will be fetched again: {detail}", error, Save)
                 : new StepResult.Fail(job, new JobFailure(FailureCode.InvalidTrainingImages, detail), FileProof.TrainingNeverStarted, error);
         }
 
-        return unread is not null
-            ? new StepResult.Again(TimeSpan.FromSeconds(15), job, $"Storage could not be read: {unread}", Save)
-            : new StepResult.Advance(TrainingState.Provisioning, job, $"All {images.Count} training images are sound; looking for a GPU", Save);
+        return new StepResult.Advance(TrainingState.Provisioning, job, $"All {images.Count} training images are sound; looking for a GPU", Save);
     }
 
     private async Task<(ImageVerdict? Verdict, string? Unread)> InspectAsync(TrainingImage image, TrainingRules limits, CancellationToken cancellationToken)

@@ -14,9 +14,15 @@ public sealed partial class NewJobForm(IPage page)
 
     private ILocator Dialog => page.GetByRole(AriaRole.Dialog);
 
+    /// <summary>
+    /// Begins when the dialog has put the focus into its first field: it does so with a script after it is drawn, and what is being filled into another field
+    /// at that instant would land there.
+    /// </summary>
     public async Task FillAsync(Guid user, string name, string email)
     {
-        await Dialog.GetByLabel("User id").FillAsync(user.ToString());
+        ILocator first = Dialog.GetByLabel("User id");
+        await Assertions.Expect(first).ToBeFocusedAsync();
+        await first.FillAsync(user.ToString());
         await Dialog.GetByLabel("Name of the LoRA").FillAsync(name);
         await Dialog.GetByLabel("Creator's e-mail").FillAsync(email);
     }

@@ -24,6 +24,11 @@ public sealed class MemoryCircuitStore(TimeProvider clock, Func<BreakerRules> ru
             return Task.FromResult<StoreAnswer>(new StoreAnswer.Away("Redis can't be reached."));
         }
 
+        if (call is CircuitCall.Check && State is { IsOpen: false, Isolation: null, Failures.Count: 0 } && State.Mark == call.Seen)
+        {
+            return Task.FromResult<StoreAnswer>(new StoreAnswer.Unchanged(State.Generation));
+        }
+
         CircuitReply reply = CircuitMachine.Apply(State, call, now, rules());
         State = reply.Circuit;
         int wanted = call is CircuitCall.Read read ? read.Entries : 0;

@@ -2,7 +2,7 @@
 -- clock ('': none; less than 0: it is to come), and a list of failures as their number and for each its age and its JSON.
 local SAME_TRIP = 60000
 local WHILE_AWAY = 'So it was while Redis was away'
-local place = 8
+local place = 3
 
 local function take()
   place = place + 1
@@ -51,13 +51,13 @@ local function add_failures(list)
     known[cjson.decode(fails[i]).id] = true
   end
   for _, failure in ipairs(list) do
-    if not known[failure.id] and failure.at > now - tonumber(ARGV[2]) and failure.at >= c.closed_at then
+    if not known[failure.id] and failure.at > now - WINDOW and failure.at >= c.closed_at then
       redis.call('ZADD', KEYS[2], text(failure.at), failure.json)
       added = true
     end
   end
   if added then
-    fails = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. text(now - tonumber(ARGV[2])), '+inf', 'WITHSCORES')
+    fails = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. text(now - WINDOW), '+inf', 'WITHSCORES')
   end
   return added
 end

@@ -1,15 +1,15 @@
--- A creation failed. ARGV: 8 generation and 9 token that check answered, 10 id of the creation, 11 the failure as JSON {"id","worker","words"}, all
--- three texts, with the same id; 12 effect: counted, ignored (the provider answered, only not with a pod) or isolated (it does not accept the key),
--- 13 worker, 14 mark of the key
+-- A creation failed. ARGV: 3 generation and 4 token that check answered, 5 id of the creation, 6 the failure as JSON {"id","worker","words"}, all
+-- three texts, with the same id; 7 effect: counted, ignored (the provider answered, only not with a pod) or isolated (it does not accept the key),
+-- 8 worker, 9 mark of the key
 -- Answers counted, opened, reopened, ignored, isolated, repeated (this id is counted already) or late (an older generation: kept in the history alone).
-local generation, token, id, effect, worker = tonumber(ARGV[8]), ARGV[9], ARGV[10], ARGV[12], ARGV[13]
-local json, told_id = failure_of(ARGV[11])
+local generation, token, id, effect, worker = tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[7], ARGV[8]
+local json, told_id = failure_of(ARGV[6])
 if not json or told_id ~= id then
   return redis.error_reply('ERR argument 11 must be JSON {"id","worker","words"}, all three texts, with the id of argument 10')
 end
 local words = cjson.decode(json).words
 if effect == 'isolated' and not is_isolated() then
-  isolate(0, worker, words, ARGV[14])
+  isolate(0, worker, words, ARGV[9])
   return answer('isolated')
 end
 if is_isolated() then
@@ -43,11 +43,11 @@ for i = 1, #fails, 2 do
     return answer('repeated')
   end
 end
-redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', text(now - tonumber(ARGV[2])))
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', text(now - WINDOW))
 redis.call('ZADD', KEYS[2], text(now), json)
 fails[#fails + 1] = json
 fails[#fails + 1] = text(now)
-if #fails / 2 >= tonumber(ARGV[1]) then
+if #fails / 2 >= FAILURES_TO_OPEN then
   trip('opened', told_of_window(), worker, words)
   return answer('opened')
 end

@@ -1,6 +1,6 @@
 -- The server was away: a worker brings what it found by itself meanwhile. The stricter of both holds, unless the server closed it later.
--- ARGV: 8 worker, 9 generation, 10 trips, 11 until when it is open by itself ('': it is not), 12 when it was isolated ('': it was not),
--- 13 until when ('': until reset), 14 by, 15 reason, 16 mark of the key; then two lists: the failures that opened it, and all that it counted itself
+-- ARGV: 3 worker, 4 generation, 5 trips, 6 until when it is open by itself ('': it is not), 7 when it was isolated ('': it was not),
+-- 8 until when ('': until reset), 9 by, 10 reason, 11 mark of the key; then two lists: the failures that opened it, and all that it counted itself
 local worker, generation, trips = take(), take_number(), take_number()
 local open_until = take_instant()
 local isolated, isolated_until, by, reason, key = take_instant(), take_instant(), take(), take(), take()
@@ -20,12 +20,12 @@ else
       since[#since + 1] = failure
     end
   end
-  if #since >= tonumber(ARGV[1]) then
+  if #since >= FAILURES_TO_OPEN then
     c.generation = math.max(c.generation, generation)
     c.trips = math.max(c.trips, trips)
     open_for(math.max(open_until - now, 0), 'opened', told_of(since), worker, WHILE_AWAY)
   elseif add_failures(found) then
-    if #fails / 2 >= tonumber(ARGV[1]) then
+    if #fails / 2 >= FAILURES_TO_OPEN then
       c.generation = math.max(c.generation, generation)
       c.trips = math.max(c.trips, trips)
       trip('opened', told_of_window(), worker, WHILE_AWAY)

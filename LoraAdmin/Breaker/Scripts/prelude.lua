@@ -12,7 +12,7 @@ local c = {
 }
 
 -- Failures inside the window, oldest first: the moment, then the failure's JSON.
-local fails = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. text(now - tonumber(ARGV[2])), '+inf', 'WITHSCORES')
+local fails = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. text(now - WINDOW), '+inf', 'WITHSCORES')
 local probe = { token = '', worker = '', ends = 0 }
 if c.mode == 'open' then
   local held = redis.call('HMGET', KEYS[3], 'token', 'worker', 'until')
@@ -103,10 +103,10 @@ local function trip(kind, list, by, reason)
     c.trips = 0
   end
   c.trips = c.trips + 1
-  local length, longest = tonumber(ARGV[3]), tonumber(ARGV[4])
+  local length = OPEN_FOR
   local double = c.trips
-  while double > 1 and length < longest do
-    length = math.min(length * 2, longest)
+  while double > 1 and length < LONGEST do
+    length = math.min(length * 2, LONGEST)
     double = double - 1
   end
   open_for(length, kind, list, by, reason)
@@ -145,12 +145,8 @@ end
 
 -- The answer, and everything that a worker needs to go on by itself when the server is away.
 local function answer(word)
-  local reply = beginning(word, c.mode, text(c.generation), text(c.opened_at), text(c.open_until), text(c.closed_at), text(c.trips), text(c.entries), c.born)
-  local rest = { text(c.isolated_at), text(c.isolated_until), c.isolated_by, c.isolated_reason, c.isolated_key, probe.token, probe.worker, text(probe.ends),
-    text(#fails / 2) }
-  for _, more in ipairs(rest) do
-    reply[#reply + 1] = more
-  end
+  local reply = { word, text(now), c.mode, text(c.generation), text(c.opened_at), text(c.open_until), text(c.closed_at), text(c.trips), text(c.entries), c.born,
+    text(c.isolated_at), text(c.isolated_until), c.isolated_by, c.isolated_reason, c.isolated_key, probe.token, probe.worker, text(probe.ends), text(#fails / 2) }
   for i = 1, #fails, 2 do
     reply[#reply + 1] = text(tonumber(fails[i + 1]))
     reply[#reply + 1] = fails[i]
@@ -169,6 +165,6 @@ local function is_behind(born, entries)
   return born ~= '' and (c.born == '' or born < c.born or (born == c.born and c.entries < entries))
 end
 
-if is_behind(ARGV[6], tonumber(ARGV[7])) then
+if is_behind(SEEN_BORN or '', tonumber(SEEN_ENTRIES or 0)) then
   return answer('lost')
 end

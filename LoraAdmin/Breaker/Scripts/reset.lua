@@ -1,3 +1,3 @@
--- Closes it and forgets every failure. ARGV: 8 by, 9 reason
-reset(ARGV[8], ARGV[9])
+-- Closes it and forgets every failure. ARGV: 3 by, 4 reason
+reset(ARGV[3], ARGV[4])
 return answer('reset')

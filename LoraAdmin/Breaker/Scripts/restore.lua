@@ -1,7 +1,7 @@
 -- The server has lost its data: a worker brings what it knows of it. Of two decisions the later one holds, and without any the stricter one; nothing
 -- happens by that, so no entry and no generation is added, and the life that was lost goes on. A server that is not behind is left as it is.
--- ARGV: 8 worker, 9 born, 10 entries, 11 generation, 12 trips, 13 mode, 14 opened at, 15 open until, 16 closed at, 17 isolated at, 18 until, 19 by,
--- 20 reason, 21 mark of the key, 22 the probe's token, 23 worker, 24 until; the failures as a list; then how many entries of the history follow, newest
+-- ARGV: 3 worker, 4 born, 5 entries, 6 generation, 7 trips, 8 mode, 9 opened at, 10 open until, 11 closed at, 12 isolated at, 13 until, 14 by,
+-- 15 reason, 16 mark of the key, 17 the probe's token, 18 worker, 19 until; the failures as a list; then how many entries of the history follow, newest
 -- first, each as number, instant, kind, generation, by, reason and its failures as a list
 local worker = take()
 local known = { born = take(), entries = take_number(), generation = take_number(), trips = take_number(), mode = take(), opened_at = take_instant(),
@@ -71,8 +71,8 @@ else
   c.mode, c.opened_at, c.open_until = 'closed', 0, 0
   drop_probe()
   redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', '(' .. text(c.closed_at))
-  fails = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. text(now - tonumber(ARGV[2])), '+inf', 'WITHSCORES')
-  if add_failures(failures) and #fails / 2 >= tonumber(ARGV[1]) then
+  fails = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. text(now - WINDOW), '+inf', 'WITHSCORES')
+  if add_failures(failures) and #fails / 2 >= FAILURES_TO_OPEN then
     trip('opened', told_of_window(), worker, WHILE_AWAY)
   end
 end
