@@ -14,6 +14,7 @@ public static class Grounds
     public const string Impatient = "impatient";
     public const string Rivals = "rivals";
     public const string Choosy = "choosy";
+    public const string Blind = "blind";
 
     /// <summary>The same with one of the enumeration's faults at the same time.</summary>
     public static string CrashWith(string fault) => $"{Crash} with {fault}";
@@ -29,6 +30,7 @@ public static class Grounds
         Impatient => SimulationPlans.Impatient,
         Rivals => SimulationPlans.Rivals,
         Choosy => SimulationPlans.Choosy,
+        Blind => SimulationPlans.Blind,
         _ => null,
     };
 
