@@ -137,9 +137,10 @@ internal static partial class PlantedBugTable
             "3: pod … was terminated and the file of job … is nowhere (…)", Grounds.Troubled,
             "null => FileProof.None,", "null => FileProof.AgentHasNone,"),
         new(
-            "end a pod without proof as if a person had said so", "Pods/PodEnder.cs",
+            "let a pod go without proof as if a person had said so", "Training/Steps/AttemptPods.cs",
             "3: pod … was terminated and the file of job … is nowhere (…)", Grounds.Troubled,
-            "row = proof == FileProof.None", "proof = proof == FileProof.None ? FileProof.Override : proof; row = proof == FileProof.None"),
+            new Edit("Want = about == FileProof.None ? PodWant.Held : PodWant.Released,", "Want = PodWant.Released,"),
+            new Edit("Proof = about,", "Proof = about == FileProof.None ? FileProof.Override : about,")),
         new(
             "let a held pod go as soon as its job has ended", "Training/HeldFiles.cs",
             "3: pod … was terminated and the file of job … is nowhere (…)", Grounds.Troubled,
