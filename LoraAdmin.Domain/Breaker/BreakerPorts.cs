@@ -14,6 +14,9 @@ public abstract record StoreAnswer
     /// <param name="Generation">Of the shared breaker.</param>
     public sealed record Unchanged(long Generation) : StoreAnswer
     {
+        /// <summary>The same in full, of a worker that has seen nothing.</summary>
+        public CircuitReply OfFresh(DateTimeOffset now) => new(CircuitAnswers.Go, Circuit.Fresh with { Generation = Generation }, now);
+
         /// <summary>
         /// The same in full. Null when the worker has seen something else after all: of a life that was lost and went on otherwise, as many entries may exist as
         /// it knows.

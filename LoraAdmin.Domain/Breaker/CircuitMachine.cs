@@ -81,7 +81,7 @@ public static class CircuitMachine
     private static (string, Circuit) Fail(Circuit circuit, CircuitCall.Failure call, DateTimeOffset now, BreakerRules rules)
     {
         CircuitFailure failure = new(call.Id, now, call.Worker, call.Words);
-        if (call.Effect == FailureEffect.Isolated && circuit.Isolation is null)
+        if (call.Effect == FailureEffect.Isolated && circuit.Isolation is null && call.Permit.Generation >= circuit.Generation)
         {
             return (CircuitAnswers.Isolated, Isolate(circuit, null, call.Worker, call.Words, call.KeyMark, now));
         }

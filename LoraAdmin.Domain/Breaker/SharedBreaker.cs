@@ -100,9 +100,18 @@ public sealed class SharedBreaker(
     {
         Circuit known = View.Known;
         StoreAnswer answer = await CallAsync(call is CircuitCall.Restore ? call : call with { Seen = known.Mark }, began, cancellationToken);
-        return answer is not StoreAnswer.Unchanged unchanged ? answer
-            : unchanged.Of(known, Now()) is { } reply ? new StoreAnswer.Answered(reply)
-            : await CallAsync(call with { Seen = CircuitMark.None }, began, cancellationToken);
+        if (answer is not StoreAnswer.Unchanged unchanged)
+        {
+            return answer;
+        }
+
+        if (unchanged.Of(known, Now()) is { } reply)
+        {
+            return new StoreAnswer.Answered(reply);
+        }
+
+        answer = await CallAsync(call with { Seen = CircuitMark.None }, began, cancellationToken);
+        return answer is StoreAnswer.Unchanged fresh ? new StoreAnswer.Answered(fresh.OfFresh(Now())) : answer;
     }
 
     private async Task<StoreAnswer> CallAsync(CircuitCall knowing, long began, CancellationToken cancellationToken)
@@ -138,6 +147,13 @@ public sealed class SharedBreaker(
                 && (local.Generation, local.Entries, local.Failures.Count) != (brought?.Generation, brought?.Entries, brought?.Failures.Count))
             {
                 // Another call was not answered meanwhile, and what was found then is not brought yet: the next call does.
+                return ours;
+            }
+
+            // Answers may be heard in another order than they were given: what the worker has seen is not unseen by an earlier one.
+            if (ours.Circuit.IsBehind(view.Known.Mark))
+            {
+                view = BreakerView.Begin with { Known = view.Known };
                 return ours;
             }
 

@@ -38,7 +38,8 @@ public interface ILimitsStore
 {
     /// <summary>
     /// Charges one LoRA to the user. One guarded statement: an earlier or missing period starts at 1 with <paramref name="now"/>'s date, else the
-    /// count rises by one if it lies below the limit.
+    /// count rises by one if it lies below the limit. Where the user's row lies in a later month than <paramref name="now"/> (a clock was set back), the charge
+    /// belongs to that month.
     /// </summary>
     /// <param name="admission">From 1; a job that is retried after a refund is charged again under the next number.</param>
     Task<ChargeResult> TryChargeAsync(UserId user, JobId job, int admission, DateTimeOffset now, LimitRules rules, CancellationToken cancellationToken);

@@ -23,8 +23,6 @@ internal sealed class ListedAccount
 
     public DateTimeOffset StartedAt => Listing.StartedAt;
 
-    public bool IsEmpty => byId.Count == 0;
-
     public ProviderPod? Find(LedgerPod row) => row.PodId is { } id ? byId.GetValueOrDefault(id) : byName.GetValueOrDefault(row.Name);
 
     /// <summary>

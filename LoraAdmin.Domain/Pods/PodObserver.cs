@@ -8,7 +8,7 @@ internal sealed class PodObserver(IUnitOfWork work, IPodProvider provider, TimeP
     /// <summary>How long a pod may still turn up under a create call that was never clearly answered.</summary>
     public static readonly TimeSpan DoubtLasts = TimeSpan.FromMinutes(15);
 
-    /// <summary>Gone means absent from two complete listings at least this far apart.</summary>
+    /// <summary>Gone means absent from two complete listings at least this far apart, and not found by its id after that.</summary>
     private static readonly TimeSpan BetweenAbsences = TimeSpan.FromSeconds(10);
 
     private static readonly Actor Self = Actor.Portal(PodWatch.LeaseName);
@@ -107,9 +107,9 @@ internal sealed class PodObserver(IUnitOfWork work, IPodProvider provider, TimeP
             return row;
         }
 
-        // An empty listing can't vouch for itself, nor can any for a pod whose end was perhaps never taken; one that nobody ended needs a second
-        // witness, twice.
-        int reads = ended ? (account.IsEmpty || row.Saw == PodSaw.Leaking ? 1 : 0) : 2;
+        // A listing that leaves pods out may do so twice, and a pod whose end was never taken bills on behind it; one that nobody ended needs this witness
+        // twice (docs/decisions/0059).
+        int reads = ended ? 1 : 2;
         if (row.MissingReads < reads)
         {
             if (await provider.GetAsync(row.PodId, cancellationToken) is not PodReading.NotFound)
@@ -121,7 +121,7 @@ internal sealed class PodObserver(IUnitOfWork work, IPodProvider provider, TimeP
         }
 
         return row.MissingReads < reads ? row
-            : ended ? await GoneAsync(row, "Absent from two complete listings after its end", cancellationToken)
+            : ended ? await GoneAsync(row, "Absent from two complete listings and not found after its end", cancellationToken)
             : await VanishedAsync(row, cancellationToken);
     }
 

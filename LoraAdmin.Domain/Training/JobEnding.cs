@@ -69,7 +69,7 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
             cancelled ? TrainingEvents.Cancelled : TrainingEvents.Failed,
             failure.Detail is { } detail ? $"{rule.Message}: {detail.TrimEnd('.')}.{money}" : $"{rule.Message}.{money}",
             cancelled && job.Cancel is { } wish ? wish.By : Self,
-            rule.Admin == AdminNotice.Alert ? EventSeverity.Error : cancelled ? EventSeverity.Info : EventSeverity.Warning,
+            rule.Admin switch { AdminNotice.Alert => EventSeverity.Error, AdminNotice.Warning => EventSeverity.Warning, _ => EventSeverity.Info },
             rule.Code) with
         {
             Signals = TrainingIncidents.OverWith(job.Id, $"The job ended: {rule.Message}"),

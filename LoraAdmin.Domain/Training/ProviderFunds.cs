@@ -3,6 +3,10 @@ using LoraAdmin.Domain.Shared;
 
 namespace LoraAdmin.Domain.Training;
 
+/// <param name="Balance">Of the account, when it was last read.</param>
+/// <param name="Next">The most that the pod that is to be asked for may cost in its life.</param>
+public sealed record PodFunding(Usd Balance, Usd Next);
+
 /// <summary>
 /// Whether the provider's balance covers the rest of all live pods plus one more. At $0 RunPod ends pods without a network volume together with their
 /// data (its pricing page), so a pod that might outlive the money is not asked for.
@@ -14,10 +18,10 @@ public sealed class ProviderFunds(IUnitOfWork work, IAccountBalance balance, Gpu
     private BalanceReading.Read? last;
 
     /// <summary>
-    /// Why no further pod may be asked for; null when the balance covers it, or when it could not be read: the account's balance call is moving
-    /// between APIs, and its absence must not stop every training (docs/decisions/0005).
+    /// What the job's pod may cost, and what the account has; null when that could not be read: the account's balance call is moving between APIs, and its
+    /// absence must not stop every training (docs/decisions/0005).
     /// </summary>
-    public async Task<string?> WhyShortAsync(TrainingJob job, CancellationToken cancellationToken)
+    public async Task<PodFunding?> ReadAsync(TrainingJob job, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(job);
         DateTimeOffset now = clock.GetUtcNow();
@@ -32,14 +36,30 @@ public sealed class ProviderFunds(IUnitOfWork work, IAccountBalance balance, Gpu
         }
 
         TrainingRules figures = rules();
-        IReadOnlyList<LedgerPod> alive = await work.ReadAsync((unit, token) => unit.Store<IPodLedger>().ListAliveAsync(token), cancellationToken);
-        Usd committed = alive.Aggregate(Usd.Zero, (sum, pod) => sum + StillToPay(pod, now, figures));
         IReadOnlyList<string> types = job.GpuType is { } asked ? [asked] : figures.GpuTypes;
         Usd hourly = await prices.DearestAsync(types, figures.WorstHourlyPrice, cancellationToken) + PodPricing.DiskPerHour(figures.DiskGb + figures.MountGb);
-        Usd next = hourly.PerHourFor(figures.PodLifetime);
-        return account.Balance >= committed + next
+        return new PodFunding(account.Balance, hourly.PerHourFor(figures.PodLifetime));
+    }
+
+    /// <summary>Why no further pod may be asked for; null when the balance covers it.</summary>
+    public Task<string?> WhyShortAsync(PodFunding funding, CancellationToken cancellationToken) =>
+        work.ReadAsync((unit, token) => WhyShortAsync(funding, unit, token), cancellationToken);
+
+    /// <summary>
+    /// The same inside the transaction that adds the row of the job's pod, after <see cref="TrainingPlaces.WhyRefusedAsync"/> has made those who do it wait for
+    /// one another: of jobs that look at the same moment, not each may take the last of the money.
+    /// </summary>
+    public async Task<string?> WhyShortAsync(PodFunding funding, IUnit unit, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(funding);
+        ArgumentNullException.ThrowIfNull(unit);
+        DateTimeOffset now = clock.GetUtcNow();
+        TrainingRules figures = rules();
+        IReadOnlyList<LedgerPod> alive = await unit.Store<IPodLedger>().ListAliveAsync(cancellationToken);
+        Usd committed = alive.Aggregate(Usd.Zero, (sum, pod) => sum + StillToPay(pod, now, figures));
+        return funding.Balance >= committed + funding.Next
             ? null
-            : $"RunPod's balance is {account.Balance}; the pods that are there may still take {committed} and this one {next}. Add credit to the account";
+            : $"RunPod's balance is {funding.Balance}; the pods that are there may still take {committed} and this one {funding.Next}. Add credit to the account";
     }
 
     /// <summary>

@@ -228,6 +228,24 @@ public abstract class BreakerScriptContract : IAsyncLifetime
             ["3 600000 1800000 0 300000", "", "0", "try-1", "c1", text, "counted", "python-1", ""]);
     }
 
+    [Theory]
+    [InlineData("3 600000.0 1800000.0 0.0 300000.0", "", "counted")]
+    [InlineData("3 600000 1800000", "", "counted")]
+    [InlineData("3 600000 0 0 300000", "", "counted")]
+    [InlineData("3 600000 1800000 0 300000", "b'1790000000000' b'7'", "counted")]
+    [InlineData("3 600000 1800000 0 300000", "1790000000000", "counted")]
+    [InlineData("3 600000 1800000 0 300000", "", "ignore")]
+    public async Task Failure_WithArgumentsThatMeanNothing_IsRefusedAndNothingIsWritten(string rules, string seen, string effect)
+    {
+        RedisServerException refused = await Assert.ThrowsAsync<RedisServerException>(() => Redis.ScriptEvaluateAsync(
+            BreakerScripts.Failure.Text,
+            [.. BreakerScripts.Keys.Select(key => (RedisKey)key)],
+            [rules, seen, "0", "try-1", "c1", """{"id":"c1","worker":"python-1","words":"HTTP 503"}""", effect, "python-1", ""]));
+
+        Assert.Contains("must be", refused.Message, StringComparison.Ordinal);
+        Assert.Equal(0, await Redis.KeyExistsAsync([.. BreakerScripts.Keys.Select(key => (RedisKey)key)]));
+    }
+
     [Fact]
     public async Task Failure_ThatSomebodyWroteByHand_HidesNoOther()
     {

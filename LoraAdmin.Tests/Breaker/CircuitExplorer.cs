@@ -234,7 +234,7 @@ internal sealed class CircuitExplorer
 
         switch (call)
         {
-            case CircuitCall.Failure { Effect: FailureEffect.Isolated }:
+            case CircuitCall.Failure { Effect: FailureEffect.Isolated } refusal when refusal.Permit.Generation >= decided.Generation:
                 Require(next.IsIsolatedAt(now), after, "a refused key did not isolate");
                 break;
 

@@ -185,6 +185,20 @@ public sealed class CircuitMachineTests
         Assert.DoesNotContain("key", refused, StringComparison.Ordinal);
     }
 
+    [Fact]
+    [Trait("Requirement", "C5")]
+    public void RefusedKey_OfAnOlderGeneration_UndoesNoReset()
+    {
+        string refused = KeyMarks.Of("old key");
+        BreakerPermit underWay = Permit();
+        Apply(new CircuitCall.Failure(Permit(), "c1", "w", "401", FailureEffect.Isolated, refused));
+        Apply(new CircuitCall.Reset("ada", "The key was put right"));
+
+        Assert.Equal(CircuitAnswers.Late, Apply(new CircuitCall.Failure(underWay, "c2", "w", "401", FailureEffect.Isolated, refused)).Answer);
+        Assert.Equal(CircuitAnswers.Go, Check());
+        Assert.Equal(CircuitEntryKinds.Late, circuit.History[0].Kind);
+    }
+
     [Theory]
     [InlineData(null, 30, 30, 30)]
     [InlineData(100, 30, 60, 100)]

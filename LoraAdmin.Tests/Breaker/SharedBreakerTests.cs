@@ -358,6 +358,47 @@ public sealed class SharedBreakerTests
         Assert.Equal(until, redis.State.Isolation!.Until);
     }
 
+    [Fact]
+    public async Task Check_OfALifeThatWentOnOtherwise_IsAnsweredWithItsGeneration()
+    {
+        SharedBreaker one = Worker("one");
+        await one.CallAsync(new CircuitCall.Reset("ada", "mended"), CancellationToken.None);
+        redis.State = redis.State with { Generation = 7, Trips = 2 };
+        CircuitReply reply = await one.CallAsync(new CircuitCall.Check("t", "one", ""), CancellationToken.None);
+
+        Assert.Equal((CircuitAnswers.Go, 7, 2), (reply.Answer, reply.Circuit.Generation, reply.Circuit.Trips));
+        Assert.Equal((7, 2), (one.View.Known.Generation, one.View.Known.Trips));
+    }
+
+    [Fact]
+    public async Task Check_OfAServerThatIsEmptiedBetweenTwoQuestions_IsAnswered()
+    {
+        int asked = 0;
+        AnsweringStore store = new(_ => ++asked == 1 ? new StoreAnswer.Unchanged(7) : new StoreAnswer.Unchanged(0));
+        SharedBreaker one = new(store, "one", () => Rules, clock);
+        CircuitReply reply = await one.CallAsync(new CircuitCall.Check("t", "one", ""), CancellationToken.None);
+
+        Assert.Equal((CircuitAnswers.Go, 0, 2), (reply.Answer, reply.Circuit.Generation, asked));
+    }
+
+    [Fact]
+    public async Task Answers_HeardInAnotherOrder_TheNewerStateStays()
+    {
+        SlowStore slow = new(redis, clock, TimeSpan.FromMilliseconds(600)) { AnswersLate = true };
+        SharedBreaker one = new(slow, "one", () => Rules, clock);
+        await FailAsync(Worker("two"), 1);
+        Task<string> early = CheckAsync(one);
+        slow.AnswersLate = false;
+        await FailAsync(one, 3);
+        Assert.True(one.View.Known.IsOpen);
+        clock.Advance(TimeSpan.FromMilliseconds(600));
+
+        Assert.Equal(CircuitAnswers.Go, await early);
+        Assert.True(one.View.Known.IsOpen);
+        Away();
+        Assert.Equal(CircuitAnswers.Open, await CheckAsync(one));
+    }
+
     private SharedBreaker Worker(string name) => new(redis, name, () => Rules, clock);
 
     /// <summary>A worker whose third failure Redis has counted, and that has not heard so.</summary>
@@ -398,6 +439,9 @@ public sealed class SharedBreakerTests
     {
         public bool Waits { get; set; }
 
+        /// <summary>It does at once what it is asked, and its answer is on its way for as long.</summary>
+        public bool AnswersLate { get; set; }
+
         public async Task<StoreAnswer> CallAsync(CircuitCall call, CancellationToken cancellationToken)
         {
             if (Waits)
@@ -405,7 +449,19 @@ public sealed class SharedBreakerTests
                 await Task.Delay(takes, clock, cancellationToken);
             }
 
-            return await redis.CallAsync(call, cancellationToken);
+            bool late = AnswersLate;
+            StoreAnswer answer = await redis.CallAsync(call, cancellationToken);
+            if (late)
+            {
+                await Task.Delay(takes, clock, cancellationToken);
+            }
+
+            return answer;
         }
+    }
+
+    private sealed class AnsweringStore(Func<CircuitCall, StoreAnswer> answers) : ICircuitStore
+    {
+        public Task<StoreAnswer> CallAsync(CircuitCall call, CancellationToken cancellationToken) => Task.FromResult(answers(call));
     }
 }

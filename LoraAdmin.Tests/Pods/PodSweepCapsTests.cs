@@ -156,8 +156,8 @@ public sealed class PodSweepCapsTests
         Assert.Equal(300, house.Rows.Count(row => row.Saw == PodSaw.Gone));
         Assert.Equal(0, house.World.Cloud.World.Account.RateLimitViolations);
 
-        // One delete each, and listings: never a call per pod.
-        Assert.InRange(house.World.Cloud.World.Account.Requests, 300, 500);
+        // One delete and one last look each, and listings: never a call per pod of the account.
+        Assert.InRange(house.World.Cloud.World.Account.Requests, 600, 800);
     }
 
     private static PodRecord[] Fill(PodHouse house, int count)

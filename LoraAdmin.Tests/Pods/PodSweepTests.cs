@@ -271,7 +271,9 @@ public sealed class PodSweepTests
         await house.RunAsync(TimeSpan.FromMinutes(2), watch);
 
         blind.IsBlind = true;
-        await house.RunAsync(TimeSpan.FromMinutes(5), watch);
+        await house.RunAsync(TimeSpan.FromMinutes(3), watch);
+        Assert.All(house.Rows.Where(static row => row.Want == PodWant.Needed), static row => Assert.Null(row.AbsentSince));
+        await house.RunAsync(TimeSpan.FromMinutes(2), watch);
         blind.IsBlind = false;
         await house.RunAsync(TimeSpan.FromMinutes(2), watch);
 
@@ -280,6 +282,27 @@ public sealed class PodSweepTests
         Assert.All(house.Rows, row => Assert.NotEqual(PodSaw.Gone, row.Saw));
         Assert.All(house.Rows, row => Assert.Null(row.AbsentSince));
         Assert.Equal(4, house.Rows.Count(row => row.Want == PodWant.Needed));
+    }
+
+    [Fact]
+    [Trait("Requirement", "J1")]
+    public async Task Loop_ManyPodsToEnd_ListsAnewAfterEachTwenty()
+    {
+        PodHouse house = new();
+        PodRecord[] pods = [.. Enumerable.Range(0, 45).Select(_ => house.AddPod(house.NextName()))];
+        foreach (PodRecord pod in pods)
+        {
+            await house.KnowAsync(pod, static row => row with { Want = PodWant.Released, WantReason = PodReasons.JobEnded, Proof = FileProof.InStorage });
+        }
+
+        List<(int Asked, TimeSpan Next)> looks = [];
+        for (int look = 0; look < 3; look++)
+        {
+            PodWatchReport report = await house.Portal.Watch.TickAsync(PodHouse.None);
+            looks.Add((pods.Sum(static pod => pod.TerminateRequests), report.NextIn));
+        }
+
+        Assert.Equal([(20, TimeSpan.FromSeconds(1)), (40, TimeSpan.FromSeconds(1)), (45, PodWatch.EveryWhileEnding)], looks);
     }
 
     [Fact]

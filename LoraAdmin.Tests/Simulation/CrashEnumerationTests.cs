@@ -37,6 +37,7 @@ public sealed class CrashEnumerationTests
         FaultKind.StorePutTimeout,
         FaultKind.StoreStoresOther,
         FaultKind.DeleteIgnored + CrashRun.During + FaultKind.ListEmpty,
+        FaultKind.DeleteIgnored + CrashRun.During + FaultKind.ListPartial,
         FaultKind.Delete500 + CrashRun.During + FaultKind.ListPartial,
     ];
 

@@ -46,7 +46,7 @@ public sealed partial class Invariants
 
         bool byUs = pod.TerminateRequests > 0 || onceSafe.Contains(pod.Id);
         Require(
-            !byUs || row.Proof == FileProof.Override || IsNeededNoMore(row, job),
+            !byUs || world.EndedByPeople.Contains(pod.Id) || IsNeededNoMore(row, job),
             $"3: pod {pod.Id} was terminated and the file of job {job.Id} is nowhere ({row.Proof})");
     }
 

@@ -43,6 +43,10 @@ public sealed partial class Invariants
         }
 
         CheckNeeded(pod, row, job);
+        bool unlisted = world.EndedUnlisted.Count > 0 && world.EndedUnlisted.Remove(pod.Id);
+        Require(
+            !unlisted || row.WantReason is not { } reason || !PodReasons.OfTheSweep.Contains(reason),
+            $"2: pod {pod.Name} was ended by the sweep and the account could not be listed before");
 
         // A pod that turned up after its try had been given up for good has a row of its own, and costs what nobody reserved.
         bool settled = world.Database.Reservations.Find((row.Job, row.Attempt)) is { SettledAt: not null };
@@ -68,7 +72,7 @@ public sealed partial class Invariants
     /// <summary>Whether its job works with it, and neither its time to become ready nor its lifetime is over, nor has a person ended it.</summary>
     private bool IsNeeded(PodRecord pod, LedgerPod row, TrainingJob job)
     {
-        if (job.Attempt != row.Attempt || job.PodId != pod.Id || row.WantReason == PodReasons.ByPerson)
+        if (job.Attempt != row.Attempt || job.PodId != pod.Id || world.EndedByPeople.Contains(pod.Id))
         {
             return false;
         }
@@ -97,8 +101,13 @@ public sealed partial class Invariants
         foreach (TrainingJob job in world.Database.Jobs.Rows)
         {
             Memory.ChargeRow first = world.Database.Charges.Find((job.Id, 1))!;
+
+            // By a clock that is behind: the user's count lies in the new month already.
+            DateTimeOffset latest = job.CreatedAt + Skew;
             Require(
-                (first.Period.Year, first.Period.Number) == (job.CreatedAt.Year, job.CreatedAt.Month), $"5: the LoRA that was charged at {job.CreatedAt:u} counts in {first.Period}");
+                (first.Period.Year, first.Period.Number) == (job.CreatedAt.Year, job.CreatedAt.Month)
+                    || (first.Period.Year, first.Period.Number) == (latest.Year, latest.Month),
+                $"5: the LoRA that was charged at {job.CreatedAt:u} counts in {first.Period}");
         }
     }
 }

@@ -63,6 +63,9 @@ public sealed class LongSimulationTests
             catch (SimulationFailedException violation)
             {
                 violations.Add(violation.Message);
+
+                // At once: the whole run takes long, and a violation is worth knowing of if it is broken off.
+                await Console.Out.WriteLineAsync(violation.Message.Split(Environment.NewLine)[0]);
             }
 
             lock (gate)

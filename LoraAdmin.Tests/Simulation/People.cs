@@ -85,6 +85,7 @@ public sealed class People(SimulatedWorld world, Random random, int users = 5)
         approvedAt = now;
         if (await portal.Pods.PreviewSweepAsync(cancellationToken) is SweepPlanning.Planned { Plan: { } plan } && plan.WithinCaps < plan.Items.Count)
         {
+            world.EndedByPeople.UnionWith(plan.Items.Where(static item => item.Action == SweepAction.Terminate).Select(static item => item.PodId));
             ApproveSweepOutcome outcome = await portal.Pods.ApproveSweepAsync(plan.Hash, Admin, cancellationToken);
             Approvals += outcome is ApproveSweepOutcome.Applied ? 1 : 0;
             note($"ada approves the sweep's {plan.Items.Count} items: {outcome.GetType().Name}");
@@ -100,6 +101,7 @@ public sealed class People(SimulatedWorld world, Random random, int users = 5)
             .Where(pod => pod is { Want: PodWant.Held, PodId: not null } && pod.WantSince < longAgo)
             .OrderBy(pod => pod.Name, StringComparer.Ordinal).ToList())
         {
+            world.EndedByPeople.Add(pod.PodId!);
             EndPodOutcome outcome = await portal.Pods.EndAsync(pod.PodId!, "the day is over", evenWithItsFile: true, Admin, cancellationToken);
             note($"ada ends {pod.Name}: {outcome.GetType().Name}");
         }

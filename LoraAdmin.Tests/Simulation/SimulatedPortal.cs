@@ -101,7 +101,7 @@ public sealed class SimulatedPortal
         Provider = provider;
         Proofs = proofs;
         Sweep = new PodSweep(work, provider, proofs, clock, () => world.Caps, () => world.Pods, () => world.Installation, Clocks);
-        Watch = new PodWatch(work, provider, Sweep, proofs, clock, () => world.Pods, Clocks);
+        Watch = new PodWatch(work, new WitnessedProvider(provider, world.EndedUnlisted), Sweep, proofs, clock, () => world.Pods, Clocks);
         Pods = new PodDesk(work, provider, Sweep, proofs, clock, () => world.Installation);
         Switches = new TrainingSwitches(work, clock);
         Settlement = new AttemptSettlement(work, clock);

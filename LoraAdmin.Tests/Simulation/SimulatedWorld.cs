@@ -79,6 +79,12 @@ public sealed class SimulatedWorld
     /// <summary>How long the account was looked at with nothing in the way.</summary>
     public WatchedTime Watched { get; } = new();
 
+    /// <summary>Pods that the pod loop asked to end although its last listing of the account had failed.</summary>
+    public HashSet<string> EndedUnlisted { get; } = [];
+
+    /// <summary>Pods whose end a person has asked for, whether or not it was heard.</summary>
+    public HashSet<string> EndedByPeople { get; } = [];
+
     /// <summary>Since when the sweep has a plan that its caps hold back, as the pods page shows it; null: it has none.</summary>
     public DateTimeOffset? SweepHeldBackSince { get; set; }
 

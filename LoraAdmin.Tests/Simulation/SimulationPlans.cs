@@ -58,6 +58,22 @@ public static class SimulationPlans
         CommandsPerDay = 40,
     };
 
+    /// <summary>
+    /// Calls that arrive after their rows were given up, deletes that fail and listings that fail: for bugs about what is ended while nobody can see the
+    /// account.
+    /// </summary>
+    public static SimulationPlan Blind { get; } = new(TimeSpan.FromDays(2), JobsPerDay: 24, DeathsPerThousandCrossings: 0)
+    {
+        Name = nameof(Blind),
+        Portals = 2,
+        FreezesPerThousandCrossings = 15,
+        TroublesPerDay = 80,
+        Troubles = [FaultKind.List500, FaultKind.Delete500],
+        CommandsPerDay = 20,
+        MaxConcurrentPods = 4,
+        RushesPerDay = 6,
+    };
+
     /// <summary>People who cancel and retry whatever there is.</summary>
     public static SimulationPlan Impatient { get; } = new(TimeSpan.FromDays(3), JobsPerDay: 24, DeathsPerThousandCrossings: 1)
     {

@@ -176,7 +176,7 @@ public sealed class SimulationRun
             due = agenda.TryPeek(out _, out DateTimeOffset planned) ? Sooner(due, planned) : due;
         }
 
-        bool work = podsToWatch || due is not null || agenda.Count > 0;
+        bool work = podsToWatch || due is not null || agenda.Count > 0 || world.Database.OpenJobs.Rows.Count > 0;
         return slots.Where(slot => work || slot.IsAwake).Aggregate(due, (soonest, slot) => Sooner(soonest, slot.NextAt(podsToWatch)));
     }
 

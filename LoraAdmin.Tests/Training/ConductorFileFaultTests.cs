@@ -342,5 +342,10 @@ public sealed class ConductorFileFaultTests : IDisposable
         Assert.Equal((TrainingState.Failed, code, message), (bench.Job(id).State, bench.Job(id).Failure?.Code, bench.Job(id).Failure?.Rule.Message));
         Assert.Equal(message, bench.Lora(id).ErrorMessage);
         Assert.Equal((refunded, refunded ? 0 : 1), (bench.Refunded(id), bench.UserCount));
+        EventSeverity severity = FailureTable.For(code).Admin switch
+        {
+            AdminNotice.None => EventSeverity.Info, AdminNotice.Warning => EventSeverity.Warning, _ => EventSeverity.Error,
+        };
+        Assert.Equal(severity, Assert.Single(bench.Facts(id, TrainingEvents.Failed)).Severity);
     }
 }

@@ -66,7 +66,49 @@ public sealed class ProviderFundsTests
         Assert.Null(await WhyShortAsync());
     }
 
-    private Task<string?> WhyShortAsync()
+    [Fact]
+    public async Task Money_ThatAnotherJobTakesAfterTheLook_IsNotSpentTwice()
+    {
+        TrainingBench bench = new(cloud => cloud.StartBalanceUsd = 50);
+        JobId id = await bench.SubmitAsync();
+        await bench.RunToStateAsync(id, TrainingState.Provisioning);
+        bool taken = false;
+        SimulatedPortal portal = new(bench.World, new Mortality(AfterTheLook), "another");
+        LeasedJob leased = Assert.Single(await portal.Conductor.LeaseDueAsync(1, TestContext.Current.CancellationToken));
+        await portal.Conductor.StepAsync(leased, TestContext.Current.CancellationToken);
+
+        Assert.True(taken, "The gate was not asked: the money was looked at too late for this test.");
+        Assert.StartsWith("RunPod's balance is $50.00; the pods that are there may still take $", bench.Job(id).WaitReason, StringComparison.Ordinal);
+        Assert.Empty(bench.VendorPods);
+        Assert.Empty(bench.Pods(id));
+
+        bool AfterTheLook(string point)
+        {
+            if (point == "before breaker Check" && !taken)
+            {
+                taken = true;
+                LedgerPod costly = new()
+                {
+                    Name = "another",
+                    Job = new JobId(new Guid(9, 0, 0, new byte[8])),
+                    Attempt = 1,
+                    Try = 1,
+                    Want = PodWant.Needed,
+                    Saw = PodSaw.Running,
+                    PodId = "another",
+                    GpuType = "NVIDIA A40",
+                    HourlyRate = Usd.FromDollars(100),
+                    RequestedAt = bench.Now,
+                    LiveUntil = bench.Now.AddHours(2),
+                };
+                Assert.True(bench.World.Database.RunAsync((unit, token) => unit.Store<IPodLedger>().AddAsync(costly, token), CancellationToken.None).IsCompletedSuccessfully);
+            }
+
+            return false;
+        }
+    }
+
+    private async Task<string?> WhyShortAsync()
     {
         ProviderFunds funds = new(world.Database, balance, new GpuPrices(new NoCatalog(), world.Clock), world.Clock, () => world.Training);
         TrainingJob job = new()
@@ -84,7 +126,8 @@ public sealed class ProviderFundsTests
             Admission = 1,
             DueAt = world.Clock.GetUtcNow(),
         };
-        return funds.WhyShortAsync(job, TestContext.Current.CancellationToken);
+        PodFunding? funding = await funds.ReadAsync(job, TestContext.Current.CancellationToken);
+        return funding is null ? null : await funds.WhyShortAsync(funding, TestContext.Current.CancellationToken);
     }
 
     private sealed class FixedBalance : IAccountBalance

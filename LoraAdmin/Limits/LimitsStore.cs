@@ -23,7 +23,7 @@ internal sealed class LimitsStore(LoraDb db) : ILimitsStore
         WHERE COALESCE(user_training_limits.monthly_limit, $4) > CASE
             WHEN user_training_limits.month_reset_date IS NULL OR user_training_limits.month_reset_date < $2 THEN 0
             ELSE COALESCE(user_training_limits.loras_created_this_month, 0) END
-        RETURNING loras_created_this_month, monthly_limit
+        RETURNING loras_created_this_month, monthly_limit, substr(CAST(month_reset_date AS TEXT), 1, 7)
         """;
 
     private const string Count =
@@ -79,16 +79,24 @@ internal sealed class LimitsStore(LoraDb db) : ILimitsStore
             ],
             cancellationToken);
         Counter? raised = Counter.Of(seen[0], limit);
+
+        // By a clock that was set back the user's row may lie in a later month: the charge belongs where it was counted, or its refund would find no count.
+        if (raised?.Period is { } counted && string.CompareOrdinal(counted, period) > 0)
+        {
+            period = counted;
+            seen = [seen[0], .. await db.RunAsync([new Statement(Count, [id, period, job.Value, admission]) { Returns = true }], cancellationToken)];
+        }
+
         int attempts = (int)seen[1].Number(0);
         bool charged = seen[1].Number(1) > 0;
         if (raised is null || charged || attempts >= rules.AttemptsPerUserPerMonth)
         {
             List<Statement> undo = raised is null ? [] : [new Statement(Lower, [id])];
             IReadOnlyList<Answer> left = await db.RunAsync([.. undo, new Statement(Read, [id, start]) { Returns = true }], cancellationToken);
-            Counter counted = Counter.Of(left[^1], limit) ?? new Counter(0, limit);
-            return charged ? new ChargeResult(ChargeVerdict.Charged, counted.Used, counted.Applied)
+            Counter still = Counter.Of(left[^1], limit) ?? new Counter(0, limit, null);
+            return charged ? new ChargeResult(ChargeVerdict.Charged, still.Used, still.Applied)
                 : attempts >= rules.AttemptsPerUserPerMonth ? new ChargeResult(ChargeVerdict.AttemptsReached, attempts, rules.AttemptsPerUserPerMonth)
-                : new ChargeResult(ChargeVerdict.LimitReached, counted.Used, counted.Applied);
+                : new ChargeResult(ChargeVerdict.LimitReached, still.Used, still.Applied);
         }
 
         db.AddNew(new LimitChargeRow
@@ -153,9 +161,11 @@ internal sealed class LimitsStore(LoraDb db) : ILimitsStore
 
     private sealed record IdleRow(Guid UserId, int Loras, string? ResetOn);
 
-    private sealed record Counter(int Used, int Applied)
+    /// <param name="Period">The month that the row counts for, where it was asked for.</param>
+    private sealed record Counter(int Used, int Applied, string? Period)
     {
-        public static Counter? Of(Answer answer, int defaultLimit) =>
-            answer.Row is null ? null : new Counter((int)answer.Number(0), (int)(answer.NumberOrNull(1) ?? defaultLimit));
+        public static Counter? Of(Answer answer, int defaultLimit) => answer.Row is not { } row
+            ? null
+            : new Counter((int)answer.Number(0), (int)(answer.NumberOrNull(1) ?? defaultLimit), row.Count > 2 ? row[2] as string : null);
     }
 }

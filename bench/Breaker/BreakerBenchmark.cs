@@ -41,10 +41,15 @@ internal sealed class BreakerBenchmark : Benchmark
         IDatabase redis = connection.Database!;
         RedisCircuitStore store = new(connection, Rules, TimeSpan.FromSeconds(30), TimeProvider.System);
         byte[] constant = Convert.FromHexString((string)(await redis.ExecuteAsync("SCRIPT", "LOAD", "return 'go'"))!);
+
+        // As a worker finds it that has taken part for a while.
+        await DoAsync(store, new CircuitCall.Reset("worker-1", "The bench begins"));
+        CircuitMark seen = ((StoreAnswer.Answered)await store.CallAsync(new CircuitCall.Read(0), CancellationToken.None)).Reply.Circuit.Mark;
+        BreakerPermit permit = new(1, "try-1", false);
         (string What, Func<Task> Call)[] sides =
         [
-            ("check, closed", () => DoAsync(store, new CircuitCall.Check("try-1", "worker-1", ""))),
-            ("success, closed", () => DoAsync(store, new CircuitCall.Success(new BreakerPermit(0, "try-1", false), "worker-1"))),
+            ("check, closed", () => DoAsync(store, new CircuitCall.Check("try-1", "worker-1", "") { Seen = seen })),
+            ("success, closed", () => DoAsync(store, new CircuitCall.Success(permit, "worker-1") { Seen = seen })),
             ("EVALSHA of a constant", () => redis.ScriptEvaluateAsync(constant, [], [])),
             ("PING", () => redis.PingAsync()),
         ];

@@ -44,6 +44,7 @@ public sealed class ProvisioningStep(
     {
         TrainingRules figures = rules();
         IReadOnlyList<LedgerPod> tries = await AttemptPods.ListAsync(work, job, cancellationToken);
+        PodFunding? funding = null;
         if (!tries.Any(pod => pod.Want == PodWant.Needed && pod.Saw != PodSaw.Gone))
         {
             if (await places.WhyFullAsync(cancellationToken) is { } full)
@@ -51,7 +52,8 @@ public sealed class ProvisioningStep(
                 return Requeue(QueuedStep.Wait(job, full, clock.GetUtcNow(), figures));
             }
 
-            if (await funds.WhyShortAsync(job, cancellationToken) is { } shortage)
+            funding = await funds.ReadAsync(job, cancellationToken);
+            if (funding is not null && await funds.WhyShortAsync(funding, cancellationToken) is { } shortage)
             {
                 return BackToQueue(job, shortage, LookForStockEvery, figures);
             }
@@ -66,7 +68,8 @@ public sealed class ProvisioningStep(
             figures.PodLifetime,
             SpecFor)
         {
-            MayAsk = places.WhyRefusedAsync,
+            MayAsk = async (unit, token) =>
+                await places.WhyRefusedAsync(unit, token) ?? (funding is null ? null : await funds.WhyShortAsync(funding, unit, token)),
         };
         LaunchOutcome outcome = await launcher.EnsureAsync(order, lease.GuardAsync, Self, cancellationToken);
         TrainingJob asking = job with { Provider = Provider };

@@ -150,6 +150,7 @@ internal sealed class MemoryLimitsStore(MemoryDatabase database) : ILimitsStore
             return Task.FromResult(new ChargeResult(ChargeVerdict.Charged, used, limit));
         }
 
+        period = isCurrent ? row.Period!.Value : period;
         int attempts = database.ChargesOf[(user, period)].Count;
         if (attempts >= rules.AttemptsPerUserPerMonth)
         {
@@ -161,7 +162,7 @@ internal sealed class MemoryLimitsStore(MemoryDatabase database) : ILimitsStore
             return Task.FromResult(new ChargeResult(ChargeVerdict.LimitReached, used, limit));
         }
 
-        database.Users.Set(user, row with { Count = used + 1, Period = isCurrent ? row.Period : period });
+        database.Users.Set(user, row with { Count = used + 1, Period = period });
         database.Charges.Set((job, admission), new ChargeRow(user, period, Refunded: false));
         return Task.FromResult(new ChargeResult(ChargeVerdict.Charged, used + 1, limit));
     }

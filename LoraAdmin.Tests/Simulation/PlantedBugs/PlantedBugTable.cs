@@ -25,11 +25,15 @@ internal static partial class PlantedBugTable
         new(
             "believe an empty listing", "Pods/PodObserver.cs",
             "1: pod … is alive and the ledger has no open row …", Grounds.CrashWith(FaultKind.DeleteIgnored, FaultKind.ListEmpty),
-            "int reads = ended ? (account.IsEmpty || row.Saw == PodSaw.Leaking ? 1 : 0) : 2;", "int reads = ended ? (row.Saw == PodSaw.Leaking ? 1 : 0) : 2;"),
+            "int reads = ended ? 1 : 2;", "int reads = ended ? (row.Saw == PodSaw.Leaking ? 1 : 0) : 2;"),
         new(
             "close a leaking pod by listings alone", "Pods/PodObserver.cs",
             "1: pod … is alive and the ledger has no open row …", Grounds.CrashWith(FaultKind.Delete500, FaultKind.ListPartial),
-            "account.IsEmpty || row.Saw == PodSaw.Leaking ? 1 : 0", "account.IsEmpty ? 1 : 0"),
+            "int reads = ended ? 1 : 2;", "int reads = ended ? (account.Listing.Pods.Count == 0 ? 1 : 0) : 2;"),
+        new(
+            "call an ended pod gone by two listings alone", "Pods/PodObserver.cs",
+            "1: pod … is alive and the ledger has no open row …", Grounds.CrashWith(FaultKind.DeleteIgnored, FaultKind.ListPartial),
+            "int reads = ended ? 1 : 2;", "int reads = ended ? 0 : 2;"),
         new(
             "treat 404 after create as gone", "Pods/PodLauncher.cs",
             "1: pod … is alive and the ledger has no open row …", Grounds.CrashWith(FaultKind.Early404),
@@ -96,6 +100,10 @@ internal static partial class PlantedBugTable
             "2: foreign pod … was touched", Grounds.Dying,
             "return name.StartsWith($\"{Prefix}{installation}-\", StringComparison.Ordinal);", "return name.StartsWith(Prefix, StringComparison.Ordinal);"),
         new(
+            "forget the listing before what nobody asked for is ended", "Pods/PodEnder.cs",
+            "2: pod … was ended by the sweep and the account could not be listed before", Grounds.Blind,
+            "when account is null && PodReasons.OfTheSweep.Contains(reason) => row,", "when account is null && reason.Length == 0 => row,"),
+        new(
             "end a pod of which nothing says that it is ours", "Pods/PodCensus.cs",
             "2: foreign pod … was touched", Grounds.Dying,
             "_ when PodNames.Parse(pod.Name) is { } other => new CountedPod(pod, null, PodClass.Foreign, null,", "_ when PodNames.Parse(pod.Name) is { } other => new CountedPod(pod, null, PodClass.Unknown, PodReasons.Unknown,"),
@@ -106,7 +114,7 @@ internal static partial class PlantedBugTable
         new(
             "take a place without asking again when the row is added", "Training/Steps/ProvisioningStep.cs",
             "… jobs have a pod, … may", Grounds.Rivals,
-            "MayAsk = places.WhyRefusedAsync,", ""),
+            "await places.WhyRefusedAsync(unit, token) ?? (funding", "await Task.FromResult<string?>(null) ?? (funding"),
         new(
             "ignore the fence of a lease that was lost", "Training/JobLease.cs",
             "… jobs have a pod, … may", Grounds.Rivals,
@@ -145,6 +153,11 @@ internal static partial class PlantedBugTable
             "take a silent agent's pod for one without a file", "Training/FileProofs.cs",
             "3: pod … was terminated and the file of job … is nowhere (…)", Grounds.Troubled,
             "null => FileProof.None,", "null => FileProof.AgentHasNone,"),
+        new(
+            "let a pod go without proof as if a person had said so", "Training/Steps/AttemptPods.cs",
+            "3: pod … was terminated and the file of job … is nowhere (…)", Grounds.Troubled,
+            new Edit("Want = about == FileProof.None ? PodWant.Held : PodWant.Released,", "Want = PodWant.Released,"),
+            new Edit("Proof = about,", "Proof = about == FileProof.None ? FileProof.Override : about,")),
         new(
             "let a held pod go as soon as its job has ended", "Training/HeldFiles.cs",
             "3: pod … was terminated and the file of job … is nowhere (…)", Grounds.Troubled,

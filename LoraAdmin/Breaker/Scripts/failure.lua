@@ -5,10 +5,13 @@
 local generation, token, id, effect, worker = tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[7], ARGV[8]
 local json, told_id = failure_of(ARGV[6])
 if not json or told_id ~= id then
-  return redis.error_reply('ERR argument 11 must be JSON {"id","worker","words"}, all three texts, with the id of argument 10')
+  return redis.error_reply('ERR argument 6 must be JSON {"id","worker","words"}, all three texts, with the id of argument 5')
+end
+if effect ~= 'counted' and effect ~= 'ignored' and effect ~= 'isolated' then
+  return redis.error_reply('ERR argument 7 must be counted, ignored or isolated')
 end
 local words = cjson.decode(json).words
-if effect == 'isolated' and not is_isolated() then
+if effect == 'isolated' and not is_isolated() and generation >= c.generation then
   isolate(0, worker, words, ARGV[9])
   return answer('isolated')
 end

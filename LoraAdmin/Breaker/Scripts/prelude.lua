@@ -64,9 +64,7 @@ local function note(kind, list, by, reason)
 end
 
 local function drop_failures()
-  if #fails > 0 then
-    fails = {}
-  end
+  fails = {}
   redis.call('DEL', KEYS[2])
 end
 

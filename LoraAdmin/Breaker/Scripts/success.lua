@@ -10,7 +10,5 @@ if is_isolated() or c.mode == 'open' or generation < c.generation then
   note('late_success', {}, worker, 'A pod was created')
   return answer('late')
 end
-if #fails > 0 then
-  drop_failures()
-end
+drop_failures()
 return answer('noted')

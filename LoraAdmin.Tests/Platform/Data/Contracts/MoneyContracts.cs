@@ -215,6 +215,31 @@ public abstract class LimitsStoreContract : StoreContract
     }
 
     [Fact]
+    public async Task Charge_ByAClockThatWasSetBack_BelongsToTheMonthInWhichItCounts()
+    {
+        UserId user = NextUser();
+        JobId late = NextJob();
+        DateTimeOffset next = Start.AddMonths(1);
+        await Charge(user, NextJob(), next);
+        Assert.Equal(2, (await Charge(user, late, Start)).Used);
+
+        Assert.True(await Refund(late, next));
+
+        Assert.Equal(2, (await Charge(user, NextJob(), next)).Used);
+    }
+
+    [Fact]
+    public async Task Charge_ByAClockThatWasSetBack_CountsTheAttemptsOfThatMonth()
+    {
+        UserId user = NextUser();
+        LimitRules rules = new(9, 2);
+        await Charge(user, NextJob(), Start.AddMonths(1), rules: rules);
+        await Charge(user, NextJob(), Start.AddMonths(1), rules: rules);
+
+        Assert.Equal(new ChargeResult(ChargeVerdict.AttemptsReached, 2, 2), await Charge(user, NextJob(), Start, rules: rules));
+    }
+
+    [Fact]
     public async Task Charge_NewMonth_StartsAtOne()
     {
         UserId user = NextUser();
