@@ -46,6 +46,22 @@ public sealed class HostedTrainingTests
     }
 
     [Fact]
+    [Trait("Requirement", "O1")]
+    public async Task Create_InDoubtWhenSomebodyPauses_IsLookedForAllTheSame()
+    {
+        bench.Faults.Add(FaultKind.ReplicateCreateHangButCreated);
+        bench.Faults.Add(FaultKind.ReplicateList500, seconds: 300);
+        JobId id = await DivertedAsync();
+        await bench.RunUntilAsync(() => bench.Hosted(id) is [{ Saw: HostedSaw.Requested }], "a creation in doubt");
+        await bench.Portal.Switches.PauseAsync("maintenance", null, TrainingBench.Person, TrainingBench.Token);
+
+        await bench.RunToRestAsync(id);
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+        Assert.Single(bench.VendorTrainings);
+        bench.AssertNothingIsLeft();
+    }
+
+    [Fact]
     [Trait("Requirement", "E1")]
     public async Task Create_FailsForSure_IsRetriedAfterTheWaits()
     {

@@ -23,7 +23,9 @@ public sealed class HostedProvisioningStep(
         ArgumentNullException.ThrowIfNull(job);
         ArgumentNullException.ThrowIfNull(lease);
         TrainingRules figures = rules();
-        if (await HostedLedger.CurrentAsync(work, job, cancellationToken) is null)
+
+        // A pause stops what is new: what was asked for is looked after all the same, also while its answer is in doubt.
+        if (!(await HostedLedger.ListAsync(work, job, cancellationToken)).Any(static one => one is { IsNeeded: true, Saw: not HostedSaw.Packing }))
         {
             if (await places.WhyPausedAsync(cancellationToken) is { } pause)
             {
