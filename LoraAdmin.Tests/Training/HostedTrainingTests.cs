@@ -167,6 +167,34 @@ public sealed class HostedTrainingTests
         Assert.Single(bench.VendorTrainings);
     }
 
+    /// <summary>Another instance fetched them and is silent: as long as the provider has them, they are fetched once more.</summary>
+    [Fact]
+    [Trait("Requirement", "E3")]
+    public async Task Weights_OnTheDiskOfASilentPortal_AreFetchedAgain()
+    {
+        JobId id = await DivertedAsync();
+        await bench.RunToStateAsync(id, TrainingState.Uploading);
+        await MoveElsewhereAsync(id);
+
+        await bench.RunToStateAsync(id, TrainingState.Completed);
+        bench.AssertStoredIsTheTrained(id, elsewhere: true);
+    }
+
+    [Fact]
+    [Trait("Requirement", "E3")]
+    public async Task Weights_OnTheDiskOfASilentPortalAndRemovedByReplicate_FailAsKept()
+    {
+        JobId id = await DivertedAsync();
+        await bench.RunToStateAsync(id, TrainingState.Uploading);
+        await MoveElsewhereAsync(id);
+        bench.World.Clock.Advance(TimeSpan.FromHours(2));
+
+        await bench.RunToStateAsync(id, TrainingState.Failed);
+        Assert.Equal(FailureCode.UploadFailed, bench.Job(id).Failure!.Code);
+        Assert.Contains("disk-2", bench.Job(id).Failure!.Detail, StringComparison.Ordinal);
+        Assert.Single(bench.VendorTrainings);
+    }
+
     [Fact]
     public async Task PortalAwayUntilTheDataAreRemoved_IsLostAndTrainedAnew()
     {
@@ -312,6 +340,15 @@ public sealed class HostedTrainingTests
         await bench.RunToRestAsync(id);
         Assert.Single(bench.VendorTrainings);
         Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+    }
+
+    /// <summary>The proven file lies on another instance's disk, and not on ours.</summary>
+    private async Task MoveElsewhereAsync(JobId id)
+    {
+        SpoolEntry file = Assert.Single(bench.SpoolRows(id));
+        Assert.True(await bench.World.Spool.DeleteAsync(file.Name, TrainingBench.Token));
+        bench.World.Database.Spool.Set((file.Spool, file.Name), null);
+        bench.World.Database.Spool.Set(("disk-2", file.Name), file with { Spool = "disk-2" });
     }
 
     private async Task<JobId> DivertedAsync()

@@ -25,7 +25,7 @@ public sealed class UploadingStep(IUnitOfWork work, IObjectStore objects, ISpool
         List<SpoolEntry> files = [.. all.Where(entry => entry.Attempt == job.Attempt)];
         if (files.FirstOrDefault(entry => entry.Spool == spool.Id) is not { } mine)
         {
-            return files is [{ } elsewhere, ..] && await AttemptPods.CurrentAsync(work, job, cancellationToken) is null
+            return !HostedLedger.IsHosted(job) && files is [{ } elsewhere, ..] && await AttemptPods.CurrentAsync(work, job, cancellationToken) is null
                 ? RetrievingStep.Elsewhere(job, elsewhere, clock.GetUtcNow(), rules())
                 : new StepResult.Advance(TrainingState.Retrieving, job with { Spool = spool.Id }, "This instance's spool has no proven file; fetching it again");
         }
