@@ -1,4 +1,5 @@
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Domain.Training.Hosted;
 using LoraAdmin.Platform.LocalCloud;
@@ -251,6 +252,36 @@ public sealed class HostedTrainingTests
         IncidentSignal[] told = [.. bench.World.Database.Events.SelectMany(fact => fact.Signals).Where(signal => signal.Rule == HostedIncidents.NotEnding)];
         Assert.Equal([false, true], told.Select(signal => signal.Over));
         bench.AssertNothingIsLeft();
+    }
+
+    /// <summary>What is over may refuse its cancel: a read says so.</summary>
+    [Fact]
+    public async Task Cancel_ThatIsRefusedForGood_EndsWithTheTraining()
+    {
+        JobId id = await DivertedAsync();
+        await bench.RunToStateAsync(id, TrainingState.Training);
+        bench.Faults.Add(FaultKind.ReplicateCancel500, seconds: 1_000_000);
+        await bench.CancelAsync(id, TrainingBench.Person);
+        await bench.RunToRestAsync(id);
+
+        Assert.Equal(TrainingState.Cancelled, bench.Job(id).State);
+        Assert.Equal(ReplicateStatus.Succeeded, bench.VendorTrainings[0].Status);
+        Assert.Equal(Usd.FromDollars(720 * ReplicateWorld.UsdPerSecond), bench.Attempts(id)[1].Cost);
+        bench.AssertNothingIsLeft();
+    }
+
+    [Fact]
+    public async Task Cancel_ThatIsRefusedBecauseTheTrainingHasEnded_TakesTheFile()
+    {
+        JobId id = await DivertedAsync();
+        await bench.RunToStateAsync(id, TrainingState.Training);
+        bench.Faults.Add(FaultKind.ReplicateCancel500, seconds: 1_000_000);
+        await bench.CancelAsync(id, TrainingBench.Person);
+        bench.World.Clock.Advance(TimeSpan.FromMinutes(13));
+        await bench.RunToRestAsync(id);
+
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+        bench.AssertStoredIsTheTrained(id);
     }
 
     [Fact]

@@ -50,7 +50,7 @@ public sealed class HostedWatch(IUnitOfWork work, IHostedTrainings provider, IOb
 
     private async Task EndAsync(HostedTraining row, string id, CancellationToken cancellationToken)
     {
-        HostedReading reading = await provider.CancelAsync(id, cancellationToken);
+        HostedReading reading = await HostedCancel.SendAsync(provider, id, cancellationToken);
         DateTimeOffset now = clock.GetUtcNow();
         switch (reading)
         {

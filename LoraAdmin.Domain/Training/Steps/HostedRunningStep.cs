@@ -56,7 +56,7 @@ public sealed class HostedRunningStep(
     internal static async Task<StepResult> EndAsync(
         IHostedTrainings provider, TrainingJob job, HostedTraining row, StepResult.Fail fail, TimeProvider clock, CancellationToken cancellationToken)
     {
-        HostedReading reading = await provider.CancelAsync(row.TrainingId!, cancellationToken);
+        HostedReading reading = await HostedCancel.SendAsync(provider, row.TrainingId!, cancellationToken);
         DateTimeOffset now = clock.GetUtcNow();
         return reading is not HostedReading.Found { Training: { } view } ? fail
             : view.Status == HostedStatus.Succeeded ? Over(job, row, view, now)
