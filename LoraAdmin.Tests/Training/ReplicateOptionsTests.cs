@@ -56,8 +56,10 @@ public sealed class ReplicateOptionsTests
     [Theory]
     [InlineData("https://api.replicate.com/v1", null, false)]
     [InlineData("https://api.replicate.com/v1", "https://lora.example.org", true)]
+    [InlineData("https://api.replicate.com/v1", "http://lora.example.org", false)]
+    [InlineData("http://127.0.0.1:5090/localcloud/replicate/v1", "http://lora.example.org", true)]
     [InlineData("http://127.0.0.1:5090/localcloud/replicate/v1", null, true)]
-    public void Configured_OnlyWhereReplicateCanFetchTheImages(string baseUrl, string? publicUrl, bool configured)
+    public void Configured_OnlyWhereReplicateCanFetchTheImagesAndTellsUsOfItsTrainings(string baseUrl, string? publicUrl, bool configured)
     {
         ReplicateOptions options = Good();
         options.BaseUrl = baseUrl;

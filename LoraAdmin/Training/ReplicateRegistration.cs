@@ -62,8 +62,13 @@ public static class ReplicateRegistration
     internal static HostedRules RulesOf(ReplicateOptions replicate, PortalOptions portal)
     {
         string? why = replicate.ApiToken.Length == 0 ? "Replicate is not configured: set Replicate:ApiToken, and the trainer that it belongs to"
-            : portal.PublicUri is null && !IsOnThisMachine(replicate.BaseUrl)
+            : IsOnThisMachine(replicate.BaseUrl) ? null
+            : portal.PublicUri is not { } reached
                 ? "Replicate is not used: it can't fetch images from this portal. Set Portal:PublicUrl to the address under which it is reached from outside"
+
+            // A training in doubt is found by the name in its webhook: Replicate tells an https address alone, and removes the input after an hour.
+            : reached.Scheme != Uri.UriSchemeHttps
+                ? "Replicate is not used: it tells only an https address what becomes of a training. Set Portal:PublicUrl to one that begins with https://"
                 : null;
         return new HostedRules(why, Usd.FromDollars(replicate.UsdPerSecond * 3600));
     }
@@ -71,13 +76,11 @@ public static class ReplicateRegistration
     /// <summary>A LocalCloud that plays Replicate reaches us without a public address.</summary>
     private static bool IsOnThisMachine(string url) => Uri.TryCreate(url, UriKind.Absolute, out Uri? uri) && (uri.IsLoopback || uri.Host == "localcloud.invalid");
 
-    /// <summary>Replicate tells an https address alone; elsewhere trainings are polled.</summary>
+    /// <summary>Replicate tells an https address alone, LocalCloud one of this machine too; without any, trainings are polled.</summary>
     private static string? WebhookFor(IServiceProvider provider, string name)
     {
-        string address = provider.GetRequiredService<PortalAddress>().BaseUrl;
-        bool told = address.StartsWith("https://", StringComparison.OrdinalIgnoreCase)
-            || IsOnThisMachine(provider.GetRequiredService<IOptions<ReplicateOptions>>().Value.BaseUrl);
-        return told ? $"{address}{ReplicateWebhook.Path}?name={name}" : null;
+        Uri address = new(provider.GetRequiredService<PortalAddress>().BaseUrl, UriKind.Absolute);
+        return address.Scheme == Uri.UriSchemeHttps || address.IsLoopback ? new Uri(address, $"{ReplicateWebhook.Path}?name={name}").AbsoluteUri : null;
     }
 
     /// <summary>Links within the portal begin with its path; somebody elsewhere needs the whole address.</summary>
