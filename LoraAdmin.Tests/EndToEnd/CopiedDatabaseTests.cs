@@ -38,10 +38,17 @@ public sealed class CopiedDatabaseTests : IDisposable
         Assert.Contains("installation moved", screen, StringComparison.Ordinal);
         Assert.Contains("installation copied", screen, StringComparison.Ordinal);
 
+        PortalDatabase inCopy = kind == DatabaseKind.Postgres ? PortalDatabase.Postgres(copy[Database]) : PortalDatabase.Sqlite(data);
+        await inCopy.ExecuteAsync(
+            """
+            INSERT INTO hosted_trainings (
+                name, job_id, attempt, try_number, is_needed, saw, training_id, requested_at, want_since, hourly_micros, cancel_attempts, images_gone, is_settled, version)
+            SELECT 'lora-of-the-original', job_id, 2, 1, TRUE, 'processing', 'abcd1234', 0, 0, 5040000, 0, FALSE, FALSE, 0 FROM training_progress
+            """);
         ProgramRun said = await ProgramRun.ToEndAsync(["installation", "copied"], PortalProcess.EnvironmentOf(data, copy));
         Assert.True(said.ExitCode == 0, said.Said);
-        Assert.Contains("1 open jobs were cancelled here and 1 pods let go of", said.Output, StringComparison.Ordinal);
-        PortalDatabase inCopy = kind == DatabaseKind.Postgres ? PortalDatabase.Postgres(copy[Database]) : PortalDatabase.Sqlite(data);
+        Assert.Contains("1 open jobs were cancelled here, 1 pods and 1 trainings at Replicate let go of", said.Output, StringComparison.Ordinal);
+        Assert.Equal(0, await inCopy.NumberAsync("SELECT COUNT(*) FROM hosted_trainings WHERE NOT is_settled OR NOT images_gone OR is_needed OR saw <> 'never_made'"));
         await using (PortalProcess portal = await PortalProcess.StartAsync(data, copy))
         {
             await Eventually.TrueAsync(

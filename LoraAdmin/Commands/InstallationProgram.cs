@@ -2,6 +2,7 @@ using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Platform.Data;
 using LoraAdmin.Pods;
+using LoraAdmin.Training;
 using Microsoft.EntityFrameworkCore.Storage;
 using Microsoft.Extensions.Options;
 
@@ -23,7 +24,7 @@ internal static class InstallationProgram
         if (args is not [Moved or Copied, ..])
         {
             await Console.Error.WriteLineAsync($"Say what happened to the database: -- {Verb} {Moved} (the same installation lives here now, and the original runs no more)");
-            await Console.Error.WriteLineAsync($"or -- {Verb} {Copied} (this is another installation; the original's pods are never touched).");
+            await Console.Error.WriteLineAsync($"or -- {Verb} {Copied} (this is another installation; the original's pods and trainings are never touched).");
             return 1;
         }
 
@@ -64,7 +65,7 @@ internal static class InstallationProgram
         await (copied ? RenewAsync(services, db, binding, output, cancellationToken) : binding.MoveHereAsync(cancellationToken));
         await output.WriteLineAsync(copied
             ? $"This is an installation of its own from now on, in {binding.Place}."
-            : $"The installation lives in {binding.Place} from now on. Never start the original again: both would end each other's pods.");
+            : $"The installation lives in {binding.Place} from now on. Never start the original again: both would end each other's pods and trainings.");
         return 0;
     }
 
@@ -74,9 +75,11 @@ internal static class InstallationProgram
     {
         int jobs = await services.GetRequiredService<JobsOfACopy>().EndAsync(cancellationToken);
         await using IDbContextTransaction transaction = await db.Database.BeginTransactionAsync(cancellationToken);
-        int pods = await PodCopyStore.DisownAsync(db, services.GetRequiredService<TimeProvider>().GetUtcNow(), cancellationToken);
+        DateTimeOffset now = services.GetRequiredService<TimeProvider>().GetUtcNow();
+        int pods = await PodCopyStore.DisownAsync(db, now, cancellationToken);
+        int trainings = await HostedCopyStore.DisownAsync(db, now, cancellationToken);
         await binding.RenewHereAsync(services.GetRequiredService<CloudAttachment>().Kind, cancellationToken);
         await transaction.CommitAsync(CancellationToken.None);
-        await output.WriteLineAsync($"{jobs} open jobs were cancelled here and {pods} pods let go of; in the original they go on.");
+        await output.WriteLineAsync($"{jobs} open jobs were cancelled here, {pods} pods and {trainings} trainings at Replicate let go of; in the original they go on.");
     }
 }
