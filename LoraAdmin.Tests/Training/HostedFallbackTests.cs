@@ -144,12 +144,76 @@ public sealed class HostedFallbackTests
         Assert.Single(bench.Attempts(first));
         Assert.False(Down().Over);
 
-        bench.World.HostedRedis.State = CircuitMachine.Apply(
-            bench.World.HostedRedis.State, new CircuitCall.Reset("ada", "credit was added"), bench.Now, bench.World.Breaker).Circuit;
+        ResetFallback();
         await bench.RunToRestAsync(first);
         await bench.RunToRestAsync(second);
         Assert.Equal(TrainingState.Completed, bench.Job(first).State);
         Assert.True(Down().Over);
+    }
+
+    [Fact]
+    [Trait("Requirement", "C1")]
+    public async Task ReplicateIsHeldOpenAfterTheHandOver_JobWaitsForItAndCompletes()
+    {
+        await bench.IsolateAsync();
+        JobId id = await bench.SubmitAsync();
+        await bench.RunUntilAsync(() => bench.Job(id).Provider == "replicate", "a diverted job");
+        bench.IsolateFallback();
+        await bench.RunForAsync(TimeSpan.FromHours(3));
+
+        Assert.Equal(TrainingState.Provisioning, bench.Job(id).State);
+        Assert.StartsWith("Replicate's breaker is held open by ada", bench.Job(id).WaitReason, StringComparison.Ordinal);
+        Assert.Empty(bench.VendorTrainings);
+
+        ResetFallback();
+        await bench.RunToRestAsync(id);
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+        bench.AssertNothingIsLeft();
+    }
+
+    [Fact]
+    [Trait("Requirement", "C1")]
+    public async Task TheOneCreationThatTriesReplicateOutFails_JobWaitsForTheNext()
+    {
+        bench.Faults.Add(FaultKind.ReplicateCreate500, count: 13);
+        await bench.IsolateAsync();
+        JobId[] failed = [await bench.SubmitAsync(), await bench.SubmitAsync(), await bench.SubmitAsync()];
+        foreach (JobId one in failed)
+        {
+            await bench.RunToStateAsync(one, TrainingState.Failed);
+        }
+
+        bench.World.Clock.Advance(TimeSpan.FromMinutes(31));
+        JobId id = await bench.SubmitAsync();
+        await bench.RunUntilAsync(() => bench.Job(id).WaitReason?.StartsWith("The one creation that tried Replicate out failed", StringComparison.Ordinal) == true, "a failed probe");
+        Assert.True(bench.World.HostedRedis.State.IsOpen);
+
+        await bench.RunToRestAsync(id);
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+        Assert.Single(bench.VendorTrainings);
+        bench.AssertNothingIsLeft();
+    }
+
+    [Fact]
+    [Trait("Requirement", "C1")]
+    public async Task ReplicateNeitherCreatesNorLists_CountsAsFailedAndEveryJobCompletesAfterIt()
+    {
+        bench.Faults.Add(FaultKind.ReplicateCreate500, seconds: 1200);
+        bench.Faults.Add(FaultKind.ReplicateList500, seconds: 1200);
+        await bench.IsolateAsync();
+        JobId[] jobs = [await bench.SubmitAsync(), await bench.SubmitAsync(), await bench.SubmitAsync()];
+        await bench.RunForAsync(TimeSpan.FromMinutes(2));
+
+        Assert.All(jobs, id => Assert.Single(bench.Hosted(id)));
+        Assert.True(bench.World.HostedRedis.State.IsOpen);
+        foreach (JobId id in jobs)
+        {
+            await bench.RunToRestAsync(id);
+            Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+        }
+
+        Assert.Equal(3, bench.VendorTrainings.Count);
+        bench.AssertNothingIsLeft();
     }
 
     [Fact]
@@ -237,6 +301,9 @@ public sealed class HostedFallbackTests
         Assert.False(bench.World.Redis.State.IsOpen);
         bench.AssertNothingIsLeft();
     }
+
+    private void ResetFallback() => bench.World.HostedRedis.State = CircuitMachine.Apply(
+        bench.World.HostedRedis.State, new CircuitCall.Reset("ada", "credit was added"), bench.Now, bench.World.Breaker).Circuit;
 
     private IncidentSignal Down() =>
         bench.World.Database.Events.SelectMany(fact => fact.Signals).Last(signal => signal.Rule == TrainingIncidents.ProvidersDown);

@@ -23,8 +23,8 @@ public abstract record HostedLaunch
     /// <summary>The provider refuses in a way that trying again won't change: token, credit, destination, version.</summary>
     public sealed record Refused(ProviderError Error) : HostedLaunch;
 
-    /// <summary>The gate holds creations back, or withdrew its permit.</summary>
-    public sealed record Held(string Reason) : HostedLaunch;
+    /// <summary>The gate holds creations back, or withdrew its permit: the creation ends here, whatever retries it had left.</summary>
+    public sealed record Held(string Reason, bool Counts) : HostedLaunch;
 
     /// <summary>The tries are used up.</summary>
     public sealed record Exhausted(string Detail) : HostedLaunch;
@@ -33,7 +33,8 @@ public abstract record HostedLaunch
 /// <summary>
 /// Creates a training at the provider so that none is ever paid twice or forgotten: its row is committed before the create call, an unclear answer is looked up
 /// in the account's list before another try, and one that turns up late is taken or cancelled. It keeps nothing in memory: whoever takes the job over after a
-/// crash calls it again. A creation is told to the gate once: made, or failed after its retries.
+/// crash calls it again. A creation is told to the gate once: made, or failed after its retries. One that failed and whose training can't be ruled out, because
+/// the account can't be listed, is told as failed when its retries would be over; a training found later is made.
 /// </summary>
 public sealed class HostedLauncher(
     IUnitOfWork work, IHostedTrainings provider, HostedImages images, ICreationGate gate, TimeProvider clock, Func<Installation> installation)
@@ -65,7 +66,7 @@ public sealed class HostedLauncher(
                     return new HostedLaunch.WaitUntil(unanswered.RequestedAt + provider.CallTimeout, "An earlier call may still be answered");
                 }
 
-                if (await ResolveAsync(unanswered, guard, actor, cancellationToken) is { } unread)
+                if (await ResolveAsync(unanswered, need, tries, guard, actor, cancellationToken) is { } unread)
                 {
                     return unread;
                 }
@@ -73,11 +74,10 @@ public sealed class HostedLauncher(
                 continue;
             }
 
-            List<HostedTraining> failed = [.. tries.Where(one => one.Reason is HostedReasons.CreateFailed or HostedReasons.InDoubt && one.RequestedAt >= need.Since)];
-            if (failed.Count > need.Retries.Count || failed is [.., { Permit.Once: true }])
+            List<HostedTraining> failed = [.. tries.Where(one => HasFailed(one, need))];
+            if (failed.Count > 0 && await EndOfAsync(failed, need.Retries.Count, cancellationToken) is { } over)
             {
-                await TellFailedAsync(failed[^1], cancellationToken);
-                return new HostedLaunch.Exhausted(failed[^1].LastError ?? "no answer");
+                return over;
             }
 
             if (WaitOf(need, tries, failed, now) is { } wait)
@@ -90,8 +90,8 @@ public sealed class HostedLauncher(
                 // Look once more before money is spent a second time.
                 switch (await FindAsync(doubtful, cancellationToken))
                 {
-                    case (HostedListing.Unavailable, _):
-                        return Unread(now);
+                    case (HostedListing.Unavailable unavailable, _):
+                        return await WaitInDoubtAsync(doubtful, unavailable.Error, need, tries, guard, cancellationToken);
                     case (_, { } late):
                         await TakeAsync(doubtful, late, guard, actor, cancellationToken);
                         continue;
@@ -105,6 +105,23 @@ public sealed class HostedLauncher(
                 return end;
             }
         }
+    }
+
+    private static bool HasFailed(HostedTraining row, HostedNeed need) =>
+        row.Reason is HostedReasons.CreateFailed or HostedReasons.InDoubt && row.RequestedAt >= need.Since;
+
+    /// <summary>Null: a retry is left. Otherwise the creation has failed, and the gate is told.</summary>
+    private async Task<HostedLaunch?> EndOfAsync(List<HostedTraining> failed, int retries, CancellationToken cancellationToken)
+    {
+        bool once = failed[^1].Permit is { Once: true };
+        if (!once && failed.Count <= retries)
+        {
+            return null;
+        }
+
+        await TellFailedAsync(failed, cancellationToken);
+        string words = failed[^1].LastError ?? "no answer";
+        return once ? new HostedLaunch.Held($"The one creation that tried Replicate out failed: {words}", Counts: true) : new HostedLaunch.Exhausted(words);
     }
 
     private static HostedLaunch.WaitUntil? WaitOf(HostedNeed need, IReadOnlyList<HostedTraining> tries, List<HostedTraining> failed, DateTimeOffset now)
@@ -152,6 +169,13 @@ public sealed class HostedLauncher(
         Actor actor,
         CancellationToken cancellationToken)
     {
+        // Asked before the images are packed, which may take minutes and would be for nothing, and again after it: the permit may have run out meanwhile.
+        CreationVerdict before = await gate.AskAsync(packing.Name, cancellationToken);
+        if (before is not CreationVerdict.Go early)
+        {
+            return await HeldAsync(before, failed, cancellationToken);
+        }
+
         string link;
         switch (await images.PackAsync(need.Job, packing.Name, cancellationToken))
         {
@@ -159,29 +183,31 @@ public sealed class HostedLauncher(
                 link = packed.Link.Url;
                 break;
             case ImagesPacking.BadImage bad:
+                await gate.TellAsync(early.Permit, packing.Name, new CreationResult.NotAsked(), cancellationToken);
                 return new HostedLaunch.BadImage(bad.Reason);
             case ImagesPacking.Later later:
+                await gate.TellAsync(early.Permit, packing.Name, new CreationResult.NotAsked(), cancellationToken);
                 return new HostedLaunch.WaitUntil(clock.GetUtcNow() + LookAgain, $"Replicate can't be asked yet: {later.Reason}");
             default:
                 throw new NotSupportedException("Images are packed, bad, or to be packed later.");
         }
 
-        switch (await gate.AskAsync(packing.Name, cancellationToken))
+        CreationVerdict verdict = await gate.AskAsync(packing.Name, cancellationToken);
+        return verdict is CreationVerdict.Go go
+            ? await CreateAsync(packing, link, go.Permit, guard, actor, cancellationToken)
+            : await HeldAsync(verdict, failed, cancellationToken);
+    }
+
+    private async Task<HostedLaunch> HeldAsync(CreationVerdict verdict, List<HostedTraining> failed, CancellationToken cancellationToken)
+    {
+        if (failed.Count > 0)
         {
-            case CreationVerdict.Hold hold:
-                if (failed.Count > 0)
-                {
-                    await TellFailedAsync(failed[^1], cancellationToken);
-                }
-
-                return new HostedLaunch.Held(hold.Reason);
-
-            case CreationVerdict.Go go:
-                return await CreateAsync(packing, link, go.Permit, guard, actor, cancellationToken);
-
-            default:
-                throw new NotSupportedException("A gate says go or hold.");
+            await TellFailedAsync(failed, cancellationToken);
         }
+
+        return verdict is CreationVerdict.Hold hold
+            ? new HostedLaunch.Held(hold.Reason, hold.Counts)
+            : throw new NotSupportedException("A gate says go or hold.");
     }
 
     private async Task<HostedLaunch?> CreateAsync(
@@ -200,7 +226,7 @@ public sealed class HostedLauncher(
             case HostedCreation.NotSent withdrawn:
                 await gate.TellAsync(permit, row.Name, new CreationResult.NotAsked(), cancellationToken);
                 await NeverMadeAsync(row, HostedReasons.Withdrawn, withdrawn.Reason, null, guard, actor, cancellationToken);
-                return new HostedLaunch.Held(withdrawn.Reason);
+                return new HostedLaunch.Held(withdrawn.Reason, Counts: true);
 
             case HostedCreation.Refused { Error: { Failure: ProviderFailure.Unreachable } unreachable }:
                 await NeverMadeAsync(row, HostedReasons.CreateFailed, unreachable.Detail, null, guard, actor, cancellationToken);
@@ -235,7 +261,13 @@ public sealed class HostedLauncher(
     }
 
     /// <summary>Null: the training was taken, or its row is in doubt now.</summary>
-    private async Task<HostedLaunch?> ResolveAsync(HostedTraining row, Func<IUnit, CancellationToken, Task> guard, Actor actor, CancellationToken cancellationToken)
+    private async Task<HostedLaunch?> ResolveAsync(
+        HostedTraining row,
+        HostedNeed need,
+        IReadOnlyList<HostedTraining> tries,
+        Func<IUnit, CancellationToken, Task> guard,
+        Actor actor,
+        CancellationToken cancellationToken)
     {
         (HostedListing listing, HostedView? found) = await FindAsync(row, cancellationToken);
         if (found is not null)
@@ -244,12 +276,12 @@ public sealed class HostedLauncher(
             return null;
         }
 
-        DateTimeOffset now = clock.GetUtcNow();
-        if (listing is HostedListing.Unavailable)
+        if (listing is HostedListing.Unavailable unavailable)
         {
-            return Unread(now);
+            return await WaitInDoubtAsync(row, unavailable.Error, need, tries, guard, cancellationToken);
         }
 
+        DateTimeOffset now = clock.GetUtcNow();
         string words = row.LastError ?? "no answer";
         await SaveAsync(
             row with { IsNeeded = false, Reason = HostedReasons.InDoubt, WantSince = now, LastError = words, NextActionAt = now + LookAgain },
@@ -259,8 +291,36 @@ public sealed class HostedLauncher(
         return null;
     }
 
-    private static HostedLaunch.WaitUntil Unread(DateTimeOffset now) =>
-        new(now + LookAgain, "Replicate's trainings can't be listed, so one in doubt can't be ruled out");
+    /// <summary>
+    /// The training in doubt can't be ruled out and nothing else may be tried. A provider that neither creates nor lists is down: that counts without
+    /// waiting for the end of the doubt, which may be hours away.
+    /// </summary>
+    private async Task<HostedLaunch> WaitInDoubtAsync(
+        HostedTraining row,
+        ProviderError listing,
+        HostedNeed need,
+        IReadOnlyList<HostedTraining> tries,
+        Func<IUnit, CancellationToken, Task> guard,
+        CancellationToken cancellationToken)
+    {
+        DateTimeOffset now = clock.GetUtcNow();
+        bool down = listing.Failure is ProviderFailure.Ambiguous or ProviderFailure.Unreachable;
+        if (down && row.Permit is { } permit && !IsToldOf(permit, tries.Where(one => one.RequestedAt >= need.Since))
+            && (permit.Once || now >= row.RequestedAt + need.Retries.Aggregate(TimeSpan.Zero, static (sum, wait) => sum + wait)))
+        {
+            await gate.TellAsync(permit, row.Name, FailedAs(ProviderFailure.Ambiguous, row), cancellationToken);
+            await work.RunAsync(
+                async (unit, token) =>
+                {
+                    await guard(unit, token);
+                    await HostedLedger.SaveAsync(unit, row with { Permit = permit with { IsFailureTold = true } }, token);
+                },
+                cancellationToken);
+        }
+
+        TimeSpan pause = listing.RetryAfter is { } asked && asked > LookAgain ? asked : LookAgain;
+        return new HostedLaunch.WaitUntil(now + pause, "Replicate's trainings can't be listed, so one in doubt can't be ruled out");
+    }
 
     private async Task<(HostedListing Listing, HostedView? Found)> FindAsync(HostedTraining row, CancellationToken cancellationToken)
     {
@@ -303,14 +363,21 @@ public sealed class HostedLauncher(
             cancellationToken);
     }
 
-    private async Task TellFailedAsync(HostedTraining row, CancellationToken cancellationToken)
+    private async Task TellFailedAsync(List<HostedTraining> failed, CancellationToken cancellationToken)
     {
-        if (row.Permit is { } permit)
+        HostedTraining last = failed[^1];
+        if (last.Permit is { } permit && !IsToldOf(permit, failed))
         {
-            ProviderFailure failure = row.Reason == HostedReasons.CreateFailed ? ProviderFailure.Unreachable : ProviderFailure.Ambiguous;
-            await gate.TellAsync(permit, row.Name, new CreationResult.Failed(new ProviderError(failure, null, row.LastError ?? "no answer")), cancellationToken);
+            ProviderFailure failure = last.Reason == HostedReasons.CreateFailed ? ProviderFailure.Unreachable : ProviderFailure.Ambiguous;
+            await gate.TellAsync(permit, last.Name, FailedAs(failure, last), cancellationToken);
         }
     }
+
+    /// <summary>One call whose result decides is a creation of its own; else all tries of a creation count once together.</summary>
+    private static bool IsToldOf(CreationPermit permit, IEnumerable<HostedTraining> tries) =>
+        permit.IsFailureTold || (!permit.Once && tries.Any(one => one.Permit is { IsFailureTold: true }));
+
+    private static CreationResult.Failed FailedAs(ProviderFailure failure, HostedTraining row) => new(new ProviderError(failure, null, row.LastError ?? "no answer"));
 
     private Task SaveAsync(HostedTraining row, Func<IUnit, CancellationToken, Task> guard, OperationalEvent fact, CancellationToken cancellationToken) => work.RunAsync(
         async (unit, token) =>

@@ -29,7 +29,7 @@ public sealed class HostedProvisioningStep(
         {
             if (await places.WhyPausedAsync(cancellationToken) is { } pause)
             {
-                return QueuedStep.Wait(job, pause, clock.GetUtcNow(), figures);
+                return Wait(job, pause, figures);
             }
 
             if (hosted().WhyNot is { } why)
@@ -57,8 +57,8 @@ public sealed class HostedProvisioningStep(
                     ? new StepResult.TryAgain(StepBackoff.After(job.StepTries), job, $"Training images will be fetched again: {bad}", error)
                     : new StepResult.Fail(job, new JobFailure(FailureCode.InvalidTrainingImages, bad), FileProof.TrainingNeverStarted, error);
 
-            case HostedLaunch.Held { Reason: var reason }:
-                return NoProvider(job, reason);
+            case HostedLaunch.Held held:
+                return Wait(job, new NoPlace(held.Reason, held.Counts), figures);
 
             case HostedLaunch.Refused { Error: var refusal }:
                 return NoProvider(job, WhyRefused(refusal));
@@ -101,6 +101,16 @@ public sealed class HostedProvisioningStep(
         }
 
         return NoProvider(asked, $"Replicate gave training {row.TrainingId} no machine within {LongestWait(figures).TotalMinutes:0} minutes");
+    }
+
+    /// <summary>
+    /// The other provider was tried already, so the job waits for this one, like a job in the queue. A new creation begins after it: what failed before has been
+    /// told, and the wait is none of the provider's.
+    /// </summary>
+    private StepResult Wait(TrainingJob job, NoPlace why, TrainingRules figures)
+    {
+        DateTimeOffset now = clock.GetUtcNow();
+        return QueuedStep.Wait(job with { StateSince = now }, why, now, figures);
     }
 
     /// <summary>A provider that only lets us wait is none.</summary>
