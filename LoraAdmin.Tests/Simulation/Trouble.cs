@@ -62,6 +62,7 @@ public sealed class Trouble(SimulatedWorld world, Random random, IReadOnlyList<s
         (FaultKind.ReplicateThrottled, 4),
         (FaultKind.ReplicateBalance402, 1),
         (FaultKind.ReplicateRead500, 8),
+        (FaultKind.ReplicateRead404, 4),
         (FaultKind.ReplicateList500, 6),
         (FaultKind.ReplicateCancel500, 5),
         (FaultKind.ReplicateTrainingLost, 1),

@@ -107,6 +107,54 @@ public sealed class HostedTrainingTests
         bench.AssertNothingIsLeft();
     }
 
+    [Theory]
+    [InlineData(TrainingState.Provisioning, 1)]
+    [InlineData(TrainingState.Training, 1)]
+    [InlineData(TrainingState.Training, 7)]
+    [InlineData(TrainingState.Retrieving, 1)]
+    public async Task Read_AnsweredByA404WhileTheListHasIt_IsNotLost(TrainingState state, int times)
+    {
+        JobId id = await DivertedAsync();
+        await bench.RunUntilAsync(() => bench.Job(id).State == state && bench.VendorTrainings.Count == 1, $"a training in {state}");
+        bench.Faults.Add(FaultKind.ReplicateRead404, count: times);
+        await bench.RunToRestAsync(id);
+
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+        Assert.Empty(bench.Faults.Pending);
+        Assert.Single(bench.VendorTrainings);
+        Assert.Empty(bench.Facts(id, HostedEvents.Lost));
+        bench.AssertNothingIsLeft();
+    }
+
+    [Fact]
+    public async Task Lost_WhileTheListCanNotBeRead_IsNotBelieved()
+    {
+        bench.Faults.Add(FaultKind.ReplicateTrainingLost);
+        JobId id = await DivertedAsync();
+        await bench.RunUntilAsync(() => bench.VendorTrainings is [{ IsLost: true }], "a lost training");
+        bench.Faults.Add(FaultKind.ReplicateList500, seconds: 300);
+        await bench.RunForAsync(TimeSpan.FromMinutes(5));
+        Assert.Empty(bench.Facts(id, HostedEvents.Lost));
+
+        await bench.RunToRestAsync(id);
+        Assert.Single(bench.Facts(id, HostedEvents.Lost));
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+    }
+
+    [Fact]
+    public async Task Cancel_AnsweredByA404WhileTheListHasIt_IsSentAgain()
+    {
+        JobId id = await DivertedAsync();
+        await bench.RunToStateAsync(id, TrainingState.Training);
+        bench.Faults.Add(FaultKind.ReplicateRead404, count: 2);
+        await bench.CancelAsync(id, TrainingBench.Person);
+        await bench.RunToRestAsync(id);
+
+        Assert.Equal(TrainingState.Cancelled, bench.Job(id).State);
+        Assert.Equal(ReplicateStatus.Canceled, bench.VendorTrainings[0].Status);
+        bench.AssertNothingIsLeft();
+    }
+
     [Fact]
     public async Task Lost_Twice_FailsAndIsGivenBack()
     {

@@ -90,6 +90,19 @@ public sealed class VendorFaultReplicateTests : IDisposable
     }
 
     [Fact]
+    [Trait("Fault", FaultKind.ReplicateRead404)]
+    public async Task ReadOrCancel_AnsweredByA404_IsNotFoundAndTheTrainingGoesOn()
+    {
+        string id = await CreatedAsync();
+        cloud.World.Faults.Add(FaultKind.ReplicateRead404, count: 2);
+        Assert.IsType<HostedReading.NotFound>(await client.GetAsync(id, CancellationToken.None));
+        Assert.IsType<HostedReading.NotFound>(await client.CancelAsync(id, CancellationToken.None));
+        Assert.Equal(id, Assert.Single(await ListedAsync()).Id);
+        cloud.Pass(Whole);
+        Assert.Equal(HostedStatus.Succeeded, (await ReadAsync(id)).Status);
+    }
+
+    [Fact]
     [Trait("Fault", FaultKind.ReplicateList500)]
     public async Task List_Fails_IsUnavailableAndNotEmpty()
     {

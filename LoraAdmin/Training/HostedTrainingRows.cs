@@ -22,6 +22,7 @@ internal sealed class HostedTrainingRow : IEntityTypeConfiguration<HostedTrainin
     public long WantSince { get; set; }
     public long? StartedAt { get; set; }
     public long? EndedAt { get; set; }
+    public long? AbsentSince { get; set; }
 
     /// <summary>Milliseconds.</summary>
     public long? WorkedFor { get; set; }
@@ -62,6 +63,7 @@ internal sealed class HostedTrainingRow : IEntityTypeConfiguration<HostedTrainin
         WantSince = training.WantSince.ToMillis(),
         StartedAt = training.StartedAt.ToMillis(),
         EndedAt = training.EndedAt.ToMillis(),
+        AbsentSince = training.AbsentSince.ToMillis(),
         WorkedFor = training.Worked is { } worked ? (long)worked.TotalMilliseconds : null,
         HourlyMicros = training.HourlyRate.Micros,
         NextActionAt = training.NextActionAt.ToMillis(),
@@ -87,6 +89,7 @@ internal sealed class HostedTrainingRow : IEntityTypeConfiguration<HostedTrainin
         WantSince = Instants.FromMillis(WantSince),
         StartedAt = Instants.FromMillis(StartedAt),
         EndedAt = Instants.FromMillis(EndedAt),
+        AbsentSince = Instants.FromMillis(AbsentSince),
         Worked = WorkedFor is { } worked ? TimeSpan.FromMilliseconds(worked) : null,
         HourlyRate = new Usd(HourlyMicros),
         NextActionAt = Instants.FromMillis(NextActionAt),

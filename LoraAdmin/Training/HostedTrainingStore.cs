@@ -32,6 +32,7 @@ internal sealed class HostedTrainingStore(LoraDb db) : IHostedTrainingStore
                     .SetProperty(row => row.WantSince, next.WantSince)
                     .SetProperty(row => row.StartedAt, next.StartedAt)
                     .SetProperty(row => row.EndedAt, next.EndedAt)
+                    .SetProperty(row => row.AbsentSince, next.AbsentSince)
                     .SetProperty(row => row.WorkedFor, next.WorkedFor)
                     .SetProperty(row => row.HourlyMicros, next.HourlyMicros)
                     .SetProperty(row => row.NextActionAt, next.NextActionAt)

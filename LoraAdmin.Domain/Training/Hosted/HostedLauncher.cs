@@ -43,7 +43,7 @@ public sealed class HostedLauncher(
     public static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(15);
 
     /// <summary>Clocks differ: a training of ours may say that it was made before we asked for it.</summary>
-    private static readonly TimeSpan ListFrom = TimeSpan.FromMinutes(10);
+    internal static readonly TimeSpan ListFrom = TimeSpan.FromMinutes(10);
 
     /// <param name="guard">Proves in each transaction that the caller still holds the job, with more time left than one create call may take.</param>
     public async Task<HostedLaunch> EnsureAsync(HostedNeed need, Func<IUnit, CancellationToken, Task> guard, Actor actor, CancellationToken cancellationToken)

@@ -63,6 +63,9 @@ public sealed record HostedTraining
 
     public DateTimeOffset? EndedAt { get; init; }
 
+    /// <summary>Since when the provider has been answering that it does not know it, which is not proven yet; null: it knew it when it was asked last.</summary>
+    public DateTimeOffset? AbsentSince { get; init; }
+
     /// <summary>How long it used a machine, as the provider says; null until it is over.</summary>
     public TimeSpan? Worked { get; init; }
 
@@ -110,6 +113,7 @@ public sealed record HostedTraining
             EndedAt = saw == HostedSaw.Over ? EndedAt ?? now : null,
             Worked = view.Worked ?? Worked,
             LastError = view.Error ?? LastError,
+            AbsentSince = null,
         };
     }
 }

@@ -19,7 +19,6 @@ public sealed class HostedWatch(IUnitOfWork work, IHostedTrainings provider, IOb
 
     private const int CancelsUntilTold = 3;
 
-    private static readonly TimeSpan ListFrom = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(5);
     private static readonly Actor Self = Actor.Portal(Name);
 
@@ -50,10 +49,15 @@ public sealed class HostedWatch(IUnitOfWork work, IHostedTrainings provider, IOb
 
     private async Task EndAsync(HostedTraining row, string id, CancellationToken cancellationToken)
     {
-        HostedReading reading = await HostedCancel.SendAsync(provider, id, cancellationToken);
+        HostedReading answer = await HostedCancel.SendAsync(provider, id, cancellationToken);
         DateTimeOffset now = clock.GetUtcNow();
+        (HostedReading reading, DateTimeOffset? absent) = await HostedAbsence.ProveAsync(provider, row, answer, now, cancellationToken);
         switch (reading)
         {
+            case HostedReading.Unavailable when absent is not null && row.AbsentSince is null:
+                await SaveAsync(row with { AbsentSince = absent, NextActionAt = now + HostedAbsence.SecondLookAfter }, null, cancellationToken);
+                break;
+
             case HostedReading.Found { Training: { IsOver: true } view }:
                 await SaveAsync(
                     row.Seen(view, now) with { NextActionAt = now },
@@ -104,7 +108,7 @@ public sealed class HostedWatch(IUnitOfWork work, IHostedTrainings provider, IOb
 
     private async Task SeekAsync(HostedTraining row, CancellationToken cancellationToken)
     {
-        HostedListing listing = await provider.ListAsync(row.RequestedAt - ListFrom, cancellationToken);
+        HostedListing listing = await provider.ListAsync(row.RequestedAt - HostedLauncher.ListFrom, cancellationToken);
         DateTimeOffset now = clock.GetUtcNow();
         if (listing is HostedListing.Complete complete)
         {

@@ -73,8 +73,13 @@ public sealed class HostedProvisioningStep(
 
     private async Task<StepResult> WaitForMachineAsync(TrainingJob job, HostedTraining row, TrainingRules figures, CancellationToken cancellationToken)
     {
+        (HostedReading reading, Alongside? note) = await HostedAbsence.ReadAsync(provider, row, clock, cancellationToken);
+        return WaitForMachine(job, row, reading, figures).With(note);
+    }
+
+    private StepResult WaitForMachine(TrainingJob job, HostedTraining row, HostedReading reading, TrainingRules figures)
+    {
         TrainingJob asked = job with { TrainingId = row.TrainingId, WaitingSince = null };
-        HostedReading reading = await provider.GetAsync(row.TrainingId!, cancellationToken);
         DateTimeOffset now = clock.GetUtcNow();
         switch (reading)
         {

@@ -42,27 +42,40 @@ public sealed class HostedRetrievingStep(IUnitOfWork work, IHostedTrainings prov
     private async Task<StepResult> FetchAsync(
         TrainingJob job, string name, IReadOnlyList<SpoolEntry> files, TrainingRules figures, CancellationToken cancellationToken)
     {
-        if (await HostedLedger.CurrentAsync(work, job, cancellationToken) is not { TrainingId: { } id } row)
+        if (await HostedLedger.CurrentAsync(work, job, cancellationToken) is not { } row)
         {
             return HostedRunningStep.NoRow(job);
         }
 
-        switch (await provider.GetAsync(id, cancellationToken))
+        (HostedReading reading, Alongside? note) = await HostedAbsence.ReadAsync(provider, row, clock, cancellationToken);
+        return (await FromAsync(job, row, reading, name, files, figures, cancellationToken)).With(note);
+    }
+
+    private async Task<StepResult> FromAsync(
+        TrainingJob job,
+        HostedTraining row,
+        HostedReading reading,
+        string name,
+        IReadOnlyList<SpoolEntry> files,
+        TrainingRules figures,
+        CancellationToken cancellationToken)
+    {
+        switch (reading)
         {
             case HostedReading.Found { Training: { WeightsLink: { } link } }:
                 return await TakeAsync(job, name, link, figures, cancellationToken);
 
-            case HostedReading.Found when files.FirstOrDefault(entry => entry.Attempt == job.Attempt) is { } elsewhere:
+            case HostedReading.Found or HostedReading.NotFound when files.FirstOrDefault(entry => entry.Attempt == job.Attempt) is { } elsewhere:
                 return RetrievingStep.Elsewhere(job, elsewhere, clock.GetUtcNow(), figures);
 
             case HostedReading.Found:
-                return Gone(job, $"Replicate has removed the weights of training {id}");
+                return Gone(job, $"Replicate has removed the weights of training {row.TrainingId}");
 
             case HostedReading.NotFound:
                 return HostedRunningStep.Lost(job, row, clock.GetUtcNow());
 
             case HostedReading.Unavailable { Error: var error }:
-                return Later(job, $"Replicate can't be asked for training {id}: {error.Detail}", figures);
+                return Later(job, $"Replicate can't be asked for training {row.TrainingId}: {error.Detail}", figures);
 
             default:
                 throw new NotSupportedException("A training is found, not found or unavailable.");

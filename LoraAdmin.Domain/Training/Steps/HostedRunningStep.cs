@@ -19,12 +19,18 @@ public sealed class HostedRunningStep(
     {
         ArgumentNullException.ThrowIfNull(job);
         TrainingRules figures = rules();
-        if (await HostedLedger.CurrentAsync(work, job, cancellationToken) is not { TrainingId: { } id } row)
+        if (await HostedLedger.CurrentAsync(work, job, cancellationToken) is not { } row)
         {
             return NoRow(job);
         }
 
-        HostedReading reading = await provider.GetAsync(id, cancellationToken);
+        (HostedReading reading, Alongside? note) = await HostedAbsence.ReadAsync(provider, row, clock, cancellationToken);
+        return (await FollowAsync(job, row, reading, figures, cancellationToken)).With(note);
+    }
+
+    private async Task<StepResult> FollowAsync(
+        TrainingJob job, HostedTraining row, HostedReading reading, TrainingRules figures, CancellationToken cancellationToken)
+    {
         DateTimeOffset now = clock.GetUtcNow();
         switch (reading)
         {
@@ -60,7 +66,7 @@ public sealed class HostedRunningStep(
         DateTimeOffset now = clock.GetUtcNow();
         return reading is not HostedReading.Found { Training: { } view } ? fail
             : view.Status == HostedStatus.Succeeded ? Over(job, row, view, now)
-            : fail with { Alongside = Both(fail.Alongside, (unit, token) => HostedLedger.NoteAsync(unit, row.Name, view, now, token)) };
+            : fail.With((unit, token) => HostedLedger.NoteAsync(unit, row.Name, view, now, token));
     }
 
     internal static StepResult Over(TrainingJob job, HostedTraining row, HostedView view, DateTimeOffset now)
@@ -112,12 +118,6 @@ public sealed class HostedRunningStep(
         const string words = "The ledger has no training at Replicate for this attempt";
         return new StepResult.Fail(job, new JobFailure(FailureCode.TrainingLost, words), FileProof.None, new ErrorDetail("training_lost", "replicate.training", words, null));
     }
-
-    private static Alongside Both(Alongside? first, Alongside second) => first is null ? second : async (unit, token) =>
-    {
-        await first(unit, token);
-        await second(unit, token);
-    };
 
     private static StepResult.Fail TimedOut(TrainingJob job, TrainingRules figures, string status)
     {

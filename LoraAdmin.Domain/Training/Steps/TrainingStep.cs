@@ -59,6 +59,25 @@ public abstract record StepResult
     }
 }
 
+internal static class StepNotes
+{
+    /// <summary>The result with further writes in its transaction; a job that leaves its provider takes none along.</summary>
+    public static StepResult With(this StepResult result, Alongside? note) => note is null ? result : result switch
+    {
+        StepResult.Advance advance => advance with { Alongside = Both(advance.Alongside, note) },
+        StepResult.Again again => again with { Alongside = Both(again.Alongside, note) },
+        StepResult.TryAgain retry => retry with { Alongside = Both(retry.Alongside, note) },
+        StepResult.Fail fail => fail with { Alongside = Both(fail.Alongside, note) },
+        _ => result,
+    };
+
+    private static Alongside Both(Alongside? first, Alongside second) => first is null ? second : async (unit, token) =>
+    {
+        await first(unit, token);
+        await second(unit, token);
+    };
+}
+
 internal static class StepBackoff
 {
     /// <summary>2, 4, 8, … seconds, a minute at most.</summary>

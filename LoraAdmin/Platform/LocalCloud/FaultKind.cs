@@ -53,6 +53,7 @@ public sealed record FaultKind(string Kind, string Where, string Effect, string?
     public const string ReplicateCreate500ButCreated = "replicate_create_500_but_created";
     public const string ReplicateCreateHangButCreated = "replicate_create_hang_but_created";
     public const string ReplicateRead500 = "replicate_read_500";
+    public const string ReplicateRead404 = "replicate_read_404";
     public const string ReplicateList500 = "replicate_list_500";
     public const string ReplicateCancel500 = "replicate_cancel_500";
     public const string ReplicateTrainingLost = "replicate_training_lost";
@@ -150,6 +151,7 @@ public sealed record FaultKind(string Kind, string Where, string Effect, string?
             ReplicateCreateHangButCreated, ReplicateCreate, "no answer before the caller gives up, and the training exists and costs",
             "how long the answer takes (600)"),
         new(ReplicateRead500, Replicate, "500 for a read of one training"),
+        new(ReplicateRead404, Replicate, "404 for a read or a cancel of one training, which goes on and is in the list"),
         new(ReplicateList500, Replicate, "500 for the list of trainings"),
         new(ReplicateCancel500, Replicate, "500 for a cancel; the training goes on"),
         new(ReplicateTrainingLost, ReplicateLife, "the training waits for a machine and is then gone: 404, and in no list", "for how long it waits (1800)"),

@@ -236,13 +236,13 @@ internal sealed class ReplicateFace(LocalCloudWorld world, LocalCloudOptions opt
     }
 
     private VendorResponse One(ReplicateRecord? record, string kind, string? subject) =>
-        record is null || record.IsPrediction != (kind == Predictions) ? NotFound()
+        record is null || record.IsPrediction != (kind == Predictions) || Strikes(FaultKind.ReplicateRead404, subject) ? NotFound()
         : Strikes(FaultKind.ReplicateRead500, subject) ? SomethingWrong()
         : Answers.Json(200, writer => ReplicateJson.Write(writer, record, options, world.Now));
 
     private VendorResponse Cancel(ReplicateRecord? record, string kind, string? subject)
     {
-        if (record is null || record.IsPrediction != (kind == Predictions))
+        if (record is null || record.IsPrediction != (kind == Predictions) || Strikes(FaultKind.ReplicateRead404, subject))
         {
             return NotFound();
         }

@@ -21,6 +21,7 @@ public abstract class HostedTrainingContract : StoreContract
             WantSince = Start.AddMinutes(1),
             StartedAt = Start.AddMinutes(2),
             EndedAt = Start.AddMinutes(3),
+            AbsentSince = Start.AddMinutes(5),
             Worked = TimeSpan.FromMilliseconds(61_234),
             NextActionAt = Start.AddMinutes(4),
             CancelAttempts = 2,

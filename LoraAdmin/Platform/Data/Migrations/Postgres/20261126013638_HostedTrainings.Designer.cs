@@ -1513,6 +1513,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                         .HasColumnType("text")
                         .HasColumnName("name");
 
+                    b.Property<long?>("AbsentSince")
+                        .HasColumnType("bigint")
+                        .HasColumnName("absent_since");
+
                     b.Property<int>("Attempt")
                         .HasColumnType("integer")
                         .HasColumnName("attempt");

@@ -39,6 +39,7 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                     want_since = table.Column<long>(type: "bigint", nullable: false),
                     started_at = table.Column<long>(type: "bigint", nullable: true),
                     ended_at = table.Column<long>(type: "bigint", nullable: true),
+                    absent_since = table.Column<long>(type: "bigint", nullable: true),
                     worked_for = table.Column<long>(type: "bigint", nullable: true),
                     hourly_micros = table.Column<long>(type: "bigint", nullable: false),
                     next_action_at = table.Column<long>(type: "bigint", nullable: true),

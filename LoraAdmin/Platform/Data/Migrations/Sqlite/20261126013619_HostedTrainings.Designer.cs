@@ -1510,6 +1510,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("name");
 
+                    b.Property<long?>("AbsentSince")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("absent_since");
+
                     b.Property<int>("Attempt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("attempt");

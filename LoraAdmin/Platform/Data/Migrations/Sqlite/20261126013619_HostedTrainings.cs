@@ -38,6 +38,7 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                     want_since = table.Column<long>(type: "INTEGER", nullable: false),
                     started_at = table.Column<long>(type: "INTEGER", nullable: true),
                     ended_at = table.Column<long>(type: "INTEGER", nullable: true),
+                    absent_since = table.Column<long>(type: "INTEGER", nullable: true),
                     worked_for = table.Column<long>(type: "INTEGER", nullable: true),
                     hourly_micros = table.Column<long>(type: "INTEGER", nullable: false),
                     next_action_at = table.Column<long>(type: "INTEGER", nullable: true),
