@@ -348,6 +348,56 @@ public sealed class HostedTrainingTests
         slow.AssertNothingIsLeft();
     }
 
+    /// <summary>Nobody answers for so long that it could have been given up: it ended within its time, and its weights are there.</summary>
+    [Theory]
+    [InlineData(TrainingState.Provisioning)]
+    [InlineData(TrainingState.Training)]
+    [Trait("Requirement", "E6")]
+    public async Task Training_ThatNobodyCouldReadPastItsDeadline_IsTakenWhenItHasEnded(TrainingState state)
+    {
+        TrainingBench slow = HostedBench.New(options => options.Training = TimeSpan.FromMinutes(110));
+        await slow.IsolateAsync();
+        JobId id = await slow.SubmitAsync();
+        await slow.RunUntilAsync(() => slow.Job(id).State == state && slow.VendorTrainings.Count == 1, $"a training in {state}");
+        slow.Faults.Add(FaultKind.ReplicateRead500, seconds: 9_600);
+        slow.Faults.Add(FaultKind.ReplicateCancel500, seconds: 1_000_000);
+        await slow.RunToRestAsync(id);
+
+        Assert.Equal(TrainingState.Completed, slow.Job(id).State);
+        Assert.Single(slow.VendorTrainings);
+        slow.AssertStoredIsTheTrained(id);
+        slow.AssertNothingIsLeft();
+    }
+
+    [Fact]
+    public async Task Machine_ThatIsGivenAfterTheLongestWait_IsNotCalledNone()
+    {
+        TrainingBench slow = HostedBench.New(options => options.Boot = TimeSpan.FromMinutes(62));
+        await slow.IsolateAsync();
+        JobId id = await slow.SubmitAsync();
+        await slow.RunUntilAsync(() => slow.VendorTrainings.Count == 1, "a training");
+        slow.Faults.Add(FaultKind.ReplicateRead500, seconds: 4_500);
+        slow.Faults.Add(FaultKind.ReplicateCancel500, seconds: 4_500);
+        await slow.RunToRestAsync(id);
+
+        Assert.Equal(TrainingState.Completed, slow.Job(id).State);
+        Assert.Single(slow.VendorTrainings);
+    }
+
+    [Fact]
+    public async Task Machine_ThatNeverComes_EndsTheTrainingAndThenTheJob()
+    {
+        TrainingBench slow = HostedBench.New(options => options.Boot = TimeSpan.FromHours(9));
+        await slow.IsolateAsync();
+        JobId id = await slow.SubmitAsync();
+        await slow.RunToRestAsync(id);
+
+        Assert.Equal(FailureCode.NoProvider, slow.Job(id).Failure!.Code);
+        Assert.Equal(ReplicateStatus.Canceled, slow.VendorTrainings[0].Status);
+        Assert.Equal(Usd.Zero, slow.Attempts(id)[1].Cost);
+        slow.AssertNothingIsLeft();
+    }
+
     /// <summary>Replicate's clock says when it began: by ours, which is not to be relied on, it seems to have passed its limit.</summary>
     [Fact]
     [Trait("Requirement", "E6")]

@@ -74,10 +74,11 @@ public sealed class HostedProvisioningStep(
     private async Task<StepResult> WaitForMachineAsync(TrainingJob job, HostedTraining row, TrainingRules figures, CancellationToken cancellationToken)
     {
         (HostedReading reading, Alongside? note) = await HostedAbsence.ReadAsync(provider, row, clock, cancellationToken);
-        return WaitForMachine(job, row, reading, figures).With(note);
+        return (await WaitForMachineAsync(job, row, reading, figures, cancellationToken)).With(note);
     }
 
-    private StepResult WaitForMachine(TrainingJob job, HostedTraining row, HostedReading reading, TrainingRules figures)
+    private async Task<StepResult> WaitForMachineAsync(
+        TrainingJob job, HostedTraining row, HostedReading reading, TrainingRules figures, CancellationToken cancellationToken)
     {
         TrainingJob asked = job with { TrainingId = row.TrainingId, WaitingSince = null };
         DateTimeOffset now = clock.GetUtcNow();
@@ -97,15 +98,17 @@ public sealed class HostedProvisioningStep(
                 };
         }
 
+        string words = reading is HostedReading.Unavailable { Error: var error }
+            ? $"Replicate can't be asked for training {row.TrainingId}: {error.Detail}"
+            : $"Training {row.TrainingId} waits for a machine at Replicate";
+        StepResult.Again later = new(HostedRunningStep.PollEvery(figures), asked, words);
         if (now - row.RequestedAt < LongestWait(figures))
         {
-            string words = reading is HostedReading.Unavailable { Error: var error }
-                ? $"Replicate can't be asked for training {row.TrainingId}: {error.Detail}"
-                : $"Training {row.TrainingId} waits for a machine at Replicate";
-            return new StepResult.Again(HostedRunningStep.PollEvery(figures), asked, words);
+            return later;
         }
 
-        return NoProvider(asked, $"Replicate gave training {row.TrainingId} no machine within {LongestWait(figures).TotalMinutes:0} minutes");
+        StepResult.Fail late = NoProvider(asked, $"Replicate gave training {row.TrainingId} no machine within {LongestWait(figures).TotalMinutes:0} minutes");
+        return await HostedRunningStep.EndAsync(provider, asked, row, late, later, clock, cancellationToken);
     }
 
     /// <summary>

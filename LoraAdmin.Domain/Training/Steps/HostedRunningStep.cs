@@ -38,7 +38,7 @@ public sealed class HostedRunningStep(
                 return Lost(job, row, now);
 
             case HostedReading.Unavailable { Error: var error }:
-                return Unread(job, row, error, figures, now);
+                return await UnreadAsync(job, row, error, figures, now, cancellationToken);
 
             case HostedReading.Found { Training: { IsOver: true } view }:
                 return Over(job, row, view, now);
@@ -49,7 +49,7 @@ public sealed class HostedRunningStep(
                 // The provider's clock says when it began: while ours is far off, the limit is passed only when it is by the most that ours may be wrong.
                 return now - followed.StartedAt <= figures.MaxDuration + clocks.Doubt
                     ? new StepResult.Again(PollEvery(figures), followed, null, (unit, token) => HostedLedger.NoteAsync(unit, row.Name, view, now, token))
-                    : await EndAsync(provider, followed, row, TimedOut(followed, figures, view.StatusText), clock, cancellationToken);
+                    : await EndAsync(provider, followed, row, TimedOut(followed, figures, view.StatusText), null, clock, cancellationToken);
 
             default:
                 throw new NotSupportedException("A training is found, not found or unavailable.");
@@ -59,12 +59,19 @@ public sealed class HostedRunningStep(
     /// <summary>
     /// Cancels the training right before its job ends, and takes what it came to: between any two looks it may have finished.
     /// </summary>
+    /// <param name="unanswered">What happens when nobody can say what it came to; null: the job ends all the same, because it was just seen, or a person wishes it.</param>
     internal static async Task<StepResult> EndAsync(
-        IHostedTrainings provider, TrainingJob job, HostedTraining row, StepResult.Fail fail, TimeProvider clock, CancellationToken cancellationToken)
+        IHostedTrainings provider,
+        TrainingJob job,
+        HostedTraining row,
+        StepResult.Fail fail,
+        StepResult? unanswered,
+        TimeProvider clock,
+        CancellationToken cancellationToken)
     {
         HostedReading reading = await HostedCancel.SendAsync(provider, row.TrainingId!, cancellationToken);
         DateTimeOffset now = clock.GetUtcNow();
-        return reading is not HostedReading.Found { Training: { } view } ? fail
+        return reading is not HostedReading.Found { Training: { } view } ? (reading is HostedReading.Unavailable ? unanswered : null) ?? fail
             : view.Status == HostedStatus.Succeeded ? Over(job, row, view, now)
             : fail.With((unit, token) => HostedLedger.NoteAsync(unit, row.Name, view, now, token));
     }
@@ -131,17 +138,19 @@ public sealed class HostedRunningStep(
             (unit, token) => unit.Events.AppendAsync(overTime, token));
     }
 
-    /// <summary>The training goes on without being looked at; past its deadline and the time for fetching its file nobody waits any more.</summary>
-    private StepResult Unread(TrainingJob job, HostedTraining row, ProviderError error, TrainingRules figures, DateTimeOffset now)
+    /// <summary>
+    /// The training goes on without being looked at. Past its deadline and the time for fetching its file it is ended, if anybody answers: while nobody does, it
+    /// may have finished, and what it made is not given up.
+    /// </summary>
+    private async Task<StepResult> UnreadAsync(
+        TrainingJob job, HostedTraining row, ProviderError error, TrainingRules figures, DateTimeOffset now, CancellationToken cancellationToken)
     {
         (TrainingJob failing, TimeSpan silence) = Failing.Note(job, now);
         DateTimeOffset started = job.StartedAt ?? row.RequestedAt;
-        if (silence >= figures.RetrieveWithin && now - started >= figures.MaxDuration + figures.RetrieveWithin + clocks.Doubt)
-        {
-            return TimedOut(failing, figures, error.Detail);
-        }
-
         TimeSpan pause = error.RetryAfter is { } asked && asked > PollEvery(figures) ? asked : PollEvery(figures);
-        return new StepResult.Again(pause, failing, $"Replicate can't be asked for training {row.TrainingId}: {error.Detail}");
+        StepResult.Again later = new(pause, failing, $"Replicate can't be asked for training {row.TrainingId}: {error.Detail}");
+        return silence >= figures.RetrieveWithin && now - started >= figures.MaxDuration + figures.RetrieveWithin + clocks.Doubt
+            ? await EndAsync(provider, failing, row, TimedOut(failing, figures, error.Detail), later, clock, cancellationToken)
+            : later;
     }
 }
