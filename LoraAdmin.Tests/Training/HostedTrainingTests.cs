@@ -186,6 +186,7 @@ public sealed class HostedTrainingTests
     [InlineData(FaultKind.ReplicateWeightsTar, 1)]
     [InlineData(FaultKind.ReplicateWeightsTruncated, 2)]
     [InlineData(FaultKind.ReplicateRead500, 5)]
+    [InlineData(FaultKind.ReplicateOutputLate, 3)]
     [Trait("Requirement", "E3")]
     public async Task Weights_HoweverTheyCome_AreStoredWhole(string fault, int count)
     {

@@ -235,6 +235,27 @@ public sealed class ReplicateClientTests : IDisposable
         Assert.Null(vendor.Last.Headers.Authorization);
     }
 
+    [Fact]
+    public async Task Weights_ThatLieElsewhere_AreFetchedThereWithoutTheToken()
+    {
+        using MovedFiles files = new("/files/x", "https://files.example.net/y?signature=z", "/z");
+        WeightsOpening.Found found = Assert.IsType<WeightsOpening.Found>(await Client(http: files.Client()).OpenWeightsAsync("https://api.example.org/files/x", CancellationToken.None));
+        await using Stream content = found.Content;
+        Assert.Equal(7, content.ReadByte());
+        Assert.Equal(
+            [("https://api.example.org/files/x", Token), ("https://files.example.net/y?signature=z", null), ("https://files.example.net/z", null)], files.Asked);
+    }
+
+    [Theory]
+    [InlineData("http://files.example.net/y", 1)]
+    [InlineData("https://files.example.net/x", 4)]
+    public async Task Weights_ThatLeadOutOfHttpsOrNowhere_AreNotFetched(string next, int asked)
+    {
+        using MovedFiles files = new("/x", next, null);
+        Assert.IsType<WeightsOpening.Unavailable>(await Client(http: files.Client()).OpenWeightsAsync("https://files.example.net/x", CancellationToken.None));
+        Assert.Equal(asked, files.Asked.Count);
+    }
+
     [Theory]
     [InlineData("http://files.example.net/x")]
     [InlineData("file:///etc/passwd")]
@@ -262,8 +283,8 @@ public sealed class ReplicateClientTests : IDisposable
     private static string Page(string id, string at, string next) =>
         $$"""{"next":"{{next}}","previous":null,"results":[{"id":"{{id}}","status":"starting","created_at":"{{at}}"}]}""";
 
-    private ReplicateClient Client(string? webhook = "https://lora.example.org/webhooks/replicate") => new(
-        vendor.Client(),
+    private ReplicateClient Client(string? webhook = "https://lora.example.org/webhooks/replicate", HttpClient? http = null) => new(
+        http ?? vendor.Client(),
         Options.Create(new ReplicateOptions
         {
             BaseUrl = "https://api.example.org/v1", ApiToken = Token, Model = "o/trainer", Version = new string('a', 64), Destination = "o/loras", InputField = "images_zip",
@@ -272,4 +293,21 @@ public sealed class ReplicateClientTests : IDisposable
         name => webhook is null ? null : $"{webhook}?name={name}",
         clock,
         log);
+
+    /// <summary>A file that has moved: from the first path to the second address, and from there to the third path, where it is.</summary>
+    private sealed class MovedFiles(string from, string over, string? to) : HttpMessageHandler
+    {
+        public List<(string Uri, string? Token)> Asked { get; } = [];
+
+        public HttpClient Client() => new(this, disposeHandler: false) { Timeout = Timeout.InfiniteTimeSpan };
+
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            Uri uri = request.RequestUri!;
+            Asked.Add((uri.AbsoluteUri, request.Headers.Authorization?.Parameter));
+            HttpResponseMessage answer = new(uri.AbsolutePath == to ? HttpStatusCode.OK : HttpStatusCode.Found) { Content = new ByteArrayContent([7]) };
+            answer.Headers.Location = uri.AbsolutePath == to ? null : new Uri(uri.AbsolutePath == from ? over : to!, UriKind.RelativeOrAbsolute);
+            return Task.FromResult(answer);
+        }
+    }
 }

@@ -140,6 +140,21 @@ public sealed class VendorFaultReplicateTests : IDisposable
         Assert.NotEmpty(failed.Error!);
     }
 
+    [Fact]
+    [Trait("Fault", FaultKind.ReplicateOutputLate)]
+    public async Task Output_ThatIsLate_IsNotRemoved()
+    {
+        cloud.World.Faults.Add(FaultKind.ReplicateOutputLate);
+        string id = await CreatedAsync();
+        cloud.Pass(Whole);
+        HostedView late = await ReadAsync(id);
+        Assert.Equal((HostedStatus.Succeeded, null, false), (late.Status, late.WeightsLink, late.IsRemoved));
+        Assert.NotNull((await ReadAsync(id)).WeightsLink);
+        cloud.Pass(ReplicateWorld.DataKeptFor);
+        HostedView removed = await ReadAsync(id);
+        Assert.Equal((HostedStatus.Succeeded, null, true), (removed.Status, removed.WeightsLink, removed.IsRemoved));
+    }
+
     [Theory]
     [Trait("Fault", FaultKind.ReplicateWeightsTar)]
     [Trait("Fault", FaultKind.ReplicateWeightsTruncated)]

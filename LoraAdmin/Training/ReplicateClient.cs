@@ -25,6 +25,7 @@ internal sealed partial class ReplicateClient(
     private const long MaxListBytes = 32 * 1024 * 1024;
     private const long MaxBodyBytes = 4 * 1024 * 1024;
     private const int MaxPages = 20;
+    private const int MaxRedirects = 3;
 
     private readonly string root = options.Value.BaseUrl.TrimEnd('/');
 
@@ -95,7 +96,7 @@ internal sealed partial class ReplicateClient(
 
     public async Task<WeightsOpening> OpenWeightsAsync(string link, CancellationToken cancellationToken)
     {
-        if (!Uri.TryCreate(link, UriKind.Absolute, out Uri? target) || !(target.Scheme == Uri.UriSchemeHttps || IsOurs(target)))
+        if (!Uri.TryCreate(link, UriKind.Absolute, out Uri? target) || !MayFetch(target))
         {
             return new WeightsOpening.Unavailable("the link that Replicate gave is no https address");
         }
@@ -104,13 +105,20 @@ internal sealed partial class ReplicateClient(
         HttpResponseMessage? response = null;
         try
         {
-            using HttpRequestMessage request = new(HttpMethod.Get, target);
-            if (IsOurs(target))
+            response = await GetAsync(target, IsOurs(target), deadline);
+            for (int redirects = 0; redirects < MaxRedirects && LeadsTo(response, target) is { } next; redirects++)
             {
-                request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", Options.ApiToken);
+                if (!MayFetch(next))
+                {
+                    return new WeightsOpening.Unavailable("the link that Replicate gave leads to no https address");
+                }
+
+                // Files lie elsewhere, and elsewhere the token does not belong.
+                target = next;
+                response.Dispose();
+                response = await GetAsync(target, withToken: false, deadline);
             }
 
-            response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, deadline.Token);
             int status = (int)response.StatusCode;
             if (status != 200)
             {
@@ -138,6 +146,24 @@ internal sealed partial class ReplicateClient(
             deadline?.Dispose();
         }
     }
+
+    private async Task<HttpResponseMessage> GetAsync(Uri target, bool withToken, VendorDeadline deadline)
+    {
+        using HttpRequestMessage request = new(HttpMethod.Get, target);
+        if (withToken)
+        {
+            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", Options.ApiToken);
+        }
+
+        return await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, deadline.Token);
+    }
+
+    private static Uri? LeadsTo(HttpResponseMessage response, Uri asked) =>
+        (int)response.StatusCode is 301 or 302 or 303 or 307 or 308 && response.Headers.Location is { } location && Uri.TryCreate(asked, location, out Uri? next)
+            ? next
+            : null;
+
+    private bool MayFetch(Uri target) => target.Scheme == Uri.UriSchemeHttps || IsOurs(target);
 
     /// <summary>The secret by which the account signs webhooks.</summary>
     public async Task<(string? Secret, ProviderError? Error)> ReadWebhookSecretAsync(CancellationToken cancellationToken)

@@ -124,7 +124,10 @@ internal static partial class ReplicateJson
             Instant(json, "started_at"),
             Text(json, "error") is { Length: > 0 } error ? Shortened(VendorText.Clean(error, [])) : null,
             weights,
-            WorkedOf(json));
+            WorkedOf(json))
+        {
+            IsRemoved = json.TryGetProperty("data_removed", out JsonElement removed) && removed.ValueKind == JsonValueKind.True,
+        };
     }
 
     private static string Shortened(string text) => text.Length <= MaxErrorLength ? text : text[..MaxErrorLength];

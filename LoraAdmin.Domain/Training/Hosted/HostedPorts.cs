@@ -53,6 +53,9 @@ public sealed record HostedView(
     string? WeightsLink,
     TimeSpan? Worked)
 {
+    /// <summary>The provider has removed what the training made, for good.</summary>
+    public bool IsRemoved { get; init; }
+
     public bool IsOver => Status is HostedStatus.Succeeded or HostedStatus.Failed or HostedStatus.Canceled;
 }
 

@@ -65,11 +65,14 @@ public sealed class HostedRetrievingStep(IUnitOfWork work, IHostedTrainings prov
             case HostedReading.Found { Training: { WeightsLink: { } link } }:
                 return await TakeAsync(job, name, link, figures, cancellationToken);
 
-            case HostedReading.Found or HostedReading.NotFound when files.FirstOrDefault(entry => entry.Attempt == job.Attempt) is { } elsewhere:
+            case HostedReading.Found { Training.IsRemoved: true } or HostedReading.NotFound when files.FirstOrDefault(entry => entry.Attempt == job.Attempt) is { } elsewhere:
                 return RetrievingStep.Elsewhere(job, elsewhere, clock.GetUtcNow(), figures);
 
-            case HostedReading.Found:
+            case HostedReading.Found { Training.IsRemoved: true }:
                 return Gone(job, $"Replicate has removed the weights of training {row.TrainingId}");
+
+            case HostedReading.Found:
+                return Later(job, $"Replicate does not say yet where the weights of training {row.TrainingId} are", figures);
 
             case HostedReading.NotFound:
                 return HostedRunningStep.Lost(job, row, clock.GetUtcNow());

@@ -238,7 +238,10 @@ internal sealed class ReplicateFace(LocalCloudWorld world, LocalCloudOptions opt
     private VendorResponse One(ReplicateRecord? record, string kind, string? subject) =>
         record is null || record.IsPrediction != (kind == Predictions) || Strikes(FaultKind.ReplicateRead404, subject) ? NotFound()
         : Strikes(FaultKind.ReplicateRead500, subject) ? SomethingWrong()
-        : Answers.Json(200, writer => ReplicateJson.Write(writer, record, options, world.Now));
+        : Shown(record, record.Status == ReplicateStatus.Succeeded && Strikes(FaultKind.ReplicateOutputLate, subject));
+
+    private VendorResponse Shown(ReplicateRecord record, bool isWithoutOutput) =>
+        Answers.Json(200, writer => ReplicateJson.Write(writer, record, options, world.Now, isWithoutOutput));
 
     private VendorResponse Cancel(ReplicateRecord? record, string kind, string? subject)
     {

@@ -20,7 +20,8 @@ internal static class ReplicateJson
         return buffer.WrittenSpan.ToArray();
     }
 
-    public static void Write(Utf8JsonWriter writer, ReplicateRecord record, LocalCloudOptions options, DateTimeOffset now)
+    /// <param name="isWithoutOutput">Its output is not there yet.</param>
+    public static void Write(Utf8JsonWriter writer, ReplicateRecord record, LocalCloudOptions options, DateTimeOffset now, bool isWithoutOutput = false)
     {
         bool removed = record.IsRemovedAt(now);
         writer.WriteStartObject();
@@ -34,7 +35,7 @@ internal static class ReplicateJson
 
         writer.WritePropertyName("input");
         writer.WriteRawValue(removed ? "{}" : record.Input);
-        WriteOutput(writer, record, options, removed);
+        WriteOutput(writer, record, options, removed || isWithoutOutput);
         Text(writer, "error", record.Error);
         Text(writer, "logs", removed ? null : LogsOf(record));
         writer.WriteString("source", "api");
@@ -62,9 +63,9 @@ internal static class ReplicateJson
 
     public static string FileName(ReplicateRecord record) => record.AsTar ? "trained_model.tar" : "lora.safetensors";
 
-    private static void WriteOutput(Utf8JsonWriter writer, ReplicateRecord record, LocalCloudOptions options, bool removed)
+    private static void WriteOutput(Utf8JsonWriter writer, ReplicateRecord record, LocalCloudOptions options, bool isWithout)
     {
-        if (removed || record.Status != ReplicateStatus.Succeeded)
+        if (isWithout || record.Status != ReplicateStatus.Succeeded)
         {
             writer.WriteNull("output");
             return;
