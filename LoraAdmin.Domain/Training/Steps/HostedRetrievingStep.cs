@@ -23,7 +23,9 @@ public sealed class HostedRetrievingStep(IUnitOfWork work, IHostedTrainings prov
         ArgumentNullException.ThrowIfNull(lease);
         TrainingRules figures = rules();
         IReadOnlyList<SpoolEntry> files = await work.ReadAsync((unit, token) => unit.Store<ISpoolStore>().ListForJobAsync(job.Id, token), cancellationToken);
-        TrainingJob here = job with { Spool = spool.Id };
+
+        // Fetching may take longer than the time after which nobody is taken to have looked: a look that fails has been failing since its start.
+        TrainingJob here = Failing.Note(job, clock.GetUtcNow()).Job with { Spool = spool.Id };
         if (files.Any(entry => entry.Attempt == job.Attempt && entry.Spool == spool.Id))
         {
             return new StepResult.Advance(TrainingState.Uploading, here, "The weights lie proven in the spool");
@@ -157,13 +159,9 @@ public sealed class HostedRetrievingStep(IUnitOfWork work, IHostedTrainings prov
         }
     }
 
-    private StepResult Later(TrainingJob job, string reason, TrainingRules figures)
-    {
-        (TrainingJob failing, TimeSpan since) = Failing.Note(job, clock.GetUtcNow());
-        return since < figures.RetrieveWithin
-            ? new StepResult.Again(HostedRunningStep.PollEvery(figures), failing, reason)
-            : Gone(failing, $"The weights could not be fetched within {figures.RetrieveWithin.TotalMinutes:0} minutes. {reason}");
-    }
+    private StepResult Later(TrainingJob job, string reason, TrainingRules figures) => clock.GetUtcNow() - job.FailingSince < figures.RetrieveWithin
+        ? new StepResult.Again(HostedRunningStep.PollEvery(figures), job, reason)
+        : Gone(job, $"The weights could not be fetched within {figures.RetrieveWithin.TotalMinutes:0} minutes. {reason}");
 
     private static StepResult.Fail Gone(TrainingJob job, string detail) => new(
         job, new JobFailure(FailureCode.TrainingLost, detail), FileProof.None, new ErrorDetail("training_lost", "training.retrieve", detail, null));
