@@ -41,7 +41,7 @@ public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock)
         int settled = 0;
         await Each.InTurnAsync(
             due,
-            async (reservation, token) => settled += await work.RunAsync((unit, stop) => SettleAsync(unit, reservation, stop), token) ? 1 : 0,
+            async (reservation, token) => settled += await work.RunAsync((unit, stop) => TrySettleAsync(unit, reservation, clock.GetUtcNow(), stop), token) ? 1 : 0,
             cancellationToken);
         return settled;
     }
@@ -52,8 +52,12 @@ public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock)
             .. (await unit.Store<IHostedTrainingStore>().ListOpenAsync(cancellationToken)).Where(one => !one.IsFinal).Select(one => (one.Job, one.Attempt)),
         ];
 
-    private async Task<bool> SettleAsync(IUnit unit, Reservation reservation, CancellationToken cancellationToken)
+    /// <summary>Settles in the caller's transaction an attempt that is over and of which nothing is left.</summary>
+    /// <returns>False: it goes on, something of it is still there, or it is settled already; nothing was written.</returns>
+    public static async Task<bool> TrySettleAsync(IUnit unit, Reservation reservation, DateTimeOffset now, CancellationToken cancellationToken)
     {
+        ArgumentNullException.ThrowIfNull(unit);
+        ArgumentNullException.ThrowIfNull(reservation);
         ITrainingStore store = unit.Store<ITrainingStore>();
         TrainingAttempt? attempt = (await store.ListAttemptsAsync(reservation.Job, cancellationToken)).FirstOrDefault(one => one.Number == reservation.Attempt);
         if (attempt is null || attempt.State == AttemptState.Active)
@@ -73,7 +77,6 @@ public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock)
             return false;
         }
 
-        DateTimeOffset now = clock.GetUtcNow();
         Usd actual = pods.Aggregate(Usd.Zero, (sum, pod) => sum + pod.CostUntil(now)) + hosted.Aggregate(Usd.Zero, (sum, one) => sum + one.CostUntil(now));
         if (!await unit.Store<IBudgetStore>().SettleAsync(reservation.Job, reservation.Attempt, actual, now, cancellationToken))
         {

@@ -128,9 +128,16 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
         DateTimeOffset now,
         CancellationToken cancellationToken)
     {
+        // What came to nothing holds no money back from what comes next.
+        IBudgetStore money = unit.Store<IBudgetStore>();
+        if ((await money.ListForJobAsync(job.Id, cancellationToken)).FirstOrDefault(one => one.Attempt == job.Attempt) is { SettledAt: null } before)
+        {
+            await AttemptSettlement.TrySettleAsync(unit, before, now, cancellationToken);
+        }
+
         ITrainingStore store = unit.Store<ITrainingStore>();
         int next = (await store.ListAttemptsAsync(job.Id, cancellationToken)).Max(attempt => attempt.Number) + 1;
-        if (await unit.Store<IBudgetStore>().TryReserveAsync(ids.Next(), job.Id, next, estimate, now, budget(), cancellationToken) is not ReserveResult.Reserved)
+        if (await money.TryReserveAsync(ids.Next(), job.Id, next, estimate, now, budget(), cancellationToken) is not ReserveResult.Reserved)
         {
             return false;
         }

@@ -266,6 +266,24 @@ public sealed class HostedFallbackTests
         bench.AssertNothingIsLeft();
     }
 
+    /// <summary>Either attempt fits into the month, both at once do not.</summary>
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Replicate_FitsIntoWhatTheFirstAttemptGivesBack_JobCompletes()
+    {
+        bench.World.Budget = new BudgetRules(Usd.FromDollars(11), Usd.FromDollars(8));
+        await bench.IsolateAsync();
+        JobId id = await bench.SubmitAsync();
+        await bench.RunUntilAsync(() => bench.Attempts(id).Count == 2, "a second attempt");
+        Assert.Equal(Usd.Zero, bench.Reservation(id).Actual);
+        Assert.True(bench.Reservation(id).Amount + bench.Reservation(id, 2).Amount > bench.World.Budget.MonthlyLimit);
+        Assert.Equal(bench.Reservation(id, 2).Amount, bench.Month.Reserved);
+
+        await bench.RunToRestAsync(id);
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+        bench.AssertNothingIsLeft();
+    }
+
     [Fact]
     [Trait("Requirement", "M6")]
     public async Task Attempt_AtReplicate_ReservesForItselfWhatItMayCost()
