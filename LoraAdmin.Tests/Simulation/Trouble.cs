@@ -68,6 +68,7 @@ public sealed class Trouble(SimulatedWorld world, Random random, IReadOnlyList<s
         (FaultKind.ReplicateTrainingLost, 1),
         (FaultKind.ReplicateTrainingFails, 1),
         (FaultKind.ReplicateFailsAfterSuccess, 1),
+        (FaultKind.ReplicateNoMetrics, 2),
         (FaultKind.ReplicateOutputLate, 3),
         (FaultKind.ReplicateWeightsTar, 4),
         (FaultKind.ReplicateWeightsTruncated, 3),

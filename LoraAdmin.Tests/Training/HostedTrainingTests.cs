@@ -182,6 +182,22 @@ public sealed class HostedTrainingTests
         bench.AssertNothingIsLeft();
     }
 
+    /// <summary>Nobody saw its end for half an hour, and it says nothing of how long it worked.</summary>
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Training_WithoutMetrics_CostsWhatItTookAndNotUntilItWasRead()
+    {
+        bench.Faults.Add(FaultKind.ReplicateNoMetrics);
+        JobId id = await DivertedAsync();
+        await bench.RunToStateAsync(id, TrainingState.Training);
+        bench.World.Clock.Advance(TimeSpan.FromMinutes(40));
+        await bench.RunToRestAsync(id);
+
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+        Assert.Equal(Usd.FromDollars(720 * ReplicateWorld.UsdPerSecond), bench.Attempts(id)[1].Cost);
+        bench.AssertNothingIsLeft();
+    }
+
     [Theory]
     [InlineData(FaultKind.ReplicateWeightsTar, 1)]
     [InlineData(FaultKind.ReplicateWeightsTruncated, 2)]

@@ -141,6 +141,17 @@ public sealed class VendorFaultReplicateTests : IDisposable
     }
 
     [Fact]
+    [Trait("Fault", FaultKind.ReplicateNoMetrics)]
+    public async Task Metrics_ThatNeverCome_LeaveTheInstantsOfStartAndEnd()
+    {
+        cloud.World.Faults.Add(FaultKind.ReplicateNoMetrics);
+        string id = await CreatedAsync();
+        cloud.Pass(Whole);
+        HostedView over = await ReadAsync(id);
+        Assert.Equal((HostedStatus.Succeeded, null, cloud.Options.Training), (over.Status, over.Worked, over.CompletedAt - over.StartedAt));
+    }
+
+    [Fact]
     [Trait("Fault", FaultKind.ReplicateOutputLate)]
     public async Task Output_ThatIsLate_IsNotRemoved()
     {

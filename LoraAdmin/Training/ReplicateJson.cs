@@ -126,6 +126,7 @@ internal static partial class ReplicateJson
             weights,
             WorkedOf(json))
         {
+            CompletedAt = Instant(json, "completed_at"),
             IsRemoved = json.TryGetProperty("data_removed", out JsonElement removed) && removed.ValueKind == JsonValueKind.True,
         };
     }

@@ -53,6 +53,9 @@ public sealed record HostedView(
     string? WeightsLink,
     TimeSpan? Worked)
 {
+    /// <summary>When it was over.</summary>
+    public DateTimeOffset? CompletedAt { get; init; }
+
     /// <summary>The provider has removed what the training made, for good.</summary>
     public bool IsRemoved { get; init; }
 

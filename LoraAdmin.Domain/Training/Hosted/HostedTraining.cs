@@ -92,7 +92,7 @@ public sealed record HostedTraining
     /// <summary>Nothing is left to be done about it.</summary>
     public bool IsSettled => IsFinal && ImagesGone;
 
-    /// <summary>What it has cost: the provider's own seconds, or by our clock while it runs or when it was lost.</summary>
+    /// <summary>What it has cost: the provider's own seconds; without them from its start to its end, or to now while it runs.</summary>
     public Usd CostUntil(DateTimeOffset now) =>
         Worked is { } worked ? HourlyRate.PerHourFor(worked)
         : StartedAt is { } started ? HourlyRate.PerHourFor((EndedAt ?? now) - started)
@@ -110,7 +110,7 @@ public sealed record HostedTraining
             TrainingId = view.Id,
             Saw = saw,
             StartedAt = view.StartedAt ?? StartedAt,
-            EndedAt = saw == HostedSaw.Over ? EndedAt ?? now : null,
+            EndedAt = saw == HostedSaw.Over ? view.CompletedAt ?? EndedAt ?? now : null,
             Worked = view.Worked ?? Worked,
             LastError = view.Error ?? LastError,
             AbsentSince = null,

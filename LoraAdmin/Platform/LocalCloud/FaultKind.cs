@@ -59,6 +59,7 @@ public sealed record FaultKind(string Kind, string Where, string Effect, string?
     public const string ReplicateTrainingLost = "replicate_training_lost";
     public const string ReplicateTrainingFails = "replicate_training_fails";
     public const string ReplicateFailsAfterSuccess = "replicate_fails_after_success";
+    public const string ReplicateNoMetrics = "replicate_no_metrics";
     public const string ReplicateOutputLate = "replicate_output_late";
     public const string ReplicateWeightsTar = "replicate_weights_tar";
     public const string ReplicateWeightsTruncated = "replicate_weights_truncated";
@@ -158,6 +159,7 @@ public sealed record FaultKind(string Kind, string Where, string Effect, string?
         new(ReplicateTrainingLost, ReplicateLife, "the training waits for a machine and is then gone: 404, and in no list", "for how long it waits (1800)"),
         new(ReplicateTrainingFails, ReplicateLife, "the training fails at two fifths of its time, and costs that"),
         new(ReplicateFailsAfterSuccess, ReplicateLife, "the training fails after its whole time, when its weights should be put away; it costs all of it"),
+        new(ReplicateNoMetrics, ReplicateLife, "the training is over and never has `metrics`; it costs what it took"),
         new(ReplicateOutputLate, Replicate, "a read of a training that has succeeded shows it without its output"),
         new(ReplicateWeightsTar, ReplicateLife, "the weights are a tar that holds the file among others"),
         new(ReplicateWeightsTruncated, Replicate, "the weights announce their whole length and break off after half of it"),

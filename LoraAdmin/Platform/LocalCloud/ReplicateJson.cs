@@ -44,7 +44,7 @@ internal static class ReplicateJson
         Text(writer, "started_at", record.StartedAt is { } started ? Iso(started) : null);
         Text(writer, "completed_at", record.CompletedAt is { } completed ? Iso(completed) : null);
         Text(writer, "webhook", record.Webhook);
-        if (record.CompletedAt is { } end)
+        if (record is { CompletedAt: { } end, TellsNoMetrics: false })
         {
             writer.WriteStartObject("metrics");
             writer.WriteNumber("predict_time", Math.Round(record.PredictSeconds(now), 6));

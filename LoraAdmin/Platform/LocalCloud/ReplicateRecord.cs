@@ -64,6 +64,9 @@ public sealed class ReplicateRecord
     /// <summary>The weights come as a tar that holds the file.</summary>
     public bool AsTar { get; set; }
 
+    /// <summary>Its end is shown without how long it worked.</summary>
+    public bool TellsNoMetrics { get; set; }
+
     /// <summary>The event of its start is told only after the one of its end.</summary>
     public bool TellsStartLate { get; set; }
 

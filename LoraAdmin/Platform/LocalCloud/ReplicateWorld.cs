@@ -210,6 +210,7 @@ public sealed class ReplicateWorld
             record.WillFail = "Failed to create trained image after successful training run.";
         }
 
+        record.TellsNoMetrics = faults.Take(FaultKind.ReplicateNoMetrics, subject, now) is not null;
         record.AsTar = faults.Take(FaultKind.ReplicateWeightsTar, subject, now) is not null;
         record.TellsStartLate = faults.Take(FaultKind.ReplicateWebhookOutOfOrder, subject, now) is not null;
     }
