@@ -91,6 +91,19 @@ public sealed class HostedTrainingTests
     }
 
     [Fact]
+    public async Task Create_ThrottledForNoTimeAtAll_IsNotAskedForAtOnceAgain()
+    {
+        bench.Faults.Add(FaultKind.ReplicateThrottled, count: 3, seconds: 0);
+        JobId id = await DivertedAsync();
+        await bench.RunToRestAsync(id);
+
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+        DateTimeOffset[] asked = [.. bench.Hosted(id).Select(one => one.RequestedAt)];
+        Assert.Equal(4, asked.Length);
+        Assert.All(asked.Zip(asked[1..]), static pair => Assert.True(pair.Second - pair.First >= HostedLauncher.LookAgain));
+    }
+
+    [Fact]
     public async Task Lost_AfterHalfAnHour_IsAnIncidentAndTheJobTrainsOnceMore()
     {
         bench.Faults.Add(FaultKind.ReplicateTrainingLost);

@@ -234,7 +234,7 @@ public sealed class HostedLauncher(
 
             case HostedCreation.Refused { Error: { Failure: ProviderFailure.RateLimited } limited }:
                 await gate.TellAsync(permit, row.Name, new CreationResult.Failed(limited), cancellationToken);
-                DateTimeOffset until = clock.GetUtcNow() + (limited.RetryAfter ?? LookAgain);
+                DateTimeOffset until = clock.GetUtcNow() + PauseOf(limited);
                 await NeverMadeAsync(row, HostedReasons.RateLimited, limited.Detail, until, guard, actor, cancellationToken);
                 return null;
 
@@ -318,9 +318,11 @@ public sealed class HostedLauncher(
                 cancellationToken);
         }
 
-        TimeSpan pause = listing.RetryAfter is { } asked && asked > LookAgain ? asked : LookAgain;
-        return new HostedLaunch.WaitUntil(now + pause, "Replicate's trainings can't be listed, so one in doubt can't be ruled out");
+        return new HostedLaunch.WaitUntil(now + PauseOf(listing), "Replicate's trainings can't be listed, so one in doubt can't be ruled out");
     }
+
+    /// <summary>As long as the provider asks for; one that says "in 0 s" is not asked at once again.</summary>
+    private static TimeSpan PauseOf(ProviderError error) => error.RetryAfter is { } asked && asked > LookAgain ? asked : LookAgain;
 
     private async Task<(HostedListing Listing, HostedView? Found)> FindAsync(HostedTraining row, CancellationToken cancellationToken)
     {
