@@ -24,8 +24,9 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
         ArgumentNullException.ThrowIfNull(unit);
         ArgumentNullException.ThrowIfNull(job);
         await EndAttemptAsync(unit, job, AttemptState.Succeeded, null, now, cancellationToken);
-        bool pods = await AttemptPods.ReleaseAsync(unit, job.Id, job.Attempt, FileProof.InStorage, PodReasons.JobEnded, now, cancellationToken);
-        await SaveAsync(unit, job with { State = TrainingState.Completed, Failure = null }, fence, pods, now, cancellationToken);
+        bool open = await AttemptPods.ReleaseAsync(unit, job.Id, job.Attempt, FileProof.InStorage, PodReasons.JobEnded, now, cancellationToken);
+        open |= await HostedLedger.HasOpenAsync(unit, job.Id, job.Attempt, cancellationToken);
+        await SaveAsync(unit, job with { State = TrainingState.Completed, Failure = null }, fence, open, now, cancellationToken);
         await unit.Store<ILoraStore>().SetStatusAsync(job.LoraId, LoraStatus.Completed, null, now, cancellationToken);
         OperationalEvent fact = TrainingFacts.Of(job, TrainingEvents.Completed, $"Completed: {message}", Self) with
         {
@@ -43,9 +44,9 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
         FailureRule rule = failure.Rule;
         bool cancelled = failure.Code == FailureCode.Cancelled;
         bool podAsked = (await unit.Store<IPodLedger>().ListForAttemptAsync(job.Id, job.Attempt, cancellationToken)).Count > 0;
-        podAsked |= await HostedLedger.ReleaseAsync(unit, job.Id, job.Attempt, now, cancellationToken);
+        (bool trainingAsked, bool open) = await HostedLedger.ReleaseAsync(unit, job.Id, job.Attempt, now, cancellationToken);
         await EndAttemptAsync(unit, job, cancelled ? AttemptState.Cancelled : AttemptState.Failed, failure.Code, now, cancellationToken);
-        bool pods = await AttemptPods.ReleaseAsync(unit, job.Id, job.Attempt, proof, PodReasons.JobEnded, now, cancellationToken);
+        open |= await AttemptPods.ReleaseAsync(unit, job.Id, job.Attempt, proof, PodReasons.JobEnded, now, cancellationToken);
         if (rule.Retry == RetryRule.OnceByItself && await MayTrainAgainAsync(unit, job, cancellationToken)
             && await TryNextAttemptAsync(
                 unit, job, fence, failure, error, ProvisioningStep.Provider, await EstimateOfPodAsync(unit, job, cancellationToken), now, cancellationToken))
@@ -57,11 +58,11 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
         {
             RefundRule.Always => true,
             RefundRule.Never => false,
-            _ => !podAsked || job.Cancel?.By.Kind == ActorKind.Person,
+            _ => !(podAsked || trainingAsked) || job.Cancel?.By.Kind == ActorKind.Person,
         };
         bool refunded = refund && await unit.Store<ILimitsStore>().RefundAsync(job.Id, rule.Code, now, cancellationToken);
         await SaveAsync(
-            unit, job with { State = cancelled ? TrainingState.Cancelled : TrainingState.Failed, Failure = failure }, fence, pods, now, cancellationToken);
+            unit, job with { State = cancelled ? TrainingState.Cancelled : TrainingState.Failed, Failure = failure }, fence, open, now, cancellationToken);
         await unit.Store<ILoraStore>().SetStatusAsync(job.LoraId, LoraStatus.Failed, rule.Message, now, cancellationToken);
         string money = refunded ? " The user's monthly count was given back." : "";
         OperationalEvent fact = TrainingFacts.Of(
@@ -191,7 +192,8 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
         }
     }
 
-    private static async Task SaveAsync(IUnit unit, TrainingJob job, long fence, bool pods, DateTimeOffset now, CancellationToken cancellationToken)
+    /// <param name="open">Pods or trainings of the job are still to be ended.</param>
+    private static async Task SaveAsync(IUnit unit, TrainingJob job, long fence, bool open, DateTimeOffset now, CancellationToken cancellationToken)
     {
         ITrainingStore store = unit.Store<ITrainingStore>();
         TrainingJob ended = job with
@@ -206,7 +208,7 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
             StepErrors = 0,
         };
         await store.SaveAsync(ended, fence, release: true, cancellationToken);
-        await store.SetCleanupStatusAsync(job.Id, pods ? CleanupWords.Pending : CleanupWords.Done, cancellationToken);
+        await store.SetCleanupStatusAsync(job.Id, open ? CleanupWords.Pending : CleanupWords.Done, cancellationToken);
     }
 }
 

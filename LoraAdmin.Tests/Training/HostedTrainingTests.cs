@@ -347,9 +347,11 @@ public sealed class HostedTrainingTests
         await bench.RunToStateAsync(id, TrainingState.Training);
         bench.Faults.Add(FaultKind.ReplicateCancel500, count: 5);
         await bench.CancelAsync(id, TrainingBench.Person);
-        await bench.RunToRestAsync(id);
+        await bench.RunToStateAsync(id, TrainingState.Cancelled);
+        Assert.Equal(CleanupWords.Pending, bench.Job(id).CleanupStatus);
 
-        Assert.Equal(TrainingState.Cancelled, bench.Job(id).State);
+        await bench.RunToRestAsync(id);
+        Assert.Equal(CleanupWords.Done, bench.Job(id).CleanupStatus);
         IncidentSignal[] told = [.. bench.World.Database.Events.SelectMany(fact => fact.Signals).Where(signal => signal.Rule == HostedIncidents.NotEnding)];
         Assert.Equal([false, true], told.Select(signal => signal.Over));
         bench.AssertNothingIsLeft();

@@ -39,8 +39,8 @@ internal static class HostedLedger
     }
 
     /// <summary>Wishes the end of whatever the attempt has at the provider; what was never sent is over at once.</summary>
-    /// <returns>Whether something was asked for.</returns>
-    public static async Task<bool> ReleaseAsync(
+    /// <returns>Whether something was asked for, and whether something of it is still to be ended or to be looked for.</returns>
+    public static async Task<(bool WasAsked, bool IsOpen)> ReleaseAsync(
         IUnit unit, JobId job, int attempt, DateTimeOffset now, CancellationToken cancellationToken)
     {
         IReadOnlyList<HostedTraining> tries = await unit.Store<IHostedTrainingStore>().ListForAttemptAsync(job, attempt, cancellationToken);
@@ -50,8 +50,14 @@ internal static class HostedLedger
             await SaveAsync(unit, one.Saw == HostedSaw.Packing ? released with { Saw = HostedSaw.NeverMade, EndedAt = now } : released, cancellationToken);
         }
 
-        return tries.Any(one => one.Saw != HostedSaw.Packing);
+        return (tries.Any(static one => one.Saw != HostedSaw.Packing), tries.Any(IsOpen));
     }
+
+    /// <summary>Whether something of the attempt is still to be ended or to be looked for.</summary>
+    public static async Task<bool> HasOpenAsync(IUnit unit, JobId job, int attempt, CancellationToken cancellationToken) =>
+        (await unit.Store<IHostedTrainingStore>().ListForAttemptAsync(job, attempt, cancellationToken)).Any(IsOpen);
+
+    private static bool IsOpen(HostedTraining one) => !one.IsFinal && one.Saw != HostedSaw.Packing;
 
     public static OperationalEvent FactOf(
         HostedTraining training, string kind, string message, Actor actor, EventSeverity severity = EventSeverity.Info, string? reason = null) => new()

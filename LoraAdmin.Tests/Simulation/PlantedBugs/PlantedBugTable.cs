@@ -262,7 +262,7 @@ internal static partial class PlantedBugTable
         new(
             "refund every cancelled job", "Training/JobEnding.cs",
             "5: job … ended as …; given back …, right is …", Grounds.Impatient,
-            "_ => !podAsked || job.Cancel?.By.Kind == ActorKind.Person,", "_ => true,"),
+            "_ => !(podAsked || trainingAsked) || job.Cancel?.By.Kind == ActorKind.Person,", "_ => true,"),
         new(
             FaultyStores.RefundWithoutCount, "",
             "5: user … counts …, charges less refunds are …", Grounds.Impatient),
