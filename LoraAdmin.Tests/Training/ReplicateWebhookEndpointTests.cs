@@ -136,6 +136,21 @@ public sealed class ReplicateWebhookEndpointTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Secret_ThatTheAccountHasChanged_IsAskedForAgain()
+    {
+        const string changed = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+        vendor.Answer(200, $$"""{"key":"{{changed}}"}""");
+        Assert.Equal(HttpStatusCode.NoContent, await SendAsync(Body));
+        Assert.Equal(HttpStatusCode.Unauthorized, await RefusedAsync(Body, secret: changed));
+        Assert.Single(vendor.Requests);
+
+        clock.Advance(TimeSpan.FromMinutes(5));
+        Assert.Equal(HttpStatusCode.NoContent, await SendAsync(Body, changed, clock.GetUtcNow(), Body, null));
+        Assert.Equal(HttpStatusCode.Unauthorized, await RefusedAsync(Body));
+        Assert.Equal(2, vendor.Requests.Count);
+    }
+
+    [Fact]
     public async Task Secret_ThatCanNotBeRead_IsNotAskedForEachTime()
     {
         using ScriptedVendor away = new("r8_token");

@@ -8,11 +8,14 @@ namespace LoraAdmin.Training;
 /// <summary>Marks the endpoint that is open without signing in because each call carries its own proof.</summary>
 public sealed class SignedWebhookMetadata;
 
-/// <summary>The secret by which webhooks are checked: configured, or asked of the account once and kept.</summary>
+/// <summary>The secret by which webhooks are checked: configured, or asked of the account and kept until a signature does not hold by it.</summary>
 internal sealed class ReplicateWebhookSecret(ReplicateClient client, IOptions<ReplicateOptions> options, TimeProvider clock) : IDisposable
 {
     /// <summary>Anybody can make us ask: an account that does not answer is left alone for a while.</summary>
     private static readonly TimeSpan AskAgainAfter = TimeSpan.FromSeconds(30);
+
+    /// <summary>Anybody can send a signature that does not hold: the account is not asked for each whether it has another secret now.</summary>
+    private static readonly TimeSpan DoubtAfter = TimeSpan.FromMinutes(5);
 
     private readonly SemaphoreSlim turn = new(1);
     private string? known;
@@ -28,14 +31,24 @@ internal sealed class ReplicateWebhookSecret(ReplicateClient client, IOptions<Re
             return secret;
         }
 
+        return await AskAsync(cancellationToken);
+    }
+
+    /// <summary>The secret may have been changed at the account.</summary>
+    /// <returns>Another one than <paramref name="doubted"/>; null: there is none, or it can't be told now.</returns>
+    public async Task<string?> ReadAnotherAsync(string doubted, CancellationToken cancellationToken) =>
+        options.Value.WebhookSecret.Length == 0 && await AskAsync(cancellationToken) is { } now && now != doubted ? now : null;
+
+    private async Task<string?> AskAsync(CancellationToken cancellationToken)
+    {
         await turn.WaitAsync(cancellationToken);
         try
         {
             DateTimeOffset now = clock.GetUtcNow();
-            if (known is null && options.Value.ApiToken.Length > 0 && now - askedAt >= AskAgainAfter)
+            if (options.Value.ApiToken.Length > 0 && now - askedAt >= (known is null ? AskAgainAfter : DoubtAfter))
             {
                 askedAt = now;
-                (known, _) = await client.ReadWebhookSecretAsync(cancellationToken);
+                known = (await client.ReadWebhookSecretAsync(cancellationToken)).Secret ?? known;
             }
 
             return known;
@@ -85,8 +98,15 @@ internal static class ReplicateWebhook
         }
 
         IHeaderDictionary headers = http.Request.Headers;
-        WebhookCheck check = WebhookSignature.Check(
-            secret, headers[WebhookSignature.IdHeader], headers[WebhookSignature.TimestampHeader], headers[WebhookSignature.SignatureHeader], body, clock.GetUtcNow());
+        WebhookCheck check = CheckBy(secret);
+        if (check == WebhookCheck.Wrong && await secrets.ReadAnotherAsync(secret, http.RequestAborted) is { } another)
+        {
+            check = CheckBy(another);
+        }
+
+        WebhookCheck CheckBy(string key) => WebhookSignature.Check(
+            key, headers[WebhookSignature.IdHeader], headers[WebhookSignature.TimestampHeader], headers[WebhookSignature.SignatureHeader], body, clock.GetUtcNow());
+
         if (check != WebhookCheck.Valid)
         {
             return Problem(
