@@ -2,6 +2,7 @@ using Bunit;
 using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
+using LoraAdmin.Domain.Training.Hosted;
 using LoraAdmin.Platform.Live;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Training;
@@ -50,6 +51,20 @@ public sealed class OverviewPageTests : LoraBunitContext
         Assert.Contains("Files waiting", tile.TextContent, StringComparison.Ordinal);
         Assert.Equal("3", tile.QuerySelector(".tile-figure")!.TextContent);
         Assert.Contains("Oldest lies 2 h 00 min in the spool", tile.TextContent, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Replicate is not configured: set Replicate:ApiToken", 1)]
+    [InlineData(null, 0)]
+    public void Overview_Fallback_IsNamedOnlyWhereThereIsNone(string? why, int lines)
+    {
+        Services.AddFallbackPages();
+        Services.AddSingleton(new HostedRules(why, Usd.FromDollars(5)));
+        IRenderedComponent<OverviewPage> page = RenderPage<OverviewPage>();
+
+        page.WaitForAssertion(() => Assert.NotEmpty(page.FindAll("a.tile")));
+        Assert.Equal(lines, page.FindAll("p a[href='/breaker']").Count);
+        Assert.Equal(lines == 1, page.Markup.Contains($"jobs wait for RunPod alone. {why}.", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -36,7 +36,7 @@ public interface IFallbackQueries
     Task<FallbackBoard> ReadAsync(CancellationToken cancellationToken);
 }
 
-/// <summary>The fallback provider on the page /breaker.</summary>
+/// <summary>The fallback provider on the page /breaker, and on the overview that there is none.</summary>
 public static class FallbackPages
 {
     public static readonly LiveSource<FallbackBoard> Board = new(
@@ -54,6 +54,7 @@ public static class FallbackPages
             provider.GetRequiredService<HostedRules>,
             provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(new Slot(SlotPlaces.BreakerNotice, typeof(FallbackPanel)));
+        services.AddSingleton(new Slot(SlotPlaces.OverviewHead, typeof(FallbackLine)));
         return services;
     }
 }
