@@ -61,6 +61,7 @@ public sealed class CrashEnumerationTests
         FaultKind.ReplicateCreateHangButCreated,
         FaultKind.ReplicateThrottled,
         FaultKind.ReplicateRead500,
+        FaultKind.ReplicateRead404,
         FaultKind.ReplicateList500,
         FaultKind.ReplicateWeightsTar,
         FaultKind.ReplicateWeightsTruncated,

@@ -123,6 +123,7 @@ public sealed partial class Invariants
                 reservations[month].Where(static one => one.SettledAt is not null).Sum(static one => one.Actual!.Value.Micros));
         }
 
+        CheckBilled();
         ILookup<(UserId, Month), Memory.ChargeRow> charges = world.Database.Charges.Rows.ToLookup(static charge => (charge.User, charge.Period));
         foreach (UserId user in world.Database.Charges.Rows.Select(static charge => charge.User).Distinct())
         {
@@ -200,10 +201,12 @@ public sealed partial class Invariants
 
     private void CheckOpen()
     {
+        attempts.Clear();
         foreach (ReplicateRecord training in world.Cloud.World.Replicate.Alive.Where(static one => !one.IsFinal && !one.IsLost))
         {
-            string name = training.Webhook![(training.Webhook!.IndexOf('=', StringComparison.Ordinal) + 1)..];
-            Require(world.Database.Hosted.Find(name) is { IsFinal: false }, $"1: training {training.Id} is alive and the ledger has no open row {name}");
+            HostedTraining? row = RowOf(training);
+            Require(row is { IsFinal: false }, $"1: training {training.Id} is alive and the ledger has no open row {NameOf(training)}");
+            Require(attempts.Add((row!.Job, row.Attempt)), $"2: attempt {row.Attempt} of job {row.Job} has more than one training alive");
         }
 
         CheckIncidents();

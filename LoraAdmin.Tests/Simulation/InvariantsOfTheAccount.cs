@@ -1,6 +1,8 @@
 using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
+using LoraAdmin.Domain.Training.Hosted;
 using LoraAdmin.Platform.LocalCloud;
 
 namespace LoraAdmin.Tests.Simulation;
@@ -8,6 +10,9 @@ namespace LoraAdmin.Tests.Simulation;
 /// <summary>What holds for the account as the vendor sees it, and for the months that money and counts belong to.</summary>
 public sealed partial class Invariants
 {
+    /// <summary>A millisecond at the beginning and one at the end cost so much.</summary>
+    private const long MicrosOfRounding = 4;
+
     private readonly Dictionary<string, int> asked = [];
     private readonly HashSet<string> letGo = [];
 
@@ -89,6 +94,34 @@ public sealed partial class Invariants
     }
 
     private static bool HasStopped(PodRecord pod) => pod.History.Any(static change => change.Status is PodStatus.Exited or PodStatus.Error);
+
+    private static string NameOf(ReplicateRecord training) => training.Webhook![(training.Webhook!.IndexOf('=', StringComparison.Ordinal) + 1)..];
+
+    private HostedTraining? RowOf(ReplicateRecord training) => world.Database.Hosted.Find(NameOf(training));
+
+    /// <summary>What an attempt at the fallback provider was settled at is what that has billed for it, but for the milliseconds to which it is counted.</summary>
+    private void CheckBilled()
+    {
+        ILookup<(JobId, int), ReplicateRecord> trainings = world.Cloud.World.Replicate.Records.Where(one => RowOf(one) is not null)
+            .ToLookup(one => (RowOf(one)!.Job, RowOf(one)!.Attempt));
+        foreach (HostedTraining row in world.Database.Hosted.Rows)
+        {
+            if (world.Database.Reservations.Find((row.Job, row.Attempt)) is not { SettledAt: not null, Actual: { } actual })
+            {
+                continue;
+            }
+
+            Usd billed = Usd.Zero;
+            foreach (ReplicateRecord training in trainings[(row.Job, row.Attempt)])
+            {
+                billed += Usd.FromDollars(ReplicateWorld.UsdOf(training, world.Clock.GetUtcNow()));
+            }
+
+            Require(
+                Math.Abs((actual - billed).Micros) <= MicrosOfRounding * trainings[(row.Job, row.Attempt)].Count(),
+                $"4: attempt {row.Attempt} of {row.Job} was settled at {actual.Micros} and {billed.Micros} were billed at the fallback provider");
+        }
+    }
 
     /// <summary>Months are the calendar's, in UTC, whatever the portal takes them for.</summary>
     private void CheckMonths()

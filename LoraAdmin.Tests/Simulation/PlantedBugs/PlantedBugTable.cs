@@ -129,9 +129,22 @@ internal static partial class PlantedBugTable
             "HostedSaw saw = view.IsOver ? HostedSaw.Over", "HostedSaw saw = view.IsOver || view.Status == HostedStatus.Processing ? HostedSaw.Over"),
         new(
             "ask for another training without looking", "Training/Hosted/HostedLauncher.cs",
-            "… trainings were made for the one job", Grounds.CrashElsewhereWith(FaultKind.ReplicateCreate500ButCreated),
+            "2: attempt … of job … has more than one training alive", Grounds.CrashElsewhereWith(FaultKind.ReplicateCreate500ButCreated),
             new Edit("(HostedListing listing, HostedView? found) = await FindAsync(row, cancellationToken);", "(HostedListing? listing, HostedView? found) = ((HostedListing?)null, (HostedView?)null);"),
             new Edit("one is { Reason: HostedReasons.InDoubt, TrainingId: null, Saw: HostedSaw.Requested }) is { } doubtful)", "one is { Name: \"\" }) is { } doubtful)")),
+        new(
+            "believe the first 404, and no list", "Training/Hosted/HostedAbsence.cs",
+            "1: training … is alive and the ledger has no open row …", Grounds.CrashElsewhereWith(FaultKind.ReplicateRead404),
+            new Edit("if (now - since < SecondLookAfter)", "if (now < since)"),
+            new Edit("complete.Trainings.FirstOrDefault(one => one.Id == row.TrainingId)", "complete.Trainings.FirstOrDefault(one => one.Id.Length == 0)")),
+        new(
+            "train once more when the weights break off", "Training/Steps/HostedRetrievingStep.cs",
+            "… trainings were made for the one job", Grounds.CrashElsewhereWith(FaultKind.ReplicateWeightsTruncated),
+            "WeightsOutcome.Stalled stalled => Later(job, stalled.Reason, figures),", "WeightsOutcome.Stalled stalled => Gone(job, stalled.Reason),"),
+        new(
+            "count the cost of a training to when it was read", "Training/Hosted/HostedTraining.cs",
+            "4: attempt … of … was settled at … and … were billed at the fallback provider", Grounds.CrashElsewhereWith(FaultKind.ReplicateNoMetrics),
+            "saw == HostedSaw.Over ? view.CompletedAt ?? EndedAt ?? now : null,", "saw == HostedSaw.Over ? EndedAt ?? now : null,"),
         new(
             "leave the images of an ended training where they are", "Training/Hosted/HostedWatch.cs",
             "1: at rest the ledger says …, needed … of training …", Grounds.Diverted,
