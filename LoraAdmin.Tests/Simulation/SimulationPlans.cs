@@ -108,7 +108,7 @@ public static class SimulationPlans
     public static SimulationPlan Month { get; } = Year with { Name = nameof(Month), Length = TimeSpan.FromDays(30) };
 
     /// <summary>What the short run takes.</summary>
-    public static IReadOnlyList<SimulationPlan> Short { get; } = [Dying, Troubled, TwoPortals, Impatient];
+    public static IReadOnlyList<SimulationPlan> Short { get; } = [Dying, Troubled, TwoPortals, Impatient, Diverted];
 
     /// <summary>
     /// Thirty days for a thousand seeds. Fewer jobs a day than the short plans have, not fewer seeds or days: what a job meets depends on the seed, and
