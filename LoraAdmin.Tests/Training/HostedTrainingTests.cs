@@ -278,7 +278,8 @@ public sealed class HostedTrainingTests
         await bench.RunToStateAsync(id, TrainingState.Uploading);
         await MoveElsewhereAsync(id);
 
-        await bench.RunToStateAsync(id, TrainingState.Completed);
+        await bench.RunToRestAsync(id);
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
         bench.AssertStoredIsTheTrained(id, elsewhere: true);
     }
 

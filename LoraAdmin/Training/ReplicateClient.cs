@@ -147,24 +147,6 @@ internal sealed partial class ReplicateClient(
         }
     }
 
-    private async Task<HttpResponseMessage> GetAsync(Uri target, bool withToken, VendorDeadline deadline)
-    {
-        using HttpRequestMessage request = new(HttpMethod.Get, target);
-        if (withToken)
-        {
-            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", Options.ApiToken);
-        }
-
-        return await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, deadline.Token);
-    }
-
-    private static Uri? LeadsTo(HttpResponseMessage response, Uri asked) =>
-        (int)response.StatusCode is 301 or 302 or 303 or 307 or 308 && response.Headers.Location is { } location && Uri.TryCreate(asked, location, out Uri? next)
-            ? next
-            : null;
-
-    private bool MayFetch(Uri target) => target.Scheme == Uri.UriSchemeHttps || IsOurs(target);
-
     /// <summary>The secret by which the account signs webhooks.</summary>
     public async Task<(string? Secret, ProviderError? Error)> ReadWebhookSecretAsync(CancellationToken cancellationToken)
     {
@@ -190,6 +172,24 @@ internal sealed partial class ReplicateClient(
 
     private static HostedReading.Unavailable BadId() =>
         new(new ProviderError(ProviderFailure.Rejected, null, "not sent: the training's id is not 4 to 64 lower-case letters and digits"));
+
+    private async Task<HttpResponseMessage> GetAsync(Uri target, bool withToken, VendorDeadline deadline)
+    {
+        using HttpRequestMessage request = new(HttpMethod.Get, target);
+        if (withToken)
+        {
+            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", Options.ApiToken);
+        }
+
+        return await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, deadline.Token);
+    }
+
+    private static Uri? LeadsTo(HttpResponseMessage response, Uri asked) =>
+        (int)response.StatusCode is 301 or 302 or 303 or 307 or 308 && response.Headers.Location is { } location && Uri.TryCreate(asked, location, out Uri? next)
+            ? next
+            : null;
+
+    private bool MayFetch(Uri target) => target.Scheme == Uri.UriSchemeHttps || IsOurs(target);
 
     private bool IsOurs(Uri target) => Uri.TryCreate(root, UriKind.Absolute, out Uri? own) && target.Scheme == own.Scheme && target.Authority == own.Authority;
 

@@ -18,7 +18,8 @@ internal static class HostedAbsence
     {
         HostedReading answer = await provider.GetAsync(row.TrainingId!, cancellationToken);
         (HostedReading reading, DateTimeOffset? since) = await ProveAsync(provider, row, answer, clock.GetUtcNow(), cancellationToken);
-        return (reading, since == row.AbsentSince ? null : (unit, token) => NoteAsync(unit, row.Name, since, token));
+        Alongside note = (unit, token) => NoteAsync(unit, row.Name, since, token);
+        return (reading, since == row.AbsentSince ? null : note);
     }
 
     /// <returns>The answer, or what is true in place of a 404 that is not proven yet; and since when the provider has been answering so.</returns>
