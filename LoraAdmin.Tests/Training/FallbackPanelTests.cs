@@ -1,0 +1,63 @@
+using Bunit;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Tests.Doubles;
+using LoraAdmin.Training;
+using Microsoft.Extensions.DependencyInjection;
+using Xunit;
+
+namespace LoraAdmin.Tests.Training;
+
+/// <summary>What the breaker's page says of the fallback provider.</summary>
+public sealed class FallbackPanelTests : LoraBunitContext
+{
+    private static readonly FallbackBoard Calm = new(
+        null, null, false, Usd.FromDollars(5.04m), new ProviderShare("runpod", 30, Usd.FromDollars(30)), new ProviderShare("replicate", 10, Usd.FromDollars(15)));
+
+    [Theory]
+    [InlineData(null, null, false, "ready", "If RunPod makes no pods, jobs are trained at Replicate")]
+    [InlineData(null, null, true, "takes the jobs", "While RunPod makes no pods, jobs are trained at Replicate")]
+    [InlineData(null, "its breaker is open", false, "down", "If RunPod failed now, jobs would wait. its breaker is open.")]
+    [InlineData(null, "its breaker is open", true, "both down", "Neither provider takes trainings")]
+    [InlineData("set Replicate:ApiToken", null, true, "not configured", "Jobs wait for RunPod alone. set Replicate:ApiToken.")]
+    public void Panel_EachState_IsNamedAndExplained(string? whyNot, string? whyDown, bool isRunPodHeld, string word, string words)
+    {
+        IRenderedComponent<FallbackPanel> panel = Show(Calm with { WhyNotConfigured = whyNot, WhyDown = whyDown, IsRunPodHeld = isRunPodHeld });
+
+        Assert.Equal(word, panel.Find(".chip").TextContent.Trim());
+        Assert.StartsWith(words, panel.Find("p").TextContent, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [Trait("Requirement", "C1")]
+    public void Panel_WithTrainings_SaysWhichShareWasDivertedAndWhatItCostsMore()
+    {
+        IRenderedComponent<FallbackPanel> panel = Show(Calm);
+
+        Assert.Equal("25.0 %", panel.Find(".figure").TextContent);
+        Assert.Contains("10 of 40 completed trainings", panel.Markup, StringComparison.Ordinal);
+        Assert.Contains("$0.50 more than at RunPod", panel.Markup, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Panel_WithoutTrainings_InventsNoFigures()
+    {
+        ProviderShare none = new("", 0, Usd.Zero);
+        IRenderedComponent<FallbackPanel> panel = Show(Calm with { RunPod = none, Hosted = none });
+
+        Assert.Equal("–", panel.Find(".figure").TextContent);
+        Assert.DoesNotContain("than at RunPod", panel.Markup, StringComparison.Ordinal);
+    }
+
+    private IRenderedComponent<FallbackPanel> Show(FallbackBoard board)
+    {
+        Services.AddSingleton<IFallbackQueries>(new OneBoard(board));
+        IRenderedComponent<FallbackPanel> panel = RenderPage<FallbackPanel>();
+        panel.WaitForAssertion(() => Assert.NotEmpty(panel.FindAll(".chip")));
+        return panel;
+    }
+
+    private sealed class OneBoard(FallbackBoard board) : IFallbackQueries
+    {
+        public Task<FallbackBoard> ReadAsync(CancellationToken cancellationToken) => Task.FromResult(board);
+    }
+}
