@@ -1,0 +1,102 @@
+using LoraAdmin.Domain.Breaker;
+using LoraAdmin.Domain.Library;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
+using LoraAdmin.Domain.Training.Hosted;
+using LoraAdmin.Tests.Doubles;
+using LoraAdmin.Tests.Simulation.Memory;
+using LoraAdmin.Training;
+using Microsoft.Extensions.Time.Testing;
+using Xunit;
+
+namespace LoraAdmin.Tests.Training;
+
+/// <summary>The figures of both providers, and whether each takes jobs now.</summary>
+public sealed class FallbackQueryTests
+{
+    private static readonly DateTimeOffset Now = new(2026, 11, 24, 12, 0, 0, TimeSpan.Zero);
+    private static readonly BreakerRules Rules = new(3, TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(30), TimeSpan.FromMinutes(5), null);
+
+    private readonly FakeTimeProvider clock = new(Now);
+
+    [Theory]
+    [InlineData(DatabaseKind.Sqlite)]
+    [InlineData(DatabaseKind.Postgres)]
+    [Trait("Requirement", "C1")]
+    public async Task Board_CountsWhatCompletedAndWasSettledInThirtyDays(DatabaseKind kind)
+    {
+        await using TestDatabase database = await TestDatabase.CreateAsync(kind);
+        await AddAsync(
+            database,
+            One(1, "runpod", AttemptState.Failed, Now.AddDays(-1), 0),
+            One(2, "replicate", AttemptState.Succeeded, Now.AddDays(-1), 3),
+            One(3, "replicate", AttemptState.Succeeded, Now.AddDays(-2), 1),
+            One(4, "replicate", AttemptState.Succeeded, Now.AddDays(-2), null),
+            One(5, "runpod", AttemptState.Succeeded, Now.AddDays(-29), 1),
+            One(6, "runpod", AttemptState.Succeeded, Now.AddDays(-31), 50));
+        FallbackBoard board = await Queries(database, Circuit.Fresh, Circuit.Fresh, null).ReadAsync(CancellationToken.None);
+
+        Assert.Equal(new ProviderShare("replicate", 2, Usd.FromDollars(4)), board.Hosted);
+        Assert.Equal(new ProviderShare("runpod", 1, Usd.FromDollars(1)), board.RunPod);
+        Assert.Equal((Usd?)Usd.FromDollars(1), board.PriceDifference);
+        Assert.Equal((null, null, false, false), (board.WhyNotConfigured, board.WhyDown, board.IsRunPodHeld, board.AreBothDown));
+    }
+
+    [Fact]
+    [Trait("Requirement", "C1")]
+    public async Task Board_WhileBothAreHeldOpen_SaysSo()
+    {
+        await using TestDatabase database = await TestDatabase.CreateAsync(DatabaseKind.Sqlite);
+        Circuit held = CircuitMachine.Apply(Circuit.Fresh, new CircuitCall.Isolate("ada", "no credit", null, ""), Now, Rules).Circuit;
+
+        FallbackBoard board = await Queries(database, held, held, null).ReadAsync(CancellationToken.None);
+        Assert.True(board.AreBothDown);
+        Assert.Equal("Replicate's breaker is held open by ada: no credit", board.WhyDown);
+
+        FallbackBoard none = await Queries(database, held, held, "set Replicate:ApiToken").ReadAsync(CancellationToken.None);
+        Assert.Equal(("set Replicate:ApiToken", null, false), (none.WhyNotConfigured, none.WhyDown, none.AreBothDown));
+    }
+
+    private static TrainingAttempt One(int number, string provider, AttemptState state, DateTimeOffset started, int? dollars) => new(
+        new JobId(new Guid(1, 0, 0, new byte[8])), number, provider, state, started, started.AddHours(1), null, dollars is { } cost ? Usd.FromDollars(cost) : null);
+
+    private static async Task AddAsync(TestDatabase database, params TrainingAttempt[] attempts)
+    {
+        TrainingJob job = new()
+        {
+            Id = attempts[0].Job,
+            LoraId = new LoraId(new Guid(2, 0, 0, new byte[8])),
+            UserId = new UserId(new Guid(3, 0, 0, new byte[8])),
+            Name = "Mara",
+            CreatorEmail = "mara@example.org",
+            State = TrainingState.Queued,
+            StateSince = Now,
+            CreatedAt = Now,
+            UpdatedAt = Now,
+            Attempt = 1,
+            Admission = 1,
+            DueAt = Now,
+        };
+        await database.Work.RunAsync(
+            async (unit, token) =>
+            {
+                Lora lora = new()
+                {
+                    Id = job.LoraId, UserId = job.UserId, CreatorEmail = job.CreatorEmail, Name = job.Name, Status = job.State.ToLoraStatus(), CreatedAt = Now, UpdatedAt = Now,
+                };
+                await unit.Store<ILoraStore>().AddAsync(lora, token);
+                await unit.Store<ITrainingStore>().AddAsync(job, [], null, token);
+                foreach (TrainingAttempt attempt in attempts)
+                {
+                    await unit.Store<ITrainingStore>().AddAttemptAsync(attempt, token);
+                }
+            },
+            CancellationToken.None);
+    }
+
+    private FallbackQueryStore Queries(TestDatabase database, Circuit runPod, Circuit hosted, string? whyNot) =>
+        new(database.Work, Gate(runPod, GateWords.RunPod), Gate(hosted, GateWords.Replicate), () => new HostedRules(whyNot, Usd.FromDollars(5)), clock);
+
+    private BreakerGate Gate(Circuit state, GateWords words) =>
+        new(new SharedBreaker(new MemoryCircuitStore(clock, static () => Rules) { State = state }, "test", static () => Rules, clock), "test", "", words);
+}
