@@ -28,12 +28,12 @@ public sealed class FallbackQueryTests
         await using TestDatabase database = await TestDatabase.CreateAsync(kind);
         await AddAsync(
             database,
-            One(1, "runpod", AttemptState.Failed, Now.AddDays(-1), 0),
-            One(2, "replicate", AttemptState.Succeeded, Now.AddDays(-1), 3),
-            One(3, "replicate", AttemptState.Succeeded, Now.AddDays(-2), 1),
-            One(4, "replicate", AttemptState.Succeeded, Now.AddDays(-2), null),
-            One(5, "runpod", AttemptState.Succeeded, Now.AddDays(-29), 1),
-            One(6, "runpod", AttemptState.Succeeded, Now.AddDays(-31), 50));
+            One(2, "runpod", AttemptState.Failed, Now.AddDays(-1), 0),
+            One(3, "replicate", AttemptState.Succeeded, Now.AddDays(-1), 3),
+            One(4, "replicate", AttemptState.Succeeded, Now.AddDays(-2), 1),
+            One(5, "replicate", AttemptState.Succeeded, Now.AddDays(-2), null),
+            One(6, "runpod", AttemptState.Succeeded, Now.AddDays(-29), 1),
+            One(7, "runpod", AttemptState.Succeeded, Now.AddDays(-31), 50));
         FallbackBoard board = await Queries(database, Circuit.Fresh, Circuit.Fresh, null).ReadAsync(CancellationToken.None);
 
         Assert.Equal(new ProviderShare("replicate", 2, Usd.FromDollars(4)), board.Hosted);
