@@ -309,11 +309,13 @@ public sealed class HostedLauncher(
             && (permit.Once || now >= row.RequestedAt + need.Retries.Aggregate(TimeSpan.Zero, static (sum, wait) => sum + wait)))
         {
             await gate.TellAsync(permit, row.Name, FailedAs(ProviderFailure.Ambiguous, row), cancellationToken);
+
+            // Not written when the loop over trainings wrote the row meanwhile: it is told again then, which counts once.
             await work.RunAsync(
                 async (unit, token) =>
                 {
                     await guard(unit, token);
-                    await HostedLedger.SaveAsync(unit, row with { Permit = permit with { IsFailureTold = true } }, token);
+                    await unit.Store<IHostedTrainingStore>().SaveAsync(row with { Permit = permit with { IsFailureTold = true } }, token);
                 },
                 cancellationToken);
         }
