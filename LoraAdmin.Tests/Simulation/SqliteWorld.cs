@@ -146,7 +146,7 @@ internal sealed class SqliteWorld : IAsyncDisposable
                 Into(mirror.Pods, Rows<PodLedgerRow>(table).Select(static row => row.ToPod()), static pod => pod.Name);
                 break;
             case "hosted_trainings":
-                Into(mirror.Hosted, Rows<HostedTrainingRow>(table, numbers).Select(static row => row.ToTraining()), static one => one.Name);
+                Into(mirror.Hosted, Rows<HostedTrainingRow>(table).Select(static row => row.ToTraining()), static one => one.Name);
                 break;
             case "budget_months":
                 Into(mirror.Months, Rows<BudgetMonthRow>(table).Select(ToMonth), static month => month.Month);
