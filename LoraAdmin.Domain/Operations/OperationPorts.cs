@@ -66,13 +66,15 @@ public interface IOperationRunStore
     /// <summary>Writes state, end, outcome, counts and figures of a run that is at work. False: it was not, or was taken over.</summary>
     Task<bool> EndAsync(OperationRun ended, CancellationToken cancellationToken);
 
-    /// <summary>Notes who went on from an interrupted run. False: somebody did already, or it is not interrupted.</summary>
+    /// <summary>Notes who went on from an interrupted run. False: somebody did already, its end was asked for, or it is not interrupted.</summary>
     Task<bool> TrySetResumedByAsync(Guid id, Guid by, CancellationToken cancellationToken);
 
-    /// <summary>An interrupted run that nobody goes on from counts as failed. False: somebody went on from it, or it is not interrupted.</summary>
-    Task<bool> TryGiveUpAsync(Guid id, string outcome, CancellationToken cancellationToken);
+    /// <summary>
+    /// An interrupted run that nobody will go on from ends for good, as failed or cancelled. False: somebody went on from it, or it is not interrupted.
+    /// </summary>
+    Task<bool> TryEndInterruptedAsync(Guid id, RunState state, string outcome, CancellationToken cancellationToken);
 
-    /// <summary>Asks a run that is at work to end. False: it has ended.</summary>
+    /// <summary>Asks a run to end that is at work, or interrupted and not gone on from. False: it has ended, or another run goes on from it.</summary>
     Task<bool> AskCancelAsync(Guid id, CancelAsk ask, CancellationToken cancellationToken);
 
     Task AppendLineAsync(Guid run, DateTimeOffset at, EventSeverity severity, string text, CancellationToken cancellationToken);

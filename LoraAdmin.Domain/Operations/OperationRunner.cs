@@ -58,7 +58,7 @@ public sealed class OperationRunner(
         }
         catch (OperationCanceledException) when (lease.Cancel is { } ask)
         {
-            return await EndAsync(operation, run, RunState.Cancelled, $"Cancelled by {ask.By.Name}: {ask.Reason}");
+            return await EndAsync(operation, run, RunState.Cancelled, ask.Words);
         }
         catch (OperationFailedException failure)
         {

@@ -215,7 +215,7 @@ public sealed class RunStarter(
             return new StartOutcome.Accounted();
         }
 
-        if (IsByPortal(stranded) && WhyDoubted(operation.Info) is { } doubt)
+        if (stranded.Cancel is null && IsByPortal(stranded) && WhyDoubted(operation.Info) is { } doubt)
         {
             return new StartOutcome.Left(doubt);
         }
@@ -245,6 +245,12 @@ public sealed class RunStarter(
                     Actor.Portal(stranded.Operation),
                     EventSeverity.Warning),
                 cancellationToken);
+        }
+
+        if (stranded.Cancel is { } ask)
+        {
+            await CancelAsync(unit, operation.Info, stranded, ask, now, cancellationToken);
+            return new StartOutcome.Accounted();
         }
 
         OperationPlan? plan = await PlanOfAsync(unit, stranded, cancellationToken);
@@ -303,7 +309,8 @@ public sealed class RunStarter(
 
     /// <summary>Whether an interrupted run would be gone on from at this moment. Reads only.</summary>
     internal async Task<bool> IsGoneOnFromAsync(IUnit unit, OperationRun stranded, CancellationToken cancellationToken) =>
-        operations.Find(stranded.Operation) is { } operation
+        stranded.Cancel is null
+        && operations.Find(stranded.Operation) is { } operation
         && WhyGivenUp(stranded, await PlanOfAsync(unit, stranded, cancellationToken)) is null
         && await WhyNotYetAsync(unit, operation.Info, stranded, clock.GetUtcNow(), cancellationToken) is null;
 
@@ -313,10 +320,18 @@ public sealed class RunStarter(
             ? "its plan was made by the installation that this database is a copy of"
         : null;
 
-    /// <summary>The kill switch holds what the portal began by itself until it is released.</summary>
+    /// <summary>A pause and the kill switch hold what the portal began by itself until they end.</summary>
     private static async Task<string?> WhyNotYetAsync(
-        IUnit unit, OperationInfo operation, OperationRun stranded, DateTimeOffset now, CancellationToken cancellationToken) =>
-        IsByPortal(stranded) ? WhyHeld(operation, null, await unit.Store<IAutomationHoldStore>().FindAsync(cancellationToken), now) : null;
+        IUnit unit, OperationInfo operation, OperationRun stranded, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        if (!IsByPortal(stranded))
+        {
+            return null;
+        }
+
+        OperationSchedule? schedule = await unit.Store<IOperationScheduleStore>().FindAsync(operation.Key, cancellationToken);
+        return WhyHeld(operation, schedule?.Pause, await unit.Store<IAutomationHoldStore>().FindAsync(cancellationToken), now);
+    }
 
     private static bool IsByPortal(OperationRun run) => run.StartedBy.Kind == ActorKind.Portal;
 
@@ -326,14 +341,9 @@ public sealed class RunStarter(
     private static async Task GiveUpAsync(
         IUnit unit, OperationInfo operation, OperationRun stranded, string words, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        if (!await unit.Store<IOperationRunStore>().TryGiveUpAsync(stranded.Id, words, cancellationToken))
+        if (!await TryEndAsync(unit, stranded, RunState.Failed, words, now, cancellationToken))
         {
             return;
-        }
-
-        if (stranded.Instant is { } instant)
-        {
-            await unit.Store<IOccurrenceStore>().TryEndAsync(stranded.Operation, instant, OccurrenceState.Late, words, now, cancellationToken);
         }
 
         string text = $"Run {stranded.Number} of {operation.Title}: {words}";
@@ -345,5 +355,35 @@ public sealed class RunStarter(
                 Error = new ErrorDetail("run_interrupted", operation.Key, words, null),
             },
             cancellationToken);
+    }
+
+    private static async Task CancelAsync(
+        IUnit unit, OperationInfo operation, OperationRun stranded, CancelAsk ask, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        string words = ask.Words;
+        if (await TryEndAsync(unit, stranded, RunState.Cancelled, words, now, cancellationToken))
+        {
+            await unit.Events.AppendAsync(
+                OperationFacts.Of(
+                    OperationEvents.RunEnded, $"Run {stranded.Number} of {operation.Title}: {words}", stranded.StartedBy, EventSeverity.Warning),
+                cancellationToken);
+        }
+    }
+
+    /// <returns>False: somebody went on from it.</returns>
+    private static async Task<bool> TryEndAsync(
+        IUnit unit, OperationRun stranded, RunState state, string words, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        if (!await unit.Store<IOperationRunStore>().TryEndInterruptedAsync(stranded.Id, state, words, cancellationToken))
+        {
+            return false;
+        }
+
+        if (stranded.Instant is { } instant)
+        {
+            await unit.Store<IOccurrenceStore>().TryEndAsync(stranded.Operation, instant, OccurrenceState.Late, words, now, cancellationToken);
+        }
+
+        return true;
     }
 }

@@ -167,13 +167,7 @@ public sealed class OperationRunTests
     [InlineData(2)]
     public async Task Death_AtAnyItem_IsGoneOnFromItemByItem(int at)
     {
-        // Its process dies: no end is written, and nothing of it goes on.
-        operation.Before = (word, _) => word == todo[at] ? throw new StoreUnavailableException("dies here") : Task.CompletedTask;
-        await house.FillAsync();
-        RunRequest request = new(Key, RunTrigger.Schedule, Actor.Portal(Key), Instant);
-        StartedRun dead = Assert.IsType<StartOutcome.Started>(await house.Starter.StartAsync(request, CancellationToken.None)).Run;
-        await Assert.ThrowsAsync<StoreUnavailableException>(() => house.Runner.ExecuteAsync(dead, CancellationToken.None));
-        operation.Before = null;
+        StartedRun dead = await DieAtAsync(todo[at]);
         Assert.Empty(await house.TickAsync());
 
         house.Clock.Advance(TimeSpan.FromSeconds(31));
@@ -185,6 +179,85 @@ public sealed class OperationRunTests
         Assert.Equal(["a", "b", "c"], operation.Done);
         Occurrence occurrence = Assert.Single(house.Occurrences(Key));
         Assert.Equal((OccurrenceState.Late, recovered.Id), (occurrence.State, occurrence.Run));
+    }
+
+    [Fact]
+    public async Task Cancel_OfARunWhosePortalThenDies_EndsItThere()
+    {
+        StartedRun dead = await DieAtAsync("b");
+        Assert.IsType<OperationCommand.Done>(await house.Desk.CancelAsync(dead.Run.Id, "enough", OperationHouse.Ada, CancellationToken.None));
+        house.Clock.Advance(TimeSpan.FromSeconds(31));
+        Assert.Empty((await house.Keeper.PreviewAsync(CancellationToken.None)).Interrupted);
+
+        Assert.Empty(await house.TickAsync());
+
+        OperationRun ended = await house.RunAsync(dead.Run.Id);
+        Assert.Equal((RunState.Cancelled, "Cancelled by ada: enough", 1L), (ended.State, ended.Outcome, ended.Done));
+        Assert.Equal(["a"], operation.Done);
+        Assert.Equal(OccurrenceState.Late, Assert.Single(house.Occurrences(Key)).State);
+        Assert.Empty(await house.TickAsync());
+    }
+
+    [Fact]
+    public async Task Cancel_OfAnInterruptedRun_IsTaken_AlsoWhileItIsHeld()
+    {
+        StartedRun dead = await DieAtAsync("b");
+        await house.Desk.HoldAutomationAsync("stop", null, OperationHouse.Ada, CancellationToken.None);
+        house.Clock.Advance(TimeSpan.FromSeconds(31));
+        Assert.Empty(await house.TickAsync());
+        Assert.Equal(RunState.Interrupted, (await house.RunAsync(dead.Run.Id)).State);
+
+        Assert.IsType<OperationCommand.Done>(await house.Desk.CancelAsync(dead.Run.Id, "enough", OperationHouse.Ada, CancellationToken.None));
+        Assert.Empty(await house.TickAsync());
+
+        Assert.Equal(RunState.Cancelled, (await house.RunAsync(dead.Run.Id)).State);
+        await house.Desk.ReleaseAutomationAsync(OperationHouse.Ada, CancellationToken.None);
+        Assert.Empty(await house.TickAsync());
+        Assert.Equal(["a"], operation.Done);
+    }
+
+    [Fact]
+    public async Task Cancel_OfARunThatAnotherGoesOnFrom_IsRefusedWithTheRemedy()
+    {
+        StartedRun dead = await DieAtAsync("b");
+        house.Clock.Advance(TimeSpan.FromSeconds(31));
+        Assert.Single(await house.TickAsync());
+
+        FieldProblem problem = Assert.IsType<OperationCommand.Refused>(
+            await house.Desk.CancelAsync(dead.Run.Id, "enough", OperationHouse.Ada, CancellationToken.None)).Problem;
+
+        Assert.Contains("another run goes on from it", problem.Problem, StringComparison.Ordinal);
+        Assert.Equal("Cancel that one.", problem.Remedy);
+    }
+
+    [Fact]
+    public async Task Pause_HoldsAnInterruptedRunToo_UntilItEnds()
+    {
+        StartedRun dead = await DieAtAsync("b");
+        await house.Desk.PauseAsync(Key, "mending", null, OperationHouse.Ada, CancellationToken.None);
+        house.Clock.Advance(TimeSpan.FromSeconds(31));
+
+        Assert.Empty((await house.Keeper.PreviewAsync(CancellationToken.None)).Interrupted);
+        Assert.Empty(await house.TickAsync());
+        Assert.Equal(["a"], operation.Done);
+
+        await house.Desk.ResumeAsync(Key, OperationHouse.Ada, CancellationToken.None);
+        Assert.Equal(dead.Run.Id, Assert.Single(await house.TickAsync()).Resumes);
+        Assert.Equal(["a", "b", "c"], operation.Done);
+    }
+
+    [Fact]
+    public async Task Pause_DoesNotHoldWhatAPersonAskedFor()
+    {
+        operation.Before = (_, _) => throw new StoreUnavailableException("dies here");
+        await house.FillAsync();
+        await house.Desk.RunNowAsync(Key, "by hand", OperationHouse.Ada, CancellationToken.None);
+        await Assert.ThrowsAsync<StoreUnavailableException>(house.EndBegunAsync);
+        operation.Before = null;
+        await house.Desk.PauseAsync(Key, "mending", null, OperationHouse.Ada, CancellationToken.None);
+        house.Clock.Advance(TimeSpan.FromSeconds(31));
+
+        Assert.Equal(RunState.Succeeded, Assert.Single(await house.TickAsync()).State);
     }
 
     [Fact]
@@ -277,5 +350,17 @@ public sealed class OperationRunTests
         Assert.Equal(RunState.Failed, run.State);
         Assert.Contains("altered", run.Outcome, StringComparison.Ordinal);
         Assert.Empty(operation.Done);
+    }
+
+    /// <summary>A scheduled run whose process dies at an item: no end is written, and nothing of it goes on.</summary>
+    private async Task<StartedRun> DieAtAsync(string item)
+    {
+        operation.Before = (word, _) => word == item ? throw new StoreUnavailableException("dies here") : Task.CompletedTask;
+        await house.FillAsync();
+        RunRequest request = new(Key, RunTrigger.Schedule, Actor.Portal(Key), Instant);
+        StartedRun dead = Assert.IsType<StartOutcome.Started>(await house.Starter.StartAsync(request, CancellationToken.None)).Run;
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => house.Runner.ExecuteAsync(dead, CancellationToken.None));
+        operation.Before = null;
+        return dead;
     }
 }

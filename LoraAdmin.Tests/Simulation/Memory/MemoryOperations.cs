@@ -158,13 +158,13 @@ public sealed class MemoryRunStore(MemoryDatabase database, MemoryPlanStore plan
     }));
 
     public Task<bool> TrySetResumedByAsync(Guid id, Guid by, CancellationToken cancellationToken) =>
-        Task.FromResult(TrySet(stranded.Find(id), run => run with { ResumedBy = by }));
+        Task.FromResult(TrySet(stranded.Find(id) is { Cancel: null } found ? found : null, run => run with { ResumedBy = by }));
 
-    public Task<bool> TryGiveUpAsync(Guid id, string outcome, CancellationToken cancellationToken) =>
-        Task.FromResult(TrySet(stranded.Find(id), run => run with { State = RunState.Failed, Outcome = outcome }));
+    public Task<bool> TryEndInterruptedAsync(Guid id, RunState state, string outcome, CancellationToken cancellationToken) =>
+        Task.FromResult(TrySet(stranded.Find(id), run => run with { State = state, Outcome = outcome }));
 
     public Task<bool> AskCancelAsync(Guid id, CancelAsk ask, CancellationToken cancellationToken) =>
-        Task.FromResult(TrySet(runs.Find(id) is { State: RunState.Running } run ? run : null, row => row with { Cancel = ask }));
+        Task.FromResult(TrySet(runs.Find(id) is { State: RunState.Running } run ? run : stranded.Find(id), row => row with { Cancel = ask }));
 
     public Task AppendLineAsync(Guid run, DateTimeOffset at, EventSeverity severity, string text, CancellationToken cancellationToken)
     {

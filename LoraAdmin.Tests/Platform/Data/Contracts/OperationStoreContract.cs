@@ -139,20 +139,39 @@ public abstract class OperationStoreContract : StoreContract
         Assert.Equal([interrupted.Id, late.Id], (await Stranded()).Select(run => run.Id));
         Assert.True(await In<IOperationRunStore, bool>(store => store.TrySetResumedByAsync(interrupted.Id, alive.Id, None)));
         Assert.False(await In<IOperationRunStore, bool>(store => store.TrySetResumedByAsync(interrupted.Id, late.Id, None)));
-        Assert.False(await In<IOperationRunStore, bool>(store => store.TryGiveUpAsync(resumed.Id, "no more", None)));
+        Assert.False(await In<IOperationRunStore, bool>(store => store.TryEndInterruptedAsync(resumed.Id, RunState.Failed, "no more", None)));
         Assert.Equal([late.Id], (await Stranded()).Select(run => run.Id));
     }
 
-    [Fact]
-    public async Task GiveUp_OfAnInterruptedRun_EndsItAsFailed()
+    [Theory]
+    [InlineData(RunState.Failed)]
+    [InlineData(RunState.Cancelled)]
+    public async Task End_OfAnInterruptedRun_IsForGood(RunState state)
     {
         OperationRun run = Run() with { State = RunState.Interrupted };
         await In<IOperationRunStore>(store => store.AddAsync(run, None));
 
-        Assert.True(await In<IOperationRunStore, bool>(store => store.TryGiveUpAsync(run.Id, "no more", None)));
+        Assert.True(await In<IOperationRunStore, bool>(store => store.TryEndInterruptedAsync(run.Id, state, "no more", None)));
 
-        Assert.Equal((RunState.Failed, "no more"), ((await FindRun(run.Id))!.State, (await FindRun(run.Id))!.Outcome));
+        Assert.Equal((state, "no more"), ((await FindRun(run.Id))!.State, (await FindRun(run.Id))!.Outcome));
         Assert.Empty(await Stranded());
+        Assert.False(await In<IOperationRunStore, bool>(store => store.TryEndInterruptedAsync(run.Id, state, "again", None)));
+    }
+
+    [Fact]
+    public async Task Cancel_OfAnInterruptedRun_KeepsOthersFromGoingOnFromIt()
+    {
+        OperationRun run = Run() with { State = RunState.Interrupted };
+        OperationRun resumed = Run() with { State = RunState.Interrupted, ResumedBy = NextId() };
+        await In<IOperationRunStore>(store => store.AddAsync(run, None));
+        await In<IOperationRunStore>(store => store.AddAsync(resumed, None));
+        CancelAsk ask = new(Ada, "enough", Start);
+
+        Assert.True(await In<IOperationRunStore, bool>(store => store.AskCancelAsync(run.Id, ask, None)));
+        Assert.False(await In<IOperationRunStore, bool>(store => store.AskCancelAsync(resumed.Id, ask, None)));
+
+        Assert.False(await In<IOperationRunStore, bool>(store => store.TrySetResumedByAsync(run.Id, NextId(), None)));
+        Assert.Equal(ask, Assert.Single(await Stranded()).Cancel);
     }
 
     [Fact]
