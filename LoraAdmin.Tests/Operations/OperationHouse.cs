@@ -128,6 +128,9 @@ internal sealed class OperationHouse : IRunHost
 /// <summary>Items of a test: each is a word that is to be put on a list in the database of the portal, its incidents' ends for want of a table of its own.</summary>
 internal sealed class TestItems(string key, Func<IReadOnlyList<string>> todo, string cron = "0 0 * * * ?") : IItemOperation
 {
+    /// <summary>While it looks for what there is to do.</summary>
+    public Func<CancellationToken, Task>? Looking { get; set; }
+
     /// <summary>Before an item is ended; may throw, cancel, or die.</summary>
     public Func<string, IItemTurn, Task>? Before { get; set; }
 
@@ -142,12 +145,20 @@ internal sealed class TestItems(string key, Func<IReadOnlyList<string>> todo, st
 
     public OperationInfo Info { get; init; } = new(key, "Work of a test", "Does what the test says.", cron, "tests:run") { IsDestructive = true };
 
-    public Task<Planning> PlanAsync(CancellationToken cancellationToken) => Task.FromResult(Plan ?? new Planning.Planned(
-        PlanDraft.OfItems(OperationHouse.Start, [.. todo().Select(word => new PlanItem(word, "do", "the test says so"))]) with
+    public async Task<Planning> PlanAsync(CancellationToken cancellationToken)
+    {
+        if (Looking is { } looking)
         {
-            WithinCaps = WithinCaps,
-            CapWords = WithinCaps is null ? null : "a test lets few through",
-        }));
+            await looking(cancellationToken);
+        }
+
+        return Plan ?? new Planning.Planned(
+            PlanDraft.OfItems(OperationHouse.Start, [.. todo().Select(word => new PlanItem(word, "do", "the test says so"))]) with
+            {
+                WithinCaps = WithinCaps,
+                CapWords = WithinCaps is null ? null : "a test lets few through",
+            });
+    }
 
     public async Task ApplyAsync(PlanItem item, IItemTurn turn, CancellationToken cancellationToken)
     {

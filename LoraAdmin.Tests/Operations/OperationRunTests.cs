@@ -1,5 +1,6 @@
 using LoraAdmin.Domain.Operations;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Tests.Doubles;
 using Xunit;
 
 namespace LoraAdmin.Tests.Operations;
@@ -159,6 +160,61 @@ public sealed class OperationRunTests
         Assert.Contains("ada: enough", ended.Outcome, StringComparison.Ordinal);
         Assert.Equal(["a"], operation.Done);
         Assert.Equal([null, null], (await house.ItemsAsync(ended.Plan!.Value)).Skip(1).Select(item => item.Outcome));
+    }
+
+    [Fact]
+    public async Task Cancel_HeardWhileAnItemIsAtWork_LetsTheItemEnd()
+    {
+        Guid run = default;
+        operation.Before = async (word, _) =>
+        {
+            if (word == "b")
+            {
+                await house.Desk.CancelAsync(run, "enough", OperationHouse.Ada, CancellationToken.None);
+                DateTimeOffset lease = (await house.RunAsync(run)).LeaseUntil;
+                house.Clock.Advance(house.Rules.LeaseFor / 2);
+                await Eventually.TrueAsync(async () => (await house.RunAsync(run)).LeaseUntil > lease, "the lease is renewed, and the wish is heard by it");
+            }
+        };
+        await house.FillAsync();
+        run = Assert.IsType<OperationCommand.Started>(await house.Desk.RunNowAsync(Key, "a test", OperationHouse.Ada, CancellationToken.None)).Run;
+
+        OperationRun ended = await house.EndBegunAsync();
+
+        Assert.Equal((RunState.Cancelled, 2, 0), (ended.State, ended.Done, ended.Failed));
+        Assert.Equal(["a", "b"], operation.Done);
+        Assert.Equal([ItemEnd.Done, ItemEnd.Done, null], (await house.ItemsAsync(ended.Plan!.Value)).Select(item => item.Outcome?.End));
+    }
+
+    [Fact]
+    public async Task Cancel_HeardByTheLook_BreaksItOff()
+    {
+        Guid run = default;
+        operation.Looking = async token =>
+        {
+            await house.Desk.CancelAsync(run, "enough", OperationHouse.Ada, CancellationToken.None);
+            house.Clock.Advance(house.Rules.LeaseFor / 2);
+            await Task.Delay(Timeout.Infinite, token);
+        };
+        await house.FillAsync();
+        run = Assert.IsType<OperationCommand.Started>(await house.Desk.RunNowAsync(Key, "a test", OperationHouse.Ada, CancellationToken.None)).Run;
+
+        OperationRun ended = await house.EndBegunAsync();
+
+        Assert.Equal((RunState.Cancelled, 0L, null), (ended.State, ended.Planned, ended.Plan));
+    }
+
+    [Fact]
+    public async Task ItemThatGivesUpByItself_Fails_AndLeavesTheOthersTheirTurn()
+    {
+        operation.Before = (word, _) => word == "b" ? throw new TaskCanceledException("the vendor did not answer within 10 s") : Task.CompletedTask;
+        await house.FillAsync();
+
+        await house.FireAsync(Key, Instant);
+
+        OperationRun run = Assert.Single(house.Database.Operations.Runs.Rows);
+        Assert.Equal((RunState.PartlyFailed, 2, 1), (run.State, run.Done, run.Failed));
+        Assert.Equal(["a", "c"], operation.Done);
     }
 
     [Theory]

@@ -96,13 +96,15 @@ internal sealed class OperationRunStore(LoraDb db) : IOperationRunStore
         ArgumentNullException.ThrowIfNull(ask);
         ActorKind? kind = ask.By.Kind;
         long? at = ask.At.ToMillis();
-        return await Rows.Where(row => row.Id == id && (row.State == RunState.Running || (row.State == RunState.Interrupted && row.ResumedBy == null))).ExecuteUpdateAsync(
-            set => set
-                .SetProperty(row => row.CancelByKind, kind)
-                .SetProperty(row => row.CancelByName, ask.By.Name)
-                .SetProperty(row => row.CancelReason, ask.Reason)
-                .SetProperty(row => row.CancelAt, at),
-            cancellationToken) > 0;
+        return await Rows
+            .Where(row => row.Id == id && (row.State == RunState.Running || (row.State == RunState.Interrupted && row.ResumedBy == null)))
+            .ExecuteUpdateAsync(
+                set => set
+                    .SetProperty(row => row.CancelByKind, kind)
+                    .SetProperty(row => row.CancelByName, ask.By.Name)
+                    .SetProperty(row => row.CancelReason, ask.Reason)
+                    .SetProperty(row => row.CancelAt, at),
+                cancellationToken) > 0;
     }
 
     public Task AppendLineAsync(Guid run, DateTimeOffset at, EventSeverity severity, string text, CancellationToken cancellationToken) =>
