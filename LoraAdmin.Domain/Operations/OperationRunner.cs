@@ -151,7 +151,7 @@ public sealed class OperationRunner(
         await work.RunAsync(
             async (unit, token) =>
             {
-                await TouchAsync(unit, run, ended: null, token);
+                // The run's row is written last: until then its lease is renewed and its end may be asked for, however long the statement takes.
                 SetOutcome outcome = await operation.ApplyAsync(unit, plan, run.StartedBy, token);
                 if (await operation.CheckAsync(unit, token) is { } broken)
                 {
