@@ -115,13 +115,13 @@ public interface IOperationPlanStore
     /// <summary>Writes an item's outcome. False: it has one.</summary>
     Task<bool> TryEndItemAsync(Guid plan, int number, ItemOutcome outcome, DateTimeOffset at, CancellationToken cancellationToken);
 
-    /// <summary>Plans of the operation that wait for approval give way to a newer look.</summary>
-    Task SupersedeAsync(string operation, CancellationToken cancellationToken);
+    /// <summary>Plans of the operation that wait for approval give way to a look of the given instant; those of a later look stay.</summary>
+    Task SupersedeAsync(string operation, DateTimeOffset asOf, CancellationToken cancellationToken);
 
     /// <summary>Plans that wait for a person, oldest first.</summary>
     Task<IReadOnlyList<OperationPlan>> ListAwaitingAsync(CancellationToken cancellationToken);
 
-    /// <summary>Deletes plans made before the instant that no run has taken.</summary>
+    /// <summary>Deletes plans made before the instant that no run has taken. Those that wait for approval stay until a newer look takes their place.</summary>
     Task<int> DeleteUntakenAsync(DateTimeOffset madeBefore, int most, CancellationToken cancellationToken);
 }
 

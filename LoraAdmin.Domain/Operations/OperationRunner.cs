@@ -278,25 +278,24 @@ public sealed class OperationRunner(
         return string.Join(", ", parts) + ".";
     }
 
-    /// <summary>What the caps held back becomes a plan that a person may approve; one that waited before gives way to it.</summary>
+    /// <summary>
+    /// What the caps held back becomes a plan that a person may approve. One that waited gives way, unless it rests on a newer look than this run did.
+    /// </summary>
     private async Task HoldBackAsync(IUnit unit, IOperation operation, OperationRun run, PlanDraft draft, int most, CancellationToken cancellationToken)
     {
         IOperationPlanStore plans = unit.Store<IOperationPlanStore>();
-        bool waited = (await plans.ListAwaitingAsync(cancellationToken)).Any(plan => plan.Operation == operation.Info.Key);
-        await plans.SupersedeAsync(operation.Info.Key, cancellationToken);
+        OperationPlan[] waited = [.. (await plans.ListAwaitingAsync(cancellationToken)).Where(plan => plan.Operation == operation.Info.Key)];
+        await plans.SupersedeAsync(operation.Info.Key, draft.AsOf, cancellationToken);
+        if (waited.Any(plan => plan.Draft.AsOf > draft.AsOf))
+        {
+            return;
+        }
+
         if (most >= draft.Items.Count)
         {
-            if (waited || run.Trigger == RunTrigger.Approval)
+            if (waited.Length > 0)
             {
-                const string released = "Nothing is held back any more";
-                await unit.Events.AppendAsync(
-                    OperationFacts.Of(
-                        OperationEvents.ApprovalOver,
-                        $"{operation.Info.Title}: {released}",
-                        run.StartedBy,
-                        EventSeverity.Info,
-                        OperationFacts.Over(OperationIncidents.Approval, operation.Info.Key, released)),
-                    cancellationToken);
+                await unit.Events.AppendAsync(OperationFacts.ApprovalOver(operation.Info, "Nothing is held back any more", run.StartedBy), cancellationToken);
             }
 
             return;

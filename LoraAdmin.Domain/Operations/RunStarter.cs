@@ -125,7 +125,7 @@ public sealed class RunStarter(
             return new StartOutcome.Busy(running);
         }
 
-        if (request.Plan is { } plan && await TakePlanAsync(unit, key, plan, run, cancellationToken) is { } problem)
+        if (request.Plan is { } plan && await TakePlanAsync(unit, operation.Info, plan, run, cancellationToken) is { } problem)
         {
             return new StartOutcome.Refused(problem);
         }
@@ -188,7 +188,7 @@ public sealed class RunStarter(
         held ? [new IncidentSignal(OperationIncidents.Missed, operation, $"{operation} did not run at {instant:u}. {why}")] : []) with { Reason = "skipped" };
 
     /// <returns>Why the plan must not be applied; null: it is the run's.</returns>
-    private async Task<FieldProblem?> TakePlanAsync(IUnit unit, string operation, Guid id, OperationRun run, CancellationToken cancellationToken)
+    private async Task<FieldProblem?> TakePlanAsync(IUnit unit, OperationInfo operation, Guid id, OperationRun run, CancellationToken cancellationToken)
     {
         IOperationPlanStore plans = unit.Store<IOperationPlanStore>();
         if (await plans.FindAsync(id, cancellationToken) is not { } plan)
@@ -196,13 +196,29 @@ public sealed class RunStarter(
             return new FieldProblem("plan", "There is no such plan: plans that nobody applied are deleted after a while", "Preview again, and apply the new plan.");
         }
 
-        if (plan.Operation != operation)
+        if (plan.Operation != operation.Key)
         {
-            return new FieldProblem("plan", $"It is a plan of {plan.Operation}, not of {operation}", $"Open {plan.Operation} to apply it, or preview {operation}.");
+            return new FieldProblem(
+                "plan", $"It is a plan of {plan.Operation}, not of {operation.Key}", $"Open {plan.Operation} to apply it, or preview {operation.Key}.");
         }
 
-        return plan.WhyNotApplied(installation().Id, clock.GetUtcNow(), rules().PlanValidFor)
-            ?? (await plans.TryTakeAsync(id, run.Id, cancellationToken) ? null : new FieldProblem("plan", "A run has just taken it", "Look at the run."));
+        if (plan.WhyNotApplied(installation().Id, clock.GetUtcNow(), rules().PlanValidFor) is { } problem)
+        {
+            return problem;
+        }
+
+        if (!await plans.TryTakeAsync(id, run.Id, cancellationToken))
+        {
+            return new FieldProblem("plan", "A run has just taken it", "Look at the run.");
+        }
+
+        if (plan.State == PlanState.AwaitsApproval)
+        {
+            // Nothing waits from here on, however the run ends: what it leaves undone the next look finds again.
+            await unit.Events.AppendAsync(OperationFacts.ApprovalOver(operation, $"{run.StartedBy.Name} approved what was held back", run.StartedBy), cancellationToken);
+        }
+
+        return null;
     }
 
     private async Task<StartOutcome> RecoverAsync(IUnit unit, Guid id, CancellationToken cancellationToken)

@@ -139,6 +139,9 @@ internal sealed class TestItems(string key, Func<IReadOnlyList<string>> todo, st
 
     public int? WithinCaps { get; set; }
 
+    /// <summary>The instant of its look.</summary>
+    public DateTimeOffset AsOf { get; set; } = OperationHouse.Start;
+
     public string? Broken { get; set; }
 
     public Planning? Plan { get; set; }
@@ -153,7 +156,7 @@ internal sealed class TestItems(string key, Func<IReadOnlyList<string>> todo, st
         }
 
         return Plan ?? new Planning.Planned(
-            PlanDraft.OfItems(OperationHouse.Start, [.. todo().Select(word => new PlanItem(word, "do", "the test says so"))]) with
+            PlanDraft.OfItems(AsOf, [.. todo().Select(word => new PlanItem(word, "do", "the test says so"))]) with
             {
                 WithinCaps = WithinCaps,
                 CapWords = WithinCaps is null ? null : "a test lets few through",

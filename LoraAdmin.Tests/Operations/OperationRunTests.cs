@@ -144,6 +144,64 @@ public sealed class OperationRunTests
         Assert.Equal([true, false], house.Told(OperationIncidents.Approval));
     }
 
+    [Theory]
+    [InlineData("killed")]
+    [InlineData("cancelled")]
+    [InlineData("failed")]
+    public async Task Approval_WhoseRunDoesNotEndWell_LeavesNothingToldAsWaiting(string how)
+    {
+        operation.WithinCaps = 1;
+        await house.FillAsync();
+        await house.FireAsync(Key, Instant);
+        OperationPlan waiting = Assert.Single(house.Database.Operations.Plans.Rows, plan => plan.State == PlanState.AwaitsApproval);
+        Guid run = Assert.IsType<OperationCommand.Started>(
+            await house.Desk.ApplyAsync(Key, waiting.Id, "I have checked them", OperationHouse.Ada, CancellationToken.None)).Run;
+        operation.Before = (word, _) => (how, word) switch
+        {
+            ("killed", _) => throw new StoreUnavailableException("dies here"),
+            ("cancelled", "b") => house.Desk.CancelAsync(run, "enough", OperationHouse.Ada, CancellationToken.None),
+            _ => throw new InvalidOperationException("the disk is full"),
+        };
+
+        if (how == "killed")
+        {
+            await Assert.ThrowsAsync<StoreUnavailableException>(house.EndBegunAsync);
+            operation.Before = null;
+            house.Clock.Advance(TimeSpan.FromSeconds(31));
+            OperationRun next = Assert.Single(await house.TickAsync());
+            Assert.Equal((RunState.Succeeded, RunTrigger.Recovery), (next.State, next.Trigger));
+        }
+        else
+        {
+            Assert.Equal(how == "failed" ? RunState.Failed : RunState.Cancelled, (await house.EndBegunAsync()).State);
+        }
+
+        Assert.Equal([true, false], house.Told(OperationIncidents.Approval));
+        Assert.DoesNotContain(house.Database.Operations.Plans.Rows, plan => plan.State == PlanState.AwaitsApproval);
+    }
+
+    [Fact]
+    public async Task WaitingPlan_StaysThroughARunOfAnOlderLook_AndGivesWayToANewerOne()
+    {
+        await house.FillAsync();
+        Guid preview = Assert.IsType<OperationCommand.Planned>(await house.Desk.PreviewAsync(Key, OperationHouse.Ada, CancellationToken.None)).Plan;
+        operation.WithinCaps = 1;
+        operation.AsOf = Instant.AddMinutes(1);
+        await house.FireAsync(Key, Instant);
+        OperationPlan waiting = Assert.Single(house.Database.Operations.Plans.Rows, plan => plan.State == PlanState.AwaitsApproval);
+
+        await house.Desk.ApplyAsync(Key, preview, "read before", OperationHouse.Ada, CancellationToken.None);
+        await house.EndBegunAsync();
+        Assert.Equal(PlanState.AwaitsApproval, (await house.Database.Operations.Plans.FindAsync(waiting.Id, CancellationToken.None))!.State);
+        Assert.Equal([true], house.Told(OperationIncidents.Approval));
+
+        operation.WithinCaps = null;
+        operation.AsOf = Instant.AddMinutes(2);
+        await house.FireAsync(Key, Instant.AddHours(1));
+        Assert.Equal(PlanState.Superseded, (await house.Database.Operations.Plans.FindAsync(waiting.Id, CancellationToken.None))!.State);
+        Assert.Equal([true, false], house.Told(OperationIncidents.Approval));
+    }
+
     [Fact]
     public async Task Cancel_OfARunningOne_EndsAfterTheItemThatItIsAt()
     {

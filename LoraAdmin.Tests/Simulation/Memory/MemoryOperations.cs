@@ -315,9 +315,10 @@ public sealed class MemoryPlanStore(MemoryDatabase database) : IOperationPlanSto
         return Task.FromResult(true);
     }
 
-    public Task SupersedeAsync(string operation, CancellationToken cancellationToken)
+    public Task SupersedeAsync(string operation, DateTimeOffset asOf, CancellationToken cancellationToken)
     {
-        foreach (OperationPlan plan in plans.Rows.Where(plan => plan.Operation == operation && plan.State == PlanState.AwaitsApproval).ToList())
+        foreach (OperationPlan plan in plans.Rows
+            .Where(plan => plan.Operation == operation && plan.State == PlanState.AwaitsApproval && plan.Draft.AsOf <= asOf).ToList())
         {
             plans.Set(plan.Id, plan with { State = PlanState.Superseded });
         }
@@ -330,7 +331,8 @@ public sealed class MemoryPlanStore(MemoryDatabase database) : IOperationPlanSto
 
     public Task<int> DeleteUntakenAsync(DateTimeOffset madeBefore, int most, CancellationToken cancellationToken)
     {
-        List<OperationPlan> old = [.. plans.Rows.Where(plan => plan.Run is null && plan.MadeAt < madeBefore).OrderBy(plan => plan.MadeAt).Take(most)];
+        List<OperationPlan> old =
+            [.. plans.Rows.Where(plan => plan.Run is null && plan.MadeAt < madeBefore && plan.State != PlanState.AwaitsApproval).OrderBy(plan => plan.MadeAt).Take(most)];
         old.ForEach(plan => Delete(plan.Id));
         return Task.FromResult(old.Count);
     }

@@ -311,7 +311,10 @@ public abstract class OperationStoreContract : StoreContract
         await In<IOperationPlanStore>(store => store.AddAsync(Plan(Key), None));
         Assert.Equal([mine.Id, others.Id], (await Awaiting()).Select(plan => plan.Id));
 
-        await In<IOperationPlanStore>(store => store.SupersedeAsync(Key, None));
+        // A look of before it leaves it.
+        await In<IOperationPlanStore>(store => store.SupersedeAsync(Key, Start.AddMilliseconds(-1), None));
+        Assert.Equal(2, (await Awaiting()).Count);
+        await In<IOperationPlanStore>(store => store.SupersedeAsync(Key, Start, None));
 
         Assert.Equal([others.Id], (await Awaiting()).Select(plan => plan.Id));
         Assert.False(await In<IOperationPlanStore, bool>(store => store.TryTakeAsync(mine.Id, NextId(), None)));
@@ -324,8 +327,9 @@ public abstract class OperationStoreContract : StoreContract
     {
         OperationPlan old = Plan(Key) with { MadeAt = Start.AddDays(-8) };
         OperationPlan taken = Plan(Key) with { MadeAt = Start.AddDays(-8), State = PlanState.Taken, Run = NextId() };
+        OperationPlan waiting = Plan(Key) with { MadeAt = Start.AddDays(-8), State = PlanState.AwaitsApproval };
         OperationPlan young = Plan(Key);
-        foreach (OperationPlan plan in new[] { old, taken, young })
+        foreach (OperationPlan plan in new[] { old, taken, waiting, young })
         {
             await In<IOperationPlanStore>(store => store.AddAsync(plan, None));
         }
@@ -335,6 +339,7 @@ public abstract class OperationStoreContract : StoreContract
         Assert.Null(await Read<IOperationPlanStore, OperationPlan?>(store => store.FindAsync(old.Id, None)));
         Assert.Empty(await Items(old.Id));
         Assert.NotNull(await Read<IOperationPlanStore, OperationPlan?>(store => store.FindAsync(taken.Id, None)));
+        Assert.NotNull(await Read<IOperationPlanStore, OperationPlan?>(store => store.FindAsync(waiting.Id, None)));
         Assert.NotNull(await Read<IOperationPlanStore, OperationPlan?>(store => store.FindAsync(young.Id, None)));
     }
 
