@@ -33,6 +33,41 @@ public sealed class OccurrenceKeeperTests
         Assert.Empty((await house.Keeper.PreviewAsync(CancellationToken.None)).Owed);
     }
 
+    [Theory]
+    [InlineData(1999)]
+    [InlineData(2000)]
+    [InlineData(2001)]
+    [InlineData(4000)]
+    public async Task ManyInstants_LookedAtPieceByPiece_AreMadeUpByOneRun(int missed)
+    {
+        OperationHouse away = new(new TestItems(Key, () => ["a"], "0 * * * * ?"));
+        await away.FillAsync();
+        await away.TickAsync();
+        away.Clock.Advance(TimeSpan.FromMinutes(missed));
+
+        OperationRun run = Assert.Single(await away.TickAsync());
+
+        Assert.Equal((RunTrigger.CatchUp, Start.AddMinutes(missed)), (run.Trigger, run.Instant));
+        Assert.Equal(missed, away.Occurrences(Key).Count);
+        Assert.All(away.Occurrences(Key).SkipLast(1), one => Assert.Equal((OccurrenceState.Missed, run.Id), (one.State, one.MadeUpBy)));
+        Assert.Equal((OccurrenceState.Late, run.Id), (away.Occurrences(Key)[^1].State, away.Occurrences(Key)[^1].Run));
+    }
+
+    [Fact]
+    public async Task ManyMissedInstants_BeforeAPause_AreMadeUpForAfterIt()
+    {
+        OperationHouse away = new(new TestItems(Key, () => ["a"], "0 * * * * ?"));
+        await away.FillAsync();
+        await away.TickAsync();
+        await away.Database.RunAsync(
+            (unit, token) => unit.Store<IOperationScheduleStore>().SavePauseAsync(
+                Key, new OperationPause("mending", OperationHouse.Ada, Start.AddMinutes(2000.5), Start.AddMinutes(2500.5)), token),
+            CancellationToken.None);
+        away.Clock.Advance(TimeSpan.FromMinutes(2500.75));
+
+        Assert.Equal(Start.AddMinutes(2000), Assert.Single(await away.TickAsync()).Instant);
+    }
+
     [Fact]
     public async Task Preview_OfAStart_NamesWhatWasInterruptedAndWhatIsOwedStill()
     {
