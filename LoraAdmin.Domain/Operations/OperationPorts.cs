@@ -66,6 +66,11 @@ public interface IOperationRunStore
     /// <summary>Writes state, end, outcome, counts and figures of a run that is at work. False: it was not, or was taken over.</summary>
     Task<bool> EndAsync(OperationRun ended, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Ends a run at work whose lease is over as interrupted; its counts stay. False: it is not at work any more, or its lease was renewed.
+    /// </summary>
+    Task<bool> TryInterruptAsync(Guid id, DateTimeOffset now, string outcome, CancellationToken cancellationToken);
+
     /// <summary>Notes who went on from an interrupted run. False: somebody did already, its end was asked for, or it is not interrupted.</summary>
     Task<bool> TrySetResumedByAsync(Guid id, Guid by, CancellationToken cancellationToken);
 

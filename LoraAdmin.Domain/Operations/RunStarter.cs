@@ -243,17 +243,14 @@ public sealed class RunStarter(
 
         if (stranded.State == RunState.Running)
         {
-            if (await runs.FindAsync(id, cancellationToken) is not { State: RunState.Running } still || still.LeaseUntil > now)
+            // Read again after it: until then the one that was thought dead may have ended an item, or have been asked to end.
+            string silent = $"{stranded.Instance} was not heard of since its lease ended {stranded.LeaseUntil:u}";
+            if (!await runs.TryInterruptAsync(id, now, silent, cancellationToken) || await runs.FindAsync(id, cancellationToken) is not { } interrupted)
             {
                 return new StartOutcome.Accounted();
             }
 
-            stranded = still with { State = RunState.Interrupted, EndedAt = now, Outcome = $"{still.Instance} was not heard of since its lease ended {still.LeaseUntil:u}" };
-            if (!await runs.EndAsync(stranded, cancellationToken))
-            {
-                return new StartOutcome.Accounted();
-            }
-
+            stranded = interrupted;
             await unit.Events.AppendAsync(
                 OperationFacts.Of(
                     OperationEvents.RunInterrupted,

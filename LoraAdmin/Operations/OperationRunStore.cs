@@ -83,6 +83,17 @@ internal sealed class OperationRunStore(LoraDb db) : IOperationRunStore
             cancellationToken) > 0;
     }
 
+    public async Task<bool> TryInterruptAsync(Guid id, DateTimeOffset now, string outcome, CancellationToken cancellationToken)
+    {
+        long present = now.ToMillis();
+        return await Rows.Where(row => row.Id == id && row.State == RunState.Running && row.LeaseUntil <= present).ExecuteUpdateAsync(
+            set => set
+                .SetProperty(row => row.State, RunState.Interrupted)
+                .SetProperty(row => row.EndedAt, (long?)present)
+                .SetProperty(row => row.Outcome, outcome),
+            cancellationToken) > 0;
+    }
+
     public async Task<bool> TrySetResumedByAsync(Guid id, Guid by, CancellationToken cancellationToken) =>
         await Stranded(id).Where(row => row.CancelAt == null)
             .ExecuteUpdateAsync(set => set.SetProperty(row => row.ResumedBy, (Guid?)by), cancellationToken) > 0;

@@ -157,6 +157,10 @@ public sealed class MemoryRunStore(MemoryDatabase database, MemoryPlanStore plan
         After = ended.After,
     }));
 
+    public Task<bool> TryInterruptAsync(Guid id, DateTimeOffset now, string outcome, CancellationToken cancellationToken) => Task.FromResult(TrySet(
+        runs.Find(id) is { State: RunState.Running } run && run.LeaseUntil <= now ? run : null,
+        row => row with { State = RunState.Interrupted, EndedAt = now, Outcome = outcome }));
+
     public Task<bool> TrySetResumedByAsync(Guid id, Guid by, CancellationToken cancellationToken) =>
         Task.FromResult(TrySet(stranded.Find(id) is { Cancel: null } found ? found : null, run => run with { ResumedBy = by }));
 

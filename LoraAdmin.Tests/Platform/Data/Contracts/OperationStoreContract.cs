@@ -143,6 +143,25 @@ public abstract class OperationStoreContract : StoreContract
         Assert.Equal([late.Id], (await Stranded()).Select(run => run.Id));
     }
 
+    [Fact]
+    public async Task Interruption_OfARunWithoutALease_KeepsItsCounts_AndLeavesOneThatRenewedIt()
+    {
+        OperationRun run = Run() with { LeaseUntil = Start };
+        await In<IOperationRunStore>(store => store.AddAsync(run, None));
+        await Touch(run, ItemEnd.Done);
+        Assert.False(await Interrupt(Start));
+        Assert.Equal((RunState.Running, 1L), ((await FindRun(run.Id))!.State, (await FindRun(run.Id))!.Done));
+
+        Assert.True(await Interrupt(Start.AddMinutes(9)));
+
+        OperationRun ended = (await FindRun(run.Id))!;
+        Assert.Equal((RunState.Interrupted, Start.AddMinutes(9), "not heard of", 1L), (ended.State, ended.EndedAt, ended.Outcome, ended.Done));
+        Assert.Null(await Touch(run, ItemEnd.Done));
+        Assert.False(await Interrupt(Start.AddMinutes(10)));
+
+        Task<bool> Interrupt(DateTimeOffset at) => In<IOperationRunStore, bool>(store => store.TryInterruptAsync(run.Id, at, "not heard of", None));
+    }
+
     [Theory]
     [InlineData(RunState.Failed)]
     [InlineData(RunState.Cancelled)]
