@@ -23,8 +23,11 @@ public interface IOperationScheduleStore
     Task SetAccountedAsync(string operation, DateTimeOffset until, CancellationToken cancellationToken);
 
     /// <summary>
-    /// The number of the operation's next run. Locks the operation's row until the transaction ends: starts of one operation come one after the other.
+    /// Reads the operation's row and locks it until the transaction ends: starts of one operation come one after the other. Null: it has no schedule.
     /// </summary>
+    Task<OperationSchedule?> LockAsync(string operation, CancellationToken cancellationToken);
+
+    /// <summary>The number of the operation's next run, which is taken by it.</summary>
     /// <returns>Null: the operation has no schedule.</returns>
     Task<long?> TakeNumberAsync(string operation, CancellationToken cancellationToken);
 

@@ -51,6 +51,9 @@ public sealed class RunStarter(
     /// <summary>A run that was interrupted so often in a row is not resumed once more.</summary>
     public const int MostAttempts = 5;
 
+    /// <summary>Until the run is sure to begin.</summary>
+    private const long Unnumbered = 0;
+
     /// <exception cref="StoreUnavailableException">Nothing was written.</exception>
     public Task<StartOutcome> StartAsync(RunRequest request, CancellationToken cancellationToken)
     {
@@ -89,8 +92,7 @@ public sealed class RunStarter(
     {
         string key = operation.Info.Key;
         IOperationScheduleStore schedules = unit.Store<IOperationScheduleStore>();
-        if (await schedules.TakeNumberAsync(key, cancellationToken) is not { } number
-            || await schedules.FindAsync(key, cancellationToken) is not { } schedule)
+        if (await schedules.LockAsync(key, cancellationToken) is not { } schedule)
         {
             return new StartOutcome.Refused(new FieldProblem("operation", $"{key} has no schedule yet", "Wait some seconds: the portal is starting."));
         }
@@ -100,7 +102,7 @@ public sealed class RunStarter(
         {
             Id = ids.Next(),
             Operation = key,
-            Number = number,
+            Number = Unnumbered,
             Trigger = request.Trigger,
             Instant = request.Instant,
             StartedBy = request.By,
@@ -130,16 +132,25 @@ public sealed class RunStarter(
             return new StartOutcome.Refused(problem);
         }
 
-        run = run with { Plan = request.Plan };
-        await unit.Store<IOperationRunStore>().AddAsync(run, cancellationToken);
+        run = await AddAsync(unit, run with { Plan = request.Plan }, cancellationToken);
         if (request.By.Kind != ActorKind.Portal)
         {
             string what = request.Plan is null ? "was asked to run" : "was asked to apply a plan";
             await unit.Events.AppendAsync(
-                OperationFacts.Of(OperationEvents.RunAsked, $"{operation.Info.Title} {what} (run {number}): {request.Reason}", request.By), cancellationToken);
+                OperationFacts.Of(OperationEvents.RunAsked, $"{operation.Info.Title} {what} (run {run.Number}): {request.Reason}", request.By), cancellationToken);
         }
 
         return new StartOutcome.Started(new StartedRun(run));
+    }
+
+    /// <summary>Its number is taken with it: what was skipped or refused leaves no gap.</summary>
+    private static async Task<OperationRun> AddAsync(IUnit unit, OperationRun run, CancellationToken cancellationToken)
+    {
+        long number = await unit.Store<IOperationScheduleStore>().TakeNumberAsync(run.Operation, cancellationToken)
+            ?? throw new InvalidOperationException($"{run.Operation} has lost its schedule.");
+        OperationRun numbered = run with { Number = number };
+        await unit.Store<IOperationRunStore>().AddAsync(numbered, cancellationToken);
+        return numbered;
     }
 
     /// <returns>Why nothing starts; null: the instant is the run's.</returns>
@@ -236,7 +247,7 @@ public sealed class RunStarter(
             return new StartOutcome.Left(doubt);
         }
 
-        if (await unit.Store<IOperationScheduleStore>().TakeNumberAsync(stranded.Operation, cancellationToken) is not { } number)
+        if (await unit.Store<IOperationScheduleStore>().LockAsync(stranded.Operation, cancellationToken) is null)
         {
             return new StartOutcome.Accounted();
         }
@@ -287,7 +298,7 @@ public sealed class RunStarter(
         {
             Id = ids.Next(),
             Operation = stranded.Operation,
-            Number = number,
+            Number = Unnumbered,
             Trigger = RunTrigger.Recovery,
             Instant = stranded.Instant,
             StartedBy = stranded.StartedBy,
@@ -316,8 +327,7 @@ public sealed class RunStarter(
             await unit.Store<IOccurrenceStore>().TryClaimAsync(run.Operation, instant, run.Id, cancellationToken);
         }
 
-        await runs.AddAsync(run, cancellationToken);
-        return new StartOutcome.Started(new StartedRun(run));
+        return new StartOutcome.Started(new StartedRun(await AddAsync(unit, run, cancellationToken)));
     }
 
     /// <summary>Whether an interrupted run would be gone on from at this moment. Reads only.</summary>

@@ -61,6 +61,31 @@ public sealed class OperationRunTests
     }
 
     [Fact]
+    public async Task Numbers_HaveNoGap_WhateverWasSkippedRefusedOrHeldInBetween()
+    {
+        await house.FillAsync();
+        await house.FireAsync(Key, Instant);
+        await house.FireAsync(Key, Instant);
+        await house.Desk.HoldAutomationAsync("stop", null, OperationHouse.Ada, CancellationToken.None);
+        await house.FireAsync(Key, Instant.AddHours(1));
+        await house.Desk.ApplyAsync(Key, new Guid(99, 0, 0, new byte[8]), "checked", OperationHouse.Ada, CancellationToken.None);
+        await house.Desk.ReleaseAutomationAsync(OperationHouse.Ada, CancellationToken.None);
+        StartedRun dead = await DieAtAsync("b", Instant.AddHours(2));
+        await house.Desk.HoldAutomationAsync("stop", null, OperationHouse.Ada, CancellationToken.None);
+        for (int look = 0; look < 3; look++)
+        {
+            house.Clock.Advance(TimeSpan.FromSeconds(31));
+            Assert.Empty(await house.TickAsync());
+        }
+
+        await house.Desk.ReleaseAutomationAsync(OperationHouse.Ada, CancellationToken.None);
+        OperationRun recovered = Assert.Single(await house.TickAsync());
+
+        Assert.Equal((2L, 3L), (dead.Run.Number, recovered.Number));
+        Assert.Equal([1L, 2L, 3L], house.Database.Operations.Runs.Rows.Select(run => run.Number).Order());
+    }
+
+    [Fact]
     public async Task Apply_OfAPlan_DoesNothingElseAndListsTheDifference()
     {
         await house.FillAsync();
@@ -467,11 +492,11 @@ public sealed class OperationRunTests
     }
 
     /// <summary>A scheduled run whose process dies at an item: no end is written, and nothing of it goes on.</summary>
-    private async Task<StartedRun> DieAtAsync(string item)
+    private async Task<StartedRun> DieAtAsync(string item, DateTimeOffset? instant = null)
     {
         operation.Before = (word, _) => word == item ? throw new StoreUnavailableException("dies here") : Task.CompletedTask;
         await house.FillAsync();
-        RunRequest request = new(Key, RunTrigger.Schedule, Actor.Portal(Key), Instant);
+        RunRequest request = new(Key, RunTrigger.Schedule, Actor.Portal(Key), instant ?? Instant);
         StartedRun dead = Assert.IsType<StartOutcome.Started>(await house.Starter.StartAsync(request, CancellationToken.None)).Run;
         await Assert.ThrowsAsync<StoreUnavailableException>(() => house.Runner.ExecuteAsync(dead, CancellationToken.None));
         operation.Before = null;

@@ -8,13 +8,14 @@ namespace LoraAdmin.Operations;
 /// <inheritdoc cref="IOperationScheduleStore"/>
 internal sealed class OperationScheduleStore(LoraDb db) : IOperationScheduleStore
 {
-    // Raising the number is what locks the operation's row until the transaction ends.
     private const string Raise = "UPDATE operation_schedules SET last_number = last_number + 1 WHERE operation = $1 RETURNING last_number";
 
     private static readonly CompiledQuery<Func<LoraDb, string, CancellationToken, Task<OperationScheduleRow?>>> One = new(
         static () => EF.CompileAsyncQuery(
             (LoraDb db, string operation, CancellationToken cancellationToken) =>
                 db.Set<OperationScheduleRow>().AsNoTracking().SingleOrDefault(row => row.Operation == operation)));
+
+    private const string Lock = "SELECT last_number FROM operation_schedules WHERE operation = $1 FOR UPDATE";
 
     private DbSet<OperationScheduleRow> Rows => db.Set<OperationScheduleRow>();
 
@@ -71,6 +72,17 @@ internal sealed class OperationScheduleStore(LoraDb db) : IOperationScheduleStor
         long mark = until.ToMillis();
         return Rows.Where(row => row.Operation == operation && row.AccountedUntil < mark)
             .ExecuteUpdateAsync(set => set.SetProperty(row => row.AccountedUntil, mark), cancellationToken);
+    }
+
+    public async Task<OperationSchedule?> LockAsync(string operation, CancellationToken cancellationToken)
+    {
+        // On SQLite a transaction that writes is alone.
+        if (db.IsPostgres)
+        {
+            await db.RunAsync([new Statement(Lock, [operation]) { Returns = true }], cancellationToken);
+        }
+
+        return await FindAsync(operation, cancellationToken);
     }
 
     public async Task<long?> TakeNumberAsync(string operation, CancellationToken cancellationToken) =>

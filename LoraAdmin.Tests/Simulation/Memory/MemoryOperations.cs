@@ -52,6 +52,8 @@ public sealed class MemoryOperations : IOperationScheduleStore, IAutomationHoldS
     public Task SetAccountedAsync(string operation, DateTimeOffset until, CancellationToken cancellationToken) =>
         Change(operation, row => row with { AccountedUntil = until > row.AccountedUntil ? until : row.AccountedUntil });
 
+    public Task<OperationSchedule?> LockAsync(string operation, CancellationToken cancellationToken) => FindAsync(operation, cancellationToken);
+
     public Task<long?> TakeNumberAsync(string operation, CancellationToken cancellationToken)
     {
         if (schedules.Find(operation) is null)

@@ -48,6 +48,33 @@ public abstract class OperationStoreContract : StoreContract
     }
 
     [Fact]
+    public async Task Lock_OfOneOperation_IsHeldByOneTransactionAtATime()
+    {
+        await Add(Schedule());
+        int inside = 0;
+        int most = 0;
+
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => Work.RunAsync(
+            async (unit, token) =>
+            {
+                Assert.Equal(Schedule(), await unit.Store<IOperationScheduleStore>().LockAsync(Key, token));
+                int now = Interlocked.Increment(ref inside);
+                most = Math.Max(most, now);
+                for (int look = 0; look < 10; look++)
+                {
+                    await unit.Store<IOperationRunStore>().FindRunningAsync(Key, token);
+                }
+
+                Interlocked.Decrement(ref inside);
+                return now;
+            },
+            None))));
+
+        Assert.Equal(1, most);
+        Assert.Null(await In<IOperationScheduleStore, OperationSchedule?>(store => store.LockAsync("tests.other", None)));
+    }
+
+    [Fact]
     public async Task HeartbeatAndHold_LiveBesideEachOther()
     {
         Assert.Null(await Read<IOperationScheduleStore, DateTimeOffset?>(store => store.ReadHeartbeatAsync(None)));
