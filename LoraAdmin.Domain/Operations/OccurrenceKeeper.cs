@@ -167,9 +167,9 @@ public sealed class OccurrenceKeeper(
     private static async Task EndPauseAsync(
         IUnit unit, OperationInfo info, OperationSchedule schedule, DateTimeOffset accounted, CancellationToken cancellationToken)
     {
-        if (schedule.Pause is { } pause && pause.Until <= accounted)
+        if (schedule.Pause is { } pause && pause.Until <= accounted
+            && await unit.Store<IOperationScheduleStore>().TryEndPauseAsync(info.Key, accounted, cancellationToken))
         {
-            await unit.Store<IOperationScheduleStore>().SavePauseAsync(info.Key, null, cancellationToken);
             await unit.Events.AppendAsync(
                 OperationFacts.Of(OperationEvents.Resumed, $"The pause of {info.Title} is over: {pause.Reason}", Self), cancellationToken);
         }
@@ -231,10 +231,8 @@ public sealed class OccurrenceKeeper(
     private async Task EndHoldAsync(DateTimeOffset now, CancellationToken cancellationToken) => await work.RunAsync(
         async (unit, token) =>
         {
-            IAutomationHoldStore holds = unit.Store<IAutomationHoldStore>();
-            if (await holds.FindAsync(token) is { } hold && hold.Until <= now)
+            if (await unit.Store<IAutomationHoldStore>().TryEndAsync(now, token))
             {
-                await holds.SaveAsync(null, token);
                 await unit.Events.AppendAsync(OperationDesk.ReleasedFact("Its time is over", Self), token);
             }
         },

@@ -19,6 +19,9 @@ public interface IOperationScheduleStore
     /// <summary>Null: it runs by itself again.</summary>
     Task SavePauseAsync(string operation, OperationPause? pause, CancellationToken cancellationToken);
 
+    /// <summary>Ends a pause that was until the instant or before. False: it is not paused, or for longer: somebody may just have said so.</summary>
+    Task<bool> TryEndPauseAsync(string operation, DateTimeOffset at, CancellationToken cancellationToken);
+
     /// <summary>Moves the mark forward; it never goes back.</summary>
     Task SetAccountedAsync(string operation, DateTimeOffset until, CancellationToken cancellationToken);
 
@@ -45,6 +48,9 @@ public interface IAutomationHoldStore
 
     /// <summary>Null: off.</summary>
     Task SaveAsync(AutomationHold? hold, CancellationToken cancellationToken);
+
+    /// <summary>Switches off one that was until the instant or before. False: it is off, or on for longer: somebody may just have switched it on.</summary>
+    Task<bool> TryEndAsync(DateTimeOffset at, CancellationToken cancellationToken);
 }
 
 /// <summary>Runs and their log lines. Bound to a unit of work. Writes of a run name its number: a run that was taken over writes nothing.</summary>

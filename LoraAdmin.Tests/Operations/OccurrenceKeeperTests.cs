@@ -194,6 +194,20 @@ public sealed class OccurrenceKeeperTests
     }
 
     [Fact]
+    public async Task KillSwitch_WithAnEnd_IsReleasedThenAndNotBefore()
+    {
+        await AwakeAsync();
+        await house.Desk.HoldAutomationAsync("stop", Start.AddMinutes(30), OperationHouse.Ada, CancellationToken.None);
+
+        await BeatUntilAsync(Start.AddMinutes(29));
+        Assert.Equal([true], house.Told(OperationIncidents.AutomationHeld));
+        await BeatUntilAsync(Start.AddMinutes(30));
+
+        Assert.Equal([true, false], house.Told(OperationIncidents.AutomationHeld));
+        Assert.Single(house.Database.Events, fact => fact.Kind == OperationEvents.AutomationReleased);
+    }
+
+    [Fact]
     public async Task KillSwitch_ThrownWhileARunIsAtWork_EndsItBeforeItsNextItem()
     {
         List<string> words = ["a", "b"];

@@ -49,6 +49,17 @@ public sealed class MemoryOperations : IOperationScheduleStore, IAutomationHoldS
 
     public Task SavePauseAsync(string operation, OperationPause? pause, CancellationToken cancellationToken) => Change(operation, row => row with { Pause = pause });
 
+    public async Task<bool> TryEndPauseAsync(string operation, DateTimeOffset at, CancellationToken cancellationToken)
+    {
+        if (!(schedules.Find(operation)?.Pause?.Until <= at))
+        {
+            return false;
+        }
+
+        await SavePauseAsync(operation, null, cancellationToken);
+        return true;
+    }
+
     public Task SetAccountedAsync(string operation, DateTimeOffset until, CancellationToken cancellationToken) =>
         Change(operation, row => row with { AccountedUntil = until > row.AccountedUntil ? until : row.AccountedUntil });
 
@@ -80,6 +91,17 @@ public sealed class MemoryOperations : IOperationScheduleStore, IAutomationHoldS
     {
         holds.Set(1, hold);
         return Task.CompletedTask;
+    }
+
+    public async Task<bool> TryEndAsync(DateTimeOffset at, CancellationToken cancellationToken)
+    {
+        if (!(holds.Find(1)?.Until <= at))
+        {
+            return false;
+        }
+
+        await SaveAsync(null, cancellationToken);
+        return true;
     }
 
     private Task Change(string operation, Func<OperationSchedule, OperationSchedule> change)

@@ -48,6 +48,35 @@ public abstract class OperationStoreContract : StoreContract
     }
 
     [Fact]
+    public async Task Pause_AndHold_EndOnlyWhenTheirTimeIsOver()
+    {
+        await Add(Schedule());
+        Assert.False(await EndPause(Start.AddYears(1)));
+        Assert.False(await EndHold(Start.AddYears(1)));
+        await In<IOperationScheduleStore>(store => store.SavePauseAsync(Key, new OperationPause("mending", Ada, Start, null), None));
+        await In<IAutomationHoldStore>(store => store.SaveAsync(new AutomationHold("stop", Ada, Start, null), None));
+        Assert.False(await EndPause(Start.AddYears(1)));
+        Assert.False(await EndHold(Start.AddYears(1)));
+        await In<IOperationScheduleStore>(store => store.SavePauseAsync(Key, new OperationPause("mending", Ada, Start, Start.AddHours(1)), None));
+        await In<IAutomationHoldStore>(store => store.SaveAsync(new AutomationHold("stop", Ada, Start, Start.AddHours(1)), None));
+        Assert.False(await EndPause(Start.AddMinutes(59)));
+        Assert.False(await EndHold(Start.AddMinutes(59)));
+        Assert.NotNull((await FindSchedule())!.Pause);
+        Assert.NotNull(await Read<IAutomationHoldStore, AutomationHold?>(store => store.FindAsync(None)));
+
+        Assert.True(await EndPause(Start.AddHours(1)));
+        Assert.True(await EndHold(Start.AddHours(1)));
+
+        Assert.Null((await FindSchedule())!.Pause);
+        Assert.Null(await Read<IAutomationHoldStore, AutomationHold?>(store => store.FindAsync(None)));
+        Assert.False(await EndPause(Start.AddHours(1)));
+        Assert.False(await EndHold(Start.AddHours(1)));
+
+        Task<bool> EndPause(DateTimeOffset at) => In<IOperationScheduleStore, bool>(store => store.TryEndPauseAsync(Key, at, None));
+        Task<bool> EndHold(DateTimeOffset at) => In<IAutomationHoldStore, bool>(store => store.TryEndAsync(at, None));
+    }
+
+    [Fact]
     public async Task Lock_OfOneOperation_IsHeldByOneTransactionAtATime()
     {
         await Add(Schedule());
