@@ -163,9 +163,18 @@ public sealed class RunStarter(
         {
             if (why is null)
             {
-                return running is not null ? new StartOutcome.Busy(running)
-                    : await occurrences.TryClaimAsync(run.Operation, instant, run.Id, cancellationToken) ? null
-                    : new StartOutcome.Accounted();
+                if (running is not null)
+                {
+                    return new StartOutcome.Busy(running);
+                }
+
+                if (!await occurrences.TryClaimAsync(run.Operation, instant, run.Id, cancellationToken))
+                {
+                    return new StartOutcome.Accounted();
+                }
+
+                await occurrences.MakeUpAsync(run.Operation, instant, run.Id, cancellationToken);
+                return null;
             }
 
             await occurrences.TryEndAsync(run.Operation, instant, OccurrenceState.Skipped, why, clock.GetUtcNow(), cancellationToken);

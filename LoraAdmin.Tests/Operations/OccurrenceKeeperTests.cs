@@ -109,6 +109,39 @@ public sealed class OccurrenceKeeperTests
     }
 
     [Fact]
+    public async Task RunsThatAreStarted_BeginAlthoughALaterStepFails()
+    {
+        OperationHouse both = new(operation, new TestItems("tests.other", () => ["x"]));
+        await both.FillAsync();
+        await both.TickAsync();
+        both.Clock.Advance(TimeSpan.FromHours(1.5));
+        both.Database.Replace<IAutomationHoldStore>(store => new HoldsThatGoAway(store, () => both.Begun.Count > 0));
+
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => both.Keeper.TickAsync(CancellationToken.None));
+
+        StartedRun begun = Assert.Single(both.Begun);
+        Assert.Equal((RunState.Running, RunTrigger.CatchUp), ((await both.RunAsync(begun.Run.Id)).State, begun.Run.Trigger));
+    }
+
+    [Fact]
+    public async Task CatchUp_LinksWhatItMakesUpFor_InTheTransactionThatStartsIt()
+    {
+        await AwakeAsync();
+        house.Clock.Advance(TimeSpan.FromHours(3.5));
+
+        // The keeper's own instance must not start it.
+        house.Clocks.NoteAhead(TimeSpan.FromMinutes(-6));
+        Assert.Empty(await house.TickAsync());
+        house.Clocks.NoteAhead(TimeSpan.Zero);
+
+        RunRequest request = new(Key, RunTrigger.CatchUp, Actor.Portal(Key), Start.AddHours(3));
+        StartedRun started = Assert.IsType<StartOutcome.Started>(await house.Starter.StartAsync(request, CancellationToken.None)).Run;
+
+        Assert.Equal([started.Run.Id, started.Run.Id, null], house.Occurrences(Key).Select(one => one.MadeUpBy));
+        Assert.Equal([null, null, started.Run.Id], house.Occurrences(Key).Select(one => one.Run));
+    }
+
+    [Fact]
     public async Task CatchUpThatIsOff_LeavesThemMissed()
     {
         await AwakeAsync();
@@ -227,7 +260,7 @@ public sealed class OccurrenceKeeperTests
     {
         await house.FillAsync();
         TestItems moved = new(Key, () => ["a"], "0 30 * * * ?");
-        OccurrenceKeeper next = new(house.Database, new OperationRegistry([moved]), house.Crons, house.Starter, house.Clock, () => house.Rules);
+        OccurrenceKeeper next = new(house.Database, new OperationRegistry([moved]), house.Crons, house.Starter, house, house.Clock, () => house.Rules);
 
         await next.FillAsync(CancellationToken.None);
         Assert.Equal("0 30 * * * ?", (await ScheduleAsync()).Cron);
@@ -269,4 +302,15 @@ public sealed class OccurrenceKeeperTests
     }
 
     private async Task<OperationSchedule> ScheduleAsync() => (await house.Database.Operations.FindAsync(Key, CancellationToken.None))!;
+
+    /// <summary>The database goes away as soon as the condition holds.</summary>
+    private sealed class HoldsThatGoAway(IAutomationHoldStore inner, Func<bool> isAway) : IAutomationHoldStore
+    {
+        public Task<AutomationHold?> FindAsync(CancellationToken cancellationToken) =>
+            isAway() ? throw new StoreUnavailableException("The database is away.") : inner.FindAsync(cancellationToken);
+
+        public Task SaveAsync(AutomationHold? hold, CancellationToken cancellationToken) => inner.SaveAsync(hold, cancellationToken);
+
+        public Task<bool> TryEndAsync(DateTimeOffset at, CancellationToken cancellationToken) => inner.TryEndAsync(at, cancellationToken);
+    }
 }

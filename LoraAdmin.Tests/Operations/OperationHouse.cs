@@ -29,7 +29,7 @@ internal sealed class OperationHouse : IRunHost
         Database = database ?? new MemoryDatabase(Clock);
         Starter = NewStarter("portal-1");
         Runner = new OperationRunner(Database, Registry, ids, Clock, () => Rules, () => Installation, Clocks);
-        Keeper = new OccurrenceKeeper(Database, Registry, Crons, Starter, Clock, () => Rules);
+        Keeper = new OccurrenceKeeper(Database, Registry, Crons, Starter, this, Clock, () => Rules);
         Desk = new OperationDesk(Database, Registry, Crons, Starter, this, ids, Clock, () => Installation);
     }
 
@@ -57,7 +57,7 @@ internal sealed class OperationHouse : IRunHost
 
     public Installation Installation { get; set; } = new("inst0001", CloudKind.Local, new byte[32], Start);
 
-    /// <summary>Runs that the desk has started and that were not let run.</summary>
+    /// <summary>Runs that the desk or the keeper has started and that were not let run.</summary>
     public List<StartedRun> Begun { get; } = [];
 
     public void Begin(StartedRun run) => Begun.Add(run);
@@ -82,12 +82,23 @@ internal sealed class OperationHouse : IRunHost
     public async Task<IReadOnlyList<OperationRun>> TickAsync()
     {
         List<OperationRun> ended = [];
-        foreach (StartedRun run in await Keeper.TickAsync(CancellationToken.None))
+        foreach (StartedRun run in await LookAsync())
         {
             ended.Add(await EndAsync(run));
         }
 
         return ended;
+    }
+
+    /// <summary>One look of the keeper.</summary>
+    /// <returns>What it starts, whose work is still to be done.</returns>
+    public async Task<IReadOnlyList<StartedRun>> LookAsync()
+    {
+        int before = Begun.Count;
+        await Keeper.TickAsync(CancellationToken.None);
+        List<StartedRun> started = Begun[before..];
+        Begun.RemoveRange(before, started.Count);
+        return started;
     }
 
     /// <summary>Lets a run do its work; one that fails is only written down.</summary>

@@ -437,7 +437,7 @@ public sealed class OperationRunTests
         {
             await Assert.ThrowsAsync<StoreUnavailableException>(() => house.Runner.ExecuteAsync(run, CancellationToken.None));
             house.Clock.Advance(TimeSpan.FromSeconds(31));
-            IReadOnlyList<StartedRun> next = await house.Keeper.TickAsync(CancellationToken.None);
+            IReadOnlyList<StartedRun> next = await house.LookAsync();
             if (attempt < RunStarter.MostAttempts)
             {
                 run = Assert.Single(next);
@@ -451,7 +451,7 @@ public sealed class OperationRunTests
         Assert.Equal(RunState.Failed, (await house.RunAsync(run.Run.Id)).State);
         Assert.Equal([true], house.Told(OperationIncidents.Failed));
         Assert.False(Assert.Single(house.Occurrences(Key)).IsOpen);
-        Assert.Empty(await house.Keeper.TickAsync(CancellationToken.None));
+        Assert.Empty(await house.LookAsync());
     }
 
     [Fact]
