@@ -41,6 +41,7 @@ public abstract record StartOutcome
 public sealed class RunStarter(
     IUnitOfWork work,
     OperationRegistry operations,
+    ICronSchedules crons,
     IIds ids,
     TimeProvider clock,
     Func<OperationRules> rules,
@@ -95,6 +96,13 @@ public sealed class RunStarter(
         if (await schedules.LockAsync(key, cancellationToken) is not { } schedule)
         {
             return new StartOutcome.Refused(new FieldProblem("operation", $"{key} has no schedule yet", "Wait some seconds: the portal is starting."));
+        }
+
+        if (request is { Trigger: RunTrigger.Schedule, Instant: { } fired }
+            && crons.NextAfter(schedule.Cron, schedule.TimeZone, fired.AddMilliseconds(-1)) != fired)
+        {
+            // The scheduler has not heard of an edit yet, or gives the second reading of an hour when the clocks went back.
+            return new StartOutcome.Left($"{fired:u} is no instant of the schedule \"{schedule.Cron}\" in {schedule.TimeZone}");
         }
 
         DateTimeOffset now = clock.GetUtcNow();

@@ -2,6 +2,7 @@ using LoraAdmin.Domain.Access;
 using LoraAdmin.Domain.Limits;
 using LoraAdmin.Domain.Operations;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Operations;
 using LoraAdmin.Platform.Data;
 using LoraAdmin.Tests.Doubles;
 using Microsoft.EntityFrameworkCore;
@@ -91,7 +92,7 @@ public sealed class MonthResetTests
             (unit, token) => unit.Store<IOperationScheduleStore>().TryAddAsync(
                 new OperationSchedule(MonthReset.Key, "0 0 0 1 * ?", OperationSchedule.Utc, CatchUp.Once, false, null, Third), token),
             CancellationToken.None);
-        RunStarter starter = new(database.Work, registry, ids, clock, () => rules, () => installation, KnownClocks.New(clock), "portal-1");
+        RunStarter starter = new(database.Work, registry, new QuartzCrons(), ids, clock, () => rules, () => installation, KnownClocks.New(clock), "portal-1");
         OperationRunner runner = new(database.Work, registry, ids, clock, () => rules, () => installation, KnownClocks.New(clock));
 
         OperationRun first = await RunAsync();

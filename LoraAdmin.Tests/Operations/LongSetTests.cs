@@ -1,5 +1,6 @@
 using LoraAdmin.Domain.Operations;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Operations;
 using LoraAdmin.Tests.Doubles;
 using Microsoft.Extensions.DependencyInjection;
 using Xunit;
@@ -30,7 +31,7 @@ public sealed class LongSetTests : IAsyncLifetime
         ClockStandings clocks = KnownClocks.New(clock);
         OperationSchedule schedule = new(Key, set.Info.DefaultCron, OperationSchedule.Utc, CatchUp.Once, false, null, clock.GetUtcNow());
         await database.Work.RunAsync((unit, token) => unit.Store<IOperationScheduleStore>().TryAddAsync(schedule, token), Token);
-        RunStarter starter = new(database.Work, registry, ids, clock, () => Rules, () => installation, clocks, "portal-1");
+        RunStarter starter = new(database.Work, registry, new QuartzCrons(), ids, clock, () => Rules, () => installation, clocks, "portal-1");
         OperationRunner runner = new(database.Work, registry, ids, clock, () => Rules, () => installation, clocks);
         RunRequest request = new(Key, RunTrigger.Person, OperationHouse.Ada, Reason: "a test");
         started = Assert.IsType<StartOutcome.Started>(await starter.StartAsync(request, Token)).Run;

@@ -62,7 +62,7 @@ internal sealed class OperationHouse : IRunHost
 
     public void Begin(StartedRun run) => Begun.Add(run);
 
-    public RunStarter NewStarter(string instance) => new(Database, Registry, ids, Clock, () => Rules, () => Installation, Clocks, instance);
+    public RunStarter NewStarter(string instance) => new(Database, Registry, Crons, ids, Clock, () => Rules, () => Installation, Clocks, instance);
 
     public Task FillAsync() => Keeper.FillAsync(CancellationToken.None);
 
@@ -76,6 +76,13 @@ internal sealed class OperationHouse : IRunHost
         }
 
         return outcome;
+    }
+
+    /// <summary>What the scheduler does at the newest instant of the operation's schedule, if it does it only now.</summary>
+    public async Task<StartOutcome> FireNewestAsync(string operation)
+    {
+        OperationSchedule schedule = (await Database.Operations.FindAsync(operation, CancellationToken.None))!;
+        return await FireAsync(operation, Crons.Between(schedule, Clock.GetUtcNow().AddDays(-1), Clock.GetUtcNow(), int.MaxValue)[^1]);
     }
 
     /// <summary>One look of the keeper, and the whole work of what it starts.</summary>

@@ -61,6 +61,22 @@ public sealed class OperationRunTests
     }
 
     [Fact]
+    public async Task Fire_OfAnInstantThatTheScheduleHasNotAnyMore_DoesNothing()
+    {
+        await house.FillAsync();
+        await house.Desk.EditScheduleAsync(Key, new ScheduleWish("0 30 * * * ?", "UTC", CatchUp.Once), OperationHouse.Ada, CancellationToken.None);
+        house.Clock.SetUtcNow(Instant.AddHours(1));
+
+        // The scheduler still has the old text.
+        StartOutcome.Left left = Assert.IsType<StartOutcome.Left>(await house.FireAsync(Key, Instant.AddHours(1)));
+
+        Assert.Contains("0 30 * * * ?", left.Why, StringComparison.Ordinal);
+        Assert.Empty(operation.Done);
+        Assert.Empty(house.Occurrences(Key));
+        Assert.IsType<StartOutcome.Started>(await house.FireAsync(Key, Instant.AddMinutes(30)));
+    }
+
+    [Fact]
     public async Task Numbers_HaveNoGap_WhateverWasSkippedRefusedOrHeldInBetween()
     {
         await house.FillAsync();

@@ -60,6 +60,19 @@ public sealed class QuartzSchedulesTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Instant_BetweenAnEditAndTheLook_IsStillFired()
+    {
+        await schedules.FillAsync(Token);
+        await house.Desk.EditScheduleAsync(First, new ScheduleWish("5 0 * * * ?", "UTC", CatchUp.Once), OperationHouse.Ada, Token);
+        house.Clock.Advance(TimeSpan.FromSeconds(12));
+        await house.TickAsync();
+
+        await schedules.FillAsync(Token);
+
+        Assert.Equal(OperationHouse.Start.AddSeconds(5), (await TriggerAsync(First))!.NextFireTimeUtc);
+    }
+
+    [Fact]
     public async Task Schedule_WhoseLastInstantHasPassed_HasNoTrigger_AndTheOthersHaveTheirs()
     {
         await house.Desk.EditScheduleAsync(First, new ScheduleWish("0 0 0 1 12 ? 2026", "UTC", CatchUp.Once), OperationHouse.Ada, Token);

@@ -50,7 +50,7 @@ internal sealed class QuartzSchedules(ISchedulerFactory schedulers, IUnitOfWork 
             return;
         }
 
-        if (crons.NextAfter(schedule.Cron, schedule.TimeZone, clock.GetUtcNow()) is null)
+        if (crons.NextAfter(schedule.Cron, schedule.TimeZone, schedule.AccountedUntil) is null)
         {
             // Its last instant has passed: the scheduler refuses a trigger that never fires.
             await scheduler.UnscheduleJob(key, cancellationToken);
@@ -61,6 +61,9 @@ internal sealed class QuartzSchedules(ISchedulerFactory schedulers, IUnitOfWork 
         ITrigger trigger = TriggerBuilder.Create(clock)
             .WithIdentity(key)
             .ForJob(job)
+
+            // An instant between an edit and this look fires late in place of never; one of long ago is the occurrence keeper's.
+            .StartAt(schedule.AccountedUntil)
             .WithCronSchedule(schedule.Cron, cron => cron
                 .InTimeZone(TimeZoneInfo.FindSystemTimeZoneById(schedule.TimeZone))
                 .WithMisfireInstruction(CronTriggerMisfireInstruction.DoNothing))

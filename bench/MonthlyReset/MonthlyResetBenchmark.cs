@@ -3,6 +3,7 @@ using LoraAdmin.Domain.Access;
 using LoraAdmin.Domain.Limits;
 using LoraAdmin.Domain.Operations;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Operations;
 using LoraAdmin.Platform.Data;
 using LoraAdmin.Tests.Doubles;
 using Microsoft.Extensions.DependencyInjection;
@@ -139,7 +140,7 @@ internal sealed class MonthlyResetBenchmark : Benchmark
                 CancellationToken.None);
             ClockStandings clocks = KnownClocks.New(clock);
             return new Engine(
-                new RunStarter(database.Work, registry, ids, clock, () => rules, () => installation, clocks, "bench"),
+                new RunStarter(database.Work, registry, new QuartzCrons(), ids, clock, () => rules, () => installation, clocks, "bench"),
                 new OperationRunner(database.Work, registry, ids, clock, () => rules, () => installation, clocks));
         }
 
