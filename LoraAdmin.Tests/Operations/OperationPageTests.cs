@@ -195,6 +195,31 @@ public sealed class OperationPageTests : OperationPageContext
     }
 
     [Fact]
+    public async Task Run_ThatWasInterrupted_SaysWhetherItIsGoneOnFrom_AndCanBeCancelled()
+    {
+        using CancellationTokenSource stop = new();
+        Work.Before = (_, _) => stop.CancelAsync();
+        RunRequest request = new(Key, RunTrigger.Schedule, Actor.Portal(Key), Clock.GetUtcNow());
+        StartedRun run = Assert.IsType<StartOutcome.Started>(await House.Starter.StartAsync(request, CancellationToken.None)).Run;
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => House.Runner.ExecuteAsync(run, stop.Token));
+        IRenderedComponent<OperationRunPage> page = RenderPage<OperationRunPage>(parameters => parameters.Add(one => one.Id, run.Run.Id));
+        page.WaitForAssertion(() => Assert.Contains("A portal that runs goes on from it within a minute", page.Markup, StringComparison.Ordinal));
+
+        await House.Desk.HoldAutomationAsync("all wrong", null, Ada, CancellationToken.None);
+        TellChange();
+        page.WaitForAssertion(() => Assert.Contains("is not gone on from now. Destructive automation is held by ada: all wrong", page.Markup, StringComparison.Ordinal));
+        Assert.DoesNotContain("within a minute", page.Markup, StringComparison.Ordinal);
+
+        Button(page, "Cancel run").Click();
+        Dialogs.WaitForAssertion(() => Dialogs.Find("#confirm-reason"));
+        Dialogs.Find("#confirm-reason").Input("enough");
+        await Button(Dialogs, "Cancel the run").ClickAsync();
+        TellChange();
+        page.WaitForAssertion(() => Assert.Contains("enough. Nobody goes on from it.", page.Markup, StringComparison.Ordinal));
+        Assert.DoesNotContain(page.FindAll("button"), one => one.TextContent.Trim() == "Cancel run");
+    }
+
+    [Fact]
     public async Task Run_AtWork_ShowsItsProgressAndCanBeCancelled()
     {
         Guid run = Assert.IsType<OperationCommand.Started>(await House.Desk.RunNowAsync(Key, "by hand", Ada, CancellationToken.None)).Run;

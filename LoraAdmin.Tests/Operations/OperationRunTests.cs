@@ -490,6 +490,23 @@ public sealed class OperationRunTests
     }
 
     [Fact]
+    public async Task PlanWhoseCapsWereAltered_IsNotGoneOnWith()
+    {
+        operation.WithinCaps = 2;
+        StartedRun dead = await DieAtAsync("b");
+        OperationPlan plan = Assert.Single(house.Database.Operations.Plans.Rows);
+        await house.Database.Operations.Plans.AddAsync(
+            plan with { Draft = plan.Draft with { WithinCaps = 3, Items = [.. (await house.ItemsAsync(plan.Id)).Select(item => item.Item)] } }, CancellationToken.None);
+        house.Clock.Advance(TimeSpan.FromSeconds(31));
+
+        OperationRun run = Assert.Single(await house.TickAsync());
+
+        Assert.Equal((dead.Run.Id, RunState.Failed), (run.Resumes!.Value, run.State));
+        Assert.Contains("altered", run.Outcome, StringComparison.Ordinal);
+        Assert.Equal(["a"], operation.Done);
+    }
+
+    [Fact]
     public async Task AlteredPlan_IsNotApplied()
     {
         await house.FillAsync();
