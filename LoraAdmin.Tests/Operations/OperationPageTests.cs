@@ -253,6 +253,99 @@ public sealed class OperationPageTests : OperationPageContext
     }
 
     [Fact]
+    public async Task History_WhoseOlderFilterIsAnsweredLate_ShowsTheNewerOne()
+    {
+        await RunOnceAsync();
+        Work.Before = (_, _) => throw new InvalidOperationException("the disk is full");
+        await RunOnceAsync(Clock.GetUtcNow().AddHours(1));
+        TaskCompletionSource slow = new();
+        Queries.Slow = filter => filter.States.Count > 0 ? slow.Task : Task.CompletedTask;
+        Address.NavigateTo("/operations/history?state=failed");
+        IRenderedComponent<OperationHistoryPage> page = RenderPage<OperationHistoryPage>();
+        page.FindAll("button").Single(button => button.TextContent.Trim() == "Clear filters").Click();
+        page.WaitForAssertion(() => Assert.Equal(2, page.FindAll("table.runs tbody tr").Count));
+
+        await page.InvokeAsync(slow.SetResult);
+        await UntilAsync(() => Queries.Answered == 2);
+        await page.InvokeAsync(() => { });
+
+        Assert.Equal(2, page.FindAll("table.runs tbody tr").Count);
+    }
+
+    [Fact]
+    public void History_WhenTheDatabaseIsAway_SaysSo_AndIsAskedAgain()
+    {
+        Queries.IsAway = true;
+        IRenderedComponent<OperationHistoryPage> page = RenderPage<OperationHistoryPage>();
+        page.WaitForAssertion(() => Assert.Contains("The database is away.", page.Markup, StringComparison.Ordinal));
+        Assert.DoesNotContain("No run yet", page.Markup, StringComparison.Ordinal);
+
+        Queries.IsAway = false;
+        page.FindAll("button").Single(button => button.TextContent.Contains("again", StringComparison.OrdinalIgnoreCase)).Click();
+
+        page.WaitForAssertion(() => Assert.Contains("No run yet", page.Markup, StringComparison.Ordinal));
+        Assert.DoesNotContain("The database is away.", page.Markup, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task History_InWhichNothingMatches_OffersToClearTheFilter()
+    {
+        await RunOnceAsync();
+        Address.NavigateTo("/operations/history?state=cancelled");
+        IRenderedComponent<OperationHistoryPage> page = RenderPage<OperationHistoryPage>();
+
+        page.WaitForAssertion(() => Assert.Contains("No run matches", page.Markup, StringComparison.Ordinal));
+        Assert.NotEmpty(page.FindAll("a[href='/operations/history']"));
+    }
+
+    [Fact]
+    public void RunAndPlan_ThatAreNotThere_SaySo()
+    {
+        Guid none = new(99, 0, 0, new byte[8]);
+        IRenderedComponent<OperationRunPage> run = RenderPage<OperationRunPage>(parameters => parameters.Add(one => one.Id, none));
+        IRenderedComponent<OperationPlanPage> plan = Render<OperationPlanPage>(parameters => parameters.Add(one => one.Id, none));
+
+        run.WaitForAssertion(() => Assert.Contains("There is no such run", run.Markup, StringComparison.Ordinal));
+        plan.WaitForAssertion(() => Assert.Contains("There is no such plan", plan.Markup, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void RunAndPlan_WhenTheDatabaseIsAway_AreNotSaidToBeMissing()
+    {
+        Queries.IsAway = true;
+        Guid some = new(99, 0, 0, new byte[8]);
+        IRenderedComponent<OperationRunPage> run = RenderPage<OperationRunPage>(parameters => parameters.Add(one => one.Id, some));
+        IRenderedComponent<OperationPlanPage> plan = Render<OperationPlanPage>(parameters => parameters.Add(one => one.Id, some));
+
+        run.WaitForAssertion(() => Assert.Contains("The database is away.", run.Markup, StringComparison.Ordinal));
+        plan.WaitForAssertion(() => Assert.Contains("The database is away.", plan.Markup, StringComparison.Ordinal));
+        Assert.DoesNotContain("There is no such", run.Markup + plan.Markup, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Run_AtWork_SaysHowLongItMayStillTake()
+    {
+        IRenderedComponent<OperationRunPage>? page = null;
+        Work.Before = (word, _) =>
+        {
+            if (word == "pod-2")
+            {
+                // The first of two took two minutes.
+                Clock.Advance(TimeSpan.FromMinutes(2));
+                Guid run = Assert.Single(House.Database.Operations.Runs.Rows).Id;
+                page = RenderPage<OperationRunPage>(parameters => parameters.Add(one => one.Id, run));
+                page.WaitForAssertion(() => Assert.Contains("1 of 2, about 2 min", page.Markup, StringComparison.Ordinal));
+            }
+
+            return Task.CompletedTask;
+        };
+
+        Assert.Equal(RunState.Succeeded, (await RunOnceAsync()).State);
+
+        Assert.NotNull(page);
+    }
+
+    [Fact]
     public void History_Address_SurvivesALinkAndRefusesNonsense()
     {
         RunHistoryAddress address = new("pods.sweep", [RunState.PartlyFailed, RunState.Failed], "a b&c", new RunCursor(Start, new Guid(7, 0, 0, new byte[8])));

@@ -74,9 +74,10 @@ internal sealed class MonthlyResetBenchmark : Benchmark
         long[] changed = await Task.WhenAll(Enumerable.Range(0, CallersAtOnce).Select(_ => Task.Run(() => database.Work.RunAsync(
             (unit, token) => unit.Store<ILimitsStore>().ResetAsync(Month.Of(FirstOfMonth), FirstOfMonth, token), CancellationToken.None))));
         await FillAsync(database);
-        int runs = (await Task.WhenAll(Enumerable.Range(0, CallersAtOnce).Select(_ => Task.Run(engine.TryRunAsync)))).Count(one => one);
-        await output.WriteLineAsync($"  {CallersAtOnce} callers at once: the statement changed {changed.Sum()} rows in all; of {CallersAtOnce} runs {runs} began");
-        if (changed.Sum() != Users || runs < 1 || await LeftAsync(database) != 0)
+        OperationRun[] runs = [.. (await Task.WhenAll(Enumerable.Range(0, CallersAtOnce).Select(_ => Task.Run(engine.TryRunAsync)))).OfType<OperationRun>()];
+        await output.WriteLineAsync(
+            $"  {CallersAtOnce} callers at once: the statement changed {changed.Sum()} rows in all; of {CallersAtOnce} runs {runs.Length} began and changed {runs.Sum(run => run.Done)}");
+        if (changed.Sum() != Users || runs.Sum(run => run.Done) != Users || await LeftAsync(database) != 0)
         {
             throw new InvalidOperationException("Callers at once had another effect than one.");
         }
@@ -146,21 +147,22 @@ internal sealed class MonthlyResetBenchmark : Benchmark
 
         public async Task RunAsync()
         {
-            if (!await TryRunAsync())
+            if (await TryRunAsync() is null)
             {
                 throw new InvalidOperationException("The run did not begin.");
             }
         }
 
-        public async Task<bool> TryRunAsync()
+        /// <returns>The run; null: another one was at work.</returns>
+        public async Task<OperationRun?> TryRunAsync()
         {
             if (await starter.StartAsync(new RunRequest(MonthReset.Key, RunTrigger.Person, Self, Reason: "a benchmark"), CancellationToken.None) is not StartOutcome.Started started)
             {
-                return false;
+                return null;
             }
 
             OperationRun ended = await runner.ExecuteAsync(started.Run, CancellationToken.None);
-            return ended.State == RunState.Succeeded ? true : throw new InvalidOperationException(ended.Outcome);
+            return ended.State == RunState.Succeeded ? ended : throw new InvalidOperationException(ended.Outcome);
         }
     }
 }
