@@ -38,7 +38,9 @@ public sealed class OccurrenceKeeper(
         }
     }
 
-    /// <summary>Accounts for every instant up to now, and starts what is owed. Each run begins its work as soon as its row is written, whatever fails after it.</summary>
+    /// <summary>
+    /// Accounts for every instant up to now, and starts what is owed. Each run begins its work as soon as its row is written, whatever fails after it.
+    /// </summary>
     /// <exception cref="StoreUnavailableException">The database is away; the next look goes on from the mark.</exception>
     public async Task TickAsync(CancellationToken cancellationToken)
     {

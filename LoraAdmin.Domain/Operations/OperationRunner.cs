@@ -98,7 +98,8 @@ public sealed class OperationRunner(
                 throw new OperationFailedException("Its plan was altered since it was made; nothing was done. Preview again");
             }
 
-            await NotePlanAsync(operation, run, plan with { Draft = whole }, whole.Count - items.Count(one => one.Outcome is not null), isNew: false, lease.Token);
+            long left = whole.Count - items.Count(one => one.Outcome is not null);
+            await NotePlanAsync(operation, run, plan with { Draft = whole }, left, isNew: false, lease.Token);
             return (kept, whole);
         }
 

@@ -243,7 +243,8 @@ public sealed class RunStarter(
         if (plan.State == PlanState.AwaitsApproval)
         {
             // Nothing waits from here on, however the run ends: what it leaves undone the next look finds again.
-            await unit.Events.AppendAsync(OperationFacts.ApprovalOver(operation, $"{run.StartedBy.Name} approved what was held back", run.StartedBy), cancellationToken);
+            string approved = $"{run.StartedBy.Name} approved what was held back";
+            await unit.Events.AppendAsync(OperationFacts.ApprovalOver(operation, approved, run.StartedBy), cancellationToken);
         }
 
         return null;

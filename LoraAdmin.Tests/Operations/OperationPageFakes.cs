@@ -22,7 +22,8 @@ public abstract class OperationPageContext : LoraBunitContext
         };
         House = new OperationHouse(Clock, null, [Work]);
         House.FillAsync().GetAwaiter().GetResult();
-        Queries = new SwitchableQueries(new OperationQueries(House.Database, House.Registry, House.Crons, Clock, () => House.Rules, () => House.Installation, House.Clocks));
+        Queries = new SwitchableQueries(
+            new OperationQueries(House.Database, House.Registry, House.Crons, Clock, () => House.Rules, () => House.Installation, House.Clocks));
         Services.AddSingleton<IOperationQueries>(Queries);
         Services.AddSingleton<IOperationDesk>(House.Desk);
         Services.AddSingleton<ICronSchedules>(House.Crons);

@@ -495,8 +495,8 @@ public sealed class OperationRunTests
         operation.WithinCaps = 2;
         StartedRun dead = await DieAtAsync("b");
         OperationPlan plan = Assert.Single(house.Database.Operations.Plans.Rows);
-        await house.Database.Operations.Plans.AddAsync(
-            plan with { Draft = plan.Draft with { WithinCaps = 3, Items = [.. (await house.ItemsAsync(plan.Id)).Select(item => item.Item)] } }, CancellationToken.None);
+        PlanItem[] items = [.. (await house.ItemsAsync(plan.Id)).Select(item => item.Item)];
+        await house.Database.Operations.Plans.AddAsync(plan with { Draft = plan.Draft with { WithinCaps = 3, Items = items } }, CancellationToken.None);
         house.Clock.Advance(TimeSpan.FromSeconds(31));
 
         OperationRun run = Assert.Single(await house.TickAsync());

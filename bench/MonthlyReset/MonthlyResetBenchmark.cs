@@ -75,9 +75,10 @@ internal sealed class MonthlyResetBenchmark : Benchmark
             (unit, token) => unit.Store<ILimitsStore>().ResetAsync(Month.Of(FirstOfMonth), FirstOfMonth, token), CancellationToken.None))));
         await FillAsync(database);
         OperationRun[] runs = [.. (await Task.WhenAll(Enumerable.Range(0, CallersAtOnce).Select(_ => Task.Run(engine.TryRunAsync)))).OfType<OperationRun>()];
+        long byRuns = runs.Sum(run => run.Done);
         await output.WriteLineAsync(
-            $"  {CallersAtOnce} callers at once: the statement changed {changed.Sum()} rows in all; of {CallersAtOnce} runs {runs.Length} began and changed {runs.Sum(run => run.Done)}");
-        if (changed.Sum() != Users || runs.Sum(run => run.Done) != Users || await LeftAsync(database) != 0)
+            $"  {CallersAtOnce} callers at once: the statement changed {changed.Sum()} rows in all; of {CallersAtOnce} runs {runs.Length} began and changed {byRuns}");
+        if (changed.Sum() != Users || byRuns != Users || await LeftAsync(database) != 0)
         {
             throw new InvalidOperationException("Callers at once had another effect than one.");
         }
