@@ -49,7 +49,7 @@ public sealed class QuartzJobTests : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
-        await scheduler.Shutdown(waitForJobsToComplete: true, CancellationToken.None);
+        await scheduler.Shutdown(true, CancellationToken.None);
         await services.DisposeAsync();
     }
 

@@ -41,7 +41,7 @@ public sealed class QuartzSchedulesTests : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
-        await scheduler.Shutdown(waitForJobsToComplete: false, CancellationToken.None);
+        await scheduler.Shutdown(false, CancellationToken.None);
         await services.DisposeAsync();
     }
 
