@@ -293,7 +293,7 @@ public sealed class OperationRunTests
         {
             await house.Desk.CancelAsync(run, "enough", OperationHouse.Ada, CancellationToken.None);
             house.Clock.Advance(house.Rules.LeaseFor / 2);
-            await Task.Delay(Timeout.Infinite, token);
+            await Task.Delay(Timeout.InfiniteTimeSpan, house.Clock, token);
         };
         await house.FillAsync();
         run = Assert.IsType<OperationCommand.Started>(await house.Desk.RunNowAsync(Key, "a test", OperationHouse.Ada, CancellationToken.None)).Run;
