@@ -11,19 +11,12 @@ public abstract record StoreAnswer
     public sealed record Answered(CircuitReply Reply) : StoreAnswer;
 
     /// <summary>To a check: go. No failure is in the window, and all else is as the worker has seen it.</summary>
-    /// <param name="Generation">Of the shared breaker.</param>
-    public sealed record Unchanged(long Generation) : StoreAnswer
+    public sealed record Unchanged : StoreAnswer
     {
-        /// <summary>The same in full, of a worker that has seen nothing.</summary>
-        public CircuitReply OfFresh(DateTimeOffset now) => new(CircuitAnswers.Go, Circuit.Fresh with { Generation = Generation }, now);
-
-        /// <summary>
-        /// The same in full. Null when the worker has seen something else after all: of a life that was lost and went on otherwise, as many entries may exist as
-        /// it knows.
-        /// </summary>
+        /// <summary>The same in full. Null when the worker has seen something else after all.</summary>
         /// <param name="known">What the worker had seen when it asked, by its clock.</param>
         /// <param name="now">By its clock.</param>
-        public CircuitReply? Of(Circuit known, DateTimeOffset now) => known is { IsOpen: false, Isolation: null } && known.Generation == Generation
+        public static CircuitReply? Of(Circuit known, DateTimeOffset now) => known is { IsOpen: false, Isolation: null }
             ? new CircuitReply(CircuitAnswers.Go, known with { Probe = null, Failures = [], History = [] }, now)
             : null;
     }

@@ -64,9 +64,10 @@ public sealed record CircuitEntry(
 
 /// <summary>How much of the data somebody has seen. A server that has less has lost the rest.</summary>
 /// <param name="Born">Empty: nothing.</param>
-public sealed record CircuitMark(string Born, long Entries)
+/// <param name="Generation">Tells two lives apart that went on otherwise after a loss and are equally long.</param>
+public sealed record CircuitMark(string Born, long Entries, long Generation)
 {
-    public static readonly CircuitMark None = new("", 0);
+    public static readonly CircuitMark None = new("", 0, 0);
 }
 
 /// <summary>The whole state of a breaker, by the clock of whoever keeps it, in whole milliseconds.</summary>
@@ -106,7 +107,7 @@ public sealed record Circuit
     /// <summary>Newest first; as many as were asked for.</summary>
     public IReadOnlyList<CircuitEntry> History { get; init; } = [];
 
-    public CircuitMark Mark => new(Born, Entries);
+    public CircuitMark Mark => new(Born, Entries, Generation);
 
     /// <summary>Has less than somebody has seen: its life is a later one, or it has not come as far.</summary>
     public bool IsBehind(CircuitMark seen)

@@ -100,18 +100,18 @@ public sealed class SharedBreaker(
     {
         Circuit known = View.Known;
         StoreAnswer answer = await CallAsync(call is CircuitCall.Restore ? call : call with { Seen = known.Mark }, began, cancellationToken);
-        if (answer is not StoreAnswer.Unchanged unchanged)
+        if (answer is not StoreAnswer.Unchanged)
         {
             return answer;
         }
 
-        if (unchanged.Of(known, Now()) is { } reply)
+        if (StoreAnswer.Unchanged.Of(known, Now()) is { } reply)
         {
             return new StoreAnswer.Answered(reply);
         }
 
         answer = await CallAsync(call with { Seen = CircuitMark.None }, began, cancellationToken);
-        return answer is StoreAnswer.Unchanged fresh ? new StoreAnswer.Answered(fresh.OfFresh(Now())) : answer;
+        return answer is StoreAnswer.Unchanged ? new StoreAnswer.Answered(StoreAnswer.Unchanged.Of(Circuit.Fresh, Now())!) : answer;
     }
 
     private async Task<StoreAnswer> CallAsync(CircuitCall knowing, long began, CancellationToken cancellationToken)

@@ -46,7 +46,7 @@ internal sealed class CircuitPath(int seed)
             19 => new CircuitCall.Restore(worker, Known(), Now + Ahead),
             _ => new CircuitCall.Read(3),
         };
-        return call is CircuitCall.Restore ? call : call with { Seen = random.Next(12) switch { 0 => new CircuitMark(Elder, 0), < 7 => last.Mark, _ => CircuitMark.None } };
+        return call is CircuitCall.Restore ? call : call with { Seen = random.Next(12) switch { 0 => new CircuitMark(Elder, 0, 0), < 7 => last.Mark, _ => CircuitMark.None } };
     }
 
     public void Heard(CircuitCall call, CircuitReply reply)

@@ -374,8 +374,12 @@ public sealed class SharedBreakerTests
     public async Task Check_OfAServerThatIsEmptiedBetweenTwoQuestions_IsAnswered()
     {
         int asked = 0;
-        AnsweringStore store = new(_ => ++asked == 1 ? new StoreAnswer.Unchanged(7) : new StoreAnswer.Unchanged(0));
-        SharedBreaker one = new(store, "one", () => Rules, clock);
+        AnsweringStore store = new(_ =>
+        {
+            asked++;
+            return new StoreAnswer.Unchanged();
+        });
+        SharedBreaker one = new(store, "one", () => Rules, clock, BreakerView.Begin with { Known = Circuit.Fresh with { Born = "1", IsOpen = true, Generation = 7 } });
         CircuitReply reply = await one.CallAsync(new CircuitCall.Check("t", "one", ""), CancellationToken.None);
 
         Assert.Equal((CircuitAnswers.Go, 0, 2), (reply.Answer, reply.Circuit.Generation, asked));

@@ -18,7 +18,7 @@ internal sealed class SteppedRedis(IDatabase redis, BreakerRules rules)
     public static CircuitReply Full(StoreAnswer answer, Circuit known, DateTimeOffset now) => answer switch
     {
         StoreAnswer.Answered answered => answered.Reply,
-        StoreAnswer.Unchanged unchanged => unchanged.Of(known, now) ?? throw new InvalidOperationException($"Generation {unchanged.Generation} is unchanged, and {known} was seen."),
+        StoreAnswer.Unchanged => StoreAnswer.Unchanged.Of(known, now) ?? throw new InvalidOperationException($"Nothing has changed, and {known} was seen."),
         _ => throw new InvalidOperationException($"{answer}"),
     };
 

@@ -351,9 +351,11 @@ public sealed class PodReturnTests
         house.World.Cloud.World.Faults.Add(FaultKind.DeleteIgnored);
         await house.Portal.Watch.TickAsync(PodHouse.None);
         house.World.Cloud.World.Faults.Add(FaultKind.ListPartial, match: pod.Name, count: 100);
+        pod.HiddenUntil = house.World.Clock.GetUtcNow().AddDays(1);
         house.Pass(TimeSpan.FromSeconds(5));
         await house.RunAsync(TimeSpan.FromMinutes(1));
         house.World.Cloud.World.Faults.Clear();
+        pod.HiddenUntil = null;
         Assert.Equal(PodSaw.Gone, house.Rows.Single(row => row.PodId == pod.Id).Saw);
         house.Pass(NoLongerYoung);
         Assert.Equal(PodStatus.Running, pod.Status);

@@ -30,7 +30,7 @@ public sealed class PodWatchTests
         Assert.Equal((PodSaw.Gone, absentSince), (Pod(bench, id).Saw, Pod(bench, id).GoneAt));
         Assert.Equal((0, 1), (report.Alive, report.Gone.Count));
         OperationalEvent fact = Assert.Single(bench.Facts(id, PodEvents.Gone));
-        Assert.Equal($"Pod {Pod(bench, id).PodId} is gone. Absent from two complete listings after its end", fact.Message);
+        Assert.Equal($"Pod {Pod(bench, id).PodId} is gone. Absent from two complete listings and not found after its end", fact.Message);
     }
 
     [Fact]

@@ -19,6 +19,7 @@ public sealed class CrashEnumerationTests
     public static TheoryData<string> Faults =>
     [
         NoFault,
+        CrashRun.AsAForm,
         FaultKind.Create500ButCreated,
         FaultKind.CreateHangButCreated,
         FaultKind.CreateHangThenLate,

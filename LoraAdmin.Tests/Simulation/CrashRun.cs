@@ -1,8 +1,10 @@
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Platform.LocalCloud;
 using LoraAdmin.Tests.Doubles;
+using LoraAdmin.Training;
 
 namespace LoraAdmin.Tests.Simulation;
 
@@ -17,6 +19,9 @@ public sealed record CrashReport(int Crossings, string? DiedAt, int Looks);
 /// </summary>
 internal sealed class CrashRun
 {
+    /// <summary>Nothing goes wrong but that the process dies; the request is a form with an image file instead of the keys of images.</summary>
+    public const string AsAForm = "a form with a file";
+
     /// <summary>Between one fault and another that lasts while it hits.</summary>
     public const string During = " during ";
 
@@ -38,6 +43,7 @@ internal sealed class CrashRun
 
     private readonly int dieAt;
     private readonly string? fault;
+    private readonly bool asAForm;
     private readonly SimulatedWorld world = new(1);
     private readonly People people;
     private readonly PortalSlot slot;
@@ -48,12 +54,13 @@ internal sealed class CrashRun
 
     /// <param name="dieAt">Number of the crossing, from 1; 0: nobody dies.</param>
     /// <param name="fault">
-    /// Something that goes wrong outside at the same time, once; or <c>one during another</c>: three times, while the other goes on for minutes.
+    /// <see cref="AsAForm"/>; or something that goes wrong outside at the same time, once; or <c>one during another</c>: three times, while the other goes on for minutes.
     /// </param>
     public CrashRun(int dieAt, string? fault = null)
     {
         this.dieAt = dieAt;
-        this.fault = fault;
+        asAForm = fault == AsAForm;
+        this.fault = fault = asAForm ? null : fault;
         LocalCloudOptions cloud = new()
         {
             Speed = 1,
@@ -104,6 +111,11 @@ internal sealed class CrashRun
     public async Task<CrashReport> RunAsync(CancellationToken cancellationToken)
     {
         TrainingRequest request = people.Request(0);
+        if (asAForm)
+        {
+            await world.Objects.DeleteAsync(new ObjectRef(Buckets.TrainingImages, request.ImageKeys[0]), cancellationToken);
+        }
+
         DateTimeOffset end = SimulatedWorld.Start + Patience;
         while (!IsAtRest())
         {
@@ -135,6 +147,16 @@ internal sealed class CrashRun
             throw new InvariantViolatedException($"the one job ended as {failure}, {leftToPeople} pods were left to people");
         }
 
+        if (asAForm)
+        {
+            string[] kept = [.. world.Objects.All.Where(static one => one.Bucket == Buckets.TrainingImages).Select(static one => one.Key)];
+            string[] claimed = [.. world.Database.Uploads.Rows.Select(upload => ObjectKeys.TrainingImage(upload.User, upload.Id, 0).Key)];
+            if (claimed.Length != 1 || !kept.SequenceEqual(claimed))
+            {
+                throw new InvariantViolatedException($"storage keeps {kept.Length} images, {claimed.Length} uploads are claimed");
+            }
+        }
+
         int made = world.Cloud.World.Pods.Count(pod => !pod.Planted);
         if (made > 1 && !MayTakeTwo.Any(kind => fault?.EndsWith(kind, StringComparison.Ordinal) == true))
         {
@@ -150,15 +172,40 @@ internal sealed class CrashRun
             // The caller repeats its request until it hears an answer.
             await slot.RunAsync(async portal =>
             {
-                await portal.Desk.SubmitAsync(request, new IdempotencyKey(Guid.Empty, "arrival", "body"), new Actor(ActorKind.Token, "gateway"), cancellationToken);
+                await (asAForm ? SubmitFormAsync(portal, request, cancellationToken) : SubmitAsync(portal, request, cancellationToken));
                 admitted = true;
             });
+        }
+
+        if (slot.IsAwake && world.Database.Uploads.Rows.Any(upload => upload.ClaimedBy is null && world.Clock.GetUtcNow() - upload.CreatedAt > UploadSweep.UnclaimedAfter))
+        {
+            await slot.RunAsync(portal => portal.StaleUploads.RunAsync(world.Clock.GetUtcNow(), cancellationToken));
         }
 
         if (slot.IsAwake && world.Clock.GetUtcNow() - SimulatedWorld.Start > PeopleDecideAfter)
         {
             await slot.RunAsync(portal => people.CloseTheDayAsync(portal, _ => leftToPeople++, cancellationToken));
         }
+    }
+
+    private static Task<SubmitOutcome> SubmitAsync(SimulatedPortal portal, TrainingRequest request, CancellationToken cancellationToken) => portal.Desk.SubmitAsync(
+        request, new IdempotencyKey(Guid.Empty, "arrival", "body"), new Actor(ActorKind.Token, "gateway"), cancellationToken);
+
+    /// <summary>As the API does it.</summary>
+    private static async Task SubmitFormAsync(SimulatedPortal portal, TrainingRequest request, CancellationToken cancellationToken)
+    {
+        StagingOutcome.Staged staged = (StagingOutcome.Staged)await portal.Staging.StageAsync(request.UserId, OneFileAsync(), cancellationToken);
+        SubmitOutcome outcome = await SubmitAsync(portal, request with { Upload = staged.Upload, ImageKeys = staged.Keys }, cancellationToken);
+        if (outcome is not SubmitOutcome.Accepted { Replayed: false })
+        {
+            await portal.Staging.DiscardAsync(staged.Upload, cancellationToken);
+        }
+    }
+
+    private static async IAsyncEnumerable<StagedFile> OneFileAsync()
+    {
+        await Task.CompletedTask;
+        yield return new StagedFile("photo.webp", new MemoryStream([.. "RIFF1234WEBP and its pixels"u8]));
     }
 
     private async Task<DateTimeOffset> NextAsync(CancellationToken cancellationToken)
@@ -172,6 +219,7 @@ internal sealed class CrashRun
         && world.Database.Jobs.Rows.All(job => job.State.IsFinal())
         && world.Database.Pods.Rows.All(pod => pod.Saw == PodSaw.Gone)
         && world.Database.Reservations.Rows.All(one => one.SettledAt is not null)
+        && world.Database.Uploads.Rows.All(upload => upload.ClaimedBy is not null)
         && slot.IsAwake;
 
     private bool DiesAt(string point)

@@ -86,6 +86,8 @@ public sealed class SimulatedPortal
         Images = new OldImages(work, objects, clock, () => world.Training, Permissions.DeleteImages);
         Heartbeat = new SpoolHeartbeat(work, spool, clock, $"instance of {spool.Id}", spool.Id);
         FilesDesk = new SpoolDesk(work, clock);
+        Staging = new UploadStaging(work, objects, world.Inspector, world.Training, world.Ids, clock);
+        StaleUploads = new UploadSweep(work, objects, Clocks);
         Desk = new TrainingDesk(work, prices, spool, world.Ids, clock, () => new AdmissionRules(world.Training, world.Budget, world.Limits));
     }
 
@@ -116,6 +118,8 @@ public sealed class SimulatedPortal
     public OldImages Images { get; }
     public SpoolHeartbeat Heartbeat { get; }
     public SpoolDesk FilesDesk { get; }
+    public UploadStaging Staging { get; }
+    public UploadSweep StaleUploads { get; }
 
     /// <summary>What the host's loop over files does each minute.</summary>
     public async Task LookAtFilesAsync(CancellationToken cancellationToken)

@@ -11,7 +11,7 @@ namespace LoraAdmin.Breaker;
 internal static class CircuitWire
 {
     /// <summary>Texts of the answer of calm.lua.</summary>
-    private const int Short = 2;
+    private const int Short = 1;
 
     /// <summary>Texts of every other answer before the failures.</summary>
     private const int Fixed = 19;
@@ -26,7 +26,7 @@ internal static class CircuitWire
     /// <param name="rules">What <see cref="Argument"/> made of them.</param>
     public static RedisValue[] Arguments(CircuitCall call, RedisValue rules)
     {
-        RedisValue seen = call.Seen.Born.Length == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"{call.Seen.Born} {call.Seen.Entries}");
+        RedisValue seen = call.Seen.Born.Length == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"{call.Seen.Born} {call.Seen.Entries} {call.Seen.Generation}");
         return call is CircuitCall.Check check ? [rules, seen, check.Token, check.Worker, check.KeyMark] : [rules, seen, .. OfCall(call)];
     }
 
@@ -37,7 +37,7 @@ internal static class CircuitWire
         {
             return texts.Length switch
             {
-                Short when texts[0] == CircuitAnswers.Go => new StoreAnswer.Unchanged(Number(texts[1])),
+                Short when texts[0] == CircuitAnswers.Go => new StoreAnswer.Unchanged(),
                 >= Fixed => new StoreAnswer.Answered(new CircuitReply(texts[0], CircuitOf(texts), DateTimeOffset.FromUnixTimeMilliseconds(Number(texts[1])))),
                 _ => throw new FormatException($"The answer has {texts.Length} parts."),
             };

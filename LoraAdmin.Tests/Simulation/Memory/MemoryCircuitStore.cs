@@ -26,7 +26,7 @@ public sealed class MemoryCircuitStore(TimeProvider clock, Func<BreakerRules> ru
 
         if (call is CircuitCall.Check && State is { IsOpen: false, Isolation: null, Failures.Count: 0 } && State.Mark == call.Seen)
         {
-            return Task.FromResult<StoreAnswer>(new StoreAnswer.Unchanged(State.Generation));
+            return Task.FromResult<StoreAnswer>(new StoreAnswer.Unchanged());
         }
 
         CircuitReply reply = CircuitMachine.Apply(State, call, now, rules());

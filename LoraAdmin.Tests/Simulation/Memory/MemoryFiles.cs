@@ -18,6 +18,8 @@ public sealed class MemoryObjectStore(TimeProvider clock) : IObjectStore
     /// <summary>How often something was put or deleted.</summary>
     public int Changes { get; private set; }
 
+    public IReadOnlyCollection<ObjectRef> All => objects.Keys;
+
     public byte[]? Find(ObjectRef target) => objects.TryGetValue(target, out (byte[] Bytes, string) found) ? found.Bytes : null;
 
     public void Set(ObjectRef target, byte[] bytes, string contentType)

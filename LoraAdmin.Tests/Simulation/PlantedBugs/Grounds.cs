@@ -44,6 +44,6 @@ public static class Grounds
         }
 
         string fault = ground.Replace($"{Crash} with ", "", StringComparison.Ordinal);
-        return fault != ground && fault.Split(CrashRun.During).All(kind => FaultKind.Find(kind) is not null) ? fault : throw new PlantedBugException($"There is no ground \"{ground}\"");
+        return fault == CrashRun.AsAForm || (fault != ground && fault.Split(CrashRun.During).All(kind => FaultKind.Find(kind) is not null)) ? fault : throw new PlantedBugException($"There is no ground \"{ground}\"");
     }
 }

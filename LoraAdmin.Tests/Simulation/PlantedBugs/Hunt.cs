@@ -5,7 +5,11 @@ namespace LoraAdmin.Tests.Simulation.PlantedBugs;
 /// <summary>Goes through the runs of a ground until an invariant is violated. The entry that <see cref="PatchedHarness"/> calls, in the copy of this assembly.</summary>
 public static class Hunt
 {
-    private const int Seeds = 20;
+    /// <summary>Seeds of a plan in which nothing may be found without a bug.</summary>
+    private const int SoundSeeds = 20;
+
+    /// <summary>Seeds of a plan in which a bug must be found: some need a rare meeting of troubles.</summary>
+    private const int BugSeeds = 100;
 
     /// <param name="ground">One of <see cref="Grounds"/>.</param>
     /// <param name="wanted">Pattern of the violation that ends the hunt; empty: any does.</param>
@@ -17,7 +21,7 @@ public static class Hunt
         string firstWhere = "";
         string firstWhat = "";
         int runs = 0;
-        await foreach ((string where, string what) in RunsAsync(ground, faultyStore, cancellationToken))
+        await foreach ((string where, string what) in RunsAsync(ground, faultyStore, wanted.Length == 0 ? SoundSeeds : BugSeeds, cancellationToken))
         {
             runs++;
             if (what.Length == 0)
@@ -35,13 +39,13 @@ public static class Hunt
         return [$"{runs}", "", "", firstWhere, firstWhat];
     }
 
-    private static IAsyncEnumerable<(string Where, string What)> RunsAsync(string ground, string faultyStore, CancellationToken cancellationToken) =>
-        Grounds.PlanOf(ground) is { } plan ? SeedsAsync(plan, faultyStore, cancellationToken) : CrossingsAsync(Grounds.FaultOf(ground), cancellationToken);
+    private static IAsyncEnumerable<(string Where, string What)> RunsAsync(string ground, string faultyStore, int seeds, CancellationToken cancellationToken) =>
+        Grounds.PlanOf(ground) is { } plan ? SeedsAsync(plan, faultyStore, seeds, cancellationToken) : CrossingsAsync(Grounds.FaultOf(ground), cancellationToken);
 
     private static async IAsyncEnumerable<(string Where, string What)> SeedsAsync(
-        SimulationPlan plan, string faultyStore, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+        SimulationPlan plan, string faultyStore, int seeds, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        for (int seed = 1; seed <= Seeds; seed++)
+        for (int seed = 1; seed <= seeds; seed++)
         {
             SimulatedWorld world = new(seed, start: plan.Start);
             FaultyStores.Put(faultyStore, world.Database);

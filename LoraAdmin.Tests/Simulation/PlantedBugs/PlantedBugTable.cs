@@ -133,9 +133,9 @@ internal static partial class PlantedBugTable
             "3: pod … was terminated and the file of job … is nowhere (…)", Grounds.Impatient,
             "? await LastLook.StopAsync(agent, AttemptPods.AddressOf(pod), AgentWord.Known(job), cancellationToken)", "? new LastLook(null, FileProof.AgentHasNone)"),
         new(
-            "take a silent agent's pod for one without a file", "Training/FileProofs.cs",
-            "3: pod … was terminated and the file of job … is nowhere (…)", Grounds.Troubled,
-            "null => FileProof.None,", "null => FileProof.AgentHasNone,"),
+            "take a silent agent's pod for one without a file", "Training/LastLook.cs",
+            "3: pod … was terminated and the file of job … is nowhere (…)", Grounds.Choosy,
+            "if (before.Value is not { } running)", "if (before.Value is null) { return new LastLook(null, FileProof.AgentHasNone); } if (before.Value is not { } running)"),
         new(
             "let a pod go without proof as if a person had said so", "Training/Steps/AttemptPods.cs",
             "3: pod … was terminated and the file of job … is nowhere (…)", Grounds.Troubled,
@@ -169,6 +169,10 @@ internal static partial class PlantedBugTable
 
     private static PlantedBug[] OfJobs =>
     [
+        new(
+            "admit a form without claiming its files", "Training/TrainingDesk.cs",
+            "storage keeps … images, … uploads are claimed", Grounds.CrashWith(CrashRun.AsAForm),
+            "if (request.Upload is { } upload && !await ClaimAsync(", "if (request.Upload is { } upload && upload == Guid.Empty && !await ClaimAsync("),
         new(
             "look for a GPU again only days later", "Training/TrainingConductor.cs",
             "job … rests as …: …", Grounds.Troubled,

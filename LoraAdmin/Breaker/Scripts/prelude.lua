@@ -23,9 +23,16 @@ local function save()
   if c.born == '' then
     c.born = text(now)
   end
+
+  -- For calm.lua: what a worker has seen that has nothing more to hear. No worker sends 'no'.
+  local calm = 'no'
+  if c.mode ~= 'open' and c.isolated_at == 0 and #fails == 0 then
+    calm = c.born .. ' ' .. text(c.entries) .. ' ' .. text(c.generation)
+  end
   redis.call('HSET', KEYS[1], 'mode', c.mode, 'generation', text(c.generation), 'opened_at', text(c.opened_at), 'open_until', text(c.open_until),
     'closed_at', text(c.closed_at), 'trips', text(c.trips), 'entries', text(c.entries), 'born', c.born, 'isolated_at', text(c.isolated_at),
-    'isolated_until', text(c.isolated_until), 'isolated_by', c.isolated_by, 'isolated_reason', c.isolated_reason, 'isolated_key', c.isolated_key)
+    'isolated_until', text(c.isolated_until), 'isolated_by', c.isolated_by, 'isolated_reason', c.isolated_reason, 'isolated_key', c.isolated_key,
+    'calm', calm)
 end
 
 -- A failure as it stands in an entry of the history: with its moment.

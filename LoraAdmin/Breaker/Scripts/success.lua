@@ -10,5 +10,8 @@ if is_isolated() or c.mode == 'open' or generation < c.generation then
   note('late_success', {}, worker, 'A pod was created')
   return answer('late')
 end
-drop_failures()
+if redis.call('EXISTS', KEYS[2]) == 1 then
+  drop_failures()
+  save()
+end
 return answer('noted')
