@@ -26,7 +26,8 @@ public sealed record Accounting(IReadOnlyList<Verdict> Verdicts, IReadOnlyList<D
 
 /// <summary>
 /// Decides what becomes of instants that nothing has run for. An instant that may still be fired is waited for until its grace is over, unless nobody
-/// was awake to fire it. The newest overdue one is made up for when nothing newer has run; all others are missed.
+/// was awake to fire it. The newest overdue one is made up for when nothing newer has run; all others are missed. Where instants are looked at piece by
+/// piece, each piece owes its newest, and the next piece that owes or ran one takes its place.
 /// </summary>
 public static class OccurrenceAccounting
 {
@@ -66,7 +67,7 @@ public static class OccurrenceAccounting
             .Where(one => one.State is OccurrenceState.Claimed or OccurrenceState.Ran or OccurrenceState.Late)
             .Select(one => (DateTimeOffset?)one.Instant)
             .Max();
-        DateTimeOffset? owed = input.CatchUp == CatchUp.Once && input.IsWhole && overdue.Count > 0 && !(newestRun > overdue[^1]) ? overdue[^1] : null;
+        DateTimeOffset? owed = input.CatchUp == CatchUp.Once && overdue.Count > 0 && !(newestRun > overdue[^1]) ? overdue[^1] : null;
         foreach (DateTimeOffset instant in overdue)
         {
             verdicts.Add(instant == owed

@@ -18,7 +18,7 @@ public sealed record DueRuns(IReadOnlyList<OperationRun> Interrupted, IReadOnlyL
 /// interrupted ones. Only the holder of the lease <see cref="LeaseName"/> lets it tick. It shares nothing with the scheduler but the cron text.
 /// </summary>
 public sealed class OccurrenceKeeper(
-    IUnitOfWork work, OperationRegistry operations, ICronSchedules crons, RunStarter starter, TimeProvider clock, Func<OperationRules> rules)
+    IUnitOfWork work, OperationRegistry operations, ICronSchedules crons, RunStarter starter, IRunHost host, TimeProvider clock, Func<OperationRules> rules)
 {
     public const string LeaseName = "operations.keeper";
 
@@ -38,10 +38,11 @@ public sealed class OccurrenceKeeper(
         }
     }
 
-    /// <summary>Accounts for every instant up to now, and starts what is owed.</summary>
-    /// <returns>Runs that were started: their work is the caller's to let do.</returns>
+    /// <summary>
+    /// Accounts for every instant up to now, and starts what is owed. Each run begins its work as soon as its row is written, whatever fails after it.
+    /// </summary>
     /// <exception cref="StoreUnavailableException">The database is away; the next look goes on from the mark.</exception>
-    public async Task<IReadOnlyList<StartedRun>> TickAsync(CancellationToken cancellationToken)
+    public async Task TickAsync(CancellationToken cancellationToken)
     {
         DateTimeOffset now = clock.GetUtcNow();
         DateTimeOffset? asleepFrom = await AsleepFromAsync(now, cancellationToken);
@@ -55,7 +56,8 @@ public sealed class OccurrenceKeeper(
 
         await work.RunAsync((unit, token) => unit.Store<IOperationScheduleStore>().BeatAsync(now, token), cancellationToken);
         await EndHoldAsync(now, cancellationToken);
-        return [.. await RecoverAsync(now, cancellationToken), .. await CatchUpAsync(cancellationToken)];
+        await RecoverAsync(now, cancellationToken);
+        await CatchUpAsync(cancellationToken);
     }
 
     /// <summary>Which runs would happen if the portal started at this moment. Reads only.</summary>
@@ -167,9 +169,9 @@ public sealed class OccurrenceKeeper(
     private static async Task EndPauseAsync(
         IUnit unit, OperationInfo info, OperationSchedule schedule, DateTimeOffset accounted, CancellationToken cancellationToken)
     {
-        if (schedule.Pause is { } pause && pause.Until <= accounted)
+        if (schedule.Pause is { } pause && pause.Until <= accounted
+            && await unit.Store<IOperationScheduleStore>().TryEndPauseAsync(info.Key, accounted, cancellationToken))
         {
-            await unit.Store<IOperationScheduleStore>().SavePauseAsync(info.Key, null, cancellationToken);
             await unit.Events.AppendAsync(
                 OperationFacts.Of(OperationEvents.Resumed, $"The pause of {info.Title} is over: {pause.Reason}", Self), cancellationToken);
         }
@@ -231,44 +233,35 @@ public sealed class OccurrenceKeeper(
     private async Task EndHoldAsync(DateTimeOffset now, CancellationToken cancellationToken) => await work.RunAsync(
         async (unit, token) =>
         {
-            IAutomationHoldStore holds = unit.Store<IAutomationHoldStore>();
-            if (await holds.FindAsync(token) is { } hold && hold.Until <= now)
+            if (await unit.Store<IAutomationHoldStore>().TryEndAsync(now, token))
             {
-                await holds.SaveAsync(null, token);
                 await unit.Events.AppendAsync(OperationDesk.ReleasedFact("Its time is over", Self), token);
             }
         },
         cancellationToken);
 
-    private async Task<IReadOnlyList<StartedRun>> RecoverAsync(DateTimeOffset now, CancellationToken cancellationToken)
+    private async Task RecoverAsync(DateTimeOffset now, CancellationToken cancellationToken)
     {
         IReadOnlyList<OperationRun> stranded = await work.ReadAsync((unit, token) => unit.Store<IOperationRunStore>().ListStrandedAsync(now, token), cancellationToken);
-        List<StartedRun> started = [];
         foreach (OperationRun run in stranded)
         {
             if (await starter.RecoverAsync(run.Id, cancellationToken) is StartOutcome.Started recovered)
             {
-                started.Add(recovered.Run);
+                host.Begin(recovered.Run);
             }
         }
-
-        return started;
     }
 
-    private async Task<IReadOnlyList<StartedRun>> CatchUpAsync(CancellationToken cancellationToken)
+    private async Task CatchUpAsync(CancellationToken cancellationToken)
     {
         IReadOnlyList<Occurrence> open = await work.ReadAsync((unit, token) => unit.Store<IOccurrenceStore>().ListOpenAsync(token), cancellationToken);
-        List<StartedRun> started = [];
         foreach (Occurrence owed in open.Where(one => one.State == OccurrenceState.Owed && operations.Find(one.Operation) is not null))
         {
             RunRequest request = new(owed.Operation, RunTrigger.CatchUp, Actor.Portal(owed.Operation), owed.Instant);
             if (await starter.StartAsync(request, cancellationToken) is StartOutcome.Started run)
             {
-                await work.RunAsync((unit, token) => unit.Store<IOccurrenceStore>().MakeUpAsync(owed.Operation, owed.Instant, run.Run.Run.Id, token), cancellationToken);
-                started.Add(run.Run);
+                host.Begin(run.Run);
             }
         }
-
-        return started;
     }
 }

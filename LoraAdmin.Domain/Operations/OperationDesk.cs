@@ -39,7 +39,7 @@ public interface IOperationDesk
     /// <param name="reason">1 to 500 characters.</param>
     Task<OperationCommand> RunNowAsync(string operation, string reason, Actor actor, CancellationToken cancellationToken);
 
-    /// <summary>Asks a run to end after the item that it is at.</summary>
+    /// <summary>Asks a run to end after the item that it is at. One that is interrupted is not gone on from.</summary>
     /// <param name="reason">1 to 500 characters.</param>
     Task<OperationCommand> CancelAsync(Guid run, string reason, Actor actor, CancellationToken cancellationToken);
 
@@ -122,7 +122,9 @@ public sealed class OperationDesk(
 
                 if (!await runs.AskCancelAsync(run, new CancelAsk(actor, reason.Trim(), clock.GetUtcNow()), token))
                 {
-                    return Refuse("run", $"Run {found.Number} has ended", "Nothing is left to cancel.");
+                    return found.ResumedBy is null
+                        ? Refuse("run", $"Run {found.Number} has ended", "Nothing is left to cancel.")
+                        : Refuse("run", $"Run {found.Number} was interrupted, and another run goes on from it", "Cancel that one.");
                 }
 
                 await unit.Events.AppendAsync(

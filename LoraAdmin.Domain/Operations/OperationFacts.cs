@@ -51,5 +51,9 @@ internal static class OperationFacts
             Signals = signals,
         };
 
+    /// <summary>No plan of the operation waits for a person any more.</summary>
+    public static OperationalEvent ApprovalOver(OperationInfo operation, string why, Actor actor) => Of(
+        OperationEvents.ApprovalOver, $"{operation.Title}: {why}", actor, EventSeverity.Info, Over(OperationIncidents.Approval, operation.Key, why));
+
     public static IncidentSignal Over(string rule, string operation, string text) => new(rule, operation, text, Over: true);
 }

@@ -96,7 +96,13 @@ public sealed record PlanDraft(DateTimeOffset AsOf, PlanShape Shape, IReadOnlyLi
     public string Hash()
     {
         StringBuilder text = new();
-        text.Append(CultureInfo.InvariantCulture, $"{Shape} {AsOf.ToUnixTimeMilliseconds()} {Count} {Predicate} {Parameters}\n");
+        text.Append(CultureInfo.InvariantCulture, $"{Shape} {AsOf.ToUnixTimeMilliseconds()} {Count} {Predicate} {Parameters}");
+        if (WithinCaps is { } within)
+        {
+            text.Append(CultureInfo.InvariantCulture, $" {within} within caps");
+        }
+
+        text.Append('\n');
         foreach (PlanItem item in Items)
         {
             text.Append(CultureInfo.InvariantCulture, $"{item.Target}\t{item.Action}\t{item.Reason}\t{item.Bytes}\t{item.Money?.Micros}\t{item.Detail}\n");

@@ -19,12 +19,18 @@ public interface IOperationScheduleStore
     /// <summary>Null: it runs by itself again.</summary>
     Task SavePauseAsync(string operation, OperationPause? pause, CancellationToken cancellationToken);
 
+    /// <summary>Ends a pause that was until the instant or before. False: it is not paused, or for longer: somebody may just have said so.</summary>
+    Task<bool> TryEndPauseAsync(string operation, DateTimeOffset at, CancellationToken cancellationToken);
+
     /// <summary>Moves the mark forward; it never goes back.</summary>
     Task SetAccountedAsync(string operation, DateTimeOffset until, CancellationToken cancellationToken);
 
     /// <summary>
-    /// The number of the operation's next run. Locks the operation's row until the transaction ends: starts of one operation come one after the other.
+    /// Reads the operation's row and locks it until the transaction ends: starts of one operation come one after the other. Null: it has no schedule.
     /// </summary>
+    Task<OperationSchedule?> LockAsync(string operation, CancellationToken cancellationToken);
+
+    /// <summary>The number of the operation's next run, which is taken by it.</summary>
     /// <returns>Null: the operation has no schedule.</returns>
     Task<long?> TakeNumberAsync(string operation, CancellationToken cancellationToken);
 
@@ -42,6 +48,9 @@ public interface IAutomationHoldStore
 
     /// <summary>Null: off.</summary>
     Task SaveAsync(AutomationHold? hold, CancellationToken cancellationToken);
+
+    /// <summary>Switches off one that was until the instant or before. False: it is off, or on for longer: somebody may just have switched it on.</summary>
+    Task<bool> TryEndAsync(DateTimeOffset at, CancellationToken cancellationToken);
 }
 
 /// <summary>Runs and their log lines. Bound to a unit of work. Writes of a run name its number: a run that was taken over writes nothing.</summary>
@@ -66,13 +75,20 @@ public interface IOperationRunStore
     /// <summary>Writes state, end, outcome, counts and figures of a run that is at work. False: it was not, or was taken over.</summary>
     Task<bool> EndAsync(OperationRun ended, CancellationToken cancellationToken);
 
-    /// <summary>Notes who went on from an interrupted run. False: somebody did already, or it is not interrupted.</summary>
+    /// <summary>
+    /// Ends a run at work whose lease is over as interrupted; its counts stay. False: it is not at work any more, or its lease was renewed.
+    /// </summary>
+    Task<bool> TryInterruptAsync(Guid id, DateTimeOffset now, string outcome, CancellationToken cancellationToken);
+
+    /// <summary>Notes who went on from an interrupted run. False: somebody did already, its end was asked for, or it is not interrupted.</summary>
     Task<bool> TrySetResumedByAsync(Guid id, Guid by, CancellationToken cancellationToken);
 
-    /// <summary>An interrupted run that nobody goes on from counts as failed. False: somebody went on from it, or it is not interrupted.</summary>
-    Task<bool> TryGiveUpAsync(Guid id, string outcome, CancellationToken cancellationToken);
+    /// <summary>
+    /// An interrupted run that nobody will go on from ends for good, as failed or cancelled. False: somebody went on from it, or it is not interrupted.
+    /// </summary>
+    Task<bool> TryEndInterruptedAsync(Guid id, RunState state, string outcome, CancellationToken cancellationToken);
 
-    /// <summary>Asks a run that is at work to end. False: it has ended.</summary>
+    /// <summary>Asks a run to end that is at work, or interrupted and not gone on from. False: it has ended, or another run goes on from it.</summary>
     Task<bool> AskCancelAsync(Guid id, CancelAsk ask, CancellationToken cancellationToken);
 
     Task AppendLineAsync(Guid run, DateTimeOffset at, EventSeverity severity, string text, CancellationToken cancellationToken);
@@ -113,13 +129,13 @@ public interface IOperationPlanStore
     /// <summary>Writes an item's outcome. False: it has one.</summary>
     Task<bool> TryEndItemAsync(Guid plan, int number, ItemOutcome outcome, DateTimeOffset at, CancellationToken cancellationToken);
 
-    /// <summary>Plans of the operation that wait for approval give way to a newer look.</summary>
-    Task SupersedeAsync(string operation, CancellationToken cancellationToken);
+    /// <summary>Plans of the operation that wait for approval give way to a look of the given instant; those of a later look stay.</summary>
+    Task SupersedeAsync(string operation, DateTimeOffset asOf, CancellationToken cancellationToken);
 
     /// <summary>Plans that wait for a person, oldest first.</summary>
     Task<IReadOnlyList<OperationPlan>> ListAwaitingAsync(CancellationToken cancellationToken);
 
-    /// <summary>Deletes plans made before the instant that no run has taken.</summary>
+    /// <summary>Deletes plans made before the instant that no run has taken. Those that wait for approval stay until a newer look takes their place.</summary>
     Task<int> DeleteUntakenAsync(DateTimeOffset madeBefore, int most, CancellationToken cancellationToken);
 }
 

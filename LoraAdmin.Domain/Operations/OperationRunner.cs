@@ -58,7 +58,7 @@ public sealed class OperationRunner(
         }
         catch (OperationCanceledException) when (lease.Cancel is { } ask)
         {
-            return await EndAsync(operation, run, RunState.Cancelled, $"Cancelled by {ask.By.Name}: {ask.Reason}");
+            return await EndAsync(operation, run, RunState.Cancelled, ask.Words);
         }
         catch (OperationFailedException failure)
         {
@@ -74,10 +74,11 @@ public sealed class OperationRunner(
 
     private async Task<OperationRun> ApplyAsync(IOperation operation, OperationRun run, RunLease lease)
     {
-        (Guid id, PlanDraft plan) = await PlanAsync(operation, run, lease.Token);
+        (Guid id, PlanDraft plan) = await PlanAsync(operation, run, lease);
         if (operation is ISetOperation set)
         {
-            return await ApplySetAsync(set, run, plan, lease.Token);
+            // One transaction, which either is all there or has changed nothing.
+            return await ApplySetAsync(set, run, plan, lease.Asked);
         }
 
         bool byPerson = run.StartedBy.Kind != ActorKind.Portal;
@@ -86,29 +87,30 @@ public sealed class OperationRunner(
         return await EndItemsAsync(operation, run, plan, most);
     }
 
-    private async Task<(Guid Id, PlanDraft Plan)> PlanAsync(IOperation operation, OperationRun run, CancellationToken cancellationToken)
+    private async Task<(Guid Id, PlanDraft Plan)> PlanAsync(IOperation operation, OperationRun run, RunLease lease)
     {
         if (run.Plan is { } kept)
         {
-            (OperationPlan plan, IReadOnlyList<PlannedItem> items) = await ReadPlanAsync(kept, cancellationToken);
+            (OperationPlan plan, IReadOnlyList<PlannedItem> items) = await ReadPlanAsync(kept, lease.Token);
             PlanDraft whole = plan.Draft with { Items = [.. items.Select(one => one.Item)] };
             if (whole.Hash() != plan.Hash)
             {
                 throw new OperationFailedException("Its plan was altered since it was made; nothing was done. Preview again");
             }
 
-            await NotePlanAsync(operation, run, plan with { Draft = whole }, whole.Count - items.Count(one => one.Outcome is not null), isNew: false, cancellationToken);
+            long left = whole.Count - items.Count(one => one.Outcome is not null);
+            await NotePlanAsync(operation, run, plan with { Draft = whole }, left, isNew: false, lease.Token);
             return (kept, whole);
         }
 
-        switch (await operation.PlanAsync(cancellationToken))
+        switch (await operation.PlanAsync(lease.Asked))
         {
             case Planning.CouldNotRead unread:
                 throw new OperationFailedException($"It could not look: {unread.Why}. {unread.Remedy}");
             case Planning.Planned planned:
                 OperationPlan made = new(
                     ids.Next(), operation.Info.Key, installation().Id, planned.Plan, planned.Plan.Hash(), run.StartedBy, clock.GetUtcNow(), PlanState.Taken, run.Id);
-                await NotePlanAsync(operation, run, made, planned.Plan.Count, isNew: true, cancellationToken);
+                await NotePlanAsync(operation, run, made, planned.Plan.Count, isNew: true, lease.Token);
                 return (made.Id, planned.Plan);
             default:
                 throw new NotSupportedException("A look gives a plan or says why not.");
@@ -150,7 +152,7 @@ public sealed class OperationRunner(
         await work.RunAsync(
             async (unit, token) =>
             {
-                await TouchAsync(unit, run, ended: null, token);
+                // The run's row is written last: until then its lease is renewed and its end may be asked for, however long the statement takes.
                 SetOutcome outcome = await operation.ApplyAsync(unit, plan, run.StartedBy, token);
                 if (await operation.CheckAsync(unit, token) is { } broken)
                 {
@@ -178,7 +180,7 @@ public sealed class OperationRunner(
 
             foreach (PlannedItem item in page)
             {
-                lease.Token.ThrowIfCancellationRequested();
+                lease.Asked.ThrowIfCancellationRequested();
                 if (item.Outcome is null)
                 {
                     await HoldAsync(operation.Info, run, lease);
@@ -202,13 +204,13 @@ public sealed class OperationRunner(
             if (hold?.HoldsAt(clock.GetUtcNow()) == true)
             {
                 lease.Hear(new RunPulse(new CancelAsk(hold.By, hold.Reason, hold.Since)));
-                lease.Token.ThrowIfCancellationRequested();
+                lease.Asked.ThrowIfCancellationRequested();
             }
 
             if (clocks.WhyHeld() is { } doubt)
             {
                 lease.Hear(new RunPulse(new CancelAsk(Actor.Portal(ClockStandings.Name), doubt, clock.GetUtcNow())));
-                lease.Token.ThrowIfCancellationRequested();
+                lease.Asked.ThrowIfCancellationRequested();
             }
         }
     }
@@ -224,7 +226,8 @@ public sealed class OperationRunner(
                 throw new InvalidOperationException($"{operation.Info.Key} left an item without an outcome.");
             }
         }
-        catch (Exception failure) when (failure is not (FenceLostException or StoreUnavailableException or OperationCanceledException) && !turn.HasEnded)
+        catch (Exception failure) when (failure is not (FenceLostException or StoreUnavailableException) && !turn.HasEnded
+            && !(failure is OperationCanceledException && lease.Token.IsCancellationRequested))
         {
             await turn.EndAsync((_, _) => Task.FromResult(ItemOutcome.Failed(failure.Message)), lease.Token);
         }
@@ -276,25 +279,24 @@ public sealed class OperationRunner(
         return string.Join(", ", parts) + ".";
     }
 
-    /// <summary>What the caps held back becomes a plan that a person may approve; one that waited before gives way to it.</summary>
+    /// <summary>
+    /// What the caps held back becomes a plan that a person may approve. One that waited gives way, unless it rests on a newer look than this run did.
+    /// </summary>
     private async Task HoldBackAsync(IUnit unit, IOperation operation, OperationRun run, PlanDraft draft, int most, CancellationToken cancellationToken)
     {
         IOperationPlanStore plans = unit.Store<IOperationPlanStore>();
-        bool waited = (await plans.ListAwaitingAsync(cancellationToken)).Any(plan => plan.Operation == operation.Info.Key);
-        await plans.SupersedeAsync(operation.Info.Key, cancellationToken);
+        OperationPlan[] waited = [.. (await plans.ListAwaitingAsync(cancellationToken)).Where(plan => plan.Operation == operation.Info.Key)];
+        await plans.SupersedeAsync(operation.Info.Key, draft.AsOf, cancellationToken);
+        if (waited.Any(plan => plan.Draft.AsOf > draft.AsOf))
+        {
+            return;
+        }
+
         if (most >= draft.Items.Count)
         {
-            if (waited || run.Trigger == RunTrigger.Approval)
+            if (waited.Length > 0)
             {
-                const string released = "Nothing is held back any more";
-                await unit.Events.AppendAsync(
-                    OperationFacts.Of(
-                        OperationEvents.ApprovalOver,
-                        $"{operation.Info.Title}: {released}",
-                        run.StartedBy,
-                        EventSeverity.Info,
-                        OperationFacts.Over(OperationIncidents.Approval, operation.Info.Key, released)),
-                    cancellationToken);
+                await unit.Events.AppendAsync(OperationFacts.ApprovalOver(operation.Info, "Nothing is held back any more", run.StartedBy), cancellationToken);
             }
 
             return;

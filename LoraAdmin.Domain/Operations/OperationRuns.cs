@@ -35,7 +35,11 @@ public enum RunState
 }
 
 /// <summary>A person asked for the run's end.</summary>
-public sealed record CancelAsk(Actor By, string Reason, DateTimeOffset At);
+public sealed record CancelAsk(Actor By, string Reason, DateTimeOffset At)
+{
+    /// <summary>The outcome of a run that ended by it.</summary>
+    internal string Words => $"Cancelled by {By.Name}: {Reason}";
+}
 
 /// <summary>One run of an operation, written at its start and at its end.</summary>
 public sealed record OperationRun

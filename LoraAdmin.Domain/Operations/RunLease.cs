@@ -3,8 +3,8 @@ using LoraAdmin.Domain.Shared;
 namespace LoraAdmin.Domain.Operations;
 
 /// <summary>
-/// Renews a run's lease while it works, however long one of its items takes, and hears when a person asks for its end. When the lease is lost, the work
-/// is broken off: another instance goes on with it.
+/// Renews a run's lease while it works, however long one of its items takes, and hears when a person asks for its end: the item that it is at is let
+/// end. When the lease is lost, the work is broken off: another instance goes on with it.
 /// </summary>
 internal sealed class RunLease : IAsyncDisposable
 {
@@ -13,6 +13,7 @@ internal sealed class RunLease : IAsyncDisposable
     private readonly TimeProvider clock;
     private readonly TimeSpan leaseFor;
     private readonly CancellationTokenSource stop;
+    private readonly CancellationTokenSource asked;
     private readonly CancellationTokenSource over = new();
     private readonly Task renewing;
     private bool disposed;
@@ -24,11 +25,15 @@ internal sealed class RunLease : IAsyncDisposable
         this.clock = clock;
         this.leaseFor = leaseFor;
         stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        asked = CancellationTokenSource.CreateLinkedTokenSource(stop.Token);
         renewing = RenewAsync();
     }
 
-    /// <summary>Cancelled when the portal ends, the lease is lost, or a person asks for the end.</summary>
+    /// <summary>Cancelled when the portal ends or the lease is lost.</summary>
     public CancellationToken Token => stop.Token;
+
+    /// <summary>Cancelled also when a person asks for the end: for what has changed nothing when it is broken off.</summary>
+    public CancellationToken Asked => asked.Token;
 
     public bool IsLost { get; private set; }
 
@@ -40,7 +45,7 @@ internal sealed class RunLease : IAsyncDisposable
         if (pulse.Cancel is { } ask && Cancel is null)
         {
             Cancel = ask;
-            stop.Cancel();
+            asked.Cancel();
         }
     }
 
@@ -55,6 +60,7 @@ internal sealed class RunLease : IAsyncDisposable
         await over.CancelAsync();
         await renewing;
         over.Dispose();
+        asked.Dispose();
         stop.Dispose();
     }
 
@@ -69,18 +75,18 @@ internal sealed class RunLease : IAsyncDisposable
                 return;
             }
 
-            DateTimeOffset asked = clock.GetUtcNow();
+            DateTimeOffset began = clock.GetUtcNow();
             try
             {
                 RunPulse? pulse = await work.RunAsync(
-                    (unit, token) => unit.Store<IOperationRunStore>().TouchAsync(run.Id, run.Number, ended: null, asked + leaseFor, token), over.Token);
+                    (unit, token) => unit.Store<IOperationRunStore>().TouchAsync(run.Id, run.Number, ended: null, began + leaseFor, token), over.Token);
                 if (pulse is null)
                 {
                     await LoseAsync();
                     return;
                 }
 
-                until = asked + leaseFor;
+                until = began + leaseFor;
                 Hear(pulse);
             }
             catch (OperationCanceledException) when (over.IsCancellationRequested)

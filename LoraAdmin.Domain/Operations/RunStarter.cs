@@ -41,6 +41,7 @@ public abstract record StartOutcome
 public sealed class RunStarter(
     IUnitOfWork work,
     OperationRegistry operations,
+    ICronSchedules crons,
     IIds ids,
     TimeProvider clock,
     Func<OperationRules> rules,
@@ -50,6 +51,9 @@ public sealed class RunStarter(
 {
     /// <summary>A run that was interrupted so often in a row is not resumed once more.</summary>
     public const int MostAttempts = 5;
+
+    /// <summary>Until the run is sure to begin.</summary>
+    private const long Unnumbered = 0;
 
     /// <exception cref="StoreUnavailableException">Nothing was written.</exception>
     public Task<StartOutcome> StartAsync(RunRequest request, CancellationToken cancellationToken)
@@ -89,10 +93,16 @@ public sealed class RunStarter(
     {
         string key = operation.Info.Key;
         IOperationScheduleStore schedules = unit.Store<IOperationScheduleStore>();
-        if (await schedules.TakeNumberAsync(key, cancellationToken) is not { } number
-            || await schedules.FindAsync(key, cancellationToken) is not { } schedule)
+        if (await schedules.LockAsync(key, cancellationToken) is not { } schedule)
         {
             return new StartOutcome.Refused(new FieldProblem("operation", $"{key} has no schedule yet", "Wait some seconds: the portal is starting."));
+        }
+
+        if (request is { Trigger: RunTrigger.Schedule, Instant: { } fired }
+            && crons.NextAfter(schedule.Cron, schedule.TimeZone, fired.AddMilliseconds(-1)) != fired)
+        {
+            // The scheduler has not heard of an edit yet, or gives the second reading of an hour when the clocks went back.
+            return new StartOutcome.Left($"{fired:u} is no instant of the schedule \"{schedule.Cron}\" in {schedule.TimeZone}");
         }
 
         DateTimeOffset now = clock.GetUtcNow();
@@ -100,7 +110,7 @@ public sealed class RunStarter(
         {
             Id = ids.Next(),
             Operation = key,
-            Number = number,
+            Number = Unnumbered,
             Trigger = request.Trigger,
             Instant = request.Instant,
             StartedBy = request.By,
@@ -125,21 +135,30 @@ public sealed class RunStarter(
             return new StartOutcome.Busy(running);
         }
 
-        if (request.Plan is { } plan && await TakePlanAsync(unit, key, plan, run, cancellationToken) is { } problem)
+        if (request.Plan is { } plan && await TakePlanAsync(unit, operation.Info, plan, run, cancellationToken) is { } problem)
         {
             return new StartOutcome.Refused(problem);
         }
 
-        run = run with { Plan = request.Plan };
-        await unit.Store<IOperationRunStore>().AddAsync(run, cancellationToken);
+        run = await AddAsync(unit, run with { Plan = request.Plan }, cancellationToken);
         if (request.By.Kind != ActorKind.Portal)
         {
             string what = request.Plan is null ? "was asked to run" : "was asked to apply a plan";
             await unit.Events.AppendAsync(
-                OperationFacts.Of(OperationEvents.RunAsked, $"{operation.Info.Title} {what} (run {number}): {request.Reason}", request.By), cancellationToken);
+                OperationFacts.Of(OperationEvents.RunAsked, $"{operation.Info.Title} {what} (run {run.Number}): {request.Reason}", request.By), cancellationToken);
         }
 
         return new StartOutcome.Started(new StartedRun(run));
+    }
+
+    /// <summary>Its number is taken with it: what was skipped or refused leaves no gap.</summary>
+    private static async Task<OperationRun> AddAsync(IUnit unit, OperationRun run, CancellationToken cancellationToken)
+    {
+        long number = await unit.Store<IOperationScheduleStore>().TakeNumberAsync(run.Operation, cancellationToken)
+            ?? throw new InvalidOperationException($"{run.Operation} has lost its schedule.");
+        OperationRun numbered = run with { Number = number };
+        await unit.Store<IOperationRunStore>().AddAsync(numbered, cancellationToken);
+        return numbered;
     }
 
     /// <returns>Why nothing starts; null: the instant is the run's.</returns>
@@ -152,9 +171,18 @@ public sealed class RunStarter(
         {
             if (why is null)
             {
-                return running is not null ? new StartOutcome.Busy(running)
-                    : await occurrences.TryClaimAsync(run.Operation, instant, run.Id, cancellationToken) ? null
-                    : new StartOutcome.Accounted();
+                if (running is not null)
+                {
+                    return new StartOutcome.Busy(running);
+                }
+
+                if (!await occurrences.TryClaimAsync(run.Operation, instant, run.Id, cancellationToken))
+                {
+                    return new StartOutcome.Accounted();
+                }
+
+                await occurrences.MakeUpAsync(run.Operation, instant, run.Id, cancellationToken);
+                return null;
             }
 
             await occurrences.TryEndAsync(run.Operation, instant, OccurrenceState.Skipped, why, clock.GetUtcNow(), cancellationToken);
@@ -188,7 +216,7 @@ public sealed class RunStarter(
         held ? [new IncidentSignal(OperationIncidents.Missed, operation, $"{operation} did not run at {instant:u}. {why}")] : []) with { Reason = "skipped" };
 
     /// <returns>Why the plan must not be applied; null: it is the run's.</returns>
-    private async Task<FieldProblem?> TakePlanAsync(IUnit unit, string operation, Guid id, OperationRun run, CancellationToken cancellationToken)
+    private async Task<FieldProblem?> TakePlanAsync(IUnit unit, OperationInfo operation, Guid id, OperationRun run, CancellationToken cancellationToken)
     {
         IOperationPlanStore plans = unit.Store<IOperationPlanStore>();
         if (await plans.FindAsync(id, cancellationToken) is not { } plan)
@@ -196,13 +224,30 @@ public sealed class RunStarter(
             return new FieldProblem("plan", "There is no such plan: plans that nobody applied are deleted after a while", "Preview again, and apply the new plan.");
         }
 
-        if (plan.Operation != operation)
+        if (plan.Operation != operation.Key)
         {
-            return new FieldProblem("plan", $"It is a plan of {plan.Operation}, not of {operation}", $"Open {plan.Operation} to apply it, or preview {operation}.");
+            return new FieldProblem(
+                "plan", $"It is a plan of {plan.Operation}, not of {operation.Key}", $"Open {plan.Operation} to apply it, or preview {operation.Key}.");
         }
 
-        return plan.WhyNotApplied(installation().Id, clock.GetUtcNow(), rules().PlanValidFor)
-            ?? (await plans.TryTakeAsync(id, run.Id, cancellationToken) ? null : new FieldProblem("plan", "A run has just taken it", "Look at the run."));
+        if (plan.WhyNotApplied(installation().Id, clock.GetUtcNow(), rules().PlanValidFor) is { } problem)
+        {
+            return problem;
+        }
+
+        if (!await plans.TryTakeAsync(id, run.Id, cancellationToken))
+        {
+            return new FieldProblem("plan", "A run has just taken it", "Look at the run.");
+        }
+
+        if (plan.State == PlanState.AwaitsApproval)
+        {
+            // Nothing waits from here on, however the run ends: what it leaves undone the next look finds again.
+            string approved = $"{run.StartedBy.Name} approved what was held back";
+            await unit.Events.AppendAsync(OperationFacts.ApprovalOver(operation, approved, run.StartedBy), cancellationToken);
+        }
+
+        return null;
     }
 
     private async Task<StartOutcome> RecoverAsync(IUnit unit, Guid id, CancellationToken cancellationToken)
@@ -215,29 +260,26 @@ public sealed class RunStarter(
             return new StartOutcome.Accounted();
         }
 
-        if (IsByPortal(stranded) && WhyDoubted(operation.Info) is { } doubt)
+        if (stranded.Cancel is null && IsByPortal(stranded) && WhyDoubted(operation.Info) is { } doubt)
         {
             return new StartOutcome.Left(doubt);
         }
 
-        if (await unit.Store<IOperationScheduleStore>().TakeNumberAsync(stranded.Operation, cancellationToken) is not { } number)
+        if (await unit.Store<IOperationScheduleStore>().LockAsync(stranded.Operation, cancellationToken) is null)
         {
             return new StartOutcome.Accounted();
         }
 
         if (stranded.State == RunState.Running)
         {
-            if (await runs.FindAsync(id, cancellationToken) is not { State: RunState.Running } still || still.LeaseUntil > now)
+            // Read again after it: until then the one that was thought dead may have ended an item, or have been asked to end.
+            string silent = $"{stranded.Instance} was not heard of since its lease ended {stranded.LeaseUntil:u}";
+            if (!await runs.TryInterruptAsync(id, now, silent, cancellationToken) || await runs.FindAsync(id, cancellationToken) is not { } interrupted)
             {
                 return new StartOutcome.Accounted();
             }
 
-            stranded = still with { State = RunState.Interrupted, EndedAt = now, Outcome = $"{still.Instance} was not heard of since its lease ended {still.LeaseUntil:u}" };
-            if (!await runs.EndAsync(stranded, cancellationToken))
-            {
-                return new StartOutcome.Accounted();
-            }
-
+            stranded = interrupted;
             await unit.Events.AppendAsync(
                 OperationFacts.Of(
                     OperationEvents.RunInterrupted,
@@ -245,6 +287,12 @@ public sealed class RunStarter(
                     Actor.Portal(stranded.Operation),
                     EventSeverity.Warning),
                 cancellationToken);
+        }
+
+        if (stranded.Cancel is { } ask)
+        {
+            await CancelAsync(unit, operation.Info, stranded, ask, now, cancellationToken);
+            return new StartOutcome.Accounted();
         }
 
         OperationPlan? plan = await PlanOfAsync(unit, stranded, cancellationToken);
@@ -268,7 +316,7 @@ public sealed class RunStarter(
         {
             Id = ids.Next(),
             Operation = stranded.Operation,
-            Number = number,
+            Number = Unnumbered,
             Trigger = RunTrigger.Recovery,
             Instant = stranded.Instant,
             StartedBy = stranded.StartedBy,
@@ -297,13 +345,13 @@ public sealed class RunStarter(
             await unit.Store<IOccurrenceStore>().TryClaimAsync(run.Operation, instant, run.Id, cancellationToken);
         }
 
-        await runs.AddAsync(run, cancellationToken);
-        return new StartOutcome.Started(new StartedRun(run));
+        return new StartOutcome.Started(new StartedRun(await AddAsync(unit, run, cancellationToken)));
     }
 
     /// <summary>Whether an interrupted run would be gone on from at this moment. Reads only.</summary>
     internal async Task<bool> IsGoneOnFromAsync(IUnit unit, OperationRun stranded, CancellationToken cancellationToken) =>
-        operations.Find(stranded.Operation) is { } operation
+        stranded.Cancel is null
+        && operations.Find(stranded.Operation) is { } operation
         && WhyGivenUp(stranded, await PlanOfAsync(unit, stranded, cancellationToken)) is null
         && await WhyNotYetAsync(unit, operation.Info, stranded, clock.GetUtcNow(), cancellationToken) is null;
 
@@ -313,10 +361,18 @@ public sealed class RunStarter(
             ? "its plan was made by the installation that this database is a copy of"
         : null;
 
-    /// <summary>The kill switch holds what the portal began by itself until it is released.</summary>
+    /// <summary>A pause and the kill switch hold what the portal began by itself until they end.</summary>
     private static async Task<string?> WhyNotYetAsync(
-        IUnit unit, OperationInfo operation, OperationRun stranded, DateTimeOffset now, CancellationToken cancellationToken) =>
-        IsByPortal(stranded) ? WhyHeld(operation, null, await unit.Store<IAutomationHoldStore>().FindAsync(cancellationToken), now) : null;
+        IUnit unit, OperationInfo operation, OperationRun stranded, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        if (!IsByPortal(stranded))
+        {
+            return null;
+        }
+
+        OperationSchedule? schedule = await unit.Store<IOperationScheduleStore>().FindAsync(operation.Key, cancellationToken);
+        return WhyHeld(operation, schedule?.Pause, await unit.Store<IAutomationHoldStore>().FindAsync(cancellationToken), now);
+    }
 
     private static bool IsByPortal(OperationRun run) => run.StartedBy.Kind == ActorKind.Portal;
 
@@ -326,14 +382,9 @@ public sealed class RunStarter(
     private static async Task GiveUpAsync(
         IUnit unit, OperationInfo operation, OperationRun stranded, string words, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        if (!await unit.Store<IOperationRunStore>().TryGiveUpAsync(stranded.Id, words, cancellationToken))
+        if (!await TryEndAsync(unit, stranded, RunState.Failed, words, now, cancellationToken))
         {
             return;
-        }
-
-        if (stranded.Instant is { } instant)
-        {
-            await unit.Store<IOccurrenceStore>().TryEndAsync(stranded.Operation, instant, OccurrenceState.Late, words, now, cancellationToken);
         }
 
         string text = $"Run {stranded.Number} of {operation.Title}: {words}";
@@ -345,5 +396,35 @@ public sealed class RunStarter(
                 Error = new ErrorDetail("run_interrupted", operation.Key, words, null),
             },
             cancellationToken);
+    }
+
+    private static async Task CancelAsync(
+        IUnit unit, OperationInfo operation, OperationRun stranded, CancelAsk ask, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        string words = ask.Words;
+        if (await TryEndAsync(unit, stranded, RunState.Cancelled, words, now, cancellationToken))
+        {
+            await unit.Events.AppendAsync(
+                OperationFacts.Of(
+                    OperationEvents.RunEnded, $"Run {stranded.Number} of {operation.Title}: {words}", stranded.StartedBy, EventSeverity.Warning),
+                cancellationToken);
+        }
+    }
+
+    /// <returns>False: somebody went on from it.</returns>
+    private static async Task<bool> TryEndAsync(
+        IUnit unit, OperationRun stranded, RunState state, string words, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        if (!await unit.Store<IOperationRunStore>().TryEndInterruptedAsync(stranded.Id, state, words, cancellationToken))
+        {
+            return false;
+        }
+
+        if (stranded.Instant is { } instant)
+        {
+            await unit.Store<IOccurrenceStore>().TryEndAsync(stranded.Operation, instant, OccurrenceState.Late, words, now, cancellationToken);
+        }
+
+        return true;
     }
 }

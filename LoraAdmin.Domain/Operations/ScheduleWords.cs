@@ -27,11 +27,11 @@ public static class ScheduleWords
         {
             ("*", "*", "*") when everyDay => "Every second",
             ("0", "*", "*") when everyDay => "Every minute",
-            ("0", _, "*") when everyDay && Step(minute) is { } step => $"Every {step} minutes",
+            ("0", _, "*") when everyDay && Step(minute, 60) is { } step => $"Every {step} minutes",
             ("0", "0", "*") when everyDay => "Every hour",
             ("0", _, "*") when everyDay && Number(minute, 59) is { } at => $"Every hour at {at} minutes past",
-            ("0", "0", _) when everyDay && Step(hour) is { } step => $"Every {step} hours",
-            (_, "*", "*") when everyDay && Step(second) is { } step => $"Every {step} seconds",
+            ("0", "0", _) when everyDay && Step(hour, 24) is { } step => $"Every {step} hours",
+            (_, "*", "*") when everyDay && Step(second, 60) is { } step => $"Every {step} seconds",
             _ when days is not null && Number(hour, 23) is { } h && Number(minute, 59) is { } m && Number(second, 59) is { } s =>
                 string.Create(CultureInfo.InvariantCulture, $"{days} at {h:00}:{m:00}{(s == 0 ? "" : $":{s:00}")}"),
             _ => null,
@@ -55,8 +55,10 @@ public static class ScheduleWords
         return number > 0 ? Weekdays[number] : null;
     }
 
-    private static int? Step(string field) =>
-        (field.StartsWith("0/", StringComparison.Ordinal) || field.StartsWith("*/", StringComparison.Ordinal)) && Number(field[2..], 59) is { } step and > 1 ? step : null;
+    /// <summary>Counting begins anew with each round: only a step that divides it has its instants equally far apart.</summary>
+    private static int? Step(string field, int round) =>
+        (field.StartsWith("0/", StringComparison.Ordinal) || field.StartsWith("*/", StringComparison.Ordinal))
+        && Number(field[2..], round - 1) is { } step and > 1 && round % step == 0 ? step : null;
 
     private static int? Number(string text, int most) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number <= most ? number : null;

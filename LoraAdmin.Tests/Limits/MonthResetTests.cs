@@ -2,6 +2,7 @@ using LoraAdmin.Domain.Access;
 using LoraAdmin.Domain.Limits;
 using LoraAdmin.Domain.Operations;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Operations;
 using LoraAdmin.Platform.Data;
 using LoraAdmin.Tests.Doubles;
 using Microsoft.EntityFrameworkCore;
@@ -45,6 +46,35 @@ public sealed class MonthResetTests
         await ResetsLateAndOnceAsync(database);
     }
 
+    [Fact]
+    [Trait("Requirement", "J3")]
+    public async Task Reset_ThatTakesLongerThanACommandUsuallyMay_IsNotBrokenOff()
+    {
+        FakeTimeProvider clock = new(Third);
+        await using TestDatabase database = await TestDatabase.CreateAsync(DatabaseKind.Postgres, clock);
+        await using (LoraDb db = database.NewContext())
+        {
+            await db.Database.ExecuteSqlAsync(
+                $"""
+                INSERT INTO user_training_limits (user_id, loras_created_this_month, month_reset_date) VALUES ({Idle}, 7, '2026-11-30'), ({Dateless}, 4, NULL)
+                """);
+            await db.Database.ExecuteSqlRawAsync(
+                """
+                CREATE FUNCTION test_slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1); RETURN NEW; END $$;
+                CREATE TRIGGER test_slow BEFORE UPDATE ON user_training_limits FOR EACH ROW EXECUTE FUNCTION test_slow();
+                """);
+        }
+
+        // One second in place of the usual thirty.
+        string connection = ((DatabaseTarget.Postgres)database.Services.GetRequiredService<DatabaseTarget>()).ConnectionString;
+        await using ServiceProvider impatient = TestDatabase.Build(new DatabaseTarget.Postgres($"{connection};Command Timeout=1"), clock);
+
+        long changed = await impatient.GetRequiredService<IUnitOfWork>().RunAsync(
+            (unit, token) => unit.Store<ILimitsStore>().ResetAsync(Month.Of(Third), Third, token), TestContext.Current.CancellationToken);
+
+        Assert.Equal(2, changed);
+    }
+
     private static async Task ResetsLateAndOnceAsync(TestDatabase database)
     {
         await using LoraDb db = database.NewContext();
@@ -62,7 +92,7 @@ public sealed class MonthResetTests
             (unit, token) => unit.Store<IOperationScheduleStore>().TryAddAsync(
                 new OperationSchedule(MonthReset.Key, "0 0 0 1 * ?", OperationSchedule.Utc, CatchUp.Once, false, null, Third), token),
             CancellationToken.None);
-        RunStarter starter = new(database.Work, registry, ids, clock, () => rules, () => installation, KnownClocks.New(clock), "portal-1");
+        RunStarter starter = new(database.Work, registry, new QuartzCrons(), ids, clock, () => rules, () => installation, KnownClocks.New(clock), "portal-1");
         OperationRunner runner = new(database.Work, registry, ids, clock, () => rules, () => installation, KnownClocks.New(clock));
 
         OperationRun first = await RunAsync();

@@ -1,5 +1,6 @@
 using LoraAdmin.Domain.Operations;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Tests.Doubles;
 using Xunit;
 
 namespace LoraAdmin.Tests.Operations;
@@ -31,6 +32,41 @@ public sealed class OccurrenceKeeperTests
         Assert.Single(operation.Done);
         Assert.Empty(await house.TickAsync());
         Assert.Empty((await house.Keeper.PreviewAsync(CancellationToken.None)).Owed);
+    }
+
+    [Theory]
+    [InlineData(1999)]
+    [InlineData(2000)]
+    [InlineData(2001)]
+    [InlineData(4000)]
+    public async Task ManyInstants_LookedAtPieceByPiece_AreMadeUpByOneRun(int missed)
+    {
+        OperationHouse away = new(new TestItems(Key, () => ["a"], "0 * * * * ?"));
+        await away.FillAsync();
+        await away.TickAsync();
+        away.Clock.Advance(TimeSpan.FromMinutes(missed));
+
+        OperationRun run = Assert.Single(await away.TickAsync());
+
+        Assert.Equal((RunTrigger.CatchUp, Start.AddMinutes(missed)), (run.Trigger, run.Instant));
+        Assert.Equal(missed, away.Occurrences(Key).Count);
+        Assert.All(away.Occurrences(Key).SkipLast(1), one => Assert.Equal((OccurrenceState.Missed, run.Id), (one.State, one.MadeUpBy)));
+        Assert.Equal((OccurrenceState.Late, run.Id), (away.Occurrences(Key)[^1].State, away.Occurrences(Key)[^1].Run));
+    }
+
+    [Fact]
+    public async Task ManyMissedInstants_BeforeAPause_AreMadeUpForAfterIt()
+    {
+        OperationHouse away = new(new TestItems(Key, () => ["a"], "0 * * * * ?"));
+        await away.FillAsync();
+        await away.TickAsync();
+        await away.Database.RunAsync(
+            (unit, token) => unit.Store<IOperationScheduleStore>().SavePauseAsync(
+                Key, new OperationPause("mending", OperationHouse.Ada, Start.AddMinutes(2000.5), Start.AddMinutes(2500.5)), token),
+            CancellationToken.None);
+        away.Clock.Advance(TimeSpan.FromMinutes(2500.75));
+
+        Assert.Equal(Start.AddMinutes(2000), Assert.Single(await away.TickAsync()).Instant);
     }
 
     [Fact]
@@ -71,6 +107,39 @@ public sealed class OccurrenceKeeperTests
         Assert.Empty((await house.Keeper.PreviewAsync(CancellationToken.None)).Owed);
         Assert.Empty(await house.TickAsync());
         Assert.Empty(operation.Done);
+    }
+
+    [Fact]
+    public async Task RunsThatAreStarted_BeginAlthoughALaterStepFails()
+    {
+        OperationHouse both = new(operation, new TestItems("tests.other", () => ["x"]));
+        await both.FillAsync();
+        await both.TickAsync();
+        both.Clock.Advance(TimeSpan.FromHours(1.5));
+        both.Database.Replace<IAutomationHoldStore>(store => new HoldsThatGoAway(store, () => both.Begun.Count > 0));
+
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => both.Keeper.TickAsync(CancellationToken.None));
+
+        StartedRun begun = Assert.Single(both.Begun);
+        Assert.Equal((RunState.Running, RunTrigger.CatchUp), ((await both.RunAsync(begun.Run.Id)).State, begun.Run.Trigger));
+    }
+
+    [Fact]
+    public async Task CatchUp_LinksWhatItMakesUpFor_InTheTransactionThatStartsIt()
+    {
+        await AwakeAsync();
+        house.Clock.Advance(TimeSpan.FromHours(3.5));
+
+        // The keeper's own instance must not start it.
+        house.Clocks.NoteAhead(TimeSpan.FromMinutes(-6));
+        Assert.Empty(await house.TickAsync());
+        house.Clocks.NoteAhead(TimeSpan.Zero);
+
+        RunRequest request = new(Key, RunTrigger.CatchUp, Actor.Portal(Key), Start.AddHours(3));
+        StartedRun started = Assert.IsType<StartOutcome.Started>(await house.Starter.StartAsync(request, CancellationToken.None)).Run;
+
+        Assert.Equal([started.Run.Id, started.Run.Id, null], house.Occurrences(Key).Select(one => one.MadeUpBy));
+        Assert.Equal([null, null, started.Run.Id], house.Occurrences(Key).Select(one => one.Run));
     }
 
     [Fact]
@@ -159,6 +228,20 @@ public sealed class OccurrenceKeeperTests
     }
 
     [Fact]
+    public async Task KillSwitch_WithAnEnd_IsReleasedThenAndNotBefore()
+    {
+        await AwakeAsync();
+        await house.Desk.HoldAutomationAsync("stop", Start.AddMinutes(30), OperationHouse.Ada, CancellationToken.None);
+
+        await BeatUntilAsync(Start.AddMinutes(29));
+        Assert.Equal([true], house.Told(OperationIncidents.AutomationHeld));
+        await BeatUntilAsync(Start.AddMinutes(30));
+
+        Assert.Equal([true, false], house.Told(OperationIncidents.AutomationHeld));
+        Assert.Single(house.Database.Events, fact => fact.Kind == OperationEvents.AutomationReleased);
+    }
+
+    [Fact]
     public async Task KillSwitch_ThrownWhileARunIsAtWork_EndsItBeforeItsNextItem()
     {
         List<string> words = ["a", "b"];
@@ -178,7 +261,7 @@ public sealed class OccurrenceKeeperTests
     {
         await house.FillAsync();
         TestItems moved = new(Key, () => ["a"], "0 30 * * * ?");
-        OccurrenceKeeper next = new(house.Database, new OperationRegistry([moved]), house.Crons, house.Starter, house.Clock, () => house.Rules);
+        OccurrenceKeeper next = new(house.Database, new OperationRegistry([moved]), house.Crons, house.Starter, house, house.Clock, () => house.Rules);
 
         await next.FillAsync(CancellationToken.None);
         Assert.Equal("0 30 * * * ?", (await ScheduleAsync()).Cron);
@@ -220,4 +303,15 @@ public sealed class OccurrenceKeeperTests
     }
 
     private async Task<OperationSchedule> ScheduleAsync() => (await house.Database.Operations.FindAsync(Key, CancellationToken.None))!;
+
+    /// <summary>The database goes away as soon as the condition holds.</summary>
+    private sealed class HoldsThatGoAway(IAutomationHoldStore inner, Func<bool> isAway) : IAutomationHoldStore
+    {
+        public Task<AutomationHold?> FindAsync(CancellationToken cancellationToken) =>
+            isAway() ? throw new StoreUnavailableException("The database is away.") : inner.FindAsync(cancellationToken);
+
+        public Task SaveAsync(AutomationHold? hold, CancellationToken cancellationToken) => inner.SaveAsync(hold, cancellationToken);
+
+        public Task<bool> TryEndAsync(DateTimeOffset at, CancellationToken cancellationToken) => inner.TryEndAsync(at, cancellationToken);
+    }
 }

@@ -29,7 +29,7 @@ internal sealed class OperationHouse : IRunHost
         Database = database ?? new MemoryDatabase(Clock);
         Starter = NewStarter("portal-1");
         Runner = new OperationRunner(Database, Registry, ids, Clock, () => Rules, () => Installation, Clocks);
-        Keeper = new OccurrenceKeeper(Database, Registry, Crons, Starter, Clock, () => Rules);
+        Keeper = new OccurrenceKeeper(Database, Registry, Crons, Starter, this, Clock, () => Rules);
         Desk = new OperationDesk(Database, Registry, Crons, Starter, this, ids, Clock, () => Installation);
     }
 
@@ -57,12 +57,12 @@ internal sealed class OperationHouse : IRunHost
 
     public Installation Installation { get; set; } = new("inst0001", CloudKind.Local, new byte[32], Start);
 
-    /// <summary>Runs that the desk has started and that were not let run.</summary>
+    /// <summary>Runs that the desk or the keeper has started and that were not let run.</summary>
     public List<StartedRun> Begun { get; } = [];
 
     public void Begin(StartedRun run) => Begun.Add(run);
 
-    public RunStarter NewStarter(string instance) => new(Database, Registry, ids, Clock, () => Rules, () => Installation, Clocks, instance);
+    public RunStarter NewStarter(string instance) => new(Database, Registry, Crons, ids, Clock, () => Rules, () => Installation, Clocks, instance);
 
     public Task FillAsync() => Keeper.FillAsync(CancellationToken.None);
 
@@ -78,16 +78,34 @@ internal sealed class OperationHouse : IRunHost
         return outcome;
     }
 
+    /// <summary>What the scheduler does at the newest instant of the operation's schedule, if it does it only now.</summary>
+    public async Task<StartOutcome> FireNewestAsync(string operation)
+    {
+        OperationSchedule schedule = (await Database.Operations.FindAsync(operation, CancellationToken.None))!;
+        return await FireAsync(operation, Crons.Between(schedule, Clock.GetUtcNow().AddDays(-1), Clock.GetUtcNow(), int.MaxValue)[^1]);
+    }
+
     /// <summary>One look of the keeper, and the whole work of what it starts.</summary>
     public async Task<IReadOnlyList<OperationRun>> TickAsync()
     {
         List<OperationRun> ended = [];
-        foreach (StartedRun run in await Keeper.TickAsync(CancellationToken.None))
+        foreach (StartedRun run in await LookAsync())
         {
             ended.Add(await EndAsync(run));
         }
 
         return ended;
+    }
+
+    /// <summary>One look of the keeper.</summary>
+    /// <returns>What it starts, whose work is still to be done.</returns>
+    public async Task<IReadOnlyList<StartedRun>> LookAsync()
+    {
+        int before = Begun.Count;
+        await Keeper.TickAsync(CancellationToken.None);
+        List<StartedRun> started = Begun[before..];
+        Begun.RemoveRange(before, started.Count);
+        return started;
     }
 
     /// <summary>Lets a run do its work; one that fails is only written down.</summary>
@@ -128,6 +146,9 @@ internal sealed class OperationHouse : IRunHost
 /// <summary>Items of a test: each is a word that is to be put on a list in the database of the portal, its incidents' ends for want of a table of its own.</summary>
 internal sealed class TestItems(string key, Func<IReadOnlyList<string>> todo, string cron = "0 0 * * * ?") : IItemOperation
 {
+    /// <summary>While it looks for what there is to do.</summary>
+    public Func<CancellationToken, Task>? Looking { get; set; }
+
     /// <summary>Before an item is ended; may throw, cancel, or die.</summary>
     public Func<string, IItemTurn, Task>? Before { get; set; }
 
@@ -136,18 +157,29 @@ internal sealed class TestItems(string key, Func<IReadOnlyList<string>> todo, st
 
     public int? WithinCaps { get; set; }
 
+    /// <summary>The instant of its look.</summary>
+    public DateTimeOffset AsOf { get; set; } = OperationHouse.Start;
+
     public string? Broken { get; set; }
 
     public Planning? Plan { get; set; }
 
     public OperationInfo Info { get; init; } = new(key, "Work of a test", "Does what the test says.", cron, "tests:run") { IsDestructive = true };
 
-    public Task<Planning> PlanAsync(CancellationToken cancellationToken) => Task.FromResult(Plan ?? new Planning.Planned(
-        PlanDraft.OfItems(OperationHouse.Start, [.. todo().Select(word => new PlanItem(word, "do", "the test says so"))]) with
+    public async Task<Planning> PlanAsync(CancellationToken cancellationToken)
+    {
+        if (Looking is { } looking)
         {
-            WithinCaps = WithinCaps,
-            CapWords = WithinCaps is null ? null : "a test lets few through",
-        }));
+            await looking(cancellationToken);
+        }
+
+        return Plan ?? new Planning.Planned(
+            PlanDraft.OfItems(AsOf, [.. todo().Select(word => new PlanItem(word, "do", "the test says so"))]) with
+            {
+                WithinCaps = WithinCaps,
+                CapWords = WithinCaps is null ? null : "a test lets few through",
+            });
+    }
 
     public async Task ApplyAsync(PlanItem item, IItemTurn turn, CancellationToken cancellationToken)
     {

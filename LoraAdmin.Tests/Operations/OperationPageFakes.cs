@@ -22,7 +22,8 @@ public abstract class OperationPageContext : LoraBunitContext
         };
         House = new OperationHouse(Clock, null, [Work]);
         House.FillAsync().GetAwaiter().GetResult();
-        Queries = new SwitchableQueries(new OperationQueries(House.Database, House.Registry, House.Crons, Clock, () => House.Rules, () => House.Installation));
+        Queries = new SwitchableQueries(
+            new OperationQueries(House.Database, House.Registry, House.Crons, Clock, () => House.Rules, () => House.Installation, House.Clocks));
         Services.AddSingleton<IOperationQueries>(Queries);
         Services.AddSingleton<IOperationDesk>(House.Desk);
         Services.AddSingleton<ICronSchedules>(House.Crons);
@@ -49,6 +50,12 @@ public abstract class OperationPageContext : LoraBunitContext
     {
         public bool IsAway { get; set; }
 
+        /// <summary>What the history waits for before it looks; null: nothing.</summary>
+        public Func<RunFilter, Task>? Slow { get; set; }
+
+        /// <summary>How often the history has been answered.</summary>
+        public int Answered { get; private set; }
+
         public Task<AutomationHold?> FindHoldAsync(CancellationToken cancellationToken) => Ask(inner.FindHoldAsync(cancellationToken));
 
         public Task<OperationBoard> ReadBoardAsync(CancellationToken cancellationToken) => Ask(inner.ReadBoardAsync(cancellationToken));
@@ -59,7 +66,13 @@ public abstract class OperationPageContext : LoraBunitContext
 
         public Task<PlanDetail?> FindPlanAsync(Guid plan, CancellationToken cancellationToken) => Ask(inner.FindPlanAsync(plan, cancellationToken));
 
-        public Task<RunPage> ListRunsAsync(RunFilter filter, RunCursor? after, CancellationToken cancellationToken) => Ask(inner.ListRunsAsync(filter, after, cancellationToken));
+        public async Task<RunPage> ListRunsAsync(RunFilter filter, RunCursor? after, CancellationToken cancellationToken)
+        {
+            await (Slow?.Invoke(filter) ?? Task.CompletedTask);
+            RunPage found = await Ask(inner.ListRunsAsync(filter, after, cancellationToken));
+            Answered++;
+            return found;
+        }
 
         private Task<T> Ask<T>(Task<T> answer) => IsAway ? Task.FromException<T>(new StoreUnavailableException("The database is away.")) : answer;
     }

@@ -195,6 +195,31 @@ public sealed class OperationPageTests : OperationPageContext
     }
 
     [Fact]
+    public async Task Run_ThatWasInterrupted_SaysWhetherItIsGoneOnFrom_AndCanBeCancelled()
+    {
+        using CancellationTokenSource stop = new();
+        Work.Before = (_, _) => stop.CancelAsync();
+        RunRequest request = new(Key, RunTrigger.Schedule, Actor.Portal(Key), Clock.GetUtcNow());
+        StartedRun run = Assert.IsType<StartOutcome.Started>(await House.Starter.StartAsync(request, CancellationToken.None)).Run;
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => House.Runner.ExecuteAsync(run, stop.Token));
+        IRenderedComponent<OperationRunPage> page = RenderPage<OperationRunPage>(parameters => parameters.Add(one => one.Id, run.Run.Id));
+        page.WaitForAssertion(() => Assert.Contains("A portal that runs goes on from it within a minute", page.Markup, StringComparison.Ordinal));
+
+        await House.Desk.HoldAutomationAsync("all wrong", null, Ada, CancellationToken.None);
+        TellChange();
+        page.WaitForAssertion(() => Assert.Contains("is not gone on from now. Destructive automation is held by ada: all wrong", page.Markup, StringComparison.Ordinal));
+        Assert.DoesNotContain("within a minute", page.Markup, StringComparison.Ordinal);
+
+        Button(page, "Cancel run").Click();
+        Dialogs.WaitForAssertion(() => Dialogs.Find("#confirm-reason"));
+        Dialogs.Find("#confirm-reason").Input("enough");
+        await Button(Dialogs, "Cancel the run").ClickAsync();
+        TellChange();
+        page.WaitForAssertion(() => Assert.Contains("enough. Nobody goes on from it.", page.Markup, StringComparison.Ordinal));
+        Assert.DoesNotContain(page.FindAll("button"), one => one.TextContent.Trim() == "Cancel run");
+    }
+
+    [Fact]
     public async Task Run_AtWork_ShowsItsProgressAndCanBeCancelled()
     {
         Guid run = Assert.IsType<OperationCommand.Started>(await House.Desk.RunNowAsync(Key, "by hand", Ada, CancellationToken.None)).Run;
@@ -225,6 +250,99 @@ public sealed class OperationPageTests : OperationPageContext
         page.WaitForAssertion(() => Assert.EndsWith("?operation=tests.work&state=failed", Address.Uri, StringComparison.Ordinal));
         page.FindAll("button").Single(button => button.TextContent.Trim() == "Clear filters").Click();
         page.WaitForAssertion(() => Assert.Equal(2, page.FindAll("table.runs tbody tr").Count));
+    }
+
+    [Fact]
+    public async Task History_WhoseOlderFilterIsAnsweredLate_ShowsTheNewerOne()
+    {
+        await RunOnceAsync();
+        Work.Before = (_, _) => throw new InvalidOperationException("the disk is full");
+        await RunOnceAsync(Clock.GetUtcNow().AddHours(1));
+        TaskCompletionSource slow = new();
+        Queries.Slow = filter => filter.States.Count > 0 ? slow.Task : Task.CompletedTask;
+        Address.NavigateTo("/operations/history?state=failed");
+        IRenderedComponent<OperationHistoryPage> page = RenderPage<OperationHistoryPage>();
+        page.FindAll("button").Single(button => button.TextContent.Trim() == "Clear filters").Click();
+        page.WaitForAssertion(() => Assert.Equal(2, page.FindAll("table.runs tbody tr").Count));
+
+        await page.InvokeAsync(slow.SetResult);
+        await UntilAsync(() => Queries.Answered == 2);
+        await page.InvokeAsync(() => { });
+
+        Assert.Equal(2, page.FindAll("table.runs tbody tr").Count);
+    }
+
+    [Fact]
+    public void History_WhenTheDatabaseIsAway_SaysSo_AndIsAskedAgain()
+    {
+        Queries.IsAway = true;
+        IRenderedComponent<OperationHistoryPage> page = RenderPage<OperationHistoryPage>();
+        page.WaitForAssertion(() => Assert.Contains("The database is away.", page.Markup, StringComparison.Ordinal));
+        Assert.DoesNotContain("No run yet", page.Markup, StringComparison.Ordinal);
+
+        Queries.IsAway = false;
+        page.FindAll("button").Single(button => button.TextContent.Contains("again", StringComparison.OrdinalIgnoreCase)).Click();
+
+        page.WaitForAssertion(() => Assert.Contains("No run yet", page.Markup, StringComparison.Ordinal));
+        Assert.DoesNotContain("The database is away.", page.Markup, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task History_InWhichNothingMatches_OffersToClearTheFilter()
+    {
+        await RunOnceAsync();
+        Address.NavigateTo("/operations/history?state=cancelled");
+        IRenderedComponent<OperationHistoryPage> page = RenderPage<OperationHistoryPage>();
+
+        page.WaitForAssertion(() => Assert.Contains("No run matches", page.Markup, StringComparison.Ordinal));
+        Assert.NotEmpty(page.FindAll("a[href='/operations/history']"));
+    }
+
+    [Fact]
+    public void RunAndPlan_ThatAreNotThere_SaySo()
+    {
+        Guid none = new(99, 0, 0, new byte[8]);
+        IRenderedComponent<OperationRunPage> run = RenderPage<OperationRunPage>(parameters => parameters.Add(one => one.Id, none));
+        IRenderedComponent<OperationPlanPage> plan = Render<OperationPlanPage>(parameters => parameters.Add(one => one.Id, none));
+
+        run.WaitForAssertion(() => Assert.Contains("There is no such run", run.Markup, StringComparison.Ordinal));
+        plan.WaitForAssertion(() => Assert.Contains("There is no such plan", plan.Markup, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void RunAndPlan_WhenTheDatabaseIsAway_AreNotSaidToBeMissing()
+    {
+        Queries.IsAway = true;
+        Guid some = new(99, 0, 0, new byte[8]);
+        IRenderedComponent<OperationRunPage> run = RenderPage<OperationRunPage>(parameters => parameters.Add(one => one.Id, some));
+        IRenderedComponent<OperationPlanPage> plan = Render<OperationPlanPage>(parameters => parameters.Add(one => one.Id, some));
+
+        run.WaitForAssertion(() => Assert.Contains("The database is away.", run.Markup, StringComparison.Ordinal));
+        plan.WaitForAssertion(() => Assert.Contains("The database is away.", plan.Markup, StringComparison.Ordinal));
+        Assert.DoesNotContain("There is no such", run.Markup + plan.Markup, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Run_AtWork_SaysHowLongItMayStillTake()
+    {
+        IRenderedComponent<OperationRunPage>? page = null;
+        Work.Before = (word, _) =>
+        {
+            if (word == "pod-2")
+            {
+                // The first of two took two minutes.
+                Clock.Advance(TimeSpan.FromMinutes(2));
+                Guid run = Assert.Single(House.Database.Operations.Runs.Rows).Id;
+                page = RenderPage<OperationRunPage>(parameters => parameters.Add(one => one.Id, run));
+                page.WaitForAssertion(() => Assert.Contains("1 of 2, about 2 min", page.Markup, StringComparison.Ordinal));
+            }
+
+            return Task.CompletedTask;
+        };
+
+        Assert.Equal(RunState.Succeeded, (await RunOnceAsync()).State);
+
+        Assert.NotNull(page);
     }
 
     [Fact]

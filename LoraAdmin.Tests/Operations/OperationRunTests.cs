@@ -1,5 +1,6 @@
 using LoraAdmin.Domain.Operations;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Tests.Doubles;
 using Xunit;
 
 namespace LoraAdmin.Tests.Operations;
@@ -57,6 +58,47 @@ public sealed class OperationRunTests
         await house.EndAsync(first);
         Assert.Equal([OccurrenceState.Ran, OccurrenceState.Skipped], house.Occurrences(Key).Select(one => one.State));
         Assert.Contains("Run 1", house.Occurrences(Key)[1].Why, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Fire_OfAnInstantThatTheScheduleHasNotAnyMore_DoesNothing()
+    {
+        await house.FillAsync();
+        await house.Desk.EditScheduleAsync(Key, new ScheduleWish("0 30 * * * ?", "UTC", CatchUp.Once), OperationHouse.Ada, CancellationToken.None);
+        house.Clock.SetUtcNow(Instant.AddHours(1));
+
+        // The scheduler still has the old text.
+        StartOutcome.Left left = Assert.IsType<StartOutcome.Left>(await house.FireAsync(Key, Instant.AddHours(1)));
+
+        Assert.Contains("0 30 * * * ?", left.Why, StringComparison.Ordinal);
+        Assert.Empty(operation.Done);
+        Assert.Empty(house.Occurrences(Key));
+        Assert.IsType<StartOutcome.Started>(await house.FireAsync(Key, Instant.AddMinutes(30)));
+    }
+
+    [Fact]
+    public async Task Numbers_HaveNoGap_WhateverWasSkippedRefusedOrHeldInBetween()
+    {
+        await house.FillAsync();
+        await house.FireAsync(Key, Instant);
+        await house.FireAsync(Key, Instant);
+        await house.Desk.HoldAutomationAsync("stop", null, OperationHouse.Ada, CancellationToken.None);
+        await house.FireAsync(Key, Instant.AddHours(1));
+        await house.Desk.ApplyAsync(Key, new Guid(99, 0, 0, new byte[8]), "checked", OperationHouse.Ada, CancellationToken.None);
+        await house.Desk.ReleaseAutomationAsync(OperationHouse.Ada, CancellationToken.None);
+        StartedRun dead = await DieAtAsync("b", Instant.AddHours(2));
+        await house.Desk.HoldAutomationAsync("stop", null, OperationHouse.Ada, CancellationToken.None);
+        for (int look = 0; look < 3; look++)
+        {
+            house.Clock.Advance(TimeSpan.FromSeconds(31));
+            Assert.Empty(await house.TickAsync());
+        }
+
+        await house.Desk.ReleaseAutomationAsync(OperationHouse.Ada, CancellationToken.None);
+        OperationRun recovered = Assert.Single(await house.TickAsync());
+
+        Assert.Equal((2L, 3L), (dead.Run.Number, recovered.Number));
+        Assert.Equal([1L, 2L, 3L], house.Database.Operations.Runs.Rows.Select(run => run.Number).Order());
     }
 
     [Fact]
@@ -143,6 +185,64 @@ public sealed class OperationRunTests
         Assert.Equal([true, false], house.Told(OperationIncidents.Approval));
     }
 
+    [Theory]
+    [InlineData("killed")]
+    [InlineData("cancelled")]
+    [InlineData("failed")]
+    public async Task Approval_WhoseRunDoesNotEndWell_LeavesNothingToldAsWaiting(string how)
+    {
+        operation.WithinCaps = 1;
+        await house.FillAsync();
+        await house.FireAsync(Key, Instant);
+        OperationPlan waiting = Assert.Single(house.Database.Operations.Plans.Rows, plan => plan.State == PlanState.AwaitsApproval);
+        Guid run = Assert.IsType<OperationCommand.Started>(
+            await house.Desk.ApplyAsync(Key, waiting.Id, "I have checked them", OperationHouse.Ada, CancellationToken.None)).Run;
+        operation.Before = (word, _) => (how, word) switch
+        {
+            ("killed", _) => throw new StoreUnavailableException("dies here"),
+            ("cancelled", "b") => house.Desk.CancelAsync(run, "enough", OperationHouse.Ada, CancellationToken.None),
+            _ => throw new InvalidOperationException("the disk is full"),
+        };
+
+        if (how == "killed")
+        {
+            await Assert.ThrowsAsync<StoreUnavailableException>(house.EndBegunAsync);
+            operation.Before = null;
+            house.Clock.Advance(TimeSpan.FromSeconds(31));
+            OperationRun next = Assert.Single(await house.TickAsync());
+            Assert.Equal((RunState.Succeeded, RunTrigger.Recovery), (next.State, next.Trigger));
+        }
+        else
+        {
+            Assert.Equal(how == "failed" ? RunState.Failed : RunState.Cancelled, (await house.EndBegunAsync()).State);
+        }
+
+        Assert.Equal([true, false], house.Told(OperationIncidents.Approval));
+        Assert.DoesNotContain(house.Database.Operations.Plans.Rows, plan => plan.State == PlanState.AwaitsApproval);
+    }
+
+    [Fact]
+    public async Task WaitingPlan_StaysThroughARunOfAnOlderLook_AndGivesWayToANewerOne()
+    {
+        await house.FillAsync();
+        Guid preview = Assert.IsType<OperationCommand.Planned>(await house.Desk.PreviewAsync(Key, OperationHouse.Ada, CancellationToken.None)).Plan;
+        operation.WithinCaps = 1;
+        operation.AsOf = Instant.AddMinutes(1);
+        await house.FireAsync(Key, Instant);
+        OperationPlan waiting = Assert.Single(house.Database.Operations.Plans.Rows, plan => plan.State == PlanState.AwaitsApproval);
+
+        await house.Desk.ApplyAsync(Key, preview, "read before", OperationHouse.Ada, CancellationToken.None);
+        await house.EndBegunAsync();
+        Assert.Equal(PlanState.AwaitsApproval, (await house.Database.Operations.Plans.FindAsync(waiting.Id, CancellationToken.None))!.State);
+        Assert.Equal([true], house.Told(OperationIncidents.Approval));
+
+        operation.WithinCaps = null;
+        operation.AsOf = Instant.AddMinutes(2);
+        await house.FireAsync(Key, Instant.AddHours(1));
+        Assert.Equal(PlanState.Superseded, (await house.Database.Operations.Plans.FindAsync(waiting.Id, CancellationToken.None))!.State);
+        Assert.Equal([true, false], house.Told(OperationIncidents.Approval));
+    }
+
     [Fact]
     public async Task Cancel_OfARunningOne_EndsAfterTheItemThatItIsAt()
     {
@@ -161,19 +261,68 @@ public sealed class OperationRunTests
         Assert.Equal([null, null], (await house.ItemsAsync(ended.Plan!.Value)).Skip(1).Select(item => item.Outcome));
     }
 
+    [Fact]
+    public async Task Cancel_HeardWhileAnItemIsAtWork_LetsTheItemEnd()
+    {
+        Guid run = default;
+        operation.Before = async (word, _) =>
+        {
+            if (word == "b")
+            {
+                await house.Desk.CancelAsync(run, "enough", OperationHouse.Ada, CancellationToken.None);
+                DateTimeOffset lease = (await house.RunAsync(run)).LeaseUntil;
+                house.Clock.Advance(house.Rules.LeaseFor / 2);
+                await Eventually.TrueAsync(async () => (await house.RunAsync(run)).LeaseUntil > lease, "the lease is renewed, and the wish is heard by it");
+            }
+        };
+        await house.FillAsync();
+        run = Assert.IsType<OperationCommand.Started>(await house.Desk.RunNowAsync(Key, "a test", OperationHouse.Ada, CancellationToken.None)).Run;
+
+        OperationRun ended = await house.EndBegunAsync();
+
+        Assert.Equal((RunState.Cancelled, 2, 0), (ended.State, ended.Done, ended.Failed));
+        Assert.Equal(["a", "b"], operation.Done);
+        Assert.Equal([ItemEnd.Done, ItemEnd.Done, null], (await house.ItemsAsync(ended.Plan!.Value)).Select(item => item.Outcome?.End));
+    }
+
+    [Fact]
+    public async Task Cancel_HeardByTheLook_BreaksItOff()
+    {
+        Guid run = default;
+        operation.Looking = async token =>
+        {
+            await house.Desk.CancelAsync(run, "enough", OperationHouse.Ada, CancellationToken.None);
+            house.Clock.Advance(house.Rules.LeaseFor / 2);
+            await Task.Delay(Timeout.InfiniteTimeSpan, house.Clock, token);
+        };
+        await house.FillAsync();
+        run = Assert.IsType<OperationCommand.Started>(await house.Desk.RunNowAsync(Key, "a test", OperationHouse.Ada, CancellationToken.None)).Run;
+
+        OperationRun ended = await house.EndBegunAsync();
+
+        Assert.Equal((RunState.Cancelled, 0L, null), (ended.State, ended.Planned, ended.Plan));
+    }
+
+    [Fact]
+    public async Task ItemThatGivesUpByItself_Fails_AndLeavesTheOthersTheirTurn()
+    {
+        operation.Before = (word, _) => word == "b" ? throw new TaskCanceledException("the vendor did not answer within 10 s") : Task.CompletedTask;
+        await house.FillAsync();
+
+        await house.FireAsync(Key, Instant);
+
+        OperationRun run = Assert.Single(house.Database.Operations.Runs.Rows);
+        Assert.Equal((RunState.PartlyFailed, 2, 1), (run.State, run.Done, run.Failed));
+        Assert.Equal(["a", "c"], operation.Done);
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
     [InlineData(2)]
     public async Task Death_AtAnyItem_IsGoneOnFromItemByItem(int at)
     {
-        // Its process dies: no end is written, and nothing of it goes on.
-        operation.Before = (word, _) => word == todo[at] ? throw new StoreUnavailableException("dies here") : Task.CompletedTask;
-        await house.FillAsync();
-        RunRequest request = new(Key, RunTrigger.Schedule, Actor.Portal(Key), Instant);
-        StartedRun dead = Assert.IsType<StartOutcome.Started>(await house.Starter.StartAsync(request, CancellationToken.None)).Run;
-        await Assert.ThrowsAsync<StoreUnavailableException>(() => house.Runner.ExecuteAsync(dead, CancellationToken.None));
-        operation.Before = null;
+        StartedRun dead = await DieAtAsync(todo[at]);
         Assert.Empty(await house.TickAsync());
 
         house.Clock.Advance(TimeSpan.FromSeconds(31));
@@ -185,6 +334,85 @@ public sealed class OperationRunTests
         Assert.Equal(["a", "b", "c"], operation.Done);
         Occurrence occurrence = Assert.Single(house.Occurrences(Key));
         Assert.Equal((OccurrenceState.Late, recovered.Id), (occurrence.State, occurrence.Run));
+    }
+
+    [Fact]
+    public async Task Cancel_OfARunWhosePortalThenDies_EndsItThere()
+    {
+        StartedRun dead = await DieAtAsync("b");
+        Assert.IsType<OperationCommand.Done>(await house.Desk.CancelAsync(dead.Run.Id, "enough", OperationHouse.Ada, CancellationToken.None));
+        house.Clock.Advance(TimeSpan.FromSeconds(31));
+        Assert.Empty((await house.Keeper.PreviewAsync(CancellationToken.None)).Interrupted);
+
+        Assert.Empty(await house.TickAsync());
+
+        OperationRun ended = await house.RunAsync(dead.Run.Id);
+        Assert.Equal((RunState.Cancelled, "Cancelled by ada: enough", 1L), (ended.State, ended.Outcome, ended.Done));
+        Assert.Equal(["a"], operation.Done);
+        Assert.Equal(OccurrenceState.Late, Assert.Single(house.Occurrences(Key)).State);
+        Assert.Empty(await house.TickAsync());
+    }
+
+    [Fact]
+    public async Task Cancel_OfAnInterruptedRun_IsTaken_AlsoWhileItIsHeld()
+    {
+        StartedRun dead = await DieAtAsync("b");
+        await house.Desk.HoldAutomationAsync("stop", null, OperationHouse.Ada, CancellationToken.None);
+        house.Clock.Advance(TimeSpan.FromSeconds(31));
+        Assert.Empty(await house.TickAsync());
+        Assert.Equal(RunState.Interrupted, (await house.RunAsync(dead.Run.Id)).State);
+
+        Assert.IsType<OperationCommand.Done>(await house.Desk.CancelAsync(dead.Run.Id, "enough", OperationHouse.Ada, CancellationToken.None));
+        Assert.Empty(await house.TickAsync());
+
+        Assert.Equal(RunState.Cancelled, (await house.RunAsync(dead.Run.Id)).State);
+        await house.Desk.ReleaseAutomationAsync(OperationHouse.Ada, CancellationToken.None);
+        Assert.Empty(await house.TickAsync());
+        Assert.Equal(["a"], operation.Done);
+    }
+
+    [Fact]
+    public async Task Cancel_OfARunThatAnotherGoesOnFrom_IsRefusedWithTheRemedy()
+    {
+        StartedRun dead = await DieAtAsync("b");
+        house.Clock.Advance(TimeSpan.FromSeconds(31));
+        Assert.Single(await house.TickAsync());
+
+        FieldProblem problem = Assert.IsType<OperationCommand.Refused>(
+            await house.Desk.CancelAsync(dead.Run.Id, "enough", OperationHouse.Ada, CancellationToken.None)).Problem;
+
+        Assert.Contains("another run goes on from it", problem.Problem, StringComparison.Ordinal);
+        Assert.Equal("Cancel that one.", problem.Remedy);
+    }
+
+    [Fact]
+    public async Task Pause_HoldsAnInterruptedRunToo_UntilItEnds()
+    {
+        StartedRun dead = await DieAtAsync("b");
+        await house.Desk.PauseAsync(Key, "mending", null, OperationHouse.Ada, CancellationToken.None);
+        house.Clock.Advance(TimeSpan.FromSeconds(31));
+
+        Assert.Empty((await house.Keeper.PreviewAsync(CancellationToken.None)).Interrupted);
+        Assert.Empty(await house.TickAsync());
+        Assert.Equal(["a"], operation.Done);
+
+        await house.Desk.ResumeAsync(Key, OperationHouse.Ada, CancellationToken.None);
+        Assert.Equal(dead.Run.Id, Assert.Single(await house.TickAsync()).Resumes);
+        Assert.Equal(["a", "b", "c"], operation.Done);
+    }
+
+    [Fact]
+    public async Task Pause_DoesNotHoldWhatAPersonAskedFor()
+    {
+        operation.Before = (_, _) => throw new StoreUnavailableException("dies here");
+        await house.FillAsync();
+        await house.Desk.RunNowAsync(Key, "by hand", OperationHouse.Ada, CancellationToken.None);
+        await Assert.ThrowsAsync<StoreUnavailableException>(house.EndBegunAsync);
+        operation.Before = null;
+        await house.Desk.PauseAsync(Key, "mending", null, OperationHouse.Ada, CancellationToken.None);
+        house.Clock.Advance(TimeSpan.FromSeconds(31));
+
+        Assert.Equal(RunState.Succeeded, Assert.Single(await house.TickAsync()).State);
     }
 
     [Fact]
@@ -225,7 +453,7 @@ public sealed class OperationRunTests
         {
             await Assert.ThrowsAsync<StoreUnavailableException>(() => house.Runner.ExecuteAsync(run, CancellationToken.None));
             house.Clock.Advance(TimeSpan.FromSeconds(31));
-            IReadOnlyList<StartedRun> next = await house.Keeper.TickAsync(CancellationToken.None);
+            IReadOnlyList<StartedRun> next = await house.LookAsync();
             if (attempt < RunStarter.MostAttempts)
             {
                 run = Assert.Single(next);
@@ -239,7 +467,7 @@ public sealed class OperationRunTests
         Assert.Equal(RunState.Failed, (await house.RunAsync(run.Run.Id)).State);
         Assert.Equal([true], house.Told(OperationIncidents.Failed));
         Assert.False(Assert.Single(house.Occurrences(Key)).IsOpen);
-        Assert.Empty(await house.Keeper.TickAsync(CancellationToken.None));
+        Assert.Empty(await house.LookAsync());
     }
 
     [Fact]
@@ -262,6 +490,23 @@ public sealed class OperationRunTests
     }
 
     [Fact]
+    public async Task PlanWhoseCapsWereAltered_IsNotGoneOnWith()
+    {
+        operation.WithinCaps = 2;
+        StartedRun dead = await DieAtAsync("b");
+        OperationPlan plan = Assert.Single(house.Database.Operations.Plans.Rows);
+        PlanItem[] items = [.. (await house.ItemsAsync(plan.Id)).Select(item => item.Item)];
+        await house.Database.Operations.Plans.AddAsync(plan with { Draft = plan.Draft with { WithinCaps = 3, Items = items } }, CancellationToken.None);
+        house.Clock.Advance(TimeSpan.FromSeconds(31));
+
+        OperationRun run = Assert.Single(await house.TickAsync());
+
+        Assert.Equal((dead.Run.Id, RunState.Failed), (run.Resumes!.Value, run.State));
+        Assert.Contains("altered", run.Outcome, StringComparison.Ordinal);
+        Assert.Equal(["a"], operation.Done);
+    }
+
+    [Fact]
     public async Task AlteredPlan_IsNotApplied()
     {
         await house.FillAsync();
@@ -277,5 +522,17 @@ public sealed class OperationRunTests
         Assert.Equal(RunState.Failed, run.State);
         Assert.Contains("altered", run.Outcome, StringComparison.Ordinal);
         Assert.Empty(operation.Done);
+    }
+
+    /// <summary>A scheduled run whose process dies at an item: no end is written, and nothing of it goes on.</summary>
+    private async Task<StartedRun> DieAtAsync(string item, DateTimeOffset? instant = null)
+    {
+        operation.Before = (word, _) => word == item ? throw new StoreUnavailableException("dies here") : Task.CompletedTask;
+        await house.FillAsync();
+        RunRequest request = new(Key, RunTrigger.Schedule, Actor.Portal(Key), instant ?? Instant);
+        StartedRun dead = Assert.IsType<StartOutcome.Started>(await house.Starter.StartAsync(request, CancellationToken.None)).Run;
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => house.Runner.ExecuteAsync(dead, CancellationToken.None));
+        operation.Before = null;
+        return dead;
     }
 }

@@ -10,6 +10,9 @@ public sealed class ScheduleWordsTests
     [InlineData("0 0 * * * ?", "Every hour, UTC")]
     [InlineData("0 20 * * * ?", "Every hour at 20 minutes past, UTC")]
     [InlineData("0 0/15 * * * ?", "Every 15 minutes, UTC")]
+    [InlineData("0 0/45 * * * ?", "At the instants of \"0 0/45 * * * ?\", UTC")]
+    [InlineData("*/7 * * * * ?", "At the instants of \"*/7 * * * * ?\", UTC")]
+    [InlineData("0 0 0/7 * * ?", "At the instants of \"0 0 0/7 * * ?\", UTC")]
     [InlineData("0 * * * * ?", "Every minute, UTC")]
     [InlineData("* * * * * ?", "Every second, UTC")]
     [InlineData("*/5 * * * * ?", "Every 5 seconds, UTC")]
@@ -34,9 +37,10 @@ public sealed class ScheduleWordsTests
         IReadOnlyList<DateTimeOffset> spring = crons.Between(daily, new DateTimeOffset(2028, 3, 25, 0, 0, 0, TimeSpan.Zero), new DateTimeOffset(2028, 3, 28, 0, 0, 0, TimeSpan.Zero), 10);
         IReadOnlyList<DateTimeOffset> autumn = crons.Between(daily, new DateTimeOffset(2028, 10, 28, 0, 0, 0, TimeSpan.Zero), new DateTimeOffset(2028, 10, 31, 0, 0, 0, TimeSpan.Zero), 10);
 
-        Assert.Equal(spring.Distinct().Order(), spring);
-        Assert.Equal(autumn.Distinct().Order(), autumn);
-        Assert.Equal([28, 29, 30], autumn.Select(instant => instant.Day).Distinct());
+        Assert.Equal([At(3, 25, 1), At(3, 26, 1), At(3, 27, 0)], spring);
+        Assert.Equal([At(10, 28, 0), At(10, 29, 0), At(10, 30, 1)], autumn);
         Assert.All(spring.Concat(autumn), instant => Assert.Equal(TimeSpan.Zero, instant.Offset));
+
+        static DateTimeOffset At(int month, int day, int hour) => new(2028, month, day, hour, 30, 0, TimeSpan.Zero);
     }
 }

@@ -59,6 +59,9 @@ internal sealed class LimitsStore(LoraDb db) : ILimitsStore
         FROM user_training_limits WHERE month_reset_date IS NULL OR month_reset_date < $1
         """;
 
+    /// <summary>For statements over all users: a table of many millions on a busy server takes longer than a command usually may.</summary>
+    private static readonly TimeSpan OverAll = TimeSpan.FromMinutes(10);
+
     private DbSet<LimitChargeRow> Charges => db.Set<LimitChargeRow>();
 
     public async Task<ChargeResult> TryChargeAsync(
@@ -139,7 +142,7 @@ internal sealed class LimitsStore(LoraDb db) : ILimitsStore
 
     public async Task<IdleUsers> CountIdleAsync(Month month, CancellationToken cancellationToken)
     {
-        Answer answer = (await db.RunAsync([new Statement(CountIdle, [FirstDay(month)]) { Returns = true }], cancellationToken))[0];
+        Answer answer = (await db.RunAsync([new Statement(CountIdle, [FirstDay(month)]) { Returns = true, Within = OverAll }], cancellationToken))[0];
         return new IdleUsers(answer.Number(0), answer.Number(1), answer.Number(2));
     }
 
@@ -155,7 +158,8 @@ internal sealed class LimitsStore(LoraDb db) : ILimitsStore
     }
 
     public async Task<long> ResetAsync(Month month, DateTimeOffset today, CancellationToken cancellationToken) =>
-        (await db.RunAsync([new Statement(Reset, [FirstDay(month), DateOnly.FromDateTime(today.UtcDateTime)])], cancellationToken))[0].Written;
+        (await db.RunAsync(
+            [new Statement(Reset, [FirstDay(month), DateOnly.FromDateTime(today.UtcDateTime)]) { Within = OverAll }], cancellationToken))[0].Written;
 
     private static DateOnly FirstDay(Month month) => new(month.Year, month.Number, 1);
 

@@ -10,7 +10,6 @@ namespace LoraAdmin.Operations;
 internal sealed class OperationKeeperService(
     OccurrenceKeeper keeper,
     QuartzSchedules schedules,
-    IRunHost host,
     LeasedTurn turns,
     Func<OperationRules> rules,
     PortalStarted started,
@@ -28,17 +27,7 @@ internal sealed class OperationKeeperService(
         }
 
         await AttemptAsync("filling the scheduler", schedules.FillAsync, stoppingToken);
-        await turns.TryRunAsync(
-            OccurrenceKeeper.LeaseName,
-            rules().LeaseFor,
-            async token =>
-            {
-                foreach (StartedRun run in await keeper.TickAsync(token))
-                {
-                    host.Begin(run);
-                }
-            },
-            stoppingToken);
+        await turns.TryRunAsync(OccurrenceKeeper.LeaseName, rules().LeaseFor, keeper.TickAsync, stoppingToken);
         return rules().KeeperEvery;
     }
 

@@ -48,9 +48,12 @@ internal sealed class OperationPlanStore(LoraDb db) : IOperationPlanStore
             cancellationToken) > 0;
     }
 
-    public Task SupersedeAsync(string operation, CancellationToken cancellationToken) =>
-        Rows.Where(row => row.RunId == null && row.Operation == operation && row.State == PlanState.AwaitsApproval)
+    public Task SupersedeAsync(string operation, DateTimeOffset asOf, CancellationToken cancellationToken)
+    {
+        long look = asOf.ToMillis();
+        return Rows.Where(row => row.RunId == null && row.Operation == operation && row.State == PlanState.AwaitsApproval && row.AsOf <= look)
             .ExecuteUpdateAsync(set => set.SetProperty(row => row.State, PlanState.Superseded), cancellationToken);
+    }
 
     public async Task<IReadOnlyList<OperationPlan>> ListAwaitingAsync(CancellationToken cancellationToken) =>
         (await Rows.AsNoTracking()
@@ -61,7 +64,9 @@ internal sealed class OperationPlanStore(LoraDb db) : IOperationPlanStore
     public async Task<int> DeleteUntakenAsync(DateTimeOffset madeBefore, int most, CancellationToken cancellationToken)
     {
         long before = madeBefore.ToMillis();
-        List<Guid> old = await Rows.Where(row => row.RunId == null && row.MadeAt < before).OrderBy(row => row.MadeAt).Take(most).Select(row => row.Id).ToListAsync(cancellationToken);
+        List<Guid> old = await Rows
+            .Where(row => row.RunId == null && row.MadeAt < before && row.State != PlanState.AwaitsApproval)
+            .OrderBy(row => row.MadeAt).Take(most).Select(row => row.Id).ToListAsync(cancellationToken);
         await DeleteAsync(db, old, cancellationToken);
         return old.Count;
     }

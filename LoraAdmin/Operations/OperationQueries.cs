@@ -34,6 +34,7 @@ public sealed record OperationDetail(OperationLine Line, AutomationHold? Hold, I
 
 /// <param name="Items">The first of the plan's items; samples of a set.</param>
 /// <param name="Left">How long it may still take; null: it has ended, or nothing is known.</param>
+/// <param name="Waits">For an interrupted run: why nobody goes on from it at this moment; null: somebody does.</param>
 /// <param name="Resumed">The interrupted run that it goes on from.</param>
 /// <param name="ResumedBy">The run that went on from it.</param>
 public sealed record RunDetail(
@@ -43,6 +44,7 @@ public sealed record RunDetail(
     IReadOnlyList<PlannedItem> Items,
     IReadOnlyList<RunLine> Lines,
     TimeSpan? Left,
+    string? Waits,
     OperationRun? Resumed,
     OperationRun? ResumedBy);
 
@@ -69,7 +71,13 @@ public interface IOperationQueries
 
 /// <inheritdoc cref="IOperationQueries"/>
 internal sealed class OperationQueries(
-    IUnitOfWork work, OperationRegistry operations, ICronSchedules crons, TimeProvider clock, Func<OperationRules> rules, Func<Installation> installation)
+    IUnitOfWork work,
+    OperationRegistry operations,
+    ICronSchedules crons,
+    TimeProvider clock,
+    Func<OperationRules> rules,
+    Func<Installation> installation,
+    ClockStandings clocks)
     : IOperationQueries
 {
     public const int PageSize = 50;
@@ -140,6 +148,7 @@ internal sealed class OperationQueries(
                 items,
                 await runs.ListLinesAsync(run, token),
                 RunEstimate.Left(found, before.Runs, clock.GetUtcNow()),
+                await WhyItWaitsAsync(unit, found, token),
                 found.Resumes is { } resumes ? await runs.FindAsync(resumes, token) : null,
                 found.ResumedBy is { } by ? await runs.FindAsync(by, token) : null);
         },
@@ -182,6 +191,11 @@ internal sealed class OperationQueries(
             awaiting.LastOrDefault(plan => plan.Operation == info.Key),
             isMissed ? last[0].Instant : null);
     }
+
+    private async Task<string?> WhyItWaitsAsync(IUnit unit, OperationRun run, CancellationToken cancellationToken) =>
+        run is { State: RunState.Interrupted, ResumedBy: null, StartedBy.Kind: ActorKind.Portal } && operations.Find(run.Operation)?.Info is { } info
+            ? await AutomationGate.WhyHeldAsync(unit, info.Key, info.IsDestructive ? clocks : null, clock.GetUtcNow(), cancellationToken)
+            : null;
 
     private async Task<AutomationHold?> HoldAsync(IUnit unit, CancellationToken cancellationToken) =>
         await unit.Store<IAutomationHoldStore>().FindAsync(cancellationToken) is { } hold && hold.HoldsAt(clock.GetUtcNow()) ? hold : null;

@@ -83,25 +83,39 @@ internal sealed class OperationRunStore(LoraDb db) : IOperationRunStore
             cancellationToken) > 0;
     }
 
-    public async Task<bool> TrySetResumedByAsync(Guid id, Guid by, CancellationToken cancellationToken) =>
-        await Stranded(id).ExecuteUpdateAsync(set => set.SetProperty(row => row.ResumedBy, (Guid?)by), cancellationToken) > 0;
+    public async Task<bool> TryInterruptAsync(Guid id, DateTimeOffset now, string outcome, CancellationToken cancellationToken)
+    {
+        long present = now.ToMillis();
+        return await Rows.Where(row => row.Id == id && row.State == RunState.Running && row.LeaseUntil <= present).ExecuteUpdateAsync(
+            set => set
+                .SetProperty(row => row.State, RunState.Interrupted)
+                .SetProperty(row => row.EndedAt, (long?)present)
+                .SetProperty(row => row.Outcome, outcome),
+            cancellationToken) > 0;
+    }
 
-    public async Task<bool> TryGiveUpAsync(Guid id, string outcome, CancellationToken cancellationToken) =>
+    public async Task<bool> TrySetResumedByAsync(Guid id, Guid by, CancellationToken cancellationToken) =>
+        await Stranded(id).Where(row => row.CancelAt == null)
+            .ExecuteUpdateAsync(set => set.SetProperty(row => row.ResumedBy, (Guid?)by), cancellationToken) > 0;
+
+    public async Task<bool> TryEndInterruptedAsync(Guid id, RunState state, string outcome, CancellationToken cancellationToken) =>
         await Stranded(id).ExecuteUpdateAsync(
-            set => set.SetProperty(row => row.State, RunState.Failed).SetProperty(row => row.Outcome, outcome), cancellationToken) > 0;
+            set => set.SetProperty(row => row.State, state).SetProperty(row => row.Outcome, outcome), cancellationToken) > 0;
 
     public async Task<bool> AskCancelAsync(Guid id, CancelAsk ask, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(ask);
         ActorKind? kind = ask.By.Kind;
         long? at = ask.At.ToMillis();
-        return await Rows.Where(row => row.Id == id && row.State == RunState.Running).ExecuteUpdateAsync(
-            set => set
-                .SetProperty(row => row.CancelByKind, kind)
-                .SetProperty(row => row.CancelByName, ask.By.Name)
-                .SetProperty(row => row.CancelReason, ask.Reason)
-                .SetProperty(row => row.CancelAt, at),
-            cancellationToken) > 0;
+        return await Rows
+            .Where(row => row.Id == id && (row.State == RunState.Running || (row.State == RunState.Interrupted && row.ResumedBy == null)))
+            .ExecuteUpdateAsync(
+                set => set
+                    .SetProperty(row => row.CancelByKind, kind)
+                    .SetProperty(row => row.CancelByName, ask.By.Name)
+                    .SetProperty(row => row.CancelReason, ask.Reason)
+                    .SetProperty(row => row.CancelAt, at),
+                cancellationToken) > 0;
     }
 
     public Task AppendLineAsync(Guid run, DateTimeOffset at, EventSeverity severity, string text, CancellationToken cancellationToken) =>

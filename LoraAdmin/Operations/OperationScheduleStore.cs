@@ -8,13 +8,14 @@ namespace LoraAdmin.Operations;
 /// <inheritdoc cref="IOperationScheduleStore"/>
 internal sealed class OperationScheduleStore(LoraDb db) : IOperationScheduleStore
 {
-    // Raising the number is what locks the operation's row until the transaction ends.
     private const string Raise = "UPDATE operation_schedules SET last_number = last_number + 1 WHERE operation = $1 RETURNING last_number";
 
     private static readonly CompiledQuery<Func<LoraDb, string, CancellationToken, Task<OperationScheduleRow?>>> One = new(
         static () => EF.CompileAsyncQuery(
             (LoraDb db, string operation, CancellationToken cancellationToken) =>
                 db.Set<OperationScheduleRow>().AsNoTracking().SingleOrDefault(row => row.Operation == operation)));
+
+    private const string Lock = "SELECT last_number FROM operation_schedules WHERE operation = $1 FOR UPDATE";
 
     private DbSet<OperationScheduleRow> Rows => db.Set<OperationScheduleRow>();
 
@@ -49,21 +50,13 @@ internal sealed class OperationScheduleStore(LoraDb db) : IOperationScheduleStor
             cancellationToken);
     }
 
-    public Task SavePauseAsync(string operation, OperationPause? pause, CancellationToken cancellationToken)
+    public Task SavePauseAsync(string operation, OperationPause? pause, CancellationToken cancellationToken) =>
+        WriteAsync(Rows.Where(row => row.Operation == operation), pause, cancellationToken);
+
+    public async Task<bool> TryEndPauseAsync(string operation, DateTimeOffset at, CancellationToken cancellationToken)
     {
-        ActorKind? kind = pause?.By.Kind;
-        string? name = pause?.By.Name;
-        string? reason = pause?.Reason;
-        long? since = pause?.Since.ToMillis();
-        long? until = pause?.Until.ToMillis();
-        return Rows.Where(row => row.Operation == operation).ExecuteUpdateAsync(
-            set => set
-                .SetProperty(row => row.PauseReason, reason)
-                .SetProperty(row => row.PausedByKind, kind)
-                .SetProperty(row => row.PausedByName, name)
-                .SetProperty(row => row.PausedAt, since)
-                .SetProperty(row => row.PausedUntil, until),
-            cancellationToken);
+        long end = at.ToMillis();
+        return await WriteAsync(Rows.Where(row => row.Operation == operation && row.PausedUntil <= end), pause: null, cancellationToken) > 0;
     }
 
     public Task SetAccountedAsync(string operation, DateTimeOffset until, CancellationToken cancellationToken)
@@ -71,6 +64,17 @@ internal sealed class OperationScheduleStore(LoraDb db) : IOperationScheduleStor
         long mark = until.ToMillis();
         return Rows.Where(row => row.Operation == operation && row.AccountedUntil < mark)
             .ExecuteUpdateAsync(set => set.SetProperty(row => row.AccountedUntil, mark), cancellationToken);
+    }
+
+    public async Task<OperationSchedule?> LockAsync(string operation, CancellationToken cancellationToken)
+    {
+        // On SQLite a transaction that writes is alone.
+        if (db.IsPostgres)
+        {
+            await db.RunAsync([new Statement(Lock, [operation]) { Returns = true }], cancellationToken);
+        }
+
+        return await FindAsync(operation, cancellationToken);
     }
 
     public async Task<long?> TakeNumberAsync(string operation, CancellationToken cancellationToken) =>
@@ -85,6 +89,23 @@ internal sealed class OperationScheduleStore(LoraDb db) : IOperationScheduleStor
         ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at
         """,
         cancellationToken);
+
+    private static Task<int> WriteAsync(IQueryable<OperationScheduleRow> rows, OperationPause? pause, CancellationToken cancellationToken)
+    {
+        ActorKind? kind = pause?.By.Kind;
+        string? name = pause?.By.Name;
+        string? reason = pause?.Reason;
+        long? since = pause?.Since.ToMillis();
+        long? until = pause?.Until.ToMillis();
+        return rows.ExecuteUpdateAsync(
+            set => set
+                .SetProperty(row => row.PauseReason, reason)
+                .SetProperty(row => row.PausedByKind, kind)
+                .SetProperty(row => row.PausedByName, name)
+                .SetProperty(row => row.PausedAt, since)
+                .SetProperty(row => row.PausedUntil, until),
+            cancellationToken);
+    }
 }
 
 /// <inheritdoc cref="IAutomationHoldStore"/>
@@ -101,12 +122,23 @@ internal sealed class AutomationHoldStore(LoraDb db) : IAutomationHoldStore
     public async Task SaveAsync(AutomationHold? hold, CancellationToken cancellationToken)
     {
         await db.Database.ExecuteSqlAsync($"INSERT INTO operation_standing (id) VALUES ({OperationStandingRow.TheOne}) ON CONFLICT (id) DO NOTHING", cancellationToken);
+        await WriteAsync(db.Set<OperationStandingRow>(), hold, cancellationToken);
+    }
+
+    public async Task<bool> TryEndAsync(DateTimeOffset at, CancellationToken cancellationToken)
+    {
+        long end = at.ToMillis();
+        return await WriteAsync(db.Set<OperationStandingRow>().Where(row => row.HeldUntil <= end), hold: null, cancellationToken) > 0;
+    }
+
+    private static Task<int> WriteAsync(IQueryable<OperationStandingRow> rows, AutomationHold? hold, CancellationToken cancellationToken)
+    {
         string? reason = hold?.Reason;
         ActorKind? kind = hold?.By.Kind;
         string? name = hold?.By.Name;
         long? since = hold?.Since.ToMillis();
         long? until = hold?.Until.ToMillis();
-        await db.Set<OperationStandingRow>().ExecuteUpdateAsync(
+        return rows.ExecuteUpdateAsync(
             set => set
                 .SetProperty(row => row.HoldReason, reason)
                 .SetProperty(row => row.HeldByKind, kind)

@@ -41,6 +41,7 @@ public static class OperationsFeature
         services.AddSingleton(provider => new RunStarter(
             provider.GetRequiredService<IUnitOfWork>(),
             provider.GetRequiredService<OperationRegistry>(),
+            provider.GetRequiredService<ICronSchedules>(),
             provider.GetRequiredService<IIds>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<Func<OperationRules>>(),

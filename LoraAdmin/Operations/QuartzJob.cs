@@ -5,11 +5,10 @@ using Quartz;
 namespace LoraAdmin.Operations;
 
 /// <summary>
-/// The one job class: its key is the operation's. It claims the instant that it was fired for; whether that runs, on which instance and how often, the
-/// database decides, and not the scheduler.
+/// The one job class: its key is the operation's. It claims the instant that it was fired for; whether that is one of the schedule's, whether it runs,
+/// on which instance and how often, the database decides, and not the scheduler.
 /// </summary>
-public sealed class QuartzJob(
-    RunStarter starter, OperationRunner runner, OperationRegistry operations, ICronSchedules crons, IHostApplicationLifetime lifetime) : IJob
+public sealed class QuartzJob(RunStarter starter, OperationRunner runner, OperationRegistry operations, IHostApplicationLifetime lifetime) : IJob
 {
     public const string Group = "operations";
 
@@ -24,13 +23,6 @@ public sealed class QuartzJob(
         }
 
         DateTimeOffset instant = context.ScheduledFireTimeUtc ?? context.FireTimeUtc;
-        if (context.Trigger is ICronTrigger trigger
-            && crons.NextAfter(trigger.CronExpressionString!, trigger.TimeZone.Id, instant.AddMilliseconds(-1)) != instant)
-        {
-            // The second reading of an hour, after a start within it: no instant of the schedule.
-            return;
-        }
-
         RunRequest request = new(operation, RunTrigger.Schedule, Actor.Portal(operation), instant);
         if (await starter.StartAsync(request, cancellationToken) is StartOutcome.Started started)
         {

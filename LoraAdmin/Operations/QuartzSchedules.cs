@@ -8,12 +8,14 @@ namespace LoraAdmin.Operations;
 /// Fills the scheduler from <c>operation_schedules</c>, which is the truth, and goes on looking: an edit made on any instance reaches the scheduler
 /// within one look. Triggers never catch up by themselves; that is the occurrence keeper's.
 /// </summary>
-internal sealed class QuartzSchedules(ISchedulerFactory schedulers, IUnitOfWork work, OperationRegistry operations, TimeProvider clock)
+internal sealed class QuartzSchedules(ISchedulerFactory schedulers, IUnitOfWork work, OperationRegistry operations, ICronSchedules crons, TimeProvider clock)
 {
     private readonly Dictionary<string, (string Cron, string TimeZone)> filled = new(StringComparer.Ordinal);
 
+    /// <exception cref="AggregateException">Some schedules could not be given to the scheduler; all others were.</exception>
     public async Task FillAsync(CancellationToken cancellationToken)
     {
+        List<Exception> failures = [];
         IReadOnlyList<OperationSchedule> schedules = await work.ReadAsync((unit, token) => unit.Store<IOperationScheduleStore>().ListAsync(token), cancellationToken);
         IScheduler scheduler = await schedulers.GetScheduler(cancellationToken);
         foreach (OperationSchedule schedule in schedules)
@@ -21,9 +23,21 @@ internal sealed class QuartzSchedules(ISchedulerFactory schedulers, IUnitOfWork 
             (string, string) wanted = (schedule.Cron, schedule.TimeZone);
             if (operations.Find(schedule.Operation) is { } operation && filled.GetValueOrDefault(schedule.Operation) != wanted)
             {
-                await FillAsync(scheduler, operation.Info, schedule, cancellationToken);
-                filled[schedule.Operation] = wanted;
+                try
+                {
+                    await FillAsync(scheduler, operation.Info, schedule, cancellationToken);
+                    filled[schedule.Operation] = wanted;
+                }
+                catch (Exception failure) when (!cancellationToken.IsCancellationRequested)
+                {
+                    failures.Add(new InvalidOperationException($"The schedule of {schedule.Operation} can't be given to the scheduler: {failure.Message}", failure));
+                }
             }
+        }
+
+        if (failures.Count > 0)
+        {
+            throw new AggregateException(failures);
         }
     }
 
@@ -36,10 +50,20 @@ internal sealed class QuartzSchedules(ISchedulerFactory schedulers, IUnitOfWork 
             return;
         }
 
+        if (crons.NextAfter(schedule.Cron, schedule.TimeZone, schedule.AccountedUntil) is null)
+        {
+            // Its last instant has passed: the scheduler refuses a trigger that never fires.
+            await scheduler.UnscheduleJob(key, cancellationToken);
+            return;
+        }
+
         IJobDetail job = JobBuilder.Create<QuartzJob>().WithIdentity(info.Key, QuartzJob.Group).WithDescription(info.Title).StoreDurably(true).Build();
         ITrigger trigger = TriggerBuilder.Create(clock)
             .WithIdentity(key)
             .ForJob(job)
+
+            // An instant between an edit and this look fires late in place of never; one of long ago is the occurrence keeper's.
+            .StartAt(schedule.AccountedUntil)
             .WithCronSchedule(schedule.Cron, cron => cron
                 .InTimeZone(TimeZoneInfo.FindSystemTimeZoneById(schedule.TimeZone))
                 .WithMisfireInstruction(CronTriggerMisfireInstruction.DoNothing))

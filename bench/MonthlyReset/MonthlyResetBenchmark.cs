@@ -3,6 +3,7 @@ using LoraAdmin.Domain.Access;
 using LoraAdmin.Domain.Limits;
 using LoraAdmin.Domain.Operations;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Operations;
 using LoraAdmin.Platform.Data;
 using LoraAdmin.Tests.Doubles;
 using Microsoft.Extensions.DependencyInjection;
@@ -73,9 +74,11 @@ internal sealed class MonthlyResetBenchmark : Benchmark
         long[] changed = await Task.WhenAll(Enumerable.Range(0, CallersAtOnce).Select(_ => Task.Run(() => database.Work.RunAsync(
             (unit, token) => unit.Store<ILimitsStore>().ResetAsync(Month.Of(FirstOfMonth), FirstOfMonth, token), CancellationToken.None))));
         await FillAsync(database);
-        int runs = (await Task.WhenAll(Enumerable.Range(0, CallersAtOnce).Select(_ => Task.Run(engine.TryRunAsync)))).Count(one => one);
-        await output.WriteLineAsync($"  {CallersAtOnce} callers at once: the statement changed {changed.Sum()} rows in all; of {CallersAtOnce} runs {runs} began");
-        if (changed.Sum() != Users || runs < 1 || await LeftAsync(database) != 0)
+        OperationRun[] runs = [.. (await Task.WhenAll(Enumerable.Range(0, CallersAtOnce).Select(_ => Task.Run(engine.TryRunAsync)))).OfType<OperationRun>()];
+        long byRuns = runs.Sum(run => run.Done);
+        await output.WriteLineAsync(
+            $"  {CallersAtOnce} callers at once: the statement changed {changed.Sum()} rows in all; of {CallersAtOnce} runs {runs.Length} began and changed {byRuns}");
+        if (changed.Sum() != Users || byRuns != Users || await LeftAsync(database) != 0)
         {
             throw new InvalidOperationException("Callers at once had another effect than one.");
         }
@@ -139,27 +142,28 @@ internal sealed class MonthlyResetBenchmark : Benchmark
                 CancellationToken.None);
             ClockStandings clocks = KnownClocks.New(clock);
             return new Engine(
-                new RunStarter(database.Work, registry, ids, clock, () => rules, () => installation, clocks, "bench"),
+                new RunStarter(database.Work, registry, new QuartzCrons(), ids, clock, () => rules, () => installation, clocks, "bench"),
                 new OperationRunner(database.Work, registry, ids, clock, () => rules, () => installation, clocks));
         }
 
         public async Task RunAsync()
         {
-            if (!await TryRunAsync())
+            if (await TryRunAsync() is null)
             {
                 throw new InvalidOperationException("The run did not begin.");
             }
         }
 
-        public async Task<bool> TryRunAsync()
+        /// <returns>The run; null: another one was at work.</returns>
+        public async Task<OperationRun?> TryRunAsync()
         {
             if (await starter.StartAsync(new RunRequest(MonthReset.Key, RunTrigger.Person, Self, Reason: "a benchmark"), CancellationToken.None) is not StartOutcome.Started started)
             {
-                return false;
+                return null;
             }
 
             OperationRun ended = await runner.ExecuteAsync(started.Run, CancellationToken.None);
-            return ended.State == RunState.Succeeded ? true : throw new InvalidOperationException(ended.Outcome);
+            return ended.State == RunState.Succeeded ? ended : throw new InvalidOperationException(ended.Outcome);
         }
     }
 }

@@ -49,8 +49,21 @@ public sealed class MemoryOperations : IOperationScheduleStore, IAutomationHoldS
 
     public Task SavePauseAsync(string operation, OperationPause? pause, CancellationToken cancellationToken) => Change(operation, row => row with { Pause = pause });
 
+    public async Task<bool> TryEndPauseAsync(string operation, DateTimeOffset at, CancellationToken cancellationToken)
+    {
+        if (!(schedules.Find(operation)?.Pause?.Until <= at))
+        {
+            return false;
+        }
+
+        await SavePauseAsync(operation, null, cancellationToken);
+        return true;
+    }
+
     public Task SetAccountedAsync(string operation, DateTimeOffset until, CancellationToken cancellationToken) =>
         Change(operation, row => row with { AccountedUntil = until > row.AccountedUntil ? until : row.AccountedUntil });
+
+    public Task<OperationSchedule?> LockAsync(string operation, CancellationToken cancellationToken) => FindAsync(operation, cancellationToken);
 
     public Task<long?> TakeNumberAsync(string operation, CancellationToken cancellationToken)
     {
@@ -78,6 +91,17 @@ public sealed class MemoryOperations : IOperationScheduleStore, IAutomationHoldS
     {
         holds.Set(1, hold);
         return Task.CompletedTask;
+    }
+
+    public async Task<bool> TryEndAsync(DateTimeOffset at, CancellationToken cancellationToken)
+    {
+        if (!(holds.Find(1)?.Until <= at))
+        {
+            return false;
+        }
+
+        await SaveAsync(null, cancellationToken);
+        return true;
     }
 
     private Task Change(string operation, Func<OperationSchedule, OperationSchedule> change)
@@ -157,14 +181,18 @@ public sealed class MemoryRunStore(MemoryDatabase database, MemoryPlanStore plan
         After = ended.After,
     }));
 
-    public Task<bool> TrySetResumedByAsync(Guid id, Guid by, CancellationToken cancellationToken) =>
-        Task.FromResult(TrySet(stranded.Find(id), run => run with { ResumedBy = by }));
+    public Task<bool> TryInterruptAsync(Guid id, DateTimeOffset now, string outcome, CancellationToken cancellationToken) => Task.FromResult(TrySet(
+        runs.Find(id) is { State: RunState.Running } run && run.LeaseUntil <= now ? run : null,
+        row => row with { State = RunState.Interrupted, EndedAt = now, Outcome = outcome }));
 
-    public Task<bool> TryGiveUpAsync(Guid id, string outcome, CancellationToken cancellationToken) =>
-        Task.FromResult(TrySet(stranded.Find(id), run => run with { State = RunState.Failed, Outcome = outcome }));
+    public Task<bool> TrySetResumedByAsync(Guid id, Guid by, CancellationToken cancellationToken) =>
+        Task.FromResult(TrySet(stranded.Find(id) is { Cancel: null } found ? found : null, run => run with { ResumedBy = by }));
+
+    public Task<bool> TryEndInterruptedAsync(Guid id, RunState state, string outcome, CancellationToken cancellationToken) =>
+        Task.FromResult(TrySet(stranded.Find(id), run => run with { State = state, Outcome = outcome }));
 
     public Task<bool> AskCancelAsync(Guid id, CancelAsk ask, CancellationToken cancellationToken) =>
-        Task.FromResult(TrySet(runs.Find(id) is { State: RunState.Running } run ? run : null, row => row with { Cancel = ask }));
+        Task.FromResult(TrySet(runs.Find(id) is { State: RunState.Running } run ? run : stranded.Find(id), row => row with { Cancel = ask }));
 
     public Task AppendLineAsync(Guid run, DateTimeOffset at, EventSeverity severity, string text, CancellationToken cancellationToken)
     {
@@ -315,9 +343,10 @@ public sealed class MemoryPlanStore(MemoryDatabase database) : IOperationPlanSto
         return Task.FromResult(true);
     }
 
-    public Task SupersedeAsync(string operation, CancellationToken cancellationToken)
+    public Task SupersedeAsync(string operation, DateTimeOffset asOf, CancellationToken cancellationToken)
     {
-        foreach (OperationPlan plan in plans.Rows.Where(plan => plan.Operation == operation && plan.State == PlanState.AwaitsApproval).ToList())
+        foreach (OperationPlan plan in plans.Rows
+            .Where(plan => plan.Operation == operation && plan.State == PlanState.AwaitsApproval && plan.Draft.AsOf <= asOf).ToList())
         {
             plans.Set(plan.Id, plan with { State = PlanState.Superseded });
         }
@@ -330,7 +359,8 @@ public sealed class MemoryPlanStore(MemoryDatabase database) : IOperationPlanSto
 
     public Task<int> DeleteUntakenAsync(DateTimeOffset madeBefore, int most, CancellationToken cancellationToken)
     {
-        List<OperationPlan> old = [.. plans.Rows.Where(plan => plan.Run is null && plan.MadeAt < madeBefore).OrderBy(plan => plan.MadeAt).Take(most)];
+        List<OperationPlan> old =
+            [.. plans.Rows.Where(plan => plan.Run is null && plan.MadeAt < madeBefore && plan.State != PlanState.AwaitsApproval).OrderBy(plan => plan.MadeAt).Take(most)];
         old.ForEach(plan => Delete(plan.Id));
         return Task.FromResult(old.Count);
     }

@@ -69,6 +69,12 @@ internal static class LoraDbStatements
             batch.BatchCommands.Add(command);
         }
 
+        // 0 is without bound.
+        if (batch.Timeout > 0 && statements.Max(statement => statement.Within) is { } within)
+        {
+            batch.Timeout = Math.Max(batch.Timeout, (int)within.TotalSeconds);
+        }
+
         // The reader stops only at statements that return rows.
         Queue<List<object[]>> rows = [];
         await using (NpgsqlDataReader reader = await batch.ExecuteReaderAsync(cancellationToken))

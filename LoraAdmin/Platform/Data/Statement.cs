@@ -9,6 +9,9 @@ internal sealed record Statement(string Sql, IReadOnlyList<object> Values)
 {
     /// <summary>It is a SELECT, or has RETURNING: its answer has rows, if there are any.</summary>
     public bool Returns { get; init; }
+
+    /// <summary>How long it may take on PostgreSQL where that is more than any command may (30 s, unless the connection says otherwise).</summary>
+    public TimeSpan? Within { get; init; }
 }
 
 /// <summary>What a <see cref="Statement"/> did.</summary>

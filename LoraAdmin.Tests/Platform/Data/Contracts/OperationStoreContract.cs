@@ -48,6 +48,62 @@ public abstract class OperationStoreContract : StoreContract
     }
 
     [Fact]
+    public async Task Pause_AndHold_EndOnlyWhenTheirTimeIsOver()
+    {
+        await Add(Schedule());
+        Assert.False(await EndPause(Start.AddYears(1)));
+        Assert.False(await EndHold(Start.AddYears(1)));
+        await In<IOperationScheduleStore>(store => store.SavePauseAsync(Key, new OperationPause("mending", Ada, Start, null), None));
+        await In<IAutomationHoldStore>(store => store.SaveAsync(new AutomationHold("stop", Ada, Start, null), None));
+        Assert.False(await EndPause(Start.AddYears(1)));
+        Assert.False(await EndHold(Start.AddYears(1)));
+        await In<IOperationScheduleStore>(store => store.SavePauseAsync(Key, new OperationPause("mending", Ada, Start, Start.AddHours(1)), None));
+        await In<IAutomationHoldStore>(store => store.SaveAsync(new AutomationHold("stop", Ada, Start, Start.AddHours(1)), None));
+        Assert.False(await EndPause(Start.AddMinutes(59)));
+        Assert.False(await EndHold(Start.AddMinutes(59)));
+        Assert.NotNull((await FindSchedule())!.Pause);
+        Assert.NotNull(await Read<IAutomationHoldStore, AutomationHold?>(store => store.FindAsync(None)));
+
+        Assert.True(await EndPause(Start.AddHours(1)));
+        Assert.True(await EndHold(Start.AddHours(1)));
+
+        Assert.Null((await FindSchedule())!.Pause);
+        Assert.Null(await Read<IAutomationHoldStore, AutomationHold?>(store => store.FindAsync(None)));
+        Assert.False(await EndPause(Start.AddHours(1)));
+        Assert.False(await EndHold(Start.AddHours(1)));
+
+        Task<bool> EndPause(DateTimeOffset at) => In<IOperationScheduleStore, bool>(store => store.TryEndPauseAsync(Key, at, None));
+        Task<bool> EndHold(DateTimeOffset at) => In<IAutomationHoldStore, bool>(store => store.TryEndAsync(at, None));
+    }
+
+    [Fact]
+    public async Task Lock_OfOneOperation_IsHeldByOneTransactionAtATime()
+    {
+        await Add(Schedule());
+        int inside = 0;
+        int most = 0;
+
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => Work.RunAsync(
+            async (unit, token) =>
+            {
+                Assert.Equal(Schedule(), await unit.Store<IOperationScheduleStore>().LockAsync(Key, token));
+                int now = Interlocked.Increment(ref inside);
+                most = Math.Max(most, now);
+                for (int look = 0; look < 10; look++)
+                {
+                    await unit.Store<IOperationRunStore>().FindRunningAsync(Key, token);
+                }
+
+                Interlocked.Decrement(ref inside);
+                return now;
+            },
+            None))));
+
+        Assert.Equal(1, most);
+        Assert.Null(await In<IOperationScheduleStore, OperationSchedule?>(store => store.LockAsync("tests.other", None)));
+    }
+
+    [Fact]
     public async Task HeartbeatAndHold_LiveBesideEachOther()
     {
         Assert.Null(await Read<IOperationScheduleStore, DateTimeOffset?>(store => store.ReadHeartbeatAsync(None)));
@@ -139,20 +195,58 @@ public abstract class OperationStoreContract : StoreContract
         Assert.Equal([interrupted.Id, late.Id], (await Stranded()).Select(run => run.Id));
         Assert.True(await In<IOperationRunStore, bool>(store => store.TrySetResumedByAsync(interrupted.Id, alive.Id, None)));
         Assert.False(await In<IOperationRunStore, bool>(store => store.TrySetResumedByAsync(interrupted.Id, late.Id, None)));
-        Assert.False(await In<IOperationRunStore, bool>(store => store.TryGiveUpAsync(resumed.Id, "no more", None)));
+        Assert.False(await In<IOperationRunStore, bool>(store => store.TryEndInterruptedAsync(resumed.Id, RunState.Failed, "no more", None)));
         Assert.Equal([late.Id], (await Stranded()).Select(run => run.Id));
     }
 
     [Fact]
-    public async Task GiveUp_OfAnInterruptedRun_EndsItAsFailed()
+    public async Task Interruption_OfARunWithoutALease_KeepsItsCounts_AndLeavesOneThatRenewedIt()
+    {
+        OperationRun run = Run() with { LeaseUntil = Start };
+        await In<IOperationRunStore>(store => store.AddAsync(run, None));
+        await Touch(run, ItemEnd.Done);
+        Assert.False(await Interrupt(Start));
+        Assert.Equal((RunState.Running, 1L), ((await FindRun(run.Id))!.State, (await FindRun(run.Id))!.Done));
+
+        Assert.True(await Interrupt(Start.AddMinutes(9)));
+
+        OperationRun ended = (await FindRun(run.Id))!;
+        Assert.Equal((RunState.Interrupted, Start.AddMinutes(9), "not heard of", 1L), (ended.State, ended.EndedAt, ended.Outcome, ended.Done));
+        Assert.Null(await Touch(run, ItemEnd.Done));
+        Assert.False(await Interrupt(Start.AddMinutes(10)));
+
+        Task<bool> Interrupt(DateTimeOffset at) => In<IOperationRunStore, bool>(store => store.TryInterruptAsync(run.Id, at, "not heard of", None));
+    }
+
+    [Theory]
+    [InlineData(RunState.Failed)]
+    [InlineData(RunState.Cancelled)]
+    public async Task End_OfAnInterruptedRun_IsForGood(RunState state)
     {
         OperationRun run = Run() with { State = RunState.Interrupted };
         await In<IOperationRunStore>(store => store.AddAsync(run, None));
 
-        Assert.True(await In<IOperationRunStore, bool>(store => store.TryGiveUpAsync(run.Id, "no more", None)));
+        Assert.True(await In<IOperationRunStore, bool>(store => store.TryEndInterruptedAsync(run.Id, state, "no more", None)));
 
-        Assert.Equal((RunState.Failed, "no more"), ((await FindRun(run.Id))!.State, (await FindRun(run.Id))!.Outcome));
+        Assert.Equal((state, "no more"), ((await FindRun(run.Id))!.State, (await FindRun(run.Id))!.Outcome));
         Assert.Empty(await Stranded());
+        Assert.False(await In<IOperationRunStore, bool>(store => store.TryEndInterruptedAsync(run.Id, state, "again", None)));
+    }
+
+    [Fact]
+    public async Task Cancel_OfAnInterruptedRun_KeepsOthersFromGoingOnFromIt()
+    {
+        OperationRun run = Run() with { State = RunState.Interrupted };
+        OperationRun resumed = Run() with { State = RunState.Interrupted, ResumedBy = NextId() };
+        await In<IOperationRunStore>(store => store.AddAsync(run, None));
+        await In<IOperationRunStore>(store => store.AddAsync(resumed, None));
+        CancelAsk ask = new(Ada, "enough", Start);
+
+        Assert.True(await In<IOperationRunStore, bool>(store => store.AskCancelAsync(run.Id, ask, None)));
+        Assert.False(await In<IOperationRunStore, bool>(store => store.AskCancelAsync(resumed.Id, ask, None)));
+
+        Assert.False(await In<IOperationRunStore, bool>(store => store.TrySetResumedByAsync(run.Id, NextId(), None)));
+        Assert.Equal(ask, Assert.Single(await Stranded()).Cancel);
     }
 
     [Fact]
@@ -292,7 +386,10 @@ public abstract class OperationStoreContract : StoreContract
         await In<IOperationPlanStore>(store => store.AddAsync(Plan(Key), None));
         Assert.Equal([mine.Id, others.Id], (await Awaiting()).Select(plan => plan.Id));
 
-        await In<IOperationPlanStore>(store => store.SupersedeAsync(Key, None));
+        // A look of before it leaves it.
+        await In<IOperationPlanStore>(store => store.SupersedeAsync(Key, Start.AddMilliseconds(-1), None));
+        Assert.Equal(2, (await Awaiting()).Count);
+        await In<IOperationPlanStore>(store => store.SupersedeAsync(Key, Start, None));
 
         Assert.Equal([others.Id], (await Awaiting()).Select(plan => plan.Id));
         Assert.False(await In<IOperationPlanStore, bool>(store => store.TryTakeAsync(mine.Id, NextId(), None)));
@@ -305,8 +402,9 @@ public abstract class OperationStoreContract : StoreContract
     {
         OperationPlan old = Plan(Key) with { MadeAt = Start.AddDays(-8) };
         OperationPlan taken = Plan(Key) with { MadeAt = Start.AddDays(-8), State = PlanState.Taken, Run = NextId() };
+        OperationPlan waiting = Plan(Key) with { MadeAt = Start.AddDays(-8), State = PlanState.AwaitsApproval };
         OperationPlan young = Plan(Key);
-        foreach (OperationPlan plan in new[] { old, taken, young })
+        foreach (OperationPlan plan in new[] { old, taken, waiting, young })
         {
             await In<IOperationPlanStore>(store => store.AddAsync(plan, None));
         }
@@ -316,6 +414,7 @@ public abstract class OperationStoreContract : StoreContract
         Assert.Null(await Read<IOperationPlanStore, OperationPlan?>(store => store.FindAsync(old.Id, None)));
         Assert.Empty(await Items(old.Id));
         Assert.NotNull(await Read<IOperationPlanStore, OperationPlan?>(store => store.FindAsync(taken.Id, None)));
+        Assert.NotNull(await Read<IOperationPlanStore, OperationPlan?>(store => store.FindAsync(waiting.Id, None)));
         Assert.NotNull(await Read<IOperationPlanStore, OperationPlan?>(store => store.FindAsync(young.Id, None)));
     }
 
