@@ -69,6 +69,7 @@ public sealed class OperationDesk(
     IRunHost host,
     IIds ids,
     TimeProvider clock,
+    Func<OperationRules> rules,
     Func<Installation> installation) : IOperationDesk
 {
     public const int MostReason = 500;
@@ -280,7 +281,7 @@ public sealed class OperationDesk(
             }
         }
         while (instants.Count == most);
-        await unit.Store<IOperationScheduleStore>().SetAccountedAsync(schedule.Operation, now, cancellationToken);
+        await unit.Store<IOperationScheduleStore>().SetAccountedAsync(schedule.Operation, now + rules().HeardOfWithin, cancellationToken);
     }
 
     private Task<OperationCommand> ChangeAsync(

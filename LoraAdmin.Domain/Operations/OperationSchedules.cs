@@ -40,6 +40,11 @@ public sealed record OperationRules(TimeSpan Grace, TimeSpan PlanValidFor, TimeS
     /// <summary>Enough for the picture of a year.</summary>
     public static readonly TimeSpan KeepOccurrencesFor = TimeSpan.FromDays(400);
 
+    /// <summary>
+    /// An edited schedule has no instants for so long: the scheduler of some instance may not have heard of it yet, and never starts in the past.
+    /// </summary>
+    public TimeSpan HeardOfWithin => KeeperEvery * 2;
+
     /// <summary>Silence of every keeper after which nobody was awake.</summary>
     public TimeSpan AsleepAfter => KeeperEvery * 3 + LeaseFor;
 }

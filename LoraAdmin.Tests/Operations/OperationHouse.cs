@@ -30,7 +30,7 @@ internal sealed class OperationHouse : IRunHost
         Starter = NewStarter("portal-1");
         Runner = new OperationRunner(Database, Registry, ids, Clock, () => Rules, () => Installation, Clocks);
         Keeper = new OccurrenceKeeper(Database, Registry, Crons, Starter, this, Clock, () => Rules);
-        Desk = new OperationDesk(Database, Registry, Crons, Starter, this, ids, Clock, () => Installation);
+        Desk = new OperationDesk(Database, Registry, Crons, Starter, this, ids, Clock, () => Rules, () => Installation);
     }
 
     public FakeTimeProvider Clock { get; }

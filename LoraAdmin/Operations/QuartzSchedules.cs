@@ -61,9 +61,6 @@ internal sealed class QuartzSchedules(ISchedulerFactory schedulers, IUnitOfWork 
         ITrigger trigger = TriggerBuilder.Create(clock)
             .WithIdentity(key)
             .ForJob(job)
-
-            // An instant between an edit and this look fires late in place of never; one of long ago is the occurrence keeper's.
-            .StartAt(schedule.AccountedUntil)
             .WithCronSchedule(schedule.Cron, cron => cron
                 .InTimeZone(TimeZoneInfo.FindSystemTimeZoneById(schedule.TimeZone))
                 .WithMisfireInstruction(CronTriggerMisfireInstruction.DoNothing))
