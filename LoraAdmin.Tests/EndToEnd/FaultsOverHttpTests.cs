@@ -55,7 +55,7 @@ public sealed class FaultsOverHttpTests
     {
         await using FaultRun run = await FaultRun.StartWithFallbackAsync();
         await run.Portal.Services.GetRequiredService<IBreakerDesk>()
-            .IsolateAsync("RunPod moves", null, new Actor(ActorKind.Person, "ada"), CancellationToken.None);
+            .IsolateAsync(BreakerSubject.RunPod, "RunPod moves", null, new Actor(ActorKind.Person, "ada"), CancellationToken.None);
         string job = await run.SubmitAsync();
 
         await CompletedElsewhereAsync(run, await run.EndedAsync(job));
