@@ -62,6 +62,34 @@ public sealed class SimulationTests(ITestOutputHelper output)
     }
 
     [Fact]
+    [Trait("Requirement", "C1")]
+    public async Task TwoDays_OfSomeSeedsWithBothProviders_MeetEachEndOfATrainingElsewhere()
+    {
+        string[] ends =
+        [
+            "training.hosted_lost",
+            "is over: canceled",
+            "CUDA out of memory",
+            "Failed to create trained image",
+            "Replicate does not accept the token",
+            "Replicate's credit is used up",
+        ];
+        HashSet<string> met = [];
+        foreach (int seed in AskedSeeds.Of(1, 20))
+        {
+            SimulationPlan plan = SimulationPlans.Diverted.Vary(seed);
+            SimulationReport report = await Task.Run(() => new SimulationRun(seed, plan, AskedSeeds.Replay("SimulationTests.*")).RunAsync(TestContext.Current.CancellationToken));
+            met.UnionWith(ends.Where(end => report.Events.Any(line => line.Contains(end, StringComparison.Ordinal))));
+            if (met.Count == ends.Length)
+            {
+                return;
+            }
+        }
+
+        Assert.Empty(ends.Except(met));
+    }
+
+    [Fact]
     public async Task Violation_AnyInvariant_PrintsSeedLastEventsAndTheCommandThatRunsItAgain()
     {
         SimulationPlan plan = SimulationPlans.Dying.Vary(7);
