@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Platform.LocalCloud;
 using Xunit;
 
 namespace LoraAdmin.Tests.Simulation;
@@ -65,10 +66,11 @@ public sealed class SimulationTests(ITestOutputHelper output)
     [Trait("Requirement", "C1")]
     public async Task TwoDays_OfSomeSeedsWithBothProviders_MeetEachEndOfATrainingElsewhere()
     {
+        const string Cancelled = "cancelled while it used a machine";
         string[] ends =
         [
             "training.hosted_lost",
-            "is over: canceled",
+            Cancelled,
             "CUDA out of memory",
             "Failed to create trained image",
             "Replicate does not accept the token",
@@ -78,8 +80,10 @@ public sealed class SimulationTests(ITestOutputHelper output)
         foreach (int seed in AskedSeeds.Of(1, 20))
         {
             SimulationPlan plan = SimulationPlans.Diverted.Vary(seed);
-            SimulationReport report = await Task.Run(() => new SimulationRun(seed, plan, AskedSeeds.Replay("SimulationTests.*")).RunAsync(TestContext.Current.CancellationToken));
+            SimulatedWorld world = new(seed, start: plan.Start);
+            SimulationReport report = await Task.Run(() => new SimulationRun(seed, plan, AskedSeeds.Replay("SimulationTests.*"), world).RunAsync(TestContext.Current.CancellationToken));
             met.UnionWith(ends.Where(end => report.Events.Any(line => line.Contains(end, StringComparison.Ordinal))));
+            met.UnionWith(world.Cloud.World.Replicate.Records.Where(static one => one.Status == ReplicateStatus.Canceled && one.StartedAt is not null).Select(static _ => Cancelled));
             if (met.Count == ends.Length)
             {
                 return;
