@@ -5,6 +5,7 @@ using LoraAdmin.Domain.Limits;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
+using LoraAdmin.Domain.Training.Hosted;
 using LoraAdmin.Pods;
 using LoraAdmin.Training;
 using Microsoft.Extensions.Options;
@@ -29,6 +30,8 @@ internal static class Rules
         services.AddSingleton(provider => new AdmissionRules(
             provider.GetRequiredService<TrainingRules>(), provider.GetRequiredService<BudgetRules>(), provider.GetRequiredService<LimitRules>()));
         services.AddSingleton(provider => new JobPatience(provider.GetRequiredService<TrainingRules>().QueueWait));
+        services.AddSingleton(provider => new GuardedProviders(
+            [BreakerSubject.RunPod, .. provider.GetRequiredService<HostedRules>().WhyNot is null ? [BreakerSubject.Replicate] : Array.Empty<BreakerSubject>()]));
         services.AddSingleton<IValidateOptions<BreakerOptions>, ProbeLeaseValidator>();
         services.AddSingleton(provider => new BreakerGate(
             provider.GetRequiredService<IBreaker>(),

@@ -62,11 +62,15 @@ public interface IBreakerToldStore
 /// <summary>Whose creations a breaker guards. Each has keys of its own in Redis.</summary>
 /// <param name="Provider">As keys and incidents name it.</param>
 /// <param name="Name">As people know it.</param>
-/// <param name="Made">How its breaker closes, in words.</param>
-public sealed record BreakerSubject(string Provider, string Name, string Made)
+/// <param name="Creates">What is created there.</param>
+/// <param name="KeyOption">The option with its key.</param>
+public sealed record BreakerSubject(string Provider, string Name, string Creates, string KeyOption)
 {
-    public static readonly BreakerSubject RunPod = new(BreakerIncidents.Provider, "RunPod", "a pod was created");
-    public static readonly BreakerSubject Replicate = new("replicate", "Replicate", "a training was created");
+    public static readonly BreakerSubject RunPod = new(BreakerIncidents.Provider, "RunPod", "pod", "RunPod:ApiKey");
+    public static readonly BreakerSubject Replicate = new("replicate", "Replicate", "training", "Replicate:ApiToken");
+
+    /// <summary>How its breaker closes, in words.</summary>
+    public string Made => $"a {Creates} was created";
 }
 
 /// <summary>Kinds of facts that the breaker appends.</summary>

@@ -8,6 +8,7 @@ using LoraAdmin.Domain.Clocks;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
+using LoraAdmin.Domain.Training.Hosted;
 using LoraAdmin.Shell;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Tests.Training;
@@ -73,6 +74,19 @@ public sealed class NeedsAttentionTests : LoraBunitContext
         Assert.NotEmpty(line.QuerySelector(".bad")!.TextContent);
         Assert.Contains("What helps:", line.TextContent, StringComparison.Ordinal);
         Assert.Equal(href, line.QuerySelector("a")!.GetAttribute("href"));
+    }
+
+    [Theory]
+    [InlineData(BreakerIncidents.Open, "Replicate's breaker is open")]
+    [InlineData(BreakerIncidents.Isolated, "Replicate's breaker is held open")]
+    [InlineData(HostedIncidents.Account, "Replicate can't train for us")]
+    public void Incident_OfTheFallback_IsNotCalledRunPods(string rule, string title)
+    {
+        incidents.Open.Add(One(rule, BreakerSubject.Replicate.Provider, EventSeverity.Error));
+        IRenderedComponent<NeedsAttention> page = Show();
+
+        Assert.Equal(title, page.Find(".incident h3").TextContent);
+        Assert.Equal("/breaker", page.Find(".incident a").GetAttribute("href"));
     }
 
     [Fact]

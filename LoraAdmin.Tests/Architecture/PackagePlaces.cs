@@ -14,7 +14,7 @@ internal static partial class PackagePlaces
         new("StackExchange.Redis", Redis(), file =>
             Below(file, "LoraAdmin/Platform/Live/") || Below(file, "LoraAdmin/Platform/Redis/") || Below(file, "LoraAdmin/Commands/") || file.Path is "LoraAdmin/Breaker/RedisCircuitStore.cs" or "LoraAdmin/Breaker/CircuitWire.cs"),
         new("Garnet", Garnet(), file => file.Path == "LoraAdmin/Platform/Redis/EmbeddedRedis.cs"),
-        new("Polly", Polly(), file => Below(file, "LoraAdmin/Pods/")),
+        new("Polly", Polly(), file => Below(file, "LoraAdmin/Platform/Vendors/")),
         new("MudBlazor", MudBlazor(), file => file.Name.Contains(".razor", StringComparison.Ordinal) || Below(file, "LoraAdmin/Shell/") || PageName().IsMatch(file.Name)),
         new("Quartz", Quartz(), file => Below(file, "LoraAdmin/Operations/") && (file.Name.StartsWith("Quartz", StringComparison.Ordinal) || file.Name == "OperationsFeature.cs")),
         new("SkiaSharp", Skia(), file => file.Path == "LoraAdmin/Training/SkiaImageInspector.cs" || Below(file, "LoraAdmin/Platform/LocalCloud/")),

@@ -36,6 +36,23 @@ public sealed class BreakerCliTests
         Assert.Contains("\"words\":\"HTTP 503\"", history, StringComparison.Ordinal);
     }
 
+    [Fact]
+    [Trait("Requirement", "C5")]
+    public async Task RedisCli_HoldsReplicatesBreakerOpenAndResetsIt_RunPodsGoesOn()
+    {
+        await using Cli cli = await Cli.StartAsync();
+        cli.Keys = BreakerScripts.KeysOf(Domain.Breaker.BreakerSubject.Replicate);
+        Assert.Equal("isolated", (await cli.RunAsync(BreakerScripts.Isolate, "ada", "no credit", "0", ""))[0]);
+        Assert.Equal("isolated", (await cli.RunAsync(BreakerScripts.Check, "try-1", "python-1", ""))[0]);
+
+        cli.Keys = BreakerScripts.Keys;
+        Assert.Equal(["go"], await cli.RunAsync(BreakerScripts.Check, "try-1", "python-1", ""));
+
+        cli.Keys = BreakerScripts.KeysOf(Domain.Breaker.BreakerSubject.Replicate);
+        Assert.Equal("reset", (await cli.RunAsync(BreakerScripts.Reset, "ada", "there is credit"))[0]);
+        Assert.Equal("go", (await cli.RunAsync(BreakerScripts.Check, "try-2", "python-1", ""))[0]);
+    }
+
     [Theory]
     [Trait("Requirement", "C2")]
     [InlineData(true)]
@@ -100,6 +117,8 @@ public sealed class BreakerCliTests
     {
         public string Rules { get; set; } = BreakerCliTests.Rules;
 
+        public IReadOnlyList<string> Keys { get; set; } = BreakerScripts.Keys;
+
         public string Seen { get; set; } = NeverSeen;
 
         public static async Task<Cli> StartAsync()
@@ -131,7 +150,7 @@ public sealed class BreakerCliTests
         {
             string file = folder.Under($"scripts/{script.Verb}.lua");
             await File.WriteAllTextAsync(file, script.Text);
-            ProcessStartInfo start = new("redis-cli", ["-p", $"{server.Port}", "--raw", "--eval", file, .. BreakerScripts.Keys, ",", Rules, Seen, .. arguments])
+            ProcessStartInfo start = new("redis-cli", ["-p", $"{server.Port}", "--raw", "--eval", file, .. Keys, ",", Rules, Seen, .. arguments])
             {
                 RedirectStandardOutput = true,
                 RedirectStandardError = true,

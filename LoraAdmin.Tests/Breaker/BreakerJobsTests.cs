@@ -244,7 +244,7 @@ public sealed class BreakerJobsTests
         await bench.RunForAsync(TimeSpan.FromMinutes(20));
         Assert.Equal(asked, bench.World.Database.Pods.Rows.Count);
 
-        await bench.Portal.BreakerDesk.ResetAsync("the key works again", TrainingBench.Person, TrainingBench.Token);
+        await bench.Portal.BreakerDesk.ResetAsync(BreakerSubject.RunPod, "the key works again", TrainingBench.Person, TrainingBench.Token);
         await bench.RunToRestAsync(id);
         Assert.Equal(TrainingState.Completed, bench.Job(id).State);
     }
@@ -272,7 +272,7 @@ public sealed class BreakerJobsTests
     [Trait("Requirement", "C5")]
     public async Task HeldOpenByAPerson_JobsWaitAndTheWaitDoesNotCount()
     {
-        await bench.Portal.BreakerDesk.IsolateAsync("RunPod moves", TimeSpan.FromHours(3), TrainingBench.Person, TrainingBench.Token);
+        await bench.Portal.BreakerDesk.IsolateAsync(BreakerSubject.RunPod, "RunPod moves", TimeSpan.FromHours(3), TrainingBench.Person, TrainingBench.Token);
         JobId id = await bench.SubmitAsync();
         await bench.RunForAsync(TimeSpan.FromHours(2));
         Assert.Equal(TrainingState.Queued, bench.Job(id).State);

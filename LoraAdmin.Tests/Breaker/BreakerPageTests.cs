@@ -18,11 +18,13 @@ public sealed class BreakerPageTests : LoraBunitContext
 
     private readonly Desk desk = new();
     private TimeSpan queueWait = TimeSpan.FromHours(1);
+    private bool fallback;
 
     public BreakerPageTests()
     {
         Services.AddSingleton<IBreakerQueries>(desk);
         Services.AddSingleton<IBreakerDesk>(desk);
+        Services.AddSingleton(_ => new GuardedProviders(fallback ? [BreakerSubject.RunPod, BreakerSubject.Replicate] : [BreakerSubject.RunPod]));
         Show(Circuit.Fresh);
     }
 
@@ -136,7 +138,7 @@ public sealed class BreakerPageTests : LoraBunitContext
         Button(Dialogs, "Hold open").Click();
 
         TimeSpan? length = minutes is { } time ? TimeSpan.FromMinutes(time) : null;
-        Dialogs.WaitForAssertion(() => Assert.Equal(("RunPod moves", length, new Actor(ActorKind.Person, "ada")), Assert.Single(desk.Isolated)));
+        Dialogs.WaitForAssertion(() => Assert.Equal((BreakerSubject.RunPod, "RunPod moves", length, new Actor(ActorKind.Person, "ada")), Assert.Single(desk.Isolated)));
     }
 
     [Fact]
@@ -152,7 +154,7 @@ public sealed class BreakerPageTests : LoraBunitContext
         Dialogs.Find("#confirm-word").Input("RESET");
         Button(Dialogs, "Reset").Click();
 
-        Dialogs.WaitForAssertion(() => Assert.Equal(("RunPod says it is mended", new Actor(ActorKind.Person, "ada")), Assert.Single(desk.Resets)));
+        Dialogs.WaitForAssertion(() => Assert.Equal((BreakerSubject.RunPod, "RunPod says it is mended", new Actor(ActorKind.Person, "ada")), Assert.Single(desk.Resets)));
         Dialogs.WaitForAssertion(() => Assert.Contains("waiting jobs go on within seconds", Dialogs.Markup, StringComparison.Ordinal));
     }
 
@@ -174,10 +176,64 @@ public sealed class BreakerPageTests : LoraBunitContext
     }
 
     [Fact]
+    public void WithoutAFallback_ShowsRunPodsBreakerAlone() => Assert.Empty(Page().FindAll("#breaker-replicate"));
+
+    [Fact]
+    [Trait("Requirement", "C1")]
+    public void Fallback_Open_HasItsOwnStateWordsAndHistory()
+    {
+        ShowFallback(Open() with { History = [new CircuitEntry(1, Start, CircuitEntryKinds.Opened, 1, "worker-2", "503", [Failure(4), Failure(5), Failure(6)])] });
+        string text = Text(OfFallback(Page()));
+
+        Assert.StartsWith("Replicate's breaker open", text, StringComparison.Ordinal);
+        Assert.Contains("A job that asks for a training now: It waits. At 09:30:00 UTC one job tries Replicate out; if its training is made, the others go on.", text, StringComparison.Ordinal);
+        Assert.Contains("After 1 h 00 min it fails (Training:QueueWait).", text, StringComparison.Ordinal);
+        Assert.Contains("words of 5", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("RunPod", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [Trait("Requirement", "C1")]
+    public void Fallback_WithARefusedToken_NamesItsKey()
+    {
+        ShowFallback(Circuit.Fresh with { Isolation = new Isolation("worker-1", "401: bad token", Start, null, "0123456789abcdef") });
+        string text = Text(OfFallback(Page()));
+
+        Assert.Contains("trainings can't be stopped meanwhile", text, StringComparison.Ordinal);
+        Assert.Contains("It waits until the breaker is reset or Replicate:ApiToken is another key.", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [Trait("Requirement", "C1")]
+    public void Fallback_HeldOpenAndReset_ReachTheDeskAsItsOwn()
+    {
+        ShowFallback(Open());
+        IRenderedComponent<BreakerPanel> panel = OfFallback(Page());
+        Button(panel, "Hold open").Click();
+        Dialogs.WaitForAssertion(() => Dialogs.Find("#isolate-reason"));
+        Assert.Contains("Hold Replicate's breaker open?", Dialogs.Markup, StringComparison.Ordinal);
+        Dialogs.Find("#isolate-reason").Input("no credit");
+        Button(Dialogs, "Hold open").Click();
+        (BreakerSubject, string, TimeSpan?, Actor) held = (BreakerSubject.Replicate, "no credit", TimeSpan.FromMinutes(30), new Actor(ActorKind.Person, "ada"));
+        Dialogs.WaitForAssertion(() => Assert.Equal(held, Assert.Single(desk.Isolated)));
+        Dialogs.WaitForAssertion(() => Assert.Empty(Dialogs.FindAll("#isolate-reason")));
+
+        Button(panel, "Reset").Click();
+        Dialogs.WaitForAssertion(() => Dialogs.Find("#confirm-reason"));
+        Assert.Contains("every waiting job asks Replicate for a training", Dialogs.Markup, StringComparison.Ordinal);
+        Dialogs.Find("#confirm-reason").Input("there is credit again");
+        Dialogs.Find("#confirm-word").Input("RESET");
+        Button(Dialogs, "Reset").Click();
+        Dialogs.WaitForAssertion(
+            () => Assert.Equal((BreakerSubject.Replicate, "there is credit again", new Actor(ActorKind.Person, "ada")), Assert.Single(desk.Resets)));
+    }
+
+    [Fact]
     public void Page_WithReadingAlone_HasNoButton()
     {
         Person.SetPolicies(Permissions.ReadBreaker);
         Show(Open());
+        ShowFallback(Open());
         IRenderedComponent<BreakerPage> page = Page();
 
         Assert.DoesNotContain(page.FindAll("button"), button => button.TextContent.Trim() is "Hold open" or "Reset");
@@ -230,6 +286,12 @@ public sealed class BreakerPageTests : LoraBunitContext
         where T : IComponent =>
         System.Text.RegularExpressions.Regex.Replace(string.Concat(page.Nodes.Select(node => node.TextContent)), @"\s+", " ");
 
+    private static IRenderedComponent<BreakerPanel> OfFallback(IRenderedComponent<BreakerPage> page)
+    {
+        page.WaitForAssertion(() => page.Find("#breaker-replicate"));
+        return page.FindComponent<BreakerPanel>();
+    }
+
     private IRenderedComponent<BreakerPage> Page()
     {
         IRenderedComponent<BreakerPage> page = RenderPage<BreakerPage>();
@@ -237,7 +299,16 @@ public sealed class BreakerPageTests : LoraBunitContext
         return page;
     }
 
-    private void Show(Circuit circuit, string? away = null) => desk.Board = new BreakerBoard(
+    private void Show(Circuit circuit, string? away = null) => desk.Boards[BreakerSubject.RunPod] = BoardOf(BreakerSubject.RunPod, circuit, away);
+
+    private void ShowFallback(Circuit circuit)
+    {
+        fallback = true;
+        desk.Boards[BreakerSubject.Replicate] = BoardOf(BreakerSubject.Replicate, circuit);
+    }
+
+    private BreakerBoard BoardOf(BreakerSubject subject, Circuit circuit, string? away = null) => new(
+        subject,
         new CircuitReply(CircuitAnswers.Read, circuit, Clock.GetUtcNow()),
         away is null ? BreakerView.Begin with { Known = circuit } : new BreakerView(circuit, circuit, circuit, Start, away, Start),
         Rules,
@@ -246,28 +317,28 @@ public sealed class BreakerPageTests : LoraBunitContext
 
     private sealed class Desk : IBreakerQueries, IBreakerDesk
     {
-        public BreakerBoard Board { get; set; } = null!;
+        public Dictionary<BreakerSubject, BreakerBoard> Boards { get; } = [];
 
         public string? Away { get; set; }
 
-        public List<(string Reason, TimeSpan? Length, Actor By)> Isolated { get; } = [];
+        public List<(BreakerSubject Subject, string Reason, TimeSpan? Length, Actor By)> Isolated { get; } = [];
 
-        public List<(string Reason, Actor By)> Resets { get; } = [];
+        public List<(BreakerSubject Subject, string Reason, Actor By)> Resets { get; } = [];
 
-        public Task<BreakerBoard> ReadAsync(CancellationToken cancellationToken) => Task.FromResult(Board);
+        public Task<BreakerBoard> ReadAsync(BreakerSubject subject, CancellationToken cancellationToken) => Task.FromResult(Boards[subject]);
 
-        public Task<BreakerCommandOutcome> IsolateAsync(string reason, TimeSpan? length, Actor actor, CancellationToken cancellationToken)
+        public Task<BreakerCommandOutcome> IsolateAsync(BreakerSubject subject, string reason, TimeSpan? length, Actor actor, CancellationToken cancellationToken)
         {
             Refuse();
-            Isolated.Add((reason, length, actor));
-            return Task.FromResult(new BreakerCommandOutcome(Board.Reply, true));
+            Isolated.Add((subject, reason, length, actor));
+            return Task.FromResult(new BreakerCommandOutcome(Boards[subject].Reply, true));
         }
 
-        public Task<BreakerCommandOutcome> ResetAsync(string reason, Actor actor, CancellationToken cancellationToken)
+        public Task<BreakerCommandOutcome> ResetAsync(BreakerSubject subject, string reason, Actor actor, CancellationToken cancellationToken)
         {
             Refuse();
-            Resets.Add((reason, actor));
-            return Task.FromResult(new BreakerCommandOutcome(Board.Reply, true));
+            Resets.Add((subject, reason, actor));
+            return Task.FromResult(new BreakerCommandOutcome(Boards[subject].Reply, true));
         }
 
         private void Refuse()

@@ -66,22 +66,22 @@ public sealed class BreakerWatchTests
     public async Task Commands_KeepWhoAndWhy()
     {
         await LookAsync(portal);
-        await portal.BreakerDesk.IsolateAsync("RunPod moves", TimeSpan.FromHours(1), Ada, None);
+        await portal.BreakerDesk.IsolateAsync(BreakerSubject.RunPod, "RunPod moves", TimeSpan.FromHours(1), Ada, None);
         await LookAsync(portal);
         Assert.Equal([BreakerIncidents.Isolated], await OpenIncidentsAsync());
-        await portal.BreakerDesk.ResetAsync("it has moved", Ada, None);
+        await portal.BreakerDesk.ResetAsync(BreakerSubject.RunPod, "it has moved", Ada, None);
         await LookAsync(portal);
 
         Assert.Equal([BreakerEvents.IsolateRequested, BreakerEvents.Isolated, BreakerEvents.ResetRequested, BreakerEvents.Reset], Kinds);
-        Assert.Equal((Ada, "ada holds the breaker open for 60 minutes: RunPod moves"), (world.Database.Events[0].Actor, world.Database.Events[0].Message));
-        Assert.Equal((Ada, "ada resets the breaker: it has moved"), (world.Database.Events[2].Actor, world.Database.Events[2].Message));
+        Assert.Equal((Ada, "ada holds RunPod's breaker open for 60 minutes: RunPod moves"), (world.Database.Events[0].Actor, world.Database.Events[0].Message));
+        Assert.Equal((Ada, "ada resets RunPod's breaker: it has moved"), (world.Database.Events[2].Actor, world.Database.Events[2].Message));
         Assert.Empty(await OpenIncidentsAsync());
     }
 
     [Fact]
     public async Task Isolation_WhoseTimeIsOver_EndsItsIncidentThoughNobodyAsks()
     {
-        await portal.BreakerDesk.IsolateAsync("RunPod moves", TimeSpan.FromHours(1), Ada, None);
+        await portal.BreakerDesk.IsolateAsync(BreakerSubject.RunPod, "RunPod moves", TimeSpan.FromHours(1), Ada, None);
         await LookAsync(portal);
         world.Clock.Advance(TimeSpan.FromHours(1));
         await LookAsync(portal);
@@ -174,7 +174,7 @@ public sealed class BreakerWatchTests
         world.Redis.AwayUntil = DateTimeOffset.MaxValue;
         await LookAsync(portal);
         world.Clock.Advance(BreakerWatch.Every);
-        await portal.BreakerDesk.ResetAsync("it works here", Ada, None);
+        await portal.BreakerDesk.ResetAsync(BreakerSubject.RunPod, "it works here", Ada, None);
         await LookAsync(portal);
         world.Redis.AwayUntil = null;
         world.Clock.Advance(BreakerWatch.Every);

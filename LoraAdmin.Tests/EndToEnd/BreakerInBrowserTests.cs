@@ -37,10 +37,11 @@ public sealed class BreakerInBrowserTests(Browser browser)
         Guid second = await portal.SubmitAsync("Waits too", [SampleImages.Png()]);
         ConcurrentBag<string> findings = [];
         await window.GoToAsync("/breaker");
-        await Assertions.Expect(window.Page.Locator(".countdown")).ToBeVisibleAsync();
-        await Assertions.Expect(window.Page.Locator("tr", new() { HasText = "opened" }).First.Locator("q").GetByText(VendorWords)).ToHaveCountAsync(3);
+        await Assertions.Expect(window.Page.Locator("section[aria-labelledby='breaker-now'] .countdown")).ToBeVisibleAsync();
+        await Assertions.Expect(window.Page.Locator("section[aria-labelledby='breaker-replicate'] .countdown")).ToBeVisibleAsync();
+        await Assertions.Expect(window.Page.Locator("section[aria-labelledby='breaker-history'] tr", new() { HasText = "opened" }).First.Locator("q").GetByText(VendorWords)).ToHaveCountAsync(3);
         await AccessibilityTests.LookAsync(window, "open breaker", findings);
-        await window.Page.GetByRole(AriaRole.Button, new() { Name = "Reset" }).ClickAsync();
+        await window.Page.GetByRole(AriaRole.Button, new() { Name = "Reset: RunPod" }).ClickAsync();
         await Assertions.Expect(window.Page.GetByRole(AriaRole.Dialog)).ToBeVisibleAsync();
         await AccessibilityTests.LookAsync(window, "reset", findings);
         await window.GoToAsync($"/training/{first}");

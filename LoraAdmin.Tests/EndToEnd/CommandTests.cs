@@ -126,6 +126,31 @@ public sealed class CommandTests : IDisposable
 
     [Fact]
     [Trait("Requirement", "O3")]
+    public async Task Check_WithAFallback_TriesItsTrainerDestinationAndSecret()
+    {
+        await using WatchedLocalCloud cloud = await WatchedLocalCloud.StartAsync();
+        Dictionary<string, string> settings = new(cloud.PortalSettings.Concat(cloud.FallbackSettings));
+
+        ProgramRun good = await ProgramRun.ToEndAsync(["check"], Environment(settings), within: Eventually.DefaultDeadline);
+        Assert.All(["replicate", "destination", "webhooks"], part => Assert.Contains($"ok {part}", good.Output, StringComparison.Ordinal));
+
+        settings["Replicate:Destination"] = "somebody/nothing";
+        await SaysAsync("!  destination Replicate does not know Replicate:Destination somebody/nothing. Make this model at Replicate", settings);
+    }
+
+    [Fact]
+    [Trait("Requirement", "O3")]
+    public async Task Check_WithoutAFallback_SaysWhatIsMissing()
+    {
+        await using WatchedLocalCloud cloud = await WatchedLocalCloud.StartAsync();
+        await SaysAsync("–  replicate Replicate is not configured: set Replicate:ApiToken", new(cloud.PortalSettings));
+
+        Dictionary<string, string> unreached = new(cloud.PortalSettings.Concat(cloud.FallbackSettings)) { ["Replicate:BaseUrl"] = "https://api.replicate.example/v1" };
+        await SaysAsync("Set Portal:PublicUrl to the address under which it is reached from outside.", unreached);
+    }
+
+    [Fact]
+    [Trait("Requirement", "O3")]
     public async Task Check_OfABrokenDatabaseFile_SaysWhatToDoWithoutATrace()
     {
         Directory.CreateDirectory(folder.Under("data"));

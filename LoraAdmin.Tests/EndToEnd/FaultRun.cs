@@ -2,9 +2,12 @@ using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
+using LoraAdmin.Domain.Breaker;
+using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Tests.EndToEnd.Processes;
+using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace LoraAdmin.Tests.EndToEnd;
@@ -36,15 +39,20 @@ internal sealed class FaultRun : IAsyncDisposable
     public static Task<FaultRun> StartAsync() => StartAsync([], ("Speed", "600"));
 
     /// <summary>The same with Replicate as the fallback.</summary>
-    public static Task<FaultRun> StartWithFallbackAsync() => StartAsync([], fallback: true, ("Speed", "600"));
+    public static Task<FaultRun> StartWithFallbackAsync() => StartWithFallbackAsync([], null, ("Speed", "600"));
+
+    /// <param name="more">Adds to the portal's pipeline, before its routes.</param>
+    public static Task<FaultRun> StartWithFallbackAsync(
+        IReadOnlyList<(string Key, string Value)> settings, Action<WebApplication>? more, params (string Key, string Value)[] cloudSettings) =>
+        StartAsync(settings, fallback: true, more, cloudSettings);
 
     /// <param name="settings">The portal's, as in appsettings.json.</param>
     /// <param name="cloudSettings">Keys below <c>LocalCloud:</c>.</param>
     public static Task<FaultRun> StartAsync(IReadOnlyList<(string Key, string Value)> settings, params (string Key, string Value)[] cloudSettings) =>
-        StartAsync(settings, fallback: false, cloudSettings);
+        StartAsync(settings, fallback: false, null, cloudSettings);
 
     private static async Task<FaultRun> StartAsync(
-        IReadOnlyList<(string Key, string Value)> settings, bool fallback, params (string Key, string Value)[] cloudSettings)
+        IReadOnlyList<(string Key, string Value)> settings, bool fallback, Action<WebApplication>? more, (string Key, string Value)[] cloudSettings)
     {
         WatchedLocalCloud cloud = await WatchedLocalCloud.StartAsync(cloudSettings);
         try
@@ -60,7 +68,7 @@ internal sealed class FaultRun : IAsyncDisposable
                 all[key] = value;
             }
 
-            return new FaultRun(cloud, await InProcessPortal.StartAsync(all));
+            return new FaultRun(cloud, await InProcessPortal.StartAsync(all, more));
         }
         catch
         {
@@ -76,6 +84,10 @@ internal sealed class FaultRun : IAsyncDisposable
         Assert.Equal(promised.Length, waits.Length);
         Assert.All(waits.Zip(promised), pair => Assert.InRange(pair.First, pair.Second, pair.Second + Late.TotalSeconds));
     }
+
+    /// <summary>A person holds RunPod's breaker open: jobs go to the fallback.</summary>
+    public Task HoldRunPodOpenAsync() => Portal.Services.GetRequiredService<IBreakerDesk>()
+        .IsolateAsync(BreakerSubject.RunPod, "RunPod moves", null, new Actor(ActorKind.Person, "ada"), CancellationToken.None);
 
     /// <returns>The id of a job with one image.</returns>
     public Task<string> SubmitAsync() => Api.SubmitAsync(User, "Mara", [SampleImages.Jpeg()]);

@@ -3,6 +3,7 @@ using LoraAdmin.Domain.Breaker;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Tests.EndToEnd.Processes;
+using LoraAdmin.Training;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace LoraAdmin.Tests.EndToEnd;
@@ -54,11 +55,65 @@ public sealed class FaultsOverHttpTests
     public async Task RunPodHeldOpen_JobIsTrainedByReplicateWithoutAskingRunPod()
     {
         await using FaultRun run = await FaultRun.StartWithFallbackAsync();
-        await run.Portal.Services.GetRequiredService<IBreakerDesk>()
-            .IsolateAsync("RunPod moves", null, new Actor(ActorKind.Person, "ada"), CancellationToken.None);
+        await run.HoldRunPodOpenAsync();
         string job = await run.SubmitAsync();
 
         await CompletedElsewhereAsync(run, await run.EndedAsync(job));
+        Assert.Empty(run.Cloud.Creates);
+    }
+
+    [Fact]
+    [Trait("Requirement", "C1")]
+    public async Task BreakerOpensOnTheThirdFailure_EachJobIsTrainedByReplicateAndTheFourthAsksRunPodForNothing()
+    {
+        await using FaultRun run = await FaultRun.StartWithFallbackAsync(
+            [("Training:CreateRetries:0", "00:00:00.1"), ("Training:CreateRetries:1", "00:00:00.1"), ("Training:CreateRetries:2", "00:00:00.1")], null, ("Speed", "600"));
+        await run.Cloud.FaultAsync("create_500", count: 100);
+        for (int number = 0; number < 3; number++)
+        {
+            Assert.Equal("completed", (await run.EndedAsync(await run.SubmitAsync())).GetProperty("state").GetString());
+        }
+
+        Assert.Equal(12, run.Cloud.Creates.Count);
+        JsonElement ended = await run.EndedAsync(await run.SubmitAsync());
+        Assert.Equal("completed", ended.GetProperty("state").GetString());
+        Assert.Equal(12, run.Cloud.Creates.Count);
+        Assert.Equal(4, await run.Portal.Database.NumberAsync("SELECT COUNT(*) FROM hosted_trainings"));
+        await Eventually.TrueAsync(
+            async () => await run.Portal.Database.NumberAsync("SELECT COUNT(*) FROM incidents WHERE rule = 'breaker.open' AND subject = 'runpod' AND resolved_at IS NULL") == 1,
+            "an incident about the open breaker",
+            FaultRun.Patience);
+        Assert.Equal(0, await run.Portal.Database.NumberAsync("SELECT COUNT(*) FROM operational_events WHERE kind = 'training.failed'"));
+    }
+
+    [Fact]
+    [Trait("Requirement", "C1")]
+    public async Task BothDown_IsAStateOfItsOwnUntilOneTakesTrainingsAgain()
+    {
+        const string openIncidents = "SELECT COUNT(*) FROM incidents WHERE rule = 'training.providers_down' AND resolved_at IS NULL";
+        await using FaultRun run = await FaultRun.StartWithFallbackAsync();
+        IBreakerDesk desk = run.Portal.Services.GetRequiredService<IBreakerDesk>();
+        Actor ada = new(ActorKind.Person, "ada");
+        await run.HoldRunPodOpenAsync();
+        await desk.IsolateAsync(BreakerSubject.Replicate, "no credit", null, ada, CancellationToken.None);
+        string job = await run.SubmitAsync();
+        await Eventually.TrueAsync(
+            async () => (await run.JobAsync(job)).GetProperty("wait_reason").GetString()?.StartsWith("Both providers are down.", StringComparison.Ordinal) == true,
+            "the job waits for both",
+            FaultRun.Patience);
+
+        string why = (await run.JobAsync(job)).GetProperty("wait_reason").GetString()!;
+        Assert.Contains("RunPod's breaker is held open by ada: RunPod moves", why, StringComparison.Ordinal);
+        Assert.Contains("Replicate's breaker is held open by ada: no credit", why, StringComparison.Ordinal);
+        Assert.Equal("queued", (await run.JobAsync(job)).GetProperty("state").GetString());
+        IFallbackQueries board = run.Portal.Services.GetRequiredService<IFallbackQueries>();
+        Assert.True((await board.ReadAsync(CancellationToken.None)).AreBothDown);
+        await Eventually.TrueAsync(async () => await run.Portal.Database.NumberAsync(openIncidents) == 1, "one incident", FaultRun.Patience);
+
+        await desk.ResetAsync(BreakerSubject.Replicate, "there is credit again", ada, CancellationToken.None);
+        await CompletedElsewhereAsync(run, await run.EndedAsync(job));
+        Assert.False((await board.ReadAsync(CancellationToken.None)).AreBothDown);
+        await Eventually.TrueAsync(async () => await run.Portal.Database.NumberAsync(openIncidents) == 0, "the incident's end", FaultRun.Patience);
         Assert.Empty(run.Cloud.Creates);
     }
 

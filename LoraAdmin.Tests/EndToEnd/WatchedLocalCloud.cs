@@ -21,6 +21,8 @@ internal sealed class WatchedLocalCloud : IAsyncDisposable
 {
     private const string Key = "key-of-the-account-0123456789";
     private const string TakePath = "/faults/take";
+    private const string TrainingsPath = "/replicate/v1/trainings/";
+    private const string WeightsPath = "/replicate/files/";
 
     private readonly TemporaryFolder folder;
     private readonly WebApplication app;
@@ -42,6 +44,12 @@ internal sealed class WatchedLocalCloud : IAsyncDisposable
                 range = IsArtifact(path) ? calls.Count(call => IsArtifact(call.Path)) : 0;
             }
 
+            if (Weights is { } weights && path.StartsWith(WeightsPath, StringComparison.Ordinal))
+            {
+                await context.Response.Body.WriteAsync(weights);
+                return;
+            }
+
             if (range > 0 && range == HeldRange)
             {
                 context.Response.Body = new HeldStream(context.Response.Body, HeldAfterBytes);
@@ -56,6 +64,15 @@ internal sealed class WatchedLocalCloud : IAsyncDisposable
 
     /// <summary>How much of it is sent before.</summary>
     public int HeldAfterBytes { get; init; }
+
+    /// <summary>What Replicate answers for any training's weights; null: what the training made.</summary>
+    public byte[]? Weights { get; set; }
+
+    /// <summary>By which Replicate signs its webhooks.</summary>
+    public string WebhookSecret => ReplicateFace.WebhookSecretOf(app.Services.GetRequiredService<LocalCloudKeys>());
+
+    /// <summary>Readings of single trainings at Replicate, in order.</summary>
+    public IReadOnlyList<SeenCall> TrainingReads => Calls("GET", path => path.StartsWith(TrainingsPath, StringComparison.Ordinal));
 
     /// <summary>What attaches a portal to this cloud.</summary>
     public IReadOnlyDictionary<string, string> PortalSettings

@@ -16,6 +16,9 @@ public sealed class CrashEnumerationTests
     private const int CrossingsAtLeast = 300;
     private const int CrossingsElsewhereAtLeast = 200;
 
+    /// <summary>A job that ends early touches the outside less often.</summary>
+    private const int CrossingsOfEndsAtLeast = 60;
+
     /// <summary>Nothing else, and each answer that does not say what was done.</summary>
     public static TheoryData<string> Faults =>
     [
@@ -68,6 +71,20 @@ public sealed class CrashEnumerationTests
         FaultKind.ReplicateWeightsTruncated,
     ];
 
+    /// <summary>What ends a training there, or keeps it from being made or read: each job ends by its rule, and none is paid twice.</summary>
+    public static TheoryData<string> EndsElsewhere =>
+    [
+        CrashRun.Cancelled,
+        CrashRun.Cancelled + CrashRun.During + FaultKind.ReplicateCancel500,
+        CrashRun.Cancelled + CrashRun.During + FaultKind.ReplicateRead404,
+        FaultKind.ReplicateTrainingLost,
+        FaultKind.ReplicateTrainingFails,
+        FaultKind.ReplicateFailsAfterSuccess,
+        FaultKind.ReplicateUnauth401,
+        FaultKind.ReplicateUnauth401 + CrashRun.WhileItTrains,
+        FaultKind.ReplicateBalance402,
+    ];
+
     [Theory]
     [MemberData(nameof(Faults))]
     [Trait("Requirement", "J1")]
@@ -87,7 +104,14 @@ public sealed class CrashEnumerationTests
     [Trait("Requirement", "E3")]
     public Task Process_DiesAtEachCrossingOfATrainingElsewhere_NothingIsLostAndTheJobCompletes(string fault) => EnumerateAsync(fault, elsewhere: true);
 
-    private static async Task EnumerateAsync(string fault, bool elsewhere = false)
+    [Theory]
+    [MemberData(nameof(EndsElsewhere))]
+    [Trait("Requirement", "C1")]
+    [Trait("Requirement", "M6")]
+    public Task Process_DiesAtEachCrossingOfATrainingElsewhereThatEndsOtherwise_TheJobEndsByItsRuleAndIsPaidOnce(string fault) =>
+        EnumerateAsync(fault, elsewhere: true, CrossingsOfEndsAtLeast);
+
+    private static async Task EnumerateAsync(string fault, bool elsewhere = false, int? atLeast = null)
     {
         CancellationToken cancelled = TestContext.Current.CancellationToken;
         (CrashReport quiet, List<string> wrong, List<CrashReport> reports) = await Task.Run(async () =>
@@ -114,7 +138,7 @@ public sealed class CrashEnumerationTests
         int kinds = reports.Select(report => report.DiedAt).Distinct().Count();
         await Console.Out.WriteLineAsync(
             $"crash enumeration{(elsewhere ? " at Replicate" : "")}, fault {fault}: {quiet.Crossings} crossings of {kinds} kinds, {reports.Sum(report => report.Looks)} looks at the invariants");
-        int least = elsewhere ? CrossingsElsewhereAtLeast : CrossingsAtLeast;
+        int least = atLeast ?? (elsewhere ? CrossingsElsewhereAtLeast : CrossingsAtLeast);
         Assert.True(quiet.Crossings >= least, $"Only {quiet.Crossings} crossings: docs/crash-safety.md says {least}.");
         Assert.True(wrong.Count == 0, string.Join(Environment.NewLine, wrong.Take(10)));
         Assert.All(reports, report => Assert.NotNull(report.DiedAt));

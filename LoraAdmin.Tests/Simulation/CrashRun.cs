@@ -26,6 +26,12 @@ internal sealed class CrashRun
     /// <summary>Between one fault and another that lasts while it hits.</summary>
     public const string During = " during ";
 
+    /// <summary>A person cancels the job while it is trained by the fallback provider; beside it may go wrong what stands after <see cref="During"/>, three times.</summary>
+    public const string Cancelled = "a person cancels";
+
+    /// <summary>After a fault: it begins when the fallback provider has the training, and lasts some minutes.</summary>
+    public const string WhileItTrains = " while it trains";
+
     /// <summary>Some minutes longer than the job takes; each minute more costs the enumeration some dozens of crossings.</summary>
     private static readonly TimeSpan OutageLasts = TimeSpan.FromMinutes(6);
     private static readonly TimeSpan PeopleDecideAfter = TimeSpan.FromDays(1);
@@ -42,9 +48,26 @@ internal sealed class CrashRun
     private static readonly string[] MayTakeTwo =
         [FaultKind.CreateHangThenLate, FaultKind.ListPartial, FaultKind.ListEmpty, FaultKind.PodExits, FaultKind.HeartbeatStops];
 
+    /// <summary>
+    /// How a job ends at the fallback provider beside a fault that it can't get over. It may complete all the same when the process dies: what was cancelled may
+    /// have ended by then, and a refusal that nobody lived to note is asked for again.
+    /// </summary>
+    private static readonly Dictionary<string, (FailureCode Failure, bool MayComplete)> EndsOtherwise = new()
+    {
+        [Cancelled] = (FailureCode.Cancelled, true),
+        [FaultKind.ReplicateTrainingFails] = (FailureCode.TrainingFailed, false),
+        [FaultKind.ReplicateFailsAfterSuccess] = (FailureCode.TrainingFailed, false),
+        [FaultKind.ReplicateUnauth401] = (FailureCode.NoProvider, true),
+        [FaultKind.ReplicateBalance402] = (FailureCode.NoProvider, true),
+    };
+
+    /// <summary>Shorter than the provider lets one wait before it is lost: the minutes in between would be the same crossings again and again.</summary>
+    private static readonly TimeSpan LostAfter = TimeSpan.FromMinutes(1);
+
     private readonly int dieAt;
     private readonly string? fault;
     private readonly bool asAForm;
+    private readonly bool elsewhere;
     private readonly SimulatedWorld world = new(1);
     private readonly People people;
     private readonly PortalSlot slot;
@@ -52,15 +75,18 @@ internal sealed class CrashRun
     private string? awaited;
     private int leftToPeople;
     private bool admitted;
+    private bool cancelled;
 
     /// <param name="dieAt">Number of the crossing, from 1; 0: nobody dies.</param>
     /// <param name="elsewhere">RunPod's breaker is held open, and the job is trained by the fallback provider.</param>
     /// <param name="fault">
-    /// <see cref="AsAForm"/>; or something that goes wrong outside at the same time, once; or <c>one during another</c>: three times, while the other goes on for minutes.
+    /// <see cref="AsAForm"/>; or something that goes wrong outside at the same time, once; or <c>one during another</c>: three times, while the other goes on for minutes;
+    /// or <see cref="Cancelled"/>; or <c>one while it trains</c>.
     /// </param>
     public CrashRun(int dieAt, string? fault = null, bool elsewhere = false)
     {
         this.dieAt = dieAt;
+        this.elsewhere = elsewhere;
         asAForm = fault == AsAForm;
         this.fault = fault = asAForm ? null : fault;
         LocalCloudOptions cloud = new()
@@ -79,16 +105,24 @@ internal sealed class CrashRun
         if (fault is not null)
         {
             string[] words = fault.Split(During);
-            if (words.Length == 1 && OfListings.Contains(fault))
+            if (words.Length == 1 && (OfListings.Contains(fault) || fault.EndsWith(WhileItTrains, StringComparison.Ordinal)))
             {
                 awaited = fault;
+            }
+            else if (fault == FaultKind.ReplicateTrainingLost)
+            {
+                world.Cloud.World.Faults.Add(fault, seconds: LostAfter.TotalSeconds);
+            }
+            else if (words[0] == Cancelled)
+            {
+                words[1..].ToList().ForEach(kind => world.Cloud.World.Faults.Add(kind, count: 3));
             }
             else
             {
                 world.Cloud.World.Faults.Add(words[0], words.Length == 1 ? 1 : 3);
             }
 
-            if (words.Length > 1)
+            if (words.Length > 1 && words[0] != Cancelled)
             {
                 world.Cloud.World.Faults.Add(words[1], seconds: (int)OutageLasts.TotalSeconds);
 
@@ -147,16 +181,20 @@ internal sealed class CrashRun
         return new CrashReport(Crossings, DiedAt, invariants.Looks);
     }
 
-    /// <summary>A crash at one place, beside one bad answer, costs the job nothing.</summary>
+    /// <summary>A crash at one place, beside one bad answer that can be got over, costs the job nothing.</summary>
     private void CheckTheJob()
     {
         FailureCode? failure = world.Database.Jobs.Rows.Single().Failure?.Code;
-        if (failure is not null || leftToPeople > 0)
+        bool asItMay = fault is not null && EndsOtherwise.TryGetValue(fault.Split(During)[0], out (FailureCode Failure, bool MayComplete) end)
+            ? failure == end.Failure || (failure is null && end.MayComplete && dieAt > 0)
+            : failure is null;
+        if (!asItMay || leftToPeople > 0)
         {
             throw new InvariantViolatedException($"the one job ended as {failure}, {leftToPeople} pods were left to people");
         }
 
-        int trainings = world.Cloud.World.Replicate.Records.Count;
+        // One that was lost is trained once more.
+        int trainings = world.Cloud.World.Replicate.Records.Count(static one => !one.IsLost);
         if (trainings > 1)
         {
             throw new InvariantViolatedException($"{trainings} trainings were made for the one job");
@@ -195,6 +233,15 @@ internal sealed class CrashRun
         if (slot.IsAwake && world.Database.Uploads.Rows.Any(upload => upload.ClaimedBy is null && world.Clock.GetUtcNow() - upload.CreatedAt > UploadSweep.UnclaimedAfter))
         {
             await slot.RunAsync(portal => portal.StaleUploads.RunAsync(world.Clock.GetUtcNow(), cancellationToken));
+        }
+
+        if (!cancelled && fault?.Split(During)[0] == Cancelled && slot.IsAwake && world.Database.Jobs.Rows.SingleOrDefault() is { State: TrainingState.Training } training)
+        {
+            await slot.RunAsync(async portal =>
+            {
+                await portal.Desk.CancelAsync(training.Id, "not needed", new Actor(ActorKind.Person, "ada"), cancellationToken);
+                cancelled = true;
+            });
         }
 
         if (slot.IsAwake && world.Clock.GetUtcNow() - SimulatedWorld.Start > PeopleDecideAfter)
@@ -240,10 +287,10 @@ internal sealed class CrashRun
 
     private bool DiesAt(string point)
     {
-        if (awaited is { } kind && world.Cloud.World.Alive.Count > 0)
+        if (awaited is { } kind && (elsewhere ? world.Cloud.World.Replicate.Alive.Count : world.Cloud.World.Alive.Count) > 0)
         {
             awaited = null;
-            world.Cloud.World.Faults.Add(kind);
+            world.Cloud.World.Faults.Add(kind.Replace(WhileItTrains, "", StringComparison.Ordinal), seconds: elsewhere ? OutageLasts.TotalSeconds : null);
         }
 
         Crossings++;

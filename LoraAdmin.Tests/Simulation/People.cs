@@ -58,14 +58,13 @@ public sealed class People(SimulatedWorld world, Random random, int users = 5)
     {
         if (world.Redis.State.Isolation is { IsOfTheKey: true })
         {
-            await portal.BreakerDesk.ResetAsync("the key works again", Admin, cancellationToken);
+            await portal.BreakerDesk.ResetAsync(BreakerSubject.RunPod, "the key works again", Admin, cancellationToken);
             note("ada resets the breaker");
         }
 
         if (world.HostedRedis.State.Isolation is { IsOfTheKey: true })
         {
-            world.HostedRedis.State = CircuitMachine.Apply(
-                world.HostedRedis.State, new CircuitCall.Reset(Admin.Name, "the token works again"), world.Clock.GetUtcNow(), world.Breaker).Circuit;
+            await portal.BreakerDesk.ResetAsync(BreakerSubject.Replicate, "the token works again", Admin, cancellationToken);
             note("ada resets the fallback's breaker");
         }
     }

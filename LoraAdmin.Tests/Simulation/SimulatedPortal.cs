@@ -96,7 +96,7 @@ public sealed class SimulatedPortal
         Hints = new HostedHints(work, clock);
         FileProofs proofs = new(work, agent, spool, clock);
         Breaker = breaker;
-        BreakerDesk = new BreakerDesk(work, breaker);
+        BreakerDesk = new BreakerDesk(work, subject => subject == BreakerSubject.RunPod ? breaker : hostedBreaker);
         BreakerWatch = new BreakerWatch(work, breaker, clock, BreakerSubject.RunPod);
         Provider = provider;
         Proofs = proofs;

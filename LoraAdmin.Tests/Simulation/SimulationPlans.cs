@@ -82,13 +82,13 @@ public static class SimulationPlans
         MaxConcurrentPods = 4,
     };
 
-    /// <summary>Both providers fail, and jobs go from one to the other.</summary>
+    /// <summary>Both providers fail, jobs go from one to the other, and people cancel and retry there too.</summary>
     public static SimulationPlan Diverted { get; } = new(TimeSpan.FromDays(2), JobsPerDay: 12, DeathsPerThousandCrossings: 2)
     {
         Name = nameof(Diverted),
         HasFallback = true,
         TroublesPerDay = 30,
-        CommandsPerDay = 6,
+        CommandsPerDay = 30,
         MaxConcurrentPods = 3,
     };
 

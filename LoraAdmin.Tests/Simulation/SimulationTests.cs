@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Platform.LocalCloud;
 using Xunit;
 
 namespace LoraAdmin.Tests.Simulation;
@@ -59,6 +60,37 @@ public sealed class SimulationTests(ITestOutputHelper output)
         SimulationReport report = await RunTwiceAsync(seed, SimulationPlans.Diverted);
 
         Assert.True(report.Events.Any(line => line.Contains(" training.handed_over ", StringComparison.Ordinal)), "No job was diverted: the run proves nothing about the fallback.");
+    }
+
+    [Fact]
+    [Trait("Requirement", "C1")]
+    public async Task TwoDays_OfSomeSeedsWithBothProviders_MeetEachEndOfATrainingElsewhere()
+    {
+        const string Cancelled = "cancelled while it used a machine";
+        string[] ends =
+        [
+            "training.hosted_lost",
+            Cancelled,
+            "CUDA out of memory",
+            "Failed to create trained image",
+            "Replicate does not accept the token",
+            "Replicate's credit is used up",
+        ];
+        HashSet<string> met = [];
+        foreach (int seed in AskedSeeds.Of(1, 20))
+        {
+            SimulationPlan plan = SimulationPlans.Diverted.Vary(seed);
+            SimulatedWorld world = new(seed, start: plan.Start);
+            SimulationReport report = await Task.Run(() => new SimulationRun(seed, plan, AskedSeeds.Replay("SimulationTests.*"), world).RunAsync(TestContext.Current.CancellationToken));
+            met.UnionWith(ends.Where(end => report.Events.Any(line => line.Contains(end, StringComparison.Ordinal))));
+            met.UnionWith(world.Cloud.World.Replicate.Records.Where(static one => one.Status == ReplicateStatus.Canceled && one.StartedAt is not null).Select(static _ => Cancelled));
+            if (met.Count == ends.Length)
+            {
+                return;
+            }
+        }
+
+        Assert.Empty(ends.Except(met));
     }
 
     [Fact]

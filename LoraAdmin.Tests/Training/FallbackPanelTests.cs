@@ -1,5 +1,6 @@
 using Bunit;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training.Hosted;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Training;
 using Microsoft.Extensions.DependencyInjection;
@@ -46,6 +47,18 @@ public sealed class FallbackPanelTests : LoraBunitContext
 
         Assert.Equal("–", panel.Find(".figure").TextContent);
         Assert.DoesNotContain("than at RunPod", panel.Markup, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Replicate is not configured: set Replicate:ApiToken", "There is no fallback: jobs wait for RunPod alone. Replicate is not configured: set Replicate:ApiToken.")]
+    [InlineData(null, "")]
+    public void Overview_WithoutAFallback_SaysWhyAndLeadsToTheBreaker(string? whyNot, string words)
+    {
+        Services.AddSingleton(new HostedRules(whyNot, Usd.FromDollars(5.04m)));
+        IRenderedComponent<FallbackLine> line = Render<FallbackLine>();
+
+        Assert.Equal(words, string.Concat(line.Nodes.Select(static node => node.TextContent)).Trim());
+        Assert.Equal(whyNot is null ? [] : new[] { "/breaker" }, line.FindAll("a").Select(static link => link.GetAttribute("href")));
     }
 
     private IRenderedComponent<FallbackPanel> Show(FallbackBoard board)

@@ -27,11 +27,14 @@ internal static class HostedBench
     }
 
     public static Task IsolateAsync(this TrainingBench bench) =>
-        bench.Portal.BreakerDesk.IsolateAsync("RunPod moves", null, TrainingBench.Person, TrainingBench.Token);
+        bench.Portal.BreakerDesk.IsolateAsync(BreakerSubject.RunPod, "RunPod moves", null, TrainingBench.Person, TrainingBench.Token);
 
-    /// <summary>The fallback's breaker is held open, as after a refused token.</summary>
-    public static void IsolateFallback(this TrainingBench bench) => bench.World.HostedRedis.State = CircuitMachine.Apply(
-        bench.World.HostedRedis.State, new CircuitCall.Isolate("ada", "no credit", null, ""), bench.Now, bench.World.Breaker).Circuit;
+    /// <summary>A person holds the fallback's breaker open.</summary>
+    public static Task IsolateFallbackAsync(this TrainingBench bench) =>
+        bench.Portal.BreakerDesk.IsolateAsync(BreakerSubject.Replicate, "no credit", null, TrainingBench.Person, TrainingBench.Token);
+
+    public static Task ResetFallbackAsync(this TrainingBench bench) =>
+        bench.Portal.BreakerDesk.ResetAsync(BreakerSubject.Replicate, "there is credit again", TrainingBench.Person, TrainingBench.Token);
 
     /// <summary>The stored file is exactly what the provider's training made.</summary>
     /// <param name="elsewhere">Another instance's disk has it too.</param>

@@ -132,7 +132,7 @@ public sealed class HostedFallbackTests
     public async Task BothDown_IsToldOnceAndEndsByItself()
     {
         await bench.IsolateAsync();
-        bench.IsolateFallback();
+        await bench.IsolateFallbackAsync();
         JobId first = await bench.SubmitAsync();
         JobId second = await bench.SubmitAsync();
         await bench.RunForAsync(TimeSpan.FromMinutes(10));
@@ -144,7 +144,7 @@ public sealed class HostedFallbackTests
         Assert.Single(bench.Attempts(first));
         Assert.False(Down().Over);
 
-        ResetFallback();
+        await bench.ResetFallbackAsync();
         await bench.RunToRestAsync(first);
         await bench.RunToRestAsync(second);
         Assert.Equal(TrainingState.Completed, bench.Job(first).State);
@@ -158,14 +158,14 @@ public sealed class HostedFallbackTests
         await bench.IsolateAsync();
         JobId id = await bench.SubmitAsync();
         await bench.RunUntilAsync(() => bench.Job(id).Provider == "replicate", "a diverted job");
-        bench.IsolateFallback();
+        await bench.IsolateFallbackAsync();
         await bench.RunForAsync(TimeSpan.FromHours(3));
 
         Assert.Equal(TrainingState.Provisioning, bench.Job(id).State);
         Assert.StartsWith("Replicate's breaker is held open by ada", bench.Job(id).WaitReason, StringComparison.Ordinal);
         Assert.Empty(bench.VendorTrainings);
 
-        ResetFallback();
+        await bench.ResetFallbackAsync();
         await bench.RunToRestAsync(id);
         Assert.Equal(TrainingState.Completed, bench.Job(id).State);
         bench.AssertNothingIsLeft();
@@ -319,9 +319,6 @@ public sealed class HostedFallbackTests
         Assert.False(bench.World.Redis.State.IsOpen);
         bench.AssertNothingIsLeft();
     }
-
-    private void ResetFallback() => bench.World.HostedRedis.State = CircuitMachine.Apply(
-        bench.World.HostedRedis.State, new CircuitCall.Reset("ada", "credit was added"), bench.Now, bench.World.Breaker).Circuit;
 
     private IncidentSignal Down() =>
         bench.World.Database.Events.SelectMany(fact => fact.Signals).Last(signal => signal.Rule == TrainingIncidents.ProvidersDown);

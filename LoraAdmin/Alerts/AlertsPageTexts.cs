@@ -50,6 +50,13 @@ public static class AlertsPageTexts
             PodIncidents.Foreign => new(
                 "Another portal's pod is in this account", "It is never touched. Its cost is another installation's, on the same bill.",
                 "If it belongs to this portal, press “Ours” on the pod; if it does not, press nothing.", pod, "Show the pod"),
+            BreakerIncidents.Open when IsOfReplicate(incident) => new(
+                "Replicate's breaker is open", "No training is asked for there: while RunPod makes no pods either, jobs wait, and fail after a while.",
+                "Usually nothing: one creation is tried when its time is over. If Replicate works again, press “Reset” in its part of the page Breaker.", "/breaker", "To the breaker"),
+            BreakerIncidents.Isolated when IsOfReplicate(incident) => new(
+                "Replicate's breaker is held open", "There is no fallback until it is reset or its time is over. If Replicate refused the token, trainings can't be cancelled either.",
+                "Read the reason on the page Breaker. A refused token: put a valid one into Replicate:ApiToken and restart, or press “Reset” when the same token works again.",
+                "/breaker", "To the breaker"),
             BreakerIncidents.Open => new(
                 "RunPod's breaker is open", "No pod is asked for: jobs wait, and fail after a while. Nothing is spent meanwhile.",
                 "Usually nothing: one creation is tried when its time is over. If RunPod works again, press “Reset” on the page Breaker.", "/breaker", "To the breaker"),
@@ -69,6 +76,9 @@ public static class AlertsPageTexts
             HostedIncidents.NotEnding => new(
                 "A training at Replicate does not end", "It may cost money until it ends. The portal goes on cancelling it.",
                 "If it stays, cancel it at Replicate; the portal notices by itself.", job, job is null ? null : "Open the job"),
+            HostedIncidents.Account => new(
+                "Replicate can't train for us", "While RunPod makes no pods, jobs fail instead of being trained there. Nothing is spent.",
+                "Do what the text says. It is looked at again within some minutes; nothing has to be restarted but after a change of keys.", "/breaker", "To the fallback"),
             HostedIncidents.Lost => new(
                 "Replicate lost a training", "What it cost is lost. The job trains once more by itself.",
                 "Usually nothing. If it happens again, ask Replicate about the training that the text names.", job, "Open the job"),
@@ -124,6 +134,8 @@ public static class AlertsPageTexts
         EventSeverity.Warning => (Tone.Warn, Icons.Material.Outlined.WarningAmber, "look soon"),
         _ => (Tone.Quiet, Icons.Material.Outlined.Info, "to know"),
     };
+
+    private static bool IsOfReplicate(Incident incident) => incident.Subject == BreakerSubject.Replicate.Provider;
 
     private static string Operation(Incident incident) => $"/operations/{Uri.EscapeDataString(incident.Subject)}";
 

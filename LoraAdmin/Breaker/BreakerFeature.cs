@@ -35,10 +35,14 @@ public static class BreakerFeature
                 WatchOf(provider, provider.GetRequiredService<SharedBreaker>(), BreakerSubject.RunPod),
                 WatchOf(provider, provider.GetRequiredKeyedService<SharedBreaker>(BreakerSubject.Replicate.Provider), BreakerSubject.Replicate),
             ]));
-        services.AddSingleton<IBreakerDesk, BreakerDesk>();
+        services.AddSingleton<IBreakerDesk>(provider => new BreakerDesk(provider.GetRequiredService<IUnitOfWork>(), subject => SharedOf(provider, subject)));
         services.AddHostedService<BreakerWatchService>();
         return services;
     }
+
+    /// <summary>The one breaker of that provider's creations.</summary>
+    internal static IBreaker SharedOf(IServiceProvider provider, BreakerSubject subject) =>
+        subject == BreakerSubject.RunPod ? provider.GetRequiredService<IBreaker>() : provider.GetRequiredKeyedService<IBreaker>(subject.Provider);
 
     private static SharedBreaker BreakerOf(IServiceProvider provider, BreakerSubject subject) => new(
         new RedisCircuitStore(

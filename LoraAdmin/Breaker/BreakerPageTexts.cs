@@ -16,26 +16,30 @@ public static class BreakerPageTexts
         _ => ("open", Tone.Bad, Icons.Material.Outlined.Block),
     };
 
-    /// <summary>What would happen to a job that asked for a pod now.</summary>
+    /// <summary>What would happen to a job that asked for a pod, or for a training at the fallback provider, now.</summary>
     public static string ToAJobNow(BreakerBoard board)
     {
         ArgumentNullException.ThrowIfNull(board);
         Circuit circuit = board.Circuit;
+        (_, string name, string creates, string key) = board.Subject;
         int left = board.Rules.Failures - circuit.Failures.Count;
         DateTimeOffset now = board.Reply.Now;
+
+        // A job that was handed over has left the queue, and waits for this provider alone as long as one in it.
+        string waits = board.Subject == BreakerSubject.RunPod ? "It waits in the queue" : "It waits";
         string gone = board.QueueWait > TimeSpan.Zero
-            ? $" After {Relative.Duration(board.QueueWait)} in the queue it fails (Training:QueueWait)."
+            ? $" After {Relative.Duration(board.QueueWait)}{(board.Subject == BreakerSubject.RunPod ? " in the queue" : "")} it fails (Training:QueueWait)."
             : " It does not wait but fails at once: Training:QueueWait is 0.";
         return board.Reply.Status switch
         {
-            CircuitStatus.Closed => $"It asks RunPod for a pod at once. {Count(left, "creation")} more that {(left == 1 ? "fails" : "fail")} within "
+            CircuitStatus.Closed => $"It asks {name} for a {creates} at once. {Count(left, "creation")} more that {(left == 1 ? "fails" : "fail")} within "
                 + $"{Relative.Duration(board.Rules.Window)} would open the breaker.",
-            CircuitStatus.Open => $"It waits in the queue. At {Clock(circuit.OpenUntil, now)} one job tries RunPod out; if its pod is made, the others go on.{gone}",
+            CircuitStatus.Open => $"{waits}. At {Clock(circuit.OpenUntil, now)} one job tries {name} out; if its {creates} is made, the others go on.{gone}",
             CircuitStatus.HalfOpen when circuit.ProbeAt(now) is { } probe =>
-                $"It waits in the queue for the creation that {probe.Worker} tries now; if that gives no result by {Clock(probe.Until, now)}, another one tries.{gone}",
-            CircuitStatus.HalfOpen => "It is the one that tries RunPod out: one create call without retries. Made, the breaker closes; failed, it stays open.",
-            _ when circuit.Isolation is { IsOfTheKey: true } => $"It waits in the queue until the breaker is reset or RunPod:ApiKey is another key.{gone}",
-            _ => (circuit.Isolation?.Until is { } until ? $"It waits in the queue until {Clock(until, now)}." : "It waits in the queue until the breaker is reset.")
+                $"{waits} for the creation that {probe.Worker} tries now; if that gives no result by {Clock(probe.Until, now)}, another one tries.{gone}",
+            CircuitStatus.HalfOpen => $"It is the one that tries {name} out: one create call without retries. Made, the breaker closes; failed, it stays open.",
+            _ when circuit.Isolation is { IsOfTheKey: true } => $"{waits} until the breaker is reset or {key} is another key.{gone}",
+            _ => (circuit.Isolation?.Until is { } until ? $"{waits} until {Clock(until, now)}." : $"{waits} until the breaker is reset.")
                 + " That wait does not count towards Training:QueueWait.",
         };
     }

@@ -5,11 +5,11 @@ using LoraAdmin.Shell;
 
 namespace LoraAdmin.Breaker;
 
-/// <summary>The breaker as its page shows it.</summary>
+/// <summary>A provider's breaker as its page shows it.</summary>
 /// <param name="View">Says whether Redis is away.</param>
 /// <param name="IsEmbedded">No Redis is configured: it is this portal's alone.</param>
 /// <param name="QueueWait">How long a job waits for it.</param>
-public sealed record BreakerBoard(CircuitReply Reply, BreakerView View, BreakerRules Rules, bool IsEmbedded, TimeSpan QueueWait)
+public sealed record BreakerBoard(BreakerSubject Subject, CircuitReply Reply, BreakerView View, BreakerRules Rules, bool IsEmbedded, TimeSpan QueueWait)
 {
     public Circuit Circuit => Reply.Circuit;
 }
@@ -17,36 +17,45 @@ public sealed record BreakerBoard(CircuitReply Reply, BreakerView View, BreakerR
 /// <summary>How long a job waits in the queue while the breaker holds it, before it fails (option <c>Training:QueueWait</c>).</summary>
 public sealed record JobPatience(TimeSpan QueueWait);
 
+/// <summary>Whose creations jobs ask for here: a breaker that guards nobody's is not shown.</summary>
+public sealed record GuardedProviders(IReadOnlyList<BreakerSubject> All);
+
 public interface IBreakerQueries
 {
-    Task<BreakerBoard> ReadAsync(CancellationToken cancellationToken);
+    Task<BreakerBoard> ReadAsync(BreakerSubject subject, CancellationToken cancellationToken);
 }
 
-internal sealed class BreakerQueries(IBreaker breaker, RedisConnection redis, Func<BreakerRules> rules, JobPatience patience) : IBreakerQueries
+internal sealed class BreakerQueries(Func<BreakerSubject, IBreaker> breakerOf, RedisConnection redis, Func<BreakerRules> rules, JobPatience patience) : IBreakerQueries
 {
     /// <summary>Entries of the history that the page shows.</summary>
     private const int Shown = 50;
 
-    public async Task<BreakerBoard> ReadAsync(CancellationToken cancellationToken)
+    public async Task<BreakerBoard> ReadAsync(BreakerSubject subject, CancellationToken cancellationToken)
     {
+        IBreaker breaker = breakerOf(subject);
         CircuitReply reply = await breaker.CallAsync(new CircuitCall.Read(Shown), cancellationToken);
-        return new BreakerBoard(reply, breaker.View, rules(), redis.IsEmbedded, patience.QueueWait);
+        return new BreakerBoard(subject, reply, breaker.View, rules(), redis.IsEmbedded, patience.QueueWait);
     }
 }
 
 /// <summary>The page /breaker, its tile on the overview, and the banner above every page while Redis is away.</summary>
 public static class BreakerPages
 {
-    public static readonly LiveSource<BreakerBoard> Board = new(
-        "breaker.board",
+    /// <summary>RunPod's.</summary>
+    public static readonly LiveSource<BreakerBoard> Board = SourceOf(BreakerSubject.RunPod);
+
+    public static LiveSource<BreakerBoard> BoardOf(BreakerSubject subject) => subject == BreakerSubject.RunPod ? Board : SourceOf(subject);
+
+    private static LiveSource<BreakerBoard> SourceOf(BreakerSubject subject) => new(
+        $"breaker.board.{subject.Provider}",
         LiveTopics.Training,
         TimeSpan.FromSeconds(2),
-        (services, token) => services.GetRequiredService<IBreakerQueries>().ReadAsync(token));
+        (services, token) => services.GetRequiredService<IBreakerQueries>().ReadAsync(subject, token));
 
     public static IServiceCollection AddBreakerPages(this IServiceCollection services)
     {
         services.AddSingleton<IBreakerQueries>(provider => new BreakerQueries(
-            provider.GetRequiredService<IBreaker>(),
+            subject => BreakerFeature.SharedOf(provider, subject),
             provider.GetRequiredService<RedisConnection>(),
             provider.GetRequiredService<BreakerRules>,
             provider.GetRequiredService<JobPatience>()));

@@ -1,7 +1,6 @@
 using System.Globalization;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Platform.Vendors;
-using Polly;
 
 namespace LoraAdmin.Pods;
 
@@ -11,23 +10,17 @@ public sealed class RunPodClient(RunPodWire wire, ICreationGate gate) : IPodProv
     private const long MaxListBytes = 32 * 1024 * 1024;
     private const long MaxBodyBytes = 1024 * 1024;
 
-    private readonly ResiliencePipeline<CreateOutcome> creating = CreationGateStrategy.Pipeline(gate, wire.Clock);
+    private readonly GuardedCall<CreationPermit, CreateOutcome> creating = new(
+        "runpod.create",
+        async (permit, token) => await gate.WhyWithdrawnAsync(permit, token) is { } reason ? new CreateOutcome.NotSent(reason) : null,
+        wire.Clock);
 
     public TimeSpan CallTimeout => wire.Options.CallTimeout;
 
-    public async Task<CreateOutcome> CreateAsync(PodSpec spec, CancellationToken cancellationToken)
+    public Task<CreateOutcome> CreateAsync(PodSpec spec, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(spec);
-        ResilienceContext context = ResilienceContextPool.Shared.Get(cancellationToken);
-        context.Properties.Set(CreationGateStrategy.Permit, spec.Permit);
-        try
-        {
-            return await creating.ExecuteAsync(static async (running, call) => await call.Client.SendCreateAsync(call.Spec, running.CancellationToken), context, (Client: this, Spec: spec));
-        }
-        finally
-        {
-            ResilienceContextPool.Shared.Return(context);
-        }
+        return creating.SendAsync(spec.Permit, spec, SendCreateAsync, cancellationToken);
     }
 
     private async Task<CreateOutcome> SendCreateAsync(PodSpec spec, CancellationToken cancellationToken)

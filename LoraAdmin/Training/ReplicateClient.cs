@@ -28,21 +28,23 @@ internal sealed partial class ReplicateClient(
     private const int MaxRedirects = 3;
 
     private readonly string root = options.Value.BaseUrl.TrimEnd('/');
+    private readonly GuardedCall<CreationPermit, HostedCreation> creating = new(
+        "replicate.create",
+        async (permit, token) => await gate.WhyWithdrawnAsync(permit, token) is { } reason ? new HostedCreation.NotSent(reason) : null,
+        clock);
 
     public TimeSpan CallTimeout => Options.CallTimeout;
 
     private ReplicateOptions Options { get; } = options.Value;
 
-    public async Task<HostedCreation> CreateAsync(HostedOrder order, CancellationToken cancellationToken)
+    public Task<HostedCreation> CreateAsync(HostedOrder order, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(order);
+        return creating.SendAsync(order.Permit, order, SendCreateAsync, cancellationToken);
+    }
 
-        // Right before the call: between the question and it the process may have stood still.
-        if (order.Permit is { } permit && await gate.WhyWithdrawnAsync(permit, cancellationToken) is { } withdrawn)
-        {
-            return new HostedCreation.NotSent(withdrawn);
-        }
-
+    private async Task<HostedCreation> SendCreateAsync(HostedOrder order, CancellationToken cancellationToken)
+    {
         byte[] body = ReplicateJson.Create(Options, order, webhook(order.Name));
         string path = $"/models/{Options.Model}/versions/{Options.Version}/trainings";
         (HostedView? view, ProviderError? error) = await TrainingAsync("create", HttpMethod.Post, path, body, [order.ImagesLink], cancellationToken);

@@ -35,6 +35,9 @@ public static class ReplicateRegistration
         services.AddSingleton(provider => RulesOf(provider.GetRequiredService<IOptions<ReplicateOptions>>().Value, provider.GetRequiredService<IOptions<PortalOptions>>().Value));
         services.AddSingleton<IScratch>(provider => new ScratchFiles(Path.Combine(dataPath, "scratch"), provider.GetRequiredService<IIds>()));
         services.AddSingleton<ReplicateWebhookSecret>();
+        services.AddSingleton<ReplicateAccount>();
+        services.AddSingleton<IHostedAccount>(provider => provider.GetRequiredService<ReplicateAccount>());
+        services.AddSingleton<HostedAccountWatch>();
         services.AddSingleton<HostedHints>();
         services.AddSingleton(provider => new HostedFallback(provider.GetRequiredKeyedService<BreakerGate>(Key), provider.GetRequiredService<HostedRules>));
         services.AddSingleton(provider => new HostedWatch(
@@ -55,6 +58,7 @@ public static class ReplicateRegistration
             provider.GetRequiredService<Func<Installation>>()));
         services.AddStore<IHostedTrainingStore, HostedTrainingStore>();
         services.AddHostedService<HostedWatchService>();
+        services.AddHostedService<HostedAccountService>();
         return services;
     }
 

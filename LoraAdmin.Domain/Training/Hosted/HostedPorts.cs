@@ -190,6 +190,9 @@ public static class HostedEvents
 
     /// <summary>The provider does not know one any more whose id it gave us.</summary>
     public const string Lost = "training.hosted_lost";
+
+    /// <summary>What the account has, or lacks, was seen.</summary>
+    public const string AccountLooked = "training.hosted_account_looked";
 }
 
 /// <summary>Rules of incidents about trainings at a provider that runs them whole.</summary>
@@ -200,4 +203,7 @@ public static class HostedIncidents
 
     /// <summary>One that nobody needs does not end and may cost money. The subject is the provider's id of it.</summary>
     public const string NotEnding = "training.hosted_not_ending";
+
+    /// <summary>Something that a training needs is not at the provider, or nobody can say whether it is. The subject is the provider.</summary>
+    public const string Account = "training.hosted_account";
 }

@@ -57,6 +57,9 @@ public static class Grounds
         }
 
         string fault = ground.Replace($"{(IsElsewhere(ground) ? CrashElsewhere : Crash)} with ", "", StringComparison.Ordinal);
-        return fault == CrashRun.AsAForm || (fault != ground && fault.Split(CrashRun.During).All(kind => FaultKind.Find(kind) is not null)) ? fault : throw new PlantedBugException($"There is no ground \"{ground}\"");
+        return fault == CrashRun.AsAForm || (fault != ground && fault.Split(CrashRun.During).All(IsOne)) ? fault : throw new PlantedBugException($"There is no ground \"{ground}\"");
     }
+
+    private static bool IsOne(string fault) =>
+        fault == CrashRun.Cancelled || FaultKind.Find(fault.Replace(CrashRun.WhileItTrains, "", StringComparison.Ordinal)) is not null;
 }

@@ -146,6 +146,23 @@ internal static partial class PlantedBugTable
             "4: attempt … of … was settled at … and … were billed at the fallback provider", Grounds.CrashElsewhereWith(FaultKind.ReplicateNoMetrics),
             "saw == HostedSaw.Over ? view.CompletedAt ?? EndedAt ?? now : null,", "saw == HostedSaw.Over ? EndedAt ?? now : null,"),
         new(
+            "settle a training that failed at nothing", "Training/AttemptSettlement.cs",
+            "4: attempt … of … was settled at … and … were billed at the fallback provider", Grounds.CrashElsewhereWith(FaultKind.ReplicateTrainingFails),
+            "+ hosted.Aggregate(Usd.Zero, (sum, one) => sum + one.CostUntil(now));", "+ hosted.Where(one => one.LastError is null).Aggregate(Usd.Zero, (sum, one) => sum + one.CostUntil(now));"),
+        new(
+            "take a training whose cancel failed for one that is over", "Training/Hosted/HostedWatch.cs",
+            "1: training … is alive and the ledger has no open row …", Grounds.CrashElsewhereWith(CrashRun.Cancelled + CrashRun.During + FaultKind.ReplicateCancel500),
+            "await NotEndedAsync(row with { LastError = error.Detail }, id, error.Detail, now, cancellationToken);",
+            "await SaveAsync(row with { Saw = HostedSaw.Over, EndedAt = now, NextActionAt = now }, null, cancellationToken);"),
+        new(
+            "need the training of a cancelled job for ever", "Training/Hosted/HostedLedger.cs",
+            "nothing comes to rest: …", Grounds.CrashElsewhereWith(CrashRun.Cancelled + CrashRun.During + FaultKind.ReplicateCancel500),
+            "foreach (HostedTraining one in tries.Where(one => one.IsNeeded))", "foreach (HostedTraining one in tries.Where(one => one.IsNeeded && one.TrainingId is null))"),
+        new(
+            "ask once more after a refusal", "Training/Steps/HostedProvisioningStep.cs",
+            "the one job ended as …, … pods were left to people", Grounds.CrashElsewhereWith(FaultKind.ReplicateBalance402),
+            "return NoProvider(job, WhyRefused(refusal));", "return new StepResult.Again(TimeSpan.FromSeconds(15), job, WhyRefused(refusal));"),
+        new(
             "leave the images of an ended training where they are", "Training/Hosted/HostedWatch.cs",
             "1: at rest the ledger says …, needed … of training …", Grounds.Diverted,
             "await SaveAsync(row with { ImagesGone = true }, null, cancellationToken);", "await Task.CompletedTask;"),

@@ -1,0 +1,90 @@
+using LoraAdmin.Domain.Shared;
+
+namespace LoraAdmin.Domain.Training.Hosted;
+
+/// <summary>What a look at the provider's account showed.</summary>
+public abstract record HostedAccountLook
+{
+    private HostedAccountLook()
+    {
+    }
+
+    /// <summary>What a training needs is there.</summary>
+    public sealed record Good : HostedAccountLook;
+
+    /// <summary>No training could be made.</summary>
+    /// <param name="Words">What is wrong, and what to do.</param>
+    public sealed record Wrong(string Words) : HostedAccountLook;
+
+    /// <summary>It could not be asked, which says nothing about what is there.</summary>
+    /// <param name="Words">Why, and what to do.</param>
+    public sealed record Unavailable(string Words) : HostedAccountLook;
+}
+
+/// <summary>The provider's account, as far as it can be looked at without a training. No member throws for an outside failure; all obey the token.</summary>
+public interface IHostedAccount
+{
+    /// <summary>Whether the configured trainer is there, and the model that its trained versions go to.</summary>
+    Task<HostedAccountLook> LookAsync(CancellationToken cancellationToken);
+}
+
+/// <summary>
+/// Looks at the provider's account when the portal starts, and from time to time, so that a missing destination is an incident before the first job needs it.
+/// Each instance looks by itself: each has a configuration of its own.
+/// </summary>
+public sealed class HostedAccountWatch(IUnitOfWork work, IHostedAccount account)
+{
+    public const string Name = "training.hosted_account";
+
+    private static readonly TimeSpan EveryWhileGood = TimeSpan.FromHours(1);
+    private static readonly TimeSpan EveryWhileWrong = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan EveryWhileAway = TimeSpan.FromMinutes(1);
+    private static readonly Actor Self = Actor.Portal(Name);
+
+    private HostedAccountLook? told;
+    private int unanswered;
+
+    /// <returns>How long it need not be looked at.</returns>
+    /// <exception cref="StoreUnavailableException">The database is away; what there is to tell is told next time.</exception>
+    public async Task<TimeSpan> LookAsync(CancellationToken cancellationToken)
+    {
+        HostedAccountLook look = await account.LookAsync(cancellationToken);
+        unanswered = look is HostedAccountLook.Unavailable ? unanswered + 1 : 0;
+        switch (look)
+        {
+            case HostedAccountLook.Good when told is not HostedAccountLook.Good:
+                await TellAsync(look, "Replicate has the trainer and the model that its versions go to", EventSeverity.Info, cancellationToken);
+                break;
+
+            case HostedAccountLook.Wrong wrong when look != told:
+                await TellAsync(look, wrong.Words, EventSeverity.Error, cancellationToken);
+                break;
+
+            // One call that was not answered is no outage, and the words of one may differ each time.
+            case HostedAccountLook.Unavailable away when unanswered > 1 && told is not HostedAccountLook.Unavailable:
+                await TellAsync(look, away.Words, EventSeverity.Warning, cancellationToken);
+                break;
+        }
+
+        return look switch
+        {
+            HostedAccountLook.Good => EveryWhileGood,
+            HostedAccountLook.Wrong => EveryWhileWrong,
+            _ => EveryWhileAway,
+        };
+    }
+
+    private async Task TellAsync(HostedAccountLook look, string words, EventSeverity severity, CancellationToken cancellationToken)
+    {
+        OperationalEvent fact = new()
+        {
+            Kind = HostedEvents.AccountLooked,
+            Message = words,
+            Severity = severity,
+            Actor = Self,
+            Signals = [new IncidentSignal(HostedIncidents.Account, HostedLedger.Provider, words, Over: look is HostedAccountLook.Good)],
+        };
+        await work.RunAsync((unit, token) => unit.Events.AppendAsync(fact, token), cancellationToken);
+        told = look;
+    }
+}

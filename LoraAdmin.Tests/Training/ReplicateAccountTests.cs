@@ -1,0 +1,168 @@
+using LoraAdmin.Commands;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training.Hosted;
+using LoraAdmin.Tests.Doubles;
+using LoraAdmin.Tests.Platform.Vendors;
+using LoraAdmin.Tests.Simulation.Memory;
+using LoraAdmin.Training;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
+using Xunit;
+
+namespace LoraAdmin.Tests.Training;
+
+/// <summary>What the portal at its start, and <c>-- check</c>, say of the fallback's account.</summary>
+[Trait("Requirement", "O3")]
+public sealed class ReplicateAccountTests : IDisposable
+{
+    private const string Token = "r8_0123456789abcdef";
+    private const string Absent = """{"detail":"The requested resource could not be found.","status":404}""";
+
+    private readonly FakeTimeProvider clock = new(new DateTimeOffset(2026, 11, 24, 12, 0, 0, TimeSpan.Zero));
+    private readonly ScriptedVendor vendor = new(Token);
+    private readonly MemoryDatabase database;
+    private readonly ReplicateOptions options = new()
+    {
+        BaseUrl = "https://api.example.org/v1", ApiToken = Token, Model = "o/trainer", Version = new string('a', 64), Destination = "o/loras",
+    };
+
+    public ReplicateAccountTests() => database = new MemoryDatabase(clock);
+
+    private IncidentSignal? Last => database.Events.SelectMany(static fact => fact.Signals).LastOrDefault();
+
+    public void Dispose()
+    {
+        vendor.Dispose();
+        database.Dispose();
+    }
+
+    [Fact]
+    public async Task Check_OfWhatIsThere_AsksForTrainerDestinationAndSecretAndIsContent()
+    {
+        vendor.Answer(200, "{}").Answer(200, "{}").Answer(200, """{"key":"whsec_c2VjcmV0c2VjcmV0c2VjcmV0"}""");
+
+        Assert.All(await CheckAsync(), static one => Assert.Null(one.Problem));
+        Assert.Equal(
+            [$"/v1/models/o/trainer/versions/{options.Version}", "/v1/models/o/loras", "/v1/webhooks/default/secret"],
+            vendor.Requests.Select(static one => one.Uri.AbsolutePath));
+        Assert.All(vendor.Requests, static one => Assert.Equal("GET", one.Method));
+    }
+
+    [Fact]
+    public async Task Check_WithAConfiguredSecret_DoesNotAskForIt()
+    {
+        options.WebhookSecret = "whsec_c2VjcmV0c2VjcmV0c2VjcmV0";
+        vendor.Answer(200, "{}");
+
+        Assert.All(await CheckAsync(), static one => Assert.Null(one.Problem));
+        Assert.Equal(2, vendor.Requests.Count);
+    }
+
+    [Theory]
+    [InlineData(404, Absent, "Replicate does not know Replicate:Destination o/loras. Make this model at Replicate, which must be there before the first training, or correct the key.")]
+    [InlineData(401, "{}", "Replicate does not accept the token. Set a valid Replicate:ApiToken.")]
+    [InlineData(403, """{"detail":"not yours"}""", "Replicate's token may not do that: not yours. Set a Replicate:ApiToken of the account that trains.")]
+    [InlineData(429, """{"detail":"Request was throttled."}""", "Replicate was asked too often: Request was throttled. Try again in a minute.")]
+    [InlineData(500, """{"detail":"broken"}""", "Replicate gave no answer that could be used: broken. Try again; if it stays so, check Replicate:BaseUrl and the network.")]
+    public async Task Check_OfADestinationThatCanNotBeSeen_SaysWhyAndWhatToDo(int status, string body, string words)
+    {
+        vendor.Answer(200, "{}").Answer(status, body);
+
+        Assert.Equal(words, (await CheckAsync()).Single(static one => one.Name == "destination").Problem);
+    }
+
+    [Fact]
+    public async Task Check_OfAVersionThatIsNotThere_NamesModelAndVersion()
+    {
+        vendor.Answer(404, Absent).Answer(200, "{}");
+
+        string? problem = (await CheckAsync()).Single(static one => one.Name == "replicate").Problem;
+        Assert.Contains("Replicate:Model o/trainer that Replicate:Version names", problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Check_OfAnAccountThatCanNotBeReached_NamesAddressAndNetwork()
+    {
+        vendor.Throw(new HttpRequestException(HttpRequestError.ConnectionError, "connection refused"));
+
+        Assert.All(await CheckAsync(), static one => Assert.EndsWith("Check Replicate:BaseUrl and the network.", one.Problem, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Start_WithoutTheDestination_IsAnIncidentWithItsRemedyUntilItIsThere()
+    {
+        HostedAccountWatch watch = new(database, Account());
+        vendor.Answer(200, "{}").Answer(404, Absent).Answer(200, "{}").Answer(404, Absent).Answer(200, "{}");
+
+        Assert.Equal(TimeSpan.FromMinutes(5), await watch.LookAsync(CancellationToken.None));
+        Assert.Equal((HostedIncidents.Account, "replicate", false), (Last!.Rule, Last.Subject, Last.Over));
+        Assert.StartsWith("Replicate does not know Replicate:Destination o/loras. Make this model at Replicate", Last.Text, StringComparison.Ordinal);
+        await watch.LookAsync(CancellationToken.None);
+        Assert.Single(database.Events);
+
+        Assert.Equal(TimeSpan.FromHours(1), await watch.LookAsync(CancellationToken.None));
+        Assert.True(Last!.Over);
+    }
+
+    [Fact]
+    public async Task Start_WhileTheAccountCanNotBeReached_IsToldAtTheSecondLookAndEndsByItself()
+    {
+        HostedAccountWatch watch = new(database, Account());
+        HttpRequestException refused = new(HttpRequestError.ConnectionError, "connection refused");
+        vendor.Throw(refused).Throw(refused).Throw(refused).Answer(200, "{}");
+
+        Assert.Equal(TimeSpan.FromMinutes(1), await watch.LookAsync(CancellationToken.None));
+        Assert.Empty(database.Events);
+        await watch.LookAsync(CancellationToken.None);
+        await watch.LookAsync(CancellationToken.None);
+        Assert.False(Assert.Single(Assert.Single(database.Events).Signals).Over);
+        Assert.StartsWith("Replicate can't be reached:", Last!.Text, StringComparison.Ordinal);
+
+        await watch.LookAsync(CancellationToken.None);
+        Assert.True(Last!.Over);
+    }
+
+    [Fact]
+    public async Task Start_WithTheDatabaseAway_IsToldAtTheNextLook()
+    {
+        vendor.Answer(404, Absent);
+        OneFailure away = new(database);
+        HostedAccountWatch watch = new(away, Account());
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => watch.LookAsync(CancellationToken.None));
+
+        await watch.LookAsync(CancellationToken.None);
+        Assert.Single(database.Events);
+    }
+
+    private ReplicateAccount Account() => new(
+        new ReplicateClient(vendor.Client(), Options.Create(options), new OpenGate(), static _ => null, clock, NullLogger<ReplicateClient>.Instance), Options.Create(options));
+
+    private async Task<List<(string Name, string? Problem)>> CheckAsync()
+    {
+        await using ServiceProvider services = new ServiceCollection().AddSingleton(Account()).BuildServiceProvider();
+        List<(string, string?)> answers = [];
+        foreach (CheckedPart part in ReplicateChecks.Of(services))
+        {
+            answers.Add((part.Name, await part.TryAsync(CancellationToken.None)));
+        }
+
+        return answers;
+    }
+
+    /// <summary>A database that does not answer once.</summary>
+    private sealed class OneFailure(IUnitOfWork inner) : IUnitOfWork
+    {
+        private bool failed;
+
+        public Task<T> RunAsync<T>(Func<IUnit, CancellationToken, Task<T>> work, CancellationToken cancellationToken)
+        {
+            bool first = !failed;
+            failed = true;
+            return first ? throw new StoreUnavailableException("The database did not answer.") : inner.RunAsync(work, cancellationToken);
+        }
+
+        public Task<T> ReadAsync<T>(Func<IUnit, CancellationToken, Task<T>> read, CancellationToken cancellationToken) => inner.ReadAsync(read, cancellationToken);
+    }
+}
