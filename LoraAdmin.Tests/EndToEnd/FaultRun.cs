@@ -36,7 +36,8 @@ internal sealed class FaultRun : IAsyncDisposable
     public static Task<FaultRun> StartAsync() => StartAsync([], ("Speed", "600"));
 
     /// <summary>The same with Replicate as the fallback.</summary>
-    public static Task<FaultRun> StartWithFallbackAsync() => StartAsync([], fallback: true, ("Speed", "600"));
+    public static Task<FaultRun> StartWithFallbackAsync(params IReadOnlyList<(string Key, string Value)> settings) =>
+        StartAsync(settings, fallback: true, ("Speed", "600"));
 
     /// <param name="settings">The portal's, as in appsettings.json.</param>
     /// <param name="cloudSettings">Keys below <c>LocalCloud:</c>.</param>

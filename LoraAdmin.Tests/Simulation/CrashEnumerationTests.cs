@@ -14,7 +14,7 @@ public sealed class CrashEnumerationTests
 
     /// <summary>docs/crash-safety.md says so.</summary>
     private const int CrossingsAtLeast = 300;
-    private const int CrossingsElsewhereAtLeast = 200;
+    private const int CrossingsElsewhereAtLeast = 300;
 
     /// <summary>Nothing else, and each answer that does not say what was done.</summary>
     public static TheoryData<string> Faults =>
@@ -68,6 +68,20 @@ public sealed class CrashEnumerationTests
         FaultKind.ReplicateWeightsTruncated,
     ];
 
+    /// <summary>The same of the predictions that make the validation images.</summary>
+    public static TheoryData<string> FaultsOfImages =>
+    [
+        FaultKind.ReplicateCreate500 + CrashRun.OfImages,
+        FaultKind.ReplicateCreate500ButCreated + CrashRun.OfImages,
+        FaultKind.ReplicateCreateHangButCreated + CrashRun.OfImages,
+        FaultKind.ReplicateThrottled + CrashRun.OfImages,
+        FaultKind.ReplicateRead404 + CrashRun.OfImages,
+        FaultKind.ReplicateOutputLate + CrashRun.OfImages,
+        FaultKind.ReplicatePredictionFails,
+        FaultKind.ReplicatePredictionLost,
+        FaultKind.ReplicateImageCorrupt,
+    ];
+
     [Theory]
     [MemberData(nameof(Faults))]
     [Trait("Requirement", "J1")]
@@ -86,6 +100,11 @@ public sealed class CrashEnumerationTests
     [Trait("Requirement", "C1")]
     [Trait("Requirement", "E3")]
     public Task Process_DiesAtEachCrossingOfATrainingElsewhere_NothingIsLostAndTheJobCompletes(string fault) => EnumerateAsync(fault, elsewhere: true);
+
+    [Theory]
+    [MemberData(nameof(FaultsOfImages))]
+    [Trait("Requirement", "E5")]
+    public Task Process_DiesAtEachCrossingBesideAFaultOfTheImages_TheLoraIsJudgedAndNothingIsLeft(string fault) => EnumerateAsync(fault, elsewhere: true);
 
     private static async Task EnumerateAsync(string fault, bool elsewhere = false)
     {

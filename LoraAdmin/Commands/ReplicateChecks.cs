@@ -17,12 +17,20 @@ internal static class ReplicateChecks
     {
         ReplicateClient client = services.GetRequiredService<ReplicateClient>();
         ReplicateOptions options = services.GetRequiredService<IOptions<ReplicateOptions>>().Value;
+        CheckedPart[] validation = options.ValidationModel.Length == 0 ? [] :
+        [
+            new("validation", Network, async token =>
+                await client.LookAsync(options.ValidationModel.Replace(":", "/versions/", StringComparison.Ordinal), token) is { } error
+                    ? Said(error, "Replicate:ValidationModel")
+                    : null),
+        ];
         return
         [
             new("replicate", Network, async token =>
                 await client.LookAsync($"{options.Model}/versions/{options.Version}", token) is { } error ? Said(error, "Replicate:Model and Replicate:Version") : null),
             new("destination", Network, async token =>
                 await client.LookAsync(options.Destination, token) is { } error ? Said(error, "Replicate:Destination") : null),
+            .. validation,
             new("webhooks", Network, async token =>
                 options.WebhookSecret.Length > 0 || (await client.ReadWebhookSecretAsync(token)).Error is not { } error ? null : Said(error, "the account's webhook secret")),
         ];

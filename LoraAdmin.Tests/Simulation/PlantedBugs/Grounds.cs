@@ -57,6 +57,8 @@ public static class Grounds
         }
 
         string fault = ground.Replace($"{(IsElsewhere(ground) ? CrashElsewhere : Crash)} with ", "", StringComparison.Ordinal);
-        return fault == CrashRun.AsAForm || (fault != ground && fault.Split(CrashRun.During).All(kind => FaultKind.Find(kind) is not null)) ? fault : throw new PlantedBugException($"There is no ground \"{ground}\"");
+        return fault == CrashRun.AsAForm || (fault != ground && fault.Split(CrashRun.During).All(IsKnown)) ? fault : throw new PlantedBugException($"There is no ground \"{ground}\"");
     }
+
+    private static bool IsKnown(string kind) => FaultKind.Find(kind.Replace(CrashRun.OfImages, "", StringComparison.Ordinal)) is not null;
 }
