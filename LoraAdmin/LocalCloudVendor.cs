@@ -31,6 +31,7 @@ internal static class LocalCloudVendor
             options.Version = ReplicateFace.TrainerVersion;
             options.Destination = ReplicateFace.Destination;
             options.InputField = ReplicateFace.InputField;
+            options.ValidationModel = $"{ReplicateFace.Validator}:{ReplicateFace.ValidatorVersion}";
         });
         foreach (string client in new[] { RunPodWire.HttpClientName, HttpPodAgent.HttpClientName, ReplicateClient.HttpClientName })
         {

@@ -42,7 +42,7 @@ public sealed record Lora
 
 /// <summary>One image that the trained LoRA made, and what we think of it: a row of our <c>validation_images</c>.</summary>
 /// <param name="Index">From 0, as in the key.</param>
-/// <param name="Score">0 to 1, as the agent measured it.</param>
+/// <param name="Score">0 to 1, as the agent, or the provider's validation model, measured it.</param>
 /// <param name="Passed">Null until the verdict is given.</param>
 /// <param name="Reason">Why it passed or failed, for a person.</param>
 /// <param name="Attempt">The attempt of the job whose file made it: images of another attempt say nothing about this one's file.</param>

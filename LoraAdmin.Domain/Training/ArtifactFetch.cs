@@ -31,7 +31,7 @@ internal abstract record FetchOutcome
     public sealed record NoLora(string Detail) : FetchOutcome;
 }
 
-/// <summary>Fetches trained files and validation images from agents into this instance's spool, by ranges, going on where the spool ends.</summary>
+/// <summary>Fetches trained files from agents into this instance's spool, by ranges, going on where the spool ends.</summary>
 internal sealed class ArtifactFetch(IPodAgent agent, ISpool spool)
 {
     private readonly SpoolKeeping keeping = new(spool);
@@ -67,43 +67,6 @@ internal sealed class ArtifactFetch(IPodAgent agent, ISpool spool)
         }
 
         return await keeping.KeepAsync(name, artifact.SizeBytes, cancellationToken) ?? new FetchOutcome.Progress();
-    }
-
-    /// <summary>The first of the attempt's images that is neither in the bucket nor in this instance's spool; null when all are.</summary>
-    public async Task<int?> FindMissingImageAsync(JobId job, int attempt, int wanted, IReadOnlyList<ValidationImage> images, CancellationToken cancellationToken)
-    {
-        for (int index = 0; index < wanted; index++)
-        {
-            ValidationImage? known = images.FirstOrDefault(image => image.Attempt == attempt && image.Index == index);
-            if (known is null || (known.IsPending && await spool.FindAsync(SpoolNames.ValidationImage(job, attempt, index), cancellationToken) is SpoolReading<SpoolFile>.Absent))
-            {
-                return index;
-            }
-        }
-
-        return null;
-    }
-
-    /// <summary>Puts one validation image into the spool; null when it lies there whole.</summary>
-    public async Task<FetchOutcome?> ImageAsync(string name, byte[] jpeg, CancellationToken cancellationToken)
-    {
-        using MemoryStream content = new(jpeg, writable: false);
-
-        // A part of an earlier try, or the same image sealed: the agent's present one takes its place.
-        if (!await spool.DeleteAsync(name, cancellationToken))
-        {
-            return new FetchOutcome.Stalled("An older validation image can't be removed from the spool");
-        }
-
-        SpoolOutcome appended = await spool.AppendAsync(name, 0, content, cancellationToken);
-        return (appended is SpoolOutcome.Done ? await spool.SealAsync(name, cancellationToken) : appended) switch
-        {
-            SpoolOutcome.Done => null,
-            SpoolOutcome.NoRoom full => new FetchOutcome.NoRoom(full.Reason),
-            SpoolOutcome.Broken broken => new FetchOutcome.Stalled(broken.Reason),
-            SpoolOutcome.Failed failed => new FetchOutcome.Stalled($"The spool can't keep a validation image: {failed.Reason}"),
-            _ => new FetchOutcome.Stalled("The spool can't keep a validation image"),
-        };
     }
 
     private async Task<FetchOutcome> RangeAsync(AgentAddress address, string name, long have, ArtifactInfo artifact, CancellationToken cancellationToken)

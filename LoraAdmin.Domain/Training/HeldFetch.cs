@@ -42,6 +42,7 @@ internal sealed class HeldFetch(
     private static readonly TimeSpan TurnFor = TimeSpan.FromMinutes(2);
 
     private readonly ArtifactFetch fetch = new(agent, spool);
+    private readonly SpoolImages pictures = new(spool);
 
     public async Task<HeldOutcome> RunAsync(LedgerPod pod, HeldStanding standing, CancellationToken cancellationToken)
     {
@@ -83,7 +84,7 @@ internal sealed class HeldFetch(
     /// <summary>Whether an image that is asked for is neither in the bucket nor in this instance's spool.</summary>
     public async Task<bool> LacksImagesAsync(HeldStanding standing, CancellationToken cancellationToken) =>
         standing is { Job: { } job, Mine: { } file }
-        && await fetch.FindMissingImageAsync(job.Id, file.Attempt, rules().ValidationImages, standing.Images, cancellationToken) is not null;
+        && await pictures.FindMissingAsync(job.Id, file.Attempt, rules().ValidationImages, standing.Images, cancellationToken) is not null;
 
     private async Task<HeldOutcome> TakeFileAsync(LedgerPod pod, HeldStanding standing, ArtifactInfo artifact, CancellationToken cancellationToken)
     {
@@ -170,18 +171,17 @@ internal sealed class HeldFetch(
 
         List<ValidationImage> images = [.. known];
         int wanted = Math.Min(status.ValidationImages, rules().ValidationImages);
-        while (await fetch.FindMissingImageAsync(job.Id, pod.Attempt, wanted, images, cancellationToken) is { } index)
+        while (await pictures.FindMissingAsync(job.Id, pod.Attempt, wanted, images, cancellationToken) is { } index)
         {
             AgentReply<AgentValidationImage> reply = await agent.ReadValidationAsync(AttemptPods.AddressOf(pod), index, cancellationToken);
             if (reply.Value is not { } made
                 || !await ProlongAsync(pod, cancellationToken)
-                || await fetch.ImageAsync(SpoolNames.ValidationImage(job.Id, pod.Attempt, index), made.Jpeg, cancellationToken) is not null)
+                || await pictures.PutAsync(SpoolNames.ValidationImage(job.Id, pod.Attempt, index), made.Jpeg, cancellationToken) is not null)
             {
                 return new HeldOutcome.Waits();
             }
 
-            string key = ObjectKeys.ValidationImage(job.UserId, job.LoraId, index).Key;
-            ValidationImage image = new(job.LoraId, index, key, made.Score, null, null, clock.GetUtcNow(), pod.Attempt) { IsPending = true };
+            ValidationImage image = SpoolImages.RowOf(job, pod.Attempt, index, made.Score, clock.GetUtcNow());
             await work.RunAsync((unit, token) => unit.Store<ILoraStore>().SaveValidationImagesAsync(job.LoraId, [image], token), cancellationToken);
             images.RemoveAll(one => one.Attempt == pod.Attempt && one.Index == index);
             images.Add(image);

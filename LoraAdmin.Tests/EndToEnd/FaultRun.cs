@@ -39,7 +39,8 @@ internal sealed class FaultRun : IAsyncDisposable
     public static Task<FaultRun> StartAsync() => StartAsync([], ("Speed", "600"));
 
     /// <summary>The same with Replicate as the fallback.</summary>
-    public static Task<FaultRun> StartWithFallbackAsync() => StartWithFallbackAsync([], null, ("Speed", "600"));
+    public static Task<FaultRun> StartWithFallbackAsync(params IReadOnlyList<(string Key, string Value)> settings) =>
+        StartWithFallbackAsync(settings, null, ("Speed", "600"));
 
     /// <param name="more">Adds to the portal's pipeline, before its routes.</param>
     public static Task<FaultRun> StartWithFallbackAsync(

@@ -52,14 +52,16 @@ public sealed class FaultsOverHttpTests
 
     [Fact]
     [Trait("Requirement", "C1")]
-    public async Task RunPodHeldOpen_JobIsTrainedByReplicateWithoutAskingRunPod()
+    [Trait("Requirement", "E5")]
+    public async Task RunPodHeldOpen_JobIsTrainedAndValidatedByReplicateWithoutAskingRunPod()
     {
-        await using FaultRun run = await FaultRun.StartWithFallbackAsync();
+        await using FaultRun run = await FaultRun.StartWithFallbackAsync(WatchedLocalCloud.Validation);
         await run.HoldRunPodOpenAsync();
         string job = await run.SubmitAsync();
 
-        await CompletedElsewhereAsync(run, await run.EndedAsync(job));
+        await CompletedElsewhereAsync(run, await run.EndedAsync(job), isValidated: true);
         Assert.Empty(run.Cloud.Creates);
+        Assert.Equal(3, await run.Portal.Database.NumberAsync("SELECT COUNT(*) FROM validation_images WHERE passed AND NOT is_pending AND attempt = 2"));
     }
 
     [Fact]
@@ -118,19 +120,19 @@ public sealed class FaultsOverHttpTests
     }
 
     /// <summary>Two attempts, the file whole in storage, the training in the shared table, its money settled, its images gone.</summary>
-    private static async Task CompletedElsewhereAsync(FaultRun run, JsonElement ended)
+    private static async Task CompletedElsewhereAsync(FaultRun run, JsonElement ended, bool isValidated = false)
     {
         string job = ended.GetProperty("id").GetString()!;
         Assert.Equal("completed", ended.GetProperty("state").GetString());
         Assert.Equal(
             [("runpod", "failed"), ("replicate", "succeeded")],
             ended.GetProperty("attempts").EnumerateArray().Select(one => (one.GetProperty("provider").GetString()!, one.GetProperty("state").GetString()!)));
-        Assert.NotNull(ended.GetProperty("not_validated").GetString());
+        Assert.Equal(isValidated, ended.GetProperty("not_validated").GetString() is null);
         Assert.True(ended.GetProperty("file").GetProperty("size_bytes").GetInt64() > 0);
         Assert.Equal(1, await run.Portal.Database.NumberAsync(
             $"SELECT COUNT(*) FROM lora_training_jobs WHERE provider = 'replicate' AND replicate_training_id IS NOT NULL AND lower(CAST(id AS TEXT)) = '{job}'"));
         await Eventually.TrueAsync(
-            async () => await run.Portal.Database.NumberAsync("SELECT COUNT(*) FROM hosted_trainings WHERE is_settled") == 1
+            async () => await run.Portal.Database.NumberAsync("SELECT COUNT(*) FROM hosted_trainings WHERE is_settled") == (isValidated ? 2 : 1)
                 && await run.Portal.Database.NumberAsync("SELECT COUNT(*) FROM budget_reservations WHERE attempt = 2 AND settled_at IS NULL") == 0,
             "the training's end, settled",
             FaultRun.Patience);

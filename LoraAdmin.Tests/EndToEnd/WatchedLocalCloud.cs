@@ -102,6 +102,9 @@ internal sealed class WatchedLocalCloud : IAsyncDisposable
         ["Replicate:Destination"] = ReplicateFace.Destination,
     };
 
+    /// <summary>What has LoRAs that are trained there validated by a model there.</summary>
+    public static (string Key, string Value) Validation => ("Replicate:ValidationModel", $"{ReplicateFace.Validator}:{ReplicateFace.ValidatorVersion}");
+
     /// <summary>Create calls, in order of arrival.</summary>
     public IReadOnlyList<SeenCall> Creates => Calls("POST", path => path == "/runpod/v2/pods");
 

@@ -14,7 +14,7 @@ public sealed class CrashEnumerationTests
 
     /// <summary>docs/crash-safety.md says so.</summary>
     private const int CrossingsAtLeast = 300;
-    private const int CrossingsElsewhereAtLeast = 200;
+    private const int CrossingsElsewhereAtLeast = 300;
 
     /// <summary>A job that ends early touches the outside less often.</summary>
     private const int CrossingsOfEndsAtLeast = 60;
@@ -85,6 +85,20 @@ public sealed class CrashEnumerationTests
         FaultKind.ReplicateBalance402,
     ];
 
+    /// <summary>The same of the predictions that make the validation images.</summary>
+    public static TheoryData<string> FaultsOfImages =>
+    [
+        FaultKind.ReplicateCreate500 + CrashRun.OfImages,
+        FaultKind.ReplicateCreate500ButCreated + CrashRun.OfImages,
+        FaultKind.ReplicateCreateHangButCreated + CrashRun.OfImages,
+        FaultKind.ReplicateThrottled + CrashRun.OfImages,
+        FaultKind.ReplicateRead404 + CrashRun.OfImages,
+        FaultKind.ReplicateOutputLate + CrashRun.OfImages,
+        FaultKind.ReplicatePredictionFails,
+        FaultKind.ReplicatePredictionLost,
+        FaultKind.ReplicateImageCorrupt,
+    ];
+
     [Theory]
     [MemberData(nameof(Faults))]
     [Trait("Requirement", "J1")]
@@ -110,6 +124,11 @@ public sealed class CrashEnumerationTests
     [Trait("Requirement", "M6")]
     public Task Process_DiesAtEachCrossingOfATrainingElsewhereThatEndsOtherwise_TheJobEndsByItsRuleAndIsPaidOnce(string fault) =>
         EnumerateAsync(fault, elsewhere: true, CrossingsOfEndsAtLeast);
+
+    [Theory]
+    [MemberData(nameof(FaultsOfImages))]
+    [Trait("Requirement", "E5")]
+    public Task Process_DiesAtEachCrossingBesideAFaultOfTheImages_TheLoraIsJudgedAndNothingIsLeft(string fault) => EnumerateAsync(fault, elsewhere: true);
 
     private static async Task EnumerateAsync(string fault, bool elsewhere = false, int? atLeast = null)
     {

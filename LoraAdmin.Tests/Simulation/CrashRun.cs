@@ -23,6 +23,9 @@ internal sealed class CrashRun
     /// <summary>Nothing goes wrong but that the process dies; the request is a form with an image file instead of the keys of images.</summary>
     public const string AsAForm = "a form with a file";
 
+    /// <summary>After a fault of the fallback provider that hits what makes the validation images, and not the training before it.</summary>
+    public const string OfImages = " of the images";
+
     /// <summary>Between one fault and another that lasts while it hits.</summary>
     public const string During = " during ";
 
@@ -63,6 +66,9 @@ internal sealed class CrashRun
 
     /// <summary>Shorter than the provider lets one wait before it is lost: the minutes in between would be the same crossings again and again.</summary>
     private static readonly TimeSpan LostAfter = TimeSpan.FromMinutes(1);
+
+    /// <summary>What makes nothing of a prediction.</summary>
+    private static readonly string[] MayPredictTwice = [FaultKind.ReplicatePredictionFails, FaultKind.ReplicatePredictionLost];
 
     private readonly int dieAt;
     private readonly string? fault;
@@ -117,6 +123,10 @@ internal sealed class CrashRun
             {
                 words[1..].ToList().ForEach(kind => world.Cloud.World.Faults.Add(kind, count: 3));
             }
+            else if (words[0].EndsWith(OfImages, StringComparison.Ordinal))
+            {
+                world.Cloud.World.Faults.Add(words[0][..^OfImages.Length], match: ReplicateFace.WeightsField);
+            }
             else
             {
                 world.Cloud.World.Faults.Add(words[0], words.Length == 1 ? 1 : 3);
@@ -133,7 +143,7 @@ internal sealed class CrashRun
 
         if (elsewhere)
         {
-            world.Hosted = world.Hosted with { WhyNot = null };
+            world.Hosted = world.Hosted with { WhyNot = null, Validation = SimulatedWorld.ValidationElsewhere };
             world.Redis.State = CircuitMachine.Apply(
                 world.Redis.State, new CircuitCall.Isolate("ada", "RunPod moves", null, ""), world.Clock.GetUtcNow(), world.Breaker).Circuit;
         }
@@ -194,11 +204,13 @@ internal sealed class CrashRun
         }
 
         // One that was lost is trained once more.
-        int trainings = world.Cloud.World.Replicate.Records.Count(static one => !one.IsLost);
+        int trainings = world.Cloud.World.Replicate.Records.Count(static one => !one.IsPrediction && !one.IsLost);
         if (trainings > 1)
         {
             throw new InvariantViolatedException($"{trainings} trainings were made for the one job");
         }
+
+        CheckItsValidation();
 
         if (asAForm)
         {
@@ -214,6 +226,21 @@ internal sealed class CrashRun
         if (made > 1 && !MayTakeTwo.Any(kind => fault?.EndsWith(kind, StringComparison.Ordinal) == true))
         {
             throw new InvariantViolatedException($"{made} pods were made for the one job");
+        }
+    }
+
+    /// <summary>Its images are made once, unless what made them came to nothing; and it is judged.</summary>
+    private void CheckItsValidation()
+    {
+        int predictions = world.Cloud.World.Replicate.Records.Count(static one => one.IsPrediction);
+        if (predictions > 1 && !MayPredictTwice.Any(kind => fault?.StartsWith(kind, StringComparison.Ordinal) == true))
+        {
+            throw new InvariantViolatedException($"{predictions} predictions were made for the one job");
+        }
+
+        if (world.Database.Jobs.Rows.Single().NotValidated is { } why)
+        {
+            throw new InvariantViolatedException($"nobody judged the one job: {why}");
         }
     }
 

@@ -181,6 +181,18 @@ public sealed partial class Invariants
         Require(!world.Database.Spool.Rows.Any(entry => entry.Job == job.Id), $"the spool row of {job.Id} is left behind");
         Require(job.Failure is null, $"job {job.Id} is completed and says {job.Failure}");
         Require(!NewestCharge(job).Refunded, $"5: job {job.Id} is completed and its charge was given back");
+        CheckJudged(job);
+    }
+
+    /// <summary>Enough images of its own attempt passed, or it says that nobody judged it; then not that many did.</summary>
+    private void CheckJudged(TrainingJob job)
+    {
+        IReadOnlyList<ValidationImage> all = world.Database.ValidationImages.Find(job.LoraId)?.Items ?? [];
+        int images = all.Count(image => image.Attempt == job.Attempt);
+        int passed = all.Count(image => image.Attempt == job.Attempt && image.Passed == true);
+        Require(
+            (job.NotValidated is null) == (passed >= world.Training.ValidationMustPass),
+            $"job {job.Id} completed and {passed} of its {images} validation images passed");
     }
 
     private void CheckFailed(TrainingJob job, Lora lora)

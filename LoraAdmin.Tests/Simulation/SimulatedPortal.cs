@@ -62,13 +62,25 @@ public sealed class SimulatedPortal
             Model = ReplicateFace.Trainer,
             Version = ReplicateFace.TrainerVersion,
             Destination = ReplicateFace.Destination,
+            ValidationModel = $"{ReplicateFace.Validator}:{ReplicateFace.ValidatorVersion}",
         };
-        Hosted = new ReplicateClient(
-            http, Options.Create(replicate), hostedGate, static name => $"https://portal.example.org/webhooks/replicate?name={name}", clock, NullLogger<ReplicateClient>.Instance);
+        ReplicateClient hosted = new(http, Options.Create(replicate), hostedGate, WebhookOf, clock, NullLogger<ReplicateClient>.Instance);
+        ReplicatePredictions predictions = new(hosted, Options.Create(replicate), WebhookOf);
+        Hosted = hosted;
         HostedFallback fallback = new(hostedGate, () => world.Hosted);
         HostedLauncher hostedLauncher = new(
-            work, Hosted, new HostedImages(work, objects, new MemoryScratch(), world.Links), hostedGate, clock, () => world.Installation);
-        hostedWatch = new HostedWatch(work, Hosted, objects, clock);
+            work, new TrainingMaking(Hosted, new HostedImages(work, objects, new MemoryScratch(), world.Links)), hostedGate, clock, () => world.Installation);
+        HostedValidation validation = new(
+            work,
+            predictions,
+            new HostedLauncher(
+                work, new PredictionMaking(work, Hosted, predictions, clock, () => world.Training), new UngatedCreations(), clock, () => world.Installation),
+            spool,
+            world.Pictures,
+            clock,
+            () => world.Training,
+            () => world.Hosted);
+        hostedWatch = new HostedWatch(work, Hosted, predictions, objects, clock);
         isHosted = () => world.Hosted.WhyNot is null;
         RunPodClient provider = new(wire, gate);
         PodAgentOptions agentOptions = new() { UrlTemplate = $"{cloud}/agents/{{pod}}" };
@@ -87,7 +99,8 @@ public sealed class SimulatedPortal
             new StepByProvider(
                 new RunningStep(work, agent, objects, clock, () => world.Training, Clocks), new HostedRunningStep(work, Hosted, clock, () => world.Training, Clocks)),
             new StepByProvider(
-                new RetrievingStep(work, agent, spool, clock, () => world.Training), new HostedRetrievingStep(work, Hosted, spool, clock, () => world.Training)),
+                new RetrievingStep(work, agent, spool, clock, () => world.Training),
+                new HostedRetrievingStep(work, Hosted, validation, spool, clock, () => world.Training)),
             new UploadingStep(work, objects, spool, clock, () => world.Training),
             new ValidatingStep(work, () => world.Training),
         ];
@@ -116,6 +129,8 @@ public sealed class SimulatedPortal
         StaleUploads = new UploadSweep(work, objects, Clocks);
         Desk = new TrainingDesk(work, prices, spool, world.Ids, clock, () => new AdmissionRules(world.Training, world.Budget, world.Limits));
     }
+
+    private static string WebhookOf(string name) => $"https://portal.example.org/webhooks/replicate?name={name}";
 
     /// <summary>Whether this instance may run the pod loop now, as the host asks before each tick.</summary>
     public Task<bool> TakeWatchAsync(TimeSpan duration, CancellationToken cancellationToken) => work.RunAsync(

@@ -101,6 +101,9 @@ public sealed class SimulatedWorld
     /// <summary>Whether there is a fallback provider, and what it costs: at first there is none.</summary>
     public HostedRules Hosted { get; set; } = new("Replicate is not configured", Usd.FromDollars(5.04m));
 
+    /// <summary>The fallback provider's validation model, at the same price.</summary>
+    public static HostedValidationRules ValidationElsewhere { get; } = new(Usd.FromDollars(5.04m), TimeSpan.FromMinutes(15));
+
     public MemorySpool Spool => disks[0];
 
     public IReadOnlyList<MemorySpool> Disks => disks;
@@ -121,6 +124,9 @@ public sealed class SimulatedWorld
     public IObjectStore Storage { get => field ?? Objects; set; }
 
     public IImageInspector Inspector { get; set; } = new FirstByteInspector();
+    /// <summary>Looks at the images that the fallback provider's validation model made.</summary>
+    public IImageInspector Pictures { get; set; } = new JpegEndsInspector();
+
     public LimitRules Limits { get; set; } = new(10, 30);
     public BudgetRules Budget { get; set; } = new(Usd.FromDollars(200), Usd.FromDollars(150));
 

@@ -51,7 +51,7 @@ public sealed class SimulationRun
         world.Caps = world.Caps with { Kills = plan.SweepKillsPerHour };
         world.Budget = new BudgetRules(plan.MonthlyBudget, new Usd(plan.MonthlyBudget.Micros * 3 / 4));
         world.Cloud.World.AddForeign(SimulatedWorld.NeighboursPods, plan.Strangers);
-        world.Hosted = plan.HasFallback ? world.Hosted with { WhyNot = null } : world.Hosted;
+        world.Hosted = plan.HasFallback ? world.Hosted with { WhyNot = null, Validation = SimulatedWorld.ValidationElsewhere } : world.Hosted;
         people = new People(world, random, plan.Users);
         trouble = new Trouble(world, random, plan.Troubles);
         slots = [.. Enumerable.Range(1, plan.Portals).Select(number => new PortalSlot(number, world, plan, random))];

@@ -118,19 +118,17 @@ public sealed class TrainingBench
 
     public bool Refunded(JobId id, int admission = 1) => World.Database.Charges.Find((id, admission))!.Refunded;
 
-    /// <summary>Everything that was ever asked of the fallback provider for the job.</summary>
-    public IReadOnlyList<HostedTraining> Hosted(JobId id) =>
-        [.. World.Database.Hosted.Rows.Where(one => one.Job == id).OrderBy(one => one.Attempt).ThenBy(one => one.Try)];
+    /// <summary>Every training that was ever asked of the fallback provider for the job.</summary>
+    public IReadOnlyList<HostedTraining> Hosted(JobId id) => HostedOf(id, HostedKind.Training);
+
+    /// <summary>Every prediction that was ever asked for to make the job's validation images.</summary>
+    public IReadOnlyList<HostedTraining> Predictions(JobId id) => HostedOf(id, HostedKind.Prediction);
 
     /// <summary>Every training that the fallback provider ever made.</summary>
-    public IReadOnlyList<ReplicateRecord> VendorTrainings
-    {
-        get
-        {
-            World.Cloud.World.AdvanceTo(Now);
-            return World.Cloud.World.Replicate.Records;
-        }
-    }
+    public IReadOnlyList<ReplicateRecord> VendorTrainings => VendorRuns(predictions: false);
+
+    /// <summary>Every prediction that the fallback provider ever made.</summary>
+    public IReadOnlyList<ReplicateRecord> VendorPredictions => VendorRuns(predictions: true);
 
     public IReadOnlyList<TrainingAttempt> Attempts(JobId id) =>
         [.. World.Database.Attempts.Rows.Where(one => one.Job == id).OrderBy(one => one.Number)];
@@ -148,7 +146,7 @@ public sealed class TrainingBench
     public Task RunToRestAsync(JobId id) => RunUntilAsync(
         () => Job(id).State.IsFinal()
             && Pods(id).All(pod => pod.Saw == PodSaw.Gone)
-            && Hosted(id).All(one => one.IsSettled)
+            && World.Database.HostedOf[id].All(one => one.IsSettled)
             && World.Database.Reservations.Rows.All(one => one.SettledAt is not null),
         "the job at rest");
 
@@ -202,6 +200,15 @@ public sealed class TrainingBench
             Assert.True(Now < end, $"Not within {Patience}: {what}. {Describe()}");
             World.Clock.SetUtcNow(next < end ? next : end);
         }
+    }
+
+    private IReadOnlyList<HostedTraining> HostedOf(JobId id, HostedKind kind) =>
+        [.. World.Database.HostedOf[id].Where(one => one.Kind == kind).OrderBy(one => one.Attempt).ThenBy(one => one.Try)];
+
+    private IReadOnlyList<ReplicateRecord> VendorRuns(bool predictions)
+    {
+        World.Cloud.World.AdvanceTo(Now);
+        return [.. World.Cloud.World.Replicate.Records.Where(one => one.IsPrediction == predictions)];
     }
 
     private bool HasPodToEnd() => World.Database.Pods.Rows.Any(pod =>

@@ -72,6 +72,10 @@ public sealed class Trouble(SimulatedWorld world, Random random, IReadOnlyList<s
         (FaultKind.ReplicateOutputLate, 3),
         (FaultKind.ReplicateWeightsTar, 4),
         (FaultKind.ReplicateWeightsTruncated, 3),
+        (FaultKind.ReplicateValidationFails, 1),
+        (FaultKind.ReplicatePredictionFails, 2),
+        (FaultKind.ReplicatePredictionLost, 1),
+        (FaultKind.ReplicateImageCorrupt, 2),
     ];
 
     private static readonly TimeSpan LongestHold = TimeSpan.FromHours(3);
@@ -93,10 +97,10 @@ public sealed class Trouble(SimulatedWorld world, Random random, IReadOnlyList<s
     /// <summary>Every kind that may come.</summary>
     public static IReadOnlyList<string> Kinds { get; } = [.. Counted.Concat(CountedElsewhere).Select(static one => one.Kind).Union(Outages)];
 
-    /// <summary>Kinds that no portal here would notice: it hears no webhooks, and asks for no predictions.</summary>
+    /// <summary>Kinds that no portal here would notice: it hears no webhooks.</summary>
     public static IReadOnlyList<string> Unnoticed { get; } =
     [
-        FaultKind.ReplicateValidationFails, FaultKind.ReplicateWebhookTwice, FaultKind.ReplicateWebhookOutOfOrder, FaultKind.ReplicateWebhookLost,
+        FaultKind.ReplicateWebhookTwice, FaultKind.ReplicateWebhookOutOfOrder, FaultKind.ReplicateWebhookLost,
     ];
 
     /// <summary>Whether something stands in the pod loop's way, or is about to.</summary>

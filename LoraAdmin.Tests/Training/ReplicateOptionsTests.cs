@@ -1,4 +1,5 @@
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training.Hosted;
 using LoraAdmin.Platform.Web;
 using LoraAdmin.Training;
 using Microsoft.Extensions.Options;
@@ -27,6 +28,8 @@ public sealed class ReplicateOptionsTests
     [InlineData("Version", "latest")]
     [InlineData("Destination", "")]
     [InlineData("InputField", "a b")]
+    [InlineData("ValidationModel", "owner/validator")]
+    [InlineData("ValidationModel", "owner/validator:latest")]
     [InlineData("WebhookSecret", "secret")]
     public void Validate_WrongText_NamesTheKey(string key, string value)
     {
@@ -48,9 +51,11 @@ public sealed class ReplicateOptionsTests
     {
         ReplicateOptions options = Good();
         options.UsdPerSecond = 0;
+        options.ValidationUsdPerSecond = 2;
+        options.ValidationWithin = TimeSpan.FromHours(2);
         options.CallTimeout = TimeSpan.Zero;
         options.WeightsTimeout = TimeSpan.FromDays(1);
-        Assert.Equal(3, Validate(options).Failures!.Count());
+        Assert.Equal(5, Validate(options).Failures!.Count());
     }
 
     [Theory]
@@ -71,6 +76,27 @@ public sealed class ReplicateOptionsTests
     [Fact]
     public void Price_PerSecond_IsTheHoursPrice() =>
         Assert.Equal(Usd.FromDollars(5.04m), ReplicateRegistration.RulesOf(Good(), new PortalOptions()).HourlyPrice);
+
+    [Fact]
+    public void ValidationModel_Named_IsUsedAndPartOfTheEstimate()
+    {
+        ReplicateOptions options = Good();
+        HostedRules without = ReplicateRegistration.RulesOf(options, new PortalOptions());
+        options.ValidationModel = $"owner/validator:{new string('b', 64)}";
+        options.ValidationUsdPerSecond = 0.001m;
+        Assert.True(Validate(options).Succeeded);
+
+        HostedRules rules = ReplicateRegistration.RulesOf(options, new PortalOptions());
+        Assert.Null(without.Validation);
+        Assert.Equal(new HostedValidationRules(Usd.FromDollars(3.6m), TimeSpan.FromMinutes(15)), rules.Validation);
+        Assert.Equal(Usd.FromDollars(1.5m), rules.EstimateFor(TimeSpan.FromHours(2)) - without.EstimateFor(TimeSpan.FromHours(2)));
+    }
+
+    [Fact]
+    public void ValidationModel_WithoutAToken_NamesTheToken() => Assert.StartsWith(
+        "Replicate:ApiToken is empty",
+        Assert.Single(Validate(new ReplicateOptions { ValidationModel = $"owner/validator:{new string('b', 64)}" }).Failures!),
+        StringComparison.Ordinal);
 
     private static ReplicateOptions Good() => new()
     {

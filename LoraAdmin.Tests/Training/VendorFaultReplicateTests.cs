@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Storage;
+using LoraAdmin.Domain.Training;
 using LoraAdmin.Domain.Training.Hosted;
 using LoraAdmin.Platform.LocalCloud;
 using LoraAdmin.Platform.Vendors;
@@ -23,6 +24,7 @@ public sealed class VendorFaultReplicateTests : IDisposable
     private readonly TestCloud cloud = new();
     private readonly HttpClient http;
     private readonly ReplicateClient client;
+    private readonly ReplicatePredictions predictions;
 
     public VendorFaultReplicateTests()
     {
@@ -34,14 +36,16 @@ public sealed class VendorFaultReplicateTests : IDisposable
             Model = ReplicateFace.Trainer,
             Version = ReplicateFace.TrainerVersion,
             Destination = ReplicateFace.Destination,
+            ValidationModel = $"{ReplicateFace.Validator}:{ReplicateFace.ValidatorVersion}",
         };
         client = new ReplicateClient(
             http,
             Options.Create(options),
             new OpenGate(),
-            static name => $"https://lora.example.org/webhooks/replicate?name={name}",
+            WebhookOf,
             cloud.Clock,
             NullLogger<ReplicateClient>.Instance);
+        predictions = new ReplicatePredictions(client, Options.Create(options), WebhookOf);
     }
 
     [Theory]
@@ -214,24 +218,86 @@ public sealed class VendorFaultReplicateTests : IDisposable
         Assert.Equal(HostedStatus.Succeeded, (await ReadAsync(id)).Status);
     }
 
-    /// <summary>Our client asks for no predictions: it is asked as anybody may ask.</summary>
     [Fact]
     [Trait("Fault", FaultKind.ReplicateValidationFails)]
     public async Task ValidationFails_OfTheNextPrediction_AllItsScoresAreLow()
     {
         cloud.World.Faults.Add(FaultKind.ReplicateValidationFails);
-        JsonObject order = new()
-        {
-            ["version"] = ReplicateFace.ValidatorVersion,
-            ["input"] = new JsonObject { ["lora_weights"] = ReplicateOrders.ImagesLink, ["images"] = 3 },
-        };
-        using HttpResponseMessage made = await cloud.ReplicateAsync(HttpMethod.Post, "/v1/predictions", order);
-        string id = (string)(await TestCloud.JsonAsync(made))["id"]!;
+        HostedView made = await PredictedAsync(await PredictAsync());
+        Assert.Equal(3, made.Pictures!.Count);
+        Assert.All(made.Pictures, static one => Assert.True(one.Score < 0.6));
+    }
+
+    [Fact]
+    [Trait("Fault", FaultKind.ReplicatePredictionFails)]
+    public async Task Prediction_ThatFails_SaysWhyAndHowLongItWorked()
+    {
+        cloud.World.Faults.Add(FaultKind.ReplicatePredictionFails);
+        HostedView failed = await PredictedAsync(await PredictAsync());
+        Assert.Equal((HostedStatus.Failed, cloud.Options.Validation * 0.4, false), (failed.Status, failed.Worked, failed.HasOutput));
+        Assert.NotEmpty(failed.Error!);
+    }
+
+    [Fact]
+    [Trait("Fault", FaultKind.ReplicatePredictionLost)]
+    public async Task Prediction_Lost_IsNotFoundAndInNoList()
+    {
+        cloud.World.Faults.Add(FaultKind.ReplicatePredictionLost);
+        string id = await PredictAsync();
+        Assert.Equal(Name, Assert.Single(await PredictionsAsync()).Name);
+        cloud.Pass(TimeSpan.FromSeconds(60));
+        Assert.IsType<HostedReading.NotFound>(await predictions.GetAsync(id, CancellationToken.None));
+        Assert.Empty(await PredictionsAsync());
+    }
+
+    [Fact]
+    [Trait("Fault", FaultKind.ReplicateImageCorrupt)]
+    public async Task Image_Corrupt_IsNoImageOnceAndOneTheNextTime()
+    {
+        HostedPicture picture = (await PredictedAsync(await PredictAsync())).Pictures![0];
+        cloud.World.Faults.Add(FaultKind.ReplicateImageCorrupt);
+        using SkiaImageInspector inspector = new();
+        Assert.IsType<ImageVerdict.Bad>(await InspectAsync(picture, inspector));
+        Assert.Equal("jpeg", Assert.IsType<ImageVerdict.Good>(await InspectAsync(picture, inspector)).Format);
+    }
+
+    [Fact]
+    public async Task Prediction_ListedApartFromTrainings_IsCancelledAndItsDataAreRemoved()
+    {
+        string training = await CreatedAsync();
+        string id = await PredictAsync();
+        Assert.Equal([id], (await PredictionsAsync()).Select(one => one.Id));
+        Assert.Equal([training], (await ListedAsync()).Select(one => one.Id));
+        Assert.Equal(
+            HostedStatus.Canceled, Assert.IsType<HostedReading.Found>(await predictions.CancelAsync(id, CancellationToken.None)).Training.Status);
+
+        string other = await PredictAsync();
+        HostedPicture picture = (await PredictedAsync(other)).Pictures![0];
+        cloud.Pass(ReplicateWorld.DataKeptFor);
+        HostedView removed = Assert.IsType<HostedReading.Found>(await predictions.GetAsync(other, CancellationToken.None)).Training;
+        Assert.Equal((true, false, null), (removed.IsRemoved, removed.HasOutput, removed.Pictures));
+        Assert.IsType<PictureReading.Unavailable>(await predictions.ReadPictureAsync(picture.Link, 1_000_000, CancellationToken.None));
+    }
+
+    [Theory]
+    [InlineData("https://lora.example.org/nothing", "Failed to download lora_weights")]
+    [InlineData("/replicate/files/unknown/lora.safetensors", "Failed to download lora_weights")]
+    [InlineData("nothing", "Prediction input failed validation")]
+    public async Task Prediction_OfWeightsThatAreNotThere_FailsAMomentLater(string link, string error)
+    {
+        string id = await PredictAsync(link.StartsWith('/') ? $"{LocalCloudHandler.Base.ToString().TrimEnd('/')}{link}" : link);
+        HostedView failed = await PredictedAsync(id);
+        Assert.Equal((HostedStatus.Failed, TimeSpan.Zero), (failed.Status, failed.Worked));
+        Assert.StartsWith(error, failed.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Prediction_OfWhatATrainingMade_MakesItsImages()
+    {
+        string training = await CreatedAsync();
         cloud.Pass(Whole);
-        using HttpResponseMessage answer = await cloud.ReplicateAsync(HttpMethod.Get, $"/v1/predictions/{id}");
-        JsonArray images = (await TestCloud.JsonAsync(answer))["output"]!["images"]!.AsArray();
-        Assert.Equal(3, images.Count);
-        Assert.All(images, static image => Assert.True((double)image!["score"]! < 0.6));
+        HostedView made = await PredictedAsync(await PredictAsync((await ReadAsync(training)).WeightsLink!));
+        Assert.Equal((HostedStatus.Succeeded, 3, cloud.Options.Validation), (made.Status, made.Pictures!.Count, made.Worked));
     }
 
     public void Dispose()
@@ -240,11 +306,33 @@ public sealed class VendorFaultReplicateTests : IDisposable
         cloud.Dispose();
     }
 
+    private static string WebhookOf(string name) => $"https://lora.example.org/webhooks/replicate?name={name}";
+
     private static string Header(HttpRequestMessage request, string name) => string.Join(' ', request.Headers.GetValues(name));
 
     private Task<HostedCreation> CreateAsync() => client.CreateAsync(new HostedOrder(Name, ReplicateOrders.ImagesLink), CancellationToken.None);
 
     private async Task<string> CreatedAsync() => Assert.IsType<HostedCreation.Created>(await CreateAsync()).Training.Id;
+
+    private async Task<string> PredictAsync(string weights = ReplicateOrders.ImagesLink) =>
+        Assert.IsType<HostedCreation.Created>(await predictions.CreateAsync(new HostedPredictionOrder(Name, weights, 3), CancellationToken.None)).Training.Id;
+
+    /// <summary>The prediction when it is over.</summary>
+    private async Task<HostedView> PredictedAsync(string id)
+    {
+        cloud.Pass(Whole);
+        return Assert.IsType<HostedReading.Found>(await predictions.GetAsync(id, CancellationToken.None)).Training;
+    }
+
+    private async Task<IReadOnlyList<HostedView>> PredictionsAsync() => Assert.IsType<HostedListing.Complete>(
+        await predictions.ListAsync(cloud.Clock.GetUtcNow() - TimeSpan.FromHours(1), CancellationToken.None)).Trainings;
+
+    private async Task<ImageVerdict> InspectAsync(HostedPicture picture, SkiaImageInspector inspector)
+    {
+        byte[] bytes = Assert.IsType<PictureReading.Found>(await predictions.ReadPictureAsync(picture.Link, 1_000_000, CancellationToken.None)).Bytes;
+        using MemoryStream content = new(bytes);
+        return await inspector.InspectAsync(content, 1_000_000, 1_000_000, CancellationToken.None);
+    }
 
     private async Task<HostedView> ReadAsync(string id) =>
         Assert.IsType<HostedReading.Found>(await client.GetAsync(id, CancellationToken.None)).Training;

@@ -16,6 +16,7 @@ internal static class ReplicateChecks
         [
             Part("replicate", account.LookAtTrainerAsync),
             Part("destination", account.LookAtDestinationAsync),
+            Part("validation", account.LookAtValidationAsync),
             Part("webhooks", account.LookAtSecretAsync),
         ];
     }

@@ -7,10 +7,11 @@ using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
 namespace LoraAdmin.Training;
 
-/// <summary>Trainings at a provider that runs them whole, one row a try.</summary>
+/// <summary>Trainings at a provider that runs them whole, and the predictions that make their validation images: one row a try.</summary>
 internal sealed class HostedTrainingRow : IEntityTypeConfiguration<HostedTrainingRow>
 {
     public string Name { get; set; } = "";
+    public HostedKind Kind { get; set; }
     public Guid JobId { get; set; }
     public int Attempt { get; set; }
     public int Try { get; set; }
@@ -42,6 +43,7 @@ internal sealed class HostedTrainingRow : IEntityTypeConfiguration<HostedTrainin
         builder.ToTable("hosted_trainings");
         builder.HasKey(row => row.Name);
         builder.Property(row => row.Try).HasColumnName("try_number");
+        builder.Property(row => row.Kind).HasConversion<WordConverter<HostedKind>>().HasDefaultValue(HostedKind.Training);
         builder.Property(row => row.Saw).HasConversion<WordConverter<HostedSaw>>();
         builder.Property(row => row.Permit).HasColumnName("creation_permit");
         builder.HasIndex(row => new { row.JobId, row.Attempt, row.Try });
@@ -52,6 +54,7 @@ internal sealed class HostedTrainingRow : IEntityTypeConfiguration<HostedTrainin
     public static HostedTrainingRow From(HostedTraining training) => new()
     {
         Name = training.Name,
+        Kind = training.Kind,
         JobId = training.Job.Value,
         Attempt = training.Attempt,
         Try = training.Try,
@@ -78,6 +81,7 @@ internal sealed class HostedTrainingRow : IEntityTypeConfiguration<HostedTrainin
     public HostedTraining ToTraining() => new()
     {
         Name = Name,
+        Kind = Kind,
         Job = new JobId(JobId),
         Attempt = Attempt,
         Try = Try,

@@ -10,7 +10,9 @@ internal sealed class ReplicateAccount(ReplicateClient client, IOptions<Replicat
     public const string Network = "Check Replicate:BaseUrl and the network.";
 
     public async Task<HostedAccountLook> LookAsync(CancellationToken cancellationToken) =>
-        await LookAtTrainerAsync(cancellationToken) is var trainer and not HostedAccountLook.Good ? trainer : await LookAtDestinationAsync(cancellationToken);
+        await LookAtTrainerAsync(cancellationToken) is var trainer and not HostedAccountLook.Good ? trainer
+        : await LookAtDestinationAsync(cancellationToken) is var destination and not HostedAccountLook.Good ? destination
+        : await LookAtValidationAsync(cancellationToken);
 
     public async Task<HostedAccountLook> LookAtTrainerAsync(CancellationToken cancellationToken)
     {
@@ -23,6 +25,13 @@ internal sealed class ReplicateAccount(ReplicateClient client, IOptions<Replicat
     public async Task<HostedAccountLook> LookAtDestinationAsync(CancellationToken cancellationToken) => LookOf(
         await client.LookAsync(options.Value.Destination, cancellationToken),
         $"Replicate does not know Replicate:Destination {options.Value.Destination}. Make this model at Replicate, which must be there before the first training, or correct the key.");
+
+    /// <summary>The model that makes the validation images; one that is not configured need not be there.</summary>
+    public async Task<HostedAccountLook> LookAtValidationAsync(CancellationToken cancellationToken) => options.Value.ValidationModel is { Length: 0 }
+        ? new HostedAccountLook.Good()
+        : LookOf(
+            await client.LookAsync(options.Value.ValidationModel.Replace(":", "/versions/", StringComparison.Ordinal), cancellationToken),
+            $"Replicate does not know Replicate:ValidationModel {options.Value.ValidationModel}. Copy it from the model's page at Replicate, or empty the key: LoRAs then complete as not validated.");
 
     /// <summary>The secret by which webhooks are checked; one that is configured need not be asked for.</summary>
     public async Task<HostedAccountLook> LookAtSecretAsync(CancellationToken cancellationToken) => options.Value.WebhookSecret.Length > 0

@@ -9,7 +9,8 @@ using Microsoft.Extensions.Options;
 namespace LoraAdmin.Training;
 
 /// <summary>
-/// Replicate's HTTP API: trainings with a typed outcome for every row of its status table. The token and the bodies never reach a log.
+/// Replicate's HTTP API: trainings, and what predictions need of it, with a typed outcome for every row of its status table. The token and the bodies never
+/// reach a log.
 /// </summary>
 /// <param name="webhook">Where the provider tells what becomes of the training with this name; null: it can't reach us, and is polled.</param>
 internal sealed partial class ReplicateClient(
@@ -22,6 +23,7 @@ internal sealed partial class ReplicateClient(
 {
     public const string HttpClientName = "replicate";
 
+    private const string Trainings = "trainings";
     private const long MaxListBytes = 32 * 1024 * 1024;
     private const long MaxBodyBytes = 4 * 1024 * 1024;
     private const int MaxPages = 20;
@@ -46,27 +48,35 @@ internal sealed partial class ReplicateClient(
     private async Task<HostedCreation> SendCreateAsync(HostedOrder order, CancellationToken cancellationToken)
     {
         byte[] body = ReplicateJson.Create(Options, order, webhook(order.Name));
-        string path = $"/models/{Options.Model}/versions/{Options.Version}/trainings";
-        (HostedView? view, ProviderError? error) = await TrainingAsync("create", HttpMethod.Post, path, body, [order.ImagesLink], cancellationToken);
+        return await MakeAsync($"/models/{Options.Model}/versions/{Options.Version}/{Trainings}", body, order.ImagesLink, cancellationToken);
+    }
+
+    public Task<HostedReading> GetAsync(string trainingId, CancellationToken cancellationToken) => GetAsync(Trainings, trainingId, cancellationToken);
+
+    public Task<HostedReading> CancelAsync(string trainingId, CancellationToken cancellationToken) => CancelAsync(Trainings, trainingId, cancellationToken);
+
+    public Task<HostedListing> ListAsync(DateTimeOffset since, CancellationToken cancellationToken) => ListAsync(Trainings, since, cancellationToken);
+
+    /// <param name="secret">Part of the body that no error may show.</param>
+    internal async Task<HostedCreation> MakeAsync(string path, byte[] body, string secret, CancellationToken cancellationToken)
+    {
+        (HostedView? view, ProviderError? error) = await ReadAsync("create", HttpMethod.Post, path, body, [secret], cancellationToken);
         return view is not null ? new HostedCreation.Created(view)
             : error!.Failure == ProviderFailure.Ambiguous ? new HostedCreation.InDoubt(error)
             : new HostedCreation.Refused(error);
     }
 
-    public async Task<HostedReading> GetAsync(string trainingId, CancellationToken cancellationToken) =>
-        ReplicateJson.IsId(trainingId)
-            ? ReadingOf(await TrainingAsync("get", HttpMethod.Get, $"/trainings/{trainingId}", null, [], cancellationToken))
-            : BadId();
+    /// <param name="kind">Where the API has it: trainings or predictions.</param>
+    internal async Task<HostedReading> GetAsync(string kind, string id, CancellationToken cancellationToken) =>
+        ReplicateJson.IsId(id) ? ReadingOf(await ReadAsync("get", HttpMethod.Get, $"/{kind}/{id}", null, [], cancellationToken)) : BadId();
 
-    public async Task<HostedReading> CancelAsync(string trainingId, CancellationToken cancellationToken) =>
-        ReplicateJson.IsId(trainingId)
-            ? ReadingOf(await TrainingAsync("cancel", HttpMethod.Post, $"/trainings/{trainingId}/cancel", null, [], cancellationToken))
-            : BadId();
+    internal async Task<HostedReading> CancelAsync(string kind, string id, CancellationToken cancellationToken) =>
+        ReplicateJson.IsId(id) ? ReadingOf(await ReadAsync("cancel", HttpMethod.Post, $"/{kind}/{id}/cancel", null, [], cancellationToken)) : BadId();
 
-    public async Task<HostedListing> ListAsync(DateTimeOffset since, CancellationToken cancellationToken)
+    internal async Task<HostedListing> ListAsync(string kind, DateTimeOffset since, CancellationToken cancellationToken)
     {
         List<HostedView> all = [];
-        string? next = $"{root}/trainings";
+        string? next = $"{root}/{kind}";
         for (int page = 0; next is not null; page++)
         {
             // A cursor leads back to the account, or it is not followed: the token goes along.
@@ -96,14 +106,18 @@ internal sealed partial class ReplicateClient(
         return new HostedListing.Complete(all);
     }
 
-    public async Task<WeightsOpening> OpenWeightsAsync(string link, CancellationToken cancellationToken)
+    public Task<WeightsOpening> OpenWeightsAsync(string link, CancellationToken cancellationToken) =>
+        OpenAsync(link, "The weights", Options.WeightsTimeout, cancellationToken);
+
+    /// <param name="what">What the link leads to, as the beginning of a sentence.</param>
+    internal async Task<WeightsOpening> OpenAsync(string link, string what, TimeSpan within, CancellationToken cancellationToken)
     {
         if (!Uri.TryCreate(link, UriKind.Absolute, out Uri? target) || !MayFetch(target))
         {
             return new WeightsOpening.Unavailable("the link that Replicate gave is no https address");
         }
 
-        VendorDeadline? deadline = new(Options.WeightsTimeout, clock, cancellationToken);
+        VendorDeadline? deadline = new(within, clock, cancellationToken);
         HttpResponseMessage? response = null;
         try
         {
@@ -130,7 +144,7 @@ internal sealed partial class ReplicateClient(
             }
 
             long? length = response.Content.Headers.ContentLength;
-            Stream content = new VendorStream(await response.Content.ReadAsStreamAsync(deadline.Token), length, response, deadline, "The weights");
+            Stream content = new VendorStream(await response.Content.ReadAsStreamAsync(deadline.Token), length, response, deadline, what);
 
             // The stream disposes them now.
             response = null;
@@ -173,7 +187,7 @@ internal sealed partial class ReplicateClient(
         : new HostedReading.Unavailable(found.Error);
 
     private static HostedReading.Unavailable BadId() =>
-        new(new ProviderError(ProviderFailure.Rejected, null, "not sent: the training's id is not 4 to 64 lower-case letters and digits"));
+        new(new ProviderError(ProviderFailure.Rejected, null, "not sent: the id is not 4 to 64 lower-case letters and digits"));
 
     private async Task<HttpResponseMessage> GetAsync(Uri target, bool withToken, VendorDeadline deadline)
     {
@@ -195,7 +209,7 @@ internal sealed partial class ReplicateClient(
 
     private bool IsOurs(Uri target) => Uri.TryCreate(root, UriKind.Absolute, out Uri? own) && target.Scheme == own.Scheme && target.Authority == own.Authority;
 
-    private async Task<(HostedView? View, ProviderError? Error)> TrainingAsync(
+    private async Task<(HostedView? View, ProviderError? Error)> ReadAsync(
         string call, HttpMethod method, string path, byte[]? body, IReadOnlyList<string> secrets, CancellationToken cancellationToken)
     {
         (VendorAnswer? answer, ProviderError? error) = await SendAsync(call, method, root + path, body, secrets, MaxBodyBytes, cancellationToken);
@@ -204,7 +218,7 @@ internal sealed partial class ReplicateClient(
             return (null, error);
         }
 
-        (HostedView? view, string? problem) = ReplicateJson.ReadTraining(answer!);
+        (HostedView? view, string? problem) = ReplicateJson.ReadOne(answer!);
         return view is not null ? (view, null) : (null, Unreadable(call, answer!, problem!));
     }
 

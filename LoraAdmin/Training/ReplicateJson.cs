@@ -7,14 +7,14 @@ using LoraAdmin.Platform.Vendors;
 namespace LoraAdmin.Training;
 
 /// <summary>
-/// Replicate's bodies. Reads leniently what can be missing (unknown fields and statuses) and strictly what makes a training ours: its id. Of input and webhook
+/// Replicate's bodies. Reads leniently what can be missing (unknown fields and statuses) and strictly what makes a training or prediction ours: its id. Of input and webhook
 /// only the ledger name in them is read.
 /// </summary>
 internal static partial class ReplicateJson
 {
     private const int MaxErrorLength = 500;
 
-    /// <summary>A training's <c>predict_time</c> beyond this is no figure.</summary>
+    /// <summary>A <c>predict_time</c> beyond this is no figure.</summary>
     private static readonly TimeSpan MostWorked = TimeSpan.FromDays(30);
 
     public static byte[] Create(ReplicateOptions options, HostedOrder order, string? webhook)
@@ -27,26 +27,38 @@ internal static partial class ReplicateJson
             json.WriteStartObject("input");
             json.WriteString(options.InputField, order.ImagesLink);
             json.WriteEndObject();
-            if (webhook is not null)
-            {
-                json.WriteString("webhook", webhook);
-                json.WriteStartArray("webhook_events_filter");
-                json.WriteStringValue("start");
-                json.WriteStringValue("completed");
-                json.WriteEndArray();
-            }
-
+            WriteWebhook(json, webhook);
             json.WriteEndObject();
         }
 
         return body.ToArray();
     }
 
-    /// <summary>One training, or why it can't be read.</summary>
-    public static (HostedView? View, string? Problem) ReadTraining(VendorAnswer answer) =>
-        Read<HostedView>(answer, static root => ViewOf(root) is { } view ? (view, null) : (null, "the training has no usable id or status"));
+    /// <summary>The contract of the validation model (docs/replicate.md). It leaves the name alone; we find a prediction by it.</summary>
+    public static byte[] Predict(string version, HostedPredictionOrder order, string? webhook)
+    {
+        using MemoryStream body = new();
+        using (Utf8JsonWriter json = new(body))
+        {
+            json.WriteStartObject();
+            json.WriteString("version", version);
+            json.WriteStartObject("input");
+            json.WriteString("lora_weights", order.WeightsLink);
+            json.WriteNumber("images", order.Images);
+            json.WriteString("name", order.Name);
+            json.WriteEndObject();
+            WriteWebhook(json, webhook);
+            json.WriteEndObject();
+        }
 
-    /// <summary>One page of a list and where the next one is; one training that can't be read could be ours, so it spoils the page.</summary>
+        return body.ToArray();
+    }
+
+    /// <summary>One training or prediction, or why it can't be read.</summary>
+    public static (HostedView? View, string? Problem) ReadOne(VendorAnswer answer) =>
+        Read<HostedView>(answer, static root => ViewOf(root) is { } view ? (view, null) : (null, "it has no usable id or status"));
+
+    /// <summary>One page of a list and where the next one is; one entry that can't be read could be ours, so it spoils the page.</summary>
     public static (Page? Page, string? Problem) ReadPage(VendorAnswer answer) => Read<Page>(answer, static root =>
     {
         if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("results", out JsonElement results) || results.ValueKind != JsonValueKind.Array)
@@ -59,7 +71,7 @@ internal static partial class ReplicateJson
         {
             if (ViewOf(item) is not { } view)
             {
-                return (null, "a training in the list has no usable id or status");
+                return (null, "an entry of the list has no usable id or status");
             }
 
             views.Add(view);
@@ -71,7 +83,7 @@ internal static partial class ReplicateJson
     public static (string? Secret, string? Problem) ReadSecret(VendorAnswer answer) => Read<string>(
         answer, static root => Text(root, "key") is { } key && WebhookSignature.IsSecret(key) ? (key, null) : (null, "the answer has no webhook secret"));
 
-    /// <summary>The id of the training that a webhook is about; null: it can't be read.</summary>
+    /// <summary>The id of the training or prediction that a webhook is about; null: it can't be read.</summary>
     public static string? IdIn(byte[] body)
     {
         try
@@ -86,6 +98,18 @@ internal static partial class ReplicateJson
     }
 
     public static bool IsId(string id) => Id().IsMatch(id);
+
+    private static void WriteWebhook(Utf8JsonWriter json, string? webhook)
+    {
+        if (webhook is not null)
+        {
+            json.WriteString("webhook", webhook);
+            json.WriteStartArray("webhook_events_filter");
+            json.WriteStringValue("start");
+            json.WriteStringValue("completed");
+            json.WriteEndArray();
+        }
+    }
 
     private static (T? Value, string? Problem) Read<T>(VendorAnswer answer, Func<JsonElement, (T? Value, string? Problem)> read)
         where T : class
@@ -114,7 +138,7 @@ internal static partial class ReplicateJson
         }
 
         string? name = NameIn(Text(json, "webhook")) ?? (json.TryGetProperty("input", out JsonElement input) ? NameIn(input.GetRawText()) : null);
-        string? weights = json.TryGetProperty("output", out JsonElement output) && output.ValueKind == JsonValueKind.Object ? Text(output, "weights") : null;
+        bool hasOutput = json.TryGetProperty("output", out JsonElement output) && output.ValueKind is not (JsonValueKind.Null or JsonValueKind.Undefined);
         return new HostedView(
             id,
             name,
@@ -123,12 +147,37 @@ internal static partial class ReplicateJson
             Instant(json, "created_at"),
             Instant(json, "started_at"),
             Text(json, "error") is { Length: > 0 } error ? Shortened(VendorText.Clean(error, [])) : null,
-            weights,
+            hasOutput ? Text(output, "weights") : null,
             WorkedOf(json))
         {
             CompletedAt = Instant(json, "completed_at"),
             IsRemoved = json.TryGetProperty("data_removed", out JsonElement removed) && removed.ValueKind == JsonValueKind.True,
+            HasOutput = hasOutput,
+            Pictures = hasOutput ? PicturesOf(output) : null,
         };
+    }
+
+    /// <summary>Null unless it is a list of images with a score each: one without a score would be judged by nothing.</summary>
+    private static List<HostedPicture>? PicturesOf(JsonElement output)
+    {
+        if (output.ValueKind != JsonValueKind.Object || !output.TryGetProperty("images", out JsonElement images) || images.ValueKind != JsonValueKind.Array)
+        {
+            return null;
+        }
+
+        List<HostedPicture> pictures = [];
+        foreach (JsonElement item in images.EnumerateArray())
+        {
+            if (Text(item, "image") is not { } link || !item.TryGetProperty("score", out JsonElement score) || score.ValueKind != JsonValueKind.Number
+                || score.GetDouble() is not (>= 0 and <= 1 and var measured))
+            {
+                return null;
+            }
+
+            pictures.Add(new HostedPicture(link, measured));
+        }
+
+        return pictures;
     }
 
     private static string Shortened(string text) => text.Length <= MaxErrorLength ? text : text[..MaxErrorLength];

@@ -30,6 +30,15 @@ public sealed class ReplicateOptions
     /// <summary>Dollars per second of the trainer's hardware.</summary>
     public decimal UsdPerSecond { get; set; } = 0.0014m;
 
+    /// <summary>The model that makes the validation images, <c>owner/name:version</c>. Empty: LoRAs that are trained there complete as not validated.</summary>
+    public string ValidationModel { get; set; } = "";
+
+    /// <summary>Dollars per second of the validation model's hardware.</summary>
+    public decimal ValidationUsdPerSecond { get; set; } = 0.0014m;
+
+    /// <summary>How long the validation images of one LoRA may take, all tries together.</summary>
+    public TimeSpan ValidationWithin { get; set; } = TimeSpan.FromMinutes(15);
+
     /// <summary>How long one call may take; a create that takes longer is in doubt.</summary>
     public TimeSpan CallTimeout { get; set; } = TimeSpan.FromSeconds(60);
 
@@ -38,6 +47,9 @@ public sealed class ReplicateOptions
 
     /// <summary>Signs webhooks, <c>whsec_…</c>. Empty: asked of the account.</summary>
     public string WebhookSecret { get; set; } = "";
+
+    /// <summary>The part of <see cref="ValidationModel"/> that is sent.</summary>
+    internal string ValidationModelVersion => ValidationModel[(ValidationModel.IndexOf(':', StringComparison.Ordinal) + 1)..];
 
     public override string ToString() => $"Replicate at {BaseUrl}";
 }
@@ -60,23 +72,25 @@ internal sealed partial class ReplicateOptionsValidator : IValidateOptions<Repli
         }
 
         bool used = options.ApiToken.Length > 0;
-        if (!used && (options.Model.Length > 0 || options.Version.Length > 0 || options.Destination.Length > 0))
+        if (!used && (options.Model.Length > 0 || options.Version.Length > 0 || options.Destination.Length > 0 || options.ValidationModel.Length > 0))
         {
-            problems.Add("Replicate:ApiToken is empty although a trainer is named: set it, or remove Replicate:Model, :Version and :Destination to work without a fallback.");
+            problems.Add(
+                "Replicate:ApiToken is empty although a model is named: set it, or remove Replicate:Model, :Version, :Destination and :ValidationModel to work without a fallback.");
         }
 
         Check(problems, !used || ModelName().IsMatch(options.Model), "Model", options.Model, "the trainer as owner/name");
         Check(problems, !used || VersionId().IsMatch(options.Version), "Version", options.Version, "the trainer's version, 64 hex digits");
         Check(problems, !used || ModelName().IsMatch(options.Destination), "Destination", options.Destination, "a model of yours as owner/name; it must exist");
+        Check(
+            problems, options.ValidationModel.Length == 0 || VersionedModel().IsMatch(options.ValidationModel), "ValidationModel", options.ValidationModel,
+            "a model of yours as owner/name:version, the version 64 hex digits, or leave it empty to complete without validation");
         Check(problems, FieldName().IsMatch(options.InputField), "InputField", options.InputField, "the trainer's input for the zip, such as input_images");
         Check(
             problems, options.WebhookSecret.Length == 0 || WebhookSignature.IsSecret(options.WebhookSecret), "WebhookSecret", "…",
             "the secret of the account, whsec_ and base64, or leave it empty to ask the account");
-        if (options.UsdPerSecond is <= 0 or > 1)
-        {
-            problems.Add($"Replicate:UsdPerSecond is {options.UsdPerSecond}: give dollars per second above 0 and up to 1.");
-        }
-
+        Price(problems, "UsdPerSecond", options.UsdPerSecond);
+        Price(problems, "ValidationUsdPerSecond", options.ValidationUsdPerSecond);
+        Length(problems, "ValidationWithin", options.ValidationWithin, TimeSpan.FromHours(1));
         Length(problems, "CallTimeout", options.CallTimeout, TimeSpan.FromMinutes(1));
         Length(problems, "WeightsTimeout", options.WeightsTimeout, TimeSpan.FromHours(1));
         return problems.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);
@@ -90,6 +104,14 @@ internal sealed partial class ReplicateOptionsValidator : IValidateOptions<Repli
         }
     }
 
+    private static void Price(List<string> problems, string key, decimal value)
+    {
+        if (value is <= 0 or > 1)
+        {
+            problems.Add($"Replicate:{key} is {value}: give dollars per second above 0 and up to 1.");
+        }
+    }
+
     private static void Length(List<string> problems, string key, TimeSpan value, TimeSpan most)
     {
         if (value < TimeSpan.FromSeconds(1) || value > most)
@@ -100,6 +122,9 @@ internal sealed partial class ReplicateOptionsValidator : IValidateOptions<Repli
 
     [GeneratedRegex("^[A-Za-z0-9][A-Za-z0-9._-]{0,99}/[A-Za-z0-9][A-Za-z0-9._-]{0,99}\\z", RegexOptions.CultureInvariant)]
     private static partial Regex ModelName();
+
+    [GeneratedRegex("^[A-Za-z0-9][A-Za-z0-9._-]{0,99}/[A-Za-z0-9][A-Za-z0-9._-]{0,99}:[0-9a-f]{64}\\z", RegexOptions.CultureInvariant)]
+    private static partial Regex VersionedModel();
 
     [GeneratedRegex("^[0-9a-f]{64}\\z", RegexOptions.CultureInvariant)]
     private static partial Regex VersionId();

@@ -32,6 +32,8 @@ public static class ReplicateRegistration
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<ReplicateClient>>()));
         services.AddSingleton<IHostedTrainings>(provider => provider.GetRequiredService<ReplicateClient>());
+        services.AddSingleton<IHostedPredictions>(provider => new ReplicatePredictions(
+            provider.GetRequiredService<ReplicateClient>(), provider.GetRequiredService<IOptions<ReplicateOptions>>(), name => WebhookFor(provider, name)));
         services.AddSingleton(provider => RulesOf(provider.GetRequiredService<IOptions<ReplicateOptions>>().Value, provider.GetRequiredService<IOptions<PortalOptions>>().Value));
         services.AddSingleton<IScratch>(provider => new ScratchFiles(Path.Combine(dataPath, "scratch"), provider.GetRequiredService<IIds>()));
         services.AddSingleton<ReplicateWebhookSecret>();
@@ -43,19 +45,22 @@ public static class ReplicateRegistration
         services.AddSingleton(provider => new HostedWatch(
             provider.GetRequiredService<IUnitOfWork>(),
             provider.GetRequiredService<IHostedTrainings>(),
+            provider.GetRequiredService<IHostedPredictions>(),
             TrainingFeature.TimedObjects(provider),
             provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new HostedLauncher(
             provider.GetRequiredService<IUnitOfWork>(),
-            provider.GetRequiredService<IHostedTrainings>(),
-            new HostedImages(
-                provider.GetRequiredService<IUnitOfWork>(),
-                TrainingFeature.TimedObjects(provider),
-                provider.GetRequiredService<IScratch>(),
-                new AbsoluteLinks(provider.GetRequiredService<ILinkSigner>(), provider.GetRequiredService<PortalAddress>())),
+            new TrainingMaking(
+                provider.GetRequiredService<IHostedTrainings>(),
+                new HostedImages(
+                    provider.GetRequiredService<IUnitOfWork>(),
+                    TrainingFeature.TimedObjects(provider),
+                    provider.GetRequiredService<IScratch>(),
+                    new AbsoluteLinks(provider.GetRequiredService<ILinkSigner>(), provider.GetRequiredService<PortalAddress>()))),
             provider.GetRequiredKeyedService<BreakerGate>(Key),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<Func<Installation>>()));
+        services.AddSingleton(Validation);
         services.AddStore<IHostedTrainingStore, HostedTrainingStore>();
         services.AddHostedService<HostedWatchService>();
         services.AddHostedService<HostedAccountService>();
@@ -74,7 +79,30 @@ public static class ReplicateRegistration
             : reached.Scheme != Uri.UriSchemeHttps
                 ? "Replicate is not used: it tells only an https address what becomes of a training. Set Portal:PublicUrl to one that begins with https://"
                 : null;
-        return new HostedRules(why, Usd.FromDollars(replicate.UsdPerSecond * 3600));
+        return new HostedRules(why, Usd.FromDollars(replicate.UsdPerSecond * 3600))
+        {
+            Validation = replicate.ValidationModel.Length > 0
+                ? new HostedValidationRules(Usd.FromDollars(replicate.ValidationUsdPerSecond * 3600), replicate.ValidationWithin)
+                : null,
+        };
+    }
+
+    private static HostedValidation Validation(IServiceProvider provider)
+    {
+        IUnitOfWork work = provider.GetRequiredService<IUnitOfWork>();
+        TimeProvider clock = provider.GetRequiredService<TimeProvider>();
+        Func<TrainingRules> rules = provider.GetRequiredService<TrainingRules>;
+        IHostedPredictions predictions = provider.GetRequiredService<IHostedPredictions>();
+        PredictionMaking making = new(work, provider.GetRequiredService<IHostedTrainings>(), predictions, clock, rules);
+        return new HostedValidation(
+            work,
+            predictions,
+            new HostedLauncher(work, making, new UngatedCreations(), clock, provider.GetRequiredService<Func<Installation>>()),
+            provider.GetRequiredService<ISpool>(),
+            provider.GetRequiredService<IImageInspector>(),
+            clock,
+            rules,
+            provider.GetRequiredService<HostedRules>);
     }
 
     /// <summary>A LocalCloud that plays Replicate reaches us without a public address.</summary>

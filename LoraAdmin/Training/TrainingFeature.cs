@@ -148,7 +148,9 @@ public static class TrainingFeature
                 new HostedProvisioningStep(
                     work, provider.GetRequiredService<HostedLauncher>(), hosted, places, clock, rules, provider.GetRequiredService<HostedRules>)),
             new StepByProvider(new RunningStep(work, agent, objects, clock, rules, clocks), new HostedRunningStep(work, hosted, clock, rules, clocks)),
-            new StepByProvider(new RetrievingStep(work, agent, spool, clock, rules), new HostedRetrievingStep(work, hosted, spool, clock, rules)),
+            new StepByProvider(
+                new RetrievingStep(work, agent, spool, clock, rules),
+                new HostedRetrievingStep(work, hosted, provider.GetRequiredService<HostedValidation>(), spool, clock, rules)),
             new UploadingStep(work, objects, spool, clock, rules),
             new ValidatingStep(work, rules),
         ];

@@ -14,7 +14,7 @@ internal static class HostedAbsence
 
     /// <returns>The training as it is; <see cref="HostedReading.NotFound"/> only when that is proven. And what is to be noted of it, if anything.</returns>
     public static async Task<(HostedReading Reading, Alongside? Note)> ReadAsync(
-        IHostedTrainings provider, HostedTraining row, TimeProvider clock, CancellationToken cancellationToken)
+        IHostedRuns provider, HostedTraining row, TimeProvider clock, CancellationToken cancellationToken)
     {
         HostedReading answer = await provider.GetAsync(row.TrainingId!, cancellationToken);
         (HostedReading reading, DateTimeOffset? since) = await ProveAsync(provider, row, answer, clock.GetUtcNow(), cancellationToken);
@@ -24,7 +24,7 @@ internal static class HostedAbsence
 
     /// <returns>The answer, or what is true in place of a 404 that is not proven yet; and since when the provider has been answering so.</returns>
     public static async Task<(HostedReading Reading, DateTimeOffset? AbsentSince)> ProveAsync(
-        IHostedTrainings provider, HostedTraining row, HostedReading answer, DateTimeOffset now, CancellationToken cancellationToken)
+        IHostedRuns provider, HostedTraining row, HostedReading answer, DateTimeOffset now, CancellationToken cancellationToken)
     {
         if (answer is not HostedReading.NotFound)
         {

@@ -24,7 +24,7 @@ public abstract record HostedAccountLook
 /// <summary>The provider's account, as far as it can be looked at without a training. No member throws for an outside failure; all obey the token.</summary>
 public interface IHostedAccount
 {
-    /// <summary>Whether the configured trainer is there, and the model that its trained versions go to.</summary>
+    /// <summary>Whether the configured trainer is there, the model that its trained versions go to, and the one that makes the validation images.</summary>
     Task<HostedAccountLook> LookAsync(CancellationToken cancellationToken);
 }
 
@@ -53,7 +53,7 @@ public sealed class HostedAccountWatch(IUnitOfWork work, IHostedAccount account)
         switch (look)
         {
             case HostedAccountLook.Good when told is not HostedAccountLook.Good:
-                await TellAsync(look, "Replicate has the trainer and the model that its versions go to", EventSeverity.Info, cancellationToken);
+                await TellAsync(look, "Replicate has the models that a training needs", EventSeverity.Info, cancellationToken);
                 break;
 
             case HostedAccountLook.Wrong wrong when look != told:

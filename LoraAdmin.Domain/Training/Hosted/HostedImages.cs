@@ -5,22 +5,6 @@ using LoraAdmin.Domain.Storage;
 
 namespace LoraAdmin.Domain.Training.Hosted;
 
-/// <summary>What came of putting a job's images together.</summary>
-public abstract record ImagesPacking
-{
-    private ImagesPacking()
-    {
-    }
-
-    public sealed record Packed(SignedLink Link) : ImagesPacking;
-
-    /// <summary>Trying again may help.</summary>
-    public sealed record Later(string Reason) : ImagesPacking;
-
-    /// <summary>An image is not there any more, or not the one that was checked.</summary>
-    public sealed record BadImage(string Reason) : ImagesPacking;
-}
-
 /// <summary>
 /// Puts the training images of a job as one zip beside them, for the provider to fetch by a link that is signed for an hour. The zip goes when its training
 /// is over (<see cref="HostedWatch"/>).
@@ -32,7 +16,7 @@ public sealed class HostedImages(IUnitOfWork work, IObjectStore objects, IScratc
 
     public static ObjectRef ZipOf(UserId user, string name) => new(Buckets.TrainingImages, $"{user}/zips/{name}.zip");
 
-    public async Task<ImagesPacking> PackAsync(TrainingJob job, string name, CancellationToken cancellationToken)
+    public async Task<HostedInput> PackAsync(TrainingJob job, string name, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(job);
         IReadOnlyList<TrainingImage> images = await work.ReadAsync(
@@ -55,19 +39,19 @@ public sealed class HostedImages(IUnitOfWork work, IObjectStore objects, IScratc
             ObjectRef target = ZipOf(job.UserId, name);
             return await objects.PutAsync(target, zip, "application/zip", cancellationToken) switch
             {
-                PutOutcome.Stored => new ImagesPacking.Packed(links.Sign(target)),
-                PutOutcome.Failed failed => new ImagesPacking.Later($"the zip of the images could not be stored: {failed.Reason}"),
-                PutOutcome.Refused refused => new ImagesPacking.Later($"the zip of the images could not be stored: {refused.Reason}"),
-                _ => new ImagesPacking.Later("the zip of the images could not be stored"),
+                PutOutcome.Stored => new HostedInput.Ready(links.Sign(target).Url),
+                PutOutcome.Failed failed => new HostedInput.Later($"the zip of the images could not be stored: {failed.Reason}"),
+                PutOutcome.Refused refused => new HostedInput.Later($"the zip of the images could not be stored: {refused.Reason}"),
+                _ => new HostedInput.Later("the zip of the images could not be stored"),
             };
         }
         catch (IOException failure)
         {
-            return new ImagesPacking.Later($"the zip of the images could not be made: {failure.Message}");
+            return new HostedInput.Later($"the zip of the images could not be made: {failure.Message}");
         }
     }
 
-    private async Task<ImagesPacking?> AddAsync(ZipArchive archive, TrainingImage image, CancellationToken cancellationToken)
+    private async Task<HostedInput?> AddAsync(ZipArchive archive, TrainingImage image, CancellationToken cancellationToken)
     {
         switch (await objects.OpenAsync(new ObjectRef(Buckets.TrainingImages, image.Key), cancellationToken))
         {
@@ -88,13 +72,13 @@ public sealed class HostedImages(IUnitOfWork work, IObjectStore objects, IScratc
 
                     return Convert.ToHexStringLower(hash.GetHashAndReset()) == image.Sha256
                         ? null
-                        : new ImagesPacking.BadImage($"image {image.Number + 1}: it was changed after it had been checked");
+                        : new HostedInput.Bad($"image {image.Number + 1}: it was changed after it had been checked");
                 }
 
             case ObjectReading.NotFound:
-                return new ImagesPacking.BadImage($"image {image.Number + 1}: it is no longer in storage");
+                return new HostedInput.Bad($"image {image.Number + 1}: it is no longer in storage");
             case ObjectReading.Unavailable unavailable:
-                return new ImagesPacking.Later($"image {image.Number + 1} could not be read: {unavailable.Reason}");
+                return new HostedInput.Later($"image {image.Number + 1} could not be read: {unavailable.Reason}");
             default:
                 throw new NotSupportedException("An object reading is found, not found or unavailable.");
         }

@@ -13,12 +13,13 @@ public abstract record HostedLaunch
     {
     }
 
-    /// <summary>The attempt has its training; it may still wait for a machine, or be over.</summary>
+    /// <summary>The attempt has its training or prediction; it may still wait for a machine, or be over.</summary>
     public sealed record Ready(HostedTraining Training) : HostedLaunch;
 
     public sealed record WaitUntil(DateTimeOffset At, string Reason) : HostedLaunch;
 
-    public sealed record BadImage(string Reason) : HostedLaunch;
+    /// <summary>What it is to be made from is not there any more, or not what was checked.</summary>
+    public sealed record BadInput(string Reason) : HostedLaunch;
 
     /// <summary>The provider refuses in a way that trying again won't change: token, credit, destination, version.</summary>
     public sealed record Refused(ProviderError Error) : HostedLaunch;
@@ -31,13 +32,12 @@ public abstract record HostedLaunch
 }
 
 /// <summary>
-/// Creates a training at the provider so that none is ever paid twice or forgotten: its row is committed before the create call, an unclear answer is looked up
-/// in the account's list before another try, and one that turns up late is taken or cancelled. It keeps nothing in memory: whoever takes the job over after a
-/// crash calls it again. A creation is told to the gate once: made, or failed after its retries. One that failed and whose training can't be ruled out, because
+/// Creates a training, or a prediction, at the provider so that none is ever paid twice or forgotten: its row is committed before the create call, an unclear
+/// answer is looked up in the account's list before another try, and one that turns up late is taken or cancelled. It keeps nothing in memory: whoever takes
+/// the job over after a crash calls it again. A creation is told to the gate once: made, or failed after its retries. One that failed and whose training can't be ruled out, because
 /// the account can't be listed, is told as failed when its retries would be over; a training found later is made.
 /// </summary>
-public sealed class HostedLauncher(
-    IUnitOfWork work, IHostedTrainings provider, HostedImages images, ICreationGate gate, TimeProvider clock, Func<Installation> installation)
+public sealed class HostedLauncher(IUnitOfWork work, IHostedMaking making, ICreationGate gate, TimeProvider clock, Func<Installation> installation)
 {
     /// <summary>How soon a failed look at the account is repeated.</summary>
     public static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(15);
@@ -45,14 +45,18 @@ public sealed class HostedLauncher(
     /// <summary>Clocks differ: a training of ours may say that it was made before we asked for it.</summary>
     internal static readonly TimeSpan ListFrom = TimeSpan.FromMinutes(10);
 
+    private readonly IHostedRuns provider = making.Provider;
+    private readonly string noun = HostedWords.Noun(making.Kind);
+
     /// <param name="guard">Proves in each transaction that the caller still holds the job, with more time left than one create call may take.</param>
     public async Task<HostedLaunch> EnsureAsync(HostedNeed need, Func<IUnit, CancellationToken, Task> guard, Actor actor, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(need);
         while (true)
         {
-            IReadOnlyList<HostedTraining> tries = await HostedLedger.ListAsync(work, need.Job, cancellationToken);
-            if (tries.LastOrDefault(one => one is { IsNeeded: true, TrainingId: not null }) is { } made)
+            IReadOnlyList<HostedTraining> all = await HostedLedger.ListAsync(work, need.Job, cancellationToken);
+            List<HostedTraining> tries = [.. all.Where(one => one.Kind == making.Kind)];
+            if (HostedLedger.CurrentOf(all, making.Kind) is { } made)
             {
                 return new HostedLaunch.Ready(made);
             }
@@ -99,7 +103,7 @@ public sealed class HostedLauncher(
             }
 
             HostedTraining packing = tries.LastOrDefault(one => one is { IsNeeded: true, Saw: HostedSaw.Packing })
-                ?? await BeginAsync(need, tries.Count + 1, guard, cancellationToken);
+                ?? await BeginAsync(need, all.Count + 1, guard, cancellationToken);
             if (await TryAsync(need, packing, failed, guard, actor, cancellationToken) is { } end)
             {
                 return end;
@@ -142,6 +146,8 @@ public sealed class HostedLauncher(
         HostedTraining row = new()
         {
             Name = PodNames.For(installation().Id, need.Job.Id, need.Job.Attempt, number),
+            Kind = making.Kind,
+            ImagesGone = making.Kind == HostedKind.Prediction,
             Job = need.Job.Id,
             Attempt = need.Job.Attempt,
             Try = number,
@@ -169,7 +175,7 @@ public sealed class HostedLauncher(
         Actor actor,
         CancellationToken cancellationToken)
     {
-        // Asked before the images are packed, which may take minutes and would be for nothing, and again after it: the permit may have run out meanwhile.
+        // Asked before the input is made ready, which may take minutes and would be for nothing, and again after it: the permit may have run out meanwhile.
         CreationVerdict before = await gate.AskAsync(packing.Name, cancellationToken);
         if (before is not CreationVerdict.Go early)
         {
@@ -177,19 +183,19 @@ public sealed class HostedLauncher(
         }
 
         string link;
-        switch (await images.PackAsync(need.Job, packing.Name, cancellationToken))
+        switch (await making.PrepareAsync(need.Job, packing.Name, cancellationToken))
         {
-            case ImagesPacking.Packed packed:
-                link = packed.Link.Url;
+            case HostedInput.Ready ready:
+                link = ready.Link;
                 break;
-            case ImagesPacking.BadImage bad:
+            case HostedInput.Bad bad:
                 await gate.TellAsync(early.Permit, packing.Name, new CreationResult.NotAsked(), cancellationToken);
-                return new HostedLaunch.BadImage(bad.Reason);
-            case ImagesPacking.Later later:
+                return new HostedLaunch.BadInput(bad.Reason);
+            case HostedInput.Later later:
                 await gate.TellAsync(early.Permit, packing.Name, new CreationResult.NotAsked(), cancellationToken);
                 return new HostedLaunch.WaitUntil(clock.GetUtcNow() + LookAgain, $"Replicate can't be asked yet: {later.Reason}");
             default:
-                throw new NotSupportedException("Images are packed, bad, or to be packed later.");
+                throw new NotSupportedException("An input is ready, bad, or to be made ready later.");
         }
 
         CreationVerdict verdict = await gate.AskAsync(packing.Name, cancellationToken);
@@ -215,9 +221,9 @@ public sealed class HostedLauncher(
     {
         DateTimeOffset now = clock.GetUtcNow();
         HostedTraining row = packing with { Saw = HostedSaw.Requested, RequestedAt = now, WantSince = now, Permit = permit };
-        await SaveAsync(row, guard, HostedLedger.FactOf(row, HostedEvents.Requested, $"Asking Replicate for a training as {row.Name}", actor), cancellationToken);
+        await SaveAsync(row, guard, HostedLedger.FactOf(row, HostedEvents.Requested, $"Asking Replicate for a {noun} as {row.Name}", actor), cancellationToken);
         row = row with { Version = packing.Version + 1 };
-        switch (await provider.CreateAsync(new HostedOrder(row.Name, link) { Permit = permit }, cancellationToken))
+        switch (await making.CreateAsync(row.Name, link, permit, cancellationToken))
         {
             case HostedCreation.Created created:
                 await TakeAsync(row, created.Training, guard, actor, cancellationToken);
@@ -286,7 +292,7 @@ public sealed class HostedLauncher(
         await SaveAsync(
             row with { IsNeeded = false, Reason = HostedReasons.InDoubt, WantSince = now, LastError = words, NextActionAt = now + LookAgain },
             guard,
-            HostedLedger.FactOf(row, HostedEvents.InDoubt, $"Training {row.Name} is in doubt: {words}", actor, EventSeverity.Warning, HostedReasons.InDoubt),
+            HostedLedger.FactOf(row, HostedEvents.InDoubt, $"{HostedWords.Subject(row.Kind)} {row.Name} is in doubt: {words}", actor, EventSeverity.Warning, HostedReasons.InDoubt),
             cancellationToken);
         return null;
     }
@@ -320,7 +326,7 @@ public sealed class HostedLauncher(
                 cancellationToken);
         }
 
-        return new HostedLaunch.WaitUntil(now + PauseOf(listing), "Replicate's trainings can't be listed, so one in doubt can't be ruled out");
+        return new HostedLaunch.WaitUntil(now + PauseOf(listing), $"Replicate's {noun}s can't be listed, so one in doubt can't be ruled out");
     }
 
     /// <summary>As long as the provider asks for; one that says "in 0 s" is not asked at once again.</summary>
@@ -342,7 +348,7 @@ public sealed class HostedLauncher(
         }
 
         HostedTraining taken = row.Seen(found, now) with { IsNeeded = true, Reason = null, WantSince = now, NextActionAt = null, Permit = null };
-        await SaveAsync(taken, guard, HostedLedger.FactOf(taken, HostedEvents.Created, $"Replicate trains as {found.Id} ({row.Name})", actor), cancellationToken);
+        await SaveAsync(taken, guard, HostedLedger.FactOf(taken, HostedEvents.Created, $"Replicate {HostedWords.Does(row.Kind)} as {found.Id} ({row.Name})", actor), cancellationToken);
     }
 
     private Task NeverMadeAsync(

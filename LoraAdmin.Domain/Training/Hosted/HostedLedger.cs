@@ -18,7 +18,11 @@ internal static class HostedLedger
 
     /// <summary>The training that the attempt works with; null when it has none.</summary>
     public static async Task<HostedTraining?> CurrentAsync(IUnitOfWork work, TrainingJob job, CancellationToken cancellationToken) =>
-        (await ListAsync(work, job, cancellationToken)).LastOrDefault(one => one is { IsNeeded: true, TrainingId: not null });
+        CurrentOf(await ListAsync(work, job, cancellationToken), HostedKind.Training);
+
+    /// <summary>The training or prediction that the attempt works with, of all that it has.</summary>
+    public static HostedTraining? CurrentOf(IReadOnlyList<HostedTraining> all, HostedKind kind) =>
+        all.LastOrDefault(one => one.Kind == kind && one is { IsNeeded: true, TrainingId: not null });
 
     /// <exception cref="ConcurrentWriteException">Somebody else wrote the row meanwhile: the whole transaction runs again on what is true now.</exception>
     public static async Task SaveAsync(IUnit unit, HostedTraining training, CancellationToken cancellationToken)
@@ -46,8 +50,7 @@ internal static class HostedLedger
         IReadOnlyList<HostedTraining> tries = await unit.Store<IHostedTrainingStore>().ListForAttemptAsync(job, attempt, cancellationToken);
         foreach (HostedTraining one in tries.Where(one => one.IsNeeded))
         {
-            HostedTraining released = one with { IsNeeded = false, Reason = HostedReasons.JobEnded, WantSince = now, NextActionAt = now };
-            await SaveAsync(unit, one.Saw == HostedSaw.Packing ? released with { Saw = HostedSaw.NeverMade, EndedAt = now } : released, cancellationToken);
+            await SaveAsync(unit, one.Released(HostedReasons.JobEnded, now), cancellationToken);
         }
 
         return (tries.Any(static one => one.Saw != HostedSaw.Packing), tries.Any(IsOpen));

@@ -11,9 +11,17 @@ public sealed record HostedRules(string? WhyNot, Usd HourlyPrice)
     /// <summary>A cancel takes a moment to be done.</summary>
     private static readonly TimeSpan CancelTakes = TimeSpan.FromMinutes(10);
 
-    /// <summary>What one attempt costs at most.</summary>
-    public Usd EstimateFor(TimeSpan maxDuration) => HourlyPrice.PerHourFor(maxDuration + CancelTakes);
+    /// <summary>How LoRAs that were trained there are validated; null: there is no model for it, and they complete as not validated.</summary>
+    public HostedValidationRules? Validation { get; init; }
+
+    /// <summary>What one attempt costs at most: its training, and the predictions that make its validation images.</summary>
+    public Usd EstimateFor(TimeSpan maxDuration) => HourlyPrice.PerHourFor(maxDuration + CancelTakes)
+        + (Validation is { } model ? model.HourlyPrice.PerHourFor(model.Within + CancelTakes) : Usd.Zero);
 }
+
+/// <param name="HourlyPrice">What an hour of the validation model's hardware costs.</param>
+/// <param name="Within">How long the validation images of one LoRA may take, all tries together.</param>
+public sealed record HostedValidationRules(Usd HourlyPrice, TimeSpan Within);
 
 /// <summary>What is asked for.</summary>
 /// <param name="Name">The ledger name: part of what is sent, so that a training whose create was never clearly answered is found by it.</param>
@@ -23,6 +31,16 @@ public sealed record HostedOrder(string Name, string ImagesLink)
     /// <summary>What allows the call; never sent.</summary>
     public CreationPermit? Permit { get; init; }
 }
+
+/// <summary>Validation images that are asked for, of the model that makes them.</summary>
+/// <param name="Name">The ledger name: part of what is sent, as for a training.</param>
+/// <param name="WeightsLink">Where the provider has the LoRA that is to make them.</param>
+/// <param name="Images">How many.</param>
+public sealed record HostedPredictionOrder(string Name, string WeightsLink, int Images);
+
+/// <summary>One validation image as the provider's prediction made it.</summary>
+/// <param name="Score">0 to 1, as the model measured it.</param>
+public sealed record HostedPicture(string Link, double Score);
 
 /// <summary>Status as the provider says it; a word that the contract does not have is <see cref="Unknown"/>, never an error.</summary>
 public enum HostedStatus
@@ -37,7 +55,7 @@ public enum HostedStatus
     Canceled,
 }
 
-/// <summary>A training as the provider shows it.</summary>
+/// <summary>A training or prediction as the provider shows it.</summary>
 /// <param name="Name">The ledger name that it was asked for under; null: it bears none, or the provider has removed it.</param>
 /// <param name="Error">Why it failed, in the provider's words.</param>
 /// <param name="WeightsLink">Set when it succeeded and its output is still there.</param>
@@ -56,8 +74,14 @@ public sealed record HostedView(
     /// <summary>When it was over.</summary>
     public DateTimeOffset? CompletedAt { get; init; }
 
-    /// <summary>The provider has removed what the training made, for good.</summary>
+    /// <summary>The provider has removed what it made, for good.</summary>
     public bool IsRemoved { get; init; }
+
+    /// <summary>It shows an output, of whatever form.</summary>
+    public bool HasOutput { get; init; }
+
+    /// <summary>Of a prediction: what it made, in order; null: its output is not there, or no list of images with scores from 0 to 1.</summary>
+    public IReadOnlyList<HostedPicture>? Pictures { get; init; }
 
     public bool IsOver => Status is HostedStatus.Succeeded or HostedStatus.Failed or HostedStatus.Canceled;
 }
@@ -124,25 +148,54 @@ public abstract record WeightsOpening
 }
 
 /// <summary>
-/// A provider that runs whole trainings. Callers: the conductor and the loop over trainings that nobody needs any more; people's commands write wishes
+/// What a provider runs for us, of one kind. Callers: the conductor and the loop over what nobody needs any more; people's commands write wishes
 /// instead. No member throws for an outside failure; all obey the token. Source: Replicate's HTTP API.
 /// </summary>
-public interface IHostedTrainings
+public interface IHostedRuns
 {
     /// <summary>How long one call may take before it is given up and, for a create, is in doubt.</summary>
     TimeSpan CallTimeout { get; }
-
-    Task<HostedCreation> CreateAsync(HostedOrder order, CancellationToken cancellationToken);
 
     Task<HostedListing> ListAsync(DateTimeOffset since, CancellationToken cancellationToken);
 
     Task<HostedReading> GetAsync(string trainingId, CancellationToken cancellationToken);
 
-    /// <returns>The training as it is after that; one that was over before stays as it was.</returns>
+    /// <returns>How it is after that; what was over before stays as it was.</returns>
     Task<HostedReading> CancelAsync(string trainingId, CancellationToken cancellationToken);
+}
+
+/// <summary>A provider that runs whole trainings.</summary>
+public interface IHostedTrainings : IHostedRuns
+{
+    Task<HostedCreation> CreateAsync(HostedOrder order, CancellationToken cancellationToken);
 
     /// <summary>Opens what a training made, from its beginning.</summary>
     Task<WeightsOpening> OpenWeightsAsync(string link, CancellationToken cancellationToken);
+}
+
+/// <summary>The same provider's validation model.</summary>
+public interface IHostedPredictions : IHostedRuns
+{
+    Task<HostedCreation> CreateAsync(HostedPredictionOrder order, CancellationToken cancellationToken);
+
+    /// <summary>Reads one image that a prediction made, to its end.</summary>
+    /// <param name="maxBytes">What may be held in memory: more is refused.</param>
+    Task<PictureReading> ReadPictureAsync(string link, long maxBytes, CancellationToken cancellationToken);
+}
+
+public abstract record PictureReading
+{
+    private PictureReading()
+    {
+    }
+
+    public sealed record Found(byte[] Bytes) : PictureReading;
+
+    /// <summary>It is larger than may be.</summary>
+    public sealed record TooLarge : PictureReading;
+
+    /// <summary>Also when the provider does not have it (any more), which a read of the prediction tells for sure.</summary>
+    public sealed record Unavailable(string Reason) : PictureReading;
 }
 
 /// <summary>Where large things are put together before they are sent. Nothing of it outlives its stream.</summary>
@@ -153,7 +206,7 @@ public interface IScratch
     Stream Open();
 }
 
-/// <summary>The ledger of trainings at the provider. Bound to a unit of work.</summary>
+/// <summary>The ledger of trainings and predictions at the provider. Bound to a unit of work.</summary>
 public interface IHostedTrainingStore
 {
     /// <exception cref="InvalidOperationException">The name is in use.</exception>
@@ -169,7 +222,7 @@ public interface IHostedTrainingStore
 
     Task<HostedTraining?> FindByTrainingIdAsync(string trainingId, CancellationToken cancellationToken);
 
-    /// <summary>All tries of one attempt, in order of try.</summary>
+    /// <summary>All tries of one attempt, of both kinds, in order of try.</summary>
     Task<IReadOnlyList<HostedTraining>> ListForAttemptAsync(JobId job, int attempt, CancellationToken cancellationToken);
 
     /// <summary>Every row that is not settled (<see cref="HostedTraining.IsSettled"/>), oldest first.</summary>

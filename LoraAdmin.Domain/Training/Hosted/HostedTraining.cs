@@ -3,7 +3,16 @@ using LoraAdmin.Domain.Shared;
 
 namespace LoraAdmin.Domain.Training.Hosted;
 
-/// <summary>What we saw of a training at the provider.</summary>
+/// <summary>What the provider runs.</summary>
+public enum HostedKind
+{
+    Training,
+
+    /// <summary>Of the validation model: it makes the images by which the LoRA of a training is judged.</summary>
+    Prediction,
+}
+
+/// <summary>What we saw of a training or prediction at the provider.</summary>
 public enum HostedSaw
 {
     /// <summary>Its images are being put together: no create call was sent.</summary>
@@ -25,20 +34,22 @@ public enum HostedSaw
 }
 
 /// <summary>
-/// One try to have one training run by a provider. Its row is committed before the create call and stays: it says what was asked for, what is known, and
-/// what it cost.
+/// One try to have one training, or the prediction that makes its validation images, run by a provider. Its row is committed before the create call and
+/// stays: it says what was asked for, what is known, and what it cost.
 /// </summary>
 public sealed record HostedTraining
 {
     /// <summary>Unique: <c>lora-{installation}-{job}-{attempt}-{try}</c> (<see cref="PodNames"/>).</summary>
     public required string Name { get; init; }
 
+    public HostedKind Kind { get; init; }
+
     public required JobId Job { get; init; }
 
     /// <summary>From 1.</summary>
     public required int Attempt { get; init; }
 
-    /// <summary>From 1 within the attempt.</summary>
+    /// <summary>From 1 within the attempt, whatever its kind.</summary>
     public required int Try { get; init; }
 
     /// <summary>Its job works with it. False: it is cancelled as soon as it is found.</summary>
@@ -81,7 +92,7 @@ public sealed record HostedTraining
     /// <summary>What its create call was allowed by; null once its result is told.</summary>
     public CreationPermit? Permit { get; init; }
 
-    /// <summary>The zip of its images was removed from storage.</summary>
+    /// <summary>The zip of its images was removed from storage; a prediction has none.</summary>
     public bool ImagesGone { get; init; }
 
     /// <summary>Guards concurrent writers: a save with an older version is refused.</summary>
@@ -97,6 +108,13 @@ public sealed record HostedTraining
         Worked is { } worked ? HourlyRate.PerHourFor(worked)
         : StartedAt is { } started ? HourlyRate.PerHourFor((EndedAt ?? now) - started)
         : Usd.Zero;
+
+    /// <summary>The row when nobody needs it any more: what was never sent is over at once, everything else is cancelled or looked for.</summary>
+    public HostedTraining Released(string reason, DateTimeOffset now)
+    {
+        HostedTraining released = this with { IsNeeded = false, Reason = reason, WantSince = now, NextActionAt = now };
+        return Saw == HostedSaw.Packing ? released with { Saw = HostedSaw.NeverMade, EndedAt = now } : released;
+    }
 
     /// <summary>The row as the provider shows the training.</summary>
     public HostedTraining Seen(HostedView view, DateTimeOffset now)
@@ -129,6 +147,12 @@ public static class HostedReasons
 
     /// <summary>Its permit was withdrawn before the call was sent.</summary>
     public const string Withdrawn = "withdrawn";
+
+    /// <summary>It ended without what it was to make, or the provider does not know it any more.</summary>
+    public const string CameToNothing = "came_to_nothing";
+
+    /// <summary>The LoRA goes on without the images that it was to make.</summary>
+    public const string GivenUp = "given_up";
 
     /// <summary>It waited longer for a machine than a pod may take to become ready.</summary>
     public const string NotStarted = "not_started";

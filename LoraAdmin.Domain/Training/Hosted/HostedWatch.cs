@@ -5,10 +5,10 @@ using LoraAdmin.Domain.Storage;
 namespace LoraAdmin.Domain.Training.Hosted;
 
 /// <summary>
-/// The loop over trainings that no job needs any more: cancels what runs, looks for those whose create call was never clearly answered, and removes the zips of
-/// images when they have served. Level-triggered: any instance may run it at any time, two at once do no harm.
+/// The loop over trainings and predictions that no job needs any more: cancels what runs, looks for those whose create call was never clearly answered, and
+/// removes the zips of images when they have served. Level-triggered: any instance may run it at any time, two at once do no harm.
 /// </summary>
-public sealed class HostedWatch(IUnitOfWork work, IHostedTrainings provider, IObjectStore objects, TimeProvider clock)
+public sealed class HostedWatch(IUnitOfWork work, IHostedTrainings trainings, IHostedPredictions predictions, IObjectStore objects, TimeProvider clock)
 {
     public const string Name = "training.hosted_watch";
 
@@ -33,6 +33,8 @@ public sealed class HostedWatch(IUnitOfWork work, IHostedTrainings provider, IOb
         return due.Count;
     }
 
+    private IHostedRuns ProviderOf(HostedTraining row) => row.Kind == HostedKind.Training ? trainings : predictions;
+
     private Task LookAsync(HostedTraining row, CancellationToken cancellationToken) =>
         row.IsFinal ? RemoveImagesAsync(row, cancellationToken)
         : row.TrainingId is { } id ? EndAsync(row, id, cancellationToken)
@@ -49,9 +51,9 @@ public sealed class HostedWatch(IUnitOfWork work, IHostedTrainings provider, IOb
 
     private async Task EndAsync(HostedTraining row, string id, CancellationToken cancellationToken)
     {
-        HostedReading answer = await HostedCancel.SendAsync(provider, id, cancellationToken);
+        HostedReading answer = await HostedCancel.SendAsync(ProviderOf(row), id, cancellationToken);
         DateTimeOffset now = clock.GetUtcNow();
-        (HostedReading reading, DateTimeOffset? absent) = await HostedAbsence.ProveAsync(provider, row, answer, now, cancellationToken);
+        (HostedReading reading, DateTimeOffset? absent) = await HostedAbsence.ProveAsync(ProviderOf(row), row, answer, now, cancellationToken);
         switch (reading)
         {
             case HostedReading.Unavailable when absent is not null && row.AbsentSince is null:
@@ -61,7 +63,7 @@ public sealed class HostedWatch(IUnitOfWork work, IHostedTrainings provider, IOb
             case HostedReading.Found { Training: { IsOver: true } view }:
                 await SaveAsync(
                     row.Seen(view, now) with { NextActionAt = now },
-                    HostedLedger.FactOf(row, HostedEvents.Ended, $"Training {id} is over: {view.StatusText}", Self, reason: row.Reason) with
+                    HostedLedger.FactOf(row, HostedEvents.Ended, $"{HostedWords.Subject(row.Kind)} {id} is over: {view.StatusText}", Self, reason: row.Reason) with
                     {
                         Signals = [new IncidentSignal(HostedIncidents.NotEnding, id, $"It is over: {view.StatusText}", Over: true)],
                     },
@@ -71,7 +73,7 @@ public sealed class HostedWatch(IUnitOfWork work, IHostedTrainings provider, IOb
             case HostedReading.NotFound:
                 await SaveAsync(
                     row with { Saw = HostedSaw.Lost, EndedAt = now, NextActionAt = now },
-                    HostedLedger.FactOf(row, HostedEvents.Ended, $"Replicate does not know training {id} any more", Self, reason: row.Reason) with
+                    HostedLedger.FactOf(row, HostedEvents.Ended, $"Replicate does not know {HostedWords.Noun(row.Kind)} {id} any more", Self, reason: row.Reason) with
                     {
                         Signals = [new IncidentSignal(HostedIncidents.NotEnding, id, "Replicate does not know it any more", Over: true)],
                     },
@@ -93,7 +95,7 @@ public sealed class HostedWatch(IUnitOfWork work, IHostedTrainings provider, IOb
         int attempts = row.CancelAttempts + 1;
         TimeSpan pause = TimeSpan.FromSeconds(Math.Min(LongestPause.TotalSeconds, Every.TotalSeconds * attempts));
         HostedTraining tried = row with { CancelAttempts = attempts, NextActionAt = now + pause };
-        string text = $"Training {id} at Replicate is not needed and does not end: {why}";
+        string text = $"{HostedWords.Subject(row.Kind)} {id} at Replicate is not needed and does not end: {why}";
         return SaveAsync(
             tried,
             attempts != CancelsUntilTold
@@ -108,7 +110,7 @@ public sealed class HostedWatch(IUnitOfWork work, IHostedTrainings provider, IOb
 
     private async Task SeekAsync(HostedTraining row, CancellationToken cancellationToken)
     {
-        HostedListing listing = await provider.ListAsync(row.RequestedAt - HostedLauncher.ListFrom, cancellationToken);
+        HostedListing listing = await ProviderOf(row).ListAsync(row.RequestedAt - HostedLauncher.ListFrom, cancellationToken);
         DateTimeOffset now = clock.GetUtcNow();
         if (listing is HostedListing.Complete complete)
         {
@@ -116,7 +118,13 @@ public sealed class HostedWatch(IUnitOfWork work, IHostedTrainings provider, IOb
             {
                 await SaveAsync(
                     row.Seen(found, now) with { NextActionAt = now },
-                    HostedLedger.FactOf(row, HostedEvents.Created, $"Training {found.Id} turned up as {row.Name}, and is not needed", Self, EventSeverity.Warning, row.Reason),
+                    HostedLedger.FactOf(
+                        row,
+                        HostedEvents.Created,
+                        $"{HostedWords.Subject(row.Kind)} {found.Id} turned up as {row.Name}, and is not needed",
+                        Self,
+                        EventSeverity.Warning,
+                        row.Reason),
                     cancellationToken);
                 return;
             }

@@ -51,7 +51,7 @@ public sealed class HostedProvisioningStep(
                 TimeSpan until = wait.At - clock.GetUtcNow();
                 return new StepResult.Again(until > TimeSpan.Zero ? until : TimeSpan.Zero, job, wait.Reason);
 
-            case HostedLaunch.BadImage { Reason: var bad }:
+            case HostedLaunch.BadInput { Reason: var bad }:
                 ErrorDetail error = new("invalid_training_images", "training.images", bad, null);
                 return job.StepTries < figures.ImageRetries
                     ? new StepResult.TryAgain(StepBackoff.After(job.StepTries), job, $"Training images will be fetched again: {bad}", error)

@@ -7,9 +7,10 @@ namespace LoraAdmin.Domain.Training.Steps;
 
 /// <summary>
 /// Copies the weights into the spool at once, because the provider removes them within the hour, and proves what came: a whole safetensors file, fsynced, its
-/// SHA-256 taken. From there the file goes the way of a pod's.
+/// SHA-256 taken. Then come its validation images (<see cref="HostedValidation"/>). From there both go the way of a pod's.
 /// </summary>
-public sealed class HostedRetrievingStep(IUnitOfWork work, IHostedTrainings provider, ISpool spool, TimeProvider clock, Func<TrainingRules> rules) : ITrainingStep
+public sealed class HostedRetrievingStep(
+    IUnitOfWork work, IHostedTrainings provider, HostedValidation validation, ISpool spool, TimeProvider clock, Func<TrainingRules> rules) : ITrainingStep
 {
     private const int FetchesOfADamagedFile = 3;
 
@@ -28,7 +29,7 @@ public sealed class HostedRetrievingStep(IUnitOfWork work, IHostedTrainings prov
         TrainingJob here = Failing.Note(job, clock.GetUtcNow()).Job with { Spool = spool.Id };
         if (files.Any(entry => entry.Attempt == job.Attempt && entry.Spool == spool.Id))
         {
-            return new StepResult.Advance(TrainingState.Uploading, here, "The weights lie proven in the spool");
+            return await validation.LookAsync(here, lease, cancellationToken);
         }
 
         // A predecessor may have died between the seal and the row. A part says nothing: what it came from was not read to its end.
@@ -132,8 +133,7 @@ public sealed class HostedRetrievingStep(IUnitOfWork work, IHostedTrainings prov
                 {
                     case FetchOutcome.Proven:
                         SpoolEntry entry = new(job.Id, job.Attempt, spool.Id, name, digest.LengthBytes, digest.Sha256, clock.GetUtcNow());
-                        return new StepResult.Advance(
-                            TrainingState.Uploading, known, $"The weights ({digest.LengthBytes} bytes) lie in the spool", (unit, token) => unit.Store<ISpoolStore>().SaveAsync(entry, token));
+                        return new StepResult.Again(TimeSpan.Zero, known, null, (unit, token) => unit.Store<ISpoolStore>().SaveAsync(entry, token));
 
                     case FetchOutcome.NoLora bad:
                         return await spool.DeleteAsync(name, cancellationToken) && job.StepTries + 1 < FetchesOfADamagedFile

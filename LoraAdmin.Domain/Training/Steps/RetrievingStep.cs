@@ -16,6 +16,7 @@ public sealed class RetrievingStep(IUnitOfWork work, IPodAgent agent, ISpool spo
     private static readonly TimeSpan LookAtSpoolEvery = TimeSpan.FromMinutes(1);
 
     private readonly ArtifactFetch fetch = new(agent, spool);
+    private readonly SpoolImages pictures = new(spool);
 
     public TrainingState State => TrainingState.Retrieving;
 
@@ -135,7 +136,7 @@ public sealed class RetrievingStep(IUnitOfWork work, IPodAgent agent, ISpool spo
         }
 
         int wanted = Math.Min(status.ValidationImages, figures.ValidationImages);
-        if (await fetch.FindMissingImageAsync(job.Id, job.Attempt, wanted, images, cancellationToken) is not { } next)
+        if (await pictures.FindMissingAsync(job.Id, job.Attempt, wanted, images, cancellationToken) is not { } next)
         {
             return ToUpload(job, $"The file ({file.SizeBytes} bytes) and {wanted} validation images lie in the spool");
         }
@@ -146,7 +147,7 @@ public sealed class RetrievingStep(IUnitOfWork work, IPodAgent agent, ISpool spo
             return Later(job, file, $"Validation image {next} could not be fetched: {reply.Detail}", figures);
         }
 
-        switch (await fetch.ImageAsync(SpoolNames.ValidationImage(job.Id, job.Attempt, next), made.Jpeg, cancellationToken))
+        switch (await pictures.PutAsync(SpoolNames.ValidationImage(job.Id, job.Attempt, next), made.Jpeg, cancellationToken))
         {
             case FetchOutcome.NoRoom full:
                 // Not worth a pod that stops and starts: the file is whole, and goes on without this image when no room is made in time.
@@ -154,8 +155,7 @@ public sealed class RetrievingStep(IUnitOfWork work, IPodAgent agent, ISpool spo
             case FetchOutcome.Stalled stalled:
                 return Later(job, file, stalled.Reason, figures);
             default:
-                string key = ObjectKeys.ValidationImage(job.UserId, job.LoraId, next).Key;
-                ValidationImage image = new(job.LoraId, next, key, made.Score, null, null, clock.GetUtcNow(), job.Attempt) { IsPending = true };
+                ValidationImage image = SpoolImages.RowOf(job, job.Attempt, next, made.Score, clock.GetUtcNow());
                 return new StepResult.Again(
                     TimeSpan.Zero,
                     job with { FailingSince = null },

@@ -201,6 +201,19 @@ public sealed class MemorySpool(string id) : ISpool
 /// Knows the simulation's images by their first byte, a plain character, which no spoiled one has any more; the real decoder has tests of its own and
 /// would only slow the simulated years down.
 /// </summary>
+/// <summary>Looks at a JPEG's first and last bytes and decodes none: LocalCloud makes whole ones.</summary>
+public sealed class JpegEndsInspector : IImageInspector
+{
+    public async Task<ImageVerdict> InspectAsync(Stream content, long maxBytes, long maxPixels, CancellationToken cancellationToken)
+    {
+        using MemoryStream copy = new();
+        await content.CopyToAsync(copy, cancellationToken);
+        return copy.ToArray() is [0xFF, 0xD8, .., 0xFF, 0xD9] jpeg
+            ? new ImageVerdict.Good("jpeg", 8, 8, jpeg.Length, Convert.ToHexStringLower(SHA256.HashData(jpeg)))
+            : new ImageVerdict.Bad("It is no JPEG");
+    }
+}
+
 public sealed class FirstByteInspector : IImageInspector
 {
     private const byte LastPlain = 0x7F;

@@ -61,5 +61,6 @@ public static class Grounds
     }
 
     private static bool IsOne(string fault) =>
-        fault == CrashRun.Cancelled || FaultKind.Find(fault.Replace(CrashRun.WhileItTrains, "", StringComparison.Ordinal)) is not null;
+        fault == CrashRun.Cancelled
+        || FaultKind.Find(fault.Replace(CrashRun.WhileItTrains, "", StringComparison.Ordinal).Replace(CrashRun.OfImages, "", StringComparison.Ordinal)) is not null;
 }

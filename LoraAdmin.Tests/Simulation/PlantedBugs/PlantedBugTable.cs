@@ -163,6 +163,18 @@ internal static partial class PlantedBugTable
             "the one job ended as …, … pods were left to people", Grounds.CrashElsewhereWith(FaultKind.ReplicateBalance402),
             "return NoProvider(job, WhyRefused(refusal));", "return new StepResult.Again(TimeSpan.FromSeconds(15), job, WhyRefused(refusal));"),
         new(
+            "make the images anew when they are not shown at once", "Training/Hosted/HostedValidation.cs",
+            "… predictions were made for the one job", Grounds.CrashElsewhereWith(FaultKind.ReplicateOutputLate + CrashRun.OfImages),
+            ": Later(look, $\"Replicate does not say yet where the images of prediction {row.TrainingId} are\");", ": ToNothing(look, row, HostedSaw.Over, \"late\");"),
+        new(
+            "give the images up at the first look that fails", "Training/Hosted/HostedValidation.cs",
+            "nobody judged the one job: …", Grounds.CrashElsewhereWith(FaultKind.ReplicateRead404 + CrashRun.OfImages),
+            "return since < look.Figures.RetrieveWithin ?", "return since < TimeSpan.Zero ?"),
+        new(
+            "complete a LoRA whose images failed", "Training/Steps/ValidatingStep.cs",
+            "job … completed and … of its … validation images passed", Grounds.Choosy,
+            "if (passed >= figures.ValidationMustPass)", "if (passed >= 0)"),
+        new(
             "leave the images of an ended training where they are", "Training/Hosted/HostedWatch.cs",
             "1: at rest the ledger says …, needed … of training …", Grounds.Diverted,
             "await SaveAsync(row with { ImagesGone = true }, null, cancellationToken);", "await Task.CompletedTask;"),

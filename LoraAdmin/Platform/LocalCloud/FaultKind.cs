@@ -64,6 +64,9 @@ public sealed record FaultKind(string Kind, string Where, string Effect, string?
     public const string ReplicateWeightsTar = "replicate_weights_tar";
     public const string ReplicateWeightsTruncated = "replicate_weights_truncated";
     public const string ReplicateValidationFails = "replicate_validation_fails";
+    public const string ReplicatePredictionFails = "replicate_prediction_fails";
+    public const string ReplicatePredictionLost = "replicate_prediction_lost";
+    public const string ReplicateImageCorrupt = "replicate_image_corrupt";
     public const string ReplicateWebhookTwice = "replicate_webhook_twice";
     public const string ReplicateWebhookOutOfOrder = "replicate_webhook_out_of_order";
     public const string ReplicateWebhookLost = "replicate_webhook_lost";
@@ -164,6 +167,11 @@ public sealed record FaultKind(string Kind, string Where, string Effect, string?
         new(ReplicateWeightsTar, ReplicateLife, "the weights are a tar that holds the file among others"),
         new(ReplicateWeightsTruncated, Replicate, "the weights announce their whole length and break off after half of it"),
         new(ReplicateValidationFails, ReplicateLife, "all images of the prediction that is made next have scores below 0.6"),
+        new(ReplicatePredictionFails, ReplicateLife, "the prediction that is made next fails at two fifths of its time, and costs that"),
+        new(
+            ReplicatePredictionLost, ReplicateLife, "the prediction that is made next waits for a machine and is then gone: 404, and in no list",
+            "for how long it waits (60)"),
+        new(ReplicateImageCorrupt, Replicate, "an image of a prediction is answered as bytes that are no image"),
         new(ReplicateWebhookTwice, ReplicateLife, "the event of a training's end is told twice"),
         new(ReplicateWebhookOutOfOrder, ReplicateLife, "the event of a training's start is told after the one of its end"),
         new(ReplicateWebhookLost, ReplicateLife, "an event is told to nobody"),

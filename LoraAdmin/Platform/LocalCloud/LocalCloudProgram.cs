@@ -86,6 +86,7 @@ public static class LocalCloudProgram
             Console.WriteLine($"  PodAgent:UrlTemplate {root}/agents/{{pod}}");
             Console.WriteLine($"  Replicate:BaseUrl    {root}/replicate/v1");
             Console.WriteLine($"  Replicate:Model      {ReplicateFace.Trainer}, Replicate:Version {ReplicateFace.TrainerVersion}");
+            Console.WriteLine($"  Replicate:ValidationModel {ReplicateFace.Validator}:{ReplicateFace.ValidatorVersion}");
             Console.WriteLine($"  Replicate:Destination {ReplicateFace.Destination}, Replicate:InputField {ReplicateFace.InputField}");
         }
 

@@ -29,6 +29,9 @@ internal sealed class ReplicateFace(LocalCloudWorld world, LocalCloudOptions opt
     /// <summary>The trainer's input that takes the link to the zip.</summary>
     public const string InputField = "input_images";
 
+    /// <summary>The validation model's input that takes the link to the weights.</summary>
+    public const string WeightsField = "lora_weights";
+
     public static readonly string TrainerVersion = VersionOf(Trainer);
     public static readonly string ValidatorVersion = VersionOf(Validator);
 
@@ -52,31 +55,40 @@ internal sealed class ReplicateFace(LocalCloudWorld world, LocalCloudOptions opt
         return input.RootElement.TryGetProperty("images", out JsonElement images) && images.TryGetInt32(out int wanted) ? Math.Clamp(wanted, 0, MaxValidationImages) : 0;
     }
 
-    /// <summary>Before the world is entered: looks at what a training's input points at, as its trainer does a moment later.</summary>
-    /// <returns>What the trainer says of it; null: nothing is wrong, or it is no call that makes a training.</returns>
+    /// <summary>Before the world is entered: looks at what an input points at, as its model does a moment later.</summary>
+    /// <returns>What the model says of it; null: nothing is wrong, or it is no call that makes something.</returns>
     public async Task<string?> ReadInputAsync(VendorRequest request, VendorBody body, CancellationToken cancellationToken)
     {
-        if (request.Method != "POST" || !request.Path.EndsWith($"/{Trainings}", StringComparison.Ordinal) || body.TooLarge
+        string? field = request.Path.EndsWith($"/{Trainings}", StringComparison.Ordinal) ? InputField
+            : request.Path.EndsWith($"/{Predictions}", StringComparison.Ordinal) ? WeightsField
+            : null;
+        if (request.Method != "POST" || field is null || body.TooLarge
             || !JsonFields.TryParse(body.Bytes, out JsonElement json, out _) || json.ValueKind != JsonValueKind.Object
             || !json.TryGetProperty("input", out JsonElement input) || input.ValueKind != JsonValueKind.Object)
         {
             return null;
         }
 
-        if (!input.TryGetProperty(InputField, out JsonElement link) || link.ValueKind != JsonValueKind.String)
+        if (!input.TryGetProperty(field, out JsonElement link) || link.ValueKind != JsonValueKind.String)
         {
-            return Invalid("field required");
+            return Invalid(field, "field required");
         }
 
         if (!Uri.TryCreate(link.GetString(), UriKind.Absolute, out Uri? target) || target.Scheme is not ("http" or "https"))
         {
-            return Invalid("invalid or missing URL scheme");
+            return Invalid(field, "invalid or missing URL scheme");
+        }
+
+        if (IsOurFile(link.GetString()!, request.Root))
+        {
+            // Its own files it has at hand, and knows only in the world whether it still does.
+            return null;
         }
 
         return await fetch(target, cancellationToken) switch
         {
-            null => $"Failed to download {InputField}",
-            { } zip when !HoldsImages(zip) => "The archive holds no images",
+            null => CanNotDownload(field),
+            { } zip when field == InputField && !HoldsImages(zip) => "The archive holds no images",
             _ => null,
         };
     }
@@ -115,7 +127,7 @@ internal sealed class ReplicateFace(LocalCloudWorld world, LocalCloudOptions opt
             ("GET", ["v1", "models", { } owner, { } name, "versions", { } version]) => Version($"{owner}/{name}", version),
             ("GET", ["v1", Trainings]) => List(request, Trainings),
             ("GET", ["v1", Predictions]) => List(request, Predictions),
-            ("POST", ["v1", Predictions]) => Predict(request, body),
+            ("POST", ["v1", Predictions]) => Predict(request, body, inputProblem),
             ("GET", ["v1", Trainings or Predictions, _]) => One(record, parts[1], subject),
             ("POST", ["v1", Trainings or Predictions, _, "cancel"]) => Cancel(record, parts[1], subject),
             ("GET", ["v1", "webhooks", "default", "secret"]) => Answers.Json(200, writer =>
@@ -131,8 +143,14 @@ internal sealed class ReplicateFace(LocalCloudWorld world, LocalCloudOptions opt
 
     private static string VersionOf(string model) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(model)));
 
-    private static string Invalid(string problem) =>
-        "Prediction input failed validation: {\"detail\":[{\"loc\":[\"body\",\"input\",\"" + InputField + "\"],\"msg\":\"" + problem + "\"}]}";
+    private static string CanNotDownload(string field) => $"Failed to download {field}";
+
+    private static string FilesOf(string root) => $"{root}/replicate/files/";
+
+    private static bool IsOurFile(string link, string root) => link.StartsWith(FilesOf(root), StringComparison.Ordinal);
+
+    private static string Invalid(string field, string problem) =>
+        "Prediction input failed validation: {\"detail\":[{\"loc\":[\"body\",\"input\",\"" + field + "\"],\"msg\":\"" + problem + "\"}]}";
 
     private static bool HoldsImages(byte[] zip)
     {
@@ -195,17 +213,30 @@ internal sealed class ReplicateFace(LocalCloudWorld world, LocalCloudOptions opt
         return Make(new ReplicateOrder(false, model, version, asked.Target, asked.Input, asked.Webhook, asked.Events, request.Root, inputProblem));
     }
 
-    private VendorResponse Predict(VendorRequest request, VendorBody body)
+    private VendorResponse Predict(VendorRequest request, VendorBody body, string? inputProblem)
     {
         if (!TryRead(body, ["version", "input", "webhook", "webhook_events_filter"], "version", out Asked? asked, out VendorResponse? refused))
         {
             return refused;
         }
 
+        string? problem = inputProblem ?? (HasWeights(asked.Input, request.Root) ? null : CanNotDownload(WeightsField));
         return asked.Target == ValidatorVersion
-            ? Make(new ReplicateOrder(true, Validator, ValidatorVersion, null, asked.Input, asked.Webhook, asked.Events, request.Root, null))
+            ? Make(new ReplicateOrder(true, Validator, ValidatorVersion, null, asked.Input, asked.Webhook, asked.Events, request.Root, problem))
             : UnknownVersion();
     }
+
+    /// <summary>False: the input names a file of a training's here, and it is not there (any more).</summary>
+    private bool HasWeights(string input, string root)
+    {
+        using JsonDocument json = JsonDocument.Parse(input);
+        string link = json.RootElement.TryGetProperty(WeightsField, out JsonElement field) && field.ValueKind == JsonValueKind.String ? field.GetString()! : "";
+        return !IsOurFile(link, root)
+            || (link[FilesOf(root).Length..].Split('/') is [{ } id, { } file] && world.Replicate.Find(id) is { IsPrediction: false } made
+                && HasFile(made) && file == ReplicateJson.FileName(made));
+    }
+
+    private bool HasFile(ReplicateRecord record) => record.Status == ReplicateStatus.Succeeded && !record.IsRemovedAt(world.Now);
 
     private VendorResponse Make(ReplicateOrder order)
     {
@@ -330,7 +361,7 @@ internal sealed class ReplicateFace(LocalCloudWorld world, LocalCloudOptions opt
 
     private VendorResponse File(ReplicateRecord? record, string name, string? subject)
     {
-        if (record is null || record.Status != ReplicateStatus.Succeeded || record.IsRemovedAt(world.Now))
+        if (record is null || !HasFile(record))
         {
             return NotFound();
         }
@@ -342,7 +373,9 @@ internal sealed class ReplicateFace(LocalCloudWorld world, LocalCloudOptions opt
                 {
                     Status = 200,
                     ContentType = "image/jpeg",
-                    Body = ValidationPictures.Draw(world.SeedOf(record), number, options.ValidationPixels),
+                    Body = Strikes(FaultKind.ReplicateImageCorrupt, subject)
+                        ? "<html>no image</html>"u8.ToArray()
+                        : ValidationPictures.Draw(world.SeedOf(record), number, options.ValidationPixels),
                 }
                 : NotFound();
         }

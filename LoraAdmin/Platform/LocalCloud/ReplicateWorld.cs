@@ -30,6 +30,8 @@ public sealed class ReplicateWorld
     private const int IdLength = 26;
     private const double FailsAfterShare = 0.4;
     private const double LostAfterSeconds = 1800;
+    private const double PredictionLostAfterSeconds = 60;
+    private const string OutOfMemory = "CUDA out of memory. Tried to allocate 2.00 GiB";
 
     /// <summary>Bad input is told on a training that is there, a moment after it was made.</summary>
     private static readonly TimeSpan InputIsReadAfter = TimeSpan.FromMilliseconds(5);
@@ -186,12 +188,12 @@ public sealed class ReplicateWorld
         }
     }
 
-    /// <summary>Faults of a training's life: each is settled when it is made.</summary>
+    /// <summary>Faults of a training's or prediction's life: each is settled when it is made.</summary>
     private void Strike(ReplicateRecord record, string subject, DateTimeOffset now)
     {
         if (record.IsPrediction)
         {
-            record.MakesBadImages = faults.Take(FaultKind.ReplicateValidationFails, subject, now) is not null;
+            StrikePrediction(record, subject, now);
             return;
         }
 
@@ -202,7 +204,7 @@ public sealed class ReplicateWorld
 
         if (faults.Take(FaultKind.ReplicateTrainingFails, subject, now) is not null)
         {
-            record.WillFail = "CUDA out of memory. Tried to allocate 2.00 GiB";
+            record.WillFail = OutOfMemory;
             record.FailsAfter = FailsAfterShare;
         }
         else if (faults.Take(FaultKind.ReplicateFailsAfterSuccess, subject, now) is not null)
@@ -213,6 +215,21 @@ public sealed class ReplicateWorld
         record.TellsNoMetrics = faults.Take(FaultKind.ReplicateNoMetrics, subject, now) is not null;
         record.AsTar = faults.Take(FaultKind.ReplicateWeightsTar, subject, now) is not null;
         record.TellsStartLate = faults.Take(FaultKind.ReplicateWebhookOutOfOrder, subject, now) is not null;
+    }
+
+    private void StrikePrediction(ReplicateRecord record, string subject, DateTimeOffset now)
+    {
+        record.MakesBadImages = faults.Take(FaultKind.ReplicateValidationFails, subject, now) is not null;
+        if (faults.Take(FaultKind.ReplicatePredictionLost, subject, now) is { } lost)
+        {
+            record.LostAt = now + lost.Length(PredictionLostAfterSeconds);
+        }
+
+        if (faults.Take(FaultKind.ReplicatePredictionFails, subject, now) is not null)
+        {
+            record.WillFail = OutOfMemory;
+            record.FailsAfter = FailsAfterShare;
+        }
     }
 
     private void Tell(ReplicateRecord record, string what, DateTimeOffset at, bool twice)

@@ -10,7 +10,7 @@ public abstract class HostedTrainingContract : StoreContract
     [Fact]
     public async Task Training_AddedAndSaved_IsReadBackWhole()
     {
-        HostedTraining training = NewTraining(NextJob(), 2, 1);
+        HostedTraining training = NewTraining(NextJob(), 2, 1) with { Kind = HostedKind.Prediction };
         await Add(training);
         HostedTraining seen = training with
         {
