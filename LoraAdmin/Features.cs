@@ -66,6 +66,7 @@ public static class Features
         services.AddAlertPages();
         services.AddSwitchPages();
         services.AddSpoolPages();
+        services.AddStoragePages();
         services.AddPodPages();
         services.AddBreakerPages();
         services.AddFallbackPages();

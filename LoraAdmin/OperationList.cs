@@ -24,6 +24,12 @@ internal static class OperationList
         services.AddSingleton<IOperation>(provider => new MonthReset(
             provider.GetRequiredService<IUnitOfWork>(), provider.GetRequiredService<TimeProvider>(), Permissions.ResetLimits));
         services.AddSingleton<IOperation>(provider => provider.GetRequiredService<OldImages>());
+        services.AddSingleton<IOperation>(provider => new StorageCensus(
+            provider.GetRequiredService<IUnitOfWork>(),
+            provider.GetRequiredService<IObjectListing>(),
+            provider.GetRequiredService<IObjectStore>(),
+            provider.GetRequiredService<TimeProvider>(),
+            Permissions.CountFiles));
         return services;
     }
 }

@@ -23,6 +23,9 @@ public static class Permissions
     /// <summary>Have a kept file uploaded at once.</summary>
     public const string UploadFiles = "files:upload";
 
+    /// <summary>Have storage counted.</summary>
+    public const string CountFiles = "files:count";
+
     /// <summary>Say what becomes of a trained file that no job knows.</summary>
     public const string DecideFiles = "files:decide";
     public const string ReadBreaker = "breaker:read";
@@ -56,6 +59,6 @@ public static class Permissions
 
     public static IReadOnlyList<string> All { get; } =
         [ViewPortal, ReadTraining, SubmitTraining, CancelTraining, RetryTraining, PauseTraining, StopEverything,
-        ReadPods, SweepPods, EndPods, ClaimPods, UploadFiles, DecideFiles, ReadBreaker, IsolateBreaker, ResetBreaker, ReadLoras, LinkLoras,
+        ReadPods, SweepPods, EndPods, ClaimPods, UploadFiles, CountFiles, DecideFiles, ReadBreaker, IsolateBreaker, ResetBreaker, ReadLoras, LinkLoras,
          ReadOperations, PreviewOperations, CancelOperations, PauseOperations, ScheduleOperations, HoldAutomation, CleanHistory, ResetLimits, DeleteImages, LocalCloud];
 }

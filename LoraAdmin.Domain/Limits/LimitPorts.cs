@@ -29,6 +29,11 @@ public sealed record IdleUsers(long Users, long WithoutDate, long Loras);
 /// <param name="ResetOn">ISO date of its period; null: it has none.</param>
 public sealed record IdleUser(UserId User, int Loras, string? ResetOn);
 
+/// <summary>A user whose count in a month is not what that month's charges say.</summary>
+/// <param name="Counted">What the user's row says.</param>
+/// <param name="Charged">Charges of the month less those that were given back.</param>
+public sealed record Miscount(UserId User, long Counted, long Charged);
+
 /// <summary>
 /// The per-user count of a month. A charge is a row (job, admission, period); a refund is unique per charge and lowers the counter only in the
 /// charge's own period. The portal is the only writer of <c>user_training_limits.loras_created_this_month</c> and <c>month_reset_date</c>.
@@ -49,6 +54,12 @@ public interface ILimitsStore
 
     /// <summary>Counts the rows that <see cref="ResetAsync"/> of the month would change.</summary>
     Task<IdleUsers> CountIdleAsync(Month month, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Some user whose row lies in the month and whose count is not the month's charges less its refunds: zeroed twice, or not at all. Null: there is none. A
+    /// count above the charges is told only where the portal has charged in an earlier month: a database that was adopted within this one brings counts of its own.
+    /// </summary>
+    Task<Miscount?> FindMiscountAsync(Month month, CancellationToken cancellationToken);
 
     /// <summary>Some of them.</summary>
     Task<IReadOnlyList<IdleUser>> SampleIdleAsync(Month month, int most, CancellationToken cancellationToken);

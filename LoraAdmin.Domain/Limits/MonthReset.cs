@@ -61,7 +61,16 @@ public sealed class MonthReset(IUnitOfWork work, TimeProvider clock, string perm
         ArgumentNullException.ThrowIfNull(unit);
         Month month = Month.Of(clock.GetUtcNow());
         IReadOnlyList<IdleUser> left = await unit.Store<ILimitsStore>().SampleIdleAsync(month, 1, cancellationToken);
-        return left.Count == 0 ? null : $"every user's period is {month}; user {left[0].User} still lies in {left[0].ResetOn ?? "none"}";
+        if (left.Count > 0)
+        {
+            return $"every user's period is {month}; user {left[0].User} still lies in {left[0].ResetOn ?? "none"}";
+        }
+
+        return await unit.Store<ILimitsStore>().FindMiscountAsync(month, cancellationToken) is { } wrong
+            ? string.Create(
+                CultureInfo.InvariantCulture,
+                $"every user's count starts {month} at 0, once, and rises with each charge; user {wrong.User} has {wrong.Counted} and was charged {wrong.Charged} times")
+            : null;
     }
 
     private static IReadOnlyList<Figure> Figures(IdleUsers idle) =>

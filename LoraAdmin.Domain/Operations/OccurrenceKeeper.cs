@@ -11,7 +11,8 @@ public sealed record OwedRun(string Operation, DateTimeOffset Instant, int Misse
 /// <summary>The runs that a start of the portal brings about at once.</summary>
 /// <param name="Interrupted">Runs that are gone on from, in the order of their start.</param>
 /// <param name="Owed">Runs that make up for missed instants.</param>
-public sealed record DueRuns(IReadOnlyList<OperationRun> Interrupted, IReadOnlyList<OwedRun> Owed);
+/// <param name="Unreadable">Operations whose schedule can't be read: nothing is known of their instants.</param>
+public sealed record DueRuns(IReadOnlyList<OperationRun> Interrupted, IReadOnlyList<OwedRun> Owed, IReadOnlyList<string> Unreadable);
 
 /// <summary>
 /// Knows which instants should have run, closes each with exactly one end state, and alone starts runs that make up for missed ones and that go on from
@@ -27,6 +28,9 @@ public sealed class OccurrenceKeeper(
 
     private static readonly Actor Self = Actor.Portal(LeaseName);
 
+    /// <summary>What this process has told of operations that it could not account for.</summary>
+    private readonly Dictionary<string, string> told = new(StringComparer.Ordinal);
+
     /// <summary>
     /// Before the first look of a process: gives each operation its schedule's row. A schedule that nobody edited follows a new default, after the instants of the old one are accounted for.
     /// </summary>
@@ -34,12 +38,13 @@ public sealed class OccurrenceKeeper(
     {
         foreach (IOperation operation in operations.All)
         {
-            await work.RunAsync((unit, token) => FillAsync(unit, operation.Info, token), cancellationToken);
+            await AloneAsync(operation.Info, token => work.RunAsync((unit, inner) => FillAsync(unit, operation.Info, inner), token), cancellationToken);
         }
     }
 
     /// <summary>
-    /// Accounts for every instant up to now, and starts what is owed. Each run begins its work as soon as its row is written, whatever fails after it.
+    /// Accounts for every instant up to now, and starts what is owed. Each run begins its work as soon as its row is written, whatever fails after it. An
+    /// operation whose schedule can't be read is told of, and keeps no other from its turn.
     /// </summary>
     /// <exception cref="StoreUnavailableException">The database is away; the next look goes on from the mark.</exception>
     public async Task TickAsync(CancellationToken cancellationToken)
@@ -48,9 +53,9 @@ public sealed class OccurrenceKeeper(
         DateTimeOffset? asleepFrom = await AsleepFromAsync(now, cancellationToken);
         foreach (IOperation operation in operations.All)
         {
-            // Piece by piece, so that nothing is made up for before everything is known.
-            while (!await work.RunAsync((unit, token) => AccountAsync(unit, operation.Info, now, asleepFrom, token), cancellationToken))
+            if (await AloneAsync(operation.Info, token => AccountAsync(operation.Info, now, asleepFrom, token), cancellationToken) && told.Remove(operation.Info.Key))
             {
+                await work.RunAsync((unit, token) => unit.Events.AppendAsync(OperationFacts.ScheduleReadable(operation.Info, Self), token), cancellationToken);
             }
         }
 
@@ -78,15 +83,20 @@ public sealed class OccurrenceKeeper(
                 }
 
                 List<OwedRun> owed = [];
+                List<string> unreadable = [];
                 foreach (IOperation operation in operations.All)
                 {
-                    if (await OwedAsync(unit, operation.Info, now, asleepFrom, token) is { } run)
+                    if (await unit.Store<IOperationScheduleStore>().FindAsync(operation.Info.Key, token) is { } schedule && crons.WhyUnreadable(schedule, now) is not null)
+                    {
+                        unreadable.Add(operation.Info.Key);
+                    }
+                    else if (await OwedAsync(unit, operation.Info, now, asleepFrom, token) is { } run)
                     {
                         owed.Add(run);
                     }
                 }
 
-                return new DueRuns(interrupted, owed);
+                return new DueRuns(interrupted, owed, unreadable);
             },
             cancellationToken);
     }
@@ -125,12 +135,42 @@ public sealed class OccurrenceKeeper(
         }
         else if (!kept.IsEdited && (kept.Cron != byDefault.Cron || kept.TimeZone != byDefault.TimeZone || kept.CatchUp != byDefault.CatchUp))
         {
-            // Whoever ran the old default is gone: its instants up to now are overdue.
-            while (!await AccountAsync(unit, info, now, asleepFrom: kept.AccountedUntil, cancellationToken))
+            // Whoever ran the old default is gone: its instants up to now are overdue. Of a text that can't be read nobody knows one.
+            while (crons.WhyUnreadable(kept, now) is null && !await AccountAsync(unit, info, now, asleepFrom: kept.AccountedUntil, cancellationToken))
             {
             }
 
             await schedules.SaveTimesAsync(byDefault, cancellationToken);
+        }
+    }
+
+    /// <summary>Lets one operation have its turn so that its failure keeps no other from theirs, and is told.</summary>
+    /// <returns>False: it failed.</returns>
+    private async Task<bool> AloneAsync(OperationInfo info, Func<CancellationToken, Task> turn, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await turn(cancellationToken);
+            return true;
+        }
+        catch (Exception failure) when (failure is not (StoreUnavailableException or OperationCanceledException))
+        {
+            string why = failure is UnreadableScheduleException ? failure.Message : $"{failure.GetType().Name}: {failure.Message}";
+            if (told.GetValueOrDefault(info.Key) != why)
+            {
+                await work.RunAsync((unit, token) => unit.Events.AppendAsync(OperationFacts.ScheduleUnreadable(info, why, Self), token), cancellationToken);
+                told[info.Key] = why;
+            }
+
+            return false;
+        }
+    }
+
+    private async Task AccountAsync(OperationInfo info, DateTimeOffset now, DateTimeOffset? asleepFrom, CancellationToken cancellationToken)
+    {
+        // Piece by piece, so that nothing is made up for before everything is known.
+        while (!await work.RunAsync((unit, token) => AccountAsync(unit, info, now, asleepFrom, token), cancellationToken))
+        {
         }
     }
 
@@ -144,7 +184,17 @@ public sealed class OccurrenceKeeper(
     private async Task<bool> AccountAsync(IUnit unit, OperationInfo info, DateTimeOffset now, DateTimeOffset? asleepFrom, CancellationToken cancellationToken)
     {
         IOperationScheduleStore schedules = unit.Store<IOperationScheduleStore>();
-        if (await schedules.FindAsync(info.Key, cancellationToken) is not { } schedule || schedule.AccountedUntil >= now)
+        if (await schedules.FindAsync(info.Key, cancellationToken) is not { } schedule)
+        {
+            return true;
+        }
+
+        if (crons.WhyUnreadable(schedule, now) is { } why)
+        {
+            throw new UnreadableScheduleException(why);
+        }
+
+        if (schedule.AccountedUntil >= now)
         {
             return true;
         }
@@ -245,9 +295,9 @@ public sealed class OccurrenceKeeper(
         IReadOnlyList<OperationRun> stranded = await work.ReadAsync((unit, token) => unit.Store<IOperationRunStore>().ListStrandedAsync(now, token), cancellationToken);
         foreach (OperationRun run in stranded)
         {
-            if (await starter.RecoverAsync(run.Id, cancellationToken) is StartOutcome.Started recovered)
+            if (operations.Find(run.Operation) is { } operation)
             {
-                host.Begin(recovered.Run);
+                await AloneAsync(operation.Info, token => BeginAsync(() => starter.RecoverAsync(run.Id, token)), cancellationToken);
             }
         }
     }
@@ -255,13 +305,24 @@ public sealed class OccurrenceKeeper(
     private async Task CatchUpAsync(CancellationToken cancellationToken)
     {
         IReadOnlyList<Occurrence> open = await work.ReadAsync((unit, token) => unit.Store<IOccurrenceStore>().ListOpenAsync(token), cancellationToken);
-        foreach (Occurrence owed in open.Where(one => one.State == OccurrenceState.Owed && operations.Find(one.Operation) is not null))
+        foreach (Occurrence owed in open.Where(one => one.State == OccurrenceState.Owed))
         {
-            RunRequest request = new(owed.Operation, RunTrigger.CatchUp, Actor.Portal(owed.Operation), owed.Instant);
-            if (await starter.StartAsync(request, cancellationToken) is StartOutcome.Started run)
+            if (operations.Find(owed.Operation) is { } operation)
             {
-                host.Begin(run.Run);
+                RunRequest request = new(owed.Operation, RunTrigger.CatchUp, Actor.Portal(owed.Operation), owed.Instant);
+                await AloneAsync(operation.Info, token => BeginAsync(() => starter.StartAsync(request, token)), cancellationToken);
             }
         }
     }
+
+    private async Task BeginAsync(Func<Task<StartOutcome>> start)
+    {
+        if (await start() is StartOutcome.Started started)
+        {
+            host.Begin(started.Run);
+        }
+    }
+
+    /// <summary>No instant can be told from an operation's schedule.</summary>
+    private sealed class UnreadableScheduleException(string message) : Exception(message);
 }

@@ -185,7 +185,8 @@ public sealed class OperationDesk(
             await unit.Store<IOperationScheduleStore>().SaveTimesAsync(next, token);
             string message = $"{info.Title} was at \"{schedule.Cron}\" ({schedule.TimeZone}, makes up {Word(schedule.CatchUp)}) and is at "
                 + $"\"{next.Cron}\" ({next.TimeZone}, makes up {Word(next.CatchUp)}){(wish is null ? ", the default" : "")}";
-            await unit.Events.AppendAsync(OperationFacts.Of(OperationEvents.ScheduleEdited, message, actor), token);
+            IncidentSignal over = OperationFacts.Over(OperationIncidents.Schedule, operation, $"{actor.Name} has edited it");
+            await unit.Events.AppendAsync(OperationFacts.Of(OperationEvents.ScheduleEdited, message, actor, EventSeverity.Info, over), token);
             return new OperationCommand.Done();
         },
         cancellationToken);
@@ -264,15 +265,16 @@ public sealed class OperationDesk(
         }
     }
 
-    /// <summary>Instants that the old text still owes are closed before the new one holds.</summary>
+    /// <summary>Instants that the old text still owes are closed before the new one holds; of one that can't be read nobody knows an instant.</summary>
     private async Task CloseOldAsync(IUnit unit, OperationSchedule schedule, DateTimeOffset now, Actor actor, CancellationToken cancellationToken)
     {
         const int most = 10_000;
+        bool isReadable = crons.WhyUnreadable(schedule, now) is null;
         IReadOnlyList<DateTimeOffset> instants;
         DateTimeOffset mark = schedule.AccountedUntil;
         do
         {
-            instants = crons.Between(schedule, mark, now, most);
+            instants = isReadable ? crons.Between(schedule, mark, now, most) : [];
             foreach (DateTimeOffset instant in instants)
             {
                 await unit.Store<IOccurrenceStore>().TryAddAsync(

@@ -17,6 +17,7 @@ public static class OperationEvents
     public const string Paused = "operations.paused";
     public const string Resumed = "operations.resumed";
     public const string ScheduleEdited = "operations.schedule_edited";
+    public const string ScheduleUnreadable = "operations.schedule_unreadable";
     public const string AutomationHeld = "operations.automation_held";
     public const string AutomationReleased = "operations.automation_released";
 }
@@ -29,6 +30,9 @@ public static class OperationIncidents
 
     /// <summary>An instant passed and nothing ran for it.</summary>
     public const string Missed = "operations.missed";
+
+    /// <summary>Its instants can't be accounted for: its schedule can't be read.</summary>
+    public const string Schedule = "operations.schedule";
 
     /// <summary>Caps hold back a part of its plan until a person approves it.</summary>
     public const string Approval = "operations.approval";
@@ -50,6 +54,24 @@ internal static class OperationFacts
             Severity = severity,
             Signals = signals,
         };
+
+    public static OperationalEvent ScheduleUnreadable(OperationInfo operation, string why, Actor actor)
+    {
+        string text = $"{operation.Title} does not run by itself: {why}. Edit its schedule, or put it back to the default";
+        return Of(
+            OperationEvents.ScheduleUnreadable, text, actor, EventSeverity.Error, new IncidentSignal(OperationIncidents.Schedule, operation.Key, text)) with
+        {
+            Reason = "unreadable",
+            Error = new ErrorDetail("schedule_unreadable", operation.Key, why, null),
+        };
+    }
+
+    public static OperationalEvent ScheduleReadable(OperationInfo operation, Actor actor) => Of(
+        OperationEvents.ScheduleEdited,
+        $"The schedule of {operation.Title} can be read again",
+        actor,
+        EventSeverity.Info,
+        Over(OperationIncidents.Schedule, operation.Key, "It can be read again"));
 
     /// <summary>No plan of the operation waits for a person any more.</summary>
     public static OperationalEvent ApprovalOver(OperationInfo operation, string why, Actor actor) => Of(

@@ -410,8 +410,13 @@ public sealed class OperationRunner(
                 text,
                 run.StartedBy,
                 EventSeverity.Info,
-                OperationFacts.Over(OperationIncidents.Failed, key, $"Run {run.Number} went well"),
-                OperationFacts.Over(OperationIncidents.Missed, key, $"Run {run.Number} went well")),
+                [
+                    OperationFacts.Over(OperationIncidents.Failed, key, $"Run {run.Number} went well"),
+                    OperationFacts.Over(OperationIncidents.Missed, key, $"Run {run.Number} went well"),
+
+                    // That its schedule can be read, only a run of the schedule proves.
+                    .. run.Trigger == RunTrigger.Schedule ? [OperationFacts.Over(OperationIncidents.Schedule, key, $"Run {run.Number} ran by it")] : Array.Empty<IncidentSignal>(),
+                ]),
             _ => OperationFacts.Of(OperationEvents.RunEnded, text, run.StartedBy, EventSeverity.Warning),
         };
     }

@@ -83,6 +83,19 @@ public interface ICronSchedules
 
 public static class CronScheduleExtensions
 {
+    /// <summary>Why no instant can be told from the schedule's text; null: it can be read.</summary>
+    public static string? WhyUnreadable(this ICronSchedules crons, OperationSchedule schedule, DateTimeOffset now)
+    {
+        ArgumentNullException.ThrowIfNull(crons);
+        ArgumentNullException.ThrowIfNull(schedule);
+        return crons.Read(schedule.Cron, schedule.TimeZone, now) switch
+        {
+            CronReading.Unreadable unreadable => $"\"{schedule.Cron}\" can't be read: {unreadable.Why}",
+            CronReading.NoTimeZone => $"there is no time zone \"{schedule.TimeZone}\"",
+            _ => null,
+        };
+    }
+
     /// <summary>Instants in (<paramref name="after"/>, <paramref name="until"/>], oldest first, at most <paramref name="most"/>.</summary>
     public static IReadOnlyList<DateTimeOffset> Between(
         this ICronSchedules crons, OperationSchedule schedule, DateTimeOffset after, DateTimeOffset until, int most)

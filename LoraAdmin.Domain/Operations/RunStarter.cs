@@ -98,6 +98,11 @@ public sealed class RunStarter(
             return new StartOutcome.Refused(new FieldProblem("operation", $"{key} has no schedule yet", "Wait some seconds: the portal is starting."));
         }
 
+        if (request.Trigger == RunTrigger.Schedule && crons.WhyUnreadable(schedule, clock.GetUtcNow()) is { } unreadable)
+        {
+            return new StartOutcome.Left(unreadable);
+        }
+
         if (request is { Trigger: RunTrigger.Schedule, Instant: { } fired }
             && crons.NextAfter(schedule.Cron, schedule.TimeZone, fired.AddMilliseconds(-1)) != fired)
         {

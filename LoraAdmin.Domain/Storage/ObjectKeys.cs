@@ -19,6 +19,20 @@ public static class ObjectKeys
 
     public static ObjectRef TrainingImage(UserId user, Guid upload, int number) => new(Buckets.TrainingImages, $"{user}/{upload:D}/{number}");
 
+    /// <summary>Whose trained file lies there; null: the key is not of that form.</summary>
+    public static LoraId? LoraOfModel(string key) => Parts(key) is [_, var lora, "model.safetensors"] ? Lora(lora) : null;
+
+    /// <summary>Whose validation image lies there; null: the key is not of that form.</summary>
+    public static LoraId? LoraOfValidationImage(string key) => Parts(key) is [_, var lora, "validation", _] ? Lora(lora) : null;
+
+    /// <summary>Under whom and in which upload a training image lies; null: the key is not of that form.</summary>
+    public static (UserId User, Guid? Upload)? OwnerOfTrainingImage(string key) => Parts(key) switch
+    {
+        [var user, var upload, _] when Guid.TryParseExact(user, "D", out Guid owner) && Guid.TryParseExact(upload, "D", out Guid id) => (new UserId(owner), id),
+        [var user, _, ..] when Guid.TryParseExact(user, "D", out Guid owner) => (new UserId(owner), null),
+        _ => null,
+    };
+
     /// <summary>Under which uploads the keys lie, each once; keys of another form lie under none.</summary>
     public static IReadOnlyList<Guid> UploadsOf(UserId user, IReadOnlyList<string> keys)
     {
@@ -50,4 +64,12 @@ public static class ObjectKeys
 
     /// <summary>Keys in a request must lie under the request's own user.</summary>
     public static bool IsUnder(UserId user, string key) => IsValid(key) && key.StartsWith($"{user}/", StringComparison.Ordinal);
+
+    private static string[] Parts(string key)
+    {
+        ArgumentNullException.ThrowIfNull(key);
+        return key.Split('/');
+    }
+
+    private static LoraId? Lora(string text) => Guid.TryParseExact(text, "D", out Guid id) ? new LoraId(id) : null;
 }

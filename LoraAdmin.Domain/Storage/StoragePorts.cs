@@ -6,6 +6,8 @@ public static class Buckets
     public const string Models = "lora-models";
     public const string ValidationImages = "lora-validation-images";
     public const string TrainingImages = "lora-training-images";
+
+    public static IReadOnlyList<string> All { get; } = [Models, ValidationImages, TrainingImages];
 }
 
 /// <param name="Bucket">One of <see cref="Buckets"/>.</param>

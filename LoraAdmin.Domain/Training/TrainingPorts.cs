@@ -136,6 +136,11 @@ public interface ITrainingStore
     /// <summary>Whether another job that is open, or ended after the instant, trains with the image too.</summary>
     Task<bool> IsImageUsedElsewhereAsync(string key, JobId except, DateTimeOffset endedAfter, CancellationToken cancellationToken);
 
+    /// <summary>Which of the keys are training images of some job of these users.</summary>
+    /// <param name="users">Up to 1000: images have no index of their own keys, and every key of a job lies under its user.</param>
+    /// <param name="keys">Up to 1000.</param>
+    Task<IReadOnlySet<string>> FindImageKeysAsync(IReadOnlyCollection<UserId> users, IReadOnlyCollection<string> keys, CancellationToken cancellationToken);
+
     /// <exception cref="InvalidOperationException">The job has an active attempt already.</exception>
     Task AddAttemptAsync(TrainingAttempt attempt, CancellationToken cancellationToken);
 
@@ -165,6 +170,10 @@ public interface ITrainingUploadStore
     Task AddAsync(TrainingUpload upload, CancellationToken cancellationToken);
 
     Task<TrainingUpload?> FindAsync(Guid upload, CancellationToken cancellationToken);
+
+    /// <summary>Which of the uploads are there.</summary>
+    /// <param name="uploads">Up to 1000.</param>
+    Task<IReadOnlySet<Guid>> FindExistingAsync(IReadOnlyCollection<Guid> uploads, CancellationToken cancellationToken);
 
     /// <summary>False: unknown, another user's, or claimed already.</summary>
     Task<bool> ClaimAsync(Guid upload, UserId user, JobId job, CancellationToken cancellationToken);

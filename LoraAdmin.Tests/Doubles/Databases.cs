@@ -109,7 +109,9 @@ public sealed class TestDatabase : IAsyncDisposable
         services.AddStore<IBudgetStore, BudgetStore>();
         services.AddStore<ILimitsStore, LimitsStore>();
         services.AddStore<ILoraStore, LoraStore>();
+        services.AddStore<ILoraFiles, LoraFileStore>();
         services.AddStore<ISpoolStore, SpoolStore>();
+        services.AddStore<IStorageCensusStore, StorageCensusStore>();
         services.AddStore<IAccessStore, AccessStore>();
         services.AddStore<IBreakerToldStore, BreakerToldStore>();
         services.AddStore<IClockDifferenceStore, ClockDifferenceStore>();

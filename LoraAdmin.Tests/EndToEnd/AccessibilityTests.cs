@@ -69,6 +69,7 @@ public sealed partial class AccessibilityTests(Browser browser) : IDisposable
         await Assertions.Expect(window.Page.GetByText("This is no user id.")).ToBeVisibleAsync();
         await LookAsync(window, "new job with problems", findings);
         await PodsAndFilesAsync(window, findings);
+        await GaveUpAsync(window, findings);
         await OperationsAsync(window, findings);
         await MenusAsync(window, findings);
         window.AssertQuiet();
@@ -94,6 +95,15 @@ public sealed partial class AccessibilityTests(Browser browser) : IDisposable
         await window.Page.GetByRole(AriaRole.Button, new() { NameRegex = DeleteFile() }).ClickAsync();
         await Assertions.Expect(window.Page.GetByText("deleted for good")).ToBeVisibleAsync();
         await LookAsync(window, "delete a file", findings);
+    }
+
+    /// <summary>A job that waits for a person, and the question before everything is tried again.</summary>
+    private static async Task GaveUpAsync(BrowserWindow window, ConcurrentBag<string> findings)
+    {
+        await VisitAsync(window, "/gave-up", "Marlene in the rain", findings);
+        await window.Page.GetByRole(AriaRole.Button, new() { NameRegex = TryAgain() }).First.ClickAsync();
+        await Assertions.Expect(window.Page.GetByLabel("Reason")).ToBeVisibleAsync();
+        await LookAsync(window, "try again", findings);
     }
 
     /// <summary>From the list through a preview to its run, as a person goes.</summary>
@@ -185,6 +195,9 @@ public sealed partial class AccessibilityTests(Browser browser) : IDisposable
             findings.Add($"{where}: {over} px wider than the screen");
         }
     }
+
+    [GeneratedRegex("^Try again: ")]
+    private static partial Regex TryAgain();
 
     [GeneratedRegex("^End: pod ")]
     private static partial Regex EndPod();

@@ -154,7 +154,7 @@ public sealed class OperationClusterTests : IAsyncDisposable
 
         portals.Add(await PortalProcess.StartAsync(folder.Under("one"), settings));
         portals.Add(await PortalProcess.StartAsync(folder.Under("two"), settings));
-        await Eventually.TrueAsync(async () => await database.NumberAsync("SELECT COUNT(*) FROM operation_schedules") == 5, "the schedules are filled");
+        await Eventually.TrueAsync(async () => await database.NumberAsync("SELECT COUNT(*) FROM operation_schedules") == 6, "the schedules are filled");
     }
 
     private Task ScheduleAsync(string operation, string cron) =>

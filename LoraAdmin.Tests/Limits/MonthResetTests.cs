@@ -5,6 +5,7 @@ using LoraAdmin.Domain.Shared;
 using LoraAdmin.Operations;
 using LoraAdmin.Platform.Data;
 using LoraAdmin.Tests.Doubles;
+using LoraAdmin.Tests.Operations;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
@@ -75,6 +76,38 @@ public sealed class MonthResetTests
         Assert.Equal(2, changed);
     }
 
+    [Theory]
+    [InlineData(DatabaseKind.Sqlite)]
+    [InlineData(DatabaseKind.Postgres)]
+    [Trait("Requirement", "J3")]
+    public async Task Reset_AfterWhichACountIsNotItsCharges_FailsAndChangesNothing(DatabaseKind kind)
+    {
+        FakeTimeProvider clock = new(Third);
+        await using TestDatabase database = await TestDatabase.CreateAsync(kind, clock);
+        await using LoraDb db = database.NewContext();
+        await db.Database.ExecuteSqlAsync(
+            $"""
+            INSERT INTO user_training_limits (user_id, loras_created_this_month, month_reset_date) VALUES
+                ({db.SqlId(Idle)}, 7, {new DateOnly(2026, 11, 30)}), ({db.SqlId(Busy)}, 3, {new DateOnly(2026, 12, 1)})
+            """);
+        await database.Work.RunAsync(
+            (unit, token) => unit.Store<ILimitsStore>().TryChargeAsync(new UserId(Dateless), new JobId(Dateless), 1, Third, new LimitRules(10, 30), token), CancellationToken.None);
+        Engine engine = await Engine.OfAsync(database);
+
+        // Nothing was charged before this month: what is counted in it may be older than the portal.
+        OperationRun first = await engine.RunAsync();
+        await db.Database.ExecuteSqlAsync($"UPDATE limit_charges SET period = '2026-11' WHERE user_id = {db.SqlId(Dateless)}");
+        await db.Database.ExecuteSqlAsync($"UPDATE user_training_limits SET month_reset_date = {new DateOnly(2026, 11, 30)} WHERE user_id = {db.SqlId(Idle)}");
+        OperationFailedException failure = await Assert.ThrowsAsync<OperationFailedException>(engine.RunAsync);
+
+        Assert.Equal(RunState.Succeeded, first.State);
+        Assert.Contains("every user's count starts 2026-12 at 0, once", failure.Message, StringComparison.Ordinal);
+        Assert.Contains("nothing was changed", failure.Message, StringComparison.Ordinal);
+        Assert.Equal(
+            "2026-11-30",
+            await db.Database.SqlQuery<string>($"SELECT substr(CAST(month_reset_date AS TEXT), 1, 10) AS \"Value\" FROM user_training_limits WHERE user_id = {db.SqlId(Idle)}").SingleAsync());
+    }
+
     private static async Task ResetsLateAndOnceAsync(TestDatabase database)
     {
         await using LoraDb db = database.NewContext();
@@ -83,20 +116,10 @@ public sealed class MonthResetTests
             INSERT INTO user_training_limits (user_id, loras_created_this_month, month_reset_date) VALUES
                 ({db.SqlId(Idle)}, 7, {new DateOnly(2026, 11, 30)}), ({db.SqlId(Dateless)}, 4, NULL), ({db.SqlId(Busy)}, 3, {new DateOnly(2026, 12, 1)})
             """);
-        FakeTimeProvider clock = (FakeTimeProvider)database.Services.GetRequiredService<TimeProvider>();
-        OperationRegistry registry = new([new MonthReset(database.Work, clock, Permissions.ResetLimits)]);
-        OperationRules rules = new(TimeSpan.FromMinutes(5), TimeSpan.FromHours(1), TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(10), 500, TimeSpan.FromDays(30));
-        Installation installation = new("inst0001", CloudKind.Local, new byte[32], Third);
-        IIds ids = database.Services.GetRequiredService<IIds>();
-        await database.Work.RunAsync(
-            (unit, token) => unit.Store<IOperationScheduleStore>().TryAddAsync(
-                new OperationSchedule(MonthReset.Key, "0 0 0 1 * ?", OperationSchedule.Utc, CatchUp.Once, false, null, Third), token),
-            CancellationToken.None);
-        RunStarter starter = new(database.Work, registry, new QuartzCrons(), ids, clock, () => rules, () => installation, KnownClocks.New(clock), "portal-1");
-        OperationRunner runner = new(database.Work, registry, ids, clock, () => rules, () => installation, KnownClocks.New(clock));
+        Engine engine = await Engine.OfAsync(database);
 
-        OperationRun first = await RunAsync();
-        OperationRun second = await RunAsync();
+        OperationRun first = await engine.RunAsync();
+        OperationRun second = await engine.RunAsync();
 
         Assert.Equal((RunState.Succeeded, 2L, "2 users were reset for 2026-12."), (first.State, first.Done, first.Outcome));
         Assert.Equal([("Users in an earlier month", "2"), ("of them without a date", "1"), ("LoRAs counted in their rows", "11")], first.Before.Select(figure => (figure.Name, figure.Value)));
@@ -109,13 +132,30 @@ public sealed class MonthResetTests
         Assert.Equal(
             ["2026-12-03", "2026-12-03", "2026-12-01"],
             await db.Database.SqlQuery<string>($"SELECT substr(CAST(month_reset_date AS TEXT), 1, 10) AS \"Value\" FROM user_training_limits ORDER BY user_id").ToListAsync());
+    }
 
-        async Task<OperationRun> RunAsync()
+    private sealed class Engine(RunStarter starter, OperationRunner runner)
+    {
+        public static async Task<Engine> OfAsync(TestDatabase database)
         {
-            RunRequest request = new(MonthReset.Key, RunTrigger.Person, OperationActor, Reason: "a test");
+            TimeProvider clock = database.Services.GetRequiredService<TimeProvider>();
+            OperationRegistry registry = new([new MonthReset(database.Work, clock, Permissions.ResetLimits)]);
+            OperationRules rules = new(TimeSpan.FromMinutes(5), TimeSpan.FromHours(1), TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(10), 500, TimeSpan.FromDays(30));
+            Installation installation = new("inst0001", CloudKind.Local, new byte[32], Third);
+            IIds ids = database.Services.GetRequiredService<IIds>();
+            await database.Work.RunAsync(
+                (unit, token) => unit.Store<IOperationScheduleStore>().TryAddAsync(
+                    new OperationSchedule(MonthReset.Key, "0 0 0 1 * ?", OperationSchedule.Utc, CatchUp.Once, false, null, Third), token),
+                CancellationToken.None);
+            return new Engine(
+                new RunStarter(database.Work, registry, new QuartzCrons(), ids, clock, () => rules, () => installation, KnownClocks.New(clock), "portal-1"),
+                new OperationRunner(database.Work, registry, ids, clock, () => rules, () => installation, KnownClocks.New(clock)));
+        }
+
+        public async Task<OperationRun> RunAsync()
+        {
+            RunRequest request = new(MonthReset.Key, RunTrigger.Person, OperationHouse.Ada, Reason: "a test");
             return await runner.ExecuteAsync(Assert.IsType<StartOutcome.Started>(await starter.StartAsync(request, CancellationToken.None)).Run, CancellationToken.None);
         }
     }
-
-    private static Actor OperationActor => new(ActorKind.Person, "ada");
 }

@@ -286,6 +286,56 @@ public sealed class OccurrenceKeeperTests
         Assert.Empty(await house.TickAsync());
     }
 
+    [Theory]
+    [InlineData("at noon", "UTC", "\"at noon\" can't be read")]
+    [InlineData("0 0 * * * ?", "Europe/Atlantis", "there is no time zone \"Europe/Atlantis\"")]
+    public async Task Schedule_ThatCanNotBeRead_KeepsNoOtherFromItsTurn_AndIsTold(string cron, string zone, string why)
+    {
+        // In the order of keys the broken one comes first, in the look as at a start.
+        TestItems other = new("tests.zother", () => ["x"]);
+        OperationHouse both = new(operation, other);
+        await both.FillAsync();
+        await both.TickAsync();
+        OperationSchedule kept = (await both.Database.Operations.FindAsync(Key, CancellationToken.None))!;
+        await both.Database.RunAsync(
+            (unit, token) => unit.Store<IOperationScheduleStore>().SaveTimesAsync(kept with { Cron = cron, TimeZone = zone, IsEdited = true }, token), CancellationToken.None);
+        await both.FillAsync();
+        both.Clock.Advance(TimeSpan.FromHours(1.5));
+
+        Assert.Equal([Key], (await both.Keeper.PreviewAsync(CancellationToken.None)).Unreadable);
+        Assert.Equal("tests.zother", Assert.Single(await both.TickAsync()).Operation);
+        await both.TickAsync();
+
+        OperationalEvent told = Assert.Single(both.Database.Events, fact => fact.Kind == OperationEvents.ScheduleUnreadable);
+        Assert.Contains(why, told.Message, StringComparison.Ordinal);
+        Assert.Contains("Edit its schedule, or put it back to the default", told.Message, StringComparison.Ordinal);
+        Assert.Equal((OperationIncidents.Schedule, Key), (Assert.Single(told.Signals).Rule, told.Signals[0].Subject));
+        Assert.IsType<StartOutcome.Left>(await both.FireAsync(Key, both.Clock.GetUtcNow()));
+
+        // A person can run it, and mend it.
+        Assert.IsType<OperationCommand.Started>(await both.Desk.RunNowAsync(Key, "of a test", OperationHouse.Ada, CancellationToken.None));
+        await both.EndBegunAsync();
+        Assert.IsType<OperationCommand.Done>(await both.Desk.EditScheduleAsync(Key, null, OperationHouse.Ada, CancellationToken.None));
+        Assert.Equal([true, false], both.Told(OperationIncidents.Schedule));
+        await both.TickAsync();
+        both.Clock.Advance(TimeSpan.FromHours(1));
+        Assert.IsType<StartOutcome.Started>(await both.FireNewestAsync(Key));
+    }
+
+    [Fact]
+    public async Task Schedule_ThatNobodyEdited_AndThatCanNotBeRead_FollowsTheDefaultAtTheNextStart()
+    {
+        await AwakeAsync();
+        await house.Database.RunAsync(
+            async (unit, token) => await unit.Store<IOperationScheduleStore>().SaveTimesAsync((await ScheduleAsync()) with { Cron = "at noon" }, token), CancellationToken.None);
+        house.Clock.Advance(TimeSpan.FromHours(2.5));
+
+        await house.FillAsync();
+
+        Assert.Equal(operation.Info.DefaultCron, (await ScheduleAsync()).Cron);
+        Assert.Empty(house.Told(OperationIncidents.Schedule));
+    }
+
     private async Task AwakeAsync()
     {
         await house.FillAsync();

@@ -103,6 +103,24 @@ public sealed class OperationPageTests : OperationPageContext
     }
 
     [Fact]
+    public async Task Schedule_ThatCanNotBeRead_SaysSo_AndGoesBackToTheDefault()
+    {
+        OperationSchedule kept = (await House.Database.Operations.FindAsync(Key, CancellationToken.None))!;
+        await House.Database.RunAsync(
+            (unit, token) => unit.Store<IOperationScheduleStore>().SaveTimesAsync(kept with { Cron = "at noon" }, token), CancellationToken.None);
+        IRenderedComponent<OperationPage> page = OfKey();
+        IRenderedComponent<OperationsPage> list = Render<OperationsPage>();
+        list.WaitForAssertion(() => Assert.Contains("Does not run by itself: \"at noon\" can't be read", list.Find(".bad-text").TextContent, StringComparison.Ordinal));
+        page.WaitForAssertion(() => Button(page, "Edit schedule"));
+        Button(page, "Edit schedule").Click();
+        Dialogs.WaitForAssertion(() => Button(Dialogs, "Back to the default"));
+        await Button(Dialogs, "Back to the default").ClickAsync();
+
+        page.WaitForAssertion(() => Assert.Contains(House.Database.Events, fact => fact.Kind == OperationEvents.ScheduleEdited));
+        Assert.Equal(Work.Info.DefaultCron, (await House.Database.Operations.FindAsync(Key, CancellationToken.None))!.Cron);
+    }
+
+    [Fact]
     public async Task Schedule_ThatCanNotWork_IsExplainedInTheDialog()
     {
         IRenderedComponent<OperationPage> page = OfKey();
@@ -176,6 +194,7 @@ public sealed class OperationPageTests : OperationPageContext
         Assert.Contains("1 of 2 done, 1 failed.", page.Markup, StringComparison.Ordinal);
         Assert.Contains("by its schedule", page.Markup, StringComparison.Ordinal);
         Assert.Contains("Words done", page.Markup, StringComparison.Ordinal);
+        Assert.Equal(("0", "1"), (page.Find("td[data-label=Before]").TextContent, page.Find("td[data-label=After]").TextContent));
     }
 
     [Fact]

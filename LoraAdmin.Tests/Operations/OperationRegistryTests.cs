@@ -1,5 +1,11 @@
+using LoraAdmin.Domain.Breaker;
 using LoraAdmin.Domain.Operations;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Storage;
+using LoraAdmin.Domain.Training;
 using LoraAdmin.Tests.EndToEnd.Processes;
+using LoraAdmin.Tests.Simulation;
+using LoraAdmin.Tests.Simulation.Memory;
 using LoraAdmin.Tests.Storage;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
@@ -31,15 +37,53 @@ public sealed class OperationRegistryTests
     public async Task DryRun_WritesNothing(string key)
     {
         OperationScene scene = await OperationScenes.All[key]();
+        SceneSpy spy = new(scene);
         int before = scene.Writes;
 
         PlanDraft plan = Assert.IsType<Planning.Planned>(await scene.Operation.PlanAsync(TestContext.Current.CancellationToken)).Plan;
 
         Assert.Equal(before, scene.Writes);
+        Assert.Empty(spy.Effects(null));
         Assert.True(plan.Count >= 2, $"The scene of {key} has little to do: {plan.Count}");
 
         // A second look at the same world is the same plan.
         Assert.Equal(plan.Hash(), Assert.IsType<Planning.Planned>(await scene.Operation.PlanAsync(TestContext.Current.CancellationToken)).Plan.Hash());
+    }
+
+    [Theory]
+    [InlineData("row")]
+    [InlineData("object")]
+    [InlineData("file")]
+    [InlineData("redis")]
+    [InlineData("fact")]
+    public async Task Spy_SeesWhatNoTargetOfThePlanOwns(string where)
+    {
+        OperationScene scene = await OperationScenes.All[SpoolUploadOperation.Key]();
+        SimulatedWorld world = scene.World;
+        SceneSpy spy = new(scene);
+        switch (where)
+        {
+            case "row":
+                world.Database.Users.Set(new UserId(Guid.Empty), new UserCount(3, null, null));
+                break;
+            case "object":
+                world.Objects.Set(new ObjectRef(Buckets.Models, "stray"), [1], "image/png");
+                break;
+            case "file":
+                world.Spool.Set("stray", [1], isSealed: true);
+                break;
+            case "redis":
+                await world.Redis.CallAsync(new CircuitCall.Isolate("ada", "of a test", null, ""), TestContext.Current.CancellationToken);
+                break;
+            default:
+                await world.Database.RunAsync(
+                    (unit, token) => unit.Events.AppendAsync(new OperationalEvent { Kind = "tests.stray", Message = "of a test", Actor = OperationHouse.Ada }, token),
+                    TestContext.Current.CancellationToken);
+                break;
+        }
+
+        Effect seen = Assert.Single(spy.Effects(null));
+        Assert.DoesNotContain(scene.OwnerOf(seen), scene.State().Keys);
     }
 
     [Theory]
@@ -52,6 +96,7 @@ public sealed class OperationRegistryTests
         Guid plan = Assert.IsType<OperationCommand.Planned>(await house.Desk.PreviewAsync(key, OperationHouse.Ada, TestContext.Current.CancellationToken)).Plan;
         await scene.Change();
         Dictionary<string, string> before = scene.State();
+        SceneSpy spy = new(scene);
 
         Assert.IsType<OperationCommand.Started>(await house.Desk.ApplyAsync(key, plan, "of a test", OperationHouse.Ada, TestContext.Current.CancellationToken));
         OperationRun run = await house.EndBegunAsync();
@@ -61,7 +106,19 @@ public sealed class OperationRegistryTests
         IReadOnlyList<PlannedItem> items = await house.ItemsAsync(plan);
         Assert.Equal(RunState.Succeeded, run.State);
         Assert.NotEmpty(touched);
-        Assert.Subset(items.Select(item => item.Item.Target).ToHashSet(), touched);
+        HashSet<string> targets = [.. items.Select(item => item.Item.Target)];
+        Assert.Subset(targets, touched);
+
+        // Not only what the scene looks at: whatever became different anywhere belongs to a target of the plan.
+        HashSet<string> changed = [];
+        foreach (Effect effect in spy.Effects(run))
+        {
+            string? owner = scene.OwnerOf(effect);
+            Assert.True(owner is not null && targets.Contains(owner), $"{key} changed what its plan does not name: {effect} (of {owner ?? "nothing"})");
+            changed.Add(owner!);
+        }
+
+        Assert.Superset(touched, changed);
         if (scene.Operation is ISetOperation)
         {
             Assert.Equal(touched.Count, run.Done);
@@ -71,6 +128,7 @@ public sealed class OperationRegistryTests
 
         PlannedItem left = Assert.Single(items, item => item.Outcome!.End == ItemEnd.Ineligible);
         Assert.DoesNotContain(left.Item.Target, touched);
+        Assert.DoesNotContain(left.Item.Target, changed);
         Assert.False(string.IsNullOrEmpty(left.Outcome!.Why));
         Assert.All(items.Where(item => !touched.Contains(item.Item.Target)), item => Assert.True(item.Outcome!.End == ItemEnd.Ineligible || item.Item.Target.Contains(' ')));
     }

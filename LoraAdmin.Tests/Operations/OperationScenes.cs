@@ -23,11 +23,14 @@ namespace LoraAdmin.Tests.Operations;
 /// <param name="Change">After the plan: one planned thing is not to be done any more, and where the plan names its items something new is to be done.</param>
 internal sealed record OperationScene(IOperation Operation, SimulatedWorld World, Func<Dictionary<string, string>> State, Func<Task> Change)
 {
-    /// <summary>Calls that a vendor got and that were more than a question.</summary>
-    public Func<int> Commands { get; init; } = static () => 0;
+    /// <summary>Which of the plan's targets a change belongs to; null: none, and it must not be.</summary>
+    public required Func<Effect, string?> OwnerOf { get; init; }
+
+    /// <summary>Calls that a vendor got and that were more than a question: method and path.</summary>
+    public Func<IReadOnlyList<string>> Commands { get; init; } = static () => [];
 
     /// <summary>Every write that a spy saw: rows, facts, objects, files, commands to a vendor.</summary>
-    public int Writes => World.Database.Writes + World.Objects.Changes + World.Spool.Changes + Commands();
+    public int Writes => World.Database.Writes + World.Objects.Changes + World.Spool.Changes + Commands().Count;
 }
 
 /// <summary>One scene for every operation of the portal; the tests fail for one that has none.</summary>
@@ -40,6 +43,7 @@ internal static class OperationScenes
         [OldImages.Key] = ImagesAsync,
         [MonthReset.Key] = ResetAsync,
         [HistoryRetention.Key] = HistoryAsync,
+        [StorageCensus.Key] = CensusAsync,
     };
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -74,6 +78,12 @@ internal static class OperationScenes
             })
         {
             Commands = () => spy.Commands,
+            OwnerOf = effect => effect switch
+            {
+                { Where: "command", Key: string call } => orphans.Select(pod => pod.Id).FirstOrDefault(id => call.Contains(id, StringComparison.Ordinal)),
+                { Key: OperationalEvent { Pod: { } name } } => world.Database.Pods.Find(name)?.PodId,
+                _ => ((effect.After ?? effect.Before) as LedgerPod)?.PodId,
+            },
         };
     }
 
@@ -93,7 +103,22 @@ internal static class OperationScenes
                 bench.Store.OnPut = static target => target.Bucket == Buckets.Models ? new PutOutcome.Failed("HTTP 544") : null;
                 await FailAsync();
                 bench.Store.OnPut = null;
-            });
+            })
+        {
+            OwnerOf = effect => effect switch
+            {
+                { Key: JobId job } => FileOf(job),
+                { Key: (JobId job, int) } => FileOf(job),
+                { Key: LoraId lora } => FileOf(jobs.FirstOrDefault(job => bench.Job(job).LoraId == lora)),
+                { Key: OperationalEvent { Job: { } job } } => FileOf(job),
+                { Where: "object", Key: string place } => FileOf(jobs.FirstOrDefault(job => place.Contains(bench.Job(job).LoraId.ToString(), StringComparison.Ordinal))),
+                { Where: "file", Key: string place } => place,
+                { Key: (string spool, string name) } => $"{spool}/{name}",
+                _ => null,
+            },
+        };
+
+        string FileOf(JobId job) => $"{bench.World.Spool.Id}/{SpoolNames.File(job, 1)}";
 
         async Task<JobId> FailAsync()
         {
@@ -121,7 +146,17 @@ internal static class OperationScenes
                 bench.World.Database.Jobs.Set(jobs[1], bench.Job(jobs[1]) with { State = TrainingState.Queued });
                 bench.World.Clock.Advance(TimeSpan.FromMinutes(50));
                 return Task.CompletedTask;
-            });
+            })
+        {
+            OwnerOf = effect => effect switch
+            {
+                { Key: JobId job } => job.ToString(),
+                { Key: OperationalEvent { Job: { } job } } => job.ToString(),
+                { Where: "object", Key: string place } => bench.World.Database.Images.All
+                    .FirstOrDefault(one => one.Value.Items.Any(image => place == $"{Buckets.TrainingImages}/{image.Key}")).Key.ToString(),
+                _ => ((effect.Before ?? effect.After) as TrainingUpload)?.ClaimedBy?.ToString(),
+            },
+        };
 
         async Task<JobId> EndAsync()
         {
@@ -145,7 +180,10 @@ internal static class OperationScenes
             new MonthReset(world.Database, world.Clock, Permissions.ResetLimits),
             world,
             () => world.Database.Users.All.ToDictionary(one => one.Key.ToString(), one => one.Value.ToString()),
-            () => ChargeAsync(users[1]));
+            () => ChargeAsync(users[1]))
+        {
+            OwnerOf = static effect => (effect.Key as UserId?)?.ToString(),
+        };
 
         Task ChargeAsync(UserId user) => world.Database.RunAsync(
             (unit, token) => unit.Store<ILimitsStore>().TryChargeAsync(user, new JobId(world.Ids.Next()), 1, world.Clock.GetUtcNow(), world.Limits, token), Token);
@@ -170,7 +208,10 @@ internal static class OperationScenes
                 await world.Database.RunAsync(
                     (unit, token) => unit.Store<IOperationRunStore>().DeleteOldAsync("tests.two", world.Clock.GetUtcNow(), 2, 100, token), Token);
                 await AddAsync("tests.new", 5);
-            });
+            })
+        {
+            OwnerOf = static effect => ((effect.Before ?? effect.After) as OperationRun)?.Operation,
+        };
 
         Task AddAsync(string operation, int count) => world.Database.RunAsync(
             async (unit, token) =>
@@ -198,14 +239,69 @@ internal static class OperationScenes
             Token);
     }
 
-    /// <summary>Counts what is more than a question.</summary>
+    /// <summary>Two completed LoRAs whose files are gone, and three objects that no row knows.</summary>
+    private static async Task<OperationScene> CensusAsync()
+    {
+        TrainingBench bench = new();
+        SimulatedWorld world = bench.World;
+        JobId[] jobs = [await EndAsync(), await EndAsync(), await EndAsync()];
+        ObjectRef[] strays = [new(Buckets.Models, "nobody/knows/model.safetensors"), new(Buckets.ValidationImages, "a.jpg"), new(Buckets.TrainingImages, "b.png")];
+        foreach (ObjectRef stray in strays)
+        {
+            world.Objects.Set(stray, [1, 2, 3], "image/png");
+        }
+
+        byte[] file = world.Objects.Find(FileOf(jobs[1]))!;
+        await world.Objects.DeleteAsync(FileOf(jobs[0]), Token);
+        await world.Objects.DeleteAsync(FileOf(jobs[1]), Token);
+        world.Clock.Advance(TimeSpan.FromDays(2));
+        return new OperationScene(
+            new StorageCensus(world.Database, world.Objects, world.Objects, world.Clock, Permissions.CountFiles),
+            world,
+            () => world.Database.Censuses.Rows.GroupBy(one => one.Bucket).Select(bucket => (bucket.Key, $"{bucket.MaxBy(one => one.At)}"))
+                .Concat(world.Database.Differences.Rows.Select(one => ($"{one.Bucket}/{one.Key}", $"{one}")))
+                .ToDictionary(one => one.Item1, one => one.Item2),
+            () =>
+            {
+                // Somebody brings one file back; another object comes that nobody knows.
+                world.Objects.Set(FileOf(jobs[1]), file, "application/octet-stream");
+                world.Objects.Set(new ObjectRef(Buckets.Models, "late/comer/model.safetensors"), [1], "application/octet-stream");
+                return Task.CompletedTask;
+            })
+        {
+            OwnerOf = static effect => effect switch
+            {
+                { Key: OperationalEvent fact } => fact.Signals[0].Subject,
+                { After: BucketCensus census } => census.Bucket,
+                { After: CensusDifference difference } => $"{difference.Bucket}/{difference.Key}",
+                _ => null,
+            },
+        };
+
+        ObjectRef FileOf(JobId job) => ObjectKeys.Model(bench.Job(job).UserId, bench.Job(job).LoraId);
+
+        async Task<JobId> EndAsync()
+        {
+            JobId id = await bench.SubmitAsync();
+            await bench.RunToRestAsync(id);
+            return id;
+        }
+    }
+
+    /// <summary>Notes what is more than a question.</summary>
     private sealed class CommandSpy(HttpMessageHandler inner) : DelegatingHandler(inner)
     {
-        public int Commands { get; private set; }
+        private readonly List<string> commands = [];
+
+        public IReadOnlyList<string> Commands => commands;
 
         protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
         {
-            Commands += request.Method == HttpMethod.Get || request.Method == HttpMethod.Head ? 0 : 1;
+            if (request.Method != HttpMethod.Get && request.Method != HttpMethod.Head)
+            {
+                commands.Add($"{request.Method} {request.RequestUri!.AbsolutePath}");
+            }
+
             return base.SendAsync(request, cancellationToken);
         }
     }

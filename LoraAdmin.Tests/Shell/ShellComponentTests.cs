@@ -36,6 +36,7 @@ public sealed class ShellComponentTests : LoraBunitContext
     [InlineData("g t", "/training")]
     [InlineData("n", "/training?new=1")]
     [InlineData("g p", "/pods")]
+    [InlineData("g u", "/gave-up")]
     [InlineData("g o", "/")]
     public async Task Layout_Shortcut_LeadsToItsPage(string keys, string path)
     {

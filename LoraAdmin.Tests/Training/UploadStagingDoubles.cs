@@ -28,6 +28,9 @@ internal sealed class MemoryUploads : IUnitOfWork, IUnit, ITrainingUploadStore
 
     public Task<TrainingUpload?> FindAsync(Guid upload, CancellationToken cancellationToken) => Task.FromResult(Rows.GetValueOrDefault(upload));
 
+    public Task<IReadOnlySet<Guid>> FindExistingAsync(IReadOnlyCollection<Guid> uploads, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlySet<Guid>>(uploads.Where(Rows.ContainsKey).ToHashSet());
+
     public Task<bool> ClaimAsync(Guid upload, UserId user, JobId job, CancellationToken cancellationToken)
     {
         bool isFree = Rows.TryGetValue(upload, out TrainingUpload? row) && row.User == user && row.ClaimedBy is null;

@@ -109,6 +109,9 @@ public static class AlertsPageTexts
             OperationIncidents.Missed => new(
                 "A scheduled operation did not run", "What it is there for was not done at its instant.",
                 "Usually nothing: a run makes up for it. If it is paused, resume it; else press “Run now”.", Operation(incident), "Open the operation"),
+            OperationIncidents.Schedule => new(
+                "An operation's schedule can't be read", "It does not run by itself; all others do.",
+                "Open the operation, press “Edit schedule”, and give a text that can be read or press “Back to the default”.", Operation(incident), "Open the operation"),
             OperationIncidents.Approval => new(
                 "A plan waits for approval", "Its caps hold back a part of what the operation would do.",
                 "Open the operation, read the plan, and approve exactly that.", Operation(incident), "Open the operation"),
@@ -118,6 +121,9 @@ public static class AlertsPageTexts
             ClockIncidents.Off => new(
                 "A clock is wrong", "Ages, limits and months are told by it. A portal whose clock is more than Clocks:HoldAt off ends and deletes nothing by age; orphaned pods go on costing money.",
                 "Synchronise the clock that the text names by NTP. It resolves by itself within some minutes; nothing has to be restarted.", null, null),
+            StorageIncidents.FilesMissing => new(
+                "Trained files are missing in storage", "The LoRAs count as completed, and nobody can use them.",
+                "See which on the page Files. Bring the files back from a backup, or train them again; the next census sees it.", "/spool#storage", "To what storage holds"),
             TrainingIncidents.Unclaimed => new(
                 "A trained file has no job", "It takes room on the disk; nothing is lost.",
                 "Say on the page Files whose it is, or delete it.", "/spool", "To the files"),

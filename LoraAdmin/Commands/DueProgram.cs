@@ -57,6 +57,11 @@ internal static class DueProgram
             await output.WriteLineAsync($"  {TitleOf(run.Operation)}: {missed}, last at {run.Instant:u}");
         }
 
+        foreach (string operation in due.Unreadable)
+        {
+            await output.WriteLineAsync($"  {TitleOf(operation)}: its schedule can't be read, so nothing is known of its instants. Edit it on the operation's page");
+        }
+
         string TitleOf(string operation) => $"{operations.Find(operation)!.Info.Title} ({operation})";
     }
 }

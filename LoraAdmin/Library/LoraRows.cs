@@ -67,13 +67,15 @@ internal sealed class LoraModelRow : IEntityTypeConfiguration<LoraModelRow>
         StoragePath = StoragePath,
         FileSizeBytes = FileSizeBytes,
         FileSha256 = FileSha256,
-        ValidationImageKeys = ValidationImageUrls?.ConvertAll(ToKey) ?? [],
+        ValidationImageKeys = ToImageKeys(),
         ErrorMessage = ErrorMessage,
         IsPrivate = IsPrivate,
         LastUsedAt = LastUsedAt,
         CreatedAt = CreatedAt,
         UpdatedAt = UpdatedAt,
     };
+
+    public IReadOnlyList<string> ToImageKeys() => ValidationImageUrls?.ConvertAll(ToKey) ?? [];
 
     private static string ToKey(string keyOrUrl)
     {

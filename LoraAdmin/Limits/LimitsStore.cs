@@ -59,6 +59,17 @@ internal sealed class LimitsStore(LoraDb db) : ILimitsStore
         FROM user_training_limits WHERE month_reset_date IS NULL OR month_reset_date < $1
         """;
 
+    private const string Miscounted =
+        """
+        SELECT CAST(l.user_id AS TEXT), COALESCE(l.loras_created_this_month, 0), COALESCE(c.net, 0)
+        FROM user_training_limits l
+        LEFT JOIN (SELECT user_id, count(*) - count(refunded_at) AS net FROM limit_charges WHERE period = $3 GROUP BY user_id) c ON c.user_id = l.user_id
+        WHERE l.month_reset_date >= $1 AND l.month_reset_date < $2
+            AND (COALESCE(l.loras_created_this_month, 0) < COALESCE(c.net, 0)
+                OR (COALESCE(l.loras_created_this_month, 0) > COALESCE(c.net, 0) AND EXISTS (SELECT 1 FROM limit_charges WHERE period < $3)))
+        LIMIT 1
+        """;
+
     /// <summary>For statements over all users: a table of many millions on a busy server takes longer than a command usually may.</summary>
     private static readonly TimeSpan OverAll = TimeSpan.FromMinutes(10);
 
@@ -144,6 +155,14 @@ internal sealed class LimitsStore(LoraDb db) : ILimitsStore
     {
         Answer answer = (await db.RunAsync([new Statement(CountIdle, [FirstDay(month)]) { Returns = true, Within = OverAll }], cancellationToken))[0];
         return new IdleUsers(answer.Number(0), answer.Number(1), answer.Number(2));
+    }
+
+    public async Task<Miscount?> FindMiscountAsync(Month month, CancellationToken cancellationToken)
+    {
+        DateOnly start = FirstDay(month);
+        Statement statement = new(Miscounted, [start, start.AddMonths(1), month.ToString()]) { Returns = true, Within = OverAll };
+        Answer answer = (await db.RunAsync([statement], cancellationToken))[0];
+        return answer.Row is { } row ? new Miscount(new UserId(Guid.Parse((string)row[0])), answer.Number(1), answer.Number(2)) : null;
     }
 
     public async Task<IReadOnlyList<IdleUser>> SampleIdleAsync(Month month, int most, CancellationToken cancellationToken)

@@ -22,6 +22,7 @@ public static class OperationPages
     public static IServiceCollection AddOperationPages(this IServiceCollection services)
     {
         services.AddSingleton<IOperationQueries, OperationQueries>();
+        services.AddSingleton<IGaveUpSource, GaveUpOperations>();
         services.AddSingleton(new Slot(SlotPlaces.Banner, typeof(HoldBanner)));
         services.AddSingleton(new Slot(SlotPlaces.OverviewTiles, typeof(OperationsTile)));
         return services;

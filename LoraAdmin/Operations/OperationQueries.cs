@@ -10,6 +10,7 @@ namespace LoraAdmin.Operations;
 /// <param name="Running">The run that is at work; null: none.</param>
 /// <param name="Awaiting">A plan that waits for a person's approval.</param>
 /// <param name="Missed">The newest instant, when nothing ran for it and no run has gone well since; null: no instant is amiss.</param>
+/// <param name="Unreadable">Why its schedule can't be read: it does not run by itself; null: it can.</param>
 public sealed record OperationLine(
     OperationInfo Info,
     OperationSchedule Schedule,
@@ -18,7 +19,8 @@ public sealed record OperationLine(
     IReadOnlyList<OperationRun> Newest,
     OperationRun? Running,
     OperationPlan? Awaiting,
-    DateTimeOffset? Missed)
+    DateTimeOffset? Missed,
+    string? Unreadable)
 {
     public OperationRun? Last => Newest.FirstOrDefault(run => run.State != RunState.Running);
 
@@ -177,7 +179,8 @@ internal sealed class OperationQueries(
         IOperationRunStore runs = unit.Store<IOperationRunStore>();
         DateTimeOffset now = clock.GetUtcNow();
         DateTimeOffset from = schedule.Pause is { } pause && pause.HoldsAt(now) ? pause.Until ?? DateTimeOffset.MaxValue : now;
-        IReadOnlyList<DateTimeOffset> next = from == DateTimeOffset.MaxValue ? [] : crons.Between(schedule, from, DateTimeOffset.MaxValue, NextFires);
+        string? unreadable = crons.WhyUnreadable(schedule, now);
+        IReadOnlyList<DateTimeOffset> next = from == DateTimeOffset.MaxValue || unreadable is not null ? [] : crons.Between(schedule, from, DateTimeOffset.MaxValue, NextFires);
         IReadOnlyList<OperationRun> newest = (await runs.ListAsync(RunFilter.All with { Operation = info.Key }, null, NewestRuns, cancellationToken)).Runs;
         IReadOnlyList<Occurrence> last = await unit.Store<IOccurrenceStore>().ListNewestAsync(info.Key, 1, cancellationToken);
         bool isMissed = last is [{ State: OccurrenceState.Missed }] && !newest.Any(run => run.State == RunState.Succeeded && run.StartedAt > last[0].Instant);
@@ -189,7 +192,8 @@ internal sealed class OperationQueries(
             newest,
             await runs.FindRunningAsync(info.Key, cancellationToken),
             awaiting.LastOrDefault(plan => plan.Operation == info.Key),
-            isMissed ? last[0].Instant : null);
+            isMissed ? last[0].Instant : null,
+            unreadable);
     }
 
     private async Task<string?> WhyItWaitsAsync(IUnit unit, OperationRun run, CancellationToken cancellationToken) =>

@@ -50,9 +50,9 @@ internal sealed class QuartzSchedules(ISchedulerFactory schedulers, IUnitOfWork 
             return;
         }
 
-        if (crons.NextAfter(schedule.Cron, schedule.TimeZone, schedule.AccountedUntil) is null)
+        if (crons.WhyUnreadable(schedule, clock.GetUtcNow()) is not null || crons.NextAfter(schedule.Cron, schedule.TimeZone, schedule.AccountedUntil) is null)
         {
-            // Its last instant has passed: the scheduler refuses a trigger that never fires.
+            // Its last instant has passed, or nobody knows one: the scheduler refuses a trigger that never fires.
             await scheduler.UnscheduleJob(key, cancellationToken);
             return;
         }

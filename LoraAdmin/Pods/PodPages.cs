@@ -1,6 +1,7 @@
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Platform.Live;
+using LoraAdmin.Shell;
 
 namespace LoraAdmin.Pods;
 
@@ -22,6 +23,7 @@ public static class PodPages
             provider.GetRequiredService<LastCensus>(),
             provider.GetRequiredService<Func<Installation>>(),
             provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<IGaveUpSource, GaveUpPods>();
         return services;
     }
 }

@@ -13,6 +13,7 @@ public static class ShellRegistration
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton<PortalStatus>();
         services.AddScoped<CurrentPerson>();
+        services.AddSingleton<GaveUpReading>();
         services.AddHttpContextAccessor();
         services.AddCascadingAuthenticationState();
         services.AddMudServices(options =>

@@ -15,6 +15,9 @@ public static class SlotPlaces
     /// <summary>After the overview's own tiles.</summary>
     public const string OverviewTiles = "overview.tiles";
 
+    /// <summary>After the files that wait on the files page.</summary>
+    public const string FilesEnd = "files.end";
+
     /// <summary>Beside the heading of the pods page.</summary>
     public const string PodsHead = "pods.head";
 

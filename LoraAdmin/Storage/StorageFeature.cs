@@ -23,11 +23,14 @@ public static class StorageFeature
             .ValidateOnStart();
 
         services.AddStore<ISpoolStore, SpoolStore>();
-        services.AddSingleton<IObjectStore>(provider => new FileObjectStore(
+        services.AddStore<IStorageCensusStore, StorageCensusStore>();
+        services.AddSingleton(provider => new FileObjectStore(
             Path.Combine(dataPath, "objects"),
             provider.GetRequiredService<IIds>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<IOptions<StorageOptions>>().Value.MinimumFreeBytes));
+        services.AddSingleton<IObjectStore>(provider => provider.GetRequiredService<FileObjectStore>());
+        services.AddSingleton<IObjectListing>(provider => provider.GetRequiredService<FileObjectStore>());
         services.AddSingleton(provider => new LinkSigner(
             SigningKey(provider, dataPath),
             () => configuration["Portal:PublicUrl"] ?? "",

@@ -122,6 +122,18 @@ public static class JobPageFigures
         _ => null,
     };
 
+    /// <summary>What came of a retry.</summary>
+    public static ActionResult Tell(RetryOutcome outcome) => outcome switch
+    {
+        RetryOutcome.Accepted accepted => new ActionResult(true, $"Accepted: the job goes on from {accepted.From.ToWord()}."),
+        RetryOutcome.NotFinal state => new ActionResult(false, $"The job is {state.State.ToWord()}: somebody has retried it already."),
+        RetryOutcome.NotRetryable rule => new ActionResult(false, WhatNext(rule.Rule)),
+        RetryOutcome.LimitReached limit => new ActionResult(false, NewJobTexts.LimitReached(limit.Charge)),
+        RetryOutcome.FileOutOfReach gone => new ActionResult(false, $"{gone.Why} {gone.Remedy}"),
+        RetryOutcome.BudgetExhausted budget => new ActionResult(false, NewJobTexts.BudgetExhausted(budget.Month, budget.Estimate)),
+        _ => new ActionResult(false, "The job is not there any more."),
+    };
+
     /// <summary>Null: may be cancelled now.</summary>
     public static string? WhyNoCancel(TrainingJob job) => job switch
     {

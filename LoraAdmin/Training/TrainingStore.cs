@@ -133,6 +133,20 @@ internal sealed partial class TrainingStore(LoraDb db) : ITrainingStore
             cancellationToken);
     }
 
+    public async Task<IReadOnlySet<string>> FindImageKeysAsync(
+        IReadOnlyCollection<UserId> users, IReadOnlyCollection<string> keys, CancellationToken cancellationToken)
+    {
+        List<Guid> owners = [.. users.Select(user => user.Value)];
+        List<string> wanted = [.. keys];
+        List<string> found = await Progress
+            .Where(row => owners.Contains(row.UserId))
+            .Join(db.Set<TrainingImageRow>(), row => row.JobId, image => image.JobId, (_, image) => image.Key)
+            .Where(key => wanted.Contains(key))
+            .Distinct()
+            .ToListAsync(cancellationToken);
+        return found.ToHashSet(StringComparer.Ordinal);
+    }
+
     public async Task AddCostAsync(JobId id, Usd cost, CancellationToken cancellationToken)
     {
         await Progress.Where(row => row.JobId == id.Value).ExecuteUpdateAsync(

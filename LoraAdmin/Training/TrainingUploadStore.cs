@@ -25,6 +25,12 @@ internal sealed class TrainingUploadStore(LoraDb db) : ITrainingUploadStore
     public async Task<TrainingUpload?> FindAsync(Guid upload, CancellationToken cancellationToken) =>
         (await Uploads.AsNoTracking().SingleOrDefaultAsync(row => row.Id == upload, cancellationToken))?.ToUpload();
 
+    public async Task<IReadOnlySet<Guid>> FindExistingAsync(IReadOnlyCollection<Guid> uploads, CancellationToken cancellationToken)
+    {
+        List<Guid> wanted = [.. uploads];
+        return wanted.Count == 0 ? new HashSet<Guid>() : (await Uploads.Where(row => wanted.Contains(row.Id)).Select(row => row.Id).ToListAsync(cancellationToken)).ToHashSet();
+    }
+
     public async Task<bool> ClaimAsync(Guid upload, UserId user, JobId job, CancellationToken cancellationToken) =>
         await Uploads
             .Where(row => row.Id == upload && row.UserId == user.Value && row.ClaimedBy == null)

@@ -70,6 +70,8 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
         OpenHosted = new(Hosted, static one => !one.IsSettled);
         HostedOf = new(Hosted, static one => (true, one.Job));
         ClockDifferences = new(this);
+        Censuses = new(this);
+        Differences = new(this);
         Operations = new MemoryOperations(this);
         stores = new()
         {
@@ -81,6 +83,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
             [typeof(IBudgetStore)] = new MemoryBudgetStore(this),
             [typeof(ILimitsStore)] = new MemoryLimitsStore(this),
             [typeof(ILoraStore)] = new MemoryLoraStore(this),
+            [typeof(ILoraFiles)] = new MemoryLoraFiles(this),
             [typeof(ISpoolStore)] = new MemorySpoolStore(this),
             [typeof(IAccessStore)] = new MemoryAccessStore(this),
             [typeof(ILeaseStore)] = new MemoryLeaseStore(this),
@@ -89,6 +92,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
             [typeof(IIncidentStore)] = new MemoryIncidentStore(this),
             [typeof(IBreakerToldStore)] = new MemoryBreakerToldStore(this),
             [typeof(IClockDifferenceStore)] = new MemoryClockDifferenceStore(this),
+            [typeof(IStorageCensusStore)] = new MemoryCensusStore(this),
             [typeof(IOperationScheduleStore)] = Operations,
             [typeof(IAutomationHoldStore)] = Operations,
             [typeof(IOperationRunStore)] = Operations.Runs,
@@ -132,6 +136,8 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
     public MemoryTable<string, BreakerTold> BreakerTold { get; }
     public MemoryTable<(string Instance, string Subject), ClockDifference> ClockDifferences { get; }
     public MemoryTable<string, HostedTraining> Hosted { get; }
+    public MemoryTable<(string Bucket, DateTimeOffset At), BucketCensus> Censuses { get; }
+    public MemoryTable<(string Bucket, DifferenceKind Kind, string Key), CensusDifference> Differences { get; }
 
     public MemoryOpenRows<JobId, TrainingJob> OpenJobs { get; }
     public MemoryEndedJobs EndedJobs { get; }
@@ -206,6 +212,11 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
 
     /// <summary>How often a row was written or a fact appended, rolled back or not: a mere look changes nothing of it.</summary>
     public int Writes { get; private set; }
+
+    /// <summary>Called for each write of a row, rolled back or not: the row's type, its key, the row before it, and how to read the row now.</summary>
+    public event Action<string, object, object?, Func<object?>>? RowWritten;
+
+    internal void NoteRow(string row, object key, object? before, Func<object?> now) => RowWritten?.Invoke(row, key, before, now);
 
     public void OnRollback(Action action)
     {

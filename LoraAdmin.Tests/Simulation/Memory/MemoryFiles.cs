@@ -5,9 +5,13 @@ using LoraAdmin.Domain.Training;
 namespace LoraAdmin.Tests.Simulation.Memory;
 
 /// <summary>Buckets in memory.</summary>
-public sealed class MemoryObjectStore(TimeProvider clock) : IObjectStore
+public sealed class MemoryObjectStore(TimeProvider clock) : IObjectStore, IObjectListing
 {
     private readonly Dictionary<ObjectRef, (byte[] Bytes, string ContentType)> objects = [];
+    private readonly Dictionary<ObjectRef, DateTimeOffset> stored = [];
+
+    /// <summary>Answers instead of listing; null lets the listing pass.</summary>
+    public Func<string, string?, ObjectPage?>? OnList { get; set; }
 
     /// <summary>Called for what was put or deleted.</summary>
     public event Action<ObjectRef>? Changed;
@@ -25,6 +29,7 @@ public sealed class MemoryObjectStore(TimeProvider clock) : IObjectStore
     public void Set(ObjectRef target, byte[] bytes, string contentType)
     {
         objects[target] = (bytes, contentType);
+        stored[target] = clock.GetUtcNow();
         Changed?.Invoke(target);
     }
 
@@ -42,6 +47,23 @@ public sealed class MemoryObjectStore(TimeProvider clock) : IObjectStore
         objects.TryGetValue(target, out (byte[] Bytes, string ContentType) found)
             ? new ObjectReading.Found(new ObjectInfo(target, found.Bytes.Length, found.ContentType, clock.GetUtcNow()), new MemoryStream(found.Bytes, writable: false))
             : new ObjectReading.NotFound());
+
+    public Task<ObjectPage> ListAsync(string bucket, string? after, int most, CancellationToken cancellationToken)
+    {
+        if (OnList?.Invoke(bucket, after) is { } instead)
+        {
+            return Task.FromResult(instead);
+        }
+
+        ListedObject[] found =
+        [
+            .. objects.Where(one => one.Key.Bucket == bucket && (after is null || string.CompareOrdinal(one.Key.Key, after) > 0))
+                .OrderBy(one => one.Key.Key, StringComparer.Ordinal)
+                .Take(most + 1)
+                .Select(one => new ListedObject(one.Key.Key, one.Value.Bytes.Length, stored[one.Key])),
+        ];
+        return Task.FromResult<ObjectPage>(found.Length > most ? new ObjectPage.Listed(found[..most], found[most - 1].Key) : new ObjectPage.Listed(found, null));
+    }
 
     public Task<bool> DeleteAsync(ObjectRef target, CancellationToken cancellationToken)
     {

@@ -195,6 +195,15 @@ internal sealed class MemoryLimitsStore(MemoryDatabase database) : ILimitsStore
         return Task.FromResult(new IdleUsers(idle.Length, idle.Count(row => row.Period is null), idle.Sum(row => (long)row.Count)));
     }
 
+    public Task<Miscount?> FindMiscountAsync(Month month, CancellationToken cancellationToken)
+    {
+        bool counts = database.Charges.Rows.Any(charge => charge.Period.Start < month.Start);
+        return Task.FromResult(database.Users.All
+            .Where(one => one.Value.Period == month)
+            .Select(one => new Miscount(one.Key, one.Value.Count, database.ChargesOf[(one.Key, month)].Count(charge => !charge.Refunded)))
+            .FirstOrDefault(one => one.Counted < one.Charged || (counts && one.Counted > one.Charged)));
+    }
+
     public Task<IReadOnlyList<IdleUser>> SampleIdleAsync(Month month, int most, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<IdleUser>>(
         [.. Idle(month).Take(most).Select(one => new IdleUser(one.Key, one.Value.Count, one.Value.Period is { } period ? $"{period.Start:yyyy-MM-dd}" : null))]);
 
@@ -249,6 +258,33 @@ internal sealed class MemoryLoraStore(MemoryDatabase database) : ILoraStore
 
     public Task<IReadOnlyList<ValidationImage>> ListValidationImagesAsync(LoraId lora, CancellationToken cancellationToken) =>
         Task.FromResult(database.ValidationImages.Find(lora)?.Items ?? []);
+}
+
+internal sealed class MemoryLoraFiles(MemoryDatabase database) : ILoraFiles
+{
+    public Task<IReadOnlySet<LoraId>> FindExistingAsync(IReadOnlyCollection<LoraId> ids, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlySet<LoraId>>(ids.Where(id => database.Loras.Find(id) is not null).ToHashSet());
+
+    public Task<IReadOnlySet<string>> FindPathsAsync(IReadOnlyCollection<string> paths, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlySet<string>>(database.Loras.Rows.Select(lora => lora.StoragePath).OfType<string>().Where(paths.Contains).ToHashSet());
+
+    public Task<IReadOnlySet<string>> ListImageKeysAsync(IReadOnlyCollection<LoraId> ids, CancellationToken cancellationToken) => Task.FromResult<IReadOnlySet<string>>(
+        ids.SelectMany(id => (database.ValidationImages.Find(id)?.Items.Select(image => image.Key) ?? []).Concat(database.Loras.Find(id)?.ValidationImageKeys ?? [])).ToHashSet());
+
+    public Task<IReadOnlyList<StoredLora>> ListCompletedAsync(StoredLora? after, int most, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<StoredLora>>(
+    [
+        .. database.Loras.Rows.Where(lora => lora.Status == LoraStatus.Completed)
+            .Select(lora => new StoredLora(lora.Id, lora.UserId, lora.StoragePath ?? ""))
+            .OrderBy(lora => lora.Path, StringComparer.Ordinal).ThenBy(lora => lora.Id.ToString(), StringComparer.Ordinal)
+            .Where(lora => after is null || IsAfter(lora, after))
+            .Take(most),
+    ]);
+
+    private static bool IsAfter(StoredLora one, StoredLora other) => string.CompareOrdinal(one.Path, other.Path) switch
+    {
+        0 => string.CompareOrdinal(one.Id.ToString(), other.Id.ToString()) > 0,
+        var order => order > 0,
+    };
 }
 
 internal sealed class MemorySpoolStore(MemoryDatabase database) : ISpoolStore

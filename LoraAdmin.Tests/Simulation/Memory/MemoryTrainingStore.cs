@@ -156,6 +156,14 @@ internal sealed class MemoryTrainingStore(MemoryDatabase database) : ITrainingSt
         return Task.FromResult(true);
     }
 
+    public Task<IReadOnlySet<string>> FindImageKeysAsync(
+        IReadOnlyCollection<UserId> users, IReadOnlyCollection<string> keys, CancellationToken cancellationToken) => Task.FromResult<IReadOnlySet<string>>(
+        users.SelectMany(user => database.JobsOf[user])
+            .SelectMany(job => database.Images.Find(job.Id)?.Items ?? [])
+            .Select(image => image.Key)
+            .Where(keys.Contains)
+            .ToHashSet());
+
     public Task<bool> IsImageUsedElsewhereAsync(string key, JobId except, DateTimeOffset endedAfter, CancellationToken cancellationToken) => Task.FromResult(
         database.JobsOf[database.Jobs.Find(except)!.UserId].Any(job => job.Id != except
             && (!job.State.IsFinal() || job.CompletedAt >= endedAfter)
@@ -229,6 +237,9 @@ internal sealed class MemoryUploadStore(MemoryDatabase database) : ITrainingUplo
     }
 
     public Task<TrainingUpload?> FindAsync(Guid upload, CancellationToken cancellationToken) => Task.FromResult(database.Uploads.Find(upload));
+
+    public Task<IReadOnlySet<Guid>> FindExistingAsync(IReadOnlyCollection<Guid> uploads, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlySet<Guid>>(uploads.Where(upload => database.Uploads.Find(upload) is not null).ToHashSet());
 
     public Task<bool> ClaimAsync(Guid upload, UserId user, JobId job, CancellationToken cancellationToken)
     {

@@ -59,6 +59,8 @@ public static class FaultyStores
 
         public Task<IdleUsers> CountIdleAsync(Month month, CancellationToken cancellationToken) => inner.CountIdleAsync(month, cancellationToken);
 
+        public Task<Miscount?> FindMiscountAsync(Month month, CancellationToken cancellationToken) => inner.FindMiscountAsync(month, cancellationToken);
+
         public Task<IReadOnlyList<IdleUser>> SampleIdleAsync(Month month, int most, CancellationToken cancellationToken) =>
             inner.SampleIdleAsync(month, most, cancellationToken);
 

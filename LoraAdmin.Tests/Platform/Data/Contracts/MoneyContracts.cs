@@ -330,6 +330,29 @@ public abstract class LimitsStoreContract : StoreContract
         Assert.Equal(new IdleUsers(0, 0, 0), await Idle(Month.Of(next)));
     }
 
+    [Fact]
+    [Trait("Requirement", "J3")]
+    public async Task Miscount_IsAUserWhoWasZeroedTwice()
+    {
+        UserId user = NextUser();
+        JobId refunded = NextJob();
+        DateTimeOffset next = Start.AddMonths(1);
+        await Charge(user, NextJob());
+        await Reset(Month.Of(next), next);
+        await Charge(user, NextJob(), next);
+        await Charge(user, refunded, next);
+        await Refund(refunded, next);
+        Assert.Null(await Miscounted(Month.Of(Start)));
+        Assert.Null(await Miscounted(Month.Of(next)));
+
+        // A reset that takes the present month for an earlier one.
+        await Reset(Month.Of(next.AddMonths(1)), next);
+
+        Assert.Equal(new Miscount(user, 0, 1), await Miscounted(Month.Of(next)));
+    }
+
+    private Task<Miscount?> Miscounted(Month month) => Read<ILimitsStore, Miscount?>(store => store.FindMiscountAsync(month, None));
+
     private Task<IdleUsers> Idle(Month month) => Read<ILimitsStore, IdleUsers>(store => store.CountIdleAsync(month, None));
 
     private Task<long> Reset(Month month, DateTimeOffset today) => In<ILimitsStore, long>(store => store.ResetAsync(month, today, None));

@@ -1501,6 +1501,74 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                     b.ToTable("spool_instances", (string)null);
                 });
 
+            modelBuilder.Entity("LoraAdmin.Storage.StorageCensusRow", b =>
+                {
+                    b.Property<string>("Bucket")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("bucket");
+
+                    b.Property<long>("TakenAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("taken_at");
+
+                    b.Property<long>("Bytes")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("bytes");
+
+                    b.Property<long>("Missing")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("missing");
+
+                    b.Property<long>("Objects")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("objects");
+
+                    b.Property<long>("Strays")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("strays");
+
+                    b.Property<string>("Unread")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("unread");
+
+                    b.HasKey("Bucket", "TakenAt")
+                        .HasName("pk_storage_census");
+
+                    b.ToTable("storage_census", (string)null);
+                });
+
+            modelBuilder.Entity("LoraAdmin.Storage.StorageDifferenceRow", b =>
+                {
+                    b.Property<string>("Bucket")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("bucket");
+
+                    b.Property<string>("Kind")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("kind");
+
+                    b.Property<string>("Key")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("object_key");
+
+                    b.Property<string>("LoraId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("lora_id");
+
+                    b.Property<long?>("SizeBytes")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("size_bytes");
+
+                    b.Property<long>("TakenAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("taken_at");
+
+                    b.HasKey("Bucket", "Kind", "Key")
+                        .HasName("pk_storage_differences");
+
+                    b.ToTable("storage_differences", (string)null);
+                });
+
             modelBuilder.Entity("LoraAdmin.Training.HostedTrainingRow", b =>
                 {
                     b.Property<string>("Name")

@@ -1,0 +1,52 @@
+using LoraAdmin.Domain.Access;
+using LoraAdmin.Domain.Operations;
+using LoraAdmin.Operations;
+using LoraAdmin.Shell;
+using Xunit;
+
+namespace LoraAdmin.Tests.Operations;
+
+public sealed class GaveUpOperationsTests
+{
+    private const string Key = "tests.work";
+
+    private readonly TestItems work = new(Key, static () => ["a", "b"])
+    {
+        Info = new OperationInfo(Key, "Sweep of a test", "Does what the test says.", "0 0 * * * ?", Permissions.SweepPods),
+    };
+
+    private readonly OperationHouse house;
+    private readonly GaveUpOperations source;
+
+    public GaveUpOperationsTests()
+    {
+        house = new OperationHouse(work);
+        source = new GaveUpOperations(
+            new OperationQueries(house.Database, house.Registry, house.Crons, house.Clock, () => house.Rules, () => house.Installation, house.Clocks), house.Desk);
+    }
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData("a", "partly failed")]
+    [InlineData("ab", "failed")]
+    public async Task Operation_WhoseLastRunFailed_IsThere_UntilOneGoesWell(string fails, string word)
+    {
+        await house.FillAsync();
+        Assert.Empty(await source.ReadAsync(Token));
+        work.Before = (item, _) => fails.Contains(item, StringComparison.Ordinal) ? throw new InvalidOperationException("the disk is full") : Task.CompletedTask;
+        await house.FireAsync(Key, OperationHouse.Start);
+
+        GaveUpLine line = Assert.Single(await source.ReadAsync(Token));
+        Assert.Equal((Key, "Sweep of a test", Permissions.SweepPods), (line.Id, line.What, line.Permission));
+        Assert.StartsWith($"Run 1 {word}: ", line.Why, StringComparison.Ordinal);
+        Assert.StartsWith("/operations/runs/", line.Href, StringComparison.Ordinal);
+
+        work.Before = null;
+        Assert.Equal(new ActionResult(true, "It runs."), await source.RetryAsync(Key, "the disk is mended", OperationHouse.Ada, Token));
+        Assert.Empty(await source.ReadAsync(Token));
+        Assert.False((await source.RetryAsync(Key, "again", OperationHouse.Ada, Token)).Done);
+        Assert.Equal("the disk is mended", (await house.EndBegunAsync()).Reason);
+        Assert.Empty(await source.ReadAsync(Token));
+    }
+}
