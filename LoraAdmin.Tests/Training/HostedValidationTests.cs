@@ -140,7 +140,7 @@ public sealed class HostedValidationTests
     public async Task Create_Fails_IsNoMatterOfTheBreakerOfTrainings()
     {
         JobId id = await InRetrievingAsync();
-        bench.IsolateFallback();
+        await bench.IsolateFallbackAsync();
         await bench.RunToRestAsync(id);
         AssertJudged(id);
     }
