@@ -38,7 +38,7 @@ public sealed class WebhooksOverHttpTests
     }
 
     [Fact]
-    [Trait("Requirement", "C1")]
+    [Trait("Requirement", "S1")]
     public async Task Told_WhatIsNotProven_IsRefusedAndNothingIsWrittenNorAskedFor()
     {
         await using FaultRun run = await FaultRun.StartWithFallbackAsync(
@@ -46,6 +46,10 @@ public sealed class WebhooksOverHttpTests
         await run.HoldRunPodOpenAsync();
         string job = await run.SubmitAsync();
         await Eventually.TrueAsync(async () => (await run.JobAsync(job)).GetProperty("state").GetString() == "training", "its start was told", FaultRun.Patience);
+        await Eventually.TrueAsync(
+            async () => await run.Portal.Database.NumberAsync("SELECT due_at FROM training_progress") > TimeProvider.System.GetUtcNow().AddMinutes(5).ToUnixTimeMilliseconds(),
+            "the portal has nothing to do for minutes",
+            FaultRun.Patience);
         Assert.EndsWith("_start", Assert.Single(heard).Id, StringComparison.Ordinal);
         string id = await TrainingIdAsync(run);
         string before = await WrittenAsync(run);

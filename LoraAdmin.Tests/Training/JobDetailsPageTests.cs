@@ -3,6 +3,7 @@ using LoraAdmin.Domain.Access;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
+using LoraAdmin.Domain.Training.Hosted;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Training;
 using Microsoft.Extensions.DependencyInjection;
@@ -217,6 +218,50 @@ public sealed class JobDetailsPageTests : LoraBunitContext
             Assert.EndsWith($"/validation/{index}.jpg", target.Key, StringComparison.Ordinal);
             Assert.Equal($"/files/{target}?sig={index + 1}", shown[index].QuerySelector("img")!.GetAttribute("src"));
         }
+    }
+
+    [Fact]
+    [Trait("Requirement", "E1")]
+    public void Job_TrainedByTheFallback_ShowsBothAttemptsWithTheirCostAndThatNobodyJudgedIt()
+    {
+        JobDetail onPods = PageSamples.Job(4, TrainingState.Completed, Start);
+        JobId id = onPods.Job.Id;
+        IRenderedComponent<JobDetailsPage> page = Show(onPods with
+        {
+            Job = onPods.Job with { Attempt = 2, Provider = "replicate", PodId = null, TrainingId = "abcd1234efgh", NotValidated = "Replicate makes no validation images" },
+            Attempts =
+            [
+                new TrainingAttempt(id, 1, "runpod", AttemptState.Failed, Start.AddMinutes(-40), Start.AddMinutes(-39), FailureCode.NoProvider, Usd.FromDollars(0.02m)),
+                new TrainingAttempt(id, 2, "replicate", AttemptState.Succeeded, Start.AddMinutes(-39), Start.AddMinutes(-10), null, Usd.FromDollars(1.21m)),
+            ],
+            Pods = [],
+            ValidationImages = [],
+            Hosted =
+            [
+                new HostedTraining
+                {
+                    Name = "lora-5eed0001-0123456789abcdef0123456789abcdef-2-1",
+                    Job = id,
+                    Attempt = 2,
+                    Try = 1,
+                    IsNeeded = true,
+                    Saw = HostedSaw.Over,
+                    TrainingId = "abcd1234efgh",
+                    RequestedAt = Start.AddMinutes(-39),
+                    WantSince = Start.AddMinutes(-39),
+                    Worked = TimeSpan.FromMinutes(14),
+                    HourlyRate = Usd.FromDollars(5.04m),
+                },
+            ],
+        });
+        IReadOnlyList<AngleSharp.Dom.IElement> attempts = page.FindAll(".attempt");
+
+        Assert.Equal([("Attempt 2", "$1.21"), ("Attempt 1", "$0.02")], attempts.Select(one => (one.QuerySelector("strong")!.TextContent, one.QuerySelector(".cost")!.TextContent.Trim())));
+        Assert.StartsWith("Replicate, began", attempts[0].QuerySelector(".sub")!.TextContent, StringComparison.Ordinal);
+        Assert.Contains("abcd1234efgh", attempts[0].TextContent, StringComparison.Ordinal);
+        Assert.Contains("$1.18", attempts[0].QuerySelector(".pod")!.TextContent, StringComparison.Ordinal);
+        Assert.Contains("No GPU provider could start the training", attempts[1].TextContent, StringComparison.Ordinal);
+        Assert.Equal("not validated", page.Find("[aria-labelledby=unjudged-head] .chip").TextContent.Trim());
     }
 
     [Fact]

@@ -21,6 +21,7 @@ using Xunit;
 namespace LoraAdmin.Tests.Training;
 
 /// <summary>The webhook's endpoint on a real Kestrel: what is not proven is refused, and nothing is written.</summary>
+[Trait("Requirement", "S1")]
 public sealed class ReplicateWebhookEndpointTests : IAsyncLifetime
 {
     private const string Secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
