@@ -26,6 +26,7 @@ public sealed class ReplicateAccountTests : IDisposable
     private readonly ReplicateOptions options = new()
     {
         BaseUrl = "https://api.example.org/v1", ApiToken = Token, Model = "o/trainer", Version = new string('a', 64), Destination = "o/loras",
+        ValidationModel = $"o/judge:{new string('b', 64)}",
     };
 
     public ReplicateAccountTests() => database = new MemoryDatabase(clock);
@@ -39,20 +40,24 @@ public sealed class ReplicateAccountTests : IDisposable
     }
 
     [Fact]
-    public async Task Check_OfWhatIsThere_AsksForTrainerDestinationAndSecretAndIsContent()
+    public async Task Check_OfWhatIsThere_AsksForModelsAndSecretAndIsContent()
     {
-        vendor.Answer(200, "{}").Answer(200, "{}").Answer(200, """{"key":"whsec_c2VjcmV0c2VjcmV0c2VjcmV0"}""");
+        vendor.Answer(200, "{}").Answer(200, "{}").Answer(200, "{}").Answer(200, """{"key":"whsec_c2VjcmV0c2VjcmV0c2VjcmV0"}""");
 
         Assert.All(await CheckAsync(), static one => Assert.Null(one.Problem));
         Assert.Equal(
-            [$"/v1/models/o/trainer/versions/{options.Version}", "/v1/models/o/loras", "/v1/webhooks/default/secret"],
+            [
+                $"/v1/models/o/trainer/versions/{options.Version}", "/v1/models/o/loras", $"/v1/models/o/judge/versions/{new string('b', 64)}",
+                "/v1/webhooks/default/secret",
+            ],
             vendor.Requests.Select(static one => one.Uri.AbsolutePath));
         Assert.All(vendor.Requests, static one => Assert.Equal("GET", one.Method));
     }
 
     [Fact]
-    public async Task Check_WithAConfiguredSecret_DoesNotAskForIt()
+    public async Task Check_WithAConfiguredSecretAndNoValidationModel_DoesNotAskForThem()
     {
+        options.ValidationModel = "";
         options.WebhookSecret = "whsec_c2VjcmV0c2VjcmV0c2VjcmV0";
         vendor.Answer(200, "{}");
 
@@ -80,6 +85,17 @@ public sealed class ReplicateAccountTests : IDisposable
 
         string? problem = (await CheckAsync()).Single(static one => one.Name == "replicate").Problem;
         Assert.Contains("Replicate:Model o/trainer that Replicate:Version names", problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Check_OfAValidationModelThatIsNotThere_SaysThatItCanBeLeftOut()
+    {
+        vendor.Answer(200, "{}").Answer(200, "{}").Answer(404, Absent).Answer(200, "{}");
+
+        string? problem = (await CheckAsync()).Single(static one => one.Name == "validation").Problem;
+        Assert.Equal(
+            $"Replicate does not know Replicate:ValidationModel {options.ValidationModel}. Copy it from the model's page at Replicate, or empty the key: LoRAs then complete as not validated.",
+            problem);
     }
 
     [Fact]
