@@ -30,7 +30,7 @@ internal sealed class SqliteWorld : IAsyncDisposable
     private static readonly string[] Tables =
     [
         "training_progress", "training_attempts", "pod_ledger", "budget_months", "budget_reservations", "user_training_limits", "limit_charges", "lora_models",
-        "spool_files", "spool_instances", "hosted_trainings", "operational_events",
+        "validation_images", "spool_files", "spool_instances", "hosted_trainings", "operational_events",
     ];
 
     private readonly TestDatabase database;
@@ -171,6 +171,15 @@ internal sealed class SqliteWorld : IAsyncDisposable
                 break;
             case "lora_models":
                 Into(mirror.Loras, Rows<LoraModelRow>(table).Select(static row => row.ToLora()), static lora => lora.Id);
+                break;
+            case "validation_images":
+                foreach (IGrouping<LoraId, ValidationImage> images in Rows<ValidationImageRow>(table).Select(static row => row.ToImage()).GroupBy(static one => one.Lora))
+                {
+                    HashSet<(int, int)> anew = [.. images.Select(static one => (one.Attempt, one.Index))];
+                    IEnumerable<ValidationImage> kept = mirror.ValidationImages.Find(images.Key)?.Items.Where(one => !anew.Contains((one.Attempt, one.Index))) ?? [];
+                    mirror.ValidationImages.Set(images.Key, new Listed<ValidationImage>([.. kept, .. images]));
+                }
+
                 break;
             case "spool_files":
                 Anew(mirror.Spool, [.. All<SpoolFileRow>(table).Select(static row => row.ToEntry())], static entry => (entry.Spool, entry.Name));
