@@ -49,4 +49,18 @@ public sealed class GaveUpOperationsTests
         Assert.Equal("the disk is mended", (await house.EndBegunAsync()).Reason);
         Assert.Empty(await source.ReadAsync(Token));
     }
+
+    [Fact]
+    public async Task Plan_ThatWaitsForApproval_IsThere_AndIsApprovedWhereItCanBeRead()
+    {
+        await house.FillAsync();
+        work.WithinCaps = 1;
+        await house.FireAsync(Key, OperationHouse.Start);
+
+        GaveUpLine line = Assert.Single(await source.ReadAsync(Token));
+
+        Assert.Equal("1 are held back: a test lets few through", line.Why);
+        Assert.StartsWith("/operations/plans/", line.Href, StringComparison.Ordinal);
+        Assert.Contains("approve exactly that", line.WhyNot, StringComparison.Ordinal);
+    }
 }

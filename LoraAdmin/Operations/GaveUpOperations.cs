@@ -4,20 +4,20 @@ using LoraAdmin.Shell;
 
 namespace LoraAdmin.Operations;
 
-/// <summary>Operations whose last run failed, whole or in part, and that are not at work.</summary>
+/// <summary>Operations whose last run failed, whole or in part, and that are not at work; and what caps hold back until a person approves it.</summary>
 internal sealed class GaveUpOperations(IOperationQueries queries, IOperationDesk desk) : IGaveUpSource
 {
     public string Kind => "operations";
 
-    public string Title => "Operations that failed";
+    public string Title => "Operations that failed or wait";
 
     public string Means => "Each is run at once: it looks anew, and does what it finds. Pause and kill switch don't hold it back.";
 
-    public async Task<IReadOnlyList<GaveUpLine>> ReadAsync(CancellationToken cancellationToken) =>
-    [
-        .. (await queries.ReadBoardAsync(cancellationToken)).Lines
+    public async Task<IReadOnlyList<GaveUpLine>> ReadAsync(CancellationToken cancellationToken)
+    {
+        IReadOnlyList<OperationLine> lines = (await queries.ReadBoardAsync(cancellationToken)).Lines;
+        IEnumerable<GaveUpLine> failed = lines
             .Where(line => line.Running is null && line.Last is { State: RunState.Failed or RunState.PartlyFailed })
-            .OrderBy(line => line.Last!.StartedAt)
             .Select(line => new GaveUpLine(
                 line.Info.Key,
                 line.Info.Title,
@@ -26,8 +26,20 @@ internal sealed class GaveUpOperations(IOperationQueries queries, IOperationDesk
                 null,
                 $"/operations/runs/{line.Last.Id}",
                 line.Info.Permission,
-                null)),
-    ];
+                null));
+        IEnumerable<GaveUpLine> waiting = lines
+            .Where(line => line.Awaiting is not null)
+            .Select(line => new GaveUpLine(
+                $"{line.Info.Key} {line.Awaiting!.Id}",
+                $"A plan of “{line.Info.Title}”",
+                $"{line.Awaiting.Draft.Count} are held back: {line.Awaiting.Draft.CapWords ?? "they are beyond its caps"}",
+                line.Awaiting.MadeAt,
+                null,
+                $"/operations/plans/{line.Awaiting.Id}",
+                line.Info.Permission,
+                "Open the plan, read it, and approve exactly that."));
+        return [.. failed.Concat(waiting).OrderBy(line => line.Since)];
+    }
 
     public async Task<ActionResult> RetryAsync(string id, string reason, Actor actor, CancellationToken cancellationToken) =>
         OperationPages.Tell(await desk.RunNowAsync(id, reason, actor, cancellationToken), "It runs.");

@@ -23,7 +23,11 @@ public sealed class MemoryTable<TKey, TRow>(MemoryDatabase database)
     {
         TRow? before = rows.GetValueOrDefault(key);
         database.OnRollback(() => Write(key, before));
-        database.NoteRow(typeof(TRow).Name, key, before, () => Find(key));
+        if (database.IsWatched)
+        {
+            database.NoteRow(typeof(TRow).Name, key, before, () => Find(key));
+        }
+
         Write(key, row);
     }
 
