@@ -105,8 +105,8 @@ public static class Portal
         if (app.Services.GetRequiredService<CloudAttachment>() is { Kind: CloudKind.Local } cloud)
         {
             await Console.Out.WriteLineAsync(cloud.LocalCloudIsVendor
-                ? $"No real cloud is attached: LocalCloud plays RunPod. Set {CloudAttachment.RunPodKey} to work on a real account."
-                : "No real cloud is attached: a LocalCloud on this machine plays RunPod.");
+                ? $"No real cloud is attached: LocalCloud plays RunPod and Replicate. Set {CloudAttachment.RunPodKey} to work on a real account."
+                : "No real cloud is attached: a LocalCloud on this machine plays RunPod and Replicate.");
         }
 
         await SignInLinkCommand.RunAsync(app.Services, Console.Out, CancellationToken.None);

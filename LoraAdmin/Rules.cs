@@ -30,6 +30,8 @@ internal static class Rules
         services.AddSingleton(provider => new AdmissionRules(
             provider.GetRequiredService<TrainingRules>(), provider.GetRequiredService<BudgetRules>(), provider.GetRequiredService<LimitRules>()));
         services.AddSingleton(provider => new JobPatience(provider.GetRequiredService<TrainingRules>().QueueWait));
+        services.AddSingleton(provider => new Detour(
+            async token => await provider.GetRequiredService<HostedFallback>().WhyNotAsync(token) is null ? BreakerSubject.Replicate.Name : null));
         services.AddSingleton(provider => new GuardedProviders(
             [BreakerSubject.RunPod, .. provider.GetRequiredService<HostedRules>().WhyNot is null ? [BreakerSubject.Replicate] : Array.Empty<BreakerSubject>()]));
         services.AddSingleton<IValidateOptions<BreakerOptions>, ProbeLeaseValidator>();

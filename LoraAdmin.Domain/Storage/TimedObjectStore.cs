@@ -87,22 +87,8 @@ public sealed class TimedObjectStore(IObjectStore inner, TimeProvider clock, Fun
         }
     }
 
-    private sealed class TimedStream(Stream inner, Deadline deadline) : Stream
+    private sealed class TimedStream(Stream inner, Deadline deadline) : ForwardStream
     {
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => false;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position
-        {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
-        }
-
         public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
         {
             // Readers hand on the token that the deadline was made from, or none.
@@ -116,19 +102,6 @@ public sealed class TimedObjectStore(IObjectStore inner, TimeProvider clock, Fun
                 throw new IOException(deadline.Words);
             }
         }
-
-        public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-            ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-        public override int Read(byte[] buffer, int offset, int count) => inner.Read(buffer, offset, count);
-
-        public override void Flush() => throw new NotSupportedException();
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
         public override async ValueTask DisposeAsync()
         {

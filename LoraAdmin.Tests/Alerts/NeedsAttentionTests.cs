@@ -80,6 +80,7 @@ public sealed class NeedsAttentionTests : LoraBunitContext
     [InlineData(BreakerIncidents.Open, "Replicate's breaker is open")]
     [InlineData(BreakerIncidents.Isolated, "Replicate's breaker is held open")]
     [InlineData(HostedIncidents.Account, "Replicate can't train for us")]
+    [InlineData(HostedIncidents.ValidationModel, "Replicate has no validation model")]
     public void Incident_OfTheFallback_IsNotCalledRunPods(string rule, string title)
     {
         incidents.Open.Add(One(rule, BreakerSubject.Replicate.Provider, EventSeverity.Error));

@@ -19,6 +19,7 @@ public sealed class BreakerPageTests : LoraBunitContext
     private readonly Desk desk = new();
     private TimeSpan queueWait = TimeSpan.FromHours(1);
     private bool fallback;
+    private string? taker;
 
     public BreakerPageTests()
     {
@@ -26,6 +27,7 @@ public sealed class BreakerPageTests : LoraBunitContext
         Services.AddSingleton<IBreakerDesk>(desk);
         Services.AddSingleton(_ => new GuardedProviders(fallback ? [BreakerSubject.RunPod, BreakerSubject.Replicate] : [BreakerSubject.RunPod]));
         Show(Circuit.Fresh);
+        desk.Boards[BreakerSubject.Replicate] = BoardOf(BreakerSubject.Replicate, Circuit.Fresh);
     }
 
     [Fact]
@@ -265,6 +267,68 @@ public sealed class BreakerPageTests : LoraBunitContext
     }
 
     [Fact]
+    [Trait("Requirement", "C1")]
+    public void Open_WhileTheFallbackTakesTheJobs_SaysThatNobodyWaits()
+    {
+        taker = "Replicate";
+        Show(Open());
+        string text = Text(Page());
+
+        Assert.Contains("It is trained at Replicate. At 09:30:00 UTC one job tries RunPod out; if its pod is made, the next ones get theirs too.", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("It waits", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("it fails", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [Trait("Requirement", "C1")]
+    public void HalfOpen_WhileTheFallbackTakesTheJobs_SaysWhoTries()
+    {
+        taker = "Replicate";
+        Clock.Advance(Rules.OpenFor);
+        Show(Open() with { Probe = new Probe("lora-a-1", "worker-7", Start + Rules.OpenFor + Rules.ProbeLease) });
+
+        Assert.Contains("It is trained at Replicate; worker-7 tries RunPod out now", Text(Page()), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [Trait("Requirement", "C1")]
+    public void HeldOpen_WhileTheFallbackTakesTheJobs_SaysUntilWhen()
+    {
+        taker = "Replicate";
+        Show(Circuit.Fresh with { Isolation = new Isolation("ada", "RunPod moves", Start, null, "") });
+        string text = Text(Page());
+
+        Assert.Contains("It is trained at Replicate until the breaker is reset.", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("That wait", text, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(null, true, "Tries again in 30 min 00 s")]
+    [InlineData("Replicate", true, "Jobs go to Replicate; tries again in 30 min 00 s")]
+    [InlineData(null, false, "Jobs wait")]
+    [InlineData("Replicate", false, "Jobs go to Replicate")]
+    public void Tile_NotClosed_SaysWhereJobsGo(string? takes, bool isOpen, string words)
+    {
+        taker = takes;
+        Show(isOpen ? Open() : Circuit.Fresh with { Isolation = new Isolation("ada", "RunPod moves", Start, null, "") });
+        IRenderedComponent<BreakerTile> tile = RenderPage<BreakerTile>();
+
+        tile.WaitForAssertion(() => Assert.EndsWith(words, Text(tile).Trim(), StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Fallback_ThatIsNotConfiguredAnyMore_ShowsItsBreakerOnlyWhileItIsNotClosed()
+    {
+        Assert.Empty(Page().FindAll("#breaker-replicate"));
+        ShowFallback(Open());
+        fallback = false;
+        IRenderedComponent<BreakerPanel> panel = OfFallback(Page());
+
+        Assert.Contains("Replicate is not used now, so nothing tries it out. “Reset” closes its breaker.", Text(panel), StringComparison.Ordinal);
+        Assert.NotNull(Button(panel, "Reset"));
+    }
+
+    [Fact]
     public void Table_ShowsWhatCounts()
     {
         IRenderedComponent<BreakerPage> page = Page();
@@ -313,7 +377,10 @@ public sealed class BreakerPageTests : LoraBunitContext
         away is null ? BreakerView.Begin with { Known = circuit } : new BreakerView(circuit, circuit, circuit, Start, away, Start),
         Rules,
         IsEmbedded: false,
-        queueWait);
+        queueWait)
+    {
+        Taker = taker,
+    };
 
     private sealed class Desk : IBreakerQueries, IBreakerDesk
     {

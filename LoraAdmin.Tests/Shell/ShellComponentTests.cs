@@ -19,7 +19,7 @@ public sealed class ShellComponentTests : LoraBunitContext
         Services.GetRequiredService<PortalStatus>().CloudKind = CloudKind.Local;
         IRenderedComponent<MainLayout> layout = Render<MainLayout>();
 
-        Assert.Contains("No real cloud is attached: LocalCloud plays RunPod", layout.Markup, StringComparison.Ordinal);
+        Assert.Contains("No real cloud is attached: LocalCloud plays RunPod and Replicate", layout.Markup, StringComparison.Ordinal);
         Assert.Single(layout.FindAll("main#main"));
     }
 

@@ -262,6 +262,7 @@ public sealed class JobDetailsPageTests : LoraBunitContext
         Assert.Contains("$1.18", attempts[0].QuerySelector(".pod")!.TextContent, StringComparison.Ordinal);
         Assert.Contains("No GPU provider could start the training", attempts[1].TextContent, StringComparison.Ordinal);
         Assert.Equal("not validated", page.Find("[aria-labelledby=unjudged-head] .chip").TextContent.Trim());
+        Assert.Equal("Trained and stored; not validated", page.Find(".what").TextContent);
     }
 
     [Fact]

@@ -29,6 +29,8 @@ public sealed class ReplicateAccountTests : IDisposable
         ValidationModel = $"o/judge:{new string('b', 64)}",
     };
 
+    private HostedRules rules = new(null, Usd.FromDollars(5.04m));
+
     public ReplicateAccountTests() => database = new MemoryDatabase(clock);
 
     private IncidentSignal? Last => database.Events.SelectMany(static fact => fact.Signals).LastOrDefault();
@@ -109,7 +111,7 @@ public sealed class ReplicateAccountTests : IDisposable
     [Fact]
     public async Task Start_WithoutTheDestination_IsAnIncidentWithItsRemedyUntilItIsThere()
     {
-        HostedAccountWatch watch = new(database, Account());
+        HostedAccountWatch watch = new(database, Account(), () => rules);
         vendor.Answer(200, "{}").Answer(404, Absent).Answer(200, "{}").Answer(404, Absent).Answer(200, "{}");
 
         Assert.Equal(TimeSpan.FromMinutes(5), await watch.LookAsync(CancellationToken.None));
@@ -125,7 +127,7 @@ public sealed class ReplicateAccountTests : IDisposable
     [Fact]
     public async Task Start_WhileTheAccountCanNotBeReached_IsToldAtTheSecondLookAndEndsByItself()
     {
-        HostedAccountWatch watch = new(database, Account());
+        HostedAccountWatch watch = new(database, Account(), () => rules);
         HttpRequestException refused = new(HttpRequestError.ConnectionError, "connection refused");
         vendor.Throw(refused).Throw(refused).Throw(refused).Answer(200, "{}");
 
@@ -141,16 +143,52 @@ public sealed class ReplicateAccountTests : IDisposable
     }
 
     [Fact]
+    public async Task Start_WithoutTheValidationModel_IsAnIncidentOfItsOwn_ForTrainingsAreMade()
+    {
+        HostedAccountWatch watch = new(database, Account(), () => rules);
+        vendor.Answer(404, Absent).Answer(200, "{}").Answer(200, "{}").Answer(404, Absent).Answer(200, "{}");
+        await watch.LookAsync(CancellationToken.None);
+        Assert.Equal([(HostedIncidents.Account, false)], SignalsOfLast());
+
+        Assert.Equal(TimeSpan.FromMinutes(5), await watch.LookAsync(CancellationToken.None));
+        Assert.Equal([(HostedIncidents.Account, true), (HostedIncidents.ValidationModel, false)], SignalsOfLast());
+        Assert.Equal(EventSeverity.Warning, database.Events[^1].Severity);
+
+        Assert.Equal(TimeSpan.FromHours(1), await watch.LookAsync(CancellationToken.None));
+        Assert.Equal([(HostedIncidents.Account, true), (HostedIncidents.ValidationModel, true)], SignalsOfLast());
+    }
+
+    [Fact]
+    public async Task Start_AfterTheFallbackWasTakenOutOfTheConfiguration_ClosesItsIncidents()
+    {
+        HostedAccountWatch watch = new(database, Account(), () => rules);
+        vendor.Answer(404, Absent);
+        await watch.LookAsync(CancellationToken.None);
+        rules = rules with { WhyNot = "Replicate is not configured: set Replicate:ApiToken" };
+        int asked = vendor.Requests.Count;
+
+        await watch.LookAsync(CancellationToken.None);
+        Assert.Equal([(HostedIncidents.Account, true), (HostedIncidents.ValidationModel, true)], SignalsOfLast());
+        Assert.Equal(asked, vendor.Requests.Count);
+
+        int told = database.Events.Count;
+        await watch.LookAsync(CancellationToken.None);
+        Assert.Equal(told, database.Events.Count);
+    }
+
+    [Fact]
     public async Task Start_WithTheDatabaseAway_IsToldAtTheNextLook()
     {
         vendor.Answer(404, Absent);
         OneFailure away = new(database);
-        HostedAccountWatch watch = new(away, Account());
+        HostedAccountWatch watch = new(away, Account(), () => rules);
         await Assert.ThrowsAsync<StoreUnavailableException>(() => watch.LookAsync(CancellationToken.None));
 
         await watch.LookAsync(CancellationToken.None);
         Assert.Single(database.Events);
     }
+
+    private List<(string Rule, bool Over)> SignalsOfLast() => [.. database.Events[^1].Signals.Select(static signal => (signal.Rule, signal.Over))];
 
     private ReplicateAccount Account() => new(
         new ReplicateClient(vendor.Client(), Options.Create(options), new OpenGate(), static _ => null, clock, NullLogger<ReplicateClient>.Instance), Options.Create(options));

@@ -118,6 +118,20 @@ public sealed class TrainingPageTests : LoraBunitContext
     }
 
     [Fact]
+    public void List_CompletedAtTheFallbackWithoutImages_IsNotCalledValidated()
+    {
+        JobDetail job = PageSamples.Job(1, TrainingState.Completed, Start);
+        queries.Jobs.Add(job with { Job = job.Job with { NotValidated = "Replicate makes no validation images, so nobody judged the LoRA" } });
+        queries.Jobs.Add(PageSamples.Job(2, TrainingState.Completed, Start));
+        IRenderedComponent<TrainingPage> page = RenderPage<TrainingPage>();
+        page.WaitForAssertion(() => Assert.Equal(2, page.FindAll("tbody tr").Count));
+
+        Assert.Equal(
+            ["Trained and stored; not validated", "Trained, stored and validated"],
+            page.FindAll(".progress-cell").Select(static cell => cell.TextContent.Trim()).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public void List_OlderPageDatabaseAway_SaysSo()
     {
         queries.Away = "The database did not answer.";

@@ -51,24 +51,24 @@ public static class AlertsPageTexts
                 "Another portal's pod is in this account", "It is never touched. Its cost is another installation's, on the same bill.",
                 "If it belongs to this portal, press “Ours” on the pod; if it does not, press nothing.", pod, "Show the pod"),
             BreakerIncidents.Open when IsOfReplicate(incident) => new(
-                "Replicate's breaker is open", "No training is asked for there: while RunPod makes no pods either, jobs wait, and fail after a while.",
+                "Replicate's breaker is open", "No training is asked for there: while RunPod's breaker is open too, jobs wait; a job that RunPod makes no pod for fails.",
                 "Usually nothing: one creation is tried when its time is over. If Replicate works again, press “Reset” in its part of the page Breaker.", "/breaker", "To the breaker"),
             BreakerIncidents.Isolated when IsOfReplicate(incident) => new(
                 "Replicate's breaker is held open", "There is no fallback until it is reset or its time is over. If Replicate refused the token, trainings can't be cancelled either.",
                 "Read the reason on the page Breaker. A refused token: put a valid one into Replicate:ApiToken and restart, or press “Reset” when the same token works again.",
                 "/breaker", "To the breaker"),
             BreakerIncidents.Open => new(
-                "RunPod's breaker is open", "No pod is asked for: jobs wait, and fail after a while. Nothing is spent meanwhile.",
+                "RunPod's breaker is open", "No pod is asked for. Jobs are trained at Replicate while it takes them; else they wait, and fail after a while.",
                 "Usually nothing: one creation is tried when its time is over. If RunPod works again, press “Reset” on the page Breaker.", "/breaker", "To the breaker"),
             BreakerIncidents.Isolated => new(
-                "RunPod's breaker is held open", "No pod is asked for until it is reset or its time is over. If RunPod refused the key, pods can't be stopped either.",
+                "RunPod's breaker is held open", "No pod is asked for until it is reset or its time is over; jobs go to Replicate while it takes them. If RunPod refused the key, pods can't be stopped either.",
                 "Read the reason on the page Breaker. A refused key: put a valid one into RunPod:ApiKey and restart, or press “Reset” when the same key works again.",
                 "/breaker", "To the breaker"),
             BreakerIncidents.RedisAway => new(
                 "Redis is away", "Each portal guards the creation of pods by itself, by the same rules; pages of other portals refresh late. Nothing is lost.",
                 "Start Redis again, or mend ConnectionStrings:Redis. The stricter of both breakers holds when it is back.", "/breaker", "To the breaker"),
             TrainingIncidents.CreateRefused => new(
-                "RunPod refuses to create pods", "Jobs wait and fail after a while; nothing is spent meanwhile.",
+                "RunPod refuses to create pods", "Jobs wait. After Training:QueueWait they go to Replicate while it takes them; else they fail.",
                 "Read RunPod's words: the key, its rights, the account's balance or the request (image, GPU types, volume) has to be mended. Jobs then go on by themselves; after a refused key press “Reset” on the page Breaker.", "/training?state=queued", "Show the jobs that wait"),
             TrainingIncidents.ProvidersDown => new(
                 "No provider takes trainings", "RunPod and Replicate are both down for us: jobs wait, and fail after a while. Nothing is spent meanwhile.",
@@ -78,7 +78,10 @@ public static class AlertsPageTexts
                 "If it stays, cancel it at Replicate; the portal notices by itself.", job, job is null ? null : "Open the job"),
             HostedIncidents.Account => new(
                 "Replicate can't train for us", "While RunPod makes no pods, jobs fail instead of being trained there. Nothing is spent.",
-                "Do what the text says. It is looked at again within some minutes; nothing has to be restarted but after a change of keys.", "/breaker", "To the fallback"),
+                "Do what the text says. It is looked at again within some minutes; a changed key needs a restart.", "/breaker", "To the fallback"),
+            HostedIncidents.ValidationModel => new(
+                "Replicate has no validation model", "LoRAs that are trained there complete as not validated.",
+                "Do what the text says. It is looked at again within some minutes; a changed key needs a restart.", "/breaker", "To the fallback"),
             HostedIncidents.Lost => new(
                 "Replicate lost a training", "What it cost is lost. The job trains once more by itself.",
                 "Usually nothing. If it happens again, ask Replicate about the training that the text names.", job, "Open the job"),

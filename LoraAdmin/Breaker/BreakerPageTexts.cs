@@ -26,21 +26,24 @@ public static class BreakerPageTexts
         DateTimeOffset now = board.Reply.Now;
 
         // A job that was handed over has left the queue, and waits for this provider alone as long as one in it.
-        string waits = board.Subject == BreakerSubject.RunPod ? "It waits in the queue" : "It waits";
-        string gone = board.QueueWait > TimeSpan.Zero
+        string waits = board.Taker is { } taker ? $"It is trained at {taker}" : board.Subject == BreakerSubject.RunPod ? "It waits in the queue" : "It waits";
+        string gone = board.Taker is not null ? ""
+            : board.QueueWait > TimeSpan.Zero
             ? $" After {Relative.Duration(board.QueueWait)}{(board.Subject == BreakerSubject.RunPod ? " in the queue" : "")} it fails (Training:QueueWait)."
             : " It does not wait but fails at once: Training:QueueWait is 0.";
         return board.Reply.Status switch
         {
             CircuitStatus.Closed => $"It asks {name} for a {creates} at once. {Count(left, "creation")} more that {(left == 1 ? "fails" : "fail")} within "
                 + $"{Relative.Duration(board.Rules.Window)} would open the breaker.",
-            CircuitStatus.Open => $"{waits}. At {Clock(circuit.OpenUntil, now)} one job tries {name} out; if its {creates} is made, the others go on.{gone}",
+            CircuitStatus.Open => $"{waits}. At {Clock(circuit.OpenUntil, now)} one job tries {name} out; if its {creates} is made, {(board.Taker is null ? "the others go on" : "the next ones get theirs too")}.{gone}",
+            CircuitStatus.HalfOpen when circuit.ProbeAt(now) is { } probe && board.Taker is not null =>
+                $"{waits}; {probe.Worker} tries {name} out now, and if that gives no result by {Clock(probe.Until, now)}, another one does.",
             CircuitStatus.HalfOpen when circuit.ProbeAt(now) is { } probe =>
                 $"{waits} for the creation that {probe.Worker} tries now; if that gives no result by {Clock(probe.Until, now)}, another one tries.{gone}",
             CircuitStatus.HalfOpen => $"It is the one that tries {name} out: one create call without retries. Made, the breaker closes; failed, it stays open.",
             _ when circuit.Isolation is { IsOfTheKey: true } => $"{waits} until the breaker is reset or {key} is another key.{gone}",
             _ => (circuit.Isolation?.Until is { } until ? $"{waits} until {Clock(until, now)}." : $"{waits} until the breaker is reset.")
-                + " That wait does not count towards Training:QueueWait.",
+                + (board.Taker is null ? " That wait does not count towards Training:QueueWait." : ""),
         };
     }
 

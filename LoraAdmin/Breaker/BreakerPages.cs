@@ -12,12 +12,19 @@ namespace LoraAdmin.Breaker;
 public sealed record BreakerBoard(BreakerSubject Subject, CircuitReply Reply, BreakerView View, BreakerRules Rules, bool IsEmbedded, TimeSpan QueueWait)
 {
     public Circuit Circuit => Reply.Circuit;
+
+    /// <summary>The provider that takes the jobs while this breaker holds its own back; null: nobody does, and they wait.</summary>
+    public string? Taker { get; init; }
 }
 
 /// <summary>How long a job waits in the queue while the breaker holds it, before it fails (option <c>Training:QueueWait</c>).</summary>
 public sealed record JobPatience(TimeSpan QueueWait);
 
-/// <summary>Whose creations jobs ask for here: a breaker that guards nobody's is not shown.</summary>
+/// <summary>The way round RunPod as it is now.</summary>
+/// <param name="TakerAsync">Name of the provider that takes jobs instead; null: none does. Throws nothing but what the breaker's store throws.</param>
+public sealed record Detour(Func<CancellationToken, Task<string?>> TakerAsync);
+
+/// <summary>Whose creations jobs ask for here: a closed breaker that guards nobody's is not shown.</summary>
 public sealed record GuardedProviders(IReadOnlyList<BreakerSubject> All);
 
 public interface IBreakerQueries
@@ -25,7 +32,7 @@ public interface IBreakerQueries
     Task<BreakerBoard> ReadAsync(BreakerSubject subject, CancellationToken cancellationToken);
 }
 
-internal sealed class BreakerQueries(Func<BreakerSubject, IBreaker> breakerOf, RedisConnection redis, Func<BreakerRules> rules, JobPatience patience) : IBreakerQueries
+internal sealed class BreakerQueries(Func<BreakerSubject, IBreaker> breakerOf, RedisConnection redis, Func<BreakerRules> rules, JobPatience patience, Detour detour) : IBreakerQueries
 {
     /// <summary>Entries of the history that the page shows.</summary>
     private const int Shown = 50;
@@ -34,7 +41,10 @@ internal sealed class BreakerQueries(Func<BreakerSubject, IBreaker> breakerOf, R
     {
         IBreaker breaker = breakerOf(subject);
         CircuitReply reply = await breaker.CallAsync(new CircuitCall.Read(Shown), cancellationToken);
-        return new BreakerBoard(subject, reply, breaker.View, rules(), redis.IsEmbedded, patience.QueueWait);
+        return new BreakerBoard(subject, reply, breaker.View, rules(), redis.IsEmbedded, patience.QueueWait)
+        {
+            Taker = subject == BreakerSubject.RunPod ? await detour.TakerAsync(cancellationToken) : null,
+        };
     }
 }
 
@@ -58,7 +68,8 @@ public static class BreakerPages
             subject => BreakerFeature.SharedOf(provider, subject),
             provider.GetRequiredService<RedisConnection>(),
             provider.GetRequiredService<BreakerRules>,
-            provider.GetRequiredService<JobPatience>()));
+            provider.GetRequiredService<JobPatience>(),
+            provider.GetRequiredService<Detour>()));
         services.AddSingleton(new Slot(SlotPlaces.Banner, typeof(BreakerBanner)));
         services.AddSingleton(new Slot(SlotPlaces.OverviewTiles, typeof(BreakerTile)));
         return services;

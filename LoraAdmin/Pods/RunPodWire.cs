@@ -93,19 +93,6 @@ public sealed class RunPodWire(HttpClient http, IOptions<RunPodOptions> options,
 
     internal IEnumerable<string> SecretsOf(RunPodCall call) => (call.Secrets ?? []).Append(Options.ApiKey);
 
-    /// <summary>The status table of REST v2. 408 and everything that is no 4xx says nothing about whether the call was done.</summary>
-    private static ProviderFailure FailureOf(int status) => status switch
-    {
-        401 => ProviderFailure.Unauthorized,
-        402 => ProviderFailure.InsufficientBalance,
-        403 => ProviderFailure.Forbidden,
-        408 => ProviderFailure.Ambiguous,
-        409 => ProviderFailure.Conflict,
-        429 => ProviderFailure.RateLimited,
-        >= 400 and < 500 => ProviderFailure.Rejected,
-        _ => ProviderFailure.Ambiguous,
-    };
-
     private RunPodReply Judge(RunPodCall call, VendorAnswer answer, TimeSpan? retryAfter)
     {
         if (answer.IsSuccess)
@@ -118,7 +105,7 @@ public sealed class RunPodWire(HttpClient http, IOptions<RunPodOptions> options,
             call,
             answer,
             new ProviderError(
-                FailureOf(answer.Status), answer.Status, VendorText.OfError(answer, SecretsOf(call)), retryAfter, CleanRequestId(answer.RequestId)));
+                VendorStatus.FailureOf(answer.Status), answer.Status, VendorText.OfError(answer, SecretsOf(call)), retryAfter, CleanRequestId(answer.RequestId)));
     }
 
     private static string? CleanRequestId(string? id) => id is null ? null : VendorText.Clean(id, []);

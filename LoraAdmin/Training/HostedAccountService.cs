@@ -3,10 +3,9 @@ using LoraAdmin.Platform;
 
 namespace LoraAdmin.Training;
 
-/// <summary>Has <see cref="HostedAccountWatch"/> look, on every instance that has a fallback.</summary>
-internal sealed class HostedAccountService(HostedAccountWatch watch, HostedRules rules, PortalStarted started, TimeProvider clock, ILogger<HostedAccountService> logger)
+/// <summary>Has <see cref="HostedAccountWatch"/> look, on every instance: one without a fallback closes what was wrong with the account.</summary>
+internal sealed class HostedAccountService(HostedAccountWatch watch, PortalStarted started, TimeProvider clock, ILogger<HostedAccountService> logger)
     : PortalLoop(started, clock, logger)
 {
-    protected override Task<TimeSpan> TurnAsync(CancellationToken stoppingToken) =>
-        rules.WhyNot is null ? watch.LookAsync(stoppingToken) : Task.FromResult(TimeSpan.FromDays(1));
+    protected override Task<TimeSpan> TurnAsync(CancellationToken stoppingToken) => watch.LookAsync(stoppingToken);
 }

@@ -50,6 +50,10 @@ public static class JobPageFigures
         _ => state.ToWord(),
     };
 
+    /// <param name="isUnjudged">Nobody judged what it makes.</param>
+    public static string Explain(TrainingState state, bool isUnjudged) =>
+        state == TrainingState.Completed && isUnjudged ? "Trained and stored; not validated" : Explain(state);
+
     public static string ProviderName(string provider) => provider switch
     {
         "runpod" => "RunPod",

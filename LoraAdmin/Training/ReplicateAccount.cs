@@ -12,7 +12,8 @@ internal sealed class ReplicateAccount(ReplicateClient client, IOptions<Replicat
     public async Task<HostedAccountLook> LookAsync(CancellationToken cancellationToken) =>
         await LookAtTrainerAsync(cancellationToken) is var trainer and not HostedAccountLook.Good ? trainer
         : await LookAtDestinationAsync(cancellationToken) is var destination and not HostedAccountLook.Good ? destination
-        : await LookAtValidationAsync(cancellationToken);
+        : await LookAtValidationAsync(cancellationToken) is var validation and HostedAccountLook.Wrong { Words: var words } ? new HostedAccountLook.Unjudged(words)
+        : validation;
 
     public async Task<HostedAccountLook> LookAtTrainerAsync(CancellationToken cancellationToken)
     {

@@ -244,7 +244,7 @@ internal sealed partial class ReplicateClient(
             case VendorExchange.Answered { Answer: var refused }:
                 string words = VendorText.OfError(refused, [.. secrets, Options.ApiToken]);
                 TimeSpan? wait = refused.Status == 429 ? RateLimitHeaders.ParseRetryAfter(refused.RetryAfter, clock.GetUtcNow()) ?? WaitIn(words) : null;
-                return (refused, Fail(call, new ProviderError(FailureOf(refused.Status), refused.Status, words, wait, refused.RequestId)));
+                return (refused, Fail(call, new ProviderError(VendorStatus.FailureOf(refused.Status), refused.Status, words, wait, refused.RequestId)));
 
             case VendorExchange.NotSent notSent:
                 return (null, Fail(call, new ProviderError(ProviderFailure.Unreachable, null, notSent.Reason)));
@@ -256,19 +256,6 @@ internal sealed partial class ReplicateClient(
                 throw new NotSupportedException("An exchange is answered, not sent or lost.");
         }
     }
-
-    /// <summary>The status table. 408 and everything that is no 4xx says nothing about whether the call was done.</summary>
-    private static ProviderFailure FailureOf(int status) => status switch
-    {
-        401 => ProviderFailure.Unauthorized,
-        402 => ProviderFailure.InsufficientBalance,
-        403 => ProviderFailure.Forbidden,
-        408 => ProviderFailure.Ambiguous,
-        409 => ProviderFailure.Conflict,
-        429 => ProviderFailure.RateLimited,
-        >= 400 and < 500 => ProviderFailure.Rejected,
-        _ => ProviderFailure.Ambiguous,
-    };
 
     /// <summary>The throttling sentence names its time; the header that should is not promised.</summary>
     private static TimeSpan? WaitIn(string words) =>

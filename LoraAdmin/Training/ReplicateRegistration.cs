@@ -39,7 +39,8 @@ public static class ReplicateRegistration
         services.AddSingleton<ReplicateWebhookSecret>();
         services.AddSingleton<ReplicateAccount>();
         services.AddSingleton<IHostedAccount>(provider => provider.GetRequiredService<ReplicateAccount>());
-        services.AddSingleton<HostedAccountWatch>();
+        services.AddSingleton(provider => new HostedAccountWatch(
+            provider.GetRequiredService<IUnitOfWork>(), provider.GetRequiredService<IHostedAccount>(), provider.GetRequiredService<HostedRules>));
         services.AddSingleton<HostedHints>();
         services.AddSingleton(provider => new HostedFallback(provider.GetRequiredKeyedService<BreakerGate>(Key), provider.GetRequiredService<HostedRules>));
         services.AddSingleton(provider => new HostedWatch(

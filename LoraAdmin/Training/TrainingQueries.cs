@@ -30,7 +30,8 @@ public sealed record JobLine(
     JobFailure? Failure,
     TrainingFigures? Figures,
     int Attempt,
-    Usd? Cost);
+    Usd? Cost,
+    bool IsUnjudged);
 
 /// <param name="Next">Null on the last page.</param>
 public sealed record JobPage(IReadOnlyList<JobLine> Jobs, JobCursor? Next);

@@ -25,7 +25,7 @@ internal sealed partial class TrainingQueryStore
                     {
                         row.JobId, row.LoraId, row.UserId, row.Name, row.CreatorEmail, row.State, row.StateSince, row.CreatedAt, row.CompletedAt,
                         row.WaitReason, row.FailureCode, row.FailureDetail, row.Step, row.TotalSteps, row.Loss, row.HeartbeatAt, row.StepAt,
-                        row.Attempt, row.CostMicros,
+                        row.Attempt, row.CostMicros, IsUnjudged = row.NotValidated != null,
                     })
                     .ToListAsync(token);
                 List<JobLine> lines = rows.Take(size).Select(row => new JobLine(
@@ -42,7 +42,8 @@ internal sealed partial class TrainingQueryStore
                     TrainingProgressRow.ToFailure(row.FailureCode, row.FailureDetail),
                     TrainingProgressRow.ToFigures(row.Step, row.TotalSteps, row.Loss, row.HeartbeatAt, row.StepAt),
                     row.Attempt,
-                    row.CostMicros is { } cost ? new Usd(cost) : null)).ToList();
+                    row.CostMicros is { } cost ? new Usd(cost) : null,
+                    row.IsUnjudged)).ToList();
                 return new JobPage(lines, rows.Count > size ? new JobCursor(lines[^1].CreatedAt, lines[^1].Id) : null);
             },
             cancellationToken);

@@ -16,6 +16,14 @@ public abstract record HostedAccountLook
     /// <param name="Words">What is wrong, and what to do.</param>
     public sealed record Wrong(string Words) : HostedAccountLook;
 
+    /// <summary>Trainings can be made, and their validation images can't.</summary>
+    /// <param name="Words">What is wrong, and what to do.</param>
+    public sealed record Unjudged(string Words) : HostedAccountLook;
+
+    /// <summary>Nothing is asked for there: what was wrong with the account is no matter any more.</summary>
+    /// <param name="Words">The key that is missing.</param>
+    public sealed record Unused(string Words) : HostedAccountLook;
+
     /// <summary>It could not be asked, which says nothing about what is there.</summary>
     /// <param name="Words">Why, and what to do.</param>
     public sealed record Unavailable(string Words) : HostedAccountLook;
@@ -32,7 +40,7 @@ public interface IHostedAccount
 /// Looks at the provider's account when the portal starts, and from time to time, so that a missing destination is an incident before the first job needs it.
 /// Each instance looks by itself: each has a configuration of its own.
 /// </summary>
-public sealed class HostedAccountWatch(IUnitOfWork work, IHostedAccount account)
+public sealed class HostedAccountWatch(IUnitOfWork work, IHostedAccount account, Func<HostedRules> rules)
 {
     public const string Name = "training.hosted_account";
 
@@ -48,7 +56,7 @@ public sealed class HostedAccountWatch(IUnitOfWork work, IHostedAccount account)
     /// <exception cref="StoreUnavailableException">The database is away; what there is to tell is told next time.</exception>
     public async Task<TimeSpan> LookAsync(CancellationToken cancellationToken)
     {
-        HostedAccountLook look = await account.LookAsync(cancellationToken);
+        HostedAccountLook look = rules().WhyNot is { } why ? new HostedAccountLook.Unused(why) : await account.LookAsync(cancellationToken);
         unanswered = look is HostedAccountLook.Unavailable ? unanswered + 1 : 0;
         switch (look)
         {
@@ -60,6 +68,14 @@ public sealed class HostedAccountWatch(IUnitOfWork work, IHostedAccount account)
                 await TellAsync(look, wrong.Words, EventSeverity.Error, cancellationToken);
                 break;
 
+            case HostedAccountLook.Unjudged unjudged when look != told:
+                await TellAsync(look, unjudged.Words, EventSeverity.Warning, cancellationToken);
+                break;
+
+            case HostedAccountLook.Unused unused when look != told:
+                await TellAsync(look, unused.Words, EventSeverity.Info, cancellationToken);
+                break;
+
             // One call that was not answered is no outage, and the words of one may differ each time.
             case HostedAccountLook.Unavailable away when unanswered > 1 && told is not HostedAccountLook.Unavailable:
                 await TellAsync(look, away.Words, EventSeverity.Warning, cancellationToken);
@@ -68,8 +84,8 @@ public sealed class HostedAccountWatch(IUnitOfWork work, IHostedAccount account)
 
         return look switch
         {
-            HostedAccountLook.Good => EveryWhileGood,
-            HostedAccountLook.Wrong => EveryWhileWrong,
+            HostedAccountLook.Good or HostedAccountLook.Unused => EveryWhileGood,
+            HostedAccountLook.Wrong or HostedAccountLook.Unjudged => EveryWhileWrong,
             _ => EveryWhileAway,
         };
     }
@@ -82,9 +98,20 @@ public sealed class HostedAccountWatch(IUnitOfWork work, IHostedAccount account)
             Message = words,
             Severity = severity,
             Actor = Self,
-            Signals = [new IncidentSignal(HostedIncidents.Account, HostedLedger.Provider, words, Over: look is HostedAccountLook.Good)],
+            Signals = [.. Signals(look, words)],
         };
         await work.RunAsync((unit, token) => unit.Events.AppendAsync(fact, token), cancellationToken);
         told = look;
+    }
+
+    /// <summary>Whoever can't see the trainer says nothing of the validation model.</summary>
+    private static IEnumerable<IncidentSignal> Signals(HostedAccountLook look, string words)
+    {
+        yield return new IncidentSignal(
+            HostedIncidents.Account, HostedLedger.Provider, words, Over: look is HostedAccountLook.Good or HostedAccountLook.Unjudged or HostedAccountLook.Unused);
+        if (look is HostedAccountLook.Good or HostedAccountLook.Unjudged or HostedAccountLook.Unused)
+        {
+            yield return new IncidentSignal(HostedIncidents.ValidationModel, HostedLedger.Provider, words, Over: look is not HostedAccountLook.Unjudged);
+        }
     }
 }

@@ -259,4 +259,7 @@ public static class HostedIncidents
 
     /// <summary>Something that a training needs is not at the provider, or nobody can say whether it is. The subject is the provider.</summary>
     public const string Account = "training.hosted_account";
+
+    /// <summary>The configured model that makes the validation images is not there. The subject is the provider.</summary>
+    public const string ValidationModel = "training.hosted_validation_model";
 }

@@ -52,6 +52,23 @@ public sealed class TrainingQueryTests
     [Theory]
     [InlineData(DatabaseKind.Sqlite)]
     [InlineData(DatabaseKind.Postgres)]
+    public async Task List_TellsWhichLorasNobodyJudged(DatabaseKind kind)
+    {
+        await using TestDatabase database = await TestDatabase.CreateAsync(kind);
+        SeededIds ids = new(6);
+        TrainingJob judged = NewJob(ids) with { State = TrainingState.Completed };
+        TrainingJob unjudged = NewJob(ids) with { State = TrainingState.Completed, NotValidated = "nobody judged it" };
+        await AddAsync(database, judged);
+        await AddAsync(database, unjudged);
+
+        JobPage page = await Queries(database).ListAsync(new JobFilter(), null, 50, CancellationToken.None);
+        Assert.Equal([unjudged.Id], page.Jobs.Where(static line => line.IsUnjudged).Select(static line => line.Id));
+        Assert.Equal(2, page.Jobs.Count);
+    }
+
+    [Theory]
+    [InlineData(DatabaseKind.Sqlite)]
+    [InlineData(DatabaseKind.Postgres)]
     public async Task List_Filtered_FindsWhatWasMeant(DatabaseKind kind)
     {
         await using TestDatabase database = await TestDatabase.CreateAsync(kind);
