@@ -9,11 +9,21 @@ internal sealed class ReplicateAccount(ReplicateClient client, IOptions<Replicat
 {
     public const string Network = "Check Replicate:BaseUrl and the network.";
 
-    public async Task<HostedAccountLook> LookAsync(CancellationToken cancellationToken) =>
-        await LookAtTrainerAsync(cancellationToken) is var trainer and not HostedAccountLook.Good ? trainer
-        : await LookAtDestinationAsync(cancellationToken) is var destination and not HostedAccountLook.Good ? destination
-        : await LookAtValidationAsync(cancellationToken) is var validation and HostedAccountLook.Wrong { Words: var words } ? new HostedAccountLook.Unjudged(words)
-        : validation;
+    public async Task<HostedAccountLook> LookAsync(CancellationToken cancellationToken)
+    {
+        if (await LookAtTrainerAsync(cancellationToken) is var trainer and not HostedAccountLook.Good)
+        {
+            return trainer;
+        }
+
+        if (await LookAtDestinationAsync(cancellationToken) is var destination and not HostedAccountLook.Good)
+        {
+            return destination;
+        }
+
+        HostedAccountLook validation = await LookAtValidationAsync(cancellationToken);
+        return validation is HostedAccountLook.Wrong { Words: var words } ? new HostedAccountLook.Unjudged(words) : validation;
+    }
 
     public async Task<HostedAccountLook> LookAtTrainerAsync(CancellationToken cancellationToken)
     {

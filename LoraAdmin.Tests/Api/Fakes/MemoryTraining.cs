@@ -156,7 +156,9 @@ public sealed class MemoryTraining(TimeProvider clock) : ITrainingDesk, ITrainin
     public Task<OverviewFigures> OverviewAsync(CancellationToken cancellationToken) => throw new NotSupportedException("The API shows no overview.");
 
     private static JobLine Line(TrainingJob job) =>
-        new(job.Id, job.LoraId, job.UserId, job.Name, job.CreatorEmail, job.State, job.StateSince, job.CreatedAt, job.CompletedAt, job.WaitReason, job.Failure, job.Figures, job.Attempt, job.Cost);
+        new(
+            job.Id, job.LoraId, job.UserId, job.Name, job.CreatorEmail, job.State, job.StateSince, job.CreatedAt, job.CompletedAt,
+            job.WaitReason, job.Failure, job.Figures, job.Attempt, job.Cost, job.NotValidated is not null);
 
     private void ThrowIfAway()
     {
