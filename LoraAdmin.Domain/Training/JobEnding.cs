@@ -25,7 +25,7 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
         ArgumentNullException.ThrowIfNull(job);
         await EndAttemptAsync(unit, job, AttemptState.Succeeded, null, now, cancellationToken);
         bool open = await AttemptPods.ReleaseAsync(unit, job.Id, job.Attempt, FileProof.InStorage, PodReasons.JobEnded, now, cancellationToken);
-        open |= await HostedLedger.HasOpenAsync(unit, job.Id, job.Attempt, cancellationToken);
+        open |= (await HostedLedger.ReleaseAsync(unit, job.Id, job.Attempt, now, cancellationToken)).IsOpen;
         await SaveAsync(unit, job with { State = TrainingState.Completed, Failure = null }, fence, open, now, cancellationToken);
         await unit.Store<ILoraStore>().SetStatusAsync(job.LoraId, LoraStatus.Completed, null, now, cancellationToken);
         OperationalEvent fact = TrainingFacts.Of(job, TrainingEvents.Completed, $"Completed: {message}", Self) with

@@ -63,6 +63,7 @@ public sealed class CrashEnumerationTests
         FaultKind.ReplicateCreate500,
         FaultKind.ReplicateCreate500ButCreated,
         FaultKind.ReplicateCreateHangButCreated,
+        FaultKind.ReplicateCreateHangThenLate,
         FaultKind.ReplicateThrottled,
         FaultKind.ReplicateRead500,
         FaultKind.ReplicateRead404,
@@ -99,6 +100,7 @@ public sealed class CrashEnumerationTests
     [
         FaultKind.ReplicateCreate500 + CrashRun.OfImages,
         FaultKind.ReplicateCreateHangButCreated + CrashRun.OfImages,
+        FaultKind.ReplicateCreateHangThenLate + CrashRun.OfImages,
         FaultKind.ReplicateThrottled + CrashRun.OfImages,
         FaultKind.ReplicateRead404 + CrashRun.OfImages,
         FaultKind.ReplicatePredictionLost,

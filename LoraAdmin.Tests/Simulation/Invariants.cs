@@ -218,7 +218,7 @@ public sealed partial class Invariants
         {
             HostedTraining? row = RowOf(training);
             Require(row is { IsFinal: false }, $"1: training {training.Id} is alive and the ledger has no open row {NameOf(training)}");
-            Require(attempts.Add((row!.Job, row.Attempt)), $"2: attempt {row.Attempt} of job {row.Job} has more than one training alive");
+            Require(!row!.IsNeeded || attempts.Add((row.Job, row.Attempt)), $"2: attempt {row.Attempt} of job {row.Job} keeps more than one training");
         }
 
         CheckIncidents();

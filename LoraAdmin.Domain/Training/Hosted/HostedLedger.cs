@@ -53,14 +53,8 @@ internal static class HostedLedger
             await SaveAsync(unit, one.Released(HostedReasons.JobEnded, now), cancellationToken);
         }
 
-        return (tries.Any(static one => one.Saw != HostedSaw.Packing), tries.Any(IsOpen));
+        return (tries.Any(static one => one.Saw != HostedSaw.Packing), tries.Any(static one => !one.IsFinal && one.Saw != HostedSaw.Packing));
     }
-
-    /// <summary>Whether something of the attempt is still to be ended or to be looked for.</summary>
-    public static async Task<bool> HasOpenAsync(IUnit unit, JobId job, int attempt, CancellationToken cancellationToken) =>
-        (await unit.Store<IHostedTrainingStore>().ListForAttemptAsync(job, attempt, cancellationToken)).Any(IsOpen);
-
-    private static bool IsOpen(HostedTraining one) => !one.IsFinal && one.Saw != HostedSaw.Packing;
 
     public static OperationalEvent FactOf(
         HostedTraining training, string kind, string message, Actor actor, EventSeverity severity = EventSeverity.Info, string? reason = null) => new()

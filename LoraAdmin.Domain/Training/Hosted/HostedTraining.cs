@@ -156,5 +156,8 @@ public static class HostedReasons
 
     /// <summary>It waited longer for a machine than a pod may take to become ready.</summary>
     public const string NotStarted = "not_started";
+
+    /// <summary>Another try of its attempt turned up first.</summary>
+    public const string Duplicate = "duplicate";
     public const string JobEnded = "job_ended";
 }

@@ -129,9 +129,13 @@ internal static partial class PlantedBugTable
             "HostedSaw saw = view.IsOver ? HostedSaw.Over", "HostedSaw saw = view.IsOver || view.Status == HostedStatus.Processing ? HostedSaw.Over"),
         new(
             "ask for another training without looking", "Training/Hosted/HostedLauncher.cs",
-            "2: attempt … of job … has more than one training alive", Grounds.CrashElsewhereWith(FaultKind.ReplicateCreate500ButCreated),
+            "… trainings were made for the one job", Grounds.CrashElsewhereWith(FaultKind.ReplicateCreate500ButCreated),
             new Edit("(HostedListing listing, HostedView? found) = await FindAsync(row, cancellationToken);", "(HostedListing? listing, HostedView? found) = ((HostedListing?)null, (HostedView?)null);"),
-            new Edit("one is { Reason: HostedReasons.InDoubt, TrainingId: null, Saw: HostedSaw.Requested }) is { } doubtful)", "one is { Name: \"\" }) is { } doubtful)")),
+            new Edit("static one => one is { Reason: HostedReasons.InDoubt, TrainingId: null, Saw: HostedSaw.Requested })];", "static one => one is { Name: \"\" })];")),
+        new(
+            "adopt a late training although another try has won", "Training/Hosted/HostedWatch.cs",
+            "2: attempt … of job … keeps more than one training", Grounds.CrashElsewhereWith(FaultKind.ReplicateCreateHangThenLate),
+            "row.Seen(found, now) with { NextActionAt = now },", "row.Seen(found, now) with { IsNeeded = true, NextActionAt = now },"),
         new(
             "believe the first 404, and no list", "Training/Hosted/HostedAbsence.cs",
             "1: training … is alive and the ledger has no open row …", Grounds.CrashElsewhereWith(FaultKind.ReplicateRead404),
