@@ -228,29 +228,6 @@ public sealed class HostedTrainingTests
         bench.AssertNothingIsLeft();
     }
 
-    /// <summary>Each fetch takes longer than any other look, and comes to nothing.</summary>
-    [Fact]
-    [Trait("Requirement", "E3")]
-    public async Task Weights_ThatAreSlowAndNeverWhole_AreWaitedForNoLongerThanTheirTime()
-    {
-        JobId id = await DivertedAsync();
-        await bench.RunToStateAsync(id, TrainingState.Retrieving);
-        DateTimeOffset began = bench.Now;
-        bench.World.Spool.OnAppend = _ =>
-        {
-            for (int minute = 0; minute < 14; minute++)
-            {
-                bench.World.Clock.Advance(TimeSpan.FromMinutes(1));
-            }
-
-            return new SpoolOutcome.Failed("the connection broke");
-        };
-        await bench.RunUntilAsync(() => bench.Attempts(id)[1].Failure is not null, "an attempt that is over");
-
-        Assert.Equal(FailureCode.TrainingLost, bench.Attempts(id)[1].Failure);
-        Assert.InRange(bench.Now - began, bench.World.Training.RetrieveWithin, bench.World.Training.RetrieveWithin + TimeSpan.FromMinutes(14));
-    }
-
     [Fact]
     [Trait("Requirement", "E3")]
     public async Task Upload_FailsAfterItsRetries_TheFileIsKeptAndStoredLaterWithoutTheProvider()

@@ -79,6 +79,9 @@ public static class AlertsPageTexts
             HostedIncidents.Account => new(
                 "Replicate can't train for us", "While RunPod makes no pods, jobs fail instead of being trained there. Nothing is spent.",
                 "Do what the text says. It is looked at again within some minutes; nothing has to be restarted but after a change of keys.", "/breaker", "To the fallback"),
+            HostedIncidents.WeightsWaiting => new(
+                "A trained file waits at Replicate", "Replicate removes it within the hour. A training that was paid for would be lost, and made again.",
+                "Do what the text says: make room on the spool's disk, or mend what keeps the portal from reaching Replicate. The fetch is tried every few seconds.", job, "Open the job"),
             HostedIncidents.Lost => new(
                 "Replicate lost a training", "What it cost is lost. The job trains once more by itself.",
                 "Usually nothing. If it happens again, ask Replicate about the training that the text names.", job, "Open the job"),

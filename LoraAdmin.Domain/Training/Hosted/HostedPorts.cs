@@ -244,6 +244,10 @@ public static class HostedEvents
     /// <summary>The provider does not know one any more whose id it gave us.</summary>
     public const string Lost = "training.hosted_lost";
 
+    /// <summary>What a training made can't be fetched, and the provider keeps it for an hour only.</summary>
+    public const string WeightsWaiting = "training.hosted_weights_waiting";
+    public const string WeightsFetched = "training.hosted_weights_fetched";
+
     /// <summary>What the account has, or lacks, was seen.</summary>
     public const string AccountLooked = "training.hosted_account_looked";
 }
@@ -253,6 +257,9 @@ public static class HostedIncidents
 {
     /// <summary>The subject is the id of the job, whose end closes it.</summary>
     public const string Lost = "training.hosted_lost";
+
+    /// <summary>What a training made can't be fetched, and will be gone. The subject is the id of the job, whose end closes it.</summary>
+    public const string WeightsWaiting = "training.hosted_weights_waiting";
 
     /// <summary>One that nobody needs does not end and may cost money. The subject is the provider's id of it.</summary>
     public const string NotEnding = "training.hosted_not_ending";
