@@ -320,6 +320,38 @@ public sealed class HostedFallbackTests
         bench.AssertNothingIsLeft();
     }
 
+    [Fact]
+    [Trait("Requirement", "E1")]
+    public async Task AllPlacesInUseForTheWholeQueueWait_ReplicateIsAskedInsteadOfFailing()
+    {
+        TrainingBench busy = HostedBench.New(static options => options.Training = TimeSpan.FromMinutes(100));
+        busy.Rules(static rules => rules with { MaxConcurrentPods = 1 });
+        JobId first = await busy.SubmitAsync();
+        await busy.RunToStateAsync(first, TrainingState.Training);
+        JobId second = await busy.SubmitAsync();
+        await busy.RunToRestAsync(second);
+
+        Assert.Equal((TrainingState.Completed, "replicate"), (busy.Job(second).State, busy.Job(second).Provider));
+        Assert.Empty(busy.Pods(second));
+        Assert.Equal((TrainingState.Completed, "runpod"), (busy.Job(first).State, busy.Job(first).Provider));
+        busy.AssertNothingIsLeft();
+    }
+
+    [Fact]
+    [Trait("Requirement", "E1")]
+    public async Task AllPlacesInUseWhileReplicateIsDown_JobFailsAfterTheQueueWaitAndSaysBoth()
+    {
+        TrainingBench busy = HostedBench.New(static options => options.Training = TimeSpan.FromMinutes(100));
+        busy.Rules(static rules => rules with { MaxConcurrentPods = 1 });
+        await busy.RunToStateAsync(await busy.SubmitAsync(), TrainingState.Training);
+        await busy.IsolateFallbackAsync();
+        JobId second = await busy.SubmitAsync();
+        await busy.RunToRestAsync(second);
+
+        Assert.Equal(FailureCode.NoProvider, busy.Job(second).Failure!.Code);
+        Assert.StartsWith("All 1 training places are in use. Replicate's breaker is held open", busy.Job(second).Failure!.Detail, StringComparison.Ordinal);
+    }
+
     private IncidentSignal Down() =>
         bench.World.Database.Events.SelectMany(fact => fact.Signals).Last(signal => signal.Rule == TrainingIncidents.ProvidersDown);
 }

@@ -35,7 +35,7 @@ public sealed class QueuedStep(
         }
 
         return full is not null
-            ? Wait(job, full, clock.GetUtcNow(), rules())
+            ? await fallback.InsteadOfAsync(Wait(job, full, clock.GetUtcNow(), rules()), cancellationToken)
             : new StepResult.Advance(TrainingState.Provisioning, job, "Looking for a GPU");
     }
 
