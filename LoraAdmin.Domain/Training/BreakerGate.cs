@@ -1,6 +1,7 @@
 using System.Globalization;
 using LoraAdmin.Domain.Breaker;
 using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Training.Hosted;
 
 namespace LoraAdmin.Domain.Training;
 
@@ -17,10 +18,16 @@ public sealed record GateWords(string Provider, string KeyRefused)
 /// <param name="worker">Name of this portal, as the breaker's history shows it.</param>
 /// <param name="keyMark">Of the provider's key (<see cref="KeyMarks"/>).</param>
 /// <param name="words">Whose creations they are.</param>
-public sealed class BreakerGate(IBreaker breaker, string worker, string keyMark, GateWords words) : ICreationGate
+/// <param name="refusals">What holds them back beside the breaker; null: nothing does.</param>
+public sealed class BreakerGate(IBreaker breaker, string worker, string keyMark, GateWords words, HostedRefusals? refusals = null) : ICreationGate
 {
     public async Task<CreationVerdict> AskAsync(string name, CancellationToken cancellationToken)
     {
+        if (await WhyRefusedAsync(cancellationToken) is { } refused)
+        {
+            return new CreationVerdict.Hold(refused.Reason, refused.Counts);
+        }
+
         CircuitReply reply = await breaker.CallAsync(new CircuitCall.Check(name, worker, keyMark), cancellationToken);
         return reply.Answer is CircuitAnswers.Go or CircuitAnswers.Probe
             ? new CreationVerdict.Go(PermitOf(new BreakerPermit(reply.Circuit.Generation, name, reply.Answer == CircuitAnswers.Probe)))
@@ -53,6 +60,11 @@ public sealed class BreakerGate(IBreaker breaker, string worker, string keyMark,
     /// <summary>Why a job need not even look for a pod now; null: it may.</summary>
     public async Task<NoPlace?> WhyHeldAsync(CancellationToken cancellationToken)
     {
+        if (await WhyRefusedAsync(cancellationToken) is { } known)
+        {
+            return known;
+        }
+
         CircuitReply reply = await breaker.CallAsync(new CircuitCall.Read(0), cancellationToken);
 
         // Another key than the refused one ends the isolation, and only a check does that.
@@ -77,6 +89,9 @@ public sealed class BreakerGate(IBreaker breaker, string worker, string keyMark,
             _ => CreationEnd.Rejected,
         };
     }
+
+    private async Task<NoPlace?> WhyRefusedAsync(CancellationToken cancellationToken) =>
+        refusals is not null && await refusals.WhyHeldAsync(cancellationToken) is { } words ? new NoPlace(words, Counts: true) : null;
 
     private CreationVerdict.Hold? HoldOf(CircuitReply reply) => reply.Status switch
     {

@@ -65,6 +65,7 @@ public sealed class CrashEnumerationTests
         FaultKind.ReplicateCreateHangButCreated,
         FaultKind.ReplicateCreateHangThenLate,
         FaultKind.ReplicateThrottled,
+        FaultKind.ReplicateBalance402,
         FaultKind.ReplicateRead500,
         FaultKind.ReplicateRead404,
         FaultKind.ReplicateList500,
@@ -81,7 +82,6 @@ public sealed class CrashEnumerationTests
         FaultKind.ReplicateTrainingFails,
         FaultKind.ReplicateFailsAfterSuccess,
         FaultKind.ReplicateUnauth401,
-        FaultKind.ReplicateBalance402,
     ];
 
     /// <summary>The same with more crossings.</summary>

@@ -61,7 +61,6 @@ internal sealed class CrashRun
         [FaultKind.ReplicateTrainingFails] = (FailureCode.TrainingFailed, false),
         [FaultKind.ReplicateFailsAfterSuccess] = (FailureCode.TrainingFailed, false),
         [FaultKind.ReplicateUnauth401] = (FailureCode.NoProvider, true),
-        [FaultKind.ReplicateBalance402] = (FailureCode.NoProvider, true),
     };
 
     /// <summary>Shorter than the provider lets one wait before it is lost: the minutes in between would be the same crossings again and again.</summary>

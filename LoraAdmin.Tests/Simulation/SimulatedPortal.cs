@@ -54,7 +54,7 @@ public sealed class SimulatedPortal
         SharedBreaker breaker = new(new MortalCircuitStore(world.Redis, mortality), instance, () => world.Breaker, clock);
         BreakerGate gate = new(breaker, instance, KeyMarks.Of(world.ApiKeyInUse), GateWords.RunPod);
         SharedBreaker hostedBreaker = new(new MortalCircuitStore(world.HostedRedis, mortality), instance, () => world.Breaker, clock);
-        BreakerGate hostedGate = new(hostedBreaker, instance, KeyMarks.Of(world.ApiKeyInUse), GateWords.Replicate);
+        BreakerGate hostedGate = new(hostedBreaker, instance, KeyMarks.Of(world.ApiKeyInUse), GateWords.Replicate, new HostedRefusals(work, clock));
         ReplicateOptions replicate = new()
         {
             BaseUrl = $"{cloud}/replicate/v1",

@@ -54,7 +54,7 @@ public sealed class HostedFallbackTests
     [Trait("Requirement", "E1")]
     public async Task ReplicateRefusesToo_JobFailsOnceAndTheUserIsToldOnlyThen()
     {
-        bench.Faults.Add(FaultKind.ReplicateBalance402);
+        bench.Faults.Add(FaultKind.ReplicateBalance402, seconds: 100_000);
         JobId id = await bench.SubmitWithoutPodsAsync();
         await bench.RunToRestAsync(id);
 

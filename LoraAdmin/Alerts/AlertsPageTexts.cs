@@ -67,6 +67,10 @@ public static class AlertsPageTexts
             BreakerIncidents.RedisAway => new(
                 "Redis is away", "Each portal guards the creation of pods by itself, by the same rules; pages of other portals refresh late. Nothing is lost.",
                 "Start Redis again, or mend ConnectionStrings:Redis. The stricter of both breakers holds when it is back.", "/breaker", "To the breaker"),
+            TrainingIncidents.CreateRefused when IsOfReplicate(incident) => new(
+                "Replicate refuses to train", "While RunPod makes no pods, jobs wait and fail after a while; nothing is spent meanwhile.",
+                "Do what the text says: the account's credit, the token's rights or the configuration has to be mended. Replicate is asked again every 5 minutes while jobs wait.",
+                "/breaker", "To the fallback"),
             TrainingIncidents.CreateRefused => new(
                 "RunPod refuses to create pods", "Jobs wait and fail after a while; nothing is spent meanwhile.",
                 "Read RunPod's words: the key, its rights, the account's balance or the request (image, GPU types, volume) has to be mended. Jobs then go on by themselves; after a refused key press “Reset” on the page Breaker.", "/training?state=queued", "Show the jobs that wait"),

@@ -283,7 +283,9 @@ public sealed class HostedLauncher(IUnitOfWork work, IHostedMaking making, ICrea
 
             case HostedCreation.Refused { Error: var error }:
                 await gate.TellAsync(permit, row.Name, new CreationResult.Failed(error), cancellationToken);
-                await NeverMadeAsync(row, HostedReasons.Refused, error.Detail, null, guard, actor, cancellationToken);
+                string reason = error.Failure == ProviderFailure.Unauthorized ? HostedReasons.KeyRefused : HostedReasons.Refused;
+                string words = row.Kind == HostedKind.Training ? HostedRefusals.WordsOf(error) : error.Detail;
+                await NeverMadeAsync(row, reason, words, null, guard, actor, cancellationToken);
                 return new HostedLaunch.Refused(error);
 
             case HostedCreation.InDoubt { Error: var doubt }:
@@ -386,7 +388,12 @@ public sealed class HostedLauncher(IUnitOfWork work, IHostedMaking making, ICrea
         }
 
         HostedTraining taken = row.Seen(found, now) with { IsNeeded = true, Reason = null, WantSince = now, NextActionAt = null, Permit = null };
-        OperationalEvent fact = HostedLedger.FactOf(taken, HostedEvents.Created, $"Replicate {HostedWords.Does(row.Kind)} as {found.Id} ({row.Name})", actor);
+        OperationalEvent fact = HostedLedger.FactOf(taken, HostedEvents.Created, $"Replicate {HostedWords.Does(row.Kind)} as {found.Id} ({row.Name})", actor) with
+        {
+            Signals = row.Kind == HostedKind.Training
+                ? [new IncidentSignal(TrainingIncidents.CreateRefused, HostedLedger.Provider, "Replicate has made a training", Over: true)]
+                : [],
+        };
         await work.RunAsync(
             async (unit, token) =>
             {
@@ -409,6 +416,7 @@ public sealed class HostedLauncher(IUnitOfWork work, IHostedMaking making, ICrea
         HostedTraining row, string reason, string words, DateTimeOffset? until, Func<IUnit, CancellationToken, Task> guard, Actor actor, CancellationToken cancellationToken)
     {
         DateTimeOffset now = clock.GetUtcNow();
+        bool asksAPerson = reason == HostedReasons.Refused && row.Kind == HostedKind.Training;
         HostedTraining over = row with
         {
             IsNeeded = false,
@@ -423,7 +431,10 @@ public sealed class HostedLauncher(IUnitOfWork work, IHostedMaking making, ICrea
         return SaveAsync(
             over,
             guard,
-            HostedLedger.FactOf(over, HostedEvents.CreateFailed, $"Replicate did not take {row.Name}: {words}", actor, EventSeverity.Warning, reason),
+            HostedLedger.FactOf(over, HostedEvents.CreateFailed, $"Replicate did not take {row.Name}: {words}", actor, asksAPerson ? EventSeverity.Error : EventSeverity.Warning, reason) with
+            {
+                Signals = asksAPerson ? [new IncidentSignal(TrainingIncidents.CreateRefused, HostedLedger.Provider, words)] : [],
+            },
             cancellationToken);
     }
 

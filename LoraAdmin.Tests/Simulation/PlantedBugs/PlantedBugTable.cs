@@ -163,9 +163,9 @@ internal static partial class PlantedBugTable
             "nothing comes to rest: …", Grounds.CrashElsewhereWith(CrashRun.Cancelled + CrashRun.During + FaultKind.ReplicateCancel500),
             "foreach (HostedTraining one in tries.Where(one => one.IsNeeded))", "foreach (HostedTraining one in tries.Where(one => one.IsNeeded && one.TrainingId is null))"),
         new(
-            "ask once more after a refusal", "Training/Steps/HostedProvisioningStep.cs",
+            "fail a job for credit that is used up", "Training/Steps/HostedProvisioningStep.cs",
             "the one job ended as …, … pods were left to people", Grounds.CrashElsewhereWith(FaultKind.ReplicateBalance402),
-            "return NoProvider(job, WhyRefused(refusal));", "return new StepResult.Again(TimeSpan.FromSeconds(15), job, WhyRefused(refusal));"),
+            "return Wait(job, new NoPlace(HostedRefusals.WordsOf(refusal), Counts: true), figures);", "return NoProvider(job, HostedRefusals.WordsOf(refusal));"),
         new(
             "make the images anew when they are not shown at once", "Training/Hosted/HostedValidation.cs",
             "… predictions were made for the one job", Grounds.CrashElsewhereWith(FaultKind.ReplicateOutputLate + CrashRun.OfImages),
