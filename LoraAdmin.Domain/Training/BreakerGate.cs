@@ -67,10 +67,24 @@ public sealed class BreakerGate(IBreaker breaker, string worker, string keyMark,
 
         CircuitReply reply = await breaker.CallAsync(new CircuitCall.Read(0), cancellationToken);
 
-        // Another key than the refused one ends the isolation, and only a check does that.
-        return reply.Status == CircuitStatus.Isolated && reply.Circuit.Isolation is { IsOfTheKey: true } refused && refused.KeyMark != keyMark
+        return IsOfAnotherKey(reply) ? null : HoldOf(reply) is { } hold ? new NoPlace(hold.Reason, hold.Counts) : null;
+    }
+
+    /// <summary>
+    /// Why the provider takes no creations at present, in general; null: it does. Unlike <see cref="WhyHeldAsync"/> it stays so while one creation is let through
+    /// to try it out, until that was made.
+    /// </summary>
+    public async Task<string?> WhyDownAsync(CancellationToken cancellationToken)
+    {
+        if (refusals is not null && await refusals.WhyAsync(cancellationToken) is { } refused)
+        {
+            return refused;
+        }
+
+        CircuitReply reply = await breaker.CallAsync(new CircuitCall.Read(0), cancellationToken);
+        return reply.Status == CircuitStatus.Closed || IsOfAnotherKey(reply)
             ? null
-            : HoldOf(reply) is { } hold ? new NoPlace(hold.Reason, hold.Counts) : null;
+            : HoldOf(reply)?.Reason ?? $"{words.Provider}'s breaker is half open: the next creation tries {words.Provider} out";
     }
 
     public static CreationEnd EndOf(ProviderError error)
@@ -89,6 +103,10 @@ public sealed class BreakerGate(IBreaker breaker, string worker, string keyMark,
             _ => CreationEnd.Rejected,
         };
     }
+
+    /// <summary>Another key than the refused one ends the isolation, and only a check does that.</summary>
+    private bool IsOfAnotherKey(CircuitReply reply) =>
+        reply.Status == CircuitStatus.Isolated && reply.Circuit.Isolation is { IsOfTheKey: true } refused && refused.KeyMark != keyMark;
 
     private async Task<NoPlace?> WhyRefusedAsync(CancellationToken cancellationToken) =>
         refusals is not null && await refusals.WhyHeldAsync(cancellationToken) is { } words ? new NoPlace(words, Counts: true) : null;

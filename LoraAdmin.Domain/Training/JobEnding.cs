@@ -177,7 +177,7 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
                 Self,
                 EventSeverity.Warning,
                 failure.Rule.Code)
-                with { Error = error, Signals = handedOver ? [TrainingIncidents.ProvidersUp($"{HostedLedger.ProviderName} takes trainings")] : [] },
+                with { Error = error },
             cancellationToken);
         return true;
     }

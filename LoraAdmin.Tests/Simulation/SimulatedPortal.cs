@@ -68,6 +68,7 @@ public sealed class SimulatedPortal
         ReplicatePredictions predictions = new(hosted, Options.Create(replicate), WebhookOf);
         Hosted = hosted;
         HostedFallback fallback = new(hostedGate, () => world.Hosted);
+        Providers = new ProvidersWatch(work, gate, fallback);
         HostedLauncher hostedLauncher = new(
             work, new TrainingMaking(Hosted, new HostedImages(work, objects, new MemoryScratch(), world.Links)), hostedGate, clock, () => world.Installation);
         HostedValidation validation = new(
@@ -144,6 +145,7 @@ public sealed class SimulatedPortal
     public TrainingConductor Conductor { get; }
     public IHostedTrainings Hosted { get; }
     public HostedHints Hints { get; }
+    public ProvidersWatch Providers { get; }
     public SharedBreaker Breaker { get; }
     public BreakerDesk BreakerDesk { get; }
     public BreakerWatch BreakerWatch { get; }

@@ -140,15 +140,66 @@ public sealed class HostedFallbackTests
         Assert.All([first, second], id => Assert.Equal(TrainingState.Queued, bench.Job(id).State));
         Assert.StartsWith("Both providers are down. RunPod's breaker is held open", bench.Job(first).WaitReason, StringComparison.Ordinal);
         Assert.Contains("Replicate's breaker is held open by ada", bench.Job(first).WaitReason, StringComparison.Ordinal);
-        Assert.Single(bench.Facts(first, TrainingEvents.ProvidersDown));
+        Assert.Equal([true, false], Told.Select(static signal => signal.Over));
+        Assert.StartsWith("Both providers are down. RunPod's breaker is held open", Told[^1].Text, StringComparison.Ordinal);
         Assert.Single(bench.Attempts(first));
-        Assert.False(Down().Over);
 
         await bench.ResetFallbackAsync();
         await bench.RunToRestAsync(first);
         await bench.RunToRestAsync(second);
         Assert.Equal(TrainingState.Completed, bench.Job(first).State);
-        Assert.True(Down().Over);
+        Assert.Equal([true, false, true], Told.Select(static signal => signal.Over));
+    }
+
+    /// <summary>Neither begins it, nor ends it, with a job.</summary>
+    [Fact]
+    [Trait("Requirement", "C1")]
+    public async Task BothDown_WithoutAnyJob_IsToldAndEndsByItself()
+    {
+        await bench.IsolateAsync();
+        await bench.RunForAsync(TimeSpan.FromMinutes(1));
+        await bench.IsolateFallbackAsync();
+        await bench.RunForAsync(TimeSpan.FromMinutes(1));
+        Assert.Equal([true, false], Told.Select(static signal => signal.Over));
+
+        await bench.ResetFallbackAsync();
+        await bench.RunForAsync(TimeSpan.FromMinutes(1));
+        Assert.Equal([true, false, true], Told.Select(static signal => signal.Over));
+    }
+
+    /// <summary>A job that is handed over, or one creation that tries Replicate out and fails, is no provider.</summary>
+    [Fact]
+    [Trait("Requirement", "C1")]
+    public async Task BothDown_WhileProbesFail_StaysOneIncidentUntilATrainingIsMade()
+    {
+        bench.Faults.Add(FaultKind.ReplicateCreate500, count: 13);
+        await bench.IsolateAsync();
+        foreach (JobId one in new[] { await bench.SubmitAsync(), await bench.SubmitAsync(), await bench.SubmitAsync() })
+        {
+            await bench.RunToStateAsync(one, TrainingState.Failed);
+        }
+
+        await bench.RunForAsync(TimeSpan.FromMinutes(31));
+        JobId id = await bench.SubmitAsync();
+        await bench.RunForAsync(TimeSpan.FromMinutes(20));
+        Assert.Equal([true, false], Told.Select(static signal => signal.Over));
+        await bench.RunToRestAsync(id);
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+        Assert.Equal([true, false, true], Told.Select(static signal => signal.Over));
+    }
+
+    [Fact]
+    [Trait("Requirement", "C1")]
+    public async Task BothDown_WhenThePortalIsStartedAnew_IsToldAsItIsThen()
+    {
+        await bench.IsolateAsync();
+        await bench.IsolateFallbackAsync();
+        await bench.RunForAsync(TimeSpan.FromMinutes(1));
+        Assert.False(Told[^1].Over);
+        bench.World.Hosted = bench.World.Hosted with { WhyNot = "Replicate is not configured: set Replicate:ApiToken" };
+        bench.Restart();
+        await bench.RunForAsync(TimeSpan.FromMinutes(1));
+        Assert.True(Told[^1].Over);
     }
 
     [Fact]
@@ -352,6 +403,6 @@ public sealed class HostedFallbackTests
         Assert.StartsWith("All 1 training places are in use. Replicate's breaker is held open", busy.Job(second).Failure!.Detail, StringComparison.Ordinal);
     }
 
-    private IncidentSignal Down() =>
-        bench.World.Database.Events.SelectMany(fact => fact.Signals).Last(signal => signal.Rule == TrainingIncidents.ProvidersDown);
+    private IReadOnlyList<IncidentSignal> Told =>
+        [.. bench.World.Database.Events.SelectMany(static fact => fact.Signals).Where(static signal => signal.Rule == TrainingIncidents.ProvidersDown)];
 }

@@ -12,6 +12,9 @@ public sealed class HostedFallback(BreakerGate gate, Func<HostedRules> rules)
     public async Task<string?> WhyNotAsync(CancellationToken cancellationToken) =>
         rules().WhyNot ?? (await gate.WhyHeldAsync(cancellationToken))?.Reason;
 
+    /// <summary>Why it takes no jobs at present, in general (<see cref="BreakerGate.WhyDownAsync"/>); null: it does.</summary>
+    public async Task<string?> WhyDownAsync(CancellationToken cancellationToken) => rules().WhyNot ?? await gate.WhyDownAsync(cancellationToken);
+
     /// <summary>Whether there is a second provider at all, up or down.</summary>
     public bool IsConfigured => rules().WhyNot is null;
 

@@ -95,10 +95,7 @@ public sealed class HostedProvisioningStep(
                     TrainingState.Training,
                     asked with { StartedAt = view.StartedAt },
                     $"Replicate has begun training {row.TrainingId}",
-                    (unit, token) => HostedLedger.NoteAsync(unit, row.Name, view, now, token))
-                {
-                    Signals = [TrainingIncidents.ProvidersUp("Replicate trains")],
-                };
+                    (unit, token) => HostedLedger.NoteAsync(unit, row.Name, view, now, token));
         }
 
         string words = reading is HostedReading.Unavailable { Error: var error }

@@ -124,10 +124,7 @@ public sealed class ProvisioningStep(
         {
             return new StepResult.Advance(TrainingState.Training, withPod, $"Pod {pod.PodId} is ready")
             {
-                Signals =
-                [
-                    new IncidentSignal(TrainingIncidents.CreateRefused, Provider, "RunPod has made a pod", Over: true), TrainingIncidents.ProvidersUp("RunPod has made a pod"),
-                ],
+                Signals = [new IncidentSignal(TrainingIncidents.CreateRefused, Provider, "RunPod has made a pod", Over: true)],
             };
         }
 
