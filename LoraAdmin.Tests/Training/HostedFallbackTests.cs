@@ -140,7 +140,7 @@ public sealed class HostedFallbackTests
         Assert.All([first, second], id => Assert.Equal(TrainingState.Queued, bench.Job(id).State));
         Assert.StartsWith("Both providers are down. RunPod's breaker is held open", bench.Job(first).WaitReason, StringComparison.Ordinal);
         Assert.Contains("Replicate's breaker is held open by ada", bench.Job(first).WaitReason, StringComparison.Ordinal);
-        Assert.Equal([true, false], Told.Select(static signal => signal.Over));
+        Assert.False(Assert.Single(Told).Over);
         Assert.StartsWith("Both providers are down. RunPod's breaker is held open", Told[^1].Text, StringComparison.Ordinal);
         Assert.Single(bench.Attempts(first));
 
@@ -148,7 +148,7 @@ public sealed class HostedFallbackTests
         await bench.RunToRestAsync(first);
         await bench.RunToRestAsync(second);
         Assert.Equal(TrainingState.Completed, bench.Job(first).State);
-        Assert.Equal([true, false, true], Told.Select(static signal => signal.Over));
+        Assert.Equal([false, true], Told.Select(static signal => signal.Over));
     }
 
     /// <summary>Neither begins it, nor ends it, with a job.</summary>
