@@ -83,6 +83,10 @@ public static class AlertsPageTexts
             HostedIncidents.Account => new(
                 "Replicate can't train for us", "While RunPod makes no pods, jobs fail instead of being trained there. Nothing is spent.",
                 "Do what the text says. It is looked at again within some minutes; nothing has to be restarted but after a change of keys.", "/breaker", "To the fallback"),
+            HostedIncidents.Unresolved => new(
+                "A training at Replicate can't be looked for", "It may cost money, and what its attempt may cost stays reserved. After a day it is counted at that.",
+                "Do what the text says, or look for the name in Replicate's own list and cancel it there. It resolves by itself when the account can be listed.", job,
+                job is null ? null : "Open the job"),
             HostedIncidents.WeightsWaiting => new(
                 "A trained file waits at Replicate", "Replicate removes it within the hour. A training that was paid for would be lost, and made again.",
                 "Do what the text says: make room on the spool's disk, or mend what keeps the portal from reaching Replicate. The fetch is tried every few seconds.", job, "Open the job"),

@@ -391,8 +391,8 @@ public sealed class HostedLauncher(IUnitOfWork work, IHostedMaking making, ICrea
         OperationalEvent fact = HostedLedger.FactOf(taken, HostedEvents.Created, $"Replicate {HostedWords.Does(row.Kind)} as {found.Id} ({row.Name})", actor) with
         {
             Signals = row.Kind == HostedKind.Training
-                ? [new IncidentSignal(TrainingIncidents.CreateRefused, HostedLedger.Provider, "Replicate has made a training", Over: true)]
-                : [],
+                ? [HostedLedger.Resolved(row), new IncidentSignal(TrainingIncidents.CreateRefused, HostedLedger.Provider, "Replicate has made a training", Over: true)]
+                : [HostedLedger.Resolved(row)],
         };
         await work.RunAsync(
             async (unit, token) =>

@@ -56,6 +56,10 @@ internal static class HostedLedger
         return (tries.Any(static one => one.Saw != HostedSaw.Packing), tries.Any(static one => !one.IsFinal && one.Saw != HostedSaw.Packing));
     }
 
+    /// <summary>What became of it is known, whether or not people had heard that it was not.</summary>
+    public static IncidentSignal Resolved(HostedTraining training) =>
+        new(HostedIncidents.Unresolved, training.Name, "The account was listed again, and what became of it is known", Over: true);
+
     public static OperationalEvent FactOf(
         HostedTraining training, string kind, string message, Actor actor, EventSeverity severity = EventSeverity.Info, string? reason = null) => new()
         {

@@ -244,6 +244,9 @@ public static class HostedEvents
     public const string Ended = "training.hosted_ended";
     public const string CancelFailed = "training.hosted_cancel_failed";
 
+    /// <summary>Whether one was made can't be found out, because the account can't be listed.</summary>
+    public const string Unresolved = "training.hosted_unresolved";
+
     /// <summary>The provider does not know one any more whose id it gave us.</summary>
     public const string Lost = "training.hosted_lost";
 
@@ -266,6 +269,9 @@ public static class HostedIncidents
 
     /// <summary>One that nobody needs does not end and may cost money. The subject is the provider's id of it.</summary>
     public const string NotEnding = "training.hosted_not_ending";
+
+    /// <summary>Whether one was made can't be found out, and its attempt's money stays reserved. The subject is its ledger name.</summary>
+    public const string Unresolved = "training.hosted_unresolved";
 
     /// <summary>Something that a training needs is not at the provider, or nobody can say whether it is. The subject is the provider.</summary>
     public const string Account = "training.hosted_account";
