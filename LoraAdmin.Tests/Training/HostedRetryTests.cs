@@ -28,6 +28,55 @@ public sealed class HostedRetryTests
         Assert.Equal(3, bench.World.Database.ValidationImages.Find(job.LoraId)!.Items.Count(static image => image is { Attempt: 1, Passed: not null }));
     }
 
+    /// <summary>A pod was asked for and paid; that the job is between two attempts gives nobody a LoRA back.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    [Trait("Requirement", "E4")]
+    public async Task Cancel_OfAJobWhoseLastPodWasLost_IsNotGivenBack(bool elsewhere)
+    {
+        JobId id = await bench.SubmitAsync();
+        await bench.RunToStateAsync(id, TrainingState.Retrieving);
+        bench.Faults.Add(FaultKind.AgentUnreachable, match: bench.Pods(id)[^1].Name, seconds: 40 * 60);
+        await bench.IsolateAsync();
+        if (elsewhere)
+        {
+            bench.World.Objects.AwayUntil = bench.Now + TimeSpan.FromHours(2);
+            await bench.RunUntilAsync(() => bench.Hosted(id).Count == 1, "a training that is packed");
+        }
+        else
+        {
+            await bench.IsolateFallbackAsync();
+            await bench.RunUntilAsync(() => bench.Job(id).Attempt == 2, "a second attempt");
+        }
+
+        Assert.IsType<CancelOutcome.Noted>(await bench.CancelAsync(id, TrainingBench.Gateway));
+        await bench.RunToStateAsync(id, TrainingState.Cancelled);
+        Assert.False(bench.Refunded(id));
+        Assert.Equal(1, bench.UserCount);
+    }
+
+    /// <summary>The retry was charged anew, and asked for nothing yet.</summary>
+    [Fact]
+    [Trait("Requirement", "E4")]
+    public async Task Cancel_OfARetryThatAskedForNothing_IsGivenBack()
+    {
+        bench.Faults.Add(FaultKind.TrainingFails);
+        JobId id = await bench.SubmitAsync();
+        await bench.RunToStateAsync(id, TrainingState.Failed);
+        await bench.IsolateAsync();
+        await bench.IsolateFallbackAsync();
+        await bench.RunForAsync(TimeSpan.FromMinutes(1));
+        Assert.IsType<RetryOutcome.Accepted>(await bench.Portal.Desk.RetryAsync(id, TrainingBench.Person, TrainingBench.Token));
+        await bench.RunForAsync(TimeSpan.FromMinutes(1));
+        await bench.CancelAsync(id, TrainingBench.Gateway);
+        await bench.RunToRestAsync(id);
+
+        Assert.Equal(TrainingState.Cancelled, bench.Job(id).State);
+        Assert.True(bench.Refunded(id, 2));
+        Assert.Equal(0, bench.UserCount);
+    }
+
     private async Task<JobId> FailedElsewhereAsync()
     {
         JobId id = await bench.SubmitAsync();

@@ -43,9 +43,8 @@ internal static class HostedLedger
     }
 
     /// <summary>Wishes the end of whatever the attempt has at the provider; what was never sent is over at once.</summary>
-    /// <returns>Whether something was asked for, and whether something of it is still to be ended or to be looked for.</returns>
-    public static async Task<(bool WasAsked, bool IsOpen)> ReleaseAsync(
-        IUnit unit, JobId job, int attempt, DateTimeOffset now, CancellationToken cancellationToken)
+    /// <returns>Whether something of it is still to be ended or to be looked for.</returns>
+    public static async Task<bool> ReleaseAsync(IUnit unit, JobId job, int attempt, DateTimeOffset now, CancellationToken cancellationToken)
     {
         IReadOnlyList<HostedTraining> tries = await unit.Store<IHostedTrainingStore>().ListForAttemptAsync(job, attempt, cancellationToken);
         foreach (HostedTraining one in tries.Where(one => one.IsNeeded))
@@ -53,7 +52,7 @@ internal static class HostedLedger
             await SaveAsync(unit, one.Released(HostedReasons.JobEnded, now), cancellationToken);
         }
 
-        return (tries.Any(static one => one.Saw != HostedSaw.Packing), tries.Any(static one => !one.IsFinal && one.Saw != HostedSaw.Packing));
+        return tries.Any(static one => !one.IsFinal && one.Saw != HostedSaw.Packing);
     }
 
     /// <summary>What became of it is known, whether or not people had heard that it was not.</summary>
