@@ -73,7 +73,7 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
             rule.Admin switch { AdminNotice.Alert => EventSeverity.Error, AdminNotice.Warning => EventSeverity.Warning, _ => EventSeverity.Info },
             rule.Code) with
         {
-            Signals = TrainingIncidents.OverWith(job.Id, $"The job ended: {rule.Message}"),
+            Signals = [.. TrainingIncidents.OverWith(job.Id, $"The job ended: {rule.Message}").Where(signal => !OutlivesTheJob(signal, failure))],
         };
         await unit.Events.AppendAsync(cancelled ? fact : fact with { Error = error }, cancellationToken);
     }
@@ -97,6 +97,10 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
             await FailAsync(unit, job, fence, new JobFailure(FailureCode.BudgetExhausted, words), FileProof.TrainingNeverStarted, error, now, cancellationToken);
         }
     }
+
+    /// <summary>What a job fails of is not over with it: it stays for a person until the job has gone another way.</summary>
+    private static bool OutlivesTheJob(IncidentSignal signal, JobFailure failure) =>
+        failure.Code == FailureCode.TrainingLost && signal.Rule == HostedIncidents.Lost;
 
     /// <summary>
     /// Whether any provider was asked for something since the user was charged: in this attempt, or in one that it followed by itself, which ended in the transaction in

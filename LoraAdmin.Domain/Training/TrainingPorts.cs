@@ -298,6 +298,10 @@ public static class TrainingIncidents
 
     /// <summary>Where a job that ends leaves its incidents: stuck and crashing are over, that it ran too long stays for a person until its pods are gone.</summary>
     public static IReadOnlyList<IncidentSignal> OverWith(JobId job, string how) =>
-        [.. new[] { Stuck, Crashing, UploadGivenUp, SpoolFileMissing, PodIncidents.FileLost, HostedIncidents.Lost, HostedIncidents.WeightsWaiting }
-            .Select(rule => new IncidentSignal(rule, job.ToString(), how, Over: true))];
+        [
+            .. new[]
+            {
+                Stuck, Crashing, UploadGivenUp, SpoolFileMissing, PodIncidents.FileLost, HostedIncidents.Lost, HostedIncidents.PredictionLost, HostedIncidents.WeightsWaiting,
+            }.Select(rule => new IncidentSignal(rule, job.ToString(), how, Over: true)),
+        ];
 }

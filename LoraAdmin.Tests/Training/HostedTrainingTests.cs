@@ -169,7 +169,7 @@ public sealed class HostedTrainingTests
     }
 
     [Fact]
-    public async Task Lost_Twice_FailsAndIsGivenBack()
+    public async Task Lost_Twice_FailsIsGivenBackAndStaysAnIncidentUntilTheRetryHasEnded()
     {
         bench.Faults.Add(FaultKind.ReplicateTrainingLost, count: 2);
         JobId id = await DivertedAsync();
@@ -178,6 +178,12 @@ public sealed class HostedTrainingTests
         Assert.Equal((TrainingState.Failed, FailureCode.TrainingLost), (bench.Job(id).State, bench.Job(id).Failure!.Code));
         Assert.True(bench.Refunded(id));
         bench.AssertNothingIsLeft();
+        Assert.Equal([false, false], LostSignals(id).Select(signal => signal.Over));
+
+        Assert.IsType<RetryOutcome.Accepted>(await bench.Portal.Desk.RetryAsync(id, TrainingBench.Person, TrainingBench.Token));
+        await bench.RunToRestAsync(id);
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+        Assert.Equal([false, false, true], LostSignals(id).Select(signal => signal.Over));
     }
 
     [Theory]

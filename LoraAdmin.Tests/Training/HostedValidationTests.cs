@@ -179,7 +179,8 @@ public sealed class HostedValidationTests
 
         Assert.Equal(2, bench.VendorPredictions.Count);
         Assert.Equal(times, bench.Predictions(id).Count(one => one.Saw == HostedSaw.Lost));
-        Assert.Empty(bench.Facts(id, HostedEvents.Lost));
+        IncidentSignal[] told = [.. bench.World.Database.Events.SelectMany(static fact => fact.Signals).Where(static signal => signal.Rule == HostedIncidents.PredictionLost)];
+        Assert.Equal([.. Enumerable.Repeat(false, times), true], told.Select(static signal => signal.Over));
         if (times == 1)
         {
             AssertJudged(id);

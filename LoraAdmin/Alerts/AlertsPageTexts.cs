@@ -90,6 +90,9 @@ public static class AlertsPageTexts
             HostedIncidents.WeightsWaiting => new(
                 "A trained file waits at Replicate", "Replicate removes it within the hour. A training that was paid for would be lost, and made again.",
                 "Do what the text says: make room on the spool's disk, or mend what keeps the portal from reaching Replicate. The fetch is tried every few seconds.", job, "Open the job"),
+            HostedIncidents.PredictionLost => new(
+                "Replicate lost a prediction", "What it cost is lost. Another is made, or the LoRA completes as not validated.",
+                "Usually nothing. If it happens again, ask Replicate about the prediction that the text names.", job, "Open the job"),
             HostedIncidents.Lost => new(
                 "Replicate lost a training", "What it cost is lost. The job trains once more by itself.",
                 "Usually nothing. If it happens again, ask Replicate about the training that the text names.", job, "Open the job"),

@@ -261,8 +261,11 @@ public static class HostedEvents
 /// <summary>Rules of incidents about trainings at a provider that runs them whole.</summary>
 public static class HostedIncidents
 {
-    /// <summary>The subject is the id of the job, whose end closes it.</summary>
+    /// <summary>The subject is the id of the job, whose end closes it; one that fails of it leaves it open until a retry has ended otherwise.</summary>
     public const string Lost = "training.hosted_lost";
+
+    /// <summary>The same of a prediction. The subject is the id of the job, whose end closes it.</summary>
+    public const string PredictionLost = "training.hosted_prediction_lost";
 
     /// <summary>What a training made can't be fetched, and will be gone. The subject is the id of the job, whose end closes it.</summary>
     public const string WeightsWaiting = "training.hosted_weights_waiting";
