@@ -112,6 +112,8 @@ public sealed class SimulatedPortal
         Breaker = breaker;
         BreakerDesk = new BreakerDesk(work, subject => subject == BreakerSubject.RunPod ? breaker : hostedBreaker);
         BreakerWatch = new BreakerWatch(work, breaker, clock, BreakerSubject.RunPod);
+        HostedBreaker = hostedBreaker;
+        HostedBreakerWatch = new BreakerWatch(work, hostedBreaker, clock, BreakerSubject.Replicate);
         Provider = provider;
         Proofs = proofs;
         Sweep = new PodSweep(work, provider, proofs, clock, () => world.Caps, () => world.Pods, () => world.Installation, Clocks);
@@ -149,6 +151,10 @@ public sealed class SimulatedPortal
     public SharedBreaker Breaker { get; }
     public BreakerDesk BreakerDesk { get; }
     public BreakerWatch BreakerWatch { get; }
+
+    /// <summary>The same of the fallback provider.</summary>
+    public SharedBreaker HostedBreaker { get; }
+    public BreakerWatch HostedBreakerWatch { get; }
     public IPodProvider Provider { get; }
     public IFileProofs Proofs { get; }
     public PodSweep Sweep { get; }
