@@ -142,7 +142,9 @@ public sealed class HostedRetrievingStep(
                 {
                     case FetchOutcome.Proven:
                         SpoolEntry entry = new(job.Id, job.Attempt, spool.Id, name, digest.LengthBytes, digest.Sha256, clock.GetUtcNow());
-                        return new StepResult.Again(TimeSpan.Zero, known, null, (unit, token) => unit.Store<ISpoolStore>().SaveAsync(entry, token))
+
+                        // The images that come next have tries of their own.
+                        return new StepResult.Again(TimeSpan.Zero, known with { StepTries = 0 }, null, (unit, token) => unit.Store<ISpoolStore>().SaveAsync(entry, token))
                             .With(IsTold(job) ? (unit, token) => unit.Events.AppendAsync(FetchedFact(job), token) : null);
 
                     case FetchOutcome.NoLora bad:
