@@ -218,7 +218,7 @@ public sealed class BreakerWatch(IUnitOfWork work, SharedBreaker breaker, TimePr
         Signals = signals,
     };
 
-    private Task AppendAsync(IReadOnlyList<OperationalEvent> facts, CancellationToken cancellationToken) => facts.Count == 0
+    private Task AppendAsync(OperationalEvent[] facts, CancellationToken cancellationToken) => facts.Length == 0
         ? Task.CompletedTask
         : work.RunAsync(
             async (unit, token) =>
