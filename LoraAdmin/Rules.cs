@@ -44,7 +44,8 @@ internal static class Rules
             provider.GetRequiredKeyedService<IBreaker>(BreakerSubject.Replicate.Provider),
             provider.GetRequiredService<Platform.PortalInstance>().Id,
             KeyMarks.Of(provider.GetRequiredService<IOptions<ReplicateOptions>>().Value.ApiToken),
-            GateWords.Replicate));
+            GateWords.Replicate,
+            new HostedRefusals(provider.GetRequiredService<IUnitOfWork>(), provider.GetRequiredService<TimeProvider>())));
         services.AddSingleton<ICreationGate>(provider => provider.GetRequiredService<BreakerGate>());
         services.AddSingleton<Func<Installation>>(provider =>
         {

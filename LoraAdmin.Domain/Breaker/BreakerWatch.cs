@@ -4,9 +4,9 @@ namespace LoraAdmin.Domain.Breaker;
 
 /// <summary>
 /// Looks at the breaker and tells what happened to it, whichever worker in whatever language did it: each entry of the shared history becomes one fact,
-/// exactly once among all portals. Also tells when this portal's Redis is away and back, and what its own breaker does meanwhile.
+/// exactly once among all portals. Also tells what this portal's own breaker does while Redis is away, and that it is away and back.
 /// </summary>
-/// <param name="subject">Whose breaker it is; of Redis itself the first provider's watch tells.</param>
+/// <param name="subject">Whose breaker it is; of Redis itself RunPod's watch tells, for all.</param>
 public sealed class BreakerWatch(IUnitOfWork work, SharedBreaker breaker, TimeProvider clock, BreakerSubject subject)
 {
     public const string Name = "breaker.watch";
@@ -26,6 +26,7 @@ public sealed class BreakerWatch(IUnitOfWork work, SharedBreaker breaker, TimePr
     private DateTimeOffset? awayToldAt;
     private DateTimeOffset? awaySince;
     private long localEntriesTold;
+    private bool isLocalTold;
 
     /// <summary>
     /// The breaker goes on from what was last told of it, should the store have lost it meanwhile. Before anybody asks it: a portal that begins would
@@ -56,13 +57,15 @@ public sealed class BreakerWatch(IUnitOfWork work, SharedBreaker breaker, TimePr
         BreakerView view = breaker.View;
         if (view.IsAway)
         {
-            await (subject == BreakerSubject.RunPod ? TellAwayAsync(view, cancellationToken) : Task.CompletedTask);
+            await TellAwayAsync(view, cancellationToken);
             return;
         }
 
         await TellBackAsync(reply, cancellationToken);
         await TellEntriesAsync(reply.Circuit, cancellationToken);
     }
+
+    private bool TellsOfRedis => subject == BreakerSubject.RunPod;
 
     private async Task TellAwayAsync(BreakerView view, CancellationToken cancellationToken)
     {
@@ -76,7 +79,9 @@ public sealed class BreakerWatch(IUnitOfWork work, SharedBreaker breaker, TimePr
         {
             string words = $"Redis does not answer: each portal guards creations by itself meanwhile. {view.AwayWhy}";
             await AppendAsync(
-                [Fact(BreakerEvents.RedisAway, words, EventSeverity.Error, new IncidentSignal(BreakerIncidents.RedisAway, BreakerIncidents.RedisSubject, words))],
+                TellsOfRedis
+                    ? [Fact(BreakerEvents.RedisAway, words, EventSeverity.Error, new IncidentSignal(BreakerIncidents.RedisAway, BreakerIncidents.RedisSubject, words))]
+                    : [],
                 cancellationToken);
             localEntriesTold = awaySince is null ? view.Seed!.Entries : localEntriesTold;
             awaySince ??= view.AwaySince;
@@ -84,7 +89,9 @@ public sealed class BreakerWatch(IUnitOfWork work, SharedBreaker breaker, TimePr
         }
 
         CircuitEntry[] news = [.. view.Local!.History.Where(entry => entry.Number > localEntriesTold).Reverse()];
-        await AppendAsync([.. news.Select(entry => FactOf(entry, view.Local)).OfType<OperationalEvent>()], cancellationToken);
+        OperationalEvent[] facts = [.. news.Select(entry => FactOf(entry, view.Local)).OfType<OperationalEvent>()];
+        await AppendAsync(facts, cancellationToken);
+        isLocalTold |= facts.Length > 0;
         localEntriesTold = view.Local.Entries;
     }
 
@@ -95,7 +102,8 @@ public sealed class BreakerWatch(IUnitOfWork work, SharedBreaker breaker, TimePr
             return;
         }
 
-        string words = $"Redis answers again, after {(clock.GetUtcNow() - since).TotalSeconds:0} s; the breaker is {reply.Status switch
+        string whose = TellsOfRedis ? "the" : $"{subject.Name}'s";
+        string words = $"Redis answers again, after {(clock.GetUtcNow() - since).TotalSeconds:0} s; {whose} breaker is {reply.Status switch
         {
             CircuitStatus.Closed => "closed",
             CircuitStatus.Isolated => "held open",
@@ -105,17 +113,16 @@ public sealed class BreakerWatch(IUnitOfWork work, SharedBreaker breaker, TimePr
         // The portal's own breaker may have told of an end that the shared one did not have.
         bool isOpen = reply.Circuit.IsOpen;
         Isolation? held = reply.Circuit.Isolation;
+        IncidentSignal[] levels =
+        [
+            Level(BreakerIncidents.Open, isOpen ? $"{subject.Name}'s breaker is open" : $"{subject.Name}'s breaker is closed", isOpen),
+            Level(BreakerIncidents.Isolated, held is null ? $"{subject.Name}'s breaker is not held open" : HeldBy(held.By, held.Reason), held is not null),
+        ];
+        IncidentSignal[] signals = TellsOfRedis ? [new IncidentSignal(BreakerIncidents.RedisAway, BreakerIncidents.RedisSubject, words, Over: true), .. levels] : levels;
         await AppendAsync(
-            [
-                Fact(
-                    BreakerEvents.RedisBack,
-                    words,
-                    isOpen || held is not null ? EventSeverity.Error : EventSeverity.Info,
-                    new IncidentSignal(BreakerIncidents.RedisAway, BreakerIncidents.RedisSubject, words, Over: true),
-                    Level(BreakerIncidents.Open, isOpen ? $"{subject.Name}'s breaker is open" : $"{subject.Name}'s breaker is closed", isOpen),
-                    Level(BreakerIncidents.Isolated, held is null ? $"{subject.Name}'s breaker is not held open" : HeldBy(held.By, held.Reason), held is not null)),
-            ],
+            TellsOfRedis || isLocalTold ? [Fact(BreakerEvents.RedisBack, words, isOpen || held is not null ? EventSeverity.Error : EventSeverity.Info, signals)] : [],
             cancellationToken);
+        isLocalTold = false;
         awaySince = null;
         awayToldAt = null;
 
@@ -211,7 +218,7 @@ public sealed class BreakerWatch(IUnitOfWork work, SharedBreaker breaker, TimePr
         Signals = signals,
     };
 
-    private Task AppendAsync(IReadOnlyList<OperationalEvent> facts, CancellationToken cancellationToken) => facts.Count == 0
+    private Task AppendAsync(OperationalEvent[] facts, CancellationToken cancellationToken) => facts.Length == 0
         ? Task.CompletedTask
         : work.RunAsync(
             async (unit, token) =>

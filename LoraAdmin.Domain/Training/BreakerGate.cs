@@ -1,6 +1,7 @@
 using System.Globalization;
 using LoraAdmin.Domain.Breaker;
 using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Training.Hosted;
 
 namespace LoraAdmin.Domain.Training;
 
@@ -17,10 +18,16 @@ public sealed record GateWords(string Provider, string KeyRefused)
 /// <param name="worker">Name of this portal, as the breaker's history shows it.</param>
 /// <param name="keyMark">Of the provider's key (<see cref="KeyMarks"/>).</param>
 /// <param name="words">Whose creations they are.</param>
-public sealed class BreakerGate(IBreaker breaker, string worker, string keyMark, GateWords words) : ICreationGate
+/// <param name="refusals">What holds them back beside the breaker; null: nothing does.</param>
+public sealed class BreakerGate(IBreaker breaker, string worker, string keyMark, GateWords words, HostedRefusals? refusals = null) : ICreationGate
 {
     public async Task<CreationVerdict> AskAsync(string name, CancellationToken cancellationToken)
     {
+        if (await WhyRefusedAsync(cancellationToken) is { } refused)
+        {
+            return new CreationVerdict.Hold(refused.Reason, refused.Counts);
+        }
+
         CircuitReply reply = await breaker.CallAsync(new CircuitCall.Check(name, worker, keyMark), cancellationToken);
         return reply.Answer is CircuitAnswers.Go or CircuitAnswers.Probe
             ? new CreationVerdict.Go(PermitOf(new BreakerPermit(reply.Circuit.Generation, name, reply.Answer == CircuitAnswers.Probe)))
@@ -53,12 +60,31 @@ public sealed class BreakerGate(IBreaker breaker, string worker, string keyMark,
     /// <summary>Why a job need not even look for a pod now; null: it may.</summary>
     public async Task<NoPlace?> WhyHeldAsync(CancellationToken cancellationToken)
     {
+        if (await WhyRefusedAsync(cancellationToken) is { } known)
+        {
+            return known;
+        }
+
         CircuitReply reply = await breaker.CallAsync(new CircuitCall.Read(0), cancellationToken);
 
-        // Another key than the refused one ends the isolation, and only a check does that.
-        return reply.Status == CircuitStatus.Isolated && reply.Circuit.Isolation is { IsOfTheKey: true } refused && refused.KeyMark != keyMark
+        return IsOfAnotherKey(reply) ? null : HoldOf(reply) is { } hold ? new NoPlace(hold.Reason, hold.Counts) : null;
+    }
+
+    /// <summary>
+    /// Why the provider takes no creations at present, in general; null: it does. Unlike <see cref="WhyHeldAsync"/> it stays so while one creation is let through
+    /// to try it out, until that was made.
+    /// </summary>
+    public async Task<string?> WhyDownAsync(CancellationToken cancellationToken)
+    {
+        if (refusals is not null && await refusals.WhyAsync(cancellationToken) is { } refused)
+        {
+            return refused;
+        }
+
+        CircuitReply reply = await breaker.CallAsync(new CircuitCall.Read(0), cancellationToken);
+        return reply.Status == CircuitStatus.Closed || IsOfAnotherKey(reply)
             ? null
-            : HoldOf(reply) is { } hold ? new NoPlace(hold.Reason, hold.Counts) : null;
+            : HoldOf(reply)?.Reason ?? $"{words.Provider}'s breaker is half open: the next creation tries {words.Provider} out";
     }
 
     public static CreationEnd EndOf(ProviderError error)
@@ -77,6 +103,13 @@ public sealed class BreakerGate(IBreaker breaker, string worker, string keyMark,
             _ => CreationEnd.Rejected,
         };
     }
+
+    /// <summary>Another key than the refused one ends the isolation, and only a check does that.</summary>
+    private bool IsOfAnotherKey(CircuitReply reply) =>
+        reply.Status == CircuitStatus.Isolated && reply.Circuit.Isolation is { IsOfTheKey: true } refused && refused.KeyMark != keyMark;
+
+    private async Task<NoPlace?> WhyRefusedAsync(CancellationToken cancellationToken) =>
+        refusals is not null && await refusals.WhyHeldAsync(cancellationToken) is { } words ? new NoPlace(words, Counts: true) : null;
 
     private CreationVerdict.Hold? HoldOf(CircuitReply reply) => reply.Status switch
     {

@@ -25,7 +25,7 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
         ArgumentNullException.ThrowIfNull(job);
         await EndAttemptAsync(unit, job, AttemptState.Succeeded, null, now, cancellationToken);
         bool open = await AttemptPods.ReleaseAsync(unit, job.Id, job.Attempt, FileProof.InStorage, PodReasons.JobEnded, now, cancellationToken);
-        open |= await HostedLedger.HasOpenAsync(unit, job.Id, job.Attempt, cancellationToken);
+        open |= await HostedLedger.ReleaseAsync(unit, job.Id, job.Attempt, now, cancellationToken);
         await SaveAsync(unit, job with { State = TrainingState.Completed, Failure = null }, fence, open, now, cancellationToken);
         await unit.Store<ILoraStore>().SetStatusAsync(job.LoraId, LoraStatus.Completed, null, now, cancellationToken);
         OperationalEvent fact = TrainingFacts.Of(job, TrainingEvents.Completed, $"Completed: {message}", Self) with
@@ -43,8 +43,8 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
         ArgumentNullException.ThrowIfNull(failure);
         FailureRule rule = failure.Rule;
         bool cancelled = failure.Code == FailureCode.Cancelled;
-        bool podAsked = (await unit.Store<IPodLedger>().ListForAttemptAsync(job.Id, job.Attempt, cancellationToken)).Count > 0;
-        (bool trainingAsked, bool open) = await HostedLedger.ReleaseAsync(unit, job.Id, job.Attempt, now, cancellationToken);
+        bool asked = await WasAskedAsync(unit, job, cancellationToken);
+        bool open = await HostedLedger.ReleaseAsync(unit, job.Id, job.Attempt, now, cancellationToken);
         await EndAttemptAsync(unit, job, cancelled ? AttemptState.Cancelled : AttemptState.Failed, failure.Code, now, cancellationToken);
         open |= await AttemptPods.ReleaseAsync(unit, job.Id, job.Attempt, proof, PodReasons.JobEnded, now, cancellationToken);
         if (rule.Retry == RetryRule.OnceByItself && await MayTrainAgainAsync(unit, job, cancellationToken)
@@ -58,7 +58,7 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
         {
             RefundRule.Always => true,
             RefundRule.Never => false,
-            _ => !(podAsked || trainingAsked) || job.Cancel?.By.Kind == ActorKind.Person,
+            _ => !asked || job.Cancel?.By.Kind == ActorKind.Person,
         };
         bool refunded = refund && await unit.Store<ILimitsStore>().RefundAsync(job.Id, rule.Code, now, cancellationToken);
         await SaveAsync(
@@ -73,7 +73,7 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
             rule.Admin switch { AdminNotice.Alert => EventSeverity.Error, AdminNotice.Warning => EventSeverity.Warning, _ => EventSeverity.Info },
             rule.Code) with
         {
-            Signals = TrainingIncidents.OverWith(job.Id, $"The job ended: {rule.Message}"),
+            Signals = [.. TrainingIncidents.OverWith(job.Id, $"The job ended: {rule.Message}").Where(signal => !OutlivesTheJob(signal, failure))],
         };
         await unit.Events.AppendAsync(cancelled ? fact : fact with { Error = error }, cancellationToken);
     }
@@ -96,6 +96,32 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
             string words = $"{failure.Detail?.TrimEnd('.')}. {HostedLedger.ProviderName} would take up to {estimate}, which the month's budget does not have";
             await FailAsync(unit, job, fence, new JobFailure(FailureCode.BudgetExhausted, words), FileProof.TrainingNeverStarted, error, now, cancellationToken);
         }
+    }
+
+    /// <summary>What a job fails of is not over with it: it stays for a person until the job has gone another way.</summary>
+    private static bool OutlivesTheJob(IncidentSignal signal, JobFailure failure) =>
+        failure.Code == FailureCode.TrainingLost && signal.Rule == HostedIncidents.Lost;
+
+    /// <summary>
+    /// Whether any provider was asked for something since the user was charged: in this attempt, or in one that it followed by itself, which ended in the transaction in
+    /// which this one began.
+    /// </summary>
+    private static async Task<bool> WasAskedAsync(IUnit unit, TrainingJob job, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<TrainingAttempt> attempts = await unit.Store<ITrainingStore>().ListAttemptsAsync(job.Id, cancellationToken);
+        TrainingAttempt? attempt = attempts.FirstOrDefault(one => one.Number == job.Attempt);
+        while (attempt is { Number: var number, StartedAt: var began })
+        {
+            if ((await unit.Store<IPodLedger>().ListForAttemptAsync(job.Id, number, cancellationToken)).Count > 0
+                || (await unit.Store<IHostedTrainingStore>().ListForAttemptAsync(job.Id, number, cancellationToken)).Any(static one => one.Saw != HostedSaw.Packing))
+            {
+                return true;
+            }
+
+            attempt = attempts.LastOrDefault(one => one.Number < number && one.EndedAt == began);
+        }
+
+        return false;
     }
 
     /// <summary>Once by itself: the first attempt on a pod; elsewhere the first that was lost, because the attempts before it came to no provider.</summary>
@@ -177,7 +203,7 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
                 Self,
                 EventSeverity.Warning,
                 failure.Rule.Code)
-                with { Error = error, Signals = handedOver ? [TrainingIncidents.ProvidersUp($"{HostedLedger.ProviderName} takes trainings")] : [] },
+                with { Error = error },
             cancellationToken);
         return true;
     }

@@ -27,12 +27,17 @@ internal static class JobReopening
         StepErrors = 0,
     };
 
-    /// <summary>The job as it goes on from a proven file.</summary>
-    public static TrainingJob With(TrainingJob job, SpoolEntry file) => job with
+    /// <summary>The job as it goes on from a proven file: its steps, and what may judge it, are those of the provider that made it.</summary>
+    public static async Task<TrainingJob> WithAsync(IUnit unit, TrainingJob job, SpoolEntry file, CancellationToken cancellationToken)
     {
-        Attempt = file.Attempt,
-        Artifact = new ArtifactInfo(file.SizeBytes, file.Sha256),
-    };
+        IReadOnlyList<TrainingAttempt> attempts = await unit.Store<ITrainingStore>().ListAttemptsAsync(job.Id, cancellationToken);
+        return job with
+        {
+            Attempt = file.Attempt,
+            Provider = attempts.FirstOrDefault(one => one.Number == file.Attempt)?.Provider ?? job.Provider,
+            Artifact = new ArtifactInfo(file.SizeBytes, file.Sha256),
+        };
+    }
 
     /// <returns>False: the job is not final any more, nothing was written.</returns>
     public static async Task<bool> OpenAsync(IUnit unit, TrainingJob job, CancellationToken cancellationToken)

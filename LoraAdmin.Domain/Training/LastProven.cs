@@ -39,7 +39,7 @@ internal sealed record LastProven(TrainingJob? GoesOnAs, SpoolEntry? Elsewhere)
             bool lacksImages = images.Count(image => image.Attempt == spooled.Attempt) < wantedImages
                 && await IsOnHeldPodAsync(unit, job, spooled.Attempt, cancellationToken);
             TrainingState from = lacksImages ? TrainingState.Retrieving : TrainingState.Uploading;
-            return new LastProven(JobReopening.With(job, spooled) with { State = from, Spool = spooled.Spool }, null);
+            return new LastProven((await JobReopening.WithAsync(unit, job, spooled, cancellationToken)) with { State = from, Spool = spooled.Spool }, null);
         }
 
         bool onPod = failure.Code != FailureCode.ArtifactCorrupt

@@ -132,7 +132,7 @@ public sealed class SpoolUploads(IUnitOfWork work, IObjectStore objects, ISpool 
         DateTimeOffset now = clock.GetUtcNow();
         await SpoolUpload.NoteAsync(unit, job.LoraId, entry, stored, now, cancellationToken);
         await AttemptPods.ReleaseAsync(unit, job.Id, entry.Attempt, FileProof.InStorage, PodReasons.FileStored, now, cancellationToken);
-        TrainingJob again = JobReopening.With(JobReopening.Reset(job, TrainingState.Validating, now), entry);
+        TrainingJob again = await JobReopening.WithAsync(unit, JobReopening.Reset(job, TrainingState.Validating, now), entry, cancellationToken);
         if (!await JobReopening.OpenAsync(unit, again, cancellationToken))
         {
             throw new ConcurrentWriteException($"Job {job.Id} was opened meanwhile.");

@@ -239,8 +239,9 @@ public static class TrainingEvents
     /// <summary>An attempt came to no provider, and another provider was asked instead of failing the job.</summary>
     public const string HandedOver = "training.handed_over";
 
-    /// <summary>A job waits because neither provider takes trainings.</summary>
+    /// <summary>Neither provider takes trainings; and one does, or does again.</summary>
     public const string ProvidersDown = "training.providers_down";
+    public const string ProvidersUp = "training.providers_up";
 
     /// <summary>M1: training runs past its limit; cancellation is attempted.</summary>
     public const string OverTime = "training.over_time";
@@ -295,9 +296,12 @@ public static class TrainingIncidents
     /// <summary>A file lies in the spool that no job knows. The subject is the file's name.</summary>
     public const string Unclaimed = "training.unclaimed_file";
 
-    public static IncidentSignal ProvidersUp(string how) => new(ProvidersDown, ProvidersSubject, how, Over: true);
-
     /// <summary>Where a job that ends leaves its incidents: stuck and crashing are over, that it ran too long stays for a person until its pods are gone.</summary>
     public static IReadOnlyList<IncidentSignal> OverWith(JobId job, string how) =>
-        [.. new[] { Stuck, Crashing, UploadGivenUp, SpoolFileMissing, PodIncidents.FileLost, HostedIncidents.Lost }.Select(rule => new IncidentSignal(rule, job.ToString(), how, Over: true))];
+        [
+            .. new[]
+            {
+                Stuck, Crashing, UploadGivenUp, SpoolFileMissing, PodIncidents.FileLost, HostedIncidents.Lost, HostedIncidents.PredictionLost, HostedIncidents.WeightsWaiting,
+            }.Select(rule => new IncidentSignal(rule, job.ToString(), how, Over: true)),
+        ];
 }

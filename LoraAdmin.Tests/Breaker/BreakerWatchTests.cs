@@ -135,6 +135,54 @@ public sealed class BreakerWatchTests
         Assert.Equal([BreakerIncidents.Open], await OpenIncidentsAsync());
     }
 
+    /// <summary>Of Redis the other breaker's watch tells.</summary>
+    [Fact]
+    [Trait("Requirement", "C6")]
+    public async Task RedisAway_ATripOfReplicatesBreakerIsToldToo()
+    {
+        await LookAtReplicateAsync();
+        world.HostedRedis.AwayUntil = DateTimeOffset.MaxValue;
+        await LookAtReplicateAsync();
+        Assert.Empty(Kinds);
+        for (int number = 1; number <= 3; number++)
+        {
+            await portal.HostedBreaker.CallAsync(new CircuitCall.Failure(new BreakerPermit(0, "t", false), $"c{number}", "one", "503", FailureEffect.Counted, ""), None);
+        }
+
+        await LookAtReplicateAsync();
+        await LookAtReplicateAsync();
+        Assert.Equal([BreakerEvents.Opened], Kinds);
+        Assert.Equal([BreakerIncidents.Open], await OpenIncidentsAsync());
+        Assert.StartsWith("Replicate's breaker opened", world.Database.Events[0].Message, StringComparison.Ordinal);
+
+        world.HostedRedis.AwayUntil = null;
+        await LookAtReplicateAsync();
+        Assert.Equal([BreakerEvents.Opened, BreakerEvents.RedisBack], Kinds.Take(2));
+        Assert.Equal([BreakerIncidents.Open], await OpenIncidentsAsync());
+        await portal.BreakerDesk.ResetAsync(BreakerSubject.Replicate, "it works", Ada, None);
+        await LookAtReplicateAsync();
+        Assert.Empty(await OpenIncidentsAsync());
+    }
+
+    [Fact]
+    [Trait("Requirement", "C6")]
+    public async Task RedisAway_NothingHappensToReplicatesBreaker_NothingIsToldOfIt()
+    {
+        await LookAtReplicateAsync();
+        world.HostedRedis.AwayUntil = DateTimeOffset.MaxValue;
+        await LookAtReplicateAsync();
+        await LookAtReplicateAsync();
+        world.HostedRedis.AwayUntil = null;
+        await LookAtReplicateAsync();
+        Assert.Empty(Kinds);
+    }
+
+    private async Task LookAtReplicateAsync()
+    {
+        await portal.HostedBreakerWatch.LookAsync(None);
+        world.Clock.Advance(BreakerWatch.Every);
+    }
+
     [Fact]
     [Trait("Requirement", "C6")]
     public async Task RestartedEmpty_WhileNoPortalRan_IsBroughtBackFromTheDatabase()

@@ -165,6 +165,25 @@ public sealed class LocalCloudJournalTests : IDisposable
     }
 
     [Fact]
+    public async Task Restart_BeforeALateTrainingAppears_ItAppearsOnTime()
+    {
+        using FileLocalCloudJournal first = new(JournalPath);
+        using TestCloud before = new(first);
+        before.World.Faults.Add(FaultKind.ReplicateCreateHangThenLate, seconds: 120);
+        await Assert.ThrowsAsync<TaskCanceledException>(() => before.ReplicateAsync(HttpMethod.Post, ReplicateOrders.TrainPath, ReplicateOrders.Train()));
+        DateTimeOffset due = before.Clock.GetUtcNow().AddSeconds(120);
+        first.Dispose();
+        before.Pass(TimeSpan.FromSeconds(60));
+
+        using FileLocalCloudJournal second = new(JournalPath);
+        using TestCloud after = new(second, clock: before.Clock);
+        Assert.Empty(after.World.Replicate.Records);
+        after.Pass(TimeSpan.FromSeconds(90));
+        await after.TruthAsync();
+        Assert.Equal(new StatusChange(due, ReplicateStatus.Starting), Assert.Single(after.World.Replicate.Records).History[0]);
+    }
+
+    [Fact]
     public async Task Kill_AtAnyByte_RestartsWithEveryWholeLine()
     {
         using (FileLocalCloudJournal journal = new(JournalPath))

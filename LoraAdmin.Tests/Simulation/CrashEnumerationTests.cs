@@ -63,7 +63,9 @@ public sealed class CrashEnumerationTests
         FaultKind.ReplicateCreate500,
         FaultKind.ReplicateCreate500ButCreated,
         FaultKind.ReplicateCreateHangButCreated,
+        FaultKind.ReplicateCreateHangThenLate,
         FaultKind.ReplicateThrottled,
+        FaultKind.ReplicateBalance402,
         FaultKind.ReplicateRead500,
         FaultKind.ReplicateRead404,
         FaultKind.ReplicateList500,
@@ -80,7 +82,6 @@ public sealed class CrashEnumerationTests
         FaultKind.ReplicateTrainingFails,
         FaultKind.ReplicateFailsAfterSuccess,
         FaultKind.ReplicateUnauth401,
-        FaultKind.ReplicateBalance402,
     ];
 
     /// <summary>The same with more crossings.</summary>
@@ -99,6 +100,7 @@ public sealed class CrashEnumerationTests
     [
         FaultKind.ReplicateCreate500 + CrashRun.OfImages,
         FaultKind.ReplicateCreateHangButCreated + CrashRun.OfImages,
+        FaultKind.ReplicateCreateHangThenLate + CrashRun.OfImages,
         FaultKind.ReplicateThrottled + CrashRun.OfImages,
         FaultKind.ReplicateRead404 + CrashRun.OfImages,
         FaultKind.ReplicatePredictionLost,

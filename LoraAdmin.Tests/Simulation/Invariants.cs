@@ -28,6 +28,9 @@ public sealed partial class Invariants
     private readonly HashSet<(string Rule, string Subject)> openIncidents = [];
     private readonly HashSet<(JobId, int)> attempts = [];
     private readonly HashSet<JobId> places = [];
+
+    /// <summary>What a job had asked for when its user was charged for it last.</summary>
+    private readonly Dictionary<JobId, HashSet<string>> askedBefore = [];
     private ExceptionDispatchInfo? failure;
     private int facts;
     private bool isDirty;
@@ -200,10 +203,11 @@ public sealed partial class Invariants
         Require(plan?.JobsMayFail == true, $"job {job.Id} failed, which no job may here: {job.Failure}");
         Require(job.Failure is not null, $"job {job.Id} rests as {job.State} without a failure");
         FailureRule rule = job.Failure!.Rule;
+        HashSet<string> before = askedBefore.GetValueOrDefault(job.Id) ?? [];
         Require((job.State == TrainingState.Cancelled) == (rule.Failure == FailureCode.Cancelled), $"job {job.Id} rests as {job.State} with {rule.Code}");
         Require(lora.ErrorMessage == rule.Message, $"the LoRA of {job.Id} says {lora.ErrorMessage}, the table {rule.Message}");
-        bool asked = world.Database.Pods.Rows.Any(pod => pod.Job == job.Id && pod.Attempt == job.Attempt)
-            || world.Database.HostedOf[job.Id].Any(one => one.Attempt == job.Attempt && one is not { Saw: HostedSaw.NeverMade, Reason: HostedReasons.JobEnded });
+        bool asked = world.Database.Pods.Rows.Any(pod => pod.Job == job.Id && !before.Contains(pod.Name))
+            || world.Database.HostedOf[job.Id].Any(one => !before.Contains(one.Name) && one is not { Saw: HostedSaw.NeverMade, Reason: HostedReasons.JobEnded });
         bool refund = rule.Refund == RefundRule.Always || (rule.Refund == RefundRule.BeforePodOrByAdmin && (!asked || job.Cancel!.By.Kind == ActorKind.Person));
         Require(NewestCharge(job).Refunded == refund, $"5: job {job.Id} ended as {rule.Code}; given back {!refund}, right is {refund}");
         Require(
@@ -218,7 +222,7 @@ public sealed partial class Invariants
         {
             HostedTraining? row = RowOf(training);
             Require(row is { IsFinal: false }, $"1: training {training.Id} is alive and the ledger has no open row {NameOf(training)}");
-            Require(attempts.Add((row!.Job, row.Attempt)), $"2: attempt {row.Attempt} of job {row.Job} has more than one training alive");
+            Require(!row!.IsNeeded || attempts.Add((row.Job, row.Attempt)), $"2: attempt {row.Attempt} of job {row.Job} keeps more than one training");
         }
 
         CheckIncidents();
@@ -262,7 +266,18 @@ public sealed partial class Invariants
     private void FollowMoney()
     {
         world.Database.Reservations.Written += (_, _, _) => isDirty = true;
-        world.Database.Charges.Written += (_, _, _) => isDirty = true;
+        world.Database.Charges.Written += (key, before, _) =>
+        {
+            isDirty = true;
+            if (before is null)
+            {
+                askedBefore[key.Item1] =
+                [
+                    .. world.Database.Pods.Rows.Where(pod => pod.Job == key.Item1).Select(static pod => pod.Name),
+                    .. world.Database.HostedOf[key.Item1].Select(static one => one.Name),
+                ];
+            }
+        };
         world.Database.Users.Written += (_, _, _) => isDirty = true;
         world.Database.Months.Written += (_, _, _) => isDirty = true;
         world.Database.Hosted.Written += (_, _, _) => isDirty = true;

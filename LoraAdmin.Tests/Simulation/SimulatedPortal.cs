@@ -54,7 +54,7 @@ public sealed class SimulatedPortal
         SharedBreaker breaker = new(new MortalCircuitStore(world.Redis, mortality), instance, () => world.Breaker, clock);
         BreakerGate gate = new(breaker, instance, KeyMarks.Of(world.ApiKeyInUse), GateWords.RunPod);
         SharedBreaker hostedBreaker = new(new MortalCircuitStore(world.HostedRedis, mortality), instance, () => world.Breaker, clock);
-        BreakerGate hostedGate = new(hostedBreaker, instance, KeyMarks.Of(world.ApiKeyInUse), GateWords.Replicate);
+        BreakerGate hostedGate = new(hostedBreaker, instance, KeyMarks.Of(world.ApiKeyInUse), GateWords.Replicate, new HostedRefusals(work, clock));
         ReplicateOptions replicate = new()
         {
             BaseUrl = $"{cloud}/replicate/v1",
@@ -68,6 +68,7 @@ public sealed class SimulatedPortal
         ReplicatePredictions predictions = new(hosted, Options.Create(replicate), WebhookOf);
         Hosted = hosted;
         HostedFallback fallback = new(hostedGate, () => world.Hosted);
+        Providers = new ProvidersWatch(work, gate, fallback);
         HostedLauncher hostedLauncher = new(
             work, new TrainingMaking(Hosted, new HostedImages(work, objects, new MemoryScratch(), world.Links)), hostedGate, clock, () => world.Installation);
         HostedValidation validation = new(
@@ -111,6 +112,8 @@ public sealed class SimulatedPortal
         Breaker = breaker;
         BreakerDesk = new BreakerDesk(work, subject => subject == BreakerSubject.RunPod ? breaker : hostedBreaker);
         BreakerWatch = new BreakerWatch(work, breaker, clock, BreakerSubject.RunPod);
+        HostedBreaker = hostedBreaker;
+        HostedBreakerWatch = new BreakerWatch(work, hostedBreaker, clock, BreakerSubject.Replicate);
         Provider = provider;
         Proofs = proofs;
         Sweep = new PodSweep(work, provider, proofs, clock, () => world.Caps, () => world.Pods, () => world.Installation, Clocks);
@@ -144,9 +147,14 @@ public sealed class SimulatedPortal
     public TrainingConductor Conductor { get; }
     public IHostedTrainings Hosted { get; }
     public HostedHints Hints { get; }
+    public ProvidersWatch Providers { get; }
     public SharedBreaker Breaker { get; }
     public BreakerDesk BreakerDesk { get; }
     public BreakerWatch BreakerWatch { get; }
+
+    /// <summary>The same of the fallback provider.</summary>
+    public SharedBreaker HostedBreaker { get; }
+    public BreakerWatch HostedBreakerWatch { get; }
     public IPodProvider Provider { get; }
     public IFileProofs Proofs { get; }
     public PodSweep Sweep { get; }

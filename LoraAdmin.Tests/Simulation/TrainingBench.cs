@@ -190,6 +190,7 @@ public sealed class TrainingBench
             {
                 await LookAtPodsAsync();
                 await Portal.LookAtHostedAsync(Token);
+                await Portal.Providers.LookAsync(Token);
                 await Portal.Settlement.RunAsync(Token);
                 await Portal.LookAtFilesAsync(Token);
                 continue;

@@ -59,6 +59,7 @@ public sealed class Trouble(SimulatedWorld world, Random random, IReadOnlyList<s
         (FaultKind.ReplicateCreate500, 5),
         (FaultKind.ReplicateCreate500ButCreated, 2),
         (FaultKind.ReplicateCreateHangButCreated, 2),
+        (FaultKind.ReplicateCreateHangThenLate, 2),
         (FaultKind.ReplicateThrottled, 4),
         (FaultKind.ReplicateBalance402, 1),
         (FaultKind.ReplicateRead500, 8),

@@ -54,7 +54,7 @@ public sealed class HostedFallbackTests
     [Trait("Requirement", "E1")]
     public async Task ReplicateRefusesToo_JobFailsOnceAndTheUserIsToldOnlyThen()
     {
-        bench.Faults.Add(FaultKind.ReplicateBalance402);
+        bench.Faults.Add(FaultKind.ReplicateBalance402, seconds: 100_000);
         JobId id = await bench.SubmitWithoutPodsAsync();
         await bench.RunToRestAsync(id);
 
@@ -140,15 +140,66 @@ public sealed class HostedFallbackTests
         Assert.All([first, second], id => Assert.Equal(TrainingState.Queued, bench.Job(id).State));
         Assert.StartsWith("Both providers are down. RunPod's breaker is held open", bench.Job(first).WaitReason, StringComparison.Ordinal);
         Assert.Contains("Replicate's breaker is held open by ada", bench.Job(first).WaitReason, StringComparison.Ordinal);
-        Assert.Single(bench.Facts(first, TrainingEvents.ProvidersDown));
+        Assert.False(Assert.Single(Told).Over);
+        Assert.StartsWith("Both providers are down. RunPod's breaker is held open", Told[^1].Text, StringComparison.Ordinal);
         Assert.Single(bench.Attempts(first));
-        Assert.False(Down().Over);
 
         await bench.ResetFallbackAsync();
         await bench.RunToRestAsync(first);
         await bench.RunToRestAsync(second);
         Assert.Equal(TrainingState.Completed, bench.Job(first).State);
-        Assert.True(Down().Over);
+        Assert.Equal([false, true], Told.Select(static signal => signal.Over));
+    }
+
+    /// <summary>Neither begins it, nor ends it, with a job.</summary>
+    [Fact]
+    [Trait("Requirement", "C1")]
+    public async Task BothDown_WithoutAnyJob_IsToldAndEndsByItself()
+    {
+        await bench.IsolateAsync();
+        await bench.RunForAsync(TimeSpan.FromMinutes(1));
+        await bench.IsolateFallbackAsync();
+        await bench.RunForAsync(TimeSpan.FromMinutes(1));
+        Assert.Equal([true, false], Told.Select(static signal => signal.Over));
+
+        await bench.ResetFallbackAsync();
+        await bench.RunForAsync(TimeSpan.FromMinutes(1));
+        Assert.Equal([true, false, true], Told.Select(static signal => signal.Over));
+    }
+
+    /// <summary>A job that is handed over, or one creation that tries Replicate out and fails, is no provider.</summary>
+    [Fact]
+    [Trait("Requirement", "C1")]
+    public async Task BothDown_WhileProbesFail_StaysOneIncidentUntilATrainingIsMade()
+    {
+        bench.Faults.Add(FaultKind.ReplicateCreate500, count: 13);
+        await bench.IsolateAsync();
+        foreach (JobId one in new[] { await bench.SubmitAsync(), await bench.SubmitAsync(), await bench.SubmitAsync() })
+        {
+            await bench.RunToStateAsync(one, TrainingState.Failed);
+        }
+
+        await bench.RunForAsync(TimeSpan.FromMinutes(31));
+        JobId id = await bench.SubmitAsync();
+        await bench.RunForAsync(TimeSpan.FromMinutes(20));
+        Assert.Equal([true, false], Told.Select(static signal => signal.Over));
+        await bench.RunToRestAsync(id);
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+        Assert.Equal([true, false, true], Told.Select(static signal => signal.Over));
+    }
+
+    [Fact]
+    [Trait("Requirement", "C1")]
+    public async Task BothDown_WhenThePortalIsStartedAnew_IsToldAsItIsThen()
+    {
+        await bench.IsolateAsync();
+        await bench.IsolateFallbackAsync();
+        await bench.RunForAsync(TimeSpan.FromMinutes(1));
+        Assert.False(Told[^1].Over);
+        bench.World.Hosted = bench.World.Hosted with { WhyNot = "Replicate is not configured: set Replicate:ApiToken" };
+        bench.Restart();
+        await bench.RunForAsync(TimeSpan.FromMinutes(1));
+        Assert.True(Told[^1].Over);
     }
 
     [Fact]
@@ -320,6 +371,38 @@ public sealed class HostedFallbackTests
         bench.AssertNothingIsLeft();
     }
 
-    private IncidentSignal Down() =>
-        bench.World.Database.Events.SelectMany(fact => fact.Signals).Last(signal => signal.Rule == TrainingIncidents.ProvidersDown);
+    [Fact]
+    [Trait("Requirement", "E1")]
+    public async Task AllPlacesInUseForTheWholeQueueWait_ReplicateIsAskedInsteadOfFailing()
+    {
+        TrainingBench busy = HostedBench.New(static options => options.Training = TimeSpan.FromMinutes(100));
+        busy.Rules(static rules => rules with { MaxConcurrentPods = 1 });
+        JobId first = await busy.SubmitAsync();
+        await busy.RunToStateAsync(first, TrainingState.Training);
+        JobId second = await busy.SubmitAsync();
+        await busy.RunToRestAsync(second);
+
+        Assert.Equal((TrainingState.Completed, "replicate"), (busy.Job(second).State, busy.Job(second).Provider));
+        Assert.Empty(busy.Pods(second));
+        Assert.Equal((TrainingState.Completed, "runpod"), (busy.Job(first).State, busy.Job(first).Provider));
+        busy.AssertNothingIsLeft();
+    }
+
+    [Fact]
+    [Trait("Requirement", "E1")]
+    public async Task AllPlacesInUseWhileReplicateIsDown_JobFailsAfterTheQueueWaitAndSaysBoth()
+    {
+        TrainingBench busy = HostedBench.New(static options => options.Training = TimeSpan.FromMinutes(100));
+        busy.Rules(static rules => rules with { MaxConcurrentPods = 1 });
+        await busy.RunToStateAsync(await busy.SubmitAsync(), TrainingState.Training);
+        await busy.IsolateFallbackAsync();
+        JobId second = await busy.SubmitAsync();
+        await busy.RunToRestAsync(second);
+
+        Assert.Equal(FailureCode.NoProvider, busy.Job(second).Failure!.Code);
+        Assert.StartsWith("All 1 training places are in use. Replicate's breaker is held open", busy.Job(second).Failure!.Detail, StringComparison.Ordinal);
+    }
+
+    private IReadOnlyList<IncidentSignal> Told =>
+        [.. bench.World.Database.Events.SelectMany(static fact => fact.Signals).Where(static signal => signal.Rule == TrainingIncidents.ProvidersDown)];
 }

@@ -169,7 +169,7 @@ public sealed class HostedTrainingTests
     }
 
     [Fact]
-    public async Task Lost_Twice_FailsAndIsGivenBack()
+    public async Task Lost_Twice_FailsIsGivenBackAndStaysAnIncidentUntilTheRetryHasEnded()
     {
         bench.Faults.Add(FaultKind.ReplicateTrainingLost, count: 2);
         JobId id = await DivertedAsync();
@@ -178,6 +178,12 @@ public sealed class HostedTrainingTests
         Assert.Equal((TrainingState.Failed, FailureCode.TrainingLost), (bench.Job(id).State, bench.Job(id).Failure!.Code));
         Assert.True(bench.Refunded(id));
         bench.AssertNothingIsLeft();
+        Assert.Equal([false, false], LostSignals(id).Select(signal => signal.Over));
+
+        Assert.IsType<RetryOutcome.Accepted>(await bench.Portal.Desk.RetryAsync(id, TrainingBench.Person, TrainingBench.Token));
+        await bench.RunToRestAsync(id);
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+        Assert.Equal([false, false, true], LostSignals(id).Select(signal => signal.Over));
     }
 
     [Theory]
@@ -226,29 +232,6 @@ public sealed class HostedTrainingTests
         Assert.Equal(TrainingState.Completed, bench.Job(id).State);
         bench.AssertStoredIsTheTrained(id);
         bench.AssertNothingIsLeft();
-    }
-
-    /// <summary>Each fetch takes longer than any other look, and comes to nothing.</summary>
-    [Fact]
-    [Trait("Requirement", "E3")]
-    public async Task Weights_ThatAreSlowAndNeverWhole_AreWaitedForNoLongerThanTheirTime()
-    {
-        JobId id = await DivertedAsync();
-        await bench.RunToStateAsync(id, TrainingState.Retrieving);
-        DateTimeOffset began = bench.Now;
-        bench.World.Spool.OnAppend = _ =>
-        {
-            for (int minute = 0; minute < 14; minute++)
-            {
-                bench.World.Clock.Advance(TimeSpan.FromMinutes(1));
-            }
-
-            return new SpoolOutcome.Failed("the connection broke");
-        };
-        await bench.RunUntilAsync(() => bench.Attempts(id)[1].Failure is not null, "an attempt that is over");
-
-        Assert.Equal(FailureCode.TrainingLost, bench.Attempts(id)[1].Failure);
-        Assert.InRange(bench.Now - began, bench.World.Training.RetrieveWithin, bench.World.Training.RetrieveWithin + TimeSpan.FromMinutes(14));
     }
 
     [Fact]

@@ -168,6 +168,21 @@ public sealed class HostedValidationTests
         Assert.Equal(2, bench.VendorPredictions.Count);
     }
 
+    /// <summary>The tries of its weights are none of an image's.</summary>
+    [Fact]
+    public async Task Image_ThatComesDamagedTwiceAfterWeightsThatDid_IsFetchedAThirdTime()
+    {
+        JobId id = await InRetrievingAsync();
+        int damaged = 0;
+        bench.World.Spool.OnOpen = name => name.EndsWith(".safetensors", StringComparison.Ordinal) && ++damaged <= 2 ? new MemoryStream("no weights"u8.ToArray()) : null;
+        bench.Faults.Add(FaultKind.ReplicateImageCorrupt, count: 2);
+        await bench.RunToRestAsync(id);
+
+        Assert.True(damaged > 2);
+        Assert.Empty(bench.Faults.Pending);
+        AssertJudged(id);
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
@@ -179,7 +194,8 @@ public sealed class HostedValidationTests
 
         Assert.Equal(2, bench.VendorPredictions.Count);
         Assert.Equal(times, bench.Predictions(id).Count(one => one.Saw == HostedSaw.Lost));
-        Assert.Empty(bench.Facts(id, HostedEvents.Lost));
+        IncidentSignal[] told = [.. bench.World.Database.Events.SelectMany(static fact => fact.Signals).Where(static signal => signal.Rule == HostedIncidents.PredictionLost)];
+        Assert.Equal([.. Enumerable.Repeat(false, times), true], told.Select(static signal => signal.Over));
         if (times == 1)
         {
             AssertJudged(id);

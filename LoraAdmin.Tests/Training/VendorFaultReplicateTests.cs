@@ -78,6 +78,21 @@ public sealed class VendorFaultReplicateTests : IDisposable
         Assert.Equal(Enumerable.Repeat<string?>(Name, made), (await ListedAsync()).Select(one => one.Name));
     }
 
+    [Fact]
+    [Trait("Fault", FaultKind.ReplicateCreateHangThenLate)]
+    public async Task CreateHangThenLate_Always_IsInDoubtAndTheTrainingAppearsOnlyLater()
+    {
+        cloud.World.Faults.Add(FaultKind.ReplicateCreateHangThenLate, seconds: 300);
+        Assert.IsType<HostedCreation.InDoubt>(await CreateAsync());
+        cloud.Pass(TimeSpan.FromSeconds(299));
+        Assert.Empty(await ListedAsync());
+        cloud.Pass(TimeSpan.FromSeconds(1));
+        HostedView late = Assert.Single(await ListedAsync());
+        Assert.Equal((Name, HostedStatus.Starting, cloud.Clock.GetUtcNow()), (late.Name, late.Status, late.CreatedAt));
+        cloud.Pass(Whole);
+        Assert.Equal(HostedStatus.Succeeded, (await ReadAsync(late.Id)).Status);
+    }
+
     [Theory]
     [Trait("Fault", FaultKind.ReplicateRead500)]
     [Trait("Fault", FaultKind.ReplicateCancel500)]

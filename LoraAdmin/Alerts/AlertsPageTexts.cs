@@ -67,6 +67,10 @@ public static class AlertsPageTexts
             BreakerIncidents.RedisAway => new(
                 "Redis is away", "Each portal guards the creation of pods by itself, by the same rules; pages of other portals refresh late. Nothing is lost.",
                 "Start Redis again, or mend ConnectionStrings:Redis. The stricter of both breakers holds when it is back.", "/breaker", "To the breaker"),
+            TrainingIncidents.CreateRefused when IsOfReplicate(incident) => new(
+                "Replicate refuses to train", "While RunPod makes no pods, jobs wait and fail after a while; nothing is spent meanwhile.",
+                "Do what the text says: the account's credit, the token's rights or the configuration has to be mended. Replicate is asked again every 5 minutes while jobs wait.",
+                "/breaker", "To the fallback"),
             TrainingIncidents.CreateRefused => new(
                 "RunPod refuses to create pods", "Jobs wait. After Training:QueueWait they go to Replicate while it takes them; else they fail.",
                 "Read RunPod's words: the key, its rights, the account's balance or the request (image, GPU types, volume) has to be mended. Jobs then go on by themselves; after a refused key press “Reset” on the page Breaker.", "/training?state=queued", "Show the jobs that wait"),
@@ -77,11 +81,21 @@ public static class AlertsPageTexts
                 "A training at Replicate does not end", "It may cost money until it ends. The portal goes on cancelling it.",
                 "If it stays, cancel it at Replicate; the portal notices by itself.", job, job is null ? null : "Open the job"),
             HostedIncidents.Account => new(
-                "Replicate can't train for us", "While RunPod makes no pods, jobs fail instead of being trained there. Nothing is spent.",
+                "Replicate can't train for us", "What RunPod makes no pod for can't be trained there: it waits or fails. Nothing is spent.",
                 "Do what the text says. It is looked at again within some minutes; a changed key needs a restart.", "/breaker", "To the fallback"),
             HostedIncidents.ValidationModel => new(
                 "Replicate has no validation model", "LoRAs that are trained there complete as not validated.",
                 "Do what the text says. It is looked at again within some minutes; a changed key needs a restart.", "/breaker", "To the fallback"),
+            HostedIncidents.Unresolved => new(
+                "A training at Replicate can't be looked for", "It may cost money, and what its attempt may cost stays reserved. After a day it is counted at that.",
+                "Do what the text says, or look for the name in Replicate's own list and cancel it there. It resolves by itself when the account can be listed.", job,
+                job is null ? null : "Open the job"),
+            HostedIncidents.WeightsWaiting => new(
+                "A trained file waits at Replicate", "Replicate removes it within the hour. A training that was paid for would be lost, and made again.",
+                "Do what the text says: make room on the spool's disk, or mend what keeps the portal from reaching Replicate. The fetch is tried every few seconds.", job, "Open the job"),
+            HostedIncidents.PredictionLost => new(
+                "Replicate lost a prediction", "What it cost is lost. Another is made, or the LoRA completes as not validated.",
+                "Usually nothing. If it happens again, ask Replicate about the prediction that the text names.", job, "Open the job"),
             HostedIncidents.Lost => new(
                 "Replicate lost a training", "What it cost is lost. The job trains once more by itself.",
                 "Usually nothing. If it happens again, ask Replicate about the training that the text names.", job, "Open the job"),

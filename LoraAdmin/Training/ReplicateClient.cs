@@ -80,9 +80,12 @@ internal sealed partial class ReplicateClient(
         for (int page = 0; next is not null; page++)
         {
             // A cursor leads back to the account, or it is not followed: the token goes along.
-            if (!next.StartsWith($"{root}/", StringComparison.Ordinal) || page == MaxPages)
+            string? bad = !next.StartsWith($"{root}/", StringComparison.Ordinal) ? "the list leads elsewhere"
+                : page == MaxPages ? string.Create(CultureInfo.InvariantCulture, $"the account has more {kind} since {since:yyyy-MM-dd HH:mm} UTC than the {MaxPages} pages that are read of a list")
+                : null;
+            if (bad is not null)
             {
-                return new HostedListing.Unavailable(Fail("list", new ProviderError(ProviderFailure.Ambiguous, null, "the list leads elsewhere or has no end")));
+                return new HostedListing.Unavailable(Fail("list", new ProviderError(ProviderFailure.Ambiguous, null, bad)));
             }
 
             (VendorAnswer? answer, ProviderError? error) = await SendAsync("list", HttpMethod.Get, next, null, [], MaxListBytes, cancellationToken);

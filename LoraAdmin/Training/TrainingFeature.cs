@@ -14,7 +14,7 @@ namespace LoraAdmin.Training;
 
 /// <summary>
 /// Training jobs: sections <c>Training</c>, <c>Validation</c>, <c>PodAgent</c>; tables <c>lora_training_jobs</c>, <c>training_*</c>,
-/// <c>idempotency_keys</c>; loops <see cref="ConductorService"/> and <see cref="SettlementService"/>; pages /training and /training/{id}.
+/// <c>idempotency_keys</c>; loops <see cref="ConductorService"/>, <see cref="ProvidersWatchService"/> and <see cref="SettlementService"/>; pages /training and /training/{id}.
 /// </summary>
 public static class TrainingFeature
 {
@@ -82,6 +82,9 @@ public static class TrainingFeature
         services.AddSingleton<AttemptSettlement>();
         services.AddSingleton<SpoolSweep>();
         services.AddSpoolLoops();
+        services.AddSingleton(provider => new ProvidersWatch(
+            provider.GetRequiredService<IUnitOfWork>(), provider.GetRequiredService<BreakerGate>(), provider.GetRequiredService<HostedFallback>()));
+        services.AddHostedService<ProvidersWatchService>();
         services.AddHostedService<ConductorService>();
         services.AddHostedService<SettlementService>();
         return services;

@@ -6,11 +6,14 @@ namespace LoraAdmin.Domain.Training.Hosted;
 
 /// <summary>
 /// What a 404 means for an id that the provider gave us: what is taken for lost is paid once more, so it is believed only when it is answered again a minute
-/// later and the account's whole list does not have the training either.
+/// later and the account's whole list does not have the training either. An account that is too busy to be listed says so after a day of 404 alone.
 /// </summary>
 internal static class HostedAbsence
 {
     public static readonly TimeSpan SecondLookAfter = TimeSpan.FromMinutes(1);
+
+    /// <summary>A 404 that has been answered for so long is believed without the list.</summary>
+    public static readonly TimeSpan BelievedAlone = TimeSpan.FromDays(1);
 
     /// <returns>The training as it is; <see cref="HostedReading.NotFound"/> only when that is proven. And what is to be noted of it, if anything.</returns>
     public static async Task<(HostedReading Reading, Alongside? Note)> ReadAsync(
@@ -42,7 +45,7 @@ internal static class HostedAbsence
         {
             HostedListing.Complete complete when complete.Trainings.FirstOrDefault(one => one.Id == row.TrainingId) is { } listed =>
                 (new HostedReading.Found(listed), null),
-            HostedListing.Unavailable unavailable => (new HostedReading.Unavailable(unavailable.Error), since),
+            HostedListing.Unavailable unavailable when now - since < BelievedAlone => (new HostedReading.Unavailable(unavailable.Error), since),
             _ => (answer, since),
         };
     }

@@ -12,12 +12,23 @@ public sealed class HostedFallback(BreakerGate gate, Func<HostedRules> rules)
     public async Task<string?> WhyNotAsync(CancellationToken cancellationToken) =>
         rules().WhyNot ?? (await gate.WhyHeldAsync(cancellationToken))?.Reason;
 
+    /// <summary>Why it takes no jobs at present, in general (<see cref="BreakerGate.WhyDownAsync"/>); null: it does.</summary>
+    public async Task<string?> WhyDownAsync(CancellationToken cancellationToken) => rules().WhyNot ?? await gate.WhyDownAsync(cancellationToken);
+
     /// <summary>Whether there is a second provider at all, up or down.</summary>
     public bool IsConfigured => rules().WhyNot is null;
 
-    /// <summary>Goes on at the fallback instead of failing, when that is possible; else the failure says why it was not.</summary>
-    internal async Task<StepResult> InsteadOfAsync(StepResult.Fail fail, CancellationToken cancellationToken)
+    /// <summary>
+    /// What a step came to; a job that it would fail for want of a provider goes on at the fallback instead, when that is possible: nobody hears of a failure
+    /// before the other provider was tried. Else the failure says why it was not.
+    /// </summary>
+    internal async Task<StepResult> InsteadOfAsync(StepResult result, CancellationToken cancellationToken)
     {
+        if (result is not StepResult.Fail { Failure.Code: FailureCode.NoProvider } fail)
+        {
+            return result;
+        }
+
         if (await WhyNotAsync(cancellationToken) is not { } why)
         {
             return new StepResult.HandOver(fail.Job, fail.Failure, fail.Error);

@@ -89,17 +89,15 @@ public sealed class HostedLauncher(IUnitOfWork work, IHostedMaking making, ICrea
                 return wait;
             }
 
-            if (tries.LastOrDefault(one => one is { Reason: HostedReasons.InDoubt, TrainingId: null, Saw: HostedSaw.Requested }) is { } doubtful)
+            (bool isTaken, HostedLaunch? unlisted) = await LookAgainAsync(need, tries, guard, actor, cancellationToken);
+            if (unlisted is not null)
             {
-                // Look once more before money is spent a second time.
-                switch (await FindAsync(doubtful, cancellationToken))
-                {
-                    case (HostedListing.Unavailable unavailable, _):
-                        return await WaitInDoubtAsync(doubtful, unavailable.Error, need, tries, guard, cancellationToken);
-                    case (_, { } late):
-                        await TakeAsync(doubtful, late, guard, actor, cancellationToken);
-                        continue;
-                }
+                return unlisted;
+            }
+
+            if (isTaken)
+            {
+                continue;
             }
 
             HostedTraining packing = tries.LastOrDefault(one => one is { IsNeeded: true, Saw: HostedSaw.Packing })
@@ -138,6 +136,36 @@ public sealed class HostedLauncher(IUnitOfWork work, IHostedMaking making, ICrea
         return tries.LastOrDefault(one => one.Reason == HostedReasons.RateLimited) is { NextActionAt: { } until } && now < until
             ? new HostedLaunch.WaitUntil(until, "Replicate's rate limit is used up")
             : null;
+    }
+
+    /// <summary>Looks once more, before money is spent a second time, for those that are in doubt.</summary>
+    /// <returns>Whether one had turned up and was taken; and set, when nobody can say.</returns>
+    private async Task<(bool IsTaken, HostedLaunch? Wait)> LookAgainAsync(
+        HostedNeed need, IReadOnlyList<HostedTraining> tries, Func<IUnit, CancellationToken, Task> guard, Actor actor, CancellationToken cancellationToken)
+    {
+        List<HostedTraining> doubtful = [.. tries.Where(static one => one is { Reason: HostedReasons.InDoubt, TrainingId: null, Saw: HostedSaw.Requested })];
+        if (doubtful.Count == 0)
+        {
+            return (false, null);
+        }
+
+        switch (await provider.ListAsync(doubtful[0].RequestedAt - ListFrom, cancellationToken))
+        {
+            case HostedListing.Complete complete:
+                if (complete.Trainings.FirstOrDefault(one => doubtful.Exists(row => row.Name == one.Name)) is not { } late)
+                {
+                    return (false, null);
+                }
+
+                await TakeAsync(doubtful.First(row => row.Name == late.Name), late, guard, actor, cancellationToken);
+                return (true, null);
+
+            case HostedListing.Unavailable unavailable:
+                return (false, await WaitInDoubtAsync(doubtful[^1], unavailable.Error, need, tries, guard, cancellationToken));
+
+            default:
+                throw new NotSupportedException("A listing is complete or unavailable.");
+        }
     }
 
     private async Task<HostedTraining> BeginAsync(HostedNeed need, int number, Func<IUnit, CancellationToken, Task> guard, CancellationToken cancellationToken)
@@ -198,6 +226,15 @@ public sealed class HostedLauncher(IUnitOfWork work, IHostedMaking making, ICrea
                 throw new NotSupportedException("An input is ready, bad, or to be made ready later.");
         }
 
+        // The input may have taken minutes, in which one in doubt can have turned up.
+        List<HostedTraining> tries = [.. (await HostedLedger.ListAsync(work, need.Job, cancellationToken)).Where(one => one.Kind == making.Kind)];
+        (bool isTaken, HostedLaunch? unlisted) = await LookAgainAsync(need, tries, guard, actor, cancellationToken);
+        if (isTaken || unlisted is not null)
+        {
+            await gate.TellAsync(early.Permit, packing.Name, new CreationResult.NotAsked(), cancellationToken);
+            return unlisted;
+        }
+
         CreationVerdict verdict = await gate.AskAsync(packing.Name, cancellationToken);
         return verdict is CreationVerdict.Go go
             ? await CreateAsync(packing, link, go.Permit, guard, actor, cancellationToken)
@@ -246,7 +283,9 @@ public sealed class HostedLauncher(IUnitOfWork work, IHostedMaking making, ICrea
 
             case HostedCreation.Refused { Error: var error }:
                 await gate.TellAsync(permit, row.Name, new CreationResult.Failed(error), cancellationToken);
-                await NeverMadeAsync(row, HostedReasons.Refused, error.Detail, null, guard, actor, cancellationToken);
+                string reason = error.Failure == ProviderFailure.Unauthorized ? HostedReasons.KeyRefused : HostedReasons.Refused;
+                string words = row.Kind == HostedKind.Training ? HostedRefusals.WordsOf(error) : error.Detail;
+                await NeverMadeAsync(row, reason, words, null, guard, actor, cancellationToken);
                 return new HostedLaunch.Refused(error);
 
             case HostedCreation.InDoubt { Error: var doubt }:
@@ -338,6 +377,7 @@ public sealed class HostedLauncher(IUnitOfWork work, IHostedMaking making, ICrea
         return (listing, (listing as HostedListing.Complete)?.Trainings.FirstOrDefault(one => one.Name == row.Name));
     }
 
+    /// <summary>The attempt works with it from now on, and with nothing else: a try that another one has overtaken would keep its reservation for ever.</summary>
     private async Task TakeAsync(
         HostedTraining row, HostedView found, Func<IUnit, CancellationToken, Task> guard, Actor actor, CancellationToken cancellationToken)
     {
@@ -348,13 +388,35 @@ public sealed class HostedLauncher(IUnitOfWork work, IHostedMaking making, ICrea
         }
 
         HostedTraining taken = row.Seen(found, now) with { IsNeeded = true, Reason = null, WantSince = now, NextActionAt = null, Permit = null };
-        await SaveAsync(taken, guard, HostedLedger.FactOf(taken, HostedEvents.Created, $"Replicate {HostedWords.Does(row.Kind)} as {found.Id} ({row.Name})", actor), cancellationToken);
+        OperationalEvent fact = HostedLedger.FactOf(taken, HostedEvents.Created, $"Replicate {HostedWords.Does(row.Kind)} as {found.Id} ({row.Name})", actor) with
+        {
+            Signals = row.Kind == HostedKind.Training
+                ? [HostedLedger.Resolved(row), new IncidentSignal(TrainingIncidents.CreateRefused, HostedLedger.Provider, "Replicate has made a training", Over: true)]
+                : [HostedLedger.Resolved(row)],
+        };
+        await work.RunAsync(
+            async (unit, token) =>
+            {
+                await guard(unit, token);
+                await HostedLedger.SaveAsync(unit, taken, token);
+                foreach (HostedTraining other in await unit.Store<IHostedTrainingStore>().ListForAttemptAsync(taken.Job, taken.Attempt, token))
+                {
+                    if (other.Kind == taken.Kind && other.Name != taken.Name && other is { IsNeeded: true, IsFinal: false })
+                    {
+                        await HostedLedger.SaveAsync(unit, other.Released(HostedReasons.Duplicate, now), token);
+                    }
+                }
+
+                await unit.Events.AppendAsync(fact, token);
+            },
+            cancellationToken);
     }
 
     private Task NeverMadeAsync(
         HostedTraining row, string reason, string words, DateTimeOffset? until, Func<IUnit, CancellationToken, Task> guard, Actor actor, CancellationToken cancellationToken)
     {
         DateTimeOffset now = clock.GetUtcNow();
+        bool asksAPerson = reason == HostedReasons.Refused && row.Kind == HostedKind.Training;
         HostedTraining over = row with
         {
             IsNeeded = false,
@@ -369,7 +431,10 @@ public sealed class HostedLauncher(IUnitOfWork work, IHostedMaking making, ICrea
         return SaveAsync(
             over,
             guard,
-            HostedLedger.FactOf(over, HostedEvents.CreateFailed, $"Replicate did not take {row.Name}: {words}", actor, EventSeverity.Warning, reason),
+            HostedLedger.FactOf(over, HostedEvents.CreateFailed, $"Replicate did not take {row.Name}: {words}", actor, asksAPerson ? EventSeverity.Error : EventSeverity.Warning, reason) with
+            {
+                Signals = asksAPerson ? [new IncidentSignal(TrainingIncidents.CreateRefused, HostedLedger.Provider, words)] : [],
+            },
             cancellationToken);
     }
 

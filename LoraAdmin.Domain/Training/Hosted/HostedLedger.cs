@@ -43,9 +43,8 @@ internal static class HostedLedger
     }
 
     /// <summary>Wishes the end of whatever the attempt has at the provider; what was never sent is over at once.</summary>
-    /// <returns>Whether something was asked for, and whether something of it is still to be ended or to be looked for.</returns>
-    public static async Task<(bool WasAsked, bool IsOpen)> ReleaseAsync(
-        IUnit unit, JobId job, int attempt, DateTimeOffset now, CancellationToken cancellationToken)
+    /// <returns>Whether something of it is still to be ended or to be looked for.</returns>
+    public static async Task<bool> ReleaseAsync(IUnit unit, JobId job, int attempt, DateTimeOffset now, CancellationToken cancellationToken)
     {
         IReadOnlyList<HostedTraining> tries = await unit.Store<IHostedTrainingStore>().ListForAttemptAsync(job, attempt, cancellationToken);
         foreach (HostedTraining one in tries.Where(one => one.IsNeeded))
@@ -53,14 +52,12 @@ internal static class HostedLedger
             await SaveAsync(unit, one.Released(HostedReasons.JobEnded, now), cancellationToken);
         }
 
-        return (tries.Any(static one => one.Saw != HostedSaw.Packing), tries.Any(IsOpen));
+        return tries.Any(static one => !one.IsFinal && one.Saw != HostedSaw.Packing);
     }
 
-    /// <summary>Whether something of the attempt is still to be ended or to be looked for.</summary>
-    public static async Task<bool> HasOpenAsync(IUnit unit, JobId job, int attempt, CancellationToken cancellationToken) =>
-        (await unit.Store<IHostedTrainingStore>().ListForAttemptAsync(job, attempt, cancellationToken)).Any(IsOpen);
-
-    private static bool IsOpen(HostedTraining one) => !one.IsFinal && one.Saw != HostedSaw.Packing;
+    /// <summary>What became of it is known, whether or not people had heard that it was not.</summary>
+    public static IncidentSignal Resolved(HostedTraining training) =>
+        new(HostedIncidents.Unresolved, training.Name, "The account was listed again, and what became of it is known", Over: true);
 
     public static OperationalEvent FactOf(
         HostedTraining training, string kind, string message, Actor actor, EventSeverity severity = EventSeverity.Info, string? reason = null) => new()

@@ -222,6 +222,9 @@ public interface IHostedTrainingStore
 
     Task<HostedTraining?> FindByTrainingIdAsync(string trainingId, CancellationToken cancellationToken);
 
+    /// <summary>The newest of that kind that was asked for and answered for sure, if it was refused (<see cref="HostedReasons.Refused"/>); null: it was made.</summary>
+    Task<HostedTraining?> FindRefusalAsync(HostedKind kind, CancellationToken cancellationToken);
+
     /// <summary>All tries of one attempt, of both kinds, in order of try.</summary>
     Task<IReadOnlyList<HostedTraining>> ListForAttemptAsync(JobId job, int attempt, CancellationToken cancellationToken);
 
@@ -241,8 +244,15 @@ public static class HostedEvents
     public const string Ended = "training.hosted_ended";
     public const string CancelFailed = "training.hosted_cancel_failed";
 
+    /// <summary>Whether one was made can't be found out, because the account can't be listed.</summary>
+    public const string Unresolved = "training.hosted_unresolved";
+
     /// <summary>The provider does not know one any more whose id it gave us.</summary>
     public const string Lost = "training.hosted_lost";
+
+    /// <summary>What a training made can't be fetched, and the provider keeps it for an hour only.</summary>
+    public const string WeightsWaiting = "training.hosted_weights_waiting";
+    public const string WeightsFetched = "training.hosted_weights_fetched";
 
     /// <summary>What the account has, or lacks, was seen.</summary>
     public const string AccountLooked = "training.hosted_account_looked";
@@ -251,11 +261,20 @@ public static class HostedEvents
 /// <summary>Rules of incidents about trainings at a provider that runs them whole.</summary>
 public static class HostedIncidents
 {
-    /// <summary>The subject is the id of the job, whose end closes it.</summary>
+    /// <summary>The subject is the id of the job, whose end closes it; one that fails of it leaves it open until a retry has ended otherwise.</summary>
     public const string Lost = "training.hosted_lost";
+
+    /// <summary>The same of a prediction. The subject is the id of the job, whose end closes it.</summary>
+    public const string PredictionLost = "training.hosted_prediction_lost";
+
+    /// <summary>What a training made can't be fetched, and will be gone. The subject is the id of the job, whose end closes it.</summary>
+    public const string WeightsWaiting = "training.hosted_weights_waiting";
 
     /// <summary>One that nobody needs does not end and may cost money. The subject is the provider's id of it.</summary>
     public const string NotEnding = "training.hosted_not_ending";
+
+    /// <summary>Whether one was made can't be found out, and its attempt's money stays reserved. The subject is its ledger name.</summary>
+    public const string Unresolved = "training.hosted_unresolved";
 
     /// <summary>Something that a training needs is not at the provider, or nobody can say whether it is. The subject is the provider.</summary>
     public const string Account = "training.hosted_account";

@@ -143,7 +143,12 @@ public static class HostedReasons
     public const string InDoubt = "in_doubt";
     public const string CreateFailed = "create_failed";
     public const string RateLimited = "rate_limited";
+
+    /// <summary>For something that a person must mend; it is asked again after <see cref="HostedRefusals.AskAgainAfter"/>.</summary>
     public const string Refused = "refused";
+
+    /// <summary>The key, which the breaker keeps (<see cref="Pods.ICreationGate"/>).</summary>
+    public const string KeyRefused = "key_refused";
 
     /// <summary>Its permit was withdrawn before the call was sent.</summary>
     public const string Withdrawn = "withdrawn";
@@ -156,5 +161,8 @@ public static class HostedReasons
 
     /// <summary>It waited longer for a machine than a pod may take to become ready.</summary>
     public const string NotStarted = "not_started";
+
+    /// <summary>Another try of its attempt turned up first.</summary>
+    public const string Duplicate = "duplicate";
     public const string JobEnded = "job_ended";
 }

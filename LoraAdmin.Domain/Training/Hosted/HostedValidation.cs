@@ -193,7 +193,12 @@ public sealed class HostedValidation(
                 HostedTraining over = needed with { IsNeeded = false, Reason = HostedReasons.CameToNothing, WantSince = now, NextActionAt = now, LastError = why };
                 await HostedLedger.SaveAsync(unit, saw == HostedSaw.Lost && !needed.IsFinal ? over with { Saw = saw, EndedAt = now } : over, token);
                 await unit.Events.AppendAsync(
-                    HostedLedger.FactOf(row, HostedEvents.Ended, $"Prediction {row.TrainingId} made no images: {why}", Self, EventSeverity.Warning, HostedReasons.CameToNothing),
+                    HostedLedger.FactOf(row, HostedEvents.Ended, $"Prediction {row.TrainingId} made no images: {why}", Self, EventSeverity.Warning, HostedReasons.CameToNothing) with
+                    {
+                        Signals = saw == HostedSaw.Lost
+                            ? [new IncidentSignal(HostedIncidents.PredictionLost, row.Job.ToString(), $"{why}; it made the validation images of \"{look.Job.Name}\"")]
+                            : [],
+                    },
                     token);
             }
         };

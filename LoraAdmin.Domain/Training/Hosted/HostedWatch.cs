@@ -1,3 +1,4 @@
+using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
@@ -16,6 +17,9 @@ public sealed class HostedWatch(IUnitOfWork work, IHostedTrainings trainings, IH
 
     /// <summary>A training whose create call was not answered may still turn up for so long.</summary>
     public static readonly TimeSpan DoubtLasts = TimeSpan.FromMinutes(15);
+
+    /// <summary>One that can't be looked for so long, because the account can't be listed, is counted at what its attempt may cost at most.</summary>
+    public static readonly TimeSpan LooksFor = TimeSpan.FromDays(1);
 
     private const int CancelsUntilTold = 3;
 
@@ -72,7 +76,7 @@ public sealed class HostedWatch(IUnitOfWork work, IHostedTrainings trainings, IH
 
             case HostedReading.NotFound:
                 await SaveAsync(
-                    row with { Saw = HostedSaw.Lost, EndedAt = now, NextActionAt = now },
+                    row with { Saw = HostedSaw.Lost, EndedAt = row.AbsentSince ?? now, NextActionAt = now },
                     HostedLedger.FactOf(row, HostedEvents.Ended, $"Replicate does not know {HostedWords.Noun(row.Kind)} {id} any more", Self, reason: row.Reason) with
                     {
                         Signals = [new IncidentSignal(HostedIncidents.NotEnding, id, "Replicate does not know it any more", Over: true)],
@@ -112,6 +116,12 @@ public sealed class HostedWatch(IUnitOfWork work, IHostedTrainings trainings, IH
     {
         HostedListing listing = await ProviderOf(row).ListAsync(row.RequestedAt - HostedLauncher.ListFrom, cancellationToken);
         DateTimeOffset now = clock.GetUtcNow();
+        if (listing is HostedListing.Unavailable { Error: var error })
+        {
+            await UnlistedAsync(row, error, now, cancellationToken);
+            return;
+        }
+
         if (listing is HostedListing.Complete complete)
         {
             if (complete.Trainings.FirstOrDefault(one => one.Name == row.Name) is { } found)
@@ -124,7 +134,10 @@ public sealed class HostedWatch(IUnitOfWork work, IHostedTrainings trainings, IH
                         $"{HostedWords.Subject(row.Kind)} {found.Id} turned up as {row.Name}, and is not needed",
                         Self,
                         EventSeverity.Warning,
-                        row.Reason),
+                        row.Reason) with
+                    {
+                        Signals = [HostedLedger.Resolved(row)],
+                    },
                     cancellationToken);
                 return;
             }
@@ -133,7 +146,10 @@ public sealed class HostedWatch(IUnitOfWork work, IHostedTrainings trainings, IH
             {
                 await SaveAsync(
                     row with { Saw = HostedSaw.NeverMade, EndedAt = now, NextActionAt = now },
-                    HostedLedger.FactOf(row, HostedEvents.Ended, $"{row.Name} never turned up at Replicate", Self, reason: row.Reason),
+                    HostedLedger.FactOf(row, HostedEvents.Ended, $"{row.Name} never turned up at Replicate", Self, reason: row.Reason) with
+                    {
+                        Signals = [HostedLedger.Resolved(row)],
+                    },
                     cancellationToken);
                 return;
             }
@@ -141,6 +157,55 @@ public sealed class HostedWatch(IUnitOfWork work, IHostedTrainings trainings, IH
 
         await SaveAsync(row with { NextActionAt = now + HostedLauncher.LookAgain }, null, cancellationToken);
     }
+
+    /// <summary>
+    /// Nobody can say whether it was made: the account does not list, or has more than is read of a list. People hear of it when a list would have ended the doubt.
+    /// </summary>
+    private async Task UnlistedAsync(HostedTraining row, ProviderError error, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        if (now - row.WantSince >= LooksFor)
+        {
+            await CountAsync(row, error, now, cancellationToken);
+            return;
+        }
+
+        bool wasTold = row.NextActionAt - HostedLauncher.LookAgain - row.WantSince >= DoubtLasts;
+        string text = $"Nobody can say whether Replicate made {HostedWords.Noun(row.Kind)} {row.Name}: {error.Detail}. What its attempt may cost stays reserved until then, for a day at most";
+        await SaveAsync(
+            row with { NextActionAt = now + HostedLauncher.LookAgain },
+            wasTold || now - row.WantSince < DoubtLasts
+                ? null
+                : HostedLedger.FactOf(row, HostedEvents.Unresolved, text, Self, EventSeverity.Error, row.Reason) with
+                {
+                    Error = new ErrorDetail("unresolved", "replicate.list", error.Detail, error.RequestId),
+                    Signals = [new IncidentSignal(HostedIncidents.Unresolved, row.Name, text)],
+                },
+            cancellationToken);
+    }
+
+    /// <summary>It ends as lost, at whatever its attempt's reservation has left: so much it may have cost.</summary>
+    private Task CountAsync(HostedTraining row, ProviderError error, DateTimeOffset now, CancellationToken cancellationToken) => work.RunAsync(
+        async (unit, token) =>
+        {
+            IHostedTrainingStore store = unit.Store<IHostedTrainingStore>();
+            Usd others = (await store.ListForAttemptAsync(row.Job, row.Attempt, token))
+                .Where(one => one.Name != row.Name)
+                .Aggregate(Usd.Zero, (sum, one) => sum + one.CostUntil(now));
+            Reservation? reserved = (await unit.Store<IBudgetStore>().ListForJobAsync(row.Job, token)).FirstOrDefault(one => one.Attempt == row.Attempt);
+            Usd left = reserved is { } held && held.Amount > others ? held.Amount - others : Usd.Zero;
+            TimeSpan worked = row.HourlyRate > Usd.Zero ? TimeSpan.FromHours((double)left.Micros / row.HourlyRate.Micros) : TimeSpan.Zero;
+            if (await store.SaveAsync(row with { Saw = HostedSaw.Lost, EndedAt = now, NextActionAt = now, Worked = worked }, token))
+            {
+                string text = $"{row.Name} could not be looked for at Replicate for a day and is counted at {left}, the most that it can have cost: {error.Detail}";
+                await unit.Events.AppendAsync(
+                    HostedLedger.FactOf(row, HostedEvents.Ended, text, Self, EventSeverity.Warning, row.Reason) with
+                    {
+                        Signals = [new IncidentSignal(HostedIncidents.Unresolved, row.Name, text, Over: true)],
+                    },
+                    token);
+            }
+        },
+        cancellationToken);
 
     /// <summary>Whoever wrote the row meanwhile knows better: it is looked at again.</summary>
     private Task SaveAsync(HostedTraining row, OperationalEvent? fact, CancellationToken cancellationToken) => work.RunAsync(

@@ -60,8 +60,11 @@ public sealed class HostedProvisioningStep(
             case HostedLaunch.Held held:
                 return Wait(job, new NoPlace(held.Reason, held.Counts), figures);
 
+            case HostedLaunch.Refused { Error: { Failure: ProviderFailure.Unauthorized } refusal }:
+                return NoProvider(job, HostedRefusals.WordsOf(refusal));
+
             case HostedLaunch.Refused { Error: var refusal }:
-                return NoProvider(job, WhyRefused(refusal));
+                return Wait(job, new NoPlace(HostedRefusals.WordsOf(refusal), Counts: true), figures);
 
             case HostedLaunch.Exhausted { Detail: var detail }:
                 return NoProvider(job, detail);
@@ -92,10 +95,7 @@ public sealed class HostedProvisioningStep(
                     TrainingState.Training,
                     asked with { StartedAt = view.StartedAt },
                     $"Replicate has begun training {row.TrainingId}",
-                    (unit, token) => HostedLedger.NoteAsync(unit, row.Name, view, now, token))
-                {
-                    Signals = [TrainingIncidents.ProvidersUp("Replicate trains")],
-                };
+                    (unit, token) => HostedLedger.NoteAsync(unit, row.Name, view, now, token));
         }
 
         string words = reading is HostedReading.Unavailable { Error: var error }
@@ -127,12 +127,4 @@ public sealed class HostedProvisioningStep(
     /// <summary>Whatever the attempt has there is cancelled when the job ends.</summary>
     private static StepResult.Fail NoProvider(TrainingJob job, string detail) => new(
         job, new JobFailure(FailureCode.NoProvider, detail), FileProof.TrainingNeverStarted, new ErrorDetail("no_provider", "replicate.create", detail, null));
-
-    private static string WhyRefused(ProviderError error) => error.Failure switch
-    {
-        ProviderFailure.Unauthorized => "Replicate does not accept the token Replicate:ApiToken. Set a valid one",
-        ProviderFailure.InsufficientBalance => "Replicate's credit is used up. Add credit to the account",
-        _ when error.Status == 404 => $"Replicate does not know Replicate:Model or Replicate:Destination: {error.Detail}",
-        _ => $"Replicate refuses the request: {error.Detail}",
-    };
 }

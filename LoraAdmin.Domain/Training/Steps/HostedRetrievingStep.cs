@@ -14,6 +14,12 @@ public sealed class HostedRetrievingStep(
 {
     private const int FetchesOfADamagedFile = 3;
 
+    /// <summary>Of the wait that people are told of: it goes on until the weights are safe, or gone.</summary>
+    private const string Waiting = "The weights wait at Replicate, which removes them within the hour";
+
+    /// <summary>A provider that nobody has been able to ask for so long has nothing left to fetch: it keeps it for an hour.</summary>
+    private static readonly TimeSpan LongestSilence = TimeSpan.FromDays(1);
+
     private readonly SpoolKeeping keeping = new(spool);
 
     public TrainingState State => TrainingState.Retrieving;
@@ -80,6 +86,9 @@ public sealed class HostedRetrievingStep(
             case HostedReading.NotFound:
                 return HostedRunningStep.Lost(job, row, clock.GetUtcNow());
 
+            case HostedReading.Unavailable { Error: var error } when clock.GetUtcNow() - job.FailingSince >= LongestSilence:
+                return Gone(job, $"Replicate could not be asked for training {row.TrainingId} for a day: {error.Detail}");
+
             case HostedReading.Unavailable { Error: var error }:
                 return Later(job, $"Replicate can't be asked for training {row.TrainingId}: {error.Detail}", figures);
 
@@ -108,7 +117,7 @@ public sealed class HostedRetrievingStep(
                     {
                         WeightsOutcome.Taken => await ProveAsync(job, name, figures, cancellationToken),
                         WeightsOutcome.Refused refused => Corrupt(job, refused.Reason),
-                        WeightsOutcome.NoRoom full => Later(job, $"The weights have no room in the spool: {full.Reason} Replicate removes them within the hour", figures),
+                        WeightsOutcome.NoRoom full => NoRoom(job, full.Reason, figures),
                         WeightsOutcome.Stalled stalled => Later(job, stalled.Reason, figures),
                         _ => throw new NotSupportedException("Weights are taken, refused, stalled or without room."),
                     };
@@ -133,7 +142,10 @@ public sealed class HostedRetrievingStep(
                 {
                     case FetchOutcome.Proven:
                         SpoolEntry entry = new(job.Id, job.Attempt, spool.Id, name, digest.LengthBytes, digest.Sha256, clock.GetUtcNow());
-                        return new StepResult.Again(TimeSpan.Zero, known, null, (unit, token) => unit.Store<ISpoolStore>().SaveAsync(entry, token));
+
+                        // The images that come next have tries of their own.
+                        return new StepResult.Again(TimeSpan.Zero, known with { StepTries = 0 }, null, (unit, token) => unit.Store<ISpoolStore>().SaveAsync(entry, token))
+                            .With(IsTold(job) ? (unit, token) => unit.Events.AppendAsync(FetchedFact(job), token) : null);
 
                     case FetchOutcome.NoLora bad:
                         return await spool.DeleteAsync(name, cancellationToken) && job.StepTries + 1 < FetchesOfADamagedFile
@@ -145,7 +157,7 @@ public sealed class HostedRetrievingStep(
                         return RetrievingStep.SpoolAway(job, null, away.Reason, clock.GetUtcNow());
 
                     case FetchOutcome.NoRoom full:
-                        return Later(job, full.Reason, figures);
+                        return NoRoom(job, full.Reason, figures);
 
                     case FetchOutcome.Stalled stalled:
                         return Later(job, stalled.Reason, figures);
@@ -159,9 +171,38 @@ public sealed class HostedRetrievingStep(
         }
     }
 
-    private StepResult Later(TrainingJob job, string reason, TrainingRules figures) => clock.GetUtcNow() - job.FailingSince < figures.RetrieveWithin
-        ? new StepResult.Again(HostedRunningStep.PollEvery(figures), job, reason)
-        : Gone(job, $"The weights could not be fetched within {figures.RetrieveWithin.TotalMinutes:0} minutes. {reason}");
+    /// <summary>A disk empties itself only as storage takes its files: a person has less than an hour to make room.</summary>
+    private StepResult.Again NoRoom(TrainingJob job, string reason, TrainingRules figures) =>
+        Later(job, $"the spool has no room for them: {reason}", figures, tells: true);
+
+    /// <summary>
+    /// Another look. What the provider still has is never given up: it was paid for, and the provider says when it has removed it. People hear of it after
+    /// <c>Training:RetrieveWithin</c>, and at once of what only they can mend.
+    /// </summary>
+    private StepResult.Again Later(TrainingJob job, string reason, TrainingRules figures, bool tells = false)
+    {
+        bool told = IsTold(job);
+        string words = told || tells || clock.GetUtcNow() - job.FailingSince >= figures.RetrieveWithin ? $"{Waiting}. {char.ToUpperInvariant(reason[0])}{reason[1..]}" : reason;
+        StepResult.Again later = new(HostedRunningStep.PollEvery(figures), job, words);
+        return told || words == reason ? later : later with { Alongside = (unit, token) => unit.Events.AppendAsync(WaitingFact(job, words), token) };
+    }
+
+    private static bool IsTold(TrainingJob job) => job.WaitReason?.StartsWith(Waiting, StringComparison.Ordinal) == true;
+
+    private static OperationalEvent WaitingFact(TrainingJob job, string words) =>
+        TrainingFacts.Of(job, HostedEvents.WeightsWaiting, words, Actor.Portal(TrainingConductor.Name), EventSeverity.Error, "weights_waiting") with
+        {
+            Signals = [new IncidentSignal(HostedIncidents.WeightsWaiting, job.Id.ToString(), $"{words}; the job \"{job.Name}\" trained there")],
+        };
+
+    private static OperationalEvent FetchedFact(TrainingJob job)
+    {
+        const string words = "The weights lie proven in the spool";
+        return TrainingFacts.Of(job, HostedEvents.WeightsFetched, words, Actor.Portal(TrainingConductor.Name)) with
+        {
+            Signals = [new IncidentSignal(HostedIncidents.WeightsWaiting, job.Id.ToString(), words, Over: true)],
+        };
+    }
 
     private static StepResult.Fail Gone(TrainingJob job, string detail) => new(
         job, new JobFailure(FailureCode.TrainingLost, detail), FileProof.None, new ErrorDetail("training_lost", "training.retrieve", detail, null));

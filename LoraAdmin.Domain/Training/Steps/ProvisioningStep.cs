@@ -34,10 +34,7 @@ public sealed class ProvisioningStep(
         ArgumentNullException.ThrowIfNull(job);
         ArgumentNullException.ThrowIfNull(lease);
 
-        // Nobody hears of a failure before the other provider was tried (E1).
-        return await AskAsync(job, lease, cancellationToken) is var result && result is StepResult.Fail { Failure.Code: FailureCode.NoProvider } fail
-            ? await fallback.InsteadOfAsync(fail, cancellationToken)
-            : result;
+        return await fallback.InsteadOfAsync(await AskAsync(job, lease, cancellationToken), cancellationToken);
     }
 
     private async Task<StepResult> AskAsync(TrainingJob job, JobLease lease, CancellationToken cancellationToken)
@@ -127,10 +124,7 @@ public sealed class ProvisioningStep(
         {
             return new StepResult.Advance(TrainingState.Training, withPod, $"Pod {pod.PodId} is ready")
             {
-                Signals =
-                [
-                    new IncidentSignal(TrainingIncidents.CreateRefused, Provider, "RunPod has made a pod", Over: true), TrainingIncidents.ProvidersUp("RunPod has made a pod"),
-                ],
+                Signals = [new IncidentSignal(TrainingIncidents.CreateRefused, Provider, "RunPod has made a pod", Over: true)],
             };
         }
 

@@ -35,7 +35,7 @@ public sealed class QueuedStep(
         }
 
         return full is not null
-            ? Wait(job, full, clock.GetUtcNow(), rules())
+            ? await fallback.InsteadOfAsync(Wait(job, full, clock.GetUtcNow(), rules()), cancellationToken)
             : new StepResult.Advance(TrainingState.Provisioning, job, "Looking for a GPU");
     }
 
@@ -43,21 +43,9 @@ public sealed class QueuedStep(
     internal static StepResult.HandOver Divert(TrainingJob job, string reason) => new(
         job, new JobFailure(FailureCode.NoProvider, reason), new ErrorDetail("no_provider", "training.queue", reason, null));
 
-    /// <summary>A state of its own: no provider takes trainings, which is told once for all jobs that wait.</summary>
-    private StepResult BothDown(TrainingJob job, NoPlace held, string why)
-    {
-        string words = $"Both providers are down. {held.Reason.TrimEnd('.')}. {why}";
-        StepResult result = Wait(job, held with { Reason = words }, clock.GetUtcNow(), rules());
-        return result is StepResult.Again again && job.WaitReason != words
-            ? again with { Alongside = (unit, token) => unit.Events.AppendAsync(DownFact(job, words), token) }
-            : result;
-    }
-
-    private static OperationalEvent DownFact(TrainingJob job, string words) =>
-        TrainingFacts.Of(job, TrainingEvents.ProvidersDown, words, Actor.Portal(TrainingConductor.Name), EventSeverity.Error, "providers_down") with
-        {
-            Signals = [new IncidentSignal(TrainingIncidents.ProvidersDown, TrainingIncidents.ProvidersSubject, words)],
-        };
+    /// <summary>A state of its own, which <see cref="ProvidersWatch"/> tells once for all jobs that wait.</summary>
+    private StepResult BothDown(TrainingJob job, NoPlace held, string why) =>
+        Wait(job, held with { Reason = $"Both providers are down. {held.Reason.TrimEnd('.')}. {why}" }, clock.GetUtcNow(), rules());
 
     /// <summary>Waits for a place; a pause that a person made never fails the job.</summary>
     public static StepResult Wait(TrainingJob job, NoPlace full, DateTimeOffset now, TrainingRules rules)

@@ -32,6 +32,21 @@ internal sealed class MemoryHostedTrainingStore(MemoryDatabase database) : IHost
     public Task<HostedTraining?> FindByTrainingIdAsync(string trainingId, CancellationToken cancellationToken) =>
         Task.FromResult(database.Hosted.Rows.Where(one => one.TrainingId == trainingId).MaxBy(one => one.RequestedAt));
 
+    public Task<HostedTraining?> FindRefusalAsync(HostedKind kind, CancellationToken cancellationToken)
+    {
+        HostedTraining? last = null;
+        foreach (HostedTraining one in database.Hosted.Rows)
+        {
+            bool isAnswered = one.Kind == kind && (one.TrainingId is not null || one.Reason == HostedReasons.Refused);
+            if (isAnswered && (last is null || (one.RequestedAt, one.Name).CompareTo((last.RequestedAt, last.Name)) > 0))
+            {
+                last = one;
+            }
+        }
+
+        return Task.FromResult(last is { TrainingId: null } ? last : null);
+    }
+
     public Task<IReadOnlyList<HostedTraining>> ListForAttemptAsync(JobId job, int attempt, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<HostedTraining>>([.. database.HostedOf[job].Where(one => one.Attempt == attempt).OrderBy(one => one.Try)]);
 

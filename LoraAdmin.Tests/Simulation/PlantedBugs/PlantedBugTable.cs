@@ -129,9 +129,13 @@ internal static partial class PlantedBugTable
             "HostedSaw saw = view.IsOver ? HostedSaw.Over", "HostedSaw saw = view.IsOver || view.Status == HostedStatus.Processing ? HostedSaw.Over"),
         new(
             "ask for another training without looking", "Training/Hosted/HostedLauncher.cs",
-            "2: attempt … of job … has more than one training alive", Grounds.CrashElsewhereWith(FaultKind.ReplicateCreate500ButCreated),
+            "… trainings were made for the one job", Grounds.CrashElsewhereWith(FaultKind.ReplicateCreate500ButCreated),
             new Edit("(HostedListing listing, HostedView? found) = await FindAsync(row, cancellationToken);", "(HostedListing? listing, HostedView? found) = ((HostedListing?)null, (HostedView?)null);"),
-            new Edit("one is { Reason: HostedReasons.InDoubt, TrainingId: null, Saw: HostedSaw.Requested }) is { } doubtful)", "one is { Name: \"\" }) is { } doubtful)")),
+            new Edit("static one => one is { Reason: HostedReasons.InDoubt, TrainingId: null, Saw: HostedSaw.Requested })];", "static one => one is { Name: \"\" })];")),
+        new(
+            "adopt a late training although another try has won", "Training/Hosted/HostedWatch.cs",
+            "2: attempt … of job … keeps more than one training", Grounds.CrashElsewhereWith(FaultKind.ReplicateCreateHangThenLate),
+            "row.Seen(found, now) with { NextActionAt = now },", "row.Seen(found, now) with { IsNeeded = true, NextActionAt = now },"),
         new(
             "believe the first 404, and no list", "Training/Hosted/HostedAbsence.cs",
             "1: training … is alive and the ledger has no open row …", Grounds.CrashElsewhereWith(FaultKind.ReplicateRead404),
@@ -159,9 +163,9 @@ internal static partial class PlantedBugTable
             "nothing comes to rest: …", Grounds.CrashElsewhereWith(CrashRun.Cancelled + CrashRun.During + FaultKind.ReplicateCancel500),
             "foreach (HostedTraining one in tries.Where(one => one.IsNeeded))", "foreach (HostedTraining one in tries.Where(one => one.IsNeeded && one.TrainingId is null))"),
         new(
-            "ask once more after a refusal", "Training/Steps/HostedProvisioningStep.cs",
+            "fail a job for credit that is used up", "Training/Steps/HostedProvisioningStep.cs",
             "the one job ended as …, … pods were left to people", Grounds.CrashElsewhereWith(FaultKind.ReplicateBalance402),
-            "return NoProvider(job, WhyRefused(refusal));", "return new StepResult.Again(TimeSpan.FromSeconds(15), job, WhyRefused(refusal));"),
+            "return Wait(job, new NoPlace(HostedRefusals.WordsOf(refusal), Counts: true), figures);", "return NoProvider(job, HostedRefusals.WordsOf(refusal));"),
         new(
             "make the images anew when they are not shown at once", "Training/Hosted/HostedValidation.cs",
             "… predictions were made for the one job", Grounds.CrashElsewhereWith(FaultKind.ReplicateOutputLate + CrashRun.OfImages),
@@ -308,7 +312,11 @@ internal static partial class PlantedBugTable
         new(
             "refund every cancelled job", "Training/JobEnding.cs",
             "5: job … ended as …; given back …, right is …", Grounds.Impatient,
-            "_ => !(podAsked || trainingAsked) || job.Cancel?.By.Kind == ActorKind.Person,", "_ => true,"),
+            "_ => !asked || job.Cancel?.By.Kind == ActorKind.Person,", "_ => true,"),
+        new(
+            "refund a cancelled job that asked for a pod in an earlier attempt", "Training/JobEnding.cs",
+            "5: job … ended as …; given back …, right is …", Grounds.Impatient,
+            "one => one.Number < number && one.EndedAt == began", "one => one.Number < 0"),
         new(
             FaultyStores.RefundWithoutCount, "",
             "5: user … counts …, charges less refunds are …", Grounds.Impatient),

@@ -52,6 +52,7 @@ public sealed record FaultKind(string Kind, string Where, string Effect, string?
     public const string ReplicateCreate500 = "replicate_create_500";
     public const string ReplicateCreate500ButCreated = "replicate_create_500_but_created";
     public const string ReplicateCreateHangButCreated = "replicate_create_hang_but_created";
+    public const string ReplicateCreateHangThenLate = "replicate_create_hang_then_late";
     public const string ReplicateRead500 = "replicate_read_500";
     public const string ReplicateRead404 = "replicate_read_404";
     public const string ReplicateList500 = "replicate_list_500";
@@ -155,6 +156,9 @@ public sealed record FaultKind(string Kind, string Where, string Effect, string?
         new(
             ReplicateCreateHangButCreated, ReplicateCreate, "no answer before the caller gives up, and the training exists and costs",
             "how long the answer takes (600)"),
+        new(
+            ReplicateCreateHangThenLate, ReplicateCreate, "no answer before the caller gives up; the training appears, and costs, only later",
+            "from the call to the training's appearance (60)"),
         new(ReplicateRead500, Replicate, "500 for a read of one training"),
         new(ReplicateRead404, Replicate, "404 for a read or a cancel of one training, which goes on and is in the list"),
         new(ReplicateList500, Replicate, "500 for the list of trainings"),

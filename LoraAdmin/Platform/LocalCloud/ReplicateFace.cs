@@ -38,6 +38,7 @@ internal sealed class ReplicateFace(LocalCloudWorld world, LocalCloudOptions opt
     private const int PageSize = 100;
     private const int DefaultReset = 30;
     private const double DefaultHangSeconds = 600;
+    private const double DefaultLateSeconds = 60;
     private const int MaxValidationImages = 20;
     private const string Trainings = "trainings";
     private const string Predictions = "predictions";
@@ -249,6 +250,14 @@ internal sealed class ReplicateFace(LocalCloudWorld world, LocalCloudOptions opt
         if (Strikes(FaultKind.ReplicateCreate500, subject))
         {
             return SomethingWrong();
+        }
+
+        if (world.Faults.Take(FaultKind.ReplicateCreateHangThenLate, subject, world.Now) is { } late)
+        {
+            world.Replicate.Create(order, world.Now, late.Length(DefaultLateSeconds));
+            VendorResponse broken = SomethingWrong();
+            broken.Hang = TimeSpan.FromSeconds(DefaultHangSeconds);
+            return broken;
         }
 
         ReplicateRecord record = world.Replicate.Create(order, world.Now);

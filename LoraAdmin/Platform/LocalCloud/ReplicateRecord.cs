@@ -42,6 +42,9 @@ public sealed class ReplicateRecord
     public required string Root { get; init; }
 
     public DateTimeOffset CreatedAt { get; init; }
+
+    /// <summary>Not there yet: its create call was not answered. Null: it is there.</summary>
+    public DateTimeOffset? AppearsAt { get; set; }
     public DateTimeOffset? StartedAt { get; set; }
     public DateTimeOffset? CompletedAt { get; set; }
     public required string Status { get; set; }

@@ -43,6 +43,7 @@ public sealed class ReplicateWorld
     private readonly List<ReplicateRecord> records = [];
     private readonly Dictionary<string, ReplicateRecord> byId = [];
     private readonly List<ReplicateRecord> open = [];
+    private readonly List<ReplicateRecord> late = [];
     private readonly Queue<ReplicateEvent> events = new();
 
     internal ReplicateWorld(
@@ -54,7 +55,14 @@ public sealed class ReplicateWorld
         this.changed = changed;
         foreach (ReplicateRecord record in known)
         {
-            Add(record);
+            if (record.AppearsAt is null)
+            {
+                Add(record);
+            }
+            else
+            {
+                late.Add(record);
+            }
         }
     }
 
@@ -82,8 +90,10 @@ public sealed class ReplicateWorld
 
     internal static string Subject(string? webhook, string input) => $"{webhook} {input}";
 
-    internal ReplicateRecord Create(ReplicateOrder order, DateTimeOffset now)
+    /// <param name="after">How long nobody knows of it, and it costs nothing.</param>
+    internal ReplicateRecord Create(ReplicateOrder order, DateTimeOffset called, TimeSpan after = default)
     {
+        DateTimeOffset now = called + after;
         ReplicateRecord record = new()
         {
             Id = NewId(),
@@ -107,11 +117,20 @@ public sealed class ReplicateWorld
         else
         {
             record.StatusUntil = now + options.Scripted(options.Boot);
-            Strike(record, Subject(order.Webhook, order.Input), now);
+            Strike(record, Subject(order.Webhook, order.Input), called, now);
         }
 
         record.History.Add(new StatusChange(now, record.Status));
-        Add(record);
+        if (after > TimeSpan.Zero)
+        {
+            record.AppearsAt = now;
+            late.Add(record);
+        }
+        else
+        {
+            Add(record);
+        }
+
         changed(record);
         return record;
     }
@@ -133,6 +152,14 @@ public sealed class ReplicateWorld
 
     internal void AdvanceTo(DateTimeOffset now)
     {
+        foreach (ReplicateRecord record in late.Where(record => record.AppearsAt <= now).OrderBy(static record => record.AppearsAt).ToArray())
+        {
+            record.AppearsAt = null;
+            late.Remove(record);
+            Add(record);
+            changed(record);
+        }
+
         for (int i = 0; i < open.Count; i++)
         {
             ReplicateRecord record = open[i];
@@ -189,17 +216,18 @@ public sealed class ReplicateWorld
     }
 
     /// <summary>Faults of a training's or prediction's life: each is settled when it is made.</summary>
-    private void Strike(ReplicateRecord record, string subject, DateTimeOffset now)
+    /// <param name="there">When it is there.</param>
+    private void Strike(ReplicateRecord record, string subject, DateTimeOffset now, DateTimeOffset there)
     {
         if (record.IsPrediction)
         {
-            StrikePrediction(record, subject, now);
+            StrikePrediction(record, subject, now, there);
             return;
         }
 
         if (faults.Take(FaultKind.ReplicateTrainingLost, subject, now) is { } lost)
         {
-            record.LostAt = now + lost.Length(LostAfterSeconds);
+            record.LostAt = there + lost.Length(LostAfterSeconds);
         }
 
         if (faults.Take(FaultKind.ReplicateTrainingFails, subject, now) is not null)
@@ -217,12 +245,12 @@ public sealed class ReplicateWorld
         record.TellsStartLate = faults.Take(FaultKind.ReplicateWebhookOutOfOrder, subject, now) is not null;
     }
 
-    private void StrikePrediction(ReplicateRecord record, string subject, DateTimeOffset now)
+    private void StrikePrediction(ReplicateRecord record, string subject, DateTimeOffset now, DateTimeOffset there)
     {
         record.MakesBadImages = faults.Take(FaultKind.ReplicateValidationFails, subject, now) is not null;
         if (faults.Take(FaultKind.ReplicatePredictionLost, subject, now) is { } lost)
         {
-            record.LostAt = now + lost.Length(PredictionLostAfterSeconds);
+            record.LostAt = there + lost.Length(PredictionLostAfterSeconds);
         }
 
         if (faults.Take(FaultKind.ReplicatePredictionFails, subject, now) is not null)
@@ -271,7 +299,7 @@ public sealed class ReplicateWorld
                 id.Append(CultureInfo.InvariantCulture, $"{IdAlphabet[one % IdAlphabet.Length]}");
             }
 
-            if (!byId.ContainsKey(id.ToString()))
+            if (!byId.ContainsKey(id.ToString()) && !late.Exists(record => record.Id == id.ToString()))
             {
                 return id.ToString();
             }

@@ -95,6 +95,22 @@ public abstract class HostedTrainingContract : StoreContract
         Assert.Null(await Read<IHostedTrainingStore, HostedTraining?>(store => store.FindByTrainingIdAsync("other", None)));
     }
 
+    [Fact]
+    public async Task FindRefusal_IsTheNewestAnsweredOfItsKindIfItWasRefused()
+    {
+        // Later than what other tests ask for: the store answers for the whole ledger.
+        HostedTraining refused = NewTraining(NextJob(), 1, 1) with { RequestedAt = Start.AddDays(1), Reason = HostedReasons.Refused, Saw = HostedSaw.NeverMade, LastError = "402" };
+        await Add(refused);
+        await Add(NewTraining(NextJob(), 1, 1) with { RequestedAt = Start.AddDays(2) });
+        await Add(NewTraining(NextJob(), 1, 1) with { RequestedAt = Start.AddDays(2), Kind = HostedKind.Prediction, TrainingId = "made" });
+        Assert.Equal(refused.Name, (await Refusal())?.Name);
+
+        await Add(NewTraining(NextJob(), 1, 1) with { RequestedAt = Start.AddDays(3), TrainingId = "madeafter" });
+        Assert.Null(await Refusal());
+
+        Task<HostedTraining?> Refusal() => Read<IHostedTrainingStore, HostedTraining?>(store => store.FindRefusalAsync(HostedKind.Training, None));
+    }
+
     private static HostedTraining NewTraining(JobId job, int attempt, int number) => new()
     {
         Name = PodNames.For("5eed0001", job, attempt, number),

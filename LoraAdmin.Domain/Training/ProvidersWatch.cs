@@ -1,0 +1,47 @@
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training.Hosted;
+
+namespace LoraAdmin.Domain.Training;
+
+/// <summary>
+/// Tells whether any provider takes trainings, by what both of their breakers say now and not by what some job met: an incident begins though no job waits, and
+/// ends though none comes. Each instance tells for itself, and at its start whatever is true then: what a portal before it had told does not outlive it.
+/// </summary>
+public sealed class ProvidersWatch(IUnitOfWork work, BreakerGate runPod, HostedFallback fallback)
+{
+    public const string Name = "training.providers_watch";
+
+    public static readonly TimeSpan Every = TimeSpan.FromSeconds(15);
+
+    private static readonly Actor Self = Actor.Portal(Name);
+
+    private bool? told;
+
+    /// <exception cref="StoreUnavailableException">The database is away; what there is to tell is told next time.</exception>
+    public async Task LookAsync(CancellationToken cancellationToken)
+    {
+        // Without a fallback RunPod's own incidents say all there is to say.
+        string? hosted = fallback.IsConfigured ? await fallback.WhyDownAsync(cancellationToken) : null;
+        string? pods = hosted is null ? null : await runPod.WhyDownAsync(cancellationToken);
+        bool areDown = pods is not null;
+        if (areDown == told)
+        {
+            return;
+        }
+
+        string words = areDown ? $"Both providers are down. {pods!.TrimEnd('.')}. {hosted}"
+            : hosted is null ? "Trainings have a provider: RunPod, or Replicate where it is configured"
+            : "Trainings have a provider: RunPod";
+        OperationalEvent fact = new()
+        {
+            Kind = areDown ? TrainingEvents.ProvidersDown : TrainingEvents.ProvidersUp,
+            Message = words,
+            Severity = areDown ? EventSeverity.Error : EventSeverity.Info,
+            Actor = Self,
+            Reason = areDown ? "providers_down" : "providers_up",
+            Signals = [new IncidentSignal(TrainingIncidents.ProvidersDown, TrainingIncidents.ProvidersSubject, words, Over: !areDown)],
+        };
+        await work.RunAsync((unit, token) => unit.Events.AppendAsync(fact, token), cancellationToken);
+        told = areDown;
+    }
+}

@@ -1,0 +1,101 @@
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
+using LoraAdmin.Domain.Training.Hosted;
+using LoraAdmin.Platform.LocalCloud;
+using LoraAdmin.Tests.Simulation;
+using Xunit;
+
+namespace LoraAdmin.Tests.Training;
+
+/// <summary>What Replicate makes only after its create call was given up.</summary>
+public sealed class HostedLateTests
+{
+    private readonly TrainingBench bench = HostedBench.WithValidation();
+
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Training_ThatTurnsUpWhileTheNextCanNotBeAskedFor_IsTakenAndNothingStaysReserved()
+    {
+        bench.Faults.Add(FaultKind.ReplicateCreateHangThenLate);
+        JobId id = await DivertedAsync();
+        await bench.RunUntilAsync(() => bench.Hosted(id) is [{ Reason: HostedReasons.InDoubt }], "a training in doubt");
+        bench.World.Objects.AwayUntil = bench.Now + TimeSpan.FromMinutes(5);
+        bench.PodLoopRuns = false;
+        await bench.RunUntilAsync(() => bench.Hosted(id) is [_, { Saw: HostedSaw.Packing }], "a second try that can't be packed");
+        await bench.RunUntilAsync(() => bench.Hosted(id)[0].IsNeeded, "the first training");
+
+        Assert.Equal((HostedSaw.NeverMade, HostedReasons.Duplicate, false), (bench.Hosted(id)[1].Saw, bench.Hosted(id)[1].Reason, bench.Hosted(id)[1].IsNeeded));
+        bench.PodLoopRuns = true;
+        await bench.RunToRestAsync(id);
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+        Assert.NotNull(bench.Job(id).Cost);
+        Assert.Single(bench.VendorTrainings);
+        bench.AssertNothingIsLeft();
+    }
+
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Prediction_ThatTurnsUpWhileTheNextCanNotBeAskedFor_IsTakenAndNothingStaysReserved()
+    {
+        bench.Faults.Add(FaultKind.ReplicateCreateHangThenLate, match: ReplicateFace.WeightsField);
+        JobId id = await DivertedAsync();
+        await bench.RunUntilAsync(() => bench.Predictions(id) is [{ Reason: HostedReasons.InDoubt }], "a prediction in doubt");
+        bench.Faults.Add(FaultKind.ReplicateRead500, seconds: 40);
+        bench.PodLoopRuns = false;
+        await bench.RunUntilAsync(() => bench.Predictions(id) is [_, { Saw: HostedSaw.Packing }], "a second try without a link");
+        await bench.RunForAsync(TimeSpan.FromSeconds(20));
+        bench.Faults.Add(FaultKind.ReplicateRead500, seconds: 60);
+        await bench.RunUntilAsync(() => bench.Predictions(id)[0].IsNeeded, "the first prediction");
+
+        Assert.Equal((HostedSaw.NeverMade, false), (bench.Predictions(id)[1].Saw, bench.Predictions(id)[1].IsNeeded));
+        bench.PodLoopRuns = true;
+        await bench.RunToRestAsync(id);
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+        Assert.Null(bench.Job(id).NotValidated);
+        Assert.Single(bench.VendorPredictions);
+        bench.AssertNothingIsLeft();
+    }
+
+    /// <summary>Putting the images together takes longer than it takes the training to appear.</summary>
+    [Fact]
+    [Trait("Requirement", "E1")]
+    public async Task Training_ThatTurnsUpWhileTheNextIsPacked_IsTakenAndPaidOnce()
+    {
+        bench.Faults.Add(FaultKind.ReplicateCreateHangThenLate);
+        JobId id = await DivertedAsync();
+        await bench.RunUntilAsync(() => bench.Hosted(id) is [{ Reason: HostedReasons.InDoubt }], "a training in doubt");
+        bench.Store.OnOpen = _ =>
+        {
+            bench.World.Clock.Advance(TimeSpan.FromSeconds(40));
+            return Task.CompletedTask;
+        };
+        await bench.RunUntilAsync(() => bench.VendorTrainings.Count > 0, "a training");
+        bench.Store.OnOpen = null;
+        await bench.RunToRestAsync(id);
+
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+        Assert.Single(bench.VendorTrainings);
+        Assert.Equal(2, bench.Hosted(id).Count);
+        bench.AssertNothingIsLeft();
+    }
+
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Training_ThatTurnsUpWhenAnotherHasWon_IsCancelled()
+    {
+        bench.Faults.Add(FaultKind.ReplicateCreateHangThenLate, seconds: 300);
+        JobId id = await DivertedAsync();
+        await bench.RunToRestAsync(id);
+
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+        Assert.Equal([ReplicateStatus.Canceled, ReplicateStatus.Succeeded], bench.VendorTrainings.Select(static one => one.Status).Order());
+        bench.AssertStoredIsTheTrained(id);
+        bench.AssertNothingIsLeft();
+    }
+
+    private async Task<JobId> DivertedAsync()
+    {
+        await bench.IsolateAsync();
+        return await bench.SubmitAsync();
+    }
+}

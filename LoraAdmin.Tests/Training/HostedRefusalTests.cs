@@ -1,0 +1,59 @@
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
+using LoraAdmin.Domain.Training.Hosted;
+using LoraAdmin.Platform.LocalCloud;
+using LoraAdmin.Tests.Simulation;
+using Xunit;
+
+namespace LoraAdmin.Tests.Training;
+
+/// <summary>Replicate refuses what only a person can mend, while RunPod makes no pods.</summary>
+[Trait("Requirement", "E1")]
+public sealed class HostedRefusalTests
+{
+    private readonly TrainingBench bench = HostedBench.New();
+
+    [Fact]
+    public async Task CreditIsUsedUp_IsAnIncidentAndEveryJobWaitsUntilThereIsSome()
+    {
+        bench.Faults.Add(FaultKind.ReplicateBalance402, seconds: 12 * 60);
+        await bench.IsolateAsync();
+        JobId first = await bench.SubmitAsync();
+        await bench.RunUntilAsync(() => Told.Count == 1, "an incident");
+        Assert.Equal(("replicate", "Replicate's credit is used up. Add credit to the account"), (Told[0].Subject, Told[0].Text));
+        JobId second = await bench.SubmitAsync();
+        await bench.RunForAsync(TimeSpan.FromMinutes(2));
+
+        Assert.Equal((TrainingState.Provisioning, "Replicate's credit is used up. Add credit to the account"), (bench.Job(first).State, bench.Job(first).WaitReason));
+        Assert.Equal(TrainingState.Queued, bench.Job(second).State);
+        Assert.StartsWith("Both providers are down.", bench.Job(second).WaitReason, StringComparison.Ordinal);
+        Assert.EndsWith("Replicate's credit is used up. Add credit to the account", bench.Job(second).WaitReason, StringComparison.Ordinal);
+
+        await bench.RunToRestAsync(first);
+        await bench.RunToRestAsync(second);
+        Assert.All([first, second], id => Assert.Equal(TrainingState.Completed, bench.Job(id).State));
+        Assert.Equal(2, bench.VendorTrainings.Count);
+        Assert.Contains(Told, static signal => signal.Over);
+        bench.AssertNothingIsLeft();
+    }
+
+    [Fact]
+    public async Task CreditIsUsedUp_ReplicateIsAskedOnlyEveryFewMinutes()
+    {
+        bench.Faults.Add(FaultKind.ReplicateBalance402, seconds: 100_000);
+        await bench.IsolateAsync();
+        JobId id = await bench.SubmitAsync();
+        await bench.RunForAsync(TimeSpan.FromMinutes(31));
+
+        DateTimeOffset[] asked = [.. bench.Hosted(id).Where(static one => one.Reason == HostedReasons.Refused).Select(static one => one.RequestedAt)];
+        Assert.InRange(asked.Length, 5, 7);
+        Assert.All(asked.Zip(asked[1..]), static pair => Assert.True(pair.Second - pair.First >= HostedRefusals.AskAgainAfter));
+        bench.Restart();
+        await bench.RunForAsync(TimeSpan.FromMinutes(1));
+        Assert.InRange(bench.Hosted(id).Count(static one => one.Reason == HostedReasons.Refused), asked.Length, asked.Length + 1);
+        Assert.False(bench.World.HostedRedis.State.IsOpen);
+    }
+
+    private IReadOnlyList<IncidentSignal> Told =>
+        [.. bench.World.Database.Events.SelectMany(static fact => fact.Signals).Where(static signal => signal.Rule == TrainingIncidents.CreateRefused)];
+}

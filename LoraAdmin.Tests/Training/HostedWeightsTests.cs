@@ -1,0 +1,108 @@
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Storage;
+using LoraAdmin.Domain.Training;
+using LoraAdmin.Domain.Training.Hosted;
+using LoraAdmin.Platform.LocalCloud;
+using LoraAdmin.Tests.Simulation;
+using Xunit;
+
+namespace LoraAdmin.Tests.Training;
+
+/// <summary>Weights that lie at Replicate and can't be had: what was paid for is not given up while it is there.</summary>
+[Trait("Requirement", "E3")]
+public sealed class HostedWeightsTests
+{
+    private readonly TrainingBench bench = HostedBench.New();
+
+    [Fact]
+    public async Task NoRoomInTheSpool_IsToldAtOnceAndTheFileTakenWhenThereIsRoom()
+    {
+        JobId id = await TrainedAsync();
+        DateTimeOffset full = bench.Now;
+        bench.Faults.Add(FaultKind.SpoolFull, seconds: 50 * 60);
+        await bench.RunUntilAsync(() => Told(id).Count == 1, "an incident");
+        Assert.InRange(bench.Now - full, TimeSpan.Zero, TimeSpan.FromMinutes(1));
+        Assert.Contains("no room", Told(id)[0].Text, StringComparison.Ordinal);
+
+        await bench.RunForAsync(TimeSpan.FromMinutes(45));
+        Assert.Equal(TrainingState.Retrieving, bench.Job(id).State);
+        await bench.RunToRestAsync(id);
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+        Assert.Single(bench.VendorTrainings);
+        Assert.Equal([false, true], Told(id).Take(2).Select(static signal => signal.Over));
+        bench.AssertStoredIsTheTrained(id);
+        bench.AssertNothingIsLeft();
+    }
+
+    /// <summary>Each fetch takes longer than any other look, and comes to nothing.</summary>
+    [Fact]
+    public async Task FetchesThatStall_AreToldAfterTheirTimeAndGoOn()
+    {
+        JobId id = await TrainedAsync();
+        int fetches = 0;
+        bench.World.Spool.OnAppend = _ =>
+        {
+            if (++fetches > 3)
+            {
+                return null;
+            }
+
+            for (int minute = 0; minute < 14; minute++)
+            {
+                bench.World.Clock.Advance(TimeSpan.FromMinutes(1));
+            }
+
+            return new SpoolOutcome.Failed("the connection broke");
+        };
+        await bench.RunUntilAsync(() => fetches == 2, "two fetches");
+        Assert.Empty(Told(id));
+        await bench.RunToRestAsync(id);
+
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+        Assert.Single(bench.VendorTrainings);
+        Assert.Equal([false, true], Told(id).Take(2).Select(static signal => signal.Over));
+        bench.AssertStoredIsTheTrained(id);
+    }
+
+    [Fact]
+    public async Task RemovedByReplicate_IsLostAndTheJobTrainsOnceMore()
+    {
+        JobId id = await TrainedAsync();
+        DateTimeOffset trained = bench.Now;
+        bench.Faults.Add(FaultKind.SpoolFull, seconds: 62 * 60);
+        await bench.RunUntilAsync(() => bench.Attempts(id)[1].Failure is not null, "an attempt that is over");
+
+        Assert.Equal(FailureCode.TrainingLost, bench.Attempts(id)[1].Failure);
+        Assert.InRange(bench.Now - trained, TimeSpan.FromMinutes(58), TimeSpan.FromMinutes(61));
+        await bench.RunToRestAsync(id);
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+    }
+
+    [Fact]
+    public async Task NobodyAnswersForADay_IsLost()
+    {
+        JobId id = await TrainedAsync();
+        DateTimeOffset trained = bench.Now;
+        bench.Faults.Add(FaultKind.ReplicateRead500, seconds: 100_000);
+        await bench.RunForAsync(TimeSpan.FromHours(23));
+        Assert.Equal(TrainingState.Retrieving, bench.Job(id).State);
+        await bench.RunUntilAsync(() => bench.Attempts(id)[1].Failure is not null, "an attempt that is over");
+
+        Assert.Equal(FailureCode.TrainingLost, bench.Attempts(id)[1].Failure);
+        Assert.InRange(bench.Now - trained, TimeSpan.FromHours(24), TimeSpan.FromHours(24.1));
+    }
+
+    private async Task<JobId> TrainedAsync()
+    {
+        await bench.IsolateAsync();
+        JobId id = await bench.SubmitAsync();
+        await bench.RunToStateAsync(id, TrainingState.Retrieving);
+        return id;
+    }
+
+    private IReadOnlyList<IncidentSignal> Told(JobId id) =>
+    [
+        .. bench.World.Database.Events.SelectMany(static fact => fact.Signals)
+            .Where(signal => signal.Rule == HostedIncidents.WeightsWaiting && signal.Subject == id.ToString()),
+    ];
+}
