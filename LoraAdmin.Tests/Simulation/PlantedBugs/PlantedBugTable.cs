@@ -314,10 +314,6 @@ internal static partial class PlantedBugTable
             "5: job … ended as …; given back …, right is …", Grounds.Impatient,
             "_ => !asked || job.Cancel?.By.Kind == ActorKind.Person,", "_ => true,"),
         new(
-            "refund a cancelled job that asked for a pod in an earlier attempt", "Training/JobEnding.cs",
-            "5: job … ended as …; given back …, right is …", Grounds.Impatient,
-            "one => one.Number < number && one.EndedAt == began", "one => one.Number < 0"),
-        new(
             FaultyStores.RefundWithoutCount, "",
             "5: user … counts …, charges less refunds are …", Grounds.Impatient),
     ];
