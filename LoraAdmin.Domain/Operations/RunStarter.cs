@@ -140,7 +140,7 @@ public sealed class RunStarter(
             return new StartOutcome.Busy(running);
         }
 
-        if (request.Plan is { } plan && await TakePlanAsync(unit, operation.Info, plan, run, cancellationToken) is { } problem)
+        if (request.Plan is { } plan && await TakePlanAsync(unit, operation, plan, run, cancellationToken) is { } problem)
         {
             return new StartOutcome.Refused(problem);
         }
@@ -221,8 +221,9 @@ public sealed class RunStarter(
         held ? [new IncidentSignal(OperationIncidents.Missed, operation, $"{operation} did not run at {instant:u}. {why}")] : []) with { Reason = "skipped" };
 
     /// <returns>Why the plan must not be applied; null: it is the run's.</returns>
-    private async Task<FieldProblem?> TakePlanAsync(IUnit unit, OperationInfo operation, Guid id, OperationRun run, CancellationToken cancellationToken)
+    private async Task<FieldProblem?> TakePlanAsync(IUnit unit, IOperation planned, Guid id, OperationRun run, CancellationToken cancellationToken)
     {
+        OperationInfo operation = planned.Info;
         IOperationPlanStore plans = unit.Store<IOperationPlanStore>();
         if (await plans.FindAsync(id, cancellationToken) is not { } plan)
         {
@@ -235,7 +236,7 @@ public sealed class RunStarter(
                 "plan", $"It is a plan of {plan.Operation}, not of {operation.Key}", $"Open {plan.Operation} to apply it, or preview {operation.Key}.");
         }
 
-        if (plan.WhyNotApplied(installation().Id, clock.GetUtcNow(), rules().PlanValidFor) is { } problem)
+        if (plan.WhyNotApplied(planned, installation().Id, clock.GetUtcNow(), rules().PlanValidFor) is { } problem)
         {
             return problem;
         }
@@ -339,7 +340,8 @@ public sealed class RunStarter(
         }
 
         // What a person has read and asked for is gone on with, however old; what the portal planned by itself long ago is planned anew.
-        if (plan?.Installation == installation().Id && (!IsByPortal(stranded) || now - plan.Draft.AsOf <= rules().PlanValidFor))
+        if (plan?.Installation == installation().Id && operation.WhyStale(plan.Draft, now) is null
+            && (!IsByPortal(stranded) || now - plan.Draft.AsOf <= rules().PlanValidFor))
         {
             await unit.Store<IOperationPlanStore>().HandOnAsync(plan.Id, run.Id, cancellationToken);
             run = run with { Plan = plan.Id };

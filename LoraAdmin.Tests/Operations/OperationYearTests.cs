@@ -229,6 +229,8 @@ public sealed class OperationYearTests
 
         public Task<Planning> PlanAsync(CancellationToken cancellationToken) => real().PlanAsync(cancellationToken);
 
+        public string? WhyStale(PlanDraft plan, DateTimeOffset now) => real().WhyStale(plan, now);
+
         public Task<IReadOnlyList<Figure>> MeasureAsync(IUnit unit, CancellationToken cancellationToken) => real().MeasureAsync(unit, cancellationToken);
 
         public Task<string?> CheckAsync(IUnit unit, CancellationToken cancellationToken) => real().CheckAsync(unit, cancellationToken);

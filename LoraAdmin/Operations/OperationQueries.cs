@@ -165,7 +165,7 @@ internal sealed class OperationQueries(
                     found,
                     operations.Find(found.Operation)?.Info,
                     await plans.ListItemsAsync(plan, 0, MostItems, token),
-                    found.WhyNotApplied(installation().Id, clock.GetUtcNow(), rules().PlanValidFor))
+                    found.WhyNotApplied(operations.Find(found.Operation), installation().Id, clock.GetUtcNow(), rules().PlanValidFor))
                 : null;
         },
         cancellationToken);

@@ -225,7 +225,7 @@ public sealed class MemoryRunStore(MemoryDatabase database, MemoryPlanStore plan
         .. runs.Rows.Select(run => run.Operation).Distinct().Order(StringComparer.Ordinal)
             .Select(operation => (Operation: operation, Runs: Old(operation, before, keep)))
             .Where(one => one.Runs.Count > 0)
-            .Select(one => new OldRuns(one.Operation, one.Runs.Count, one.Runs[0].StartedAt)),
+            .Select(one => new OldRuns(one.Operation, one.Runs.Count, one.Runs[0].StartedAt, one.Runs[^1].StartedAt)),
     ]);
 
     public Task<int> DeleteOldAsync(string operation, DateTimeOffset before, int keep, int most, CancellationToken cancellationToken)

@@ -319,7 +319,7 @@ public abstract class OperationStoreContract : StoreContract
         }
 
         OldRuns old = Assert.Single(await Read<IOperationRunStore, IReadOnlyList<OldRuns>>(store => store.CountOldAsync(Start, 5, None)));
-        Assert.Equal(("tests.minutely", 7, Start.AddMinutes(-60)), (old.Operation, old.Count, old.Oldest));
+        Assert.Equal(("tests.minutely", 7, Start.AddMinutes(-60), Start.AddMinutes(-54)), (old.Operation, old.Count, old.Oldest, old.Newest));
         Assert.Empty(await Read<IOperationRunStore, IReadOnlyList<OldRuns>>(store => store.CountOldAsync(Start.AddMinutes(-60), 5, None)));
 
         Assert.Equal(4, await Delete("tests.minutely", 4));
