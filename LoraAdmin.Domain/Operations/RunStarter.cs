@@ -19,7 +19,7 @@ public abstract record StartOutcome
 
     public sealed record Started(StartedRun Run) : StartOutcome;
 
-    /// <summary>The instant has its row already: another instance runs it, or it has ended.</summary>
+    /// <summary>The instant is accounted for: another instance runs it, it has ended, or it lies in the silence after an edit.</summary>
     public sealed record Accounted : StartOutcome;
 
     /// <summary>Nothing runs, on purpose; the instant is closed as skipped.</summary>
@@ -98,19 +98,12 @@ public sealed class RunStarter(
             return new StartOutcome.Refused(new FieldProblem("operation", $"{key} has no schedule yet", "Wait some seconds: the portal is starting."));
         }
 
-        if (request.Trigger == RunTrigger.Schedule && crons.WhyUnreadable(schedule, clock.GetUtcNow()) is { } unreadable)
-        {
-            return new StartOutcome.Left(unreadable);
-        }
-
-        if (request is { Trigger: RunTrigger.Schedule, Instant: { } fired }
-            && crons.NextAfter(schedule.Cron, schedule.TimeZone, fired.AddMilliseconds(-1)) != fired)
-        {
-            // The scheduler has not heard of an edit yet, or gives the second reading of an hour when the clocks went back.
-            return new StartOutcome.Left($"{fired:u} is no instant of the schedule \"{schedule.Cron}\" in {schedule.TimeZone}");
-        }
-
         DateTimeOffset now = clock.GetUtcNow();
+        if (request is { Trigger: RunTrigger.Schedule, Instant: { } fired } && await WhyNotOfScheduleAsync(unit, operation.Info, schedule, fired, now, cancellationToken) is { } none)
+        {
+            return none;
+        }
+
         OperationRun run = new()
         {
             Id = ids.Next(),
@@ -154,6 +147,31 @@ public sealed class RunStarter(
         }
 
         return new StartOutcome.Started(new StartedRun(run));
+    }
+
+    /// <returns>Why a fire is not taken as one of the schedule; null: its instant is to be claimed.</returns>
+    private async Task<StartOutcome?> WhyNotOfScheduleAsync(
+        IUnit unit, OperationInfo info, OperationSchedule schedule, DateTimeOffset fired, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        if (crons.WhyUnreadable(schedule, now) is { } unreadable)
+        {
+            return new StartOutcome.Left(unreadable);
+        }
+
+        DateTimeOffset before = fired.AddMilliseconds(-1);
+        if (crons.NextAfter(schedule.Cron, schedule.TimeZone, before) != fired)
+        {
+            // The scheduler has not heard of an edit yet, or gives the second reading of an hour when the clocks went back.
+            return new StartOutcome.Left($"{fired:u} is no instant of the schedule \"{schedule.Cron}\" in {schedule.TimeZone}");
+        }
+
+        if (ClockSetBack.HasHappened(schedule, now, rules()) && clocks.WhyHeld() is null)
+        {
+            // Before the keeper's next look, which would find this instant closed.
+            schedule = await ClockSetBack.TakeBackAsync(unit, info, schedule, before < now ? before : now, Actor.Portal(info.Key), cancellationToken);
+        }
+
+        return fired <= schedule.AccountedUntil ? new StartOutcome.Accounted() : null;
     }
 
     /// <summary>Its number is taken with it: what was skipped or refused leaves no gap.</summary>

@@ -35,7 +35,7 @@ public sealed class GaveUpOperationsTests
         await house.FillAsync();
         Assert.Empty(await source.ReadAsync(Token));
         work.Before = (item, _) => fails.Contains(item, StringComparison.Ordinal) ? throw new InvalidOperationException("the disk is full") : Task.CompletedTask;
-        await house.FireAsync(Key, OperationHouse.Start);
+        await house.FireAsync(Key, OperationHouse.Start.AddHours(1));
 
         GaveUpLine line = Assert.Single(await source.ReadAsync(Token));
         Assert.Equal((Key, "Sweep of a test", Permissions.SweepPods), (line.Id, line.What, line.Permission));
@@ -55,7 +55,7 @@ public sealed class GaveUpOperationsTests
     {
         await house.FillAsync();
         work.WithinCaps = 1;
-        await house.FireAsync(Key, OperationHouse.Start);
+        await house.FireAsync(Key, OperationHouse.Start.AddHours(1));
 
         GaveUpLine line = Assert.Single(await source.ReadAsync(Token));
 

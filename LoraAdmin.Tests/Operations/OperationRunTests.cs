@@ -8,7 +8,7 @@ namespace LoraAdmin.Tests.Operations;
 public sealed class OperationRunTests
 {
     private const string Key = "tests.work";
-    private static readonly DateTimeOffset Instant = OperationHouse.Start;
+    private static readonly DateTimeOffset Instant = OperationHouse.Start.AddHours(1);
 
     private readonly List<string> todo = ["a", "b", "c"];
     private readonly TestItems operation;
@@ -428,7 +428,7 @@ public sealed class OperationRunTests
             {
                 // It sleeps through its lease; another instance takes over and does all of it.
                 taken = true;
-                await house.Database.Operations.Runs.TouchAsync(slow.Run.Id, slow.Run.Number, null, Instant.AddSeconds(-1), CancellationToken.None);
+                await house.Database.Operations.Runs.TouchAsync(slow.Run.Id, slow.Run.Number, null, house.Clock.GetUtcNow().AddSeconds(-1), CancellationToken.None);
                 Assert.Equal(RunState.Succeeded, Assert.Single(await house.TickAsync()).State);
             }
         };
