@@ -1,3 +1,4 @@
+using LoraAdmin.Domain.Access;
 using LoraAdmin.Domain.Operations;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Shell;
