@@ -45,9 +45,21 @@ public sealed class MonthReset(IUnitOfWork work, TimeProvider clock, string perm
         ArgumentNullException.ThrowIfNull(unit);
         ArgumentNullException.ThrowIfNull(plan);
         Month month = Month.Parse(plan.Parameters!);
+        if (WhyStale(plan, clock.GetUtcNow()) is { } stale)
+        {
+            throw new OperationFailedException($"{stale}; nothing was changed");
+        }
+
         long changed = await unit.Store<ILimitsStore>().ResetAsync(month, clock.GetUtcNow(), cancellationToken);
         string difference = changed == plan.Count ? "" : string.Create(CultureInfo.InvariantCulture, $"; the plan counted {plan.Count}");
         return new SetOutcome(changed, string.Create(CultureInfo.InvariantCulture, $"{changed} users were reset for {month}{difference}."));
+    }
+
+    public string? WhyStale(PlanDraft plan, DateTimeOffset now)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        Month month = Month.Parse(plan.Parameters!);
+        return month == Month.Of(now) ? null : $"It is a plan for {month}, and it is {Month.Of(now)} by now";
     }
 
     public async Task<IReadOnlyList<Figure>> MeasureAsync(IUnit unit, CancellationToken cancellationToken)

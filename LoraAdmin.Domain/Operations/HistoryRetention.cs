@@ -41,9 +41,13 @@ public sealed class HistoryRetention(IUnitOfWork work, TimeProvider clock, Func<
             .. old.Select(one => new PlanItem(
                 one.Operation, "delete", $"{one.Count} runs since {one.Oldest:yyyy-MM-dd} are older than {before:yyyy-MM-dd} and beyond the newest {keep}")
             {
-                Detail = before.ToUnixTimeMilliseconds().ToString(CultureInfo.InvariantCulture),
+                // The rank is taken once: what becomes old while the plan waits is not in it.
+                Detail = Millis(one.Newest.AddMilliseconds(1)),
             }),
-            new PlanItem(Leftovers, "delete", $"Instants before {now - OperationRules.KeepOccurrencesFor:yyyy-MM-dd} and plans that nobody applied within {KeepPlansFor.Days} days"),
+            new PlanItem(Leftovers, "delete", $"Instants before {now - OperationRules.KeepOccurrencesFor:yyyy-MM-dd} and plans that nobody applied within {KeepPlansFor.Days} days")
+            {
+                Detail = Millis(now),
+            },
         ];
         return new Planning.Planned(PlanDraft.OfItems(now, items));
     }
@@ -54,11 +58,11 @@ public sealed class HistoryRetention(IUnitOfWork work, TimeProvider clock, Func<
         ArgumentNullException.ThrowIfNull(turn);
         if (item.Target == Leftovers)
         {
-            await LeftoversAsync(turn, cancellationToken);
+            await LeftoversAsync(ReadMillis(item), turn, cancellationToken);
             return;
         }
 
-        DateTimeOffset before = DateTimeOffset.FromUnixTimeMilliseconds(long.Parse(item.Detail!, CultureInfo.InvariantCulture));
+        DateTimeOffset before = ReadMillis(item);
         int keep = rules().KeepRuns;
         IReadOnlyList<OldRuns> old = await work.ReadAsync((unit, token) => unit.Store<IOperationRunStore>().CountOldAsync(before, keep, token), cancellationToken);
         long left = old.FirstOrDefault(one => one.Operation == item.Target)?.Count ?? 0;
@@ -83,19 +87,23 @@ public sealed class HistoryRetention(IUnitOfWork work, TimeProvider clock, Func<
 
     public Task<string?> CheckAsync(IUnit unit, CancellationToken cancellationToken) => Task.FromResult<string?>(null);
 
-    private async Task LeftoversAsync(IItemTurn turn, CancellationToken cancellationToken)
+    private static string Millis(DateTimeOffset instant) => instant.ToUnixTimeMilliseconds().ToString(CultureInfo.InvariantCulture);
+
+    private static DateTimeOffset ReadMillis(PlanItem item) => DateTimeOffset.FromUnixTimeMilliseconds(long.Parse(item.Detail!, CultureInfo.InvariantCulture));
+
+    /// <param name="asOf">The instant of the look.</param>
+    private static async Task LeftoversAsync(DateTimeOffset asOf, IItemTurn turn, CancellationToken cancellationToken)
     {
-        DateTimeOffset now = clock.GetUtcNow();
         int last;
         do
         {
             last = await turn.RunAsync(
-                (unit, token) => unit.Store<IOccurrenceStore>().DeleteBeforeAsync(now - OperationRules.KeepOccurrencesFor, RowsAtOnce, token), cancellationToken);
+                (unit, token) => unit.Store<IOccurrenceStore>().DeleteBeforeAsync(asOf - OperationRules.KeepOccurrencesFor, RowsAtOnce, token), cancellationToken);
         }
         while (last == RowsAtOnce);
         do
         {
-            last = await turn.RunAsync((unit, token) => unit.Store<IOperationPlanStore>().DeleteUntakenAsync(now - KeepPlansFor, RowsAtOnce, token), cancellationToken);
+            last = await turn.RunAsync((unit, token) => unit.Store<IOperationPlanStore>().DeleteUntakenAsync(asOf - KeepPlansFor, RowsAtOnce, token), cancellationToken);
         }
         while (last == RowsAtOnce);
         await turn.EndAsync(static (_, _) => Task.FromResult(ItemOutcome.Done), cancellationToken);

@@ -41,6 +41,10 @@ public interface IOperation
     /// <exception cref="StoreUnavailableException">The database is away.</exception>
     Task<Planning> PlanAsync(CancellationToken cancellationToken);
 
+    /// <summary>Whether a plan that was made before is of another time than now, however young it is; null: it is not.</summary>
+    /// <returns>In one sentence, why it must not be applied any more.</returns>
+    string? WhyStale(PlanDraft plan, DateTimeOffset now) => null;
+
     /// <summary>The figures that the operation is there to change, read from the database alone: shown before and after a run.</summary>
     Task<IReadOnlyList<Figure>> MeasureAsync(IUnit unit, CancellationToken cancellationToken);
 

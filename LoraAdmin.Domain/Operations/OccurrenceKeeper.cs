@@ -18,8 +18,17 @@ public sealed record DueRuns(IReadOnlyList<OperationRun> Interrupted, IReadOnlyL
 /// Knows which instants should have run, closes each with exactly one end state, and alone starts runs that make up for missed ones and that go on from
 /// interrupted ones. Only the holder of the lease <see cref="LeaseName"/> lets it tick. It shares nothing with the scheduler but the cron text.
 /// </summary>
+/// <param name="firesInMemory">The scheduler keeps its triggers in this process alone, which is the only one on its database.</param>
 public sealed class OccurrenceKeeper(
-    IUnitOfWork work, OperationRegistry operations, ICronSchedules crons, RunStarter starter, IRunHost host, TimeProvider clock, Func<OperationRules> rules)
+    IUnitOfWork work,
+    OperationRegistry operations,
+    ICronSchedules crons,
+    RunStarter starter,
+    IRunHost host,
+    TimeProvider clock,
+    Func<OperationRules> rules,
+    ClockStandings clocks,
+    bool firesInMemory)
 {
     public const string LeaseName = "operations.keeper";
 
@@ -28,8 +37,11 @@ public sealed class OccurrenceKeeper(
 
     private static readonly Actor Self = Actor.Portal(LeaseName);
 
-    /// <summary>What this process has told of operations that it could not account for.</summary>
+    private bool hasLooked;
+
+    /// <summary>What this process has told of operations that it could not account for, and of those whose owed run did not begin.</summary>
     private readonly Dictionary<string, string> told = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, string> notBegun = new(StringComparer.Ordinal);
 
     /// <summary>
     /// Before the first look of a process: gives each operation its schedule's row. A schedule that nobody edited follows a new default, after the instants of the old one are accounted for.
@@ -44,25 +56,21 @@ public sealed class OccurrenceKeeper(
 
     /// <summary>
     /// Accounts for every instant up to now, and starts what is owed. Each run begins its work as soon as its row is written, whatever fails after it. An
-    /// operation whose schedule can't be read is told of, and keeps no other from its turn.
+    /// operation whose schedule can't be read is told of, and keeps no other from its turn. By a clock that is far off nothing is accounted for: what it
+    /// says has passed may be still to come.
     /// </summary>
     /// <exception cref="StoreUnavailableException">The database is away; the next look goes on from the mark.</exception>
     public async Task TickAsync(CancellationToken cancellationToken)
     {
         DateTimeOffset now = clock.GetUtcNow();
-        DateTimeOffset? asleepFrom = await AsleepFromAsync(now, cancellationToken);
-        foreach (IOperation operation in operations.All)
+        if (clocks.WhyHeld() is null)
         {
-            if (await AloneAsync(operation.Info, token => AccountAsync(operation.Info, now, asleepFrom, token), cancellationToken) && told.Remove(operation.Info.Key))
-            {
-                await work.RunAsync((unit, token) => unit.Events.AppendAsync(OperationFacts.ScheduleReadable(operation.Info, Self), token), cancellationToken);
-            }
+            await AccountAsync(now, cancellationToken);
+            await EndHoldAsync(now, cancellationToken);
         }
 
-        await work.RunAsync((unit, token) => unit.Store<IOperationScheduleStore>().BeatAsync(now, token), cancellationToken);
-        await EndHoldAsync(now, cancellationToken);
         await RecoverAsync(now, cancellationToken);
-        await CatchUpAsync(cancellationToken);
+        await CatchUpAsync(now, cancellationToken);
     }
 
     /// <summary>Which runs would happen if the portal started at this moment. Reads only.</summary>
@@ -110,11 +118,16 @@ public sealed class OccurrenceKeeper(
             return null;
         }
 
+        if (ClockSetBack.HasHappened(schedule, now, rules()))
+        {
+            schedule = await ClockSetBack.ReadBackAsync(unit, schedule, now, cancellationToken);
+        }
+
         Accounting accounting = await DecideAsync(unit, info, schedule, now, asleepFrom, int.MaxValue, cancellationToken);
 
         // Those of a look whose portal died before it began the run are owed still.
         IEnumerable<DateTimeOffset> before = (await unit.Store<IOccurrenceStore>().ListOpenAsync(cancellationToken))
-            .Where(one => one.Operation == info.Key && one.State == OccurrenceState.Owed)
+            .Where(one => one.Operation == info.Key && one.State == OccurrenceState.Owed && one.Instant <= now)
             .Select(one => one.Instant);
         DateTimeOffset[] owed =
         [
@@ -156,14 +169,51 @@ public sealed class OccurrenceKeeper(
         catch (Exception failure) when (failure is not (StoreUnavailableException or OperationCanceledException))
         {
             string why = failure is UnreadableScheduleException ? failure.Message : $"{failure.GetType().Name}: {failure.Message}";
-            if (told.GetValueOrDefault(info.Key) != why)
-            {
-                await work.RunAsync((unit, token) => unit.Events.AppendAsync(OperationFacts.ScheduleUnreadable(info, why, Self), token), cancellationToken);
-                told[info.Key] = why;
-            }
-
+            await TellAsync(told, info, why, OperationFacts.ScheduleUnreadable, cancellationToken);
             return false;
         }
+    }
+
+    /// <summary>Begins a run that is owed so that its failure keeps no other from beginning, and is told until a run of the operation goes well.</summary>
+    private async Task BeginAloneAsync(OperationInfo info, Func<CancellationToken, Task<StartOutcome>> start, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (await start(cancellationToken) is StartOutcome.Started started)
+            {
+                host.Begin(started.Run);
+                notBegun.Remove(info.Key);
+            }
+        }
+        catch (Exception failure) when (failure is not (StoreUnavailableException or OperationCanceledException))
+        {
+            await TellAsync(notBegun, info, $"{failure.GetType().Name}: {failure.Message}", OperationFacts.NotBegun, cancellationToken);
+        }
+    }
+
+    private async Task TellAsync(
+        Dictionary<string, string> known, OperationInfo info, string why, Func<OperationInfo, string, Actor, OperationalEvent> factOf, CancellationToken cancellationToken)
+    {
+        if (known.GetValueOrDefault(info.Key) != why)
+        {
+            await work.RunAsync((unit, token) => unit.Events.AppendAsync(factOf(info, why, Self), token), cancellationToken);
+            known[info.Key] = why;
+        }
+    }
+
+    private async Task AccountAsync(DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        DateTimeOffset? asleepFrom = await AsleepFromAsync(now, cancellationToken);
+        foreach (IOperation operation in operations.All)
+        {
+            if (await AloneAsync(operation.Info, token => AccountAsync(operation.Info, now, asleepFrom, token), cancellationToken) && told.Remove(operation.Info.Key))
+            {
+                await work.RunAsync((unit, token) => unit.Events.AppendAsync(OperationFacts.ScheduleReadable(operation.Info, Self), token), cancellationToken);
+            }
+        }
+
+        await work.RunAsync((unit, token) => unit.Store<IOperationScheduleStore>().BeatAsync(now, token), cancellationToken);
+        hasLooked = true;
     }
 
     private async Task AccountAsync(OperationInfo info, DateTimeOffset now, DateTimeOffset? asleepFrom, CancellationToken cancellationToken)
@@ -177,7 +227,9 @@ public sealed class OccurrenceKeeper(
     private async Task<DateTimeOffset?> AsleepFromAsync(DateTimeOffset now, CancellationToken cancellationToken)
     {
         DateTimeOffset? beat = await work.ReadAsync((unit, token) => unit.Store<IOperationScheduleStore>().ReadHeartbeatAsync(token), cancellationToken);
-        return now - beat > rules().AsleepAfter ? beat : null;
+
+        // A scheduler in memory was made with this process: what came between the last look and its start nobody can fire any more, however short it was.
+        return now - beat > rules().AsleepAfter || (firesInMemory && !hasLooked) ? beat : null;
     }
 
     /// <returns>False: there are more instants up to now.</returns>
@@ -192,6 +244,11 @@ public sealed class OccurrenceKeeper(
         if (crons.WhyUnreadable(schedule, now) is { } why)
         {
             throw new UnreadableScheduleException(why);
+        }
+
+        if (ClockSetBack.HasHappened(schedule, now, rules()))
+        {
+            schedule = await ClockSetBack.TakeBackAsync(unit, info, schedule, now, Self, cancellationToken);
         }
 
         if (schedule.AccountedUntil >= now)
@@ -234,7 +291,12 @@ public sealed class OccurrenceKeeper(
         IReadOnlyList<Occurrence> known = await unit.Store<IOccurrenceStore>().ListAsync(info.Key, schedule.AccountedUntil, now, cancellationToken);
         IReadOnlyList<Occurrence> open = await unit.Store<IOccurrenceStore>().ListOpenAsync(cancellationToken);
         AutomationHold? hold = await unit.Store<IAutomationHoldStore>().FindAsync(cancellationToken);
-        Dictionary<DateTimeOffset, Occurrence> rows = known.Concat(open.Where(one => one.Operation == info.Key)).DistinctBy(one => one.Instant).ToDictionary(one => one.Instant);
+
+        // One in the future that a run was made for, by a clock that was ahead, says nothing about those before it.
+        Dictionary<DateTimeOffset, Occurrence> rows = known.Concat(open.Where(one => one.Operation == info.Key))
+            .Where(one => one.Instant <= now && !one.IsAheadOf(now))
+            .DistinctBy(one => one.Instant)
+            .ToDictionary(one => one.Instant);
         return OccurrenceAccounting.Decide(new AccountingInput(
             instants, instants.Count < most, rows, now, asleepFrom, rules().Grace, schedule.CatchUp, at => RunStarter.WhyHeld(info, schedule.Pause, hold, at)));
     }
@@ -297,29 +359,21 @@ public sealed class OccurrenceKeeper(
         {
             if (operations.Find(run.Operation) is { } operation)
             {
-                await AloneAsync(operation.Info, token => BeginAsync(() => starter.RecoverAsync(run.Id, token)), cancellationToken);
+                await BeginAloneAsync(operation.Info, token => starter.RecoverAsync(run.Id, token), cancellationToken);
             }
         }
     }
 
-    private async Task CatchUpAsync(CancellationToken cancellationToken)
+    private async Task CatchUpAsync(DateTimeOffset now, CancellationToken cancellationToken)
     {
         IReadOnlyList<Occurrence> open = await work.ReadAsync((unit, token) => unit.Store<IOccurrenceStore>().ListOpenAsync(token), cancellationToken);
-        foreach (Occurrence owed in open.Where(one => one.State == OccurrenceState.Owed))
+        foreach (Occurrence owed in open.Where(one => one.State == OccurrenceState.Owed && one.Instant <= now))
         {
             if (operations.Find(owed.Operation) is { } operation)
             {
                 RunRequest request = new(owed.Operation, RunTrigger.CatchUp, Actor.Portal(owed.Operation), owed.Instant);
-                await AloneAsync(operation.Info, token => BeginAsync(() => starter.StartAsync(request, token)), cancellationToken);
+                await BeginAloneAsync(operation.Info, token => starter.StartAsync(request, token), cancellationToken);
             }
-        }
-    }
-
-    private async Task BeginAsync(Func<Task<StartOutcome>> start)
-    {
-        if (await start() is StartOutcome.Started started)
-        {
-            host.Begin(started.Run);
         }
     }
 

@@ -29,6 +29,9 @@ public enum OccurrenceState
 public sealed record Occurrence(string Operation, DateTimeOffset Instant, OccurrenceState State, string? Why, Guid? Run, Guid? MadeUpBy, DateTimeOffset? EndedAt)
 {
     public bool IsOpen => State is OccurrenceState.Owed or OccurrenceState.Claimed;
+
+    /// <summary>A clock that was ahead has written it: no run was made for it, and it is still to come, or was noted as missed at a time that is.</summary>
+    public bool IsAheadOf(DateTimeOffset now) => Run is null && (Instant > now || (State == OccurrenceState.Missed && EndedAt > now));
 }
 
 /// <summary>How many instants of a day ended in a state.</summary>

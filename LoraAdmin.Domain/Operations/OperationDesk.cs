@@ -35,7 +35,7 @@ public interface IOperationDesk
     /// <param name="reason">1 to 500 characters.</param>
     Task<OperationCommand> ApplyAsync(string operation, Guid plan, string reason, Actor actor, CancellationToken cancellationToken);
 
-    /// <summary>Plans and applies at once, whatever the pause or the kill switch says.</summary>
+    /// <summary>Plans and applies at once, whatever the pause or the kill switch says. What its caps hold back waits for approval: nobody has read it.</summary>
     /// <param name="reason">1 to 500 characters.</param>
     Task<OperationCommand> RunNowAsync(string operation, string reason, Actor actor, CancellationToken cancellationToken);
 

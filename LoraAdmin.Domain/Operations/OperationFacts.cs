@@ -8,10 +8,12 @@ public static class OperationEvents
     public const string RunAsked = "operations.run_asked";
     public const string RunEnded = "operations.run_ended";
     public const string RunFailed = "operations.run_failed";
+    public const string NotBegun = "operations.not_begun";
     public const string RunInterrupted = "operations.run_interrupted";
     public const string CancelAsked = "operations.cancel_asked";
     public const string Skipped = "operations.skipped";
     public const string Missed = "operations.missed";
+    public const string TakenBack = "operations.taken_back";
     public const string ApprovalAsked = "operations.approval_asked";
     public const string ApprovalOver = "operations.approval_over";
     public const string Paused = "operations.paused";
@@ -63,6 +65,17 @@ internal static class OperationFacts
         {
             Reason = "unreadable",
             Error = new ErrorDetail("schedule_unreadable", operation.Key, why, null),
+        };
+    }
+
+    /// <summary>A run that is owed can't begin, and it is not the schedule's fault.</summary>
+    public static OperationalEvent NotBegun(OperationInfo operation, string why, Actor actor)
+    {
+        string text = $"A run that {operation.Title} owes can't begin: {why}. It is tried again with every look; “Run now” on its page shows whether it can run at all";
+        return Of(OperationEvents.NotBegun, text, actor, EventSeverity.Error, new IncidentSignal(OperationIncidents.Failed, operation.Key, text)) with
+        {
+            Reason = "not_begun",
+            Error = new ErrorDetail("run_not_begun", operation.Key, why, null),
         };
     }
 

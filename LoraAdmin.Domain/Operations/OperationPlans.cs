@@ -148,9 +148,10 @@ public sealed record OperationPlan(
     Guid Id, string Operation, string Installation, PlanDraft Draft, string Hash, Actor MadeBy, DateTimeOffset MadeAt, PlanState State, Guid? Run)
 {
     /// <summary>Why it must not be applied; null: it may.</summary>
+    /// <param name="operation">Null: this version does not know it.</param>
     /// <param name="installation">The one that would apply it.</param>
     /// <param name="validFor">How old its look may be.</param>
-    public FieldProblem? WhyNotApplied(string installation, DateTimeOffset now, TimeSpan validFor)
+    public FieldProblem? WhyNotApplied(IOperation? operation, string installation, DateTimeOffset now, TimeSpan validFor)
     {
         const string again = "Preview again, and apply the new plan";
         string? problem = State == PlanState.Taken ? "A run has applied it already"
@@ -158,7 +159,7 @@ public sealed record OperationPlan(
             : Installation != installation ? $"It was made by installation {Installation}, of which this database is a copy with a world of its own"
             : now - Draft.AsOf > validFor
                 ? FormattableString.Invariant($"It shows the world of {Draft.AsOf:u}; a plan is applied within {validFor.TotalMinutes:0.#} minutes of its look")
-            : null;
+            : operation?.WhyStale(Draft, now);
         return problem is null ? null : new FieldProblem("plan", problem, again);
     }
 }

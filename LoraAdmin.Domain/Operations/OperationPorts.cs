@@ -22,8 +22,11 @@ public interface IOperationScheduleStore
     /// <summary>Ends a pause that was until the instant or before. False: it is not paused, or for longer: somebody may just have said so.</summary>
     Task<bool> TryEndPauseAsync(string operation, DateTimeOffset at, CancellationToken cancellationToken);
 
-    /// <summary>Moves the mark forward; it never goes back.</summary>
+    /// <summary>Moves the mark forward; it never goes back by it.</summary>
     Task SetAccountedAsync(string operation, DateTimeOffset until, CancellationToken cancellationToken);
+
+    /// <summary>Moves the mark back, after a clock that was ahead had moved it; never forward.</summary>
+    Task TakeAccountedBackAsync(string operation, DateTimeOffset until, CancellationToken cancellationToken);
 
     /// <summary>
     /// Reads the operation's row and locks it until the transaction ends: starts of one operation come one after the other. Null: it has no schedule.
@@ -155,6 +158,12 @@ public interface IOccurrenceStore
 
     /// <summary>Open ones of every operation, oldest first.</summary>
     Task<IReadOnlyList<Occurrence>> ListOpenAsync(CancellationToken cancellationToken);
+
+    /// <summary>The oldest one that <see cref="Occurrence.IsAheadOf"/> the instant; null: there is none.</summary>
+    Task<DateTimeOffset?> FindAheadAsync(string operation, DateTimeOffset now, CancellationToken cancellationToken);
+
+    /// <summary>Deletes those that <see cref="Occurrence.IsAheadOf"/> the instant.</summary>
+    Task<int> DeleteAheadAsync(string operation, DateTimeOffset now, CancellationToken cancellationToken);
 
     /// <summary>Hands an open instant to a run.</summary>
     /// <returns>False: it has ended.</returns>

@@ -74,24 +74,25 @@ public sealed class OperationRunner(
 
     private async Task<OperationRun> ApplyAsync(IOperation operation, OperationRun run, RunLease lease)
     {
-        (Guid id, PlanDraft plan) = await PlanAsync(operation, run, lease);
+        (Guid id, PlanDraft plan, bool isRead) = await PlanAsync(operation, run, lease);
         if (operation is ISetOperation set)
         {
             // One transaction, which either is all there or has changed nothing.
             return await ApplySetAsync(set, run, plan, lease.Asked);
         }
 
-        bool byPerson = run.StartedBy.Kind != ActorKind.Portal;
-        int most = byPerson ? plan.Items.Count : plan.WithinCaps ?? plan.Items.Count;
+        // The caps are for what nobody has read: a person who runs it at once has not.
+        int most = isRead ? plan.Items.Count : plan.WithinCaps ?? plan.Items.Count;
         await ApplyItemsAsync((IItemOperation)operation, run, id, most, lease);
         return await EndItemsAsync(operation, run, plan, most);
     }
 
-    private async Task<(Guid Id, PlanDraft Plan)> PlanAsync(IOperation operation, OperationRun run, RunLease lease)
+    /// <returns>Also whether a person has read the plan before it was applied.</returns>
+    private async Task<(Guid Id, PlanDraft Plan, bool IsRead)> PlanAsync(IOperation operation, OperationRun run, RunLease lease)
     {
         if (run.Plan is { } kept)
         {
-            (OperationPlan plan, IReadOnlyList<PlannedItem> items) = await ReadPlanAsync(kept, lease.Token);
+            (OperationPlan plan, IReadOnlyList<PlannedItem> items, bool isRead) = await ReadPlanAsync(kept, run, lease.Token);
             PlanDraft whole = plan.Draft with { Items = [.. items.Select(one => one.Item)] };
             if (whole.Hash() != plan.Hash)
             {
@@ -100,7 +101,7 @@ public sealed class OperationRunner(
 
             long left = whole.Count - items.Count(one => one.Outcome is not null);
             await NotePlanAsync(operation, run, plan with { Draft = whole }, left, isNew: false, lease.Token);
-            return (kept, whole);
+            return (kept, whole, isRead);
         }
 
         switch (await operation.PlanAsync(lease.Asked))
@@ -111,7 +112,7 @@ public sealed class OperationRunner(
                 OperationPlan made = new(
                     ids.Next(), operation.Info.Key, installation().Id, planned.Plan, planned.Plan.Hash(), run.StartedBy, clock.GetUtcNow(), PlanState.Taken, run.Id);
                 await NotePlanAsync(operation, run, made, planned.Plan.Count, isNew: true, lease.Token);
-                return (made.Id, planned.Plan);
+                return (made.Id, planned.Plan, false);
             default:
                 throw new NotSupportedException("A look gives a plan or says why not.");
         }
@@ -138,14 +139,27 @@ public sealed class OperationRunner(
         },
         cancellationToken);
 
-    private Task<(OperationPlan Plan, IReadOnlyList<PlannedItem> Items)> ReadPlanAsync(Guid id, CancellationToken cancellationToken) => work.ReadAsync(
-        async (unit, token) =>
+    private Task<(OperationPlan Plan, IReadOnlyList<PlannedItem> Items, bool IsRead)> ReadPlanAsync(Guid id, OperationRun run, CancellationToken cancellationToken) =>
+        work.ReadAsync(
+            async (unit, token) =>
+            {
+                IOperationPlanStore plans = unit.Store<IOperationPlanStore>();
+                OperationPlan plan = await plans.FindAsync(id, token) ?? throw new OperationFailedException("Its plan is gone: preview again");
+                bool isRead = run.StartedBy.Kind != ActorKind.Portal && (run.Resumes is null || (await FirstOfAsync(unit, run, token)).StartedAt > plan.MadeAt);
+                return (plan, await plans.ListItemsAsync(id, after: 0, PlanDraft.MostItems, token), isRead);
+            },
+            cancellationToken);
+
+    /// <summary>The run that was interrupted first: a plan that is older than it was there to be read, all others the run has made for itself.</summary>
+    private static async Task<OperationRun> FirstOfAsync(IUnit unit, OperationRun run, CancellationToken cancellationToken)
+    {
+        while (run.Resumes is { } before && await unit.Store<IOperationRunStore>().FindAsync(before, cancellationToken) is { } found)
         {
-            IOperationPlanStore plans = unit.Store<IOperationPlanStore>();
-            OperationPlan plan = await plans.FindAsync(id, token) ?? throw new OperationFailedException("Its plan is gone: preview again");
-            return (plan, await plans.ListItemsAsync(id, after: 0, PlanDraft.MostItems, token));
-        },
-        cancellationToken);
+            run = found;
+        }
+
+        return run;
+    }
 
     private async Task<OperationRun> ApplySetAsync(ISetOperation operation, OperationRun run, PlanDraft plan, CancellationToken cancellationToken)
     {

@@ -129,4 +129,6 @@ public sealed record RunCursor(DateTimeOffset StartedAt, Guid Id);
 public sealed record RunPage(IReadOnlyList<OperationRun> Runs, RunCursor? Next);
 
 /// <summary>How much history of an operation may go.</summary>
-public sealed record OldRuns(string Operation, int Count, DateTimeOffset Oldest);
+/// <param name="Oldest">When the first of them began.</param>
+/// <param name="Newest">When the last of them began.</param>
+public sealed record OldRuns(string Operation, int Count, DateTimeOffset Oldest, DateTimeOffset Newest);

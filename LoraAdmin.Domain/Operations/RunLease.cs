@@ -76,32 +76,41 @@ internal sealed class RunLease : IAsyncDisposable
             }
 
             DateTimeOffset began = clock.GetUtcNow();
-            try
+            bool? renewed = await TryRenewAsync(began, until - began);
+            if (renewed == true)
             {
-                RunPulse? pulse = await work.RunAsync(
-                    (unit, token) => unit.Store<IOperationRunStore>().TouchAsync(run.Id, run.Number, ended: null, began + leaseFor, token), over.Token);
-                if (pulse is null)
-                {
-                    await LoseAsync();
-                    return;
-                }
-
                 until = began + leaseFor;
-                Hear(pulse);
             }
-            catch (OperationCanceledException) when (over.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (StoreUnavailableException) when (clock.GetUtcNow() < until)
-            {
-                // Asked again: the lease still holds.
-            }
-            catch (StoreUnavailableException)
+            else if (!over.IsCancellationRequested && (renewed == false || clock.GetUtcNow() >= until))
             {
                 await LoseAsync();
                 return;
             }
+        }
+    }
+
+    /// <param name="left">What is left of the lease: when it is over another instance may go on with the run, whatever the database does meanwhile.</param>
+    /// <returns>False: the run is not at work any more. Null: it could not be asked for, which says nothing about who has it.</returns>
+    private async Task<bool?> TryRenewAsync(DateTimeOffset began, TimeSpan left)
+    {
+        // One that is over already, because this process slept, is asked for once and not for long.
+        TimeSpan shortest = leaseFor / 10;
+        using CancellationTokenSource end = new(left > shortest ? left : shortest, clock);
+        using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(over.Token, end.Token);
+        try
+        {
+            RunPulse? pulse = await work.RunAsync(
+                (unit, token) => unit.Store<IOperationRunStore>().TouchAsync(run.Id, run.Number, ended: null, began + leaseFor, token), either.Token);
+            if (pulse is not null)
+            {
+                Hear(pulse);
+            }
+
+            return pulse is not null;
+        }
+        catch (Exception failure) when (failure is not OutOfMemoryException)
+        {
+            return null;
         }
     }
 

@@ -19,7 +19,7 @@ public abstract record StartOutcome
 
     public sealed record Started(StartedRun Run) : StartOutcome;
 
-    /// <summary>The instant has its row already: another instance runs it, or it has ended.</summary>
+    /// <summary>The instant is accounted for: another instance runs it, it has ended, or it lies in the silence after an edit.</summary>
     public sealed record Accounted : StartOutcome;
 
     /// <summary>Nothing runs, on purpose; the instant is closed as skipped.</summary>
@@ -98,19 +98,12 @@ public sealed class RunStarter(
             return new StartOutcome.Refused(new FieldProblem("operation", $"{key} has no schedule yet", "Wait some seconds: the portal is starting."));
         }
 
-        if (request.Trigger == RunTrigger.Schedule && crons.WhyUnreadable(schedule, clock.GetUtcNow()) is { } unreadable)
-        {
-            return new StartOutcome.Left(unreadable);
-        }
-
-        if (request is { Trigger: RunTrigger.Schedule, Instant: { } fired }
-            && crons.NextAfter(schedule.Cron, schedule.TimeZone, fired.AddMilliseconds(-1)) != fired)
-        {
-            // The scheduler has not heard of an edit yet, or gives the second reading of an hour when the clocks went back.
-            return new StartOutcome.Left($"{fired:u} is no instant of the schedule \"{schedule.Cron}\" in {schedule.TimeZone}");
-        }
-
         DateTimeOffset now = clock.GetUtcNow();
+        if (request is { Trigger: RunTrigger.Schedule, Instant: { } fired } && await WhyNotOfScheduleAsync(unit, operation.Info, schedule, fired, now, cancellationToken) is { } none)
+        {
+            return none;
+        }
+
         OperationRun run = new()
         {
             Id = ids.Next(),
@@ -140,7 +133,7 @@ public sealed class RunStarter(
             return new StartOutcome.Busy(running);
         }
 
-        if (request.Plan is { } plan && await TakePlanAsync(unit, operation.Info, plan, run, cancellationToken) is { } problem)
+        if (request.Plan is { } plan && await TakePlanAsync(unit, operation, plan, run, cancellationToken) is { } problem)
         {
             return new StartOutcome.Refused(problem);
         }
@@ -154,6 +147,31 @@ public sealed class RunStarter(
         }
 
         return new StartOutcome.Started(new StartedRun(run));
+    }
+
+    /// <returns>Why a fire is not taken as one of the schedule; null: its instant is to be claimed.</returns>
+    private async Task<StartOutcome?> WhyNotOfScheduleAsync(
+        IUnit unit, OperationInfo info, OperationSchedule schedule, DateTimeOffset fired, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        if (crons.WhyUnreadable(schedule, now) is { } unreadable)
+        {
+            return new StartOutcome.Left(unreadable);
+        }
+
+        DateTimeOffset before = fired.AddMilliseconds(-1);
+        if (crons.NextAfter(schedule.Cron, schedule.TimeZone, before) != fired)
+        {
+            // The scheduler has not heard of an edit yet, or gives the second reading of an hour when the clocks went back.
+            return new StartOutcome.Left($"{fired:u} is no instant of the schedule \"{schedule.Cron}\" in {schedule.TimeZone}");
+        }
+
+        if (ClockSetBack.HasHappened(schedule, now, rules()) && clocks.WhyHeld() is null)
+        {
+            // Before the keeper's next look, which would find this instant closed.
+            schedule = await ClockSetBack.TakeBackAsync(unit, info, schedule, before < now ? before : now, Actor.Portal(info.Key), cancellationToken);
+        }
+
+        return fired <= schedule.AccountedUntil ? new StartOutcome.Accounted() : null;
     }
 
     /// <summary>Its number is taken with it: what was skipped or refused leaves no gap.</summary>
@@ -221,8 +239,9 @@ public sealed class RunStarter(
         held ? [new IncidentSignal(OperationIncidents.Missed, operation, $"{operation} did not run at {instant:u}. {why}")] : []) with { Reason = "skipped" };
 
     /// <returns>Why the plan must not be applied; null: it is the run's.</returns>
-    private async Task<FieldProblem?> TakePlanAsync(IUnit unit, OperationInfo operation, Guid id, OperationRun run, CancellationToken cancellationToken)
+    private async Task<FieldProblem?> TakePlanAsync(IUnit unit, IOperation planned, Guid id, OperationRun run, CancellationToken cancellationToken)
     {
+        OperationInfo operation = planned.Info;
         IOperationPlanStore plans = unit.Store<IOperationPlanStore>();
         if (await plans.FindAsync(id, cancellationToken) is not { } plan)
         {
@@ -235,7 +254,7 @@ public sealed class RunStarter(
                 "plan", $"It is a plan of {plan.Operation}, not of {operation.Key}", $"Open {plan.Operation} to apply it, or preview {operation.Key}.");
         }
 
-        if (plan.WhyNotApplied(installation().Id, clock.GetUtcNow(), rules().PlanValidFor) is { } problem)
+        if (plan.WhyNotApplied(planned, installation().Id, clock.GetUtcNow(), rules().PlanValidFor) is { } problem)
         {
             return problem;
         }
@@ -339,7 +358,8 @@ public sealed class RunStarter(
         }
 
         // What a person has read and asked for is gone on with, however old; what the portal planned by itself long ago is planned anew.
-        if (plan?.Installation == installation().Id && (!IsByPortal(stranded) || now - plan.Draft.AsOf <= rules().PlanValidFor))
+        if (plan?.Installation == installation().Id && operation.WhyStale(plan.Draft, now) is null
+            && (!IsByPortal(stranded) || now - plan.Draft.AsOf <= rules().PlanValidFor))
         {
             await unit.Store<IOperationPlanStore>().HandOnAsync(plan.Id, run.Id, cancellationToken);
             run = run with { Plan = plan.Id };

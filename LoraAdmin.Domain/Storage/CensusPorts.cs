@@ -40,6 +40,9 @@ public enum DifferenceKind
 /// <param name="SizeBytes">Of a stray.</param>
 public sealed record CensusDifference(string Bucket, string Key, DifferenceKind Kind, DateTimeOffset At, LoraId? Lora, long? SizeBytes);
 
+/// <summary>Differences that were there still when they were looked at once more.</summary>
+public sealed record ConfirmedDifferences(long Strays, long Missing);
+
 /// <summary>A bucket as its censuses show it.</summary>
 /// <param name="Newest">The last attempt to count.</param>
 /// <param name="LastRead">The last one that read the bucket to its end; null: none did.</param>
@@ -54,14 +57,17 @@ public sealed record BucketStanding(BucketCensus Newest, BucketCensus? LastRead,
 public interface IStorageCensusStore
 {
     /// <summary>
-    /// Adds a count. One that read the whole bucket begins its list of differences anew. Counts of longer ago than <see cref="BucketCensus.KeepFor"/> go.
+    /// Adds a count. With one that read the whole bucket the differences of earlier ones go. Counts of longer ago than <see cref="BucketCensus.KeepFor"/> go.
     /// </summary>
     /// <returns>False: the bucket has a count of the same instant or a later one, and nothing was written.</returns>
     Task<bool> TryNoteAsync(BucketCensus census, CancellationToken cancellationToken);
 
-    /// <summary>Adds a difference that the bucket's last whole count has found; one that is there is replaced.</summary>
-    /// <returns>False: the last whole count is another one, and nothing was written.</returns>
+    /// <summary>Adds a difference that a census has confirmed, before its count is noted; one that is there is replaced.</summary>
+    /// <returns>False: the bucket has a later whole count, and nothing was written.</returns>
     Task<bool> TryAddAsync(CensusDifference difference, CancellationToken cancellationToken);
+
+    /// <summary>How many differences of the bucket the census of the given instant has confirmed.</summary>
+    Task<ConfirmedDifferences> CountConfirmedAsync(string bucket, DateTimeOffset at, CancellationToken cancellationToken);
 
     /// <summary>Of each bucket that was ever counted, in order of names.</summary>
     /// <param name="month">Its beginning.</param>

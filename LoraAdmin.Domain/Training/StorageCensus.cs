@@ -15,7 +15,7 @@ public sealed class StorageCensus(IUnitOfWork work, IObjectListing listing, IObj
 {
     public const string Key = "storage.census";
 
-    /// <summary>Differences of a bucket that are named one by one. More of them have one cause, which the first show.</summary>
+    /// <summary>Differences of one kind in a bucket that are named one by one. More of them have one cause, which the first show.</summary>
     public const int MostDifferences = 500;
 
     /// <summary>An object that is younger may be about to get its row: a form that is being sent, a file that is being verified.</summary>
@@ -42,8 +42,10 @@ public sealed class StorageCensus(IUnitOfWork work, IObjectListing listing, IObj
         foreach (string bucket in Buckets.All)
         {
             BucketLook found = await look.AtAsync(bucket, now, cancellationToken);
-            items.Add(ToItem(found.Census));
+
+            // The count comes last: it notes what the second looks have confirmed.
             items.AddRange(found.Differences.Select(ToItem));
+            items.Add(ToItem(found));
             totals.AddRange(Figures(found.Census));
         }
 
@@ -55,7 +57,7 @@ public sealed class StorageCensus(IUnitOfWork work, IObjectListing listing, IObj
         ArgumentNullException.ThrowIfNull(item);
         ArgumentNullException.ThrowIfNull(turn);
         return item.Action == Count
-            ? turn.EndAsync((unit, token) => NoteAsync(unit, ReadCensus(item), turn.Actor, token), cancellationToken)
+            ? turn.EndAsync((unit, token) => NoteAsync(unit, ReadCount(item), turn.Actor, token), cancellationToken)
             : ReportAsync(ReadDifference(item), turn, cancellationToken);
     }
 
@@ -68,8 +70,14 @@ public sealed class StorageCensus(IUnitOfWork work, IObjectListing listing, IObj
 
     public Task<string?> CheckAsync(IUnit unit, CancellationToken cancellationToken) => Task.FromResult<string?>(null);
 
-    private static async Task<ItemOutcome> NoteAsync(IUnit unit, BucketCensus census, Actor actor, CancellationToken cancellationToken)
+    private static async Task<ItemOutcome> NoteAsync(IUnit unit, PlannedCount planned, Actor actor, CancellationToken cancellationToken)
     {
+        ConfirmedDifferences confirmed = await unit.Store<IStorageCensusStore>().CountConfirmedAsync(planned.Census.Bucket, planned.Census.At, cancellationToken);
+        BucketCensus census = planned.Census with
+        {
+            Strays = planned.Census.Strays - planned.NamedStrays + confirmed.Strays,
+            Missing = planned.Census.Missing - planned.NamedMissing + confirmed.Missing,
+        };
         if (!await unit.Store<IStorageCensusStore>().TryNoteAsync(census, cancellationToken))
         {
             return ItemOutcome.Ineligible("A later count of the bucket is kept");
@@ -93,7 +101,9 @@ public sealed class StorageCensus(IUnitOfWork work, IObjectListing listing, IObj
         return new ItemOutcome(ItemEnd.Done, Words(census));
     }
 
-    /// <summary>What the look saw may be mended by now: it is looked at once more, and noted if it still is so.</summary>
+    /// <summary>
+    /// What the look saw may be mended by now: it is looked at once more, and noted if it still is so. One that can't be looked at stands as it was seen.
+    /// </summary>
     private async Task ReportAsync(CensusDifference difference, IItemTurn turn, CancellationToken cancellationToken)
     {
         bool? isThere = difference.Kind == DifferenceKind.Missing && !ObjectKeys.IsValid(difference.Key) ? false : null;
@@ -113,10 +123,10 @@ public sealed class StorageCensus(IUnitOfWork work, IObjectListing listing, IObj
         }
 
         await turn.EndAsync(
-            async (unit, token) => unread is not null ? ItemOutcome.Failed($"It could not be looked at again: {unread}")
-                : await WhyMendedAsync(unit, difference, isThere == true, token) is { } mended ? ItemOutcome.Ineligible(mended)
-                : await unit.Store<IStorageCensusStore>().TryAddAsync(difference, token) ? ItemOutcome.Done
-                : ItemOutcome.Ineligible("A later count of the bucket is kept"),
+            async (unit, token) => unread is null && await WhyMendedAsync(unit, difference, isThere == true, token) is { } mended ? ItemOutcome.Ineligible(mended)
+                : !await unit.Store<IStorageCensusStore>().TryAddAsync(difference, token) ? ItemOutcome.Ineligible("A later count of the bucket is kept")
+                : unread is null ? ItemOutcome.Done
+                : ItemOutcome.Failed($"It could not be looked at again, and stands as it was seen: {unread}"),
             cancellationToken);
     }
 
@@ -157,24 +167,33 @@ public sealed class StorageCensus(IUnitOfWork work, IObjectListing listing, IObj
             .. census.Bucket == Buckets.Models ? [new Figure($"{census.Bucket}: missing files", census.Missing.ToString("N0", CultureInfo.InvariantCulture))] : Array.Empty<Figure>(),
         ];
 
-    private static PlanItem ToItem(BucketCensus census) =>
-        new(census.Bucket, Count, census.Unread is { } why ? $"It can't be read to its end: {why}" : $"It holds {Words(census)}")
+    private static PlanItem ToItem(BucketLook found)
+    {
+        BucketCensus census = found.Census;
+        long[] numbers =
+        [
+            census.At.ToUnixTimeMilliseconds(), census.Objects, census.Bytes, census.Strays, census.Missing, Named(DifferenceKind.Stray), Named(DifferenceKind.Missing),
+        ];
+        return new PlanItem(census.Bucket, Count, census.Unread is { } why ? $"It can't be read to its end: {why}" : $"It holds {Words(census)}")
         {
             Bytes = census.Unread is null ? census.Bytes : null,
-            Detail = string.Join(
-                Between,
-                [
-                    .. new[] { census.At.ToUnixTimeMilliseconds(), census.Objects, census.Bytes, census.Strays, census.Missing }.Select(number => number.ToString(CultureInfo.InvariantCulture)),
-                    census.Unread ?? "",
-                ]),
+            Detail = string.Join(Between, [.. numbers.Select(number => number.ToString(CultureInfo.InvariantCulture)), census.Unread ?? ""]),
         };
 
-    private static BucketCensus ReadCensus(PlanItem item)
+        long Named(DifferenceKind kind) => found.Differences.Count(one => one.Kind == kind);
+    }
+
+    private static PlannedCount ReadCount(PlanItem item)
     {
-        string[] parts = item.Detail!.Split(Between, 6);
-        long[] numbers = [.. parts.Take(5).Select(part => long.Parse(part, CultureInfo.InvariantCulture))];
-        return new BucketCensus(
-            item.Target, DateTimeOffset.FromUnixTimeMilliseconds(numbers[0]), numbers[1], numbers[2], numbers[3], numbers[4], parts[5].Length == 0 ? null : parts[5]);
+        const int numbersOfACount = 7;
+        string[] parts = item.Detail!.Split(Between, numbersOfACount + 1);
+        long[] numbers = [.. parts.Take(numbersOfACount).Select(part => long.Parse(part, CultureInfo.InvariantCulture))];
+        string unread = parts[numbersOfACount];
+        return new PlannedCount(
+            new BucketCensus(
+                item.Target, DateTimeOffset.FromUnixTimeMilliseconds(numbers[0]), numbers[1], numbers[2], numbers[3], numbers[4], unread.Length == 0 ? null : unread),
+            numbers[5],
+            numbers[6]);
     }
 
     private static PlanItem ToItem(CensusDifference difference) =>
@@ -199,4 +218,9 @@ public sealed class StorageCensus(IUnitOfWork work, IObjectListing listing, IObj
             lora,
             item.Bytes);
     }
+
+    /// <param name="Census">As the look saw the bucket.</param>
+    /// <param name="NamedStrays">Strays that the plan names, each in an item before the count.</param>
+    /// <param name="NamedMissing">Missing files that it names.</param>
+    private sealed record PlannedCount(BucketCensus Census, long NamedStrays, long NamedMissing);
 }

@@ -5,7 +5,7 @@ using LoraAdmin.Domain.Storage;
 namespace LoraAdmin.Domain.Training;
 
 /// <summary>What one look through a bucket found.</summary>
-/// <param name="Differences">The first of them; the counts have all.</param>
+/// <param name="Differences">The first of each kind; the counts have all.</param>
 internal sealed record BucketLook(BucketCensus Census, IReadOnlyList<CensusDifference> Differences);
 
 /// <summary>
@@ -112,7 +112,7 @@ internal sealed class StorageLook(IUnitOfWork work, IObjectListing listing, IObj
             string key = row.Path.Length > 0 ? row.Path : ObjectKeys.Model(row.User, row.Id).Key;
 
             // It may have been stored since the part was listed. Where very many are missing the listing is believed.
-            switch (tally.IsFull || row.Path.Length == 0 || !ObjectKeys.IsValid(key) ? new ObjectReading.NotFound() : await objects.OpenAsync(new ObjectRef(tally.Bucket, key), cancellationToken))
+            switch (tally.IsFull(DifferenceKind.Missing) || row.Path.Length == 0 || !ObjectKeys.IsValid(key) ? new ObjectReading.NotFound() : await objects.OpenAsync(new ObjectRef(tally.Bucket, key), cancellationToken))
             {
                 case ObjectReading.Found found:
                     await found.Content.DisposeAsync();
@@ -130,9 +130,10 @@ internal sealed class StorageLook(IUnitOfWork work, IObjectListing listing, IObj
 
     private sealed class Tally(string bucket, DateTimeOffset at)
     {
-        private readonly List<CensusDifference> differences = [];
-        private long strays;
-        private long missing;
+        private readonly List<CensusDifference> strays = [];
+        private readonly List<CensusDifference> missing = [];
+        private long allStrays;
+        private long allMissing;
 
         public string Bucket => bucket;
 
@@ -142,22 +143,24 @@ internal sealed class StorageLook(IUnitOfWork work, IObjectListing listing, IObj
 
         public long Bytes { get; set; }
 
-        public bool IsFull => differences.Count >= StorageCensus.MostDifferences;
+        public bool IsFull(DifferenceKind kind) => Of(kind).Count >= StorageCensus.MostDifferences;
 
         public void Add(CensusDifference difference)
         {
-            strays += difference.Kind == DifferenceKind.Stray ? 1 : 0;
-            missing += difference.Kind == DifferenceKind.Missing ? 1 : 0;
-            if (!IsFull)
+            allStrays += difference.Kind == DifferenceKind.Stray ? 1 : 0;
+            allMissing += difference.Kind == DifferenceKind.Missing ? 1 : 0;
+            if (!IsFull(difference.Kind))
             {
-                differences.Add(difference);
+                Of(difference.Kind).Add(difference);
             }
         }
 
-        public BucketLook Whole() => new(new BucketCensus(bucket, at, Objects, Bytes, strays, missing, null), differences);
+        public BucketLook Whole() => new(new BucketCensus(bucket, at, Objects, Bytes, allStrays, allMissing, null), [.. missing.Concat(strays)]);
 
         /// <summary>What was seen of a part says nothing about the whole.</summary>
         public BucketLook Unread(string why) => new(new BucketCensus(bucket, at, 0, 0, 0, 0, why), []);
+
+        private List<CensusDifference> Of(DifferenceKind kind) => kind == DifferenceKind.Missing ? missing : strays;
     }
 
     /// <summary>Completed LoRAs in the order of their paths, some at a time.</summary>

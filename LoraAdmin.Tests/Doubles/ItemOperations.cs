@@ -11,9 +11,16 @@ internal static class ItemOperations
     public static async Task<IReadOnlyList<ItemOutcome>> RunOnceAsync(this IItemOperation operation, IUnitOfWork work, CancellationToken cancellationToken)
     {
         Planning.Planned planned = (Planning.Planned)await operation.PlanAsync(cancellationToken);
+        return await operation.ApplyAllAsync(planned.Plan, work, cancellationToken);
+    }
+
+    /// <summary>Applies every item of a plan that was made before.</summary>
+    public static async Task<IReadOnlyList<ItemOutcome>> ApplyAllAsync(
+        this IItemOperation operation, PlanDraft plan, IUnitOfWork work, CancellationToken cancellationToken)
+    {
         List<ItemOutcome> outcomes = [];
         await Each.InTurnAsync(
-            planned.Plan.Items,
+            plan.Items,
             async (item, token) =>
             {
                 Turn turn = new(work, Actor.Portal(operation.Info.Key));

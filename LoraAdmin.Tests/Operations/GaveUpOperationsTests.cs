@@ -35,7 +35,7 @@ public sealed class GaveUpOperationsTests
         await house.FillAsync();
         Assert.Empty(await source.ReadAsync(Token));
         work.Before = (item, _) => fails.Contains(item, StringComparison.Ordinal) ? throw new InvalidOperationException("the disk is full") : Task.CompletedTask;
-        await house.FireAsync(Key, OperationHouse.Start);
+        await house.FireAsync(Key, OperationHouse.Start.AddHours(1));
 
         GaveUpLine line = Assert.Single(await source.ReadAsync(Token));
         Assert.Equal((Key, "Sweep of a test", Permissions.SweepPods), (line.Id, line.What, line.Permission));
@@ -55,12 +55,44 @@ public sealed class GaveUpOperationsTests
     {
         await house.FillAsync();
         work.WithinCaps = 1;
-        await house.FireAsync(Key, OperationHouse.Start);
+        await house.FireAsync(Key, OperationHouse.Start.AddHours(1));
 
         GaveUpLine line = Assert.Single(await source.ReadAsync(Token));
 
         Assert.Equal("1 are held back: a test lets few through", line.Why);
         Assert.StartsWith("/operations/plans/", line.Href, StringComparison.Ordinal);
         Assert.Contains("approve exactly that", line.WhyNot, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task FailedOperation_ThatHoldsAPlanBack_IsNotRunFromThere()
+    {
+        await house.FillAsync();
+        work.WithinCaps = 1;
+        work.Before = static (_, _) => throw new InvalidOperationException("the disk is full");
+        await house.FireAsync(Key, OperationHouse.Start.AddHours(1));
+
+        IReadOnlyList<GaveUpLine> lines = await source.ReadAsync(Token);
+
+        Assert.Equal(2, lines.Count);
+        Assert.All(lines, line => Assert.Contains("approve exactly that", line.WhyNot, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Operation_ThatIsRunAgainUnread_KeepsItsCaps()
+    {
+        await house.FillAsync();
+        work.Before = static (_, _) => throw new InvalidOperationException("the disk is full");
+        await house.FireAsync(Key, OperationHouse.Start.AddHours(1));
+        work.Before = null;
+        work.WithinCaps = 1;
+        GaveUpLine line = Assert.Single(await source.ReadAsync(Token));
+        Assert.Null(line.WhyNot);
+
+        Assert.True((await source.RetryAsync(line.Id, "the disk is mended", OperationHouse.Ada, Token)).Done);
+        await house.EndBegunAsync();
+
+        Assert.Equal(["a"], work.Done);
+        Assert.Equal("1 are held back: a test lets few through", Assert.Single(await source.ReadAsync(Token)).Why);
     }
 }

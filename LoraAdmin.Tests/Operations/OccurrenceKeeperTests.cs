@@ -130,13 +130,7 @@ public sealed class OccurrenceKeeperTests
         await AwakeAsync();
         house.Clock.Advance(TimeSpan.FromHours(3.5));
 
-        // The keeper's own instance must not start it.
-        house.Clocks.NoteAhead(TimeSpan.FromMinutes(-6));
-        Assert.Empty(await house.TickAsync());
-        house.Clocks.NoteAhead(TimeSpan.Zero);
-
-        RunRequest request = new(Key, RunTrigger.CatchUp, Actor.Portal(Key), Start.AddHours(3));
-        StartedRun started = Assert.IsType<StartOutcome.Started>(await house.Starter.StartAsync(request, CancellationToken.None)).Run;
+        StartedRun started = Assert.Single(await house.LookAsync());
 
         Assert.Equal([started.Run.Id, started.Run.Id, null], house.Occurrences(Key).Select(one => one.MadeUpBy));
         Assert.Equal([null, null, started.Run.Id], house.Occurrences(Key).Select(one => one.Run));
@@ -169,6 +163,74 @@ public sealed class OccurrenceKeeperTests
         Assert.True(house.Told(OperationIncidents.Missed)[0]);
         Assert.Equal(OccurrenceState.Late, Assert.Single(house.Occurrences(Key)).State);
         Assert.Single(operation.Done);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Restart_OverAnInstantWithinAMinute_IsMadeUpForAtOnce_WhereTheSchedulerIsInMemory(bool inMemory)
+    {
+        await AwakeAsync();
+        await BeatUntilAsync(Start.AddHours(1).AddSeconds(-20));
+        house.Clock.Advance(TimeSpan.FromSeconds(30));
+        OccurrenceKeeper next = new(
+            house.Database, house.Registry, house.Crons, house.Starter, house, house.Clock, () => house.Rules, house.Clocks, firesInMemory: inMemory);
+
+        IReadOnlyList<OwedRun> owed = (await next.PreviewAsync(CancellationToken.None)).Owed;
+        await next.FillAsync(CancellationToken.None);
+        await next.TickAsync(CancellationToken.None);
+
+        // Where others share the scheduler, one of them may be about to fire it.
+        Assert.Equal(inMemory ? [new OwedRun(Key, Start.AddHours(1), 1)] : [], owed);
+        Assert.Equal(inMemory ? [RunTrigger.CatchUp] : [], house.Begun.Select(run => run.Run.Trigger));
+        if (!inMemory)
+        {
+            return;
+        }
+
+        // Only the first look comes after a silence: an instant that follows has its grace.
+        await house.EndBegunAsync();
+        for (DateTimeOffset at = Start.AddHours(1).AddMinutes(1); at <= Start.AddHours(2).AddMinutes(1); at += house.Rules.KeeperEvery)
+        {
+            house.Clock.SetUtcNow(at);
+            await next.TickAsync(CancellationToken.None);
+        }
+
+        Assert.Empty(house.Begun);
+        Assert.Equal([Start.AddHours(1)], house.Occurrences(Key).Select(one => one.Instant));
+    }
+
+    [Fact]
+    public async Task OwedRun_ThatCanNotBegin_IsToldOnce_AndNotAsAScheduleThatCanNotBeRead()
+    {
+        await AwakeAsync();
+        house.Clock.Advance(TimeSpan.FromHours(1.5));
+        bool isBroken = true;
+        RunStarter starter = new(
+            house.Database,
+            house.Registry,
+            house.Crons,
+            new SeededIds(12),
+            house.Clock,
+            () => isBroken ? throw new InvalidOperationException("the disk is full") : house.Rules,
+            () => house.Installation,
+            house.Clocks,
+            "portal-1");
+        OccurrenceKeeper keeper = new(house.Database, house.Registry, house.Crons, starter, house, house.Clock, () => house.Rules, house.Clocks, firesInMemory: false);
+        for (int look = 0; look < 3; look++)
+        {
+            await keeper.TickAsync(CancellationToken.None);
+            house.Clock.Advance(house.Rules.KeeperEvery);
+        }
+
+        Assert.Empty(house.Told(OperationIncidents.Schedule));
+        OperationalEvent told = Assert.Single(house.Database.Events, fact => fact.Kind == OperationEvents.NotBegun);
+        Assert.Contains("the disk is full", told.Message, StringComparison.Ordinal);
+        Assert.Equal([true], house.Told(OperationIncidents.Failed));
+        isBroken = false;
+        await keeper.TickAsync(CancellationToken.None);
+        await house.EndBegunAsync();
+        Assert.Equal([true, false], house.Told(OperationIncidents.Failed));
     }
 
     [Fact]
@@ -250,7 +312,7 @@ public sealed class OccurrenceKeeperTests
         work.Before = (_, _) => held.Desk.HoldAutomationAsync("stop", null, OperationHouse.Ada, CancellationToken.None);
         await held.FillAsync();
 
-        await held.FireAsync(Key, Start);
+        await held.FireAsync(Key, Start.AddHours(1));
 
         Assert.Equal(["a"], work.Done);
         Assert.Equal(RunState.Cancelled, Assert.Single(held.Database.Operations.Runs.Rows).State);
@@ -261,7 +323,7 @@ public sealed class OccurrenceKeeperTests
     {
         await house.FillAsync();
         TestItems moved = new(Key, () => ["a"], "0 30 * * * ?");
-        OccurrenceKeeper next = new(house.Database, new OperationRegistry([moved]), house.Crons, house.Starter, house, house.Clock, () => house.Rules);
+        OccurrenceKeeper next = new(house.Database, new OperationRegistry([moved]), house.Crons, house.Starter, house, house.Clock, () => house.Rules, house.Clocks, firesInMemory: false);
 
         await next.FillAsync(CancellationToken.None);
         Assert.Equal("0 30 * * * ?", (await ScheduleAsync()).Cron);
@@ -319,7 +381,7 @@ public sealed class OccurrenceKeeperTests
         Assert.Equal([true, false], both.Told(OperationIncidents.Schedule));
         await both.TickAsync();
         both.Clock.Advance(TimeSpan.FromHours(1));
-        Assert.IsType<StartOutcome.Started>(await both.FireNewestAsync(Key));
+        Assert.IsType<StartOutcome.Started>(await both.FireNextAsync(Key));
     }
 
     [Fact]

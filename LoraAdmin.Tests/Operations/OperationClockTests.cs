@@ -28,7 +28,7 @@ public sealed class OperationClockTests
         Assert.Contains("6 min 0 s behind RunPod's", left.Why, StringComparison.Ordinal);
         Assert.Empty(house.Occurrences(Key));
         await PassAsync(TimeSpan.FromMinutes(6));
-        Assert.True(Assert.Single(house.Occurrences(Key)).IsOpen);
+        Assert.Empty(house.Occurrences(Key));
         Assert.Empty(house.Database.Operations.Runs.Rows);
 
         house.Clocks.NoteAhead(TimeSpan.FromSeconds(1));
@@ -46,7 +46,7 @@ public sealed class OperationClockTests
         await another.FillAsync();
         another.Clocks.NoteAhead(TimeSpan.FromHours(1));
 
-        Assert.IsType<StartOutcome.Started>(await another.FireAsync("tests.harmless", Start));
+        Assert.IsType<StartOutcome.Started>(await another.FireAsync("tests.harmless", Start.AddHours(1)));
     }
 
     [Fact]
@@ -75,7 +75,7 @@ public sealed class OperationClockTests
             return Task.CompletedTask;
         };
         await house.FillAsync();
-        await house.FireAsync(Key, Start);
+        await house.FireAsync(Key, Start.AddHours(1));
 
         OperationRun interrupted = Assert.Single(house.Database.Operations.Runs.Rows);
         Assert.Equal(RunState.Interrupted, interrupted.State);
@@ -89,6 +89,127 @@ public sealed class OperationClockTests
         Assert.Equal((RunState.Succeeded, interrupted.Id), (next.State, next.Resumes));
         Assert.Equal(interrupted.Number + 1, next.Number);
         Assert.Equal(["a", "b", "c"], operation.Done);
+    }
+
+    [Fact]
+    public async Task ClockInDoubt_AccountsForNothing_AndEndsNoPauseAndNoHold()
+    {
+        TestItems harmless = new("tests.harmless", () => ["x"]) { Info = new("tests.harmless", "Harmless", "Looks.", "0 0 * * * ?", "tests:run") };
+        OperationHouse both = new(operation, harmless);
+        await both.FillAsync();
+        await both.TickAsync();
+        await both.Desk.PauseAsync(Key, "mending", Start.AddHours(5), OperationHouse.Ada, CancellationToken.None);
+        await both.Desk.HoldAutomationAsync("stop", Start.AddHours(5), OperationHouse.Ada, CancellationToken.None);
+        both.Clock.AdjustTime(Start.AddDays(1));
+        both.Clocks.NoteAhead(TimeSpan.FromDays(1));
+
+        Assert.Empty(await both.TickAsync());
+
+        Assert.Empty(both.Database.Operations.Occurrences.Rows);
+        Assert.NotNull((await both.Database.Operations.FindAsync(Key, CancellationToken.None))!.Pause);
+        Assert.DoesNotContain(both.Database.Events, fact => fact.Kind is OperationEvents.Resumed or OperationEvents.AutomationReleased);
+        both.Clock.AdjustTime(Start.AddHours(1).AddSeconds(1));
+        both.Clocks.NoteAhead(TimeSpan.Zero);
+        Assert.IsType<StartOutcome.Started>(await both.FireAsync("tests.harmless", Start.AddHours(1)));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task ClockThatWasADayAhead_AndIsSetBack_SwallowsNoTrueInstant_AndRunsNoneTwice(bool keeperComesFirst)
+    {
+        await house.FillAsync();
+        await house.TickAsync();
+
+        // Nobody has told the portal the time yet. What it takes for a day without it has its run.
+        house.Clock.AdjustTime(Start.AddDays(1).AddMinutes(1));
+        Assert.Equal(Start.AddDays(1), Assert.Single(await house.TickAsync()).Instant);
+        Assert.Equal(24, house.Occurrences(Key).Count);
+        house.Clock.AdjustTime(Start.AddMinutes(59).AddSeconds(59));
+        if (keeperComesFirst)
+        {
+            Assert.Empty(await house.TickAsync());
+            Assert.Single(house.Occurrences(Key));
+        }
+
+        for (int hour = 1; hour <= 24; hour++)
+        {
+            house.Clock.SetUtcNow(Start.AddHours(hour));
+            StartOutcome outcome = await house.FireAsync(Key, Start.AddHours(hour));
+            Assert.Equal(hour < 24, outcome is StartOutcome.Started);
+            await house.TickAsync();
+            house.Clock.Advance(TimeSpan.FromMinutes(1));
+            await house.TickAsync();
+        }
+
+        Assert.Equal(Enumerable.Range(1, 24).Select(hour => Start.AddHours(hour)), house.Occurrences(Key).Select(one => one.Instant));
+        Assert.All(house.Occurrences(Key).SkipLast(1), one => Assert.Equal(OccurrenceState.Ran, one.State));
+        Assert.Equal(24, house.Database.Operations.Runs.Rows.Select(run => run.Instant).Distinct().Count());
+        Assert.Equal(24, house.Database.Operations.Runs.Rows.Count());
+        Assert.Contains("23 instants", Assert.Single(house.Database.Events, fact => fact.Kind == OperationEvents.TakenBack).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task InstantThatNobodyFires_AfterTheClockWasSetBack_IsMadeUpFor()
+    {
+        await house.FillAsync();
+        await house.TickAsync();
+        house.Clock.AdjustTime(Start.AddDays(1).AddMinutes(1));
+        await house.TickAsync();
+
+        // The look that finds it comes after the next instant, within its grace.
+        house.Clock.AdjustTime(Start.AddHours(1).AddSeconds(5));
+        Assert.Empty(await house.TickAsync());
+        await PassAsync(house.Rules.Grace);
+
+        OperationRun run = Assert.Single(house.Database.Operations.Runs.Rows, run => run.Instant == Start.AddHours(1));
+        Assert.Equal((RunTrigger.CatchUp, RunState.Succeeded), (run.Trigger, run.State));
+    }
+
+    [Fact]
+    public async Task Start_AfterOneByAClockThatWasAhead_OwesWhatTrulyPassed_AndSaysSoBefore()
+    {
+        await house.FillAsync();
+        await house.TickAsync();
+        house.Clock.AdjustTime(Start.AddDays(30));
+        await house.TickAsync();
+        house.Clock.AdjustTime(Start.AddHours(3.5));
+
+        Assert.Equal([new OwedRun(Key, Start.AddHours(3), 3)], (await house.Keeper.PreviewAsync(CancellationToken.None)).Owed);
+
+        OperationRun run = Assert.Single(await house.TickAsync());
+        Assert.Equal((RunTrigger.CatchUp, (DateTimeOffset?)Start.AddHours(3)), (run.Trigger, run.Instant));
+        Assert.Equal([Start.AddHours(1), Start.AddHours(2), Start.AddHours(3), Start.AddDays(30)], house.Occurrences(Key).Select(one => one.Instant));
+    }
+
+    [Fact]
+    public async Task InstantsThatAClockAheadHasSkipped_RunWhenTheyCome()
+    {
+        await house.FillAsync();
+        await house.TickAsync();
+        await house.Desk.PauseAsync(Key, "mending", null, OperationHouse.Ada, CancellationToken.None);
+        house.Clock.AdjustTime(Start.AddDays(1));
+        await house.TickAsync();
+        Assert.All(house.Occurrences(Key), one => Assert.Equal(OccurrenceState.Skipped, one.State));
+        house.Clock.AdjustTime(Start.AddMinutes(1));
+        await house.Desk.ResumeAsync(Key, OperationHouse.Ada, CancellationToken.None);
+        house.Clock.SetUtcNow(Start.AddHours(1));
+
+        Assert.IsType<StartOutcome.Started>(await house.FireAsync(Key, Start.AddHours(1)));
+    }
+
+    [Fact]
+    public async Task SilenceAfterAnEdit_IsNotTakenForAClockThatWasAhead()
+    {
+        await house.FillAsync();
+        await house.Desk.EditScheduleAsync(Key, new ScheduleWish("5 * * * * ?", "UTC", CatchUp.Once), OperationHouse.Ada, CancellationToken.None);
+        house.Clock.Advance(TimeSpan.FromSeconds(5));
+
+        Assert.IsType<StartOutcome.Accounted>(await house.FireAsync(Key, Start.AddSeconds(5)));
+        await PassAsync(house.Rules.Grace + TimeSpan.FromMinutes(2));
+
+        Assert.Equal(Start.AddSeconds(65), house.Occurrences(Key)[0].Instant);
+        Assert.DoesNotContain(house.Database.Events, fact => fact.Kind == OperationEvents.TakenBack);
     }
 
     /// <summary>The keeper looks at its own pace.</summary>

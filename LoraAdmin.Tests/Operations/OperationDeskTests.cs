@@ -1,5 +1,8 @@
+using LoraAdmin.Domain.Limits;
 using LoraAdmin.Domain.Operations;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Tests.Simulation.Memory;
+using Microsoft.Extensions.Time.Testing;
 using Xunit;
 
 namespace LoraAdmin.Tests.Operations;
@@ -65,6 +68,31 @@ public sealed class OperationDeskTests
     [Fact]
     public async Task Reason_OfMoreThan500Characters_IsRefused() =>
         Assert.Contains("501", Refused(await house.Desk.HoldAutomationAsync(new string('x', 501), null, Ada, CancellationToken.None)).Problem, StringComparison.Ordinal);
+
+    [Fact]
+    [Trait("Requirement", "J3")]
+    public async Task Plan_OfTheMonthBefore_IsRefusedAsStale_AndALateRunPlansAnew()
+    {
+        FakeTimeProvider clock = new(new DateTimeOffset(2026, 11, 30, 23, 50, 0, TimeSpan.Zero));
+        MemoryDatabase database = new(clock);
+        OperationHouse months = new(clock, database, [new MonthReset(database, clock, "tests:run")]);
+        await months.FillAsync();
+        Guid plan = Assert.IsType<OperationCommand.Planned>(await months.Desk.PreviewAsync(MonthReset.Key, Ada, CancellationToken.None)).Plan;
+
+        // A run that is interrupted before midnight is gone on from by a plan of the new month.
+        Assert.IsType<OperationCommand.Started>(await months.Desk.RunNowAsync(MonthReset.Key, "of a test", Ada, CancellationToken.None));
+        using CancellationTokenSource stop = new();
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => months.Runner.ExecuteAsync(months.Begun[^1], stop.Token));
+        clock.Advance(TimeSpan.FromMinutes(20));
+
+        FieldProblem problem = Refused(await months.Desk.ApplyAsync(MonthReset.Key, plan, "I have read it", Ada, CancellationToken.None));
+
+        Assert.Equal(("plan", "It is a plan for 2026-11, and it is 2026-12 by now"), (problem.Field, problem.Problem));
+        Assert.StartsWith("Preview again", problem.Remedy, StringComparison.Ordinal);
+        Assert.All(await months.TickAsync(), run => Assert.Equal(RunState.Succeeded, run.State));
+        Assert.DoesNotContain(true, months.Told(OperationIncidents.Failed));
+    }
 
     [Fact]
     public async Task Pause_UntilAnInstantThatHasPassed_IsRefused()

@@ -29,7 +29,7 @@ internal sealed class OperationHouse : IRunHost
         Database = database ?? new MemoryDatabase(Clock);
         Starter = NewStarter("portal-1");
         Runner = new OperationRunner(Database, Registry, ids, Clock, () => Rules, () => Installation, Clocks);
-        Keeper = new OccurrenceKeeper(Database, Registry, Crons, Starter, this, Clock, () => Rules);
+        Keeper = new OccurrenceKeeper(Database, Registry, Crons, Starter, this, Clock, () => Rules, Clocks, firesInMemory: false);
         Desk = new OperationDesk(Database, Registry, Crons, Starter, this, ids, Clock, () => Rules, () => Installation);
     }
 
@@ -78,11 +78,12 @@ internal sealed class OperationHouse : IRunHost
         return outcome;
     }
 
-    /// <summary>What the scheduler does at the newest instant of the operation's schedule, if it does it only now.</summary>
-    public async Task<StartOutcome> FireNewestAsync(string operation)
+    /// <summary>What the scheduler does at the first instant of the operation's schedule that nothing is known of, if it does it now.</summary>
+    public async Task<StartOutcome> FireNextAsync(string operation)
     {
         OperationSchedule schedule = (await Database.Operations.FindAsync(operation, CancellationToken.None))!;
-        return await FireAsync(operation, Crons.Between(schedule, Clock.GetUtcNow().AddDays(-1), Clock.GetUtcNow(), int.MaxValue)[^1]);
+        DateTimeOffset known = Occurrences(operation).Select(one => one.Instant).Append(schedule.AccountedUntil).Max();
+        return await FireAsync(operation, Crons.NextAfter(schedule.Cron, schedule.TimeZone, known)!.Value);
     }
 
     /// <summary>One look of the keeper, and the whole work of what it starts.</summary>

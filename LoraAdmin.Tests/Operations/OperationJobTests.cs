@@ -27,7 +27,7 @@ public sealed class OperationJobTests
         OperationHouse house = HouseOf(pods);
         await house.FillAsync();
 
-        await house.FireNewestAsync(PodSweepOperation.Key);
+        await house.FireNextAsync(PodSweepOperation.Key);
 
         Assert.Equal(PodReasons.Unknown, Assert.Single(pods.Rows).WantReason);
         OperationRun run = Assert.Single(pods.World.Database.Operations.Runs.Rows);
@@ -50,7 +50,7 @@ public sealed class OperationJobTests
         OperationHouse house = HouseOf(pods);
         await house.FillAsync();
 
-        await house.FireNewestAsync(PodSweepOperation.Key);
+        await house.FireNextAsync(PodSweepOperation.Key);
 
         Assert.Equal(RunState.Failed, Assert.Single(pods.World.Database.Operations.Runs.Rows).State);
         Assert.Equal([true], house.Told(OperationIncidents.Failed));
@@ -92,13 +92,13 @@ public sealed class OperationJobTests
         OperationHouse house = new(bench.World.Clock, bench.World.Database, [uploads]);
         await house.FillAsync();
 
-        await house.FireNewestAsync(SpoolUploadOperation.Key);
+        await house.FireNextAsync(SpoolUploadOperation.Key);
         OperationRun failed = Assert.Single(bench.World.Database.Operations.Runs.Rows);
         Assert.Equal((RunState.Failed, 1L), (failed.State, failed.Failed));
         Assert.Equal("HTTP 544", (await house.ItemsAsync(failed.Plan!.Value))[0].Outcome!.Why);
         bench.Store.OnPut = null;
         bench.World.Clock.Advance(TimeSpan.FromHours(1));
-        await house.FireNewestAsync(SpoolUploadOperation.Key);
+        await house.FireNextAsync(SpoolUploadOperation.Key);
 
         Assert.Equal(TrainingState.Validating, bench.Job(id).State);
         Assert.Equal([true, false], house.Told(OperationIncidents.Failed));

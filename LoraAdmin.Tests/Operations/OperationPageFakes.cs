@@ -21,7 +21,12 @@ public abstract class OperationPageContext : LoraBunitContext
             Info = new OperationInfo(Key, "Sweep of a test", "Does what the test says.", "0 0 * * * ?", Permissions.SweepPods) { IsDestructive = true },
         };
         House = new OperationHouse(Clock, null, [Work]);
+
+        // The schedules are there since a moment ago: an instant of the present is theirs.
+        DateTimeOffset now = Clock.GetUtcNow();
+        Clock.AdjustTime(now.AddMilliseconds(-1));
         House.FillAsync().GetAwaiter().GetResult();
+        Clock.AdjustTime(now);
         Queries = new SwitchableQueries(
             new OperationQueries(House.Database, House.Registry, House.Crons, Clock, () => House.Rules, () => House.Installation, House.Clocks));
         Services.AddSingleton<IOperationQueries>(Queries);

@@ -250,8 +250,45 @@ public sealed class OperationPageTests : OperationPageContext
         Dialogs.Find("#confirm-reason").Input("enough");
         await Button(Dialogs, "Cancel the run").ClickAsync();
 
-        Dialogs.WaitForAssertion(() => Assert.Contains("after the item that it is at", Dialogs.Markup, StringComparison.Ordinal));
+        Dialogs.WaitForAssertion(() => Assert.Contains("Its look for what there is to do is broken off", Dialogs.Markup, StringComparison.Ordinal));
         Assert.Equal("enough", (await House.RunAsync(run)).Cancel!.Reason);
+    }
+
+    [Theory]
+    [InlineData(PlanShape.Items, "after the item that it is at. What is done stays done")]
+    [InlineData(PlanShape.Set, "Its statement is broken off and changes nothing")]
+    public async Task Run_AtWork_SaysBeforeItsEndIsAskedFor_WhatBecomesOfWhatItIsAt(PlanShape shape, string says)
+    {
+        Guid run = Assert.IsType<OperationCommand.Started>(await House.Desk.RunNowAsync(Key, "by hand", Ada, CancellationToken.None)).Run;
+        PlanItem item = new("pod-1", "do", "the test says so");
+        PlanDraft draft = shape == PlanShape.Set ? PlanDraft.OfSet(Clock.GetUtcNow(), "all pods", "p", 1, [item]) : PlanDraft.OfItems(Clock.GetUtcNow(), [item]);
+        OperationPlan plan = new(new Guid(98, 0, 0, new byte[8]), Key, "inst0001", draft, draft.Hash(), Ada, Clock.GetUtcNow(), PlanState.Taken, run);
+        await House.Database.RunAsync(
+            async (unit, token) =>
+            {
+                await unit.Store<IOperationPlanStore>().AddAsync(plan, token);
+                Assert.True(await unit.Store<IOperationRunStore>().SetPlanAsync(run, 1, plan.Id, 1, [], token));
+            },
+            CancellationToken.None);
+        IRenderedComponent<OperationRunPage> page = RenderPage<OperationRunPage>(parameters => parameters.Add(one => one.Id, run));
+        page.WaitForAssertion(() => Button(page, "Cancel run"));
+
+        Button(page, "Cancel run").Click();
+
+        Dialogs.WaitForAssertion(() => Assert.Contains(says, Dialogs.Markup, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Next_OfWhatTheKillSwitchHolds_IsNoInstantBeforeItsEnd()
+    {
+        await House.Desk.HoldAutomationAsync("stop", Clock.GetUtcNow().AddHours(5), Ada, CancellationToken.None);
+        Assert.Equal(Clock.GetUtcNow().AddHours(5), Assert.Single((await Queries.ReadBoardAsync(CancellationToken.None)).Lines).Next[0]);
+        await House.Desk.HoldAutomationAsync("stop", null, Ada, CancellationToken.None);
+
+        IRenderedComponent<OperationPage> page = OfKey();
+
+        page.WaitForAssertion(() => Assert.Contains("none while destructive automation is held", page.Markup, StringComparison.Ordinal));
+        Assert.Empty(Assert.Single((await Queries.ReadBoardAsync(CancellationToken.None)).Lines).Next);
     }
 
     [Fact]

@@ -8,7 +8,7 @@ namespace LoraAdmin.Tests.Operations;
 public sealed class OperationRunTests
 {
     private const string Key = "tests.work";
-    private static readonly DateTimeOffset Instant = OperationHouse.Start;
+    private static readonly DateTimeOffset Instant = OperationHouse.Start.AddHours(1);
 
     private readonly List<string> todo = ["a", "b", "c"];
     private readonly TestItems operation;
@@ -183,6 +183,123 @@ public sealed class OperationRunTests
         Assert.Equal((RunTrigger.Approval, RunState.Succeeded, 2), (run.Trigger, run.State, run.Done));
         Assert.Equal(["a", "b", "c"], operation.Done);
         Assert.Equal([true, false], house.Told(OperationIncidents.Approval));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Run_ThatAPersonBeginsUnread_KeepsItsCaps_AlsoWhenItIsGoneOnFrom(bool isInterrupted)
+    {
+        operation.WithinCaps = 2;
+        await house.FillAsync();
+        Assert.IsType<OperationCommand.Started>(await house.Desk.RunNowAsync(Key, "a test", OperationHouse.Ada, CancellationToken.None));
+        if (isInterrupted)
+        {
+            operation.Before = (word, _) => word == "b" ? throw new StoreUnavailableException("dies here") : Task.CompletedTask;
+            await Assert.ThrowsAsync<StoreUnavailableException>(house.EndBegunAsync);
+            operation.Before = null;
+            house.Clock.Advance(TimeSpan.FromSeconds(31));
+            Assert.Equal(RunTrigger.Recovery, Assert.Single(await house.TickAsync()).Trigger);
+        }
+        else
+        {
+            await house.EndBegunAsync();
+        }
+
+        Assert.Equal(["a", "b"], operation.Done);
+        OperationPlan waiting = Assert.Single(house.Database.Operations.Plans.Rows, plan => plan.State == PlanState.AwaitsApproval);
+        Assert.Equal(["c"], (await house.ItemsAsync(waiting.Id)).Select(item => item.Item.Target));
+    }
+
+    [Fact]
+    public async Task Plan_ThatAPersonHasRead_IsAppliedWhole_AlsoWhenItIsGoneOnFrom()
+    {
+        operation.WithinCaps = 1;
+        await house.FillAsync();
+        Guid plan = Assert.IsType<OperationCommand.Planned>(await house.Desk.PreviewAsync(Key, OperationHouse.Ada, CancellationToken.None)).Plan;
+        house.Clock.Advance(TimeSpan.FromSeconds(20));
+        Assert.IsType<OperationCommand.Started>(await house.Desk.ApplyAsync(Key, plan, "I have read it", OperationHouse.Ada, CancellationToken.None));
+        operation.Before = (word, _) => word == "b" ? throw new StoreUnavailableException("dies here") : Task.CompletedTask;
+        await Assert.ThrowsAsync<StoreUnavailableException>(house.EndBegunAsync);
+        operation.Before = null;
+        house.Clock.Advance(TimeSpan.FromSeconds(31));
+
+        Assert.Equal(RunTrigger.Recovery, Assert.Single(await house.TickAsync()).Trigger);
+
+        Assert.Equal(["a", "b", "c"], operation.Done);
+        Assert.DoesNotContain(house.Database.Operations.Plans.Rows, one => one.State == PlanState.AwaitsApproval);
+    }
+
+    [Fact]
+    public async Task Lease_WhoseRenewalHangs_BreaksTheWorkOffWhenItIsOver()
+    {
+        TroubledWork work = new(house.Database);
+        (Task<OperationRun> working, CancellationToken asked) = await LookAsync(work);
+        work.Hangs = true;
+        TimeSpan third = house.Rules.LeaseFor / 3;
+
+        house.Clock.Advance(third);
+        await Eventually.TrueAsync(() => work.Asked > 0, "the renewal hangs");
+        house.Clock.Advance((2 * third) - TimeSpan.FromSeconds(1));
+        Assert.False(asked.IsCancellationRequested);
+        house.Clock.Advance(TimeSpan.FromSeconds(1));
+
+        await Eventually.TrueAsync(() => asked.IsCancellationRequested, "the work is broken off at the lease's end");
+        work.Hangs = false;
+        Assert.Equal(RunState.Running, (await working).State);
+    }
+
+    [Fact]
+    public async Task Lease_ThatCanNotBeRenewedForWhateverReason_IsTriedAgainUntilItIsOver()
+    {
+        TroubledWork work = new(house.Database);
+        (Task<OperationRun> working, CancellationToken asked) = await LookAsync(work);
+        OperationRun run = Assert.Single(house.Database.Operations.Runs.Rows);
+        work.Failure = new InvalidOperationException("the driver is confused");
+        house.Clock.Advance(house.Rules.LeaseFor / 3);
+        await Eventually.TrueAsync(() => work.Asked > 0, "the first try has failed");
+        work.Failure = null;
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                house.Clock.Advance(TimeSpan.FromSeconds(1));
+                return (await house.RunAsync(run.Id)).LeaseUntil > run.LeaseUntil;
+            },
+            "the next try has renewed it");
+        work.Failure = new InvalidOperationException("the driver is confused");
+        DateTimeOffset until = (await house.RunAsync(run.Id)).LeaseUntil;
+        while (house.Clock.GetUtcNow() < until - TimeSpan.FromSeconds(1))
+        {
+            house.Clock.Advance(TimeSpan.FromSeconds(1));
+            Assert.False(asked.IsCancellationRequested);
+        }
+
+        await Eventually.TrueAsync(
+            () =>
+            {
+                house.Clock.Advance(TimeSpan.FromSeconds(1));
+                return asked.IsCancellationRequested;
+            },
+            "the work is broken off at the lease's end");
+        work.Failure = null;
+        Assert.Equal(RunState.Running, (await working).State);
+    }
+
+    /// <summary>A run that looks for what there is to do until it is broken off, on a database of its own troubles.</summary>
+    private async Task<(Task<OperationRun> Working, CancellationToken Asked)> LookAsync(IUnitOfWork work)
+    {
+        TaskCompletionSource<CancellationToken> looks = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        operation.Looking = async token =>
+        {
+            looks.SetResult(token);
+            await Task.Delay(Timeout.InfiniteTimeSpan, house.Clock, token);
+        };
+        await house.FillAsync();
+        OperationRunner runner = new(work, house.Registry, new SeededIds(12), house.Clock, () => house.Rules, () => house.Installation, house.Clocks);
+        RunRequest request = new(Key, RunTrigger.Schedule, Actor.Portal(Key), Instant);
+        StartedRun started = Assert.IsType<StartOutcome.Started>(await house.Starter.StartAsync(request, CancellationToken.None)).Run;
+        Task<OperationRun> working = runner.ExecuteAsync(started, CancellationToken.None);
+        return (working, await looks.Task.WaitAsync(Eventually.DefaultDeadline, TestContext.Current.CancellationToken));
     }
 
     [Theory]
@@ -428,7 +545,7 @@ public sealed class OperationRunTests
             {
                 // It sleeps through its lease; another instance takes over and does all of it.
                 taken = true;
-                await house.Database.Operations.Runs.TouchAsync(slow.Run.Id, slow.Run.Number, null, Instant.AddSeconds(-1), CancellationToken.None);
+                await house.Database.Operations.Runs.TouchAsync(slow.Run.Id, slow.Run.Number, null, house.Clock.GetUtcNow().AddSeconds(-1), CancellationToken.None);
                 Assert.Equal(RunState.Succeeded, Assert.Single(await house.TickAsync()).State);
             }
         };
@@ -534,5 +651,37 @@ public sealed class OperationRunTests
         await Assert.ThrowsAsync<StoreUnavailableException>(() => house.Runner.ExecuteAsync(dead, CancellationToken.None));
         operation.Before = null;
         return dead;
+    }
+
+    /// <summary>What the database does to the renewal of a lease.</summary>
+    private sealed class TroubledWork(IUnitOfWork inner) : IUnitOfWork
+    {
+        private int asked;
+
+        public bool Hangs { get; set; }
+
+        public Exception? Failure { get; set; }
+
+        /// <summary>How often it hung or failed.</summary>
+        public int Asked => Volatile.Read(ref asked);
+
+        public async Task<T> RunAsync<T>(Func<IUnit, CancellationToken, Task<T>> work, CancellationToken cancellationToken)
+        {
+            if (Failure is { } failure && cancellationToken.CanBeCanceled)
+            {
+                Interlocked.Increment(ref asked);
+                throw failure;
+            }
+
+            if (Hangs && cancellationToken.CanBeCanceled)
+            {
+                Interlocked.Increment(ref asked);
+                await new TaskCompletionSource().Task.WaitAsync(cancellationToken);
+            }
+
+            return await inner.RunAsync(work, cancellationToken);
+        }
+
+        public Task<T> ReadAsync<T>(Func<IUnit, CancellationToken, Task<T>> read, CancellationToken cancellationToken) => inner.ReadAsync(read, cancellationToken);
     }
 }

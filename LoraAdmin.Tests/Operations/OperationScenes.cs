@@ -189,54 +189,87 @@ internal static class OperationScenes
             (unit, token) => unit.Store<ILimitsStore>().TryChargeAsync(user, new JobId(world.Ids.Next()), 1, world.Clock.GetUtcNow(), world.Limits, token), Token);
     }
 
+    /// <summary>Three operations with more runs than are kept, and beside them instants and plans of long ago.</summary>
     private static async Task<OperationScene> HistoryAsync()
     {
+        const string leftovers = "instants and plans";
         SimulatedWorld world = new(1);
         OperationRules rules = new(TimeSpan.FromMinutes(5), TimeSpan.FromHours(1), TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(10), KeepRuns: 2, TimeSpan.FromDays(1));
         foreach (string operation in new[] { "tests.one", "tests.two", "tests.three" })
         {
-            await AddAsync(operation, 5);
+            foreach (int number in Enumerable.Range(1, 5))
+            {
+                await AddRunAsync(operation, number);
+            }
+        }
+
+        // One of each is past its time, one comes to be past it within the hour, one stays.
+        DateTimeOffset now = world.Clock.GetUtcNow();
+        TimeSpan[] ages = [TimeSpan.FromHours(1), TimeSpan.FromMinutes(-10), TimeSpan.FromDays(-3)];
+        HashSet<Guid> plans = [];
+        foreach (TimeSpan age in ages)
+        {
+            plans.Add(await AddPlanAsync(now - TimeSpan.FromDays(7) - age));
+            Occurrence instant = new("tests.one", now - OperationRules.KeepOccurrencesFor - age, OccurrenceState.Ran, null, null, null, now);
+            await world.Database.RunAsync((unit, token) => unit.Store<IOccurrenceStore>().TryAddAsync(instant, token), Token);
         }
 
         return new OperationScene(
             new HistoryRetention(world.Database, world.Clock, () => rules, Permissions.CleanHistory),
             world,
             () => world.Database.Operations.Runs.Rows.Where(run => run.Operation.StartsWith("tests.", StringComparison.Ordinal))
-                .GroupBy(run => run.Operation).ToDictionary(group => group.Key, group => group.Count().ToString(CultureInfo.InvariantCulture)),
+                .GroupBy(run => run.Operation).ToDictionary(group => group.Key, group => group.Count().ToString(CultureInfo.InvariantCulture))
+                .Append(new(leftovers, $"{world.Database.Operations.Occurrences.Rows.Count(one => one.Operation == "tests.one")} {world.Database.Operations.Plans.Rows.Count(plan => plan.Run is null)}"))
+                .ToDictionary(),
             async () =>
             {
+                // One is cleaned by somebody else; one runs again, so that an older run of it would go too; a new one comes.
                 await world.Database.RunAsync(
                     (unit, token) => unit.Store<IOperationRunStore>().DeleteOldAsync("tests.two", world.Clock.GetUtcNow(), 2, 100, token), Token);
-                await AddAsync("tests.new", 5);
+                await AddRunAsync("tests.one", 0);
+                foreach (int number in Enumerable.Range(1, 5))
+                {
+                    await AddRunAsync("tests.new", number);
+                }
+
+                world.Clock.Advance(TimeSpan.FromMinutes(20));
             })
         {
-            OwnerOf = static effect => ((effect.Before ?? effect.After) as OperationRun)?.Operation,
+            OwnerOf = effect => effect switch
+            {
+                { Key: Guid plan } when plans.Contains(plan) => leftovers,
+                { Key: (Guid plan, int) } when plans.Contains(plan) => leftovers,
+                _ when (effect.Before ?? effect.After) is Occurrence => leftovers,
+                _ => ((effect.Before ?? effect.After) as OperationRun)?.Operation,
+            },
         };
 
-        Task AddAsync(string operation, int count) => world.Database.RunAsync(
-            async (unit, token) =>
+        Task AddRunAsync(string operation, int number)
+        {
+            DateTimeOffset at = world.Clock.GetUtcNow().AddDays(-10 * number);
+            OperationRun run = new()
             {
-                for (int number = 1; number <= count; number++)
-                {
-                    DateTimeOffset at = world.Clock.GetUtcNow().AddDays(-10 * number);
-                    await unit.Store<IOperationRunStore>().AddAsync(
-                        new OperationRun
-                        {
-                            Id = world.Ids.Next(),
-                            Operation = operation,
-                            Number = number,
-                            Trigger = RunTrigger.Schedule,
-                            StartedBy = Actor.Portal(operation),
-                            State = RunState.Succeeded,
-                            StartedAt = at,
-                            EndedAt = at,
-                            Instance = "portal-1",
-                            LeaseUntil = at,
-                        },
-                        token);
-                }
-            },
-            Token);
+                Id = world.Ids.Next(),
+                Operation = operation,
+                Number = number,
+                Trigger = RunTrigger.Schedule,
+                StartedBy = Actor.Portal(operation),
+                State = RunState.Succeeded,
+                StartedAt = at,
+                EndedAt = at,
+                Instance = "portal-1",
+                LeaseUntil = at,
+            };
+            return world.Database.RunAsync((unit, token) => unit.Store<IOperationRunStore>().AddAsync(run, token), Token);
+        }
+
+        async Task<Guid> AddPlanAsync(DateTimeOffset at)
+        {
+            PlanDraft draft = PlanDraft.OfItems(at, [new PlanItem("a", "do", "of a test")]);
+            OperationPlan plan = new(world.Ids.Next(), "tests.one", "inst0001", draft, draft.Hash(), OperationHouse.Ada, at, PlanState.Open, null);
+            await world.Database.RunAsync((unit, token) => unit.Store<IOperationPlanStore>().AddAsync(plan, token), Token);
+            return plan.Id;
+        }
     }
 
     /// <summary>Two completed LoRAs whose files are gone, and three objects that no row knows.</summary>

@@ -7,8 +7,9 @@ using Xunit;
 namespace LoraAdmin.Tests.Operations;
 
 /// <summary>
-/// A leap year of the engine with a process that dies at any moment, stays away for minutes or days, and whose clock jumps; a scheduler that fires or
-/// forgets; and users who go on training.
+/// A leap year of the engine with a process that dies at any moment, stays away for minutes or days, and whose clock jumps by hours or days and is set
+/// back; a scheduler that fires or forgets; and users who go on training. Each true fire runs, is skipped for a reason of its time, or finds that its
+/// instant had a run already.
 /// </summary>
 public sealed class OperationYearTests
 {
@@ -34,6 +35,8 @@ public sealed class OperationYearTests
         Assert.Equal(13 * Year.Users, year.Zeroed.Count);
         Assert.All(year.Zeroed.Values, times => Assert.Equal(1, times));
         Assert.True(year.Outages > 20, $"{year.Outages} outages");
+        Assert.True(year.DaysAhead > 3, $"{year.DaysAhead} times a day ahead");
+        Assert.True(year.AfterSetBack > 100, $"{year.AfterSetBack} instants ran that the clock had been ahead of");
         Assert.Contains(year.House.Database.Operations.Occurrences.Rows, one => one.State == OccurrenceState.Missed);
         Assert.Contains(year.House.Database.Operations.Occurrences.Rows, one => one.State == OccurrenceState.Late);
         Assert.Contains(year.House.Database.Operations.Occurrences.Rows, one => one.State == OccurrenceState.Skipped);
@@ -46,6 +49,7 @@ public sealed class OperationYearTests
 
         private readonly Random random;
         private readonly UserId[] users;
+        private DateTimeOffset aheadUntil;
 
         public Year(int seed)
         {
@@ -67,6 +71,12 @@ public sealed class OperationYearTests
         public OperationHouse House { get; }
 
         public int Outages { get; private set; }
+
+        /// <summary>How often the clock was ahead by a day or more, and set back.</summary>
+        public int DaysAhead { get; private set; }
+
+        /// <summary>Instants that ran although a clock that was ahead had accounted for their time.</summary>
+        public int AfterSetBack { get; private set; }
 
         /// <summary>How often a user's count was zeroed, by user and month.</summary>
         public Dictionary<(UserId User, Month Month), int> Zeroed { get; } = [];
@@ -121,14 +131,14 @@ public sealed class OperationYearTests
                     await OutageAsync(TimeSpan.FromDays(random.Next(1, 4)));
                     break;
                 case 13:
-                    // The machine's clock is set forward, and back again.
-                    DateTimeOffset right = Now;
-                    House.Clock.AdjustTime(right.AddHours(2));
-                    await TickAsync();
-                    House.Clock.AdjustTime(right);
+                    await JumpAsync(TimeSpan.FromHours(2));
                     break;
                 case 14:
                     await House.Desk.PauseAsync(Hourly, "mending", Now.AddHours(random.Next(1, 20)), OperationHouse.Ada, CancellationToken.None);
+                    break;
+                case 15:
+                    DaysAhead++;
+                    await JumpAsync(TimeSpan.FromDays(random.Next(1, 3)));
                     break;
                 case < 20:
                     await ChargeAsync(users[random.Next(Users)]);
@@ -173,12 +183,26 @@ public sealed class OperationYearTests
         private async Task FireAsync(string key, DateTimeOffset instant)
         {
             StartOutcome outcome = await House.Starter.StartAsync(new RunRequest(key, RunTrigger.Schedule, Actor.Portal(key), instant), CancellationToken.None);
+            Occurrence row = (await House.Database.Operations.Occurrences.FindAsync(key, instant, CancellationToken.None))!;
+            Assert.True(
+                outcome is StartOutcome.Started or StartOutcome.Skipped || row.Run is not null || row.State == OccurrenceState.Owed, $"{key} at {instant:u}: {outcome}, {row}");
+            AfterSetBack += outcome is StartOutcome.Started && instant <= aheadUntil ? 1 : 0;
             if (outcome is StartOutcome.Started started && random.Next(300) > 0)
             {
                 await WatchAsync(() => House.EndAsync(started.Run));
             }
 
             // Else its process dies here: the row stands, and the lease runs out.
+        }
+
+        /// <summary>The machine's clock is set forward while the portal runs, or was away; and back again.</summary>
+        private async Task JumpAsync(TimeSpan ahead)
+        {
+            DateTimeOffset right = Now;
+            House.Clock.AdjustTime(right + ahead);
+            await TickAsync();
+            House.Clock.AdjustTime(right);
+            aheadUntil = aheadUntil > right + ahead ? aheadUntil : right + ahead;
         }
 
         private async Task OutageAsync(TimeSpan length)
@@ -228,6 +252,8 @@ public sealed class OperationYearTests
         public OperationInfo Info { get; } = new(MonthReset.Key, "Monthly reset", "J3", "0 0 0 1 * ?", "tests:run");
 
         public Task<Planning> PlanAsync(CancellationToken cancellationToken) => real().PlanAsync(cancellationToken);
+
+        public string? WhyStale(PlanDraft plan, DateTimeOffset now) => real().WhyStale(plan, now);
 
         public Task<IReadOnlyList<Figure>> MeasureAsync(IUnit unit, CancellationToken cancellationToken) => real().MeasureAsync(unit, cancellationToken);
 

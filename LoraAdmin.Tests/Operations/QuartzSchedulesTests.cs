@@ -81,6 +81,20 @@ public sealed class QuartzSchedulesTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Clock_ThatWasAheadAndIsSetBack_LeavesNoTriggerWaitingForWhatItWasAheadBy()
+    {
+        house.Clock.AdjustTime(OperationHouse.Start.AddDays(1).AddMinutes(1));
+        await schedules.FillAsync(Token);
+        Assert.Equal(OperationHouse.Start.AddDays(1).AddHours(1), (await TriggerAsync(First))!.NextFireTimeUtc);
+        house.Clock.AdjustTime(OperationHouse.Start.AddMinutes(1));
+
+        await schedules.FillAsync(Token);
+
+        Assert.Equal(OperationHouse.Start.AddHours(1), (await TriggerAsync(First))!.NextFireTimeUtc);
+        Assert.Equal(OperationHouse.Start.AddMinutes(30), (await TriggerAsync(Second))!.NextFireTimeUtc);
+    }
+
+    [Fact]
     public async Task Schedule_WhoseLastInstantHasPassed_HasNoTrigger_AndTheOthersHaveTheirs()
     {
         await house.Desk.EditScheduleAsync(First, new ScheduleWish("0 0 0 1 12 ? 2026", "UTC", CatchUp.Once), OperationHouse.Ada, Token);

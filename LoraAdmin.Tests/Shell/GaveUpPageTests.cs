@@ -12,8 +12,8 @@ namespace LoraAdmin.Tests.Shell;
 /// <summary>One screen of everything that gave up, on sources that a test fills.</summary>
 public sealed class GaveUpPageTests : LoraBunitContext
 {
-    private readonly Source files = new("files", "Files that storage did not take", Permissions.UploadFiles);
-    private readonly Source pods = new("pods", "Pods that do not end", Permissions.EndPods);
+    private readonly Source files = new("files", "Files that storage did not take", Permissions.UploadFiles, Permissions.ReadTraining);
+    private readonly Source pods = new("pods", "Pods that do not end", Permissions.EndPods, Permissions.ReadPods);
     private readonly MemoryDatabase database;
 
     public GaveUpPageTests()
@@ -100,7 +100,7 @@ public sealed class GaveUpPageTests : LoraBunitContext
     [Fact]
     public void Person_WithoutAPermission_HasNoButtonForIt()
     {
-        Person.SetPolicies(Permissions.ViewPortal, Permissions.EndPods);
+        Person.SetPolicies(Permissions.ViewPortal, Permissions.ReadTraining, Permissions.ReadPods, Permissions.EndPods);
         files.Add("f1", "The file of Mara");
         pods.Add("p1", "Pod p1");
         IRenderedComponent<GaveUpPage> page = RenderPage<GaveUpPage>();
@@ -108,6 +108,37 @@ public sealed class GaveUpPageTests : LoraBunitContext
         page.WaitForAssertion(() => Assert.Contains("The file of Mara", page.Markup, StringComparison.Ordinal));
         Assert.Equal("Try again: Pod p1", Assert.Single(page.FindAll("button"), button => button.TextContent.Trim() == "Try again").GetAttribute("aria-label"));
         Assert.DoesNotContain(page.FindAll("button"), button => button.TextContent.Contains("Try all", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Person_WhoMayOnlySeeThePortal_IsShownNothingOfWhatItsOwnPagesHide()
+    {
+        Person.SetPolicies(Permissions.ViewPortal);
+        files.Add("f1", "The file of Mara", Usd.FromDollars(1.25m));
+        pods.Away = "The database of pods is away.";
+        IRenderedComponent<GaveUpPage> page = RenderPage<GaveUpPage>();
+
+        page.WaitForAssertion(() => Assert.Contains("Nothing that you may read gave up", page.Markup, StringComparison.Ordinal));
+        foreach (string secret in new[] { "Mara", "$1.25", "pods is away", "did not take", "do not end", "Try " })
+        {
+            Assert.DoesNotContain(secret, page.Markup, StringComparison.Ordinal);
+        }
+
+        Assert.Contains("There may be more", page.Markup, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Person_WhoMayReadOneKind_IsShownThatOneAlone()
+    {
+        // The permission to end pods does not let anybody read them.
+        Person.SetPolicies(Permissions.ViewPortal, Permissions.ReadTraining, Permissions.EndPods);
+        files.Add("f1", "The file of Mara");
+        pods.Add("p1", "Pod p1");
+        IRenderedComponent<GaveUpPage> page = RenderPage<GaveUpPage>();
+
+        page.WaitForAssertion(() => Assert.Contains("The file of Mara", page.Markup, StringComparison.Ordinal));
+        Assert.DoesNotContain("Pod p1", page.Markup, StringComparison.Ordinal);
+        Assert.DoesNotContain(page.FindAll("button"), button => button.TextContent.Contains("Try", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -145,7 +176,7 @@ public sealed class GaveUpPageTests : LoraBunitContext
         Assert.Equal(["f2"], files.Tried.Select(one => one.Id));
     }
 
-    private sealed class Source(string kind, string title, string permission) : IGaveUpSource
+    private sealed class Source(string kind, string title, string permission, string read) : IGaveUpSource
     {
         private readonly List<GaveUpLine> lines = [];
 
@@ -158,6 +189,8 @@ public sealed class GaveUpPageTests : LoraBunitContext
         public List<(string Id, string Reason, string By)> Tried { get; } = [];
 
         public string Kind => kind;
+
+        public string ReadPermission => read;
 
         public string Title => title;
 

@@ -50,6 +50,54 @@ public sealed class FileObjectListingTests : IDisposable
     }
 
     [Fact]
+    public async Task List_ReadsAFolderOnce_HoweverManyPartsItHas()
+    {
+        foreach (string key in new[] { "a/1", "b/1", "c/1" })
+        {
+            await PutAsync(key);
+        }
+
+        ObjectPage.Listed first = Assert.IsType<ObjectPage.Listed>(await store.ListAsync(Buckets.Models, null, 1, Token));
+
+        // Seen by whoever reads the folder of all users anew: each part would be as much work as the whole.
+        await PutAsync("d/1");
+        ObjectPage.Listed rest = Assert.IsType<ObjectPage.Listed>(await store.ListAsync(Buckets.Models, first.Next, 10, Token));
+
+        Assert.Equal(["b/1", "c/1"], rest.Objects.Select(one => one.Key));
+        Assert.Null(rest.Next);
+        Assert.Equal(["b/1", "c/1", "d/1"], (await PageAsync(first.Next, 10)).Objects.Select(one => one.Key));
+    }
+
+    [Fact]
+    public async Task List_OfTwoAtTheSameTime_GivesEachEveryKey()
+    {
+        foreach (string key in new[] { "a/1", "a/2", "b/1", "c/1" })
+        {
+            await PutAsync(key);
+        }
+
+        await store.PutAsync(new ObjectRef(Buckets.TrainingImages, "other"), new MemoryStream([1]), "image/png", Token);
+        List<string> one = [];
+        List<string> other = [];
+        string? oneAfter = null;
+        string? otherAfter = null;
+        do
+        {
+            ObjectPage.Listed page = await PageAsync(oneAfter, 1);
+            one.AddRange(page.Objects.Select(listed => listed.Key));
+            oneAfter = page.Next;
+            page = await PageAsync(otherAfter, 2);
+            other.AddRange(page.Objects.Select(listed => listed.Key));
+            otherAfter = page.Next ?? "z";
+            await store.ListAsync(Buckets.TrainingImages, null, 1, Token);
+        }
+        while (oneAfter is not null);
+
+        Assert.Equal(["a/1", "a/2", "b/1", "c/1"], one);
+        Assert.Equal(["a/1", "a/2", "b/1", "c/1"], other);
+    }
+
+    [Fact]
     public async Task List_GoesOnAfterAKeyThatWasDeletedMeanwhile()
     {
         foreach (string key in new[] { "a/1", "b/1", "c/1" })
@@ -79,6 +127,8 @@ public sealed class FileObjectListingTests : IDisposable
 
         Assert.Contains("is gone", Assert.IsType<ObjectPage.Unavailable>(await store.ListAsync(Buckets.Models, null, 10, Token)).Reason, StringComparison.Ordinal);
     }
+
+    private async Task<ObjectPage.Listed> PageAsync(string? after, int most) => Assert.IsType<ObjectPage.Listed>(await store.ListAsync(Buckets.Models, after, most, Token));
 
     private async Task PutAsync(string key) => Assert.IsType<PutOutcome.Stored>(
         await store.PutAsync(new ObjectRef(Buckets.Models, key), new MemoryStream(System.Text.Encoding.UTF8.GetBytes(key)), "application/octet-stream", Token));

@@ -28,10 +28,12 @@ public sealed class GaveUpTrainingTests
         SpoolEntry entry = Assert.Single(bench.World.Database.Spool.Rows);
         Assert.Empty(await source.ReadAsync(Token));
         bench.World.Database.Spool.Set((entry.Spool, entry.Name), entry with { FailedRuns = SpoolUploads.RunsUntilAlert, LastError = "HTTP 544", DueAt = bench.Now.AddHours(1) });
+        bench.World.Database.Jobs.Set(job, bench.Job(job) with { Cost = Usd.FromDollars(0.42m) });
 
         GaveUpLine line = Assert.Single(await source.ReadAsync(Token));
 
         Assert.Equal((Permissions.UploadFiles, job, (string?)null), (line.Permission, line.Job, line.WhyNot));
+        Assert.Equal(Usd.FromDollars(0.42m), line.Cost);
         Assert.Contains("3 uploads in a row failed. Last error: HTTP 544", line.Why, StringComparison.Ordinal);
         Assert.True((await source.RetryAsync(line.Id, "storage works again", TrainingBench.Person, Token)).Done);
         Assert.Null(Assert.Single(bench.World.Database.Spool.Rows).DueAt);
@@ -50,6 +52,28 @@ public sealed class GaveUpTrainingTests
 
         Assert.Equal("The file stray.safetensors", line.What);
         Assert.Contains("Say on the page Files whose it is", line.WhyNot, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Jobs_BehindVeryManyThatNobodyCanRetry_AreThere()
+    {
+        FakeTimeProvider clock = new(new DateTimeOffset(2026, 11, 24, 12, 0, 0, TimeSpan.Zero));
+        PageQueries queries = new(clock);
+        Add(1, FailureCode.TrainingFailed, TimeSpan.FromDays(1));
+        for (int number = 2; number < GaveUpReading.MostLines + 10; number++)
+        {
+            Add(number, FailureCode.InvalidTrainingImages, TimeSpan.FromMinutes(1));
+        }
+
+        GaveUpLine line = Assert.Single(await new GaveUpJobs(queries, new PageDesk(), clock).ReadAsync(Token));
+
+        Assert.StartsWith("Training failed.", line.Why, StringComparison.Ordinal);
+
+        void Add(int number, FailureCode code, TimeSpan ago)
+        {
+            JobDetail job = PageSamples.Job(number, TrainingState.Failed, clock.GetUtcNow(), failure: code);
+            queries.Jobs.Add(job with { Job = job.Job with { CreatedAt = clock.GetUtcNow() - ago, CompletedAt = clock.GetUtcNow() - ago } });
+        }
     }
 
     [Fact]

@@ -195,6 +195,78 @@ public sealed class StorageCensusTests
     }
 
     [Fact]
+    public async Task FilesMissing_BehindVeryManyStrays_AreNamed_AndOneThatIsStoredMeanwhileIsNone()
+    {
+        for (int number = 0; number < StorageCensus.MostDifferences + 100; number++)
+        {
+            World.Objects.Set(new ObjectRef(Buckets.Models, $"a/{number:000}"), [1], "application/octet-stream");
+        }
+
+        Lora gone = await AddAsync("b/gone.safetensors");
+        Lora late = await AddAsync("b/late.safetensors");
+        World.Clock.Advance(TimeSpan.FromDays(2));
+        bench.Store.OnOpen = target =>
+        {
+            // It is stored between the listing and the second look.
+            if (target.Key == late.StoragePath)
+            {
+                World.Objects.Set(target, [1], "application/octet-stream");
+            }
+
+            return Task.CompletedTask;
+        };
+
+        await census.RunOnceAsync(World.Database, Token);
+
+        BucketCensus models = (await ReadAsync()).Single(one => one.Newest.Bucket == Buckets.Models).LastRead!;
+        Assert.Equal((StorageCensus.MostDifferences + 100L, 1L), (models.Strays, models.Missing));
+        IReadOnlyList<CensusDifference> named = await DifferencesAsync();
+        Assert.Equal([gone.StoragePath!], named.Where(one => one.Kind == DifferenceKind.Missing).Select(one => one.Key));
+        Assert.Equal(StorageCensus.MostDifferences, named.Count(one => one.Kind == DifferenceKind.Stray));
+    }
+
+    [Fact]
+    public async Task Count_NotesWhatTheSecondLookHasConfirmed_AndTellsOnlyThat()
+    {
+        Lora back = bench.Lora(await TrainAsync());
+        ObjectRef file = ObjectKeys.Model(back.UserId, back.Id);
+        byte[] bytes = World.Objects.Find(file)!;
+        await World.Objects.DeleteAsync(file, Token);
+        ObjectRef stray = new(Buckets.Models, "nobody/knows");
+        World.Objects.Set(stray, [1], "application/octet-stream");
+        World.Clock.Advance(TimeSpan.FromDays(2));
+        PlanDraft plan = ((Planning.Planned)await census.PlanAsync(Token)).Plan;
+        Assert.Equal(2, plan.Items.Count(item => item.Action == "report"));
+
+        // Both are mended between the preview and the run.
+        World.Objects.Set(file, bytes, "application/octet-stream");
+        await World.Objects.DeleteAsync(stray, Token);
+        World.Clock.Advance(TimeSpan.FromMinutes(30));
+        await census.ApplyAllAsync(plan, World.Database, Token);
+
+        BucketCensus models = (await ReadAsync()).Single(one => one.Newest.Bucket == Buckets.Models).LastRead!;
+        Assert.Equal((0, 0), (models.Strays, models.Missing));
+        Assert.Empty(await DifferencesAsync());
+        Assert.Empty(Told());
+    }
+
+    [Fact]
+    public async Task Difference_ThatCanNotBeLookedAtAgain_StandsAsItWasSeen()
+    {
+        Lora lora = bench.Lora(await TrainAsync());
+        await World.Objects.DeleteAsync(ObjectKeys.Model(lora.UserId, lora.Id), Token);
+        PlanDraft plan = ((Planning.Planned)await census.PlanAsync(Token)).Plan;
+        bench.Store.OnRead = static _ => new ObjectReading.Unavailable("HTTP 544");
+
+        IReadOnlyList<ItemOutcome> outcomes = await census.ApplyAllAsync(plan, World.Database, Token);
+
+        Assert.Equal(ItemEnd.Failed, outcomes[0].End);
+        Assert.Equal(1, (await ReadAsync()).Single(one => one.Newest.Bucket == Buckets.Models).LastRead!.Missing);
+        Assert.Equal(DifferenceKind.Missing, Assert.Single(await DifferencesAsync()).Kind);
+        Assert.Equal([true], Told());
+    }
+
+    [Fact]
     public async Task Growth_CountsFromTheLastCountOfTheMonthBefore()
     {
         World.Objects.Set(new ObjectRef(Buckets.TrainingImages, "a"), new byte[100], "image/png");

@@ -115,6 +115,8 @@ public sealed class PageQueries(TimeProvider clock) : ITrainingQueries
     private static bool Matches(JobDetail job, JobFilter filter) =>
         (filter.States is null || filter.States.Contains(job.Job.State))
         && (filter.User is not { } user || user == job.Job.UserId)
+        && (filter.Failures is not { } failures || (job.Job.Failure is { } failure && failures.Contains(failure.Code)))
+        && (filter.EndedSince is not { } since || job.Job.CompletedAt >= since)
         && (filter.Text is not { } text || job.Job.Name.Contains(text, StringComparison.OrdinalIgnoreCase)
             || job.Job.CreatorEmail.Contains(text, StringComparison.OrdinalIgnoreCase) || job.Job.Id.ToString() == text);
 

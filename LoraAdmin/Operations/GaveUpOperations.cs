@@ -1,3 +1,4 @@
+using LoraAdmin.Domain.Access;
 using LoraAdmin.Domain.Operations;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Shell;
@@ -9,9 +10,11 @@ internal sealed class GaveUpOperations(IOperationQueries queries, IOperationDesk
 {
     public string Kind => "operations";
 
+    public string ReadPermission => Permissions.ReadOperations;
+
     public string Title => "Operations that failed or wait";
 
-    public string Means => "Each is run at once: it looks anew, and does what it finds. Pause and kill switch don't hold it back.";
+    public string Means => "Each is run at once: it looks anew, and does what it finds within its caps. Pause and kill switch don't hold it back.";
 
     public async Task<IReadOnlyList<GaveUpLine>> ReadAsync(CancellationToken cancellationToken)
     {
@@ -26,7 +29,7 @@ internal sealed class GaveUpOperations(IOperationQueries queries, IOperationDesk
                 null,
                 $"/operations/runs/{line.Last.Id}",
                 line.Info.Permission,
-                null));
+                line.Awaiting is null ? null : "A plan of it waits for approval: open that one, read it, and approve exactly that."));
         IEnumerable<GaveUpLine> waiting = lines
             .Where(line => line.Awaiting is not null)
             .Select(line => new GaveUpLine(

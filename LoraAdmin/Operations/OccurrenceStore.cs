@@ -51,6 +51,12 @@ internal sealed class OccurrenceStore(LoraDb db) : IOccurrenceStore
         (await Rows.AsNoTracking().Where(row => row.EndedAt == null).OrderBy(row => row.Instant).ThenBy(row => row.Operation).ToListAsync(cancellationToken))
             .ConvertAll(row => row.ToOccurrence());
 
+    public async Task<DateTimeOffset?> FindAheadAsync(string operation, DateTimeOffset now, CancellationToken cancellationToken) =>
+        Instants.FromMillis(await Ahead(operation, now).MinAsync(row => (long?)row.Instant, cancellationToken));
+
+    public Task<int> DeleteAheadAsync(string operation, DateTimeOffset now, CancellationToken cancellationToken) =>
+        Ahead(operation, now).ExecuteDeleteAsync(cancellationToken);
+
     public async Task<bool> TryClaimAsync(string operation, DateTimeOffset instant, Guid run, CancellationToken cancellationToken) =>
         await Open(operation, instant).ExecuteUpdateAsync(
             set => set.SetProperty(row => row.State, OccurrenceState.Claimed).SetProperty(row => row.RunId, (Guid?)run), cancellationToken) > 0;
@@ -95,6 +101,13 @@ internal sealed class OccurrenceStore(LoraDb db) : IOccurrenceStore
                 (SELECT operation, scheduled_at FROM operation_occurrences WHERE scheduled_at < {before} AND ended_at IS NOT NULL ORDER BY scheduled_at LIMIT {most})
             """,
             cancellationToken);
+    }
+
+    private IQueryable<OperationOccurrenceRow> Ahead(string operation, DateTimeOffset now)
+    {
+        long present = now.ToMillis();
+        return Rows.Where(row => row.Operation == operation && row.RunId == null
+            && (row.Instant > present || (row.State == OccurrenceState.Missed && row.EndedAt > present)));
     }
 
     private IQueryable<OperationOccurrenceRow> Open(string operation, DateTimeOffset instant)

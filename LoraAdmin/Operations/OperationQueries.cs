@@ -5,7 +5,7 @@ namespace LoraAdmin.Operations;
 
 /// <summary>One operation as the pages show it.</summary>
 /// <param name="Words">Its schedule in plain language.</param>
-/// <param name="Next">The instants that come next, soonest first; none while it is paused for good.</param>
+/// <param name="Next">The instants at which it will run by itself, soonest first; none while it is paused or held without an end.</param>
 /// <param name="Newest">Its last runs, newest first.</param>
 /// <param name="Running">The run that is at work; null: none.</param>
 /// <param name="Awaiting">A plan that waits for a person's approval.</param>
@@ -98,17 +98,18 @@ internal sealed class OperationQueries(
         async (unit, token) =>
         {
             IReadOnlyList<OperationPlan> awaiting = await unit.Store<IOperationPlanStore>().ListAwaitingAsync(token);
+            AutomationHold? hold = await HoldAsync(unit, token);
             List<OperationLine> lines = [];
             foreach (OperationSchedule schedule in await unit.Store<IOperationScheduleStore>().ListAsync(token))
             {
                 // Another version of the portal may have left one.
                 if (operations.Find(schedule.Operation) is { } operation)
                 {
-                    lines.Add(await LineAsync(unit, operation.Info, schedule, awaiting, token));
+                    lines.Add(await LineAsync(unit, operation.Info, schedule, hold, awaiting, token));
                 }
             }
 
-            return new OperationBoard(lines, await HoldAsync(unit, token));
+            return new OperationBoard(lines, hold);
         },
         cancellationToken);
 
@@ -122,9 +123,10 @@ internal sealed class OperationQueries(
 
             DateTimeOffset now = clock.GetUtcNow();
             IOccurrenceStore occurrences = unit.Store<IOccurrenceStore>();
+            AutomationHold? hold = await HoldAsync(unit, token);
             return new OperationDetail(
-                await LineAsync(unit, known.Info, schedule, await unit.Store<IOperationPlanStore>().ListAwaitingAsync(token), token),
-                await HoldAsync(unit, token),
+                await LineAsync(unit, known.Info, schedule, hold, await unit.Store<IOperationPlanStore>().ListAwaitingAsync(token), token),
+                hold,
                 await occurrences.CountByDayAsync(operation, now - Year, now, token),
                 await occurrences.ListNewestAsync(operation, RecentInstants, token),
                 DateOnly.FromDateTime(now.UtcDateTime));
@@ -165,7 +167,7 @@ internal sealed class OperationQueries(
                     found,
                     operations.Find(found.Operation)?.Info,
                     await plans.ListItemsAsync(plan, 0, MostItems, token),
-                    found.WhyNotApplied(installation().Id, clock.GetUtcNow(), rules().PlanValidFor))
+                    found.WhyNotApplied(operations.Find(found.Operation), installation().Id, clock.GetUtcNow(), rules().PlanValidFor))
                 : null;
         },
         cancellationToken);
@@ -174,11 +176,26 @@ internal sealed class OperationQueries(
         work.ReadAsync((unit, token) => unit.Store<IOperationRunStore>().ListAsync(filter, after, PageSize, token), cancellationToken);
 
     private async Task<OperationLine> LineAsync(
-        IUnit unit, OperationInfo info, OperationSchedule schedule, IReadOnlyList<OperationPlan> awaiting, CancellationToken cancellationToken)
+        IUnit unit,
+        OperationInfo info,
+        OperationSchedule schedule,
+        AutomationHold? hold,
+        IReadOnlyList<OperationPlan> awaiting,
+        CancellationToken cancellationToken)
     {
         IOperationRunStore runs = unit.Store<IOperationRunStore>();
         DateTimeOffset now = clock.GetUtcNow();
-        DateTimeOffset from = schedule.Pause is { } pause && pause.HoldsAt(now) ? pause.Until ?? DateTimeOffset.MaxValue : now;
+        DateTimeOffset from = now;
+        if (schedule.Pause is { } pause && pause.HoldsAt(now))
+        {
+            from = Before(pause.Until);
+        }
+
+        if (info.IsDestructive && hold is not null && Before(hold.Until) > from)
+        {
+            from = Before(hold.Until);
+        }
+
         string? unreadable = crons.WhyUnreadable(schedule, now);
         IReadOnlyList<DateTimeOffset> next = from == DateTimeOffset.MaxValue || unreadable is not null ? [] : crons.Between(schedule, from, DateTimeOffset.MaxValue, NextFires);
         IReadOnlyList<OperationRun> newest = (await runs.ListAsync(RunFilter.All with { Operation = info.Key }, null, NewestRuns, cancellationToken)).Runs;
@@ -195,6 +212,9 @@ internal sealed class OperationQueries(
             isMissed ? last[0].Instant : null,
             unreadable);
     }
+
+    /// <summary>An instant at which a pause or the kill switch ends is free of it.</summary>
+    private static DateTimeOffset Before(DateTimeOffset? end) => end?.AddMilliseconds(-1) ?? DateTimeOffset.MaxValue;
 
     private async Task<string?> WhyItWaitsAsync(IUnit unit, OperationRun run, CancellationToken cancellationToken) =>
         run is { State: RunState.Interrupted, ResumedBy: null, StartedBy.Kind: ActorKind.Portal } && operations.Find(run.Operation)?.Info is { } info

@@ -139,12 +139,12 @@ internal sealed class OperationRunStore(LoraDb db) : IOperationRunStore
     {
         List<OldRow> old = await db.Database.SqlQuery<OldRow>(
             $"""
-            SELECT operation, CAST(COUNT(*) AS INTEGER) AS runs, MIN(started_at) AS oldest
+            SELECT operation, CAST(COUNT(*) AS INTEGER) AS runs, MIN(started_at) AS oldest, MAX(started_at) AS newest
             FROM (SELECT operation, started_at, state, row_number() OVER (PARTITION BY operation ORDER BY started_at DESC, id DESC) AS place FROM operation_runs) ranked
             WHERE place > {keep} AND started_at < {before.ToMillis()} AND state <> 'running'
             GROUP BY operation ORDER BY operation
             """).ToListAsync(cancellationToken);
-        return old.ConvertAll(row => new OldRuns(row.Operation, row.Runs, Instants.FromMillis(row.Oldest)));
+        return old.ConvertAll(row => new OldRuns(row.Operation, row.Runs, Instants.FromMillis(row.Oldest), Instants.FromMillis(row.Newest)));
     }
 
     public async Task<int> DeleteOldAsync(string operation, DateTimeOffset before, int keep, int most, CancellationToken cancellationToken)
@@ -212,5 +212,5 @@ internal sealed class OperationRunStore(LoraDb db) : IOperationRunStore
         return rows.OrderByDescending(row => row.StartedAt).ThenByDescending(row => row.Id);
     }
 
-    private sealed record OldRow(string Operation, int Runs, long Oldest);
+    private sealed record OldRow(string Operation, int Runs, long Oldest, long Newest);
 }

@@ -66,6 +66,13 @@ internal sealed class OperationScheduleStore(LoraDb db) : IOperationScheduleStor
             .ExecuteUpdateAsync(set => set.SetProperty(row => row.AccountedUntil, mark), cancellationToken);
     }
 
+    public Task TakeAccountedBackAsync(string operation, DateTimeOffset until, CancellationToken cancellationToken)
+    {
+        long mark = until.ToMillis();
+        return Rows.Where(row => row.Operation == operation && row.AccountedUntil > mark)
+            .ExecuteUpdateAsync(set => set.SetProperty(row => row.AccountedUntil, mark), cancellationToken);
+    }
+
     public async Task<OperationSchedule?> LockAsync(string operation, CancellationToken cancellationToken)
     {
         // On SQLite a transaction that writes is alone.

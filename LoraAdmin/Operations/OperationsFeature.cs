@@ -49,7 +49,8 @@ public static class OperationsFeature
             provider.GetRequiredService<ClockStandings>(),
             provider.GetRequiredService<PortalInstance>().Id));
         services.AddSingleton<OperationRunner>();
-        services.AddSingleton<OccurrenceKeeper>();
+        bool firesInMemory = string.IsNullOrWhiteSpace(configuration.GetConnectionString("Database"));
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<OccurrenceKeeper>(provider, firesInMemory));
         services.AddSingleton<IOperationDesk, OperationDesk>();
         services.AddScheduler(configuration.GetConnectionString("Database"));
         services.AddSingleton<QuartzSchedules>();

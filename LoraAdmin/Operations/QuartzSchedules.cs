@@ -11,6 +11,7 @@ namespace LoraAdmin.Operations;
 internal sealed class QuartzSchedules(ISchedulerFactory schedulers, IUnitOfWork work, OperationRegistry operations, ICronSchedules crons, TimeProvider clock)
 {
     private readonly Dictionary<string, (string Cron, string TimeZone)> filled = new(StringComparer.Ordinal);
+    private DateTimeOffset looked;
 
     /// <exception cref="AggregateException">Some schedules could not be given to the scheduler; all others were.</exception>
     public async Task FillAsync(CancellationToken cancellationToken)
@@ -18,6 +19,14 @@ internal sealed class QuartzSchedules(ISchedulerFactory schedulers, IUnitOfWork 
         List<Exception> failures = [];
         IReadOnlyList<OperationSchedule> schedules = await work.ReadAsync((unit, token) => unit.Store<IOperationScheduleStore>().ListAsync(token), cancellationToken);
         IScheduler scheduler = await schedulers.GetScheduler(cancellationToken);
+        DateTimeOffset now = clock.GetUtcNow();
+        if (now < looked)
+        {
+            // The clock has been set back: triggers wait for what comes after the time that it was ahead by.
+            filled.Clear();
+        }
+
+        looked = now;
         foreach (OperationSchedule schedule in schedules)
         {
             (string, string) wanted = (schedule.Cron, schedule.TimeZone);
@@ -44,16 +53,17 @@ internal sealed class QuartzSchedules(ISchedulerFactory schedulers, IUnitOfWork 
     private async Task FillAsync(IScheduler scheduler, OperationInfo info, OperationSchedule schedule, CancellationToken cancellationToken)
     {
         TriggerKey key = new(info.Key, QuartzJob.Group);
-        if (await scheduler.GetTrigger(key, cancellationToken) is ICronTrigger present
-            && present.CronExpressionString == schedule.Cron && present.TimeZone.Id == schedule.TimeZone)
-        {
-            return;
-        }
-
-        if (crons.WhyUnreadable(schedule, clock.GetUtcNow()) is not null || crons.NextAfter(schedule.Cron, schedule.TimeZone, schedule.AccountedUntil) is null)
+        DateTimeOffset now = clock.GetUtcNow();
+        if (crons.WhyUnreadable(schedule, now) is not null || crons.NextAfter(schedule.Cron, schedule.TimeZone, now) is not { } due)
         {
             // Its last instant has passed, or nobody knows one: the scheduler refuses a trigger that never fires.
             await scheduler.UnscheduleJob(key, cancellationToken);
+            return;
+        }
+
+        if (await scheduler.GetTrigger(key, cancellationToken) is ICronTrigger present
+            && present.CronExpressionString == schedule.Cron && present.TimeZone.Id == schedule.TimeZone && present.NextFireTimeUtc <= due)
+        {
             return;
         }
 

@@ -10,6 +10,8 @@ internal sealed class GaveUpPods(IPodQueries queries, IPodDesk desk) : IGaveUpSo
 {
     public string Kind => "pods";
 
+    public string ReadPermission => Permissions.ReadPods;
+
     public string Title => "Pods that do not end";
 
     public string Means => "The end of each is asked for once more. A pod on which a trained file may lie alone is left as it is.";

@@ -28,6 +28,9 @@ public interface IGaveUpSource
     /// <summary>Stable word, unique among the sources.</summary>
     string Kind { get; }
 
+    /// <summary>What a person needs to be shown these things: the same as on their own page.</summary>
+    string ReadPermission { get; }
+
     /// <summary>Heading: what these things are.</summary>
     string Title { get; }
 
@@ -43,13 +46,18 @@ public interface IGaveUpSource
     Task<ActionResult> RetryAsync(string id, string reason, Actor actor, CancellationToken cancellationToken);
 }
 
+/// <param name="ReadPermission">What a person needs to be shown it.</param>
 /// <param name="Failure">Why it could not be read; null: it was.</param>
-public sealed record GaveUpGroup(string Kind, string Title, string Means, IReadOnlyList<GaveUpLine> Lines, string? Failure);
+public sealed record GaveUpGroup(string Kind, string Title, string Means, string ReadPermission, IReadOnlyList<GaveUpLine> Lines, string? Failure);
 
+/// <summary>All that gave up, whoever looks: a page shows of it what its person may read.</summary>
 /// <param name="Groups">In the order in which the features were registered.</param>
 public sealed record GaveUpBoard(IReadOnlyList<GaveUpGroup> Groups)
 {
     public int Count => Groups.Sum(group => group.Lines.Count);
+
+    /// <summary>What a person with the permissions is shown.</summary>
+    public GaveUpBoard For(IReadOnlySet<string> permissions) => new([.. Groups.Where(group => permissions.Contains(group.ReadPermission))]);
 }
 
 /// <summary>What a person wants tried again.</summary>
@@ -78,11 +86,11 @@ public sealed class GaveUpReading(IEnumerable<IGaveUpSource> sources, IUnitOfWor
         {
             try
             {
-                groups.Add(new GaveUpGroup(source.Kind, source.Title, source.Means, await source.ReadAsync(cancellationToken), null));
+                groups.Add(new GaveUpGroup(source.Kind, source.Title, source.Means, source.ReadPermission, await source.ReadAsync(cancellationToken), null));
             }
             catch (StoreUnavailableException away)
             {
-                groups.Add(new GaveUpGroup(source.Kind, source.Title, source.Means, [], away.Message));
+                groups.Add(new GaveUpGroup(source.Kind, source.Title, source.Means, source.ReadPermission, [], away.Message));
             }
         }
 

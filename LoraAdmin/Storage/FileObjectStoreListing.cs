@@ -1,20 +1,29 @@
+using System.Collections.Concurrent;
 using LoraAdmin.Domain.Storage;
 
 namespace LoraAdmin.Storage;
 
-/// <content>Listing in the order of keys: a folder's own entries are sorted, and nothing but the folders above it is held meanwhile.</content>
+/// <content>
+/// Listing in the order of keys. A folder's own entries are sorted once per listing; nothing but the names in the folders above the present place is held,
+/// and they are held from one part to the next.
+/// </content>
 public sealed partial class FileObjectStore : IObjectListing
 {
     private const char FolderMark = '#';
 
+    /// <summary>By bucket, where the last part of a listing ended: whoever asks for what comes after it goes on from there.</summary>
+    private readonly ConcurrentDictionary<string, BucketWalk> paused = new(StringComparer.Ordinal);
+
     public Task<ObjectPage> ListAsync(string bucket, string? after, int most, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(most);
-        List<ListedObject> found = [];
+        BucketWalk walk = after is not null && paused.TryRemove(bucket, out BucketWalk? before) && before.Last == after
+            ? before
+            : new BucketWalk(Path.Combine(root, bucket), after);
+        List<ListedObject> found;
         try
         {
-            // One more than was asked for tells whether there are more.
-            Walk(new DirectoryInfo(Path.Combine(root, bucket)), "", after, most + 1, found, cancellationToken);
+            found = walk.Take(most, cancellationToken);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
@@ -22,70 +31,113 @@ public sealed partial class FileObjectStore : IObjectListing
         }
 
         // A root that went away (an unmounted disk) is no empty bucket.
-        return Task.FromResult<ObjectPage>(
-            !Directory.Exists(drafts) ? new ObjectPage.Unavailable($"The folder {root} is gone.")
-            : found.Count > most ? new ObjectPage.Listed(found[..most], found[most - 1].Key)
-            : new ObjectPage.Listed(found, null));
-    }
-
-    private static void Walk(DirectoryInfo folder, string prefix, string? after, int most, List<ListedObject> found, CancellationToken cancellationToken)
-    {
-        foreach ((string key, FileSystemInfo entry) in Entries(folder, prefix, after))
+        if (!Directory.Exists(drafts))
         {
-            if (found.Count == most)
-            {
-                return;
-            }
-
-            cancellationToken.ThrowIfCancellationRequested();
-            if (entry is DirectoryInfo below)
-            {
-                Walk(below, key, after, most, found, cancellationToken);
-            }
-            else if (TryRead((FileInfo)entry, key) is { } listed)
-            {
-                found.Add(listed);
-            }
+            return Task.FromResult<ObjectPage>(new ObjectPage.Unavailable($"The folder {root} is gone."));
         }
+
+        if (walk.IsOver)
+        {
+            return Task.FromResult<ObjectPage>(new ObjectPage.Listed(found, null));
+        }
+
+        paused[bucket] = walk;
+        return Task.FromResult<ObjectPage>(new ObjectPage.Listed(found, walk.Last));
     }
 
-    /// <summary>What lies in the folder and does not come whole before the key, in the order of keys; a folder's key ends with a slash.</summary>
-    private static List<(string Key, FileSystemInfo Entry)> Entries(DirectoryInfo folder, string prefix, string? after)
+    /// <summary>One listing of a bucket, which stands still between two parts.</summary>
+    private sealed class BucketWalk(string bucket, string? after)
     {
-        List<(string Key, FileSystemInfo Entry)> entries = [];
-        try
+        private readonly IEnumerator<ListedObject> objects = Walk(bucket, "", after).GetEnumerator();
+
+        // The first object of the next part: that there is one says that there is a next part.
+        private ListedObject? next;
+        private bool hasBegun;
+
+        /// <summary>The last key that was given.</summary>
+        public string? Last { get; private set; }
+
+        public bool IsOver => next is null;
+
+        public List<ListedObject> Take(int most, CancellationToken cancellationToken)
         {
-            foreach (FileSystemInfo entry in folder.EnumerateFileSystemInfos())
+            List<ListedObject> taken = [];
+            if (!hasBegun)
             {
-                string? key = entry is not DirectoryInfo ? prefix + entry.Name
-                    : entry.Name.EndsWith(FolderMark) ? $"{prefix}{entry.Name[..^1]}/"
-                    : null;
-                if (key is not null && (after is null || string.CompareOrdinal(key, after) > 0 || (entry is DirectoryInfo && after.StartsWith(key, StringComparison.Ordinal))))
+                hasBegun = true;
+                Move();
+            }
+
+            for (; next is { } one && taken.Count < most; Move())
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                taken.Add(one);
+                Last = one.Key;
+            }
+
+            return taken;
+        }
+
+        private void Move() => next = objects.MoveNext() ? objects.Current : null;
+
+        private static IEnumerable<ListedObject> Walk(string folder, string prefix, string? after)
+        {
+            foreach ((string key, string path) in Entries(folder, prefix, after))
+            {
+                if (key.EndsWith('/'))
                 {
-                    entries.Add((key, entry));
+                    foreach (ListedObject below in Walk(path, key, after))
+                    {
+                        yield return below;
+                    }
+                }
+                else if (TryRead(path, key) is { } listed)
+                {
+                    yield return listed;
                 }
             }
         }
-        catch (DirectoryNotFoundException)
+
+        /// <summary>What lies in the folder and does not come whole before the key, in the order of keys; a folder's key ends with a slash.</summary>
+        private static List<(string Key, string Path)> Entries(string folder, string prefix, string? after)
         {
-            // Nothing was ever put there, or its last object was deleted meanwhile.
-            return [];
+            List<(string Key, string Path)> entries = [];
+            try
+            {
+                foreach (FileSystemInfo entry in new DirectoryInfo(folder).EnumerateFileSystemInfos())
+                {
+                    string? key = entry is not DirectoryInfo ? prefix + entry.Name
+                        : entry.Name.EndsWith(FolderMark) ? $"{prefix}{entry.Name[..^1]}/"
+                        : null;
+                    if (key is not null
+                        && (after is null || string.CompareOrdinal(key, after) > 0 || (entry is DirectoryInfo && after.StartsWith(key, StringComparison.Ordinal))))
+                    {
+                        entries.Add((key, entry.FullName));
+                    }
+                }
+            }
+            catch (DirectoryNotFoundException)
+            {
+                // Nothing was ever put there, or its last object was deleted meanwhile.
+                return [];
+            }
+
+            entries.Sort(static (one, other) => string.CompareOrdinal(one.Key, other.Key));
+            return entries;
         }
 
-        entries.Sort(static (one, other) => string.CompareOrdinal(one.Key, other.Key));
-        return entries;
-    }
-
-    /// <returns>Null: it was deleted meanwhile.</returns>
-    private static ListedObject? TryRead(FileInfo file, string key)
-    {
-        try
+        /// <returns>Null: it was deleted meanwhile.</returns>
+        private static ListedObject? TryRead(string path, string key)
         {
-            return new ListedObject(key, file.Length, new DateTimeOffset(file.LastWriteTimeUtc));
-        }
-        catch (FileNotFoundException)
-        {
-            return null;
+            try
+            {
+                FileInfo file = new(path);
+                return new ListedObject(key, file.Length, new DateTimeOffset(file.LastWriteTimeUtc));
+            }
+            catch (FileNotFoundException)
+            {
+                return null;
+            }
         }
     }
 }

@@ -23,7 +23,7 @@ internal sealed class StorageCensusStore(LoraDb db) : IStorageCensusStore
         db.AddNew(row);
         if (row.Unread is null)
         {
-            await Differences.Where(one => one.Bucket == row.Bucket).ExecuteDeleteAsync(cancellationToken);
+            await Differences.Where(one => one.Bucket == row.Bucket && one.TakenAt < row.TakenAt).ExecuteDeleteAsync(cancellationToken);
         }
 
         long before = (census.At - BucketCensus.KeepFor).ToMillis();
@@ -36,7 +36,7 @@ internal sealed class StorageCensusStore(LoraDb db) : IStorageCensusStore
         ArgumentNullException.ThrowIfNull(difference);
         StorageDifferenceRow row = StorageDifferenceRow.From(difference);
         long? last = await Counts.Where(one => one.Bucket == row.Bucket && one.Unread == null).MaxAsync(one => (long?)one.TakenAt, cancellationToken);
-        if (last != row.TakenAt)
+        if (last > row.TakenAt)
         {
             return false;
         }
@@ -44,6 +44,15 @@ internal sealed class StorageCensusStore(LoraDb db) : IStorageCensusStore
         await Differences.Where(one => one.Bucket == row.Bucket && one.Kind == row.Kind && one.Key == row.Key).ExecuteDeleteAsync(cancellationToken);
         db.AddNew(row);
         return true;
+    }
+
+    public async Task<ConfirmedDifferences> CountConfirmedAsync(string bucket, DateTimeOffset at, CancellationToken cancellationToken)
+    {
+        long taken = at.ToMillis();
+        IQueryable<StorageDifferenceRow> confirmed = Differences.Where(row => row.Bucket == bucket && row.TakenAt == taken);
+        return new ConfirmedDifferences(
+            await confirmed.LongCountAsync(row => row.Kind == DifferenceKind.Stray, cancellationToken),
+            await confirmed.LongCountAsync(row => row.Kind == DifferenceKind.Missing, cancellationToken));
     }
 
     public async Task<IReadOnlyList<BucketStanding>> ReadAsync(DateTimeOffset month, CancellationToken cancellationToken)

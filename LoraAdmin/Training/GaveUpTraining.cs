@@ -13,6 +13,8 @@ internal sealed class GaveUpFiles(ISpoolQueries queries, ISpoolDesk desk) : IGav
 
     public string Kind => "files";
 
+    public string ReadPermission => Permissions.ReadTraining;
+
     public string Title => "Files that storage did not take";
 
     public string Means => "The upload of each begins within a minute, on the portal that has its disk. Nothing is trained again.";
@@ -38,7 +40,7 @@ internal sealed class GaveUpFiles(ISpoolQueries queries, ISpoolDesk desk) : IGav
         line.IsUnclaimed ? $"No job knows this trained file of {Bytes.Text(line.Entry.SizeBytes)}"
             : $"{line.Entry.FailedRuns} uploads in a row failed. Last error: {line.Entry.LastError}",
         line.Entry.VerifiedAt,
-        null,
+        line.Job?.Cost,
         "/spool",
         Permissions.UploadFiles,
         line.IsUnclaimed ? "Say on the page Files whose it is, or delete it."
@@ -55,7 +57,13 @@ internal sealed class GaveUpJobs(ITrainingQueries queries, ITrainingDesk desk, T
     /// <summary>Whoever wanted a LoRA for longer has asked for another one.</summary>
     public static readonly TimeSpan WaitsFor = TimeSpan.FromDays(30);
 
+    /// <summary>Failures after which a person may have the job tried again as it was.</summary>
+    private static readonly FailureCode[] Retryable =
+        [.. FailureTable.Rules.Where(static rule => rule.Retry is RetryRule.ByPerson or RetryRule.OnceByItself).Select(static rule => rule.Failure)];
+
     public string Kind => "jobs";
+
+    public string ReadPermission => Permissions.ReadTraining;
 
     public string Title => "Jobs that wait for a person";
 
@@ -64,11 +72,11 @@ internal sealed class GaveUpJobs(ITrainingQueries queries, ITrainingDesk desk, T
     public async Task<IReadOnlyList<GaveUpLine>> ReadAsync(CancellationToken cancellationToken)
     {
         DateTimeOffset since = clock.GetUtcNow() - WaitsFor;
-        JobPage failed = await queries.ListAsync(new JobFilter([TrainingState.Failed]), null, GaveUpReading.MostLines, cancellationToken);
+        JobFilter filter = new([TrainingState.Failed]) { Failures = Retryable, EndedSince = since };
+        JobPage failed = await queries.ListAsync(filter, null, GaveUpReading.MostLines, cancellationToken);
         return
         [
             .. failed.Jobs
-                .Where(job => job.CompletedAt >= since && job.Failure?.Rule.Retry is RetryRule.ByPerson or RetryRule.OnceByItself)
                 .OrderBy(job => job.CompletedAt)
                 .Select(job => new GaveUpLine(
                     job.Id.ToString(),

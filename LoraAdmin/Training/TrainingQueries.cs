@@ -10,7 +10,14 @@ namespace LoraAdmin.Training;
 
 /// <summary>What a list of jobs is narrowed to. All parts are optional and combine.</summary>
 /// <param name="Text">Part of the LoRA's name or e-mail, or a whole job, LoRA or user id.</param>
-public sealed record JobFilter(IReadOnlyList<TrainingState>? States = null, UserId? User = null, string? Text = null);
+public sealed record JobFilter(IReadOnlyList<TrainingState>? States = null, UserId? User = null, string? Text = null)
+{
+    /// <summary>Why they failed; null: whatever became of them.</summary>
+    public IReadOnlyList<FailureCode>? Failures { get; init; }
+
+    /// <summary>They ended then or later; null: whenever, or not yet.</summary>
+    public DateTimeOffset? EndedSince { get; init; }
+}
 
 /// <summary>Where a page of jobs ends: newest first by creation, then id. The text form is opaque to callers.</summary>
 public sealed record JobCursor(DateTimeOffset CreatedAt, JobId Id);

@@ -62,6 +62,18 @@ internal sealed partial class TrainingQueryStore
             rows = rows.Where(row => row.UserId == user.Value);
         }
 
+        if (filter.Failures is { } failures)
+        {
+            string?[] codes = [.. failures.Select(failure => FailureTable.For(failure).Code)];
+            rows = rows.Where(row => codes.Contains(row.FailureCode));
+        }
+
+        if (filter.EndedSince is { } ended)
+        {
+            long since = ended.ToMillis();
+            rows = rows.Where(row => !row.IsOpen && row.CompletedAt >= since);
+        }
+
         if (filter.Text?.Trim() is { Length: > 0 } text)
         {
             rows = Guid.TryParse(text, out Guid id)

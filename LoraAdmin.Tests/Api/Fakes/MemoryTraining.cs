@@ -123,6 +123,8 @@ public sealed class MemoryTraining(TimeProvider clock) : ITrainingDesk, ITrainin
             .. Jobs.Values
                 .Where(job => filter.States is null || filter.States.Contains(job.State))
                 .Where(job => filter.User is null || filter.User == job.UserId)
+                .Where(job => filter.Failures is null || (job.Failure is { } failure && filter.Failures.Contains(failure.Code)))
+                .Where(job => filter.EndedSince is null || job.CompletedAt >= filter.EndedSince)
                 .Where(job => filter.Text is null || job.Name.Contains(filter.Text, StringComparison.OrdinalIgnoreCase))
                 .OrderByDescending(job => job.CreatedAt)
                 .ThenByDescending(job => job.Id.ToString(), StringComparer.Ordinal)

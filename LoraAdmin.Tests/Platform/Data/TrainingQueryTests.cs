@@ -74,7 +74,7 @@ public sealed class TrainingQueryTests
         await using TestDatabase database = await TestDatabase.CreateAsync(kind);
         SeededIds ids = new(4);
         TrainingJob percent = NewJob(ids) with { Name = "100%_Ärger\\", CreatorEmail = "Jo@Example.org" };
-        TrainingJob plain = NewJob(ids) with { Name = "100 Mal", State = TrainingState.Failed, Failure = new JobFailure(FailureCode.PodLost, "x") };
+        TrainingJob plain = NewJob(ids) with { Name = "100 Mal", State = TrainingState.Failed, Failure = new JobFailure(FailureCode.PodLost, "x"), CompletedAt = Now };
         await AddAsync(database, percent);
         await AddAsync(database, plain);
         TrainingQueryStore queries = Queries(database);
@@ -88,6 +88,10 @@ public sealed class TrainingQueryTests
         Assert.Equal([percent.Id], await Find(new JobFilter(User: percent.UserId, States: [])));
         Assert.Empty(await Find(new JobFilter(User: percent.UserId, Text: "mal")));
         Assert.Equal(2, (await Find(new JobFilter(Text: "  "))).Length);
+        Assert.Equal([plain.Id], await Find(new JobFilter { Failures = [FailureCode.TrainingFailed, FailureCode.PodLost] }));
+        Assert.Empty(await Find(new JobFilter { Failures = [FailureCode.TrainingFailed] }));
+        Assert.Equal([plain.Id], await Find(new JobFilter { EndedSince = Now }));
+        Assert.Empty(await Find(new JobFilter { EndedSince = Now.AddMilliseconds(1) }));
 
         async Task<JobId[]> Find(JobFilter filter) =>
             [.. (await queries.ListAsync(filter, null, 50, CancellationToken.None)).Jobs.Select(line => line.Id)];

@@ -12,7 +12,7 @@ internal sealed class MemoryCensusStore(MemoryDatabase database) : IStorageCensu
         }
 
         database.Censuses.Set((census.Bucket, census.At), census);
-        foreach (CensusDifference one in census.Unread is null ? database.Differences.Rows.Where(one => one.Bucket == census.Bucket).ToArray() : [])
+        foreach (CensusDifference one in census.Unread is null ? database.Differences.Rows.Where(one => one.Bucket == census.Bucket && one.At < census.At).ToArray() : [])
         {
             database.Differences.Set((one.Bucket, one.Kind, one.Key), null);
         }
@@ -27,13 +27,19 @@ internal sealed class MemoryCensusStore(MemoryDatabase database) : IStorageCensu
 
     public Task<bool> TryAddAsync(CensusDifference difference, CancellationToken cancellationToken)
     {
-        if (Whole(difference.Bucket).FirstOrDefault()?.At != difference.At)
+        if (Whole(difference.Bucket).FirstOrDefault()?.At > difference.At)
         {
             return Task.FromResult(false);
         }
 
         database.Differences.Set((difference.Bucket, difference.Kind, difference.Key), difference);
         return Task.FromResult(true);
+    }
+
+    public Task<ConfirmedDifferences> CountConfirmedAsync(string bucket, DateTimeOffset at, CancellationToken cancellationToken)
+    {
+        DifferenceKind[] confirmed = [.. database.Differences.Rows.Where(one => one.Bucket == bucket && one.At == at).Select(one => one.Kind)];
+        return Task.FromResult(new ConfirmedDifferences(confirmed.Count(kind => kind == DifferenceKind.Stray), confirmed.Count(kind => kind == DifferenceKind.Missing)));
     }
 
     public Task<IReadOnlyList<BucketStanding>> ReadAsync(DateTimeOffset month, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<BucketStanding>>(

@@ -63,6 +63,9 @@ public sealed class MemoryOperations : IOperationScheduleStore, IAutomationHoldS
     public Task SetAccountedAsync(string operation, DateTimeOffset until, CancellationToken cancellationToken) =>
         Change(operation, row => row with { AccountedUntil = until > row.AccountedUntil ? until : row.AccountedUntil });
 
+    public Task TakeAccountedBackAsync(string operation, DateTimeOffset until, CancellationToken cancellationToken) =>
+        Change(operation, row => row with { AccountedUntil = until < row.AccountedUntil ? until : row.AccountedUntil });
+
     public Task<OperationSchedule?> LockAsync(string operation, CancellationToken cancellationToken) => FindAsync(operation, cancellationToken);
 
     public Task<long?> TakeNumberAsync(string operation, CancellationToken cancellationToken)
@@ -225,7 +228,7 @@ public sealed class MemoryRunStore(MemoryDatabase database, MemoryPlanStore plan
         .. runs.Rows.Select(run => run.Operation).Distinct().Order(StringComparer.Ordinal)
             .Select(operation => (Operation: operation, Runs: Old(operation, before, keep)))
             .Where(one => one.Runs.Count > 0)
-            .Select(one => new OldRuns(one.Operation, one.Runs.Count, one.Runs[0].StartedAt)),
+            .Select(one => new OldRuns(one.Operation, one.Runs.Count, one.Runs[0].StartedAt, one.Runs[^1].StartedAt)),
     ]);
 
     public Task<int> DeleteOldAsync(string operation, DateTimeOffset before, int keep, int most, CancellationToken cancellationToken)
@@ -422,6 +425,24 @@ public sealed class MemoryOccurrenceStore(MemoryDatabase database) : IOccurrence
     public Task<IReadOnlyList<Occurrence>> ListOpenAsync(CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<Occurrence>>(
         [.. open.Rows.OrderBy(one => one.Instant).ThenBy(one => one.Operation, StringComparer.Ordinal)]);
 
+    public Task<DateTimeOffset?> FindAheadAsync(string operation, DateTimeOffset now, CancellationToken cancellationToken) =>
+        Task.FromResult(Ahead(operation, now).Select(one => (DateTimeOffset?)one.Instant).Min());
+
+    public Task<int> DeleteAheadAsync(string operation, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        List<Occurrence> ahead = [.. Ahead(operation, now)];
+        foreach (Occurrence one in ahead)
+        {
+            occurrences.Set((one.Operation, one.Instant), null);
+            if (one.IsOpen)
+            {
+                open.Set((one.Operation, one.Instant), null);
+            }
+        }
+
+        return Task.FromResult(ahead.Count);
+    }
+
     public Task<bool> TryClaimAsync(string operation, DateTimeOffset instant, Guid run, CancellationToken cancellationToken) =>
         Task.FromResult(TrySet(operation, instant, one => one with { State = OccurrenceState.Claimed, Run = run }));
 
@@ -451,6 +472,8 @@ public sealed class MemoryOccurrenceStore(MemoryDatabase database) : IOccurrence
         old.ForEach(one => occurrences.Set((one.Operation, one.Instant), null));
         return Task.FromResult(old.Count);
     }
+
+    private IEnumerable<Occurrence> Ahead(string operation, DateTimeOffset now) => occurrences.Rows.Where(one => one.Operation == operation && one.IsAheadOf(now));
 
     private bool TrySet(string operation, DateTimeOffset instant, Func<Occurrence, Occurrence> change)
     {

@@ -56,19 +56,20 @@ public abstract class CensusStoreContract : StoreContract
     }
 
     [Fact]
-    public async Task Differences_BelongToTheLastWholeCount()
+    public async Task Differences_GoWithTheNextWholeCount_UnlessItHasConfirmedThem()
     {
         LoraId lora = new(NextId());
         CensusDifference stray = new("bucket-a", "b/stray", DifferenceKind.Stray, Start, null, 7);
         CensusDifference missing = new("bucket-a", "c/missing", DifferenceKind.Missing, Start, lora, null);
         CensusDifference early = stray with { Key = "a/stray" };
-        Assert.False(await Add(stray));
-        await Note(First);
         Assert.True(await Add(stray));
         Assert.True(await Add(early));
         Assert.True(await Add(missing));
         Assert.True(await Add(stray));
-        Assert.False(await Add(stray with { At = Start.AddSeconds(1) }));
+        Assert.Equal(new ConfirmedDifferences(2, 1), await Confirmed(Start));
+        Assert.Equal(new ConfirmedDifferences(0, 0), await Confirmed(Start.AddSeconds(1)));
+        await Note(First);
+        Assert.True(await Add(stray));
         Assert.Equal([missing, early, stray], await Differences(10));
         Assert.Equal([missing], await Differences(1));
 
@@ -76,8 +77,11 @@ public abstract class CensusStoreContract : StoreContract
         await Note(First with { At = Start.AddDays(1), Unread = "away" });
         Assert.Equal(3, (await Differences(10)).Count);
         Assert.True(await Add(stray));
+        CensusDifference again = early with { At = Start.AddDays(2) };
+        Assert.True(await Add(again));
+        Assert.Equal(new ConfirmedDifferences(1, 0), await Confirmed(Start.AddDays(2)));
         await Note(First with { At = Start.AddDays(2) });
-        Assert.Empty(await Differences(10));
+        Assert.Equal([again], await Differences(10));
         Assert.False(await Add(stray));
     }
 
@@ -153,6 +157,9 @@ public abstract class CensusStoreContract : StoreContract
     private Task<bool> Note(BucketCensus census) => In<IStorageCensusStore, bool>(store => store.TryNoteAsync(census, None));
 
     private Task<bool> Add(CensusDifference difference) => In<IStorageCensusStore, bool>(store => store.TryAddAsync(difference, None));
+
+    private Task<ConfirmedDifferences> Confirmed(DateTimeOffset at) =>
+        Read<IStorageCensusStore, ConfirmedDifferences>(store => store.CountConfirmedAsync("bucket-a", at, None));
 
     private Task<IReadOnlyList<BucketStanding>> Standings(DateTimeOffset month) =>
         Read<IStorageCensusStore, IReadOnlyList<BucketStanding>>(store => store.ReadAsync(month, None));

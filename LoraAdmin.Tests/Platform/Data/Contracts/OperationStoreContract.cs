@@ -32,6 +32,10 @@ public abstract class OperationStoreContract : StoreContract
         await In<IOperationScheduleStore>(store => store.SetAccountedAsync(Key, Start.AddMinutes(1), None));
 
         Assert.Equal(new OperationSchedule(Key, "0 0 2 * * ?", "Europe/Berlin", CatchUp.Never, true, pause, Start.AddHours(1)), await FindSchedule());
+        await In<IOperationScheduleStore>(store => store.TakeAccountedBackAsync(Key, Start.AddHours(2), None));
+        Assert.Equal(Start.AddHours(1), (await FindSchedule())!.AccountedUntil);
+        await In<IOperationScheduleStore>(store => store.TakeAccountedBackAsync(Key, Start.AddMinutes(1), None));
+        Assert.Equal(Start.AddMinutes(1), (await FindSchedule())!.AccountedUntil);
         await In<IOperationScheduleStore>(store => store.SavePauseAsync(Key, null, None));
         Assert.Null((await FindSchedule())!.Pause);
     }
@@ -319,7 +323,7 @@ public abstract class OperationStoreContract : StoreContract
         }
 
         OldRuns old = Assert.Single(await Read<IOperationRunStore, IReadOnlyList<OldRuns>>(store => store.CountOldAsync(Start, 5, None)));
-        Assert.Equal(("tests.minutely", 7, Start.AddMinutes(-60)), (old.Operation, old.Count, old.Oldest));
+        Assert.Equal(("tests.minutely", 7, Start.AddMinutes(-60), Start.AddMinutes(-54)), (old.Operation, old.Count, old.Oldest, old.Newest));
         Assert.Empty(await Read<IOperationRunStore, IReadOnlyList<OldRuns>>(store => store.CountOldAsync(Start.AddMinutes(-60), 5, None)));
 
         Assert.Equal(4, await Delete("tests.minutely", 4));
@@ -468,6 +472,42 @@ public abstract class OperationStoreContract : StoreContract
             [Start.AddHours(2), Start.AddHours(1), Start.AddMinutes(30)],
             (await Read<IOccurrenceStore, IReadOnlyList<Occurrence>>(store => store.ListNewestAsync(Key, 3, None))).Select(one => one.Instant));
         Assert.Empty(await Read<IOccurrenceStore, IReadOnlyList<Occurrence>>(store => store.ListNewestAsync("tests.other", 3, None)));
+    }
+
+    [Fact]
+    public async Task Instants_ThatAClockAheadHasClosedWithoutARun_AreFoundAndDeleted_AndNoOthers()
+    {
+        Guid run = NextId();
+        DateTimeOffset later = Start.AddDays(1);
+        Occurrence[] kept =
+        [
+            new(Key, Start.AddHours(-4), OccurrenceState.Missed, "down", null, null, Start),
+            new(Key, Start.AddHours(-2), OccurrenceState.Skipped, "paused", null, null, later),
+            new(Key, Start.AddHours(-1), OccurrenceState.Owed, null, null, null, null),
+            new(Key, Start.AddHours(2), OccurrenceState.Late, null, run, null, later),
+            new(Key, Start.AddHours(4), OccurrenceState.Claimed, null, run, null, null),
+        ];
+        Occurrence[] ahead =
+        [
+            new(Key, Start.AddHours(-3), OccurrenceState.Missed, "down", null, run, later),
+            new(Key, Start.AddHours(1), OccurrenceState.Missed, "down", null, run, later),
+            new(Key, Start.AddHours(3), OccurrenceState.Skipped, "paused", null, null, later),
+            new(Key, Start.AddHours(5), OccurrenceState.Owed, null, null, null, null),
+        ];
+        Occurrence other = ahead[1] with { Operation = "tests.other" };
+        foreach (Occurrence one in kept.Concat(ahead).Append(other))
+        {
+            Assert.True(await In<IOccurrenceStore, bool>(store => store.TryAddAsync(one, None)));
+        }
+
+        Assert.Equal(Start.AddHours(-3), await Read<IOccurrenceStore, DateTimeOffset?>(store => store.FindAheadAsync(Key, Start, None)));
+        Assert.Equal(4, await In<IOccurrenceStore, int>(store => store.DeleteAheadAsync(Key, Start, None)));
+
+        Assert.Null(await Read<IOccurrenceStore, DateTimeOffset?>(store => store.FindAheadAsync(Key, Start, None)));
+        Assert.Equal(kept, await Read<IOccurrenceStore, IReadOnlyList<Occurrence>>(store => store.ListAsync(Key, Start.AddDays(-1), later, None)));
+        Assert.Equal(other, await Read<IOccurrenceStore, Occurrence?>(store => store.FindAsync("tests.other", other.Instant, None)));
+        Assert.Equal([Start.AddHours(-1), Start.AddHours(4)], (await Open()).Select(one => one.Instant));
+        Assert.True(await In<IOccurrenceStore, bool>(store => store.TryAddAsync(Claimed(Start.AddHours(1)), None)));
     }
 
     [Fact]
