@@ -253,7 +253,7 @@ internal static partial class PlantedBugTable
             "operator +(Usd a, Usd b) => new(a.Micros + b.Micros);", "operator +(Usd a, Usd b) => new((a.Micros + b.Micros) / 10_000 * 10_000);"),
         new(
             FaultyStores.EntriesWithoutMonth, "",
-            "4: month … differs from its entries", Grounds.Crash),
+            "4: month … differs from its entries", Grounds.Dying),
         new(
             "settle an attempt without taking back what it had accrued", "Budget/ReservationBooks.cs",
             "4: month … differs from its reservations", Grounds.Crash,
@@ -276,8 +276,12 @@ internal static partial class PlantedBugTable
             "4: job … has no settled cost", Grounds.Crash,
             "await store.AddCostAsync(reservation.Job, actual, cancellationToken);", ""),
         new(
-            "settle only the first attempt of a job", "Training/AttemptSettlement.cs",
+            "settle a job's later attempts only twenty hours later", "Training/AttemptSettlement.cs",
             "4: a reservation is open at rest", Grounds.Troubled,
+            "if (!costs.AreFinal)", "if (!costs.AreFinal || (reservation.Attempt > 1 && now - attempt.EndedAt < TimeSpan.FromHours(20)))"),
+        new(
+            "settle only the first attempt of a job", "Training/AttemptSettlement.cs",
+            "4: the reservation of attempt … of … outlives it", Grounds.Troubled,
             "if (!alive.Attempts.Contains((one.Job, one.Attempt)))", "if (one.Attempt == 1 && !alive.Attempts.Contains((one.Job, one.Attempt)))"),
         new(
             "begin the month a day late", "Shared/Month.cs",
