@@ -16,12 +16,16 @@ public sealed class BudgetOptions
     /// <summary>What a month may have spent and reserved before the overview warns.</summary>
     public decimal WarnAtUsd { get; set; } = 150m;
 
+    /// <summary>How long the provider's balance must last at the present pace before people are told that it does not; zero: told only by what live pods may still take.</summary>
+    public TimeSpan RunwayAlert { get; set; } = TimeSpan.FromHours(12);
+
     public BudgetRules ToRules() => new(Usd.FromDollars(MonthlyLimitUsd), Usd.FromDollars(WarnAtUsd));
 }
 
 internal sealed class BudgetOptionsValidator : IValidateOptions<BudgetOptions>
 {
     private const decimal Highest = 1_000_000_000m;
+    private static readonly TimeSpan LongestRunway = TimeSpan.FromDays(90);
 
     public ValidateOptionsResult Validate(string? name, BudgetOptions options)
     {
@@ -34,6 +38,11 @@ internal sealed class BudgetOptionsValidator : IValidateOptions<BudgetOptions>
         if (options.WarnAtUsd is < 0 or > Highest)
         {
             problems.Add($"Budget:WarnAtUsd is {options.WarnAtUsd}: set it between 0 and {Highest} dollars.");
+        }
+
+        if (options.RunwayAlert < TimeSpan.Zero || options.RunwayAlert > LongestRunway)
+        {
+            problems.Add($"Budget:RunwayAlert is {options.RunwayAlert}: give a duration from 00:00:00 (never by the pace alone) to 90.00:00:00.");
         }
 
         return problems.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);

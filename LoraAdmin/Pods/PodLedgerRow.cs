@@ -57,6 +57,9 @@ internal sealed class PodLedgerRow : IEntityTypeConfiguration<PodLedgerRow>
         // The sweep counts what it ended in the last hour, however long the history.
         builder.HasIndex(row => row.WantSince);
         builder.HasIndex(row => row.PodId);
+
+        // Those of the last weeks are held against the provider's bills.
+        builder.HasIndex(row => row.GoneAt);
         builder.HasIndex(row => new { row.RequestedAt, row.Name }, "ix_pod_ledger_alive").HasFilter("saw <> 'gone'");
     }
 
