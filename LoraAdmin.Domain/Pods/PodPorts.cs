@@ -267,6 +267,9 @@ public interface IPodLedger
     /// <summary>Every row that is not <see cref="PodSaw.Gone"/>, oldest first.</summary>
     Task<IReadOnlyList<LedgerPod>> ListAliveAsync(CancellationToken cancellationToken);
 
+    /// <summary>Rows of pods that no try of an attempt asked for (<see cref="LedgerPod.IsApart"/>): those that are there, and those that went since the instant.</summary>
+    Task<IReadOnlyList<LedgerPod>> ListApartAsync(DateTimeOffset goneSince, CancellationToken cancellationToken);
+
     /// <summary>
     /// Whether something must not wait for the pod loop's next turn: a released pod that was not asked to end yet, or a held one that still runs, whose
     /// time for its file is over. One that may only be acted on after <paramref name="now"/> does not count.

@@ -65,24 +65,20 @@ public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock)
             return false;
         }
 
-        IReadOnlyList<LedgerPod> pods = await unit.Store<IPodLedger>().ListForAttemptAsync(reservation.Job, reservation.Attempt, cancellationToken);
-        if (pods.Any(pod => pod.Saw != PodSaw.Gone))
+        AttemptCosts costs = await AttemptCosts.ReadAsync(unit, reservation.Job, reservation.Attempt, cancellationToken);
+        if (!costs.AreFinal)
         {
             return false;
         }
 
-        IReadOnlyList<HostedTraining> hosted = await unit.Store<IHostedTrainingStore>().ListForAttemptAsync(reservation.Job, reservation.Attempt, cancellationToken);
-        if (hosted.Any(one => !one.IsFinal))
+        TrainingJob? job = await store.FindAsync(reservation.Job, cancellationToken);
+        ReservationChange change = ReservationBooks.Settle(reservation, costs.Split(attempt, job, now), () => costs.ExcessOf(reservation, attempt, now), now);
+        if ((await unit.Store<IBudgetStore>().ApplyAsync([change], cancellationToken)).Count == 0)
         {
             return false;
         }
 
-        Usd actual = pods.Aggregate(Usd.Zero, (sum, pod) => sum + pod.CostUntil(now)) + hosted.Aggregate(Usd.Zero, (sum, one) => sum + one.CostUntil(now));
-        if (!await unit.Store<IBudgetStore>().SettleAsync(reservation.Job, reservation.Attempt, actual, now, cancellationToken))
-        {
-            return false;
-        }
-
+        Usd actual = change.After.Actual!.Value;
         await store.SaveAttemptAsync(attempt with { Cost = actual }, cancellationToken);
         await store.AddCostAsync(reservation.Job, actual, cancellationToken);
         await store.SetCleanupStatusAsync(reservation.Job, CleanupWords.Done, cancellationToken);

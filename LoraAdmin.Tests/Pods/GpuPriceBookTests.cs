@@ -71,7 +71,7 @@ public sealed class GpuPriceBookTests : IDisposable
     public async Task Type_ThatTheCatalogDoesNotList_KeepsItsPrice()
     {
         await ReadAsync(0.40m, 0.20m);
-        catalog.Offers = catalog.Offers[..1];
+        catalog.Offers = [catalog.Offers[0]];
         clock.Advance(TimeSpan.FromMinutes(10));
         await prices.DearestAsync(["A40"], Usd.FromDollars(9), Token);
 

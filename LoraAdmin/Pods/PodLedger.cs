@@ -21,6 +21,12 @@ internal sealed class PodLedger(LoraDb db) : IPodLedger
                 .Where(row => row.Saw != PodSaw.Gone)
                 .OrderBy(row => row.RequestedAt).ThenBy(row => row.Name)));
 
+    private static readonly CompiledQuery<Func<LoraDb, long, IAsyncEnumerable<PodLedgerRow>>> Apart = new(
+        static () => EF.CompileAsyncQuery<LoraDb, long, PodLedgerRow>(
+            (db, since) => db.Set<PodLedgerRow>().AsNoTracking()
+                .Where(row => (row.GpuType == "" || row.Attempt == 0) && (row.GoneAt == null || row.GoneAt >= since))
+                .OrderBy(row => row.RequestedAt).ThenBy(row => row.Name)));
+
     private static readonly CompiledQuery<Func<LoraDb, long, CancellationToken, Task<bool>>> AnyToEnd = new(
         static () => EF.CompileAsyncQuery(
             (LoraDb db, long now, CancellationToken cancellationToken) => db.Set<PodLedgerRow>().Any(
@@ -127,6 +133,9 @@ internal sealed class PodLedger(LoraDb db) : IPodLedger
 
     public Task<IReadOnlyList<LedgerPod>> ListAliveAsync(CancellationToken cancellationToken) =>
         Alive.For(db)(db).ListAsync(static row => row.ToPod(), cancellationToken);
+
+    public Task<IReadOnlyList<LedgerPod>> ListApartAsync(DateTimeOffset goneSince, CancellationToken cancellationToken) =>
+        Apart.For(db)(db, goneSince.ToMillis()).ListAsync(static row => row.ToPod(), cancellationToken);
 
     public Task<bool> AnyToEndAsync(DateTimeOffset now, CancellationToken cancellationToken) => AnyToEnd.For(db)(db, now.ToMillis(), cancellationToken);
 

@@ -142,7 +142,7 @@ internal static class RunPodBillJson
 
     private static Usd Distance(Usd a, Usd b) => a > b ? a - b : b - a;
 
-    private static IReadOnlyList<BillOddity> Bounded(List<BillOddity> oddities)
+    private static List<BillOddity> Bounded(List<BillOddity> oddities)
     {
         if (oddities.Count <= MostOddities)
         {

@@ -40,8 +40,21 @@ public static class FaultyStores
             return inner.TryReserveAsync(id, job, attempt, amount, now, rules with { MonthlyLimit = rules.MonthlyLimit + unseen }, cancellationToken);
         }
 
-        public Task<bool> SettleAsync(JobId job, int attempt, Usd actual, DateTimeOffset now, CancellationToken cancellationToken) =>
-            inner.SettleAsync(job, attempt, actual, now, cancellationToken);
+        public Task<ReserveResult> TryTopUpAsync(ReservationChange change, BudgetRules rules, CancellationToken cancellationToken) =>
+            inner.TryTopUpAsync(change, rules, cancellationToken);
+
+        public Task<IReadOnlyList<ReservationChange>> ApplyAsync(IReadOnlyList<ReservationChange> changes, CancellationToken cancellationToken) =>
+            inner.ApplyAsync(changes, cancellationToken);
+
+        public Task<bool> BookAsync(BudgetEntry entry, CancellationToken cancellationToken) => inner.BookAsync(entry, cancellationToken);
+
+        public Task<Usd> SumForPodAsync(string pod, CancellationToken cancellationToken) => inner.SumForPodAsync(pod, cancellationToken);
+
+        public Task<IReadOnlyList<PodBooked>> SumForPodsAsync(IReadOnlyCollection<string> pods, CancellationToken cancellationToken) =>
+            inner.SumForPodsAsync(pods, cancellationToken);
+
+        public Task<IReadOnlyList<Reservation>> ListForJobsAsync(IReadOnlyCollection<JobId> jobs, CancellationToken cancellationToken) =>
+            inner.ListForJobsAsync(jobs, cancellationToken);
 
         public Task<IReadOnlyList<Reservation>> ListOpenAsync(Reservation? after, int max, CancellationToken cancellationToken) =>
             inner.ListOpenAsync(after, max, cancellationToken);

@@ -1,5 +1,4 @@
 using LoraAdmin.Domain.Budget;
-using LoraAdmin.Domain.Limits;
 using LoraAdmin.Domain.Shared;
 using Xunit;
 
@@ -52,8 +51,8 @@ public abstract class BudgetStoreContract : StoreContract
         await Reserve(job, Usd.FromDollars(6));
         DateTimeOffset nextMonth = Start.AddMonths(1);
 
-        Assert.True(await In<IBudgetStore, bool>(store => store.SettleAsync(job, 1, Usd.FromDollars(2.5m), nextMonth, None)));
-        Assert.False(await In<IBudgetStore, bool>(store => store.SettleAsync(job, 1, Usd.FromDollars(9), nextMonth, None)));
+        Assert.True(await Settle(job, Usd.FromDollars(2.5m), nextMonth));
+        Assert.False(await Settle(job, Usd.FromDollars(9), nextMonth));
 
         BudgetMonth month = await Month();
         Assert.Equal((Usd.FromDollars(2.5m), Usd.Zero), (month.Spent, month.Reserved));
@@ -70,8 +69,7 @@ public abstract class BudgetStoreContract : StoreContract
         JobId job = NextJob();
         await Reserve(job, Usd.FromDollars(6));
 
-        bool[] settled = await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => Task.Run(() =>
-            In<IBudgetStore, bool>(store => store.SettleAsync(job, 1, Usd.FromDollars(1), Start, None)))));
+        bool[] settled = await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => Task.Run(() => Settle(job, Usd.FromDollars(1)))));
 
         Assert.Single(settled, done => done);
         Assert.Equal(Usd.FromDollars(1), (await Month()).Spent);
@@ -79,7 +77,7 @@ public abstract class BudgetStoreContract : StoreContract
 
     [Fact]
     public async Task Settle_NeverReserved_IsFalse() =>
-        Assert.False(await In<IBudgetStore, bool>(store => store.SettleAsync(NextJob(), 1, Usd.Zero, Start, None)));
+        Assert.False(await Settle(NextJob(), Usd.Zero));
 
     [Fact]
     public async Task Open_PageByPage_GivesEachOnceAndTheOldestFirst()
@@ -94,7 +92,7 @@ public abstract class BudgetStoreContract : StoreContract
             await Reserve(job, Usd.FromDollars(1), at: Start.AddSeconds(number is >= 2 and <= 4 ? 2 : number));
         }
 
-        await In<IBudgetStore, bool>(store => store.SettleAsync(jobs[1], 1, Usd.FromDollars(0.5m), Start, None));
+        await Settle(jobs[1], Usd.FromDollars(0.5m));
         List<Reservation> seen = [];
         IReadOnlyList<Reservation> page = await Open(max: 2);
         while (page.Count > 0)
@@ -113,7 +111,7 @@ public abstract class BudgetStoreContract : StoreContract
     {
         JobId job = NextJob();
         await Reserve(job, Usd.FromDollars(1));
-        await In<IBudgetStore, bool>(store => store.SettleAsync(job, 1, Usd.FromDollars(9.5m), Start, None));
+        await Settle(job, Usd.FromDollars(9.5m));
 
         Assert.IsType<ReserveResult.DoesNotFit>(await Reserve(NextJob(), Usd.FromDollars(0.6m)));
     }
@@ -124,218 +122,21 @@ public abstract class BudgetStoreContract : StoreContract
         return In<IBudgetStore, ReserveResult>(store => store.TryReserveAsync(reservation, job, 1, amount, at ?? Start, Rules, None));
     }
 
+    private Task<bool> Settle(JobId job, Usd actual, DateTimeOffset? at = null) => Work.RunAsync(
+        async (unit, token) =>
+        {
+            IBudgetStore store = unit.Store<IBudgetStore>();
+            Reservation? open = (await store.ListForJobAsync(job, token)).SingleOrDefault(one => one.SettledAt is null);
+            return open is not null
+                && (await store.ApplyAsync([ReservationBooks.Settle(open, CostSplit.Nothing with { Training = actual }, Leak, at ?? Start)], token)).Count == 1;
+        },
+        None);
+
+    private static Excess Leak() => new(EntryKind.Leak, CostPurpose.Orphan, "pod-1", "It lived too long");
+
     private Task<BudgetMonth> Month() =>
         Read<IBudgetStore, BudgetMonth>(store => store.ReadMonthAsync(Domain.Shared.Month.Of(Start), Rules, None));
 
     private Task<IReadOnlyList<Reservation>> Open(Reservation? after = null, int max = 10) =>
         Read<IBudgetStore, IReadOnlyList<Reservation>>(store => store.ListOpenAsync(after, max, None));
-}
-
-public abstract class LimitsStoreContract : StoreContract
-{
-    private static readonly LimitRules Rules = new(3, 5);
-
-    [Fact]
-    public async Task Charge_ByManyAtOnce_StopsAtTheLimit()
-    {
-        UserId user = NextUser();
-        JobId[] jobs = [.. Enumerable.Range(0, 64).Select(_ => NextJob())];
-
-        ChargeResult[] results = await Task.WhenAll(jobs.Select(job => Task.Run(() => Charge(user, job))));
-
-        Assert.Equal([1, 2, 3], results.Where(result => result.Verdict == ChargeVerdict.Charged).Select(result => result.Used).Order());
-        Assert.All(results.Where(result => result.Verdict != ChargeVerdict.Charged), result => Assert.Equal(ChargeVerdict.LimitReached, result.Verdict));
-        Assert.Equal(new ChargeResult(ChargeVerdict.LimitReached, 3, 3), await Charge(user, NextJob()));
-    }
-
-    [Fact]
-    public async Task Charge_ManyAtOnceWithARoomyLimit_StopsAtTheAttempts()
-    {
-        UserId user = NextUser();
-        LimitRules rules = new(100, 5);
-        JobId[] jobs = [.. Enumerable.Range(0, 32).Select(_ => NextJob())];
-
-        ChargeResult[] results = await Task.WhenAll(jobs.Select(job => Task.Run(() => Charge(user, job, rules: rules))));
-
-        Assert.Equal(5, results.Count(result => result.Verdict == ChargeVerdict.Charged));
-        Assert.Equal(27, results.Count(result => result.Verdict == ChargeVerdict.AttemptsReached));
-    }
-
-    [Fact]
-    public async Task Refund_Twice_GivesBackOnce()
-    {
-        UserId user = NextUser();
-        JobId job = NextJob();
-        await Charge(user, job);
-        await Charge(user, NextJob());
-
-        bool[] refunds = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => Refund(job, Start))));
-
-        Assert.Single(refunds, refunded => refunded);
-        Assert.Equal(2, (await Charge(user, NextJob())).Used);
-    }
-
-    [Fact]
-    public async Task Charge_AskedAgain_ChargesOnce()
-    {
-        UserId user = NextUser();
-        JobId job = NextJob();
-        await Charge(user, job);
-
-        Assert.Equal(new ChargeResult(ChargeVerdict.Charged, 1, 3), await Charge(user, job));
-        Assert.Equal(2, (await Charge(user, NextJob())).Used);
-    }
-
-    [Fact]
-    public async Task Charge_AttemptsAndLimitBothReached_NamesTheAttempts()
-    {
-        UserId user = NextUser();
-        LimitRules rules = new(2, 2);
-        await Charge(user, NextJob(), rules: rules);
-        await Charge(user, NextJob(), rules: rules);
-
-        Assert.Equal(new ChargeResult(ChargeVerdict.AttemptsReached, 2, 2), await Charge(user, NextJob(), rules: rules));
-    }
-
-    [Fact]
-    public async Task Refund_NeverCharged_IsFalse() => Assert.False(await Refund(NextJob(), Start));
-
-    [Fact]
-    public async Task Refund_AfterTheMonth_LeavesTheNewCount()
-    {
-        UserId user = NextUser();
-        JobId old = NextJob();
-        await Charge(user, old);
-        DateTimeOffset next = Start.AddMonths(1);
-        Assert.Equal(1, (await Charge(user, NextJob(), next)).Used);
-
-        Assert.True(await Refund(old, next));
-
-        Assert.Equal(2, (await Charge(user, NextJob(), next)).Used);
-    }
-
-    [Fact]
-    public async Task Charge_ByAClockThatWasSetBack_BelongsToTheMonthInWhichItCounts()
-    {
-        UserId user = NextUser();
-        JobId late = NextJob();
-        DateTimeOffset next = Start.AddMonths(1);
-        await Charge(user, NextJob(), next);
-        Assert.Equal(2, (await Charge(user, late, Start)).Used);
-
-        Assert.True(await Refund(late, next));
-
-        Assert.Equal(2, (await Charge(user, NextJob(), next)).Used);
-    }
-
-    [Fact]
-    public async Task Charge_ByAClockThatWasSetBack_CountsTheAttemptsOfThatMonth()
-    {
-        UserId user = NextUser();
-        LimitRules rules = new(9, 2);
-        await Charge(user, NextJob(), Start.AddMonths(1), rules: rules);
-        await Charge(user, NextJob(), Start.AddMonths(1), rules: rules);
-
-        Assert.Equal(new ChargeResult(ChargeVerdict.AttemptsReached, 2, 2), await Charge(user, NextJob(), Start, rules: rules));
-    }
-
-    [Fact]
-    public async Task Charge_NewMonth_StartsAtOne()
-    {
-        UserId user = NextUser();
-        for (int job = 0; job < 3; job++)
-        {
-            await Charge(user, NextJob());
-        }
-
-        ChargeResult next = await Charge(user, NextJob(), new DateTimeOffset(2026, 12, 1, 0, 0, 0, TimeSpan.Zero));
-
-        Assert.Equal(new ChargeResult(ChargeVerdict.Charged, 1, 3), next);
-    }
-
-    [Fact]
-    public async Task Charge_RefundedManyTimes_StopsAtTheAttempts()
-    {
-        UserId user = NextUser();
-        for (int job = 0; job < Rules.AttemptsPerUserPerMonth; job++)
-        {
-            JobId charged = NextJob();
-            Assert.Equal(ChargeVerdict.Charged, (await Charge(user, charged)).Verdict);
-            Assert.True(await Refund(charged, Start));
-        }
-
-        Assert.Equal(ChargeVerdict.AttemptsReached, (await Charge(user, NextJob())).Verdict);
-        Assert.Equal(ChargeVerdict.Charged, (await Charge(user, NextJob(), Start.AddMonths(1))).Verdict);
-    }
-
-    [Fact]
-    public async Task Charge_RetryAfterRefund_IsChargedUnderTheNextAdmission()
-    {
-        UserId user = NextUser();
-        JobId job = NextJob();
-        await Charge(user, job);
-        await Refund(job, Start);
-
-        Assert.Equal(new ChargeResult(ChargeVerdict.Charged, 1, 3), await Charge(user, job, admission: 2));
-        Assert.True(await Refund(job, Start));
-        Assert.False(await Refund(job, Start));
-    }
-
-    [Fact]
-    public async Task Charge_LimitOfZero_AdmitsNobody()
-    {
-        Assert.Equal(
-            new ChargeResult(ChargeVerdict.LimitReached, 0, 0),
-            await Charge(NextUser(), NextJob(), rules: new LimitRules(0, 5)));
-    }
-
-    [Fact]
-    [Trait("Requirement", "J3")]
-    public async Task Reset_OfIdleUsers_ZeroesTheirCountsAndNobodyElses()
-    {
-        UserId idle = NextUser();
-        UserId active = NextUser();
-        DateTimeOffset next = new(2026, 12, 3, 4, 5, 6, TimeSpan.Zero);
-        Month month = Month.Of(next);
-        await Charge(idle, NextJob());
-        await Charge(idle, NextJob());
-        await Charge(active, NextJob());
-        await Charge(active, NextJob(), next);
-
-        Assert.Equal(new IdleUsers(1, 0, 2), await Idle(month));
-        IdleUser sample = Assert.Single(await Read<ILimitsStore, IReadOnlyList<IdleUser>>(store => store.SampleIdleAsync(month, 5, None)));
-        Assert.Equal((idle, 2), (sample.User, sample.Loras));
-        Assert.Equal(1, await Reset(month, next));
-
-        Assert.Equal(new IdleUsers(0, 0, 0), await Idle(month));
-        Assert.Equal(0, await Reset(month, next));
-        Assert.Equal(2, (await Charge(active, NextJob(), next)).Used);
-        Assert.Equal(1, (await Charge(idle, NextJob(), next)).Used);
-    }
-
-    [Fact]
-    [Trait("Requirement", "J3")]
-    public async Task Reset_ByManyAtOnce_HasOneEffect()
-    {
-        for (int user = 0; user < 20; user++)
-        {
-            await Charge(NextUser(), NextJob());
-        }
-
-        DateTimeOffset next = Start.AddMonths(1);
-
-        long[] changed = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => Reset(Month.Of(next), next))));
-
-        Assert.Equal(20, changed.Sum());
-        Assert.Equal(new IdleUsers(0, 0, 0), await Idle(Month.Of(next)));
-    }
-
-    private Task<IdleUsers> Idle(Month month) => Read<ILimitsStore, IdleUsers>(store => store.CountIdleAsync(month, None));
-
-    private Task<long> Reset(Month month, DateTimeOffset today) => In<ILimitsStore, long>(store => store.ResetAsync(month, today, None));
-
-    private Task<ChargeResult> Charge(UserId user, JobId job, DateTimeOffset? now = null, LimitRules? rules = null, int admission = 1) =>
-        In<ILimitsStore, ChargeResult>(store => store.TryChargeAsync(user, job, admission, now ?? Start, rules ?? Rules, None));
-
-    private Task<bool> Refund(JobId job, DateTimeOffset now) => In<ILimitsStore, bool>(store => store.RefundAsync(job, "failed", now, None));
 }
