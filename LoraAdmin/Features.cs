@@ -43,8 +43,8 @@ public static class Features
         }
 
         // Features. Loops: EventPumpService and ExpiredRowsService (above), ClockWatchService (Clocks), BreakerWatchService (Breaker), PodWatchService (Pods),
-        // ConductorService, SettlementService, SpoolHeartbeatService, SpoolService, HeldFilesService and HostedWatchService (Training), OperationKeeperService
-        // and Quartz's scheduler (Operations), SessionWatchService (Access).
+        // ConductorService, SettlementService, BalanceWatchService, SpoolHeartbeatService, SpoolService, HeldFilesService and HostedWatchService (Training),
+        // OperationKeeperService and Quartz's scheduler (Operations), SessionWatchService (Access).
         // Operations: OperationList.
         services.AddClocks(configuration);
         services.AddStorage(configuration, dataPath);

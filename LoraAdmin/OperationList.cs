@@ -1,4 +1,5 @@
 using LoraAdmin.Domain.Access;
+using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Limits;
 using LoraAdmin.Domain.Operations;
 using LoraAdmin.Domain.Pods;
@@ -24,6 +25,12 @@ internal static class OperationList
         services.AddSingleton<IOperation>(provider => new MonthReset(
             provider.GetRequiredService<IUnitOfWork>(), provider.GetRequiredService<TimeProvider>(), Permissions.ResetLimits));
         services.AddSingleton<IOperation>(provider => provider.GetRequiredService<OldImages>());
+        services.AddSingleton<IOperation>(provider => new MoneyReconcile(
+            provider.GetRequiredService<IUnitOfWork>(),
+            provider.GetRequiredService<IPodBilling>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<BudgetRules>,
+            Permissions.ReconcileMoney));
         return services;
     }
 }

@@ -71,6 +71,14 @@ public static class TrainingFeature
             provider.GetRequiredService<GpuPrices>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<TrainingRules>));
+        services.AddSingleton(provider => new BalanceWatch(
+            provider.GetRequiredService<IUnitOfWork>(),
+            provider.GetRequiredService<IAccountBalance>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<TrainingRules>,
+            provider.GetRequiredService<RunwayRules>));
+        services.AddSingleton<IProviderMoney>(provider => new ProviderMoney(
+            provider.GetRequiredService<IUnitOfWork>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<TrainingRules>));
         services.AddSingleton<TrainingSwitches>();
         services.AddSingleton(provider => new JobEnding(
             provider.GetRequiredService<IIds>(),
@@ -84,6 +92,7 @@ public static class TrainingFeature
         services.AddSpoolLoops();
         services.AddHostedService<ConductorService>();
         services.AddHostedService<SettlementService>();
+        services.AddHostedService<BalanceWatchService>();
         return services;
     }
 

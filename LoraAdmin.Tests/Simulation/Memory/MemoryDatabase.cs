@@ -75,6 +75,9 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
         OpenHosted = new(Hosted, static one => !one.IsSettled);
         HostedOf = new(Hosted, static one => (true, one.Job));
         ClockDifferences = new(this);
+        Bills = new(this);
+        Prices = new(this);
+        Balances = new(this);
         Operations = new MemoryOperations(this);
         stores = new()
         {
@@ -91,6 +94,9 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
             [typeof(IAccessStore)] = new MemoryAccessStore(this),
             [typeof(ILeaseStore)] = new MemoryLeaseStore(this),
             [typeof(IPodClaimStore)] = new MemoryPodClaimStore(this),
+            [typeof(IBillStore)] = new MemoryBillStore(this),
+            [typeof(IGpuPriceStore)] = new MemoryGpuPriceStore(this),
+            [typeof(IBalanceStore)] = new MemoryBalanceStore(this),
             [typeof(ITrainingPauseStore)] = new MemoryTrainingPauseStore(this),
             [typeof(IIncidentStore)] = new MemoryIncidentStore(this),
             [typeof(IBreakerToldStore)] = new MemoryBreakerToldStore(this),
@@ -141,6 +147,9 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
     public MemoryTable<string, BreakerTold> BreakerTold { get; }
     public MemoryTable<(string Instance, string Subject), ClockDifference> ClockDifferences { get; }
     public MemoryTable<string, HostedTraining> Hosted { get; }
+    public MemoryTable<(string Provider, string PodId, DateTimeOffset Bucket), BillRecord> Bills { get; }
+    public MemoryTable<(string GpuType, DateTimeOffset From), GpuPrice> Prices { get; }
+    public MemoryTable<string, KeptBalance> Balances { get; }
 
     public MemoryOpenRows<JobId, TrainingJob> OpenJobs { get; }
     public MemoryEndedJobs EndedJobs { get; }
