@@ -68,6 +68,7 @@ public static class Features
         services.AddSpoolPages();
         services.AddPodPages();
         services.AddBreakerPages();
+        services.AddBudgetPages();
         services.AddFallbackPages();
         services.AddOperationPages();
         services.AddRules();
@@ -91,6 +92,7 @@ public static class Features
         app.MapSignedObjects();
         app.MapLoraApi();
         app.MapTrainingExport();
+        app.MapLedgerExport();
         app.MapReplicateWebhook();
         app.MapShell();
         if (app.Services.GetRequiredService<CloudAttachment>().LocalCloudInside)

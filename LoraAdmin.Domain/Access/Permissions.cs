@@ -32,6 +32,10 @@ public static class Permissions
 
     /// <summary>Close the breaker and let go what holds it.</summary>
     public const string ResetBreaker = "breaker:reset";
+    public const string ReadBudget = "budget:read";
+
+    /// <summary>Set the month's limit over the configuration.</summary>
+    public const string SetBudget = "budget:set-limit";
     public const string ReadLoras = "loras:read";
     public const string LinkLoras = "loras:link";
 
@@ -59,6 +63,6 @@ public static class Permissions
 
     public static IReadOnlyList<string> All { get; } =
         [ViewPortal, ReadTraining, SubmitTraining, CancelTraining, RetryTraining, PauseTraining, StopEverything,
-        ReadPods, SweepPods, EndPods, ClaimPods, UploadFiles, DecideFiles, ReadBreaker, IsolateBreaker, ResetBreaker, ReadLoras, LinkLoras,
+        ReadPods, SweepPods, EndPods, ClaimPods, UploadFiles, DecideFiles, ReadBreaker, IsolateBreaker, ResetBreaker, ReadBudget, SetBudget, ReadLoras, LinkLoras,
          ReadOperations, PreviewOperations, CancelOperations, PauseOperations, ScheduleOperations, HoldAutomation, CleanHistory, ResetLimits, ReconcileMoney, DeleteImages, LocalCloud];
 }

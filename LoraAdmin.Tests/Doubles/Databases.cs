@@ -110,6 +110,7 @@ public sealed class TestDatabase : IAsyncDisposable
         services.AddStore<ITrainingPauseStore, TrainingPauseStore>();
         services.AddStore<IIncidentStore, IncidentStore>();
         services.AddStore<IBudgetStore, BudgetStore>();
+        services.AddStore<IBudgetLimitStore, BudgetLimitStore>();
         services.AddStore<ILimitsStore, LimitsStore>();
         services.AddStore<ILoraStore, LoraStore>();
         services.AddStore<ISpoolStore, SpoolStore>();

@@ -39,12 +39,13 @@ public sealed class OverviewInBrowserTests(Browser browser)
             await window.GoToAsync("/");
             await Assertions.Expect(window.Page.Locator(".tiles > .tile", new() { HasText = "Scheduled work" })).ToBeVisibleAsync();
             await Assertions.Expect(window.Page.Locator(".tiles > .tile", new() { HasText = "Breaker" })).ToBeVisibleAsync();
+            await Assertions.Expect(window.Page.Locator(".tiles > .tile", new() { HasText = "Cost this month" })).ToBeVisibleAsync();
             int[][] rows = await window.Page.EvaluateAsync<int[][]>(Rows);
             Assert.All(rows, row => Assert.InRange(row[1], 0, 1));
             found.Add(string.Create(CultureInfo.InvariantCulture, $"{width}: {string.Join('+', rows.Select(row => row[0]))}"));
         }
 
-        Assert.Equal(["390: 2+2+2+1", "768: 4+3", "960: 4+3", "1280: 4+3", "1600: 4+3"], found);
+        Assert.Equal(["390: 2+2+2+2", "768: 4+4", "960: 4+4", "1280: 4+4", "1600: 4+4"], found);
     }
 
     [Fact]

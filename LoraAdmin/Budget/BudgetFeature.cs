@@ -67,6 +67,12 @@ public static class BudgetFeature
             .ValidateOnStart();
         services.AddSingleton<IValidateOptions<BudgetOptions>, BudgetOptionsValidator>();
         services.AddSingleton(provider => provider.GetRequiredService<IOptions<BudgetOptions>>().Value.ToRules());
+        services.AddSingleton(provider => new BudgetDesk(
+            provider.GetRequiredService<IUnitOfWork>(),
+            provider.GetRequiredService<IIds>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<BudgetRules>));
+        services.AddSingleton<IBudgetDesk>(provider => provider.GetRequiredService<BudgetDesk>());
         return services
             .AddStore<IBudgetStore, BudgetStore>()
             .AddStore<IBudgetLimitStore, BudgetLimitStore>();

@@ -357,6 +357,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                     b.HasIndex("Month", "At", "Key")
                         .HasDatabaseName("ix_budget_entries_month_at_key");
 
+                    b.HasIndex("Month", "Kind", "At", "Key")
+                        .HasDatabaseName("ix_budget_entries_month_kind_at_key")
+                        .HasFilter("kind IN ('opening', 'top_up', 'leak', 'price_change', 'correction')");
+
                     b.ToTable("budget_entries", (string)null);
                 });
 
