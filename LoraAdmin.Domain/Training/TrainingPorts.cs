@@ -230,6 +230,9 @@ public static class TrainingEvents
     public const string Cancelled = "training.cancelled";
     public const string Settled = "training.settled";
 
+    /// <summary>An attempt's pod is dearer than was reserved, and the difference was reserved too.</summary>
+    public const string ToppedUp = "training.topped_up";
+
     /// <summary>An attempt came to no provider, and another provider was asked instead of failing the job.</summary>
     public const string HandedOver = "training.handed_over";
 

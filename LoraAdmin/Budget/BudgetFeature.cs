@@ -73,6 +73,9 @@ public static class BudgetFeature
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<BudgetRules>));
         services.AddSingleton<IBudgetDesk>(provider => provider.GetRequiredService<BudgetDesk>());
+        services.AddSingleton(provider => new BudgetWatch(
+            provider.GetRequiredService<IUnitOfWork>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<BudgetRules>));
+        services.AddHostedService<BudgetService>();
         return services
             .AddStore<IBudgetStore, BudgetStore>()
             .AddStore<IBudgetLimitStore, BudgetLimitStore>();

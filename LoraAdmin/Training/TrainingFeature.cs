@@ -88,7 +88,8 @@ public static class TrainingFeature
             provider.GetRequiredService<HostedRules>));
         services.AddSingleton<JobsOfACopy>();
         services.AddSingleton(Conductor);
-        services.AddSingleton<AttemptSettlement>();
+        services.AddSingleton(provider => new AttemptSettlement(
+            provider.GetRequiredService<IUnitOfWork>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<BudgetRules>));
         services.AddSingleton<SpoolSweep>();
         services.AddSpoolLoops();
         services.AddHostedService<ConductorService>();

@@ -116,26 +116,244 @@ public abstract class BudgetStoreContract : StoreContract
         Assert.IsType<ReserveResult.DoesNotFit>(await Reserve(NextJob(), Usd.FromDollars(0.6m)));
     }
 
+    [Fact]
+    public async Task Settle_MoreThanReserved_CountsTheRestInTheCalendarsMonth()
+    {
+        JobId job = NextJob();
+        await Reserve(job, Usd.FromDollars(6));
+        DateTimeOffset nextMonth = Start.AddMonths(1);
+
+        Assert.True(await Settle(job, Usd.FromDollars(7.5m), nextMonth));
+
+        BudgetMonth month = await Month();
+        BudgetMonth next = await Month(nextMonth);
+        Assert.Equal((Usd.FromDollars(6), Usd.Zero, Usd.FromDollars(1.5m), Usd.Zero), (month.Spent, month.Reserved, next.Spent, next.Reserved));
+        Reservation settled = await Find(job);
+        Assert.Equal((Usd.FromDollars(7.5m), Usd.FromDollars(6), Usd.FromDollars(1.5m)), (settled.Actual, settled.Accrued, settled.Beyond));
+        Assert.Equal(CostSplit.Nothing with { Training = Usd.FromDollars(6) }, settled.Split);
+    }
+
+    [Fact]
+    public async Task Accrue_ThenSettle_MovesEachCentOnce()
+    {
+        JobId job = NextJob();
+        await Reserve(job, Usd.FromDollars(6));
+
+        Assert.True(await Accrue(job, Usd.FromDollars(1)));
+        Assert.True(await Accrue(job, Usd.FromDollars(2.25m)));
+        Assert.False(await Accrue(job, Usd.FromDollars(2.25m)));
+        BudgetMonth running = await Month();
+        Assert.Equal((Usd.FromDollars(2.25m), Usd.FromDollars(3.75m)), (running.Spent, running.Reserved));
+
+        Assert.True(await Settle(job, Usd.FromDollars(3)));
+
+        BudgetMonth over = await Month();
+        Assert.Equal((Usd.FromDollars(3), Usd.Zero), (over.Spent, over.Reserved));
+    }
+
+    [Fact]
+    public async Task Apply_OfWhatOthersHaveChangedMeanwhile_WritesOnlyTheRest()
+    {
+        JobId slow = NextJob();
+        JobId free = NextJob();
+        await Reserve(slow, Usd.FromDollars(2));
+        await Reserve(free, Usd.FromDollars(2));
+        ReservationChange stale = ReservationBooks.Accrue(await Find(slow), Usd.FromDollars(1), Leak, Start)!;
+        ReservationChange good = ReservationBooks.Accrue(await Find(free), Usd.FromDollars(1), Leak, Start)!;
+        await Accrue(slow, Usd.FromDollars(1.5m));
+
+        IReadOnlyList<ReservationChange> written = await In<IBudgetStore, IReadOnlyList<ReservationChange>>(store => store.ApplyAsync([stale, good], None));
+
+        Assert.Equal(free, Assert.Single(written).After.Job);
+        BudgetMonth month = await Month();
+        Assert.Equal((Usd.FromDollars(2.5m), Usd.FromDollars(1.5m)), (month.Spent, month.Reserved));
+    }
+
+    [Fact]
+    public async Task Accrue_ByManyAtOnce_BooksOnce()
+    {
+        JobId job = NextJob();
+        await Reserve(job, Usd.FromDollars(6));
+
+        bool[] accrued = await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => Task.Run(() => Accrue(job, Usd.FromDollars(1)))));
+
+        Assert.Single(accrued, done => done);
+        BudgetMonth month = await Month();
+        Assert.Equal((Usd.FromDollars(1), Usd.FromDollars(5)), (month.Spent, month.Reserved));
+    }
+
+    [Fact]
+    public async Task TopUp_ThatFits_RaisesTheReservation()
+    {
+        JobId job = NextJob();
+        await Reserve(job, Usd.FromDollars(6));
+
+        Assert.IsType<ReserveResult.Reserved>(await TopUp(job, Usd.FromDollars(4)));
+
+        Assert.Equal(Usd.FromDollars(10), (await Month()).Reserved);
+        Assert.Equal(Usd.FromDollars(10), (await Find(job)).Amount);
+    }
+
+    [Fact]
+    public async Task TopUp_ThatDoesNotFit_LeavesEverythingAsItWas()
+    {
+        JobId job = NextJob();
+        await Reserve(job, Usd.FromDollars(6));
+
+        ReserveResult.DoesNotFit refused = Assert.IsType<ReserveResult.DoesNotFit>(await TopUp(job, Usd.FromDollars(4.000001m)));
+
+        Assert.Equal((Usd.FromDollars(6), Usd.FromDollars(4.000001m)), (refused.Month.Reserved, refused.Estimate));
+        Assert.Equal((Usd.FromDollars(6), Usd.FromDollars(6)), ((await Month()).Reserved, (await Find(job)).Amount));
+        Assert.True(await Settle(job, Usd.FromDollars(1)));
+        Assert.Equal(Usd.Zero, (await Month()).Reserved);
+    }
+
+    [Fact]
+    public async Task Book_TheSameKeyByMany_CountsOnce()
+    {
+        BudgetEntry entry = new()
+        {
+            Key = "correction:pod-1",
+            Month = Domain.Shared.Month.Of(Start),
+            At = Start,
+            Kind = EntryKind.Correction,
+            Spent = Usd.FromDollars(-0.25m),
+            Pod = "pod-1",
+            Purpose = CostPurpose.Orphan,
+            Note = "Billed less",
+        };
+
+        bool[] booked = await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => Task.Run(() => In<IBudgetStore, bool>(store => store.BookAsync(entry, None)))));
+
+        Assert.Single(booked, done => done);
+        Assert.Equal(Usd.FromDollars(-0.25m), (await Month()).Spent);
+        Assert.Equal(Usd.FromDollars(-0.25m), await Read<IBudgetStore, Usd>(store => store.SumForPodAsync("pod-1", None)));
+        Assert.Equal(Usd.Zero, await Read<IBudgetStore, Usd>(store => store.SumForPodAsync("pod-2", None)));
+    }
+
+    [Fact]
+    public async Task Limit_SetOverTheOptions_CountsForTheNextReservationAndInMonthsThatHaveNoRowYet()
+    {
+        await Reserve(NextJob(), Usd.FromDollars(6));
+        await Set(new BudgetRules(Usd.FromDollars(7), Usd.FromDollars(5)));
+
+        Assert.IsType<ReserveResult.DoesNotFit>(await Reserve(NextJob(), Usd.FromDollars(1.5m)));
+        Assert.IsType<ReserveResult.Reserved>(await Reserve(NextJob(), Usd.FromDollars(1)));
+        Assert.IsType<ReserveResult.DoesNotFit>(await Reserve(NextJob(), Usd.FromDollars(8), at: Start.AddMonths(1)));
+        Assert.Equal((Usd.FromDollars(7), Usd.Zero), ((await Month()).Limit, (await Month()).Free));
+
+        await Set(null);
+
+        Assert.IsType<ReserveResult.Reserved>(await Reserve(NextJob(), Usd.FromDollars(3)));
+        Assert.IsType<ReserveResult.Reserved>(await Reserve(NextJob(), Usd.FromDollars(8), at: Start.AddMonths(1)));
+        Assert.Equal(Rules.MonthlyLimit, (await Month()).Limit);
+    }
+
+    [Fact]
+    public async Task Limit_Soft_AdmitsUntilItIsSpent()
+    {
+        await Set(Rules with { Mode = BudgetMode.Soft });
+        JobId job = NextJob();
+        await Reserve(job, Usd.FromDollars(9));
+
+        Assert.IsType<ReserveResult.Reserved>(await Reserve(NextJob(), Usd.FromDollars(9)));
+        Assert.Equal((BudgetMode.Soft, Usd.FromDollars(-8)), ((await Month()).Mode, (await Month()).Free));
+
+        await Settle(job, Usd.FromDollars(9));
+        Assert.IsType<ReserveResult.Reserved>(await Reserve(NextJob(), Usd.FromDollars(1)));
+        JobId last = NextJob();
+        await Reserve(last, Usd.FromDollars(1));
+        await Settle(last, Usd.FromDollars(1));
+        Assert.IsType<ReserveResult.DoesNotFit>(await Reserve(NextJob(), new Usd(1)));
+    }
+
+    [Fact]
+    public async Task Limit_Changes_AreKeptNewestFirst()
+    {
+        Assert.Equal(BudgetLimit.Of(Rules), await Read<IBudgetLimitStore, BudgetLimit>(store => store.ReadAsync(Rules, None)));
+        BudgetLimitChange first = await Set(new BudgetRules(Usd.FromDollars(7), Usd.FromDollars(5)), Start);
+        BudgetLimitChange second = await Set(null, Start.AddMinutes(1));
+        BudgetLimitChange third = await Set(new BudgetRules(Usd.Zero, Usd.Zero) { Mode = BudgetMode.Soft }, Start.AddMinutes(2));
+
+        Assert.Equal([third, second, first], await Read<IBudgetLimitStore, IReadOnlyList<BudgetLimitChange>>(store => store.ListChangesAsync(10, None)));
+        Assert.Equal(
+            new BudgetLimit(third.After, Rules, third.Actor, third.At, third.Reason), await Read<IBudgetLimitStore, BudgetLimit>(store => store.ReadAsync(Rules, None)));
+    }
+
+    [Fact]
+    public async Task Options_Noted_AnswerWhatWasNotedBefore()
+    {
+        BudgetRules others = Rules with { Mode = BudgetMode.Soft, WarnAt = Usd.Zero };
+
+        Assert.Null(await In<IBudgetLimitStore, BudgetRules?>(store => store.SwapOptionsAsync(Rules, None)));
+        Assert.Equal(Rules, await In<IBudgetLimitStore, BudgetRules?>(store => store.SwapOptionsAsync(others, None)));
+        Assert.Equal(others, await In<IBudgetLimitStore, BudgetRules?>(store => store.SwapOptionsAsync(Rules, None)));
+    }
+
+    [Fact]
+    public async Task Limit_LoweredWhileManyReserve_NothingIsAdmittedBeyondItAfterwards()
+    {
+        Task<ReserveResult>[] callers = [.. Enumerable.Range(0, 64).Select(_ => (Id: NextId(), Job: NextJob())).ToArray()
+            .Select(one => Task.Run(() => Reserve(one.Job, Usd.FromDollars(0.2m), one.Id)))];
+        Usd lowered = Usd.FromDollars(3);
+        BudgetLimitChange change = Change(new BudgetRules(lowered, Usd.Zero));
+        BudgetMonth seen = await Task.Run(() => Work.RunAsync(
+            async (unit, token) =>
+            {
+                await unit.Store<IBudgetLimitStore>().SetAsync(change, token);
+                return await unit.Store<IBudgetStore>().ReadMonthAsync(Domain.Shared.Month.Of(Start), Rules, token);
+            },
+            None));
+        await Task.WhenAll(callers);
+
+        Usd most = seen.Reserved > lowered ? seen.Reserved : lowered;
+        BudgetMonth end = await Month();
+        Assert.True(end.Reserved <= most, $"{end.Reserved} is reserved; {seen.Reserved} was when the limit became {lowered}.");
+    }
+
     private Task<ReserveResult> Reserve(JobId job, Usd amount, Guid? id = null, DateTimeOffset? at = null)
     {
         Guid reservation = id ?? NextId();
         return In<IBudgetStore, ReserveResult>(store => store.TryReserveAsync(reservation, job, 1, amount, at ?? Start, Rules, None));
     }
 
-    private Task<bool> Settle(JobId job, Usd actual, DateTimeOffset? at = null) => Work.RunAsync(
+    private Task<bool> Settle(JobId job, Usd actual, DateTimeOffset? at = null) =>
+        ChangeAsync(job, open => ReservationBooks.Settle(open, CostSplit.Nothing with { Training = actual }, Leak, at ?? Start));
+
+    private Task<bool> Accrue(JobId job, Usd cost) => ChangeAsync(job, open => ReservationBooks.Accrue(open, cost, Leak, Start));
+
+    private Task<bool> ChangeAsync(JobId job, Func<Reservation, ReservationChange?> change) => Work.RunAsync(
         async (unit, token) =>
         {
             IBudgetStore store = unit.Store<IBudgetStore>();
             Reservation? open = (await store.ListForJobAsync(job, token)).SingleOrDefault(one => one.SettledAt is null);
-            return open is not null
-                && (await store.ApplyAsync([ReservationBooks.Settle(open, CostSplit.Nothing with { Training = actual }, Leak, at ?? Start)], token)).Count == 1;
+            return open is not null && change(open) is { } wanted && (await store.ApplyAsync([wanted], token)).Count == 1;
         },
         None);
 
+    private async Task<ReserveResult> TopUp(JobId job, Usd more)
+    {
+        ReservationChange change = ReservationBooks.TopUp(await Find(job), more, Start);
+        return await In<IBudgetStore, ReserveResult>(store => store.TryTopUpAsync(change, Rules, None));
+    }
+
+    private async Task<Reservation> Find(JobId job) =>
+        Assert.Single(await Read<IBudgetStore, IReadOnlyList<Reservation>>(store => store.ListForJobAsync(job, None)));
+
+    private async Task<BudgetLimitChange> Set(BudgetRules? rules, DateTimeOffset? at = null)
+    {
+        BudgetLimitChange change = Change(rules, at);
+        await In<IBudgetLimitStore>(store => store.SetAsync(change, None));
+        return change;
+    }
+
+    private BudgetLimitChange Change(BudgetRules? rules, DateTimeOffset? at = null) =>
+        new(NextId(), at ?? Start, new Actor(ActorKind.Person, "ada"), "A dear month", Rules, rules ?? Rules, FollowsOptions: rules is null);
+
     private static Excess Leak() => new(EntryKind.Leak, CostPurpose.Orphan, "pod-1", "It lived too long");
 
-    private Task<BudgetMonth> Month() =>
-        Read<IBudgetStore, BudgetMonth>(store => store.ReadMonthAsync(Domain.Shared.Month.Of(Start), Rules, None));
+    private Task<BudgetMonth> Month(DateTimeOffset? at = null) =>
+        Read<IBudgetStore, BudgetMonth>(store => store.ReadMonthAsync(Domain.Shared.Month.Of(at ?? Start), Rules, None));
 
     private Task<IReadOnlyList<Reservation>> Open(Reservation? after = null, int max = 10) =>
         Read<IBudgetStore, IReadOnlyList<Reservation>>(store => store.ListOpenAsync(after, max, None));
