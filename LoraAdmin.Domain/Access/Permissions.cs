@@ -55,6 +55,9 @@ public static class Permissions
     public const string CleanHistory = "operations:clean-history";
     public const string ResetLimits = "limits:reset";
 
+    /// <summary>Have the ledger corrected by what the provider billed.</summary>
+    public const string ReconcileMoney = "budget:reconcile";
+
     /// <summary>Have training images deleted that are past their time.</summary>
     public const string DeleteImages = "training:delete-images";
 
@@ -64,5 +67,5 @@ public static class Permissions
     public static IReadOnlyList<string> All { get; } =
         [ViewPortal, ReadTraining, SubmitTraining, CancelTraining, RetryTraining, PauseTraining, StopEverything,
         ReadPods, SweepPods, EndPods, ClaimPods, UploadFiles, CountFiles, DecideFiles, ReadBreaker, IsolateBreaker, ResetBreaker, ReadBudget, SetBudget, ReadLoras, LinkLoras,
-         ReadOperations, PreviewOperations, CancelOperations, PauseOperations, ScheduleOperations, HoldAutomation, CleanHistory, ResetLimits, DeleteImages, LocalCloud];
+         ReadOperations, PreviewOperations, CancelOperations, PauseOperations, ScheduleOperations, HoldAutomation, CleanHistory, ResetLimits, ReconcileMoney, DeleteImages, LocalCloud];
 }

@@ -53,6 +53,11 @@ public abstract record ReserveResult
 /// <summary>A reservation as it was read, as it is to be, and what that means to the months.</summary>
 public sealed record ReservationChange(Reservation Before, Reservation After, IReadOnlyList<BudgetEntry> Entries);
 
+/// <summary>What is booked as spent under a pod's name in the pod ledger.</summary>
+/// <param name="Other">All but corrections.</param>
+/// <param name="Corrections">How many corrections there were.</param>
+public sealed record PodBooked(string Pod, Usd Other, Usd Corrected, int Corrections);
+
 /// <summary>The ledger of the months' money. Bound to a unit of work.</summary>
 public interface IBudgetStore
 {
@@ -81,12 +86,18 @@ public interface IBudgetStore
     /// <summary>What is booked as spent under a pod's name in the ledger.</summary>
     Task<Usd> SumForPodAsync(string pod, CancellationToken cancellationToken);
 
+    /// <summary>The same of many pods, with its corrections apart; a pod without an entry is left out.</summary>
+    Task<IReadOnlyList<PodBooked>> SumForPodsAsync(IReadOnlyCollection<string> pods, CancellationToken cancellationToken);
+
     /// <summary>Open reservations, oldest first, a page at a time.</summary>
     /// <param name="after">The last one of the page before; null: from the oldest.</param>
     Task<IReadOnlyList<Reservation>> ListOpenAsync(Reservation? after, int max, CancellationToken cancellationToken);
 
     /// <summary>Every reservation of one job, in order of attempt.</summary>
     Task<IReadOnlyList<Reservation>> ListForJobAsync(JobId job, CancellationToken cancellationToken);
+
+    /// <summary>Every reservation of the jobs.</summary>
+    Task<IReadOnlyList<Reservation>> ListForJobsAsync(IReadOnlyCollection<JobId> jobs, CancellationToken cancellationToken);
 
     /// <summary>The month's row, or one of zeros when nothing was booked in it yet, with the limit that holds now.</summary>
     Task<BudgetMonth> ReadMonthAsync(Month month, BudgetRules rules, CancellationToken cancellationToken);

@@ -127,6 +127,9 @@ public interface ITrainingStore
     /// <summary>Every job that is not final.</summary>
     Task<IReadOnlyList<JobId>> ListOpenAsync(CancellationToken cancellationToken);
 
+    /// <summary>Open jobs that wait for a reason that begins with these words, longest waiting first.</summary>
+    Task<IReadOnlyList<TrainingJob>> ListWaitingAsync(string reason, int max, CancellationToken cancellationToken);
+
     /// <summary>Jobs that ended before the instant and whose training images have not been let go, longest ended first.</summary>
     Task<IReadOnlyList<JobId>> ListWithOldImagesAsync(DateTimeOffset endedBefore, int max, CancellationToken cancellationToken);
 

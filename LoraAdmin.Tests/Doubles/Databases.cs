@@ -104,6 +104,9 @@ public sealed class TestDatabase : IAsyncDisposable
         services.AddStore<IIdempotencyStore, IdempotencyStore>();
         services.AddStore<IPodLedger, PodLedger>();
         services.AddStore<IPodClaimStore, PodClaimStore>();
+        services.AddStore<IBillStore, BillStore>();
+        services.AddStore<IBalanceStore, BalanceStore>();
+        services.AddStore<IGpuPriceStore, GpuPriceStore>();
         services.AddStore<ITrainingPauseStore, TrainingPauseStore>();
         services.AddStore<IIncidentStore, IncidentStore>();
         services.AddStore<IBudgetStore, BudgetStore>();

@@ -11,6 +11,7 @@ using LoraAdmin.Pods;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Tests.Pods;
 using LoraAdmin.Tests.Simulation;
+using LoraAdmin.Tests.Training;
 using LoraAdmin.Training;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
@@ -44,6 +45,7 @@ internal static class OperationScenes
         [MonthReset.Key] = ResetAsync,
         [HistoryRetention.Key] = HistoryAsync,
         [StorageCensus.Key] = CensusAsync,
+        [MoneyReconcile.Key] = MoneyAsync,
     };
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -285,6 +287,38 @@ internal static class OperationScenes
             JobId id = await bench.SubmitAsync();
             await bench.RunToRestAsync(id);
             return id;
+        }
+    }
+
+    private static async Task<OperationScene> MoneyAsync()
+    {
+        TrainingBench bench = new();
+        for (int job = 0; job < 3; job++)
+        {
+            await EndAsync();
+        }
+
+        await bench.RunForAsync(TimeSpan.FromDays(1) + PodBills.ClosedAfter);
+        MoneyReconcile operation = BillsOf.Operation(bench.World);
+        return new OperationScene(
+            operation,
+            bench.World,
+            () => bench.VendorPods.ToDictionary(
+                pod => pod.Id,
+                pod => string.Join(' ', bench.World.Database.Bills.Rows.Where(bill => bill.PodId == pod.Id).Select(bill => bill.Total)
+                    .Concat(bench.World.Database.Entries.Rows.Where(entry => entry.Pod == pod.Name).Select(entry => entry.Spent)))),
+            async () =>
+            {
+                // Somebody corrects one of them; another pod ends.
+                PlanDraft plan = ((Planning.Planned)await operation.PlanAsync(Token)).Plan;
+                await operation.ApplyAsync(plan.Items[1], new FreeTurn(bench.World.Database), Token);
+                await EndAsync();
+            });
+
+        async Task EndAsync()
+        {
+            JobId id = await bench.SubmitAsync();
+            await bench.RunToRestAsync(id);
         }
     }
 

@@ -16,6 +16,9 @@ public sealed class BudgetOptions
     /// <summary>What a month may have spent and reserved before the overview warns.</summary>
     public decimal WarnAtUsd { get; set; } = 150m;
 
+    /// <summary>How long the provider's balance must last at the present pace before people are told that it does not; zero: told only by what live pods may still take.</summary>
+    public TimeSpan RunwayAlert { get; set; } = TimeSpan.FromHours(12);
+
     /// <summary><c>Hard</c>: nothing is admitted that might pass the limit. <c>Soft</c>: nothing is admitted once the limit is spent.</summary>
     public BudgetMode Mode { get; set; } = BudgetMode.Hard;
 
@@ -25,6 +28,7 @@ public sealed class BudgetOptions
 internal sealed class BudgetOptionsValidator : IValidateOptions<BudgetOptions>
 {
     private static readonly decimal Highest = BudgetRules.Highest.Dollars;
+    private static readonly TimeSpan LongestRunway = TimeSpan.FromDays(90);
 
     public ValidateOptionsResult Validate(string? name, BudgetOptions options)
     {
@@ -42,6 +46,11 @@ internal sealed class BudgetOptionsValidator : IValidateOptions<BudgetOptions>
         if (!Enum.IsDefined(options.Mode))
         {
             problems.Add($"Budget:Mode is {options.Mode}: set it to {BudgetMode.Hard} or {BudgetMode.Soft}.");
+        }
+
+        if (options.RunwayAlert < TimeSpan.Zero || options.RunwayAlert > LongestRunway)
+        {
+            problems.Add($"Budget:RunwayAlert is {options.RunwayAlert}: give a duration from 00:00:00 (never by the pace alone) to 90.00:00:00.");
         }
 
         return problems.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);

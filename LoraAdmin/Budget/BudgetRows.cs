@@ -124,6 +124,9 @@ internal sealed class BudgetEntryRow : IEntityTypeConfiguration<BudgetEntryRow>
         builder.Property(row => row.Kind).HasConversion<WordConverter<EntryKind>>();
         builder.Property(row => row.Purpose).HasConversion<WordConverter<CostPurpose>>();
         builder.HasIndex(row => new { row.Month, row.At, row.Key });
+
+        // The ledger's page finds a month's few leaks and corrections without reading the whole month.
+        builder.HasIndex(row => new { row.Month, row.Kind, row.At, row.Key }).HasFilter(LedgerStatements.IsRare);
         builder.HasIndex(row => row.JobId);
         builder.HasIndex(row => row.Pod).HasFilter("pod IS NOT NULL");
     }

@@ -7,6 +7,8 @@ namespace LoraAdmin.Budget;
 
 internal sealed class BudgetStore(LoraDb db) : IBudgetStore
 {
+    private const int AtOnce = 2_000;
+
     private const string AddReservation =
         """
         INSERT INTO budget_reservations (id, job_id, attempt, month, amount_micros, created_at) VALUES ($1, $2, $3, $4, $5, $6)
@@ -129,6 +131,39 @@ internal sealed class BudgetStore(LoraDb db) : IBudgetStore
 
     public async Task<Usd> SumForPodAsync(string pod, CancellationToken cancellationToken) =>
         new((await db.RunAsync([new Statement(SumOfPod, [pod]) { Returns = true }], cancellationToken))[0].Number(0));
+
+    public async Task<IReadOnlyList<PodBooked>> SumForPodsAsync(IReadOnlyCollection<string> pods, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(pods);
+        List<PodBooked> booked = [];
+        foreach (string[] some in pods.Chunk(AtOnce))
+        {
+            booked.AddRange(await db.Set<BudgetEntryRow>()
+                .Where(row => row.Pod != null && some.Contains(row.Pod))
+                .GroupBy(row => row.Pod!)
+                .Select(group => new PodBooked(
+                    group.Key,
+                    new Usd(group.Sum(row => row.Kind == EntryKind.Correction ? 0 : row.SpentMicros)),
+                    new Usd(group.Sum(row => row.Kind == EntryKind.Correction ? row.SpentMicros : 0)),
+                    group.Count(row => row.Kind == EntryKind.Correction)))
+                .ToListAsync(cancellationToken));
+        }
+
+        return booked;
+    }
+
+    public async Task<IReadOnlyList<Reservation>> ListForJobsAsync(IReadOnlyCollection<JobId> jobs, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(jobs);
+        List<Reservation> found = [];
+        foreach (Guid[] some in jobs.Select(job => job.Value).Chunk(AtOnce))
+        {
+            List<BudgetReservationRow> rows = await Reservations.AsNoTracking().Where(row => some.Contains(row.JobId)).ToListAsync(cancellationToken);
+            found.AddRange(rows.Select(row => row.ToReservation()));
+        }
+
+        return found;
+    }
 
     public async Task<IReadOnlyList<Reservation>> ListOpenAsync(Reservation? after, int max, CancellationToken cancellationToken)
     {

@@ -47,8 +47,20 @@ internal sealed class MemoryBudgetStore(MemoryDatabase database) : IBudgetStore
         return Task.FromResult(true);
     }
 
-    public Task<Usd> SumForPodAsync(string pod, CancellationToken cancellationToken) =>
-        Task.FromResult(database.EntriesOfPod[pod].Aggregate(Usd.Zero, (sum, entry) => sum + entry.Spent));
+    public Task<Usd> SumForPodAsync(string pod, CancellationToken cancellationToken) => Task.FromResult(Sum(database.EntriesOfPod[pod]));
+
+    public Task<IReadOnlyList<PodBooked>> SumForPodsAsync(IReadOnlyCollection<string> pods, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<PodBooked>>(
+        [
+            .. pods.Distinct().Where(pod => database.EntriesOfPod[pod].Count > 0).Select(pod => new PodBooked(
+                pod,
+                Sum(database.EntriesOfPod[pod].Where(entry => entry.Kind != EntryKind.Correction)),
+                Sum(database.EntriesOfPod[pod].Where(entry => entry.Kind == EntryKind.Correction)),
+                database.EntriesOfPod[pod].Count(entry => entry.Kind == EntryKind.Correction))),
+        ]);
+
+    public Task<IReadOnlyList<Reservation>> ListForJobsAsync(IReadOnlyCollection<JobId> jobs, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<Reservation>>([.. jobs.Distinct().SelectMany(job => database.ReservationsOf[job])]);
 
     public Task<IReadOnlyList<Reservation>> ListOpenAsync(Reservation? after, int max, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<Reservation>>(
@@ -63,6 +75,8 @@ internal sealed class MemoryBudgetStore(MemoryDatabase database) : IBudgetStore
         [.. database.ReservationsOf[job].OrderBy(one => one.Attempt)]);
 
     public Task<BudgetMonth> ReadMonthAsync(Month month, BudgetRules rules, CancellationToken cancellationToken) => Task.FromResult(MonthOf(month, rules));
+
+    private static Usd Sum(IEnumerable<BudgetEntry> entries) => entries.Aggregate(Usd.Zero, static (sum, entry) => sum + entry.Spent);
 
     private ReserveResult TryRaise(Reservation after, BudgetEntry entry, BudgetRules rules)
     {

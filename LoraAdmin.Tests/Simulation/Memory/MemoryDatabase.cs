@@ -77,6 +77,9 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
         ClockDifferences = new(this);
         Censuses = new(this);
         Differences = new(this);
+        Bills = new(this);
+        Prices = new(this);
+        Balances = new(this);
         Operations = new MemoryOperations(this);
         stores = new()
         {
@@ -94,6 +97,9 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
             [typeof(IAccessStore)] = new MemoryAccessStore(this),
             [typeof(ILeaseStore)] = new MemoryLeaseStore(this),
             [typeof(IPodClaimStore)] = new MemoryPodClaimStore(this),
+            [typeof(IBillStore)] = new MemoryBillStore(this),
+            [typeof(IGpuPriceStore)] = new MemoryGpuPriceStore(this),
+            [typeof(IBalanceStore)] = new MemoryBalanceStore(this),
             [typeof(ITrainingPauseStore)] = new MemoryTrainingPauseStore(this),
             [typeof(IIncidentStore)] = new MemoryIncidentStore(this),
             [typeof(IBreakerToldStore)] = new MemoryBreakerToldStore(this),
@@ -147,6 +153,9 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
     public MemoryTable<string, HostedTraining> Hosted { get; }
     public MemoryTable<(string Bucket, DateTimeOffset At), BucketCensus> Censuses { get; }
     public MemoryTable<(string Bucket, DifferenceKind Kind, string Key), CensusDifference> Differences { get; }
+    public MemoryTable<(string Provider, string PodId, DateTimeOffset Bucket), BillRecord> Bills { get; }
+    public MemoryTable<(string GpuType, DateTimeOffset From), GpuPrice> Prices { get; }
+    public MemoryTable<string, KeptBalance> Balances { get; }
 
     public MemoryOpenRows<JobId, TrainingJob> OpenJobs { get; }
     public MemoryEndedJobs EndedJobs { get; }

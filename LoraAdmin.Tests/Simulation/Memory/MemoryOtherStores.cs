@@ -69,6 +69,18 @@ internal sealed class MemoryPodLedger(MemoryDatabase database) : IPodLedger
     public Task<IReadOnlyList<LedgerPod>> ListForAttemptAsync(JobId job, int attempt, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<LedgerPod>>([.. database.PodsOf[job].Where(pod => pod.Attempt == attempt).OrderBy(pod => pod.Try)]);
 
+    public Task<IReadOnlyList<LedgerPod>> ListByPodIdsAsync(IReadOnlyCollection<string> podIds, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<LedgerPod>>(
+            [.. podIds.Distinct().SelectMany(id => database.PodsById[id]).OrderBy(pod => pod.RequestedAt).ThenBy(pod => pod.Name, StringComparer.Ordinal)]);
+
+    public Task<IReadOnlyList<LedgerPod>> ListGoneAsync(DateTimeOffset from, DateTimeOffset until, int max, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<LedgerPod>>(
+        [
+            .. database.Pods.Rows.Where(pod => pod.PodId is not null && pod.GoneAt >= from && pod.GoneAt < until)
+                .OrderByDescending(pod => pod.GoneAt).ThenByDescending(pod => pod.Name, StringComparer.Ordinal)
+                .Take(max),
+        ]);
+
     public Task<int> CountPlacesAsync(CancellationToken cancellationToken) => Task.FromResult(
         database.OpenPods.Rows.Where(pod => pod.Want == PodWant.Needed).Select(pod => pod.Job).Distinct().Count());
 

@@ -142,6 +142,14 @@ internal sealed class MemoryTrainingStore(MemoryDatabase database) : ITrainingSt
     public Task<IReadOnlyList<JobId>> ListOpenAsync(CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<JobId>>([.. database.OpenJobs.Rows.OrderBy(job => job.DueAt).ThenBy(job => job.Id.Value).Select(job => job.Id)]);
 
+    public Task<IReadOnlyList<TrainingJob>> ListWaitingAsync(string reason, int max, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<TrainingJob>>(
+        [
+            .. database.OpenJobs.Rows.Where(job => job.WaitReason?.StartsWith(reason, StringComparison.Ordinal) == true)
+                .OrderBy(job => job.WaitingSince ?? job.StateSince).ThenBy(job => job.Id.Value)
+                .Take(max),
+        ]);
+
     public Task<IReadOnlyList<JobId>> ListWithOldImagesAsync(DateTimeOffset endedBefore, int max, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<JobId>>([.. database.EndedJobs.Before(endedBefore).Take(max)]);
 

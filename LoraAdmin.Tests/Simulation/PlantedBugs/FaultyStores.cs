@@ -72,6 +72,12 @@ public static class FaultyStores
 
         public Task<Usd> SumForPodAsync(string pod, CancellationToken cancellationToken) => inner.SumForPodAsync(pod, cancellationToken);
 
+        public Task<IReadOnlyList<PodBooked>> SumForPodsAsync(IReadOnlyCollection<string> pods, CancellationToken cancellationToken) =>
+            inner.SumForPodsAsync(pods, cancellationToken);
+
+        public Task<IReadOnlyList<Reservation>> ListForJobsAsync(IReadOnlyCollection<JobId> jobs, CancellationToken cancellationToken) =>
+            inner.ListForJobsAsync(jobs, cancellationToken);
+
         public Task<IReadOnlyList<Reservation>> ListOpenAsync(Reservation? after, int max, CancellationToken cancellationToken) =>
             inner.ListOpenAsync(after, max, cancellationToken);
 

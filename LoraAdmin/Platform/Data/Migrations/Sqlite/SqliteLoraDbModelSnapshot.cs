@@ -351,6 +351,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                     b.HasIndex("Month", "At", "Key")
                         .HasDatabaseName("ix_budget_entries_month_at_key");
 
+                    b.HasIndex("Month", "Kind", "At", "Key")
+                        .HasDatabaseName("ix_budget_entries_month_kind_at_key")
+                        .HasFilter("kind IN ('opening', 'top_up', 'leak', 'price_change', 'correction')");
+
                     b.ToTable("budget_entries", (string)null);
                 });
 
@@ -1468,6 +1472,121 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                     b.ToTable("loop_leases", (string)null);
                 });
 
+            modelBuilder.Entity("LoraAdmin.Pods.BalanceReadingRow", b =>
+                {
+                    b.Property<string>("Provider")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("provider");
+
+                    b.Property<long?>("BalanceMicros")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("balance_micros");
+
+                    b.Property<long?>("FailingSince")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("failing_since");
+
+                    b.Property<string>("Failure")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("failure");
+
+                    b.Property<bool>("FailureTold")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("failure_told");
+
+                    b.Property<long?>("HourlyMicros")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("hourly_micros");
+
+                    b.Property<string>("LowTold")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("low_told");
+
+                    b.Property<long?>("ReadAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("read_at");
+
+                    b.HasKey("Provider")
+                        .HasName("pk_balance_readings");
+
+                    b.ToTable("balance_readings", (string)null);
+                });
+
+            modelBuilder.Entity("LoraAdmin.Pods.BillingRecordRow", b =>
+                {
+                    b.Property<string>("Provider")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("provider");
+
+                    b.Property<string>("PodId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("pod_id");
+
+                    b.Property<long>("BucketStart")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("bucket_start");
+
+                    b.Property<long>("CpuMicros")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("cpu_micros");
+
+                    b.Property<long>("DiskMicros")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("disk_micros");
+
+                    b.Property<long>("GpuMicros")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("gpu_micros");
+
+                    b.Property<long>("ReadAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("read_at");
+
+                    b.Property<long>("TotalMicros")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("total_micros");
+
+                    b.HasKey("Provider", "PodId", "BucketStart")
+                        .HasName("pk_billing_records");
+
+                    b.HasIndex("BucketStart")
+                        .HasDatabaseName("ix_billing_records_bucket_start");
+
+                    b.ToTable("billing_records", (string)null);
+                });
+
+            modelBuilder.Entity("LoraAdmin.Pods.GpuPriceRow", b =>
+                {
+                    b.Property<string>("GpuType")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("gpu_type");
+
+                    b.Property<long>("ValidFrom")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("valid_from");
+
+                    b.Property<long>("HourlyMicros")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("hourly_micros");
+
+                    b.Property<long?>("ValidUntil")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("valid_until");
+
+                    b.HasKey("GpuType", "ValidFrom")
+                        .HasName("pk_gpu_prices");
+
+                    b.HasIndex("ValidFrom")
+                        .HasDatabaseName("ix_gpu_prices_valid_from");
+
+                    b.HasIndex(new[] { "GpuType" }, "ix_gpu_prices_current")
+                        .IsUnique()
+                        .HasDatabaseName("ix_gpu_prices_gpu_type")
+                        .HasFilter("valid_until IS NULL");
+
+                    b.ToTable("gpu_prices", (string)null);
+                });
+
             modelBuilder.Entity("LoraAdmin.Pods.PodClaimRow", b =>
                 {
                     b.Property<string>("PodId")
@@ -1651,13 +1770,17 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                     b.HasIndex("JobId", "Attempt", "Try")
                         .HasDatabaseName("ix_pod_ledger_job_id_attempt_try_number");
 
+                    b.HasIndex(new[] { "RequestedAt", "Name" }, "ix_pod_ledger_alive")
+                        .HasDatabaseName("ix_pod_ledger_requested_at_name")
+                        .HasFilter("saw <> 'gone'");
+
                     b.HasIndex(new[] { "GoneAt" }, "ix_pod_ledger_apart")
                         .HasDatabaseName("ix_pod_ledger_gone_at")
                         .HasFilter("gpu_type = '' OR attempt = 0");
 
-                    b.HasIndex(new[] { "RequestedAt", "Name" }, "ix_pod_ledger_alive")
-                        .HasDatabaseName("ix_pod_ledger_requested_at_name")
-                        .HasFilter("saw <> 'gone'");
+                    b.HasIndex(new[] { "GoneAt" }, "ix_pod_ledger_gone")
+                        .HasDatabaseName("ix_pod_ledger_gone_at1")
+                        .HasFilter("gone_at IS NOT NULL");
 
                     b.ToTable("pod_ledger", (string)null);
                 });
