@@ -206,7 +206,11 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
     private static async Task<CostPurpose> PurposeAsync(IUnit unit, LedgerPod row, CancellationToken cancellationToken)
     {
         IReadOnlyList<TrainingAttempt> attempts = await unit.Store<ITrainingStore>().ListAttemptsAsync(row.Job, cancellationToken);
-        return attempts.FirstOrDefault(one => one.Number == row.Attempt)?.State == AttemptState.Succeeded ? CostPurpose.Training : CostPurpose.Failed;
+
+        // A file that could not be uploaded was trained, and is kept.
+        return attempts.FirstOrDefault(one => one.Number == row.Attempt) is { State: AttemptState.Succeeded } or { Failure: FailureCode.UploadFailed }
+            ? CostPurpose.Training
+            : CostPurpose.Failed;
     }
 
     /// <summary>The job and its attempt show what they really cost.</summary>

@@ -1,6 +1,7 @@
 using System.Net;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Tests.EndToEnd.Processes;
+using LoraAdmin.Tests.Operations;
 using LoraAdmin.Tests.Storage;
 using Npgsql;
 
@@ -65,7 +66,7 @@ public sealed class CommandTests : IDisposable
         ProgramRun command = await ProgramRun.ToEndAsync(["due"], Environment());
 
         Assert.True(command.ExitCode == 0, command.Said);
-        Assert.Contains("these 5 runs happen", command.Output, StringComparison.Ordinal);
+        Assert.Contains($"these {OperationScenes.All.Count} runs happen", command.Output, StringComparison.Ordinal);
         Assert.Matches(@"Monthly reset of limits \(limits\.month_reset\): missed (once|2 times)", command.Output);
     }
 

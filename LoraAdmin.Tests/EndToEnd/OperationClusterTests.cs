@@ -2,6 +2,7 @@ using System.Globalization;
 using LoraAdmin.Domain.Operations;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Tests.EndToEnd.Processes;
+using LoraAdmin.Tests.Operations;
 using LoraAdmin.Tests.Storage;
 
 namespace LoraAdmin.Tests.EndToEnd;
@@ -154,7 +155,8 @@ public sealed class OperationClusterTests : IAsyncDisposable
 
         portals.Add(await PortalProcess.StartAsync(folder.Under("one"), settings));
         portals.Add(await PortalProcess.StartAsync(folder.Under("two"), settings));
-        await Eventually.TrueAsync(async () => await database.NumberAsync("SELECT COUNT(*) FROM operation_schedules") == 5, "the schedules are filled");
+        await Eventually.TrueAsync(
+            async () => await database.NumberAsync("SELECT COUNT(*) FROM operation_schedules") == OperationScenes.All.Count, "the schedules are filled");
     }
 
     private Task ScheduleAsync(string operation, string cron) =>
