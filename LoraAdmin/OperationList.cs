@@ -1,5 +1,4 @@
 using LoraAdmin.Domain.Access;
-using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Limits;
 using LoraAdmin.Domain.Operations;
 using LoraAdmin.Domain.Pods;
@@ -35,7 +34,6 @@ internal static class OperationList
             provider.GetRequiredService<IUnitOfWork>(),
             provider.GetRequiredService<IPodBilling>(),
             provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<BudgetRules>,
             Permissions.ReconcileMoney));
         return services;
     }

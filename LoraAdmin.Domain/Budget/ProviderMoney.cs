@@ -50,10 +50,10 @@ public sealed record PodDrift(
 public sealed record DriftReport(DateTimeOffset From, DateTimeOffset Until, IReadOnlyList<PodDrift> Pods, bool IsCut)
 {
     /// <summary>Of the listed pods that are ours and whose whole bill is known.</summary>
-    public DriftTotals Closed => DriftTotals.Of(Pods.Where(pod => pod.State is DriftState.Agrees or DriftState.Differs));
+    public DriftTotals Closed => DriftTotals.Of(from pod in Pods where pod.State is DriftState.Agrees or DriftState.Differs select pod);
 
     /// <summary>Billed on the account for pods that are not ours.</summary>
-    public Usd NotOurs => Pods.Where(pod => pod.State == DriftState.NotOurs).Aggregate(Usd.Zero, (sum, pod) => sum + (pod.Billed ?? Usd.Zero));
+    public Usd NotOurs => DriftTotals.Of(from pod in Pods where pod.State == DriftState.NotOurs select pod).Billed;
 }
 
 /// <param name="Uncorrected">What the next run of the reconciliation books.</param>

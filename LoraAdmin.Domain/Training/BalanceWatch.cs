@@ -85,21 +85,22 @@ public sealed class BalanceWatch(IUnitOfWork work, IAccountBalance balance, Time
         RunwayFinding finding = RunwayFindings.Judge(Runway.Of(last, alive, rules(), now), waiting, kept.LowTold is not null, runway());
         if (finding.Severity is { } severity && !(kept.LowTold >= severity))
         {
-            await AppendAsync(
-                unit, ProviderMoneyEvents.BalanceLow, severity, new IncidentSignal(ProviderMoneyIncidents.BalanceLow, kept.Provider, $"{finding.Text}. Add credit to the account"), cancellationToken);
+            IncidentSignal low = new(ProviderMoneyIncidents.BalanceLow, kept.Provider, $"{finding.Text}. Add credit to the account");
+            await AppendAsync(unit, ProviderMoneyEvents.BalanceLow, severity, low, cancellationToken);
             return kept with { LowTold = severity };
         }
 
         if (finding.Severity is null && kept.LowTold is not null)
         {
-            await AppendAsync(
-                unit, ProviderMoneyEvents.BalanceEnough, EventSeverity.Info, new IncidentSignal(ProviderMoneyIncidents.BalanceLow, kept.Provider, finding.Text, Over: true), cancellationToken);
+            IncidentSignal over = new(ProviderMoneyIncidents.BalanceLow, kept.Provider, finding.Text, Over: true);
+            await AppendAsync(unit, ProviderMoneyEvents.BalanceEnough, EventSeverity.Info, over, cancellationToken);
             return kept with { LowTold = null };
         }
 
         return kept;
     }
 
-    private static Task AppendAsync(IUnit unit, string kind, EventSeverity severity, IncidentSignal signal, CancellationToken cancellationToken) => unit.Events.AppendAsync(
-        new OperationalEvent { Kind = kind, Message = signal.Text, Severity = severity, Actor = Self, Signals = [signal] }, cancellationToken);
+    private static Task AppendAsync(IUnit unit, string kind, EventSeverity severity, IncidentSignal signal, CancellationToken cancellationToken) =>
+        unit.Events.AppendAsync(
+            new OperationalEvent { Kind = kind, Message = signal.Text, Severity = severity, Actor = Self, Signals = [signal] }, cancellationToken);
 }

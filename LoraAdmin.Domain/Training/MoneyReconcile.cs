@@ -13,7 +13,7 @@ namespace LoraAdmin.Domain.Training;
 /// lists what is odd. A training at Replicate has no bill: its provider's machine time is its actual, and it is settled by that.
 /// </summary>
 /// <param name="permission">What a person needs to run it.</param>
-public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimeProvider clock, Func<BudgetRules> rules, string permission) : IItemOperation
+public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimeProvider clock, string permission) : IItemOperation
 {
     public const string Key = "money.reconcile";
 
@@ -27,7 +27,8 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
     public OperationInfo Info { get; } = new(
         Key,
         "Reconciliation with RunPod's bills",
-        "Keeps RunPod's bills of the last 35 days and books, once and per pod, what was billed above or below what had been booked. Odd bills are listed and never booked. Replicate sends no bills: its machine time is what is booked.",
+        "Keeps RunPod's bills of the last 35 days and books, once and per pod, what was billed above or below what had been booked. "
+        + "Odd bills are listed and never booked. Replicate sends no bills: its machine time is what is booked.",
         "0 30 6 * * ?",
         permission);
 
@@ -44,11 +45,13 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
 
         BillSheet sheet = BillSheet.Of(read);
         IReadOnlyList<PodMoney> pods = await work.ReadAsync((unit, token) => ReadAsync(unit, sheet, from, now, token), cancellationToken);
+        IEnumerable<BillOddity> oddities = sheet.Oddities
+            .Concat(pods.Where(money => !sheet.HeldBack.Contains(money.PodId)).SelectMany(money => PodBills.Oddities(money, now)));
         List<PlanItem> items =
         [
             .. pods.Select(money => CorrectionOf(money, sheet, now)).OfType<PlanItem>(),
             .. pods.Select(money => KeepingOf(money, sheet, now)).OfType<PlanItem>(),
-            .. sheet.Oddities.Concat(pods.Where(money => !sheet.HeldBack.Contains(money.PodId)).SelectMany(money => PodBills.Oddities(money, now))).Select(ListingOf).DistinctBy(item => item.Target),
+            .. oddities.Select(ListingOf).DistinctBy(item => item.Target),
         ];
         return new Planning.Planned(PlanDraft.OfItems(now, items) with { Totals = TotalsOf(items, pods, now) });
     }
@@ -84,7 +87,8 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
     public Task<string?> CheckAsync(IUnit unit, CancellationToken cancellationToken) => Task.FromResult<string?>(null);
 
     /// <summary>What is known of every pod that has a bill or ended within the time; a pod whose bills contradict themselves is judged by the kept ones.</summary>
-    private static async Task<IReadOnlyList<PodMoney>> ReadAsync(IUnit unit, BillSheet sheet, DateTimeOffset from, DateTimeOffset now, CancellationToken cancellationToken)
+    private static async Task<IReadOnlyList<PodMoney>> ReadAsync(
+        IUnit unit, BillSheet sheet, DateTimeOffset from, DateTimeOffset now, CancellationToken cancellationToken)
     {
         IReadOnlyList<LedgerPod> gone = await unit.Store<IPodLedger>().ListGoneAsync(from, now, PlanDraft.MostItems, cancellationToken);
         return await PodMoneys.ReadAsync(unit, [.. sheet.Pods.Keys.Union(gone.Select(row => row.PodId!))], sheet.Pods, now, cancellationToken);
@@ -180,8 +184,6 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
                 Job = entry.Job,
                 Attempt = entry.Attempt,
                 Pod = row.Name,
-                Severity = EventSeverity.Info,
-                Signals = await OverLimitAsync(unit, entry, cancellationToken),
             },
             cancellationToken);
         return new ItemOutcome(ItemEnd.Done, $"{amount.ToExact()} booked in {entry.Month}");
@@ -204,7 +206,11 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
     private static async Task<CostPurpose> PurposeAsync(IUnit unit, LedgerPod row, CancellationToken cancellationToken)
     {
         IReadOnlyList<TrainingAttempt> attempts = await unit.Store<ITrainingStore>().ListAttemptsAsync(row.Job, cancellationToken);
-        return attempts.FirstOrDefault(one => one.Number == row.Attempt)?.State == AttemptState.Succeeded ? CostPurpose.Training : CostPurpose.Failed;
+
+        // A file that could not be uploaded was trained, and is kept.
+        return attempts.FirstOrDefault(one => one.Number == row.Attempt) is { State: AttemptState.Succeeded } or { Failure: FailureCode.UploadFailed }
+            ? CostPurpose.Training
+            : CostPurpose.Failed;
     }
 
     /// <summary>The job and its attempt show what they really cost.</summary>
@@ -216,17 +222,6 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
             await store.SaveAttemptAsync(attempt with { Cost = cost + amount }, cancellationToken);
             await store.AddCostAsync(row.Job, amount, cancellationToken);
         }
-    }
-
-    private async Task<IReadOnlyList<IncidentSignal>> OverLimitAsync(IUnit unit, BudgetEntry entry, CancellationToken cancellationToken)
-    {
-        BudgetMonth month = await unit.Store<IBudgetStore>().ReadMonthAsync(entry.Month, rules(), cancellationToken);
-        return entry.Spent > Usd.Zero && month.Free < Usd.Zero
-            ? [new IncidentSignal(
-                ProviderMoneyIncidents.CorrectedOverLimit,
-                entry.Month.ToString(),
-                $"Corrections by RunPod's bills have brought {entry.Month} to {month.Spent} spent and {month.Reserved} reserved, above its limit of {month.Limit}")]
-            : [];
     }
 
     private static IReadOnlyList<Figure> TotalsOf(IReadOnlyList<PlanItem> items, IReadOnlyList<PodMoney> pods, DateTimeOffset now)

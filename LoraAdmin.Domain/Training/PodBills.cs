@@ -50,8 +50,8 @@ public static class PodBills
         ArgumentNullException.ThrowIfNull(money);
         if (money.Row is not { } row)
         {
-            return new PodDrift(
-                money.PodId, null, null, null, Usd.Zero, Usd.Zero, money.Billed, DriftState.NotOurs, "The ledger never had this pod: it is another's on the same account", null);
+            const string others = "The ledger never had this pod: it is another's on the same account";
+            return new PodDrift(money.PodId, null, null, null, Usd.Zero, Usd.Zero, money.Billed, DriftState.NotOurs, others, null);
         }
 
         (DriftState state, string why) = StateOf(money, now);
@@ -70,7 +70,8 @@ public static class PodBills
                 BillOddityKind.UnknownPod,
                 money.PodId,
                 null,
-                $"Pod {money.PodId} is billed at {(money.Billed ?? Usd.Zero).ToExact()}, and the ledger never had it: another's on this account, or one that nobody knows");
+                $"Pod {money.PodId} is billed at {(money.Billed ?? Usd.Zero).ToExact()}, and the ledger never had it: "
+                + "another's on this account, or one that nobody knows");
             yield break;
         }
 
@@ -82,7 +83,10 @@ public static class PodBills
         if (FirstGap(money) is { } gap)
         {
             yield return new BillOddity(
-                BillOddityKind.Gap, money.PodId, gap, $"The day {gap:yyyy-MM-dd} of pod {money.PodId} has no bill although the pod was there: it is not corrected until the bill comes");
+                BillOddityKind.Gap,
+                money.PodId,
+                gap,
+                $"The day {gap:yyyy-MM-dd} of pod {money.PodId} has no bill although the pod was there: it is not corrected until the bill comes");
         }
 
         if (money.Records.FirstOrDefault(record => record.BucketStart > goneAt) is { } late)
@@ -91,7 +95,8 @@ public static class PodBills
                 BillOddityKind.AfterGone,
                 money.PodId,
                 late.BucketStart,
-                $"Pod {money.PodId} is billed for {late.BucketStart:yyyy-MM-dd}, and was verified gone at {goneAt:yyyy-MM-dd HH:mm}: look at it in RunPod's console");
+                $"Pod {money.PodId} is billed for {late.BucketStart:yyyy-MM-dd}, and was verified gone at {goneAt:yyyy-MM-dd HH:mm}: "
+                + "look at it in RunPod's console");
         }
     }
 

@@ -17,7 +17,8 @@ internal static class PodMoneys
         DateTimeOffset now,
         CancellationToken cancellationToken)
     {
-        ILookup<string, LedgerPod> rows = (await unit.Store<IPodLedger>().ListByPodIdsAsync(podIds, cancellationToken)).ToLookup(row => row.PodId!, StringComparer.Ordinal);
+        ILookup<string, LedgerPod> rows = (await unit.Store<IPodLedger>().ListByPodIdsAsync(podIds, cancellationToken))
+            .ToLookup(row => row.PodId!, StringComparer.Ordinal);
         ILookup<string, BillRecord> kept = (await unit.Store<IBillStore>().ListAsync(ProvisioningStep.Provider, podIds, cancellationToken))
             .ToLookup(record => record.PodId, StringComparer.Ordinal);
         IReadOnlyList<LedgerPod> all = [.. rows.SelectMany(one => one)];

@@ -18,7 +18,8 @@ public sealed class ProviderMoney(IUnitOfWork work, TimeProvider clock, Func<Tra
         work.ReadAsync((unit, token) => ReadDriftAsync(unit, from, until, clock.GetUtcNow(), token), cancellationToken);
 
     /// <summary>The same within a unit.</summary>
-    public static async Task<DriftReport> ReadDriftAsync(IUnit unit, DateTimeOffset from, DateTimeOffset until, DateTimeOffset now, CancellationToken cancellationToken)
+    public static async Task<DriftReport> ReadDriftAsync(
+        IUnit unit, DateTimeOffset from, DateTimeOffset until, DateTimeOffset now, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(unit);
         IPodLedger ledger = unit.Store<IPodLedger>();

@@ -299,7 +299,7 @@ internal static class OperationScenes
         }
 
         await bench.RunForAsync(TimeSpan.FromDays(1) + PodBills.ClosedAfter);
-        MoneyReconcile operation = BillsOf.Operation(bench.World);
+        MoneyReconcile operation = BillsOf.Operation(bench);
         return new OperationScene(
             operation,
             bench.World,

@@ -38,7 +38,10 @@ public sealed class RunPodBillingTests : IDisposable
     [Fact]
     public async Task Read_200_GivesTheRecordsOfWholeDays()
     {
-        vendor.Answer(200, Body(Record("pod1"), Record("pod1", """{"startTime":"2026-11-25T00:00:00Z","endTime":"2026-11-26T00:00:00Z","totalAmount":"0.1234567","gpuAmount":0.12,"diskAmount":0.0034567}""")));
+        const string next = """
+            {"startTime":"2026-11-25T00:00:00Z","endTime":"2026-11-26T00:00:00Z","totalAmount":"0.1234567","gpuAmount":0.12,"diskAmount":0.0034567}
+            """;
+        vendor.Answer(200, Body(Record("pod1"), Record("pod1", next)));
 
         BillReading.Read read = Assert.IsType<BillReading.Read>(await ReadAsync(Start.AddHours(5)));
 
@@ -134,7 +137,10 @@ public sealed class RunPodBillingTests : IDisposable
     [Fact]
     public async Task Read_ATotalThatIsNotTheSum_IsListed()
     {
-        vendor.Answer(200, Body(Record("pod1")).Replace("\"records\"", "\"metadata\":{\"recordCount\":1,\"totals\":{\"totalAmount\":0.52}},\"records\"", StringComparison.Ordinal));
+        const string metadata = """
+            "metadata":{"recordCount":1,"totals":{"totalAmount":0.52}},"records"
+            """;
+        vendor.Answer(200, Body(Record("pod1")).Replace("\"records\"", metadata, StringComparison.Ordinal));
 
         BillReading.Read read = Assert.IsType<BillReading.Read>(await ReadAsync(Start));
 

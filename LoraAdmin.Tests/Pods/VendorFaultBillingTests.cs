@@ -23,7 +23,7 @@ public sealed class VendorFaultBillingTests : IDisposable
         Assert.Equal([Day(0), Day(1)], sheet.Pods[first].Select(record => record.BucketStart));
         foreach (string id in new[] { first, second })
         {
-            PodRecord pod = account.Cloud.World.Find(id)!;
+            PodRecord pod = account.Cloud.World.Pods.Single(one => one.Id == id);
             decimal cost = BillingLedger.Total(pod, account.Cloud.World.Now);
             Assert.Equal(cost, SumOf(sheet, id).Dollars, 5);
             Assert.All(sheet.Pods[id], record => Assert.InRange((record.Total - record.Gpu - record.Disk - record.Cpu).Micros, -1, 1));

@@ -112,6 +112,7 @@ public sealed class SimulatedPortal
         BreakerDesk = new BreakerDesk(work, subject => subject == BreakerSubject.RunPod ? breaker : hostedBreaker);
         BreakerWatch = new BreakerWatch(work, breaker, clock, BreakerSubject.RunPod);
         Provider = provider;
+        Billing = new RunPodBilling(wire);
         Proofs = proofs;
         Sweep = new PodSweep(work, provider, proofs, clock, () => world.Caps, () => world.Pods, () => world.Installation, Clocks);
         Watch = new PodWatch(work, new WitnessedProvider(provider, world.EndedUnlisted), Sweep, proofs, clock, () => world.Pods, Clocks);
@@ -148,6 +149,7 @@ public sealed class SimulatedPortal
     public BreakerDesk BreakerDesk { get; }
     public BreakerWatch BreakerWatch { get; }
     public IPodProvider Provider { get; }
+    public IPodBilling Billing { get; }
     public IFileProofs Proofs { get; }
     public PodSweep Sweep { get; }
     public PodWatch Watch { get; }

@@ -29,7 +29,7 @@ public sealed class MoneyReconcileOnDatabases
     {
         await using TestDatabase database = await TestDatabase.CreateAsync(kind, clock);
         IUnitOfWork work = database.Work;
-        MoneyReconcile operation = new(work, billing, clock, () => Rules, Permissions.ReconcileMoney);
+        MoneyReconcile operation = new(work, billing, clock, Permissions.ReconcileMoney);
         ProviderMoney pages = new(work, clock, () => new SimulatedWorld(1).Training);
         JobId job = new(new Guid(1, 0, 0, new byte[8]));
         await work.RunAsync(
@@ -42,7 +42,7 @@ public sealed class MoneyReconcileOnDatabases
             },
             Token);
         billing.Records = [Bill("pod1", 1.25m), Bill("pod2", 1m), Bill("podx", 7m)];
-        PlanDraft plan = Assert.IsType<Planning.Planned>(await operation.PlanAsync(Token)).Plan;
+        PlanDraft plan = await PlanAsync(operation);
         Assert.Equal(["correct pod1", "keep pod2", "keep podx", "list unknown podx in all"], plan.Items.Select(item => $"{item.Action} {item.Target}"));
 
         FreeTurn[] turns = [.. Enumerable.Range(0, 8).Select(_ => new FreeTurn(work))];
@@ -68,11 +68,73 @@ public sealed class MoneyReconcileOnDatabases
 
         // The bill of another day changes it again; the next correction has the next number.
         billing.Records = [Bill("pod1", 1.20m)];
-        PlanDraft second = Assert.IsType<Planning.Planned>(await operation.PlanAsync(Token)).Plan;
+        PlanDraft second = await PlanAsync(operation);
         await operation.ApplyAsync(Assert.Single(second.Items), new FreeTurn(work), Token);
         Assert.Equal(Usd.FromDollars(1.20m), await work.ReadAsync((unit, token) => unit.Store<IBudgetStore>().SumForPodAsync("lora-pod1", token), Token));
-        Assert.Equal(0, Assert.IsType<Planning.Planned>(await operation.PlanAsync(Token)).Plan.Count);
+        Assert.Equal(0, (await PlanAsync(operation)).Count);
     }
+
+    [Theory]
+    [InlineData(DatabaseKind.Sqlite)]
+    [InlineData(DatabaseKind.Postgres)]
+    public async Task Correction_OfASettledAttempt_ChangesItsJobAndItsMonth(DatabaseKind kind)
+    {
+        await using TestDatabase database = await TestDatabase.CreateAsync(kind, clock);
+        IUnitOfWork work = database.Work;
+        MoneyReconcile operation = new(work, billing, clock, Permissions.ReconcileMoney);
+        JobId job = new(new Guid(1, 0, 0, new byte[8]));
+        Reservation reservation = await work.RunAsync(
+            async (unit, token) =>
+            {
+                ITrainingStore jobs = unit.Store<ITrainingStore>();
+                TrainingAttempt attempt = new(job, 1, "runpod", AttemptState.Succeeded, Day, Day.AddHours(14), null, null);
+                await jobs.AddAsync(Ended(job), [], attempt, token);
+                await unit.Store<IPodLedger>().AddAsync(Pod("pod1", job) with { GpuType = "NVIDIA A40" }, token);
+                return Assert.IsType<ReserveResult.Reserved>(
+                    await unit.Store<IBudgetStore>().TryReserveAsync(job.Value, job, 1, Usd.FromDollars(2), Day, Rules, token)).Reservation;
+            },
+            Token);
+        billing.Records = [Bill("pod1", 0.80m)];
+        Assert.Equal(["keep"], (await PlanAsync(operation)).Items.Select(item => item.Action));
+        Assert.True(await work.RunAsync((unit, token) => AttemptSettlement.TrySettleAsync(unit, reservation, clock.GetUtcNow(), token), Token));
+
+        PlanItem item = Assert.Single((await PlanAsync(operation)).Items);
+        await operation.ApplyAsync(item, new FreeTurn(work), Token);
+
+        Assert.Equal(Usd.FromDollars(-0.20m), item.Money);
+        Usd billed = Usd.FromDollars(0.80m);
+        await work.ReadAsync(
+            async (unit, token) =>
+            {
+                ITrainingStore jobs = unit.Store<ITrainingStore>();
+                Assert.Equal(billed, (await jobs.FindAsync(job, token))!.Cost);
+                Assert.Equal(billed, Assert.Single(await jobs.ListAttemptsAsync(job, token)).Cost);
+                BudgetMonth month = await unit.Store<IBudgetStore>().ReadMonthAsync(Month.Of(Day), Rules, token);
+                Assert.Equal((billed, Usd.Zero), (month.Spent, month.Reserved));
+                return true;
+            },
+            Token);
+        Assert.Equal(0, (await PlanAsync(operation)).Count);
+    }
+
+    private static async Task<PlanDraft> PlanAsync(MoneyReconcile operation) => Assert.IsType<Planning.Planned>(await operation.PlanAsync(Token)).Plan;
+
+    private static TrainingJob Ended(JobId job) => new()
+    {
+        Id = job,
+        LoraId = new LoraId(job.Value),
+        UserId = TrainingBench.User,
+        Name = "Mara",
+        CreatorEmail = "creator-17@example.org",
+        State = TrainingState.Completed,
+        StateSince = Day.AddHours(14),
+        CreatedAt = Day,
+        UpdatedAt = Day.AddHours(14),
+        CompletedAt = Day.AddHours(14),
+        Attempt = 1,
+        Admission = 1,
+        DueAt = Day,
+    };
 
     private static LedgerPod Pod(string id, JobId job) => new()
     {

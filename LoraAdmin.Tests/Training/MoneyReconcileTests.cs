@@ -5,11 +5,8 @@ using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Platform.LocalCloud;
-using LoraAdmin.Pods;
 using LoraAdmin.Tests.Operations;
 using LoraAdmin.Tests.Simulation;
-using Microsoft.Extensions.Logging.Abstractions;
-using Microsoft.Extensions.Options;
 using Xunit;
 
 namespace LoraAdmin.Tests.Training;
@@ -27,7 +24,7 @@ public sealed class MoneyReconcileTests
 
     public MoneyReconcileTests()
     {
-        operation = BillsOf.Operation(bench.World);
+        operation = BillsOf.Operation(bench);
         house = new OperationHouse(bench.World.Clock, bench.World.Database, [operation]) { Installation = bench.World.Installation };
         pages = new ProviderMoney(bench.World.Database, bench.World.Clock, () => bench.World.Training);
     }
@@ -121,7 +118,10 @@ public sealed class MoneyReconcileTests
         PodDrift drift = Assert.Single((await ReportAsync()).Pods);
         Assert.Equal((billed, drift.Corrected), (drift.Billed!.Value, drift.Drift!.Value));
         Assert.Equal((id, 1), (drift.Job!.Value, drift.Attempt!.Value));
-        Assert.StartsWith($"Pod {drift.PodId}: RunPod billed {billed.ToExact()}; {drift.Booked.ToExact()} had been booked", Assert.Single(bench.Facts(id, ProviderMoneyEvents.Corrected)).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"Pod {drift.PodId}: RunPod billed {billed.ToExact()}; {drift.Booked.ToExact()} had been booked",
+            Assert.Single(bench.Facts(id, ProviderMoneyEvents.Corrected)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -235,20 +235,6 @@ public sealed class MoneyReconcileTests
     }
 
     [Fact]
-    public async Task Correction_AboveTheLimit_OpensAnIncident()
-    {
-        JobId id = await TrainAsync();
-        await CloseAsync();
-        bench.World.Budget = bench.World.Budget with { MonthlyLimit = bench.Month.Spent };
-        bench.Faults.Add(FaultKind.BillingDearer, count: EachWindow);
-
-        await RunAsync();
-
-        IncidentSignal signal = Assert.Single(Assert.Single(bench.Facts(id, ProviderMoneyEvents.Corrected)).Signals);
-        Assert.Equal((ProviderMoneyIncidents.CorrectedOverLimit, "2026-03"), (signal.Rule, signal.Subject));
-    }
-
-    [Fact]
     public async Task Training_AtReplicate_HasNoBillAndIsNoDrift()
     {
         bench.World.Hosted = bench.World.Hosted with { WhyNot = null };
@@ -302,18 +288,11 @@ public sealed class MoneyReconcileTests
     }
 }
 
-/// <summary>The reconciliation as the portal composes it, on a world's vendor.</summary>
+/// <summary>The reconciliation as the portal composes it, on a bench's vendor.</summary>
 internal static class BillsOf
 {
-    public static MoneyReconcile Operation(SimulatedWorld world)
-    {
-#pragma warning disable RS0030 // In memory: there is no connection to pool.
-        HttpClient http = new(new LocalCloudHandler(world.Cloud)) { Timeout = Timeout.InfiniteTimeSpan };
-#pragma warning restore RS0030
-        RunPodOptions options = new() { BaseUrl = $"{LocalCloudHandler.Base}/runpod/v2", ApiKey = SimulatedWorld.ApiKey, Image = "trainer:1" };
-        RunPodBilling billing = new(new RunPodWire(http, Options.Create(options), world.Clock, NullLogger<RunPodWire>.Instance));
-        return new MoneyReconcile(world.Database, billing, world.Clock, () => world.Budget, Permissions.ReconcileMoney);
-    }
+    public static MoneyReconcile Operation(TrainingBench bench) =>
+        new(bench.World.Database, bench.Portal.Billing, bench.World.Clock, Permissions.ReconcileMoney);
 }
 
 /// <summary>A turn outside of any run.</summary>

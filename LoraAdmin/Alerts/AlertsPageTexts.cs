@@ -109,9 +109,6 @@ public static class AlertsPageTexts
             ProviderMoneyIncidents.BalanceUnreadable => new(
                 "RunPod's balance can't be read", "Nobody is told before it runs out; trainings go on meanwhile.",
                 "Look at the balance in RunPod's console. The command “check” says what is wrong with the key; if RunPod has moved the call, RunPod:GraphQlUrl names where it is now.", null, null),
-            ProviderMoneyIncidents.CorrectedOverLimit => new(
-                "RunPod billed a month above its limit", "The money is spent. While it is the present month, nothing more is admitted.",
-                "Open the run and read which pods were dearer than booked, and why.", "/operations/money.reconcile", "Open the operation"),
             OperationIncidents.Failed => new(
                 "A scheduled operation failed", "What it is there for was not done, or only a part of it.",
                 "Open the operation and read its last run. Mend what it names; the next run goes on, or press “Run now”.", Operation(incident), "Open the operation"),

@@ -16,7 +16,10 @@ public sealed class BudgetOptions
     /// <summary>What a month may have spent and reserved before the overview warns.</summary>
     public decimal WarnAtUsd { get; set; } = 150m;
 
-    /// <summary>How long the provider's balance must last at the present pace before people are told that it does not; zero: told only by what live pods may still take.</summary>
+    /// <summary>
+    /// How long the provider's balance must last at the present pace before people are told that it does not; zero: told only by what live pods may still
+    /// take.
+    /// </summary>
     public TimeSpan RunwayAlert { get; set; } = TimeSpan.FromHours(12);
 
     /// <summary><c>Hard</c>: nothing is admitted that might pass the limit. <c>Soft</c>: nothing is admitted once the limit is spent.</summary>

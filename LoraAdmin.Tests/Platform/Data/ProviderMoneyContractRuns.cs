@@ -50,3 +50,18 @@ public sealed class BalancesInMemory : BalanceContract
 {
     protected override ValueTask<(IUnitOfWork Work, IAsyncDisposable? Owner)> CreateAsync() => MemoryRuns.New();
 }
+
+public sealed class BudgetOfPodsOnSqlite : BudgetOfPodsContract
+{
+    protected override ValueTask<(IUnitOfWork Work, IAsyncDisposable? Owner)> CreateAsync() => DatabaseRuns.OnAsync(DatabaseKind.Sqlite);
+}
+
+public sealed class BudgetOfPodsOnPostgres : BudgetOfPodsContract
+{
+    protected override ValueTask<(IUnitOfWork Work, IAsyncDisposable? Owner)> CreateAsync() => DatabaseRuns.OnAsync(DatabaseKind.Postgres);
+}
+
+public sealed class BudgetOfPodsInMemory : BudgetOfPodsContract
+{
+    protected override ValueTask<(IUnitOfWork Work, IAsyncDisposable? Owner)> CreateAsync() => MemoryRuns.New();
+}

@@ -1,3 +1,4 @@
+using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using Xunit;
@@ -151,4 +152,50 @@ public abstract class BalanceContract : StoreContract
     private Task<KeptBalance?> Find(string provider) => Read<IBalanceStore, KeptBalance?>(store => store.FindAsync(provider, None));
 
     private Task Save(KeptBalance balance) => In<IBalanceStore>(store => store.SaveAsync(balance, None));
+}
+
+public abstract class BudgetOfPodsContract : StoreContract
+{
+    [Fact]
+    public async Task Sums_OfPods_HaveCorrectionsApart()
+    {
+        await Book("one", "pod-a", EntryKind.Leak, 0.60m);
+        await Book("two", "pod-a", EntryKind.Leak, 0.40m);
+        await Book("three", "pod-a", EntryKind.Correction, 0.25m);
+        await Book("four", "pod-a", EntryKind.Correction, -0.05m);
+        await Book("five", "pod-b", EntryKind.Correction, 0.10m);
+        await Book("six", "pod-c", EntryKind.Leak, 3m);
+        await Book("seven", null, EntryKind.Leak, 5m);
+
+        IReadOnlyList<PodBooked> sums = await Read<IBudgetStore, IReadOnlyList<PodBooked>>(store => store.SumForPodsAsync(["pod-b", "pod-a", "pod-x"], None));
+
+        Assert.Equal(
+            [
+                new PodBooked("pod-a", Usd.FromDollars(1m), Usd.FromDollars(0.20m), 2),
+                new PodBooked("pod-b", Usd.Zero, Usd.FromDollars(0.10m), 1),
+            ],
+            sums.OrderBy(sum => sum.Pod, StringComparer.Ordinal));
+        Assert.Empty(await Read<IBudgetStore, IReadOnlyList<PodBooked>>(store => store.SumForPodsAsync([], None)));
+    }
+
+    [Fact]
+    public async Task Reservations_OfJobs_AreThoseOfAllTheirAttempts()
+    {
+        BudgetRules rules = new(Usd.FromDollars(10), Usd.FromDollars(8));
+        (JobId first, JobId second, JobId other) = (NextJob(), NextJob(), NextJob());
+        List<Reservation> wanted = [];
+        foreach ((JobId job, int attempt) in new[] { (first, 1), (first, 2), (second, 1), (other, 1) })
+        {
+            Guid id = NextId();
+            ReserveResult result = await In<IBudgetStore, ReserveResult>(store => store.TryReserveAsync(id, job, attempt, Usd.FromDollars(1), Start, rules, None));
+            wanted.Add(Assert.IsType<ReserveResult.Reserved>(result).Reservation);
+        }
+
+        IReadOnlyList<Reservation> found = await Read<IBudgetStore, IReadOnlyList<Reservation>>(store => store.ListForJobsAsync([second, first, NextJob()], None));
+
+        Assert.Equal(wanted[..3].OrderBy(one => one.Id), found.OrderBy(one => one.Id));
+    }
+
+    private async Task Book(string key, string? pod, EntryKind kind, decimal dollars) => Assert.True(await In<IBudgetStore, bool>(store => store.BookAsync(
+        new BudgetEntry { Key = key, Month = Month.Of(Start), At = Start, Kind = kind, Spent = Usd.FromDollars(dollars), Pod = pod }, None)));
 }
