@@ -1,5 +1,6 @@
 using System.Globalization;
 using LoraAdmin.Domain.Access;
+using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Limits;
 using LoraAdmin.Domain.Operations;
 using LoraAdmin.Domain.Pods;
@@ -313,7 +314,23 @@ internal static class OperationScenes
                 PlanDraft plan = ((Planning.Planned)await operation.PlanAsync(Token)).Plan;
                 await operation.ApplyAsync(plan.Items[1], new FreeTurn(bench.World.Database), Token);
                 await EndAsync();
-            });
+            })
+        {
+            OwnerOf = effect => effect switch
+            {
+                { After: BillRecord bill } => bill.PodId,
+                { After: BudgetEntry { Pod: { } pod } } => PodOf(row => row.Name == pod),
+                { Key: OperationalEvent { Pod: { } pod } } => PodOf(row => row.Name == pod),
+                { Key: JobId job } => PodOf(row => row.Job == job),
+                { Key: (JobId job, int) } => PodOf(row => row.Job == job),
+
+                // The sum of its entries, of which the newest belongs to a pod.
+                { After: BudgetMonth } => PodOf(row => row.Name == bench.World.Database.Entries.Rows.MaxBy(entry => entry.At)!.Pod),
+                _ => null,
+            },
+        };
+
+        string? PodOf(Func<LedgerPod, bool> condition) => bench.World.Database.Pods.Rows.FirstOrDefault(condition)?.PodId;
 
         async Task EndAsync()
         {
