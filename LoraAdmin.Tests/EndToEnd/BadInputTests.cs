@@ -2,6 +2,7 @@ using System.Net;
 using System.Text;
 using System.Text.Json;
 using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Training.Hosted;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Tests.EndToEnd.Processes;
 using LoraAdmin.Tests.Storage;
@@ -114,8 +115,8 @@ public sealed class BadInputTests : IDisposable
     {
         foreach (string table in Tables)
         {
-            // That the pod loop has looked at the account is no trace of a request.
-            string ofRequests = table == "operational_events" ? $" WHERE kind <> '{PodEvents.FirstLook}'" : "";
+            // That the portal has looked at its accounts is no trace of a request.
+            string ofRequests = table == "operational_events" ? $" WHERE kind NOT IN ('{PodEvents.FirstLook}', '{HostedEvents.AccountLooked}')" : "";
             Assert.True(await Database.NumberAsync($"SELECT COUNT(*) FROM {table}{ofRequests}") == 0, $"{table} has rows.");
         }
 

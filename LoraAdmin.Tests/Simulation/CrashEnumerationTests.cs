@@ -36,7 +36,6 @@ public sealed class CrashEnumerationTests
         FaultKind.Delete500,
         FaultKind.PodExits,
         FaultKind.AgentUnreachable,
-        FaultKind.HeartbeatStops,
         FaultKind.ArtifactTruncated,
         FaultKind.StorePutTimeout,
         FaultKind.StoreStoresOther,
@@ -48,6 +47,7 @@ public sealed class CrashEnumerationTests
     /// <summary>Further answers that do not say what was done, or that say it wrongly.</summary>
     public static TheoryData<string> FurtherFaults =>
     [
+        FaultKind.HeartbeatStops,
         FaultKind.List500,
         FaultKind.ArtifactAltered,
         FaultKind.ImageCorruptOnce,
@@ -77,26 +77,31 @@ public sealed class CrashEnumerationTests
         CrashRun.Cancelled,
         CrashRun.Cancelled + CrashRun.During + FaultKind.ReplicateCancel500,
         CrashRun.Cancelled + CrashRun.During + FaultKind.ReplicateRead404,
-        FaultKind.ReplicateTrainingLost,
         FaultKind.ReplicateTrainingFails,
         FaultKind.ReplicateFailsAfterSuccess,
         FaultKind.ReplicateUnauth401,
-        FaultKind.ReplicateUnauth401 + CrashRun.WhileItTrains,
         FaultKind.ReplicateBalance402,
     ];
+
+    /// <summary>The same with more crossings.</summary>
+    public static TheoryData<string> FurtherEndsElsewhere => [FaultKind.ReplicateTrainingLost, FaultKind.ReplicateUnauth401 + CrashRun.WhileItTrains];
 
     /// <summary>The same of the predictions that make the validation images.</summary>
     public static TheoryData<string> FaultsOfImages =>
     [
-        FaultKind.ReplicateCreate500 + CrashRun.OfImages,
         FaultKind.ReplicateCreate500ButCreated + CrashRun.OfImages,
+        FaultKind.ReplicateOutputLate + CrashRun.OfImages,
+        FaultKind.ReplicatePredictionFails,
+        FaultKind.ReplicateImageCorrupt,
+    ];
+
+    public static TheoryData<string> FurtherFaultsOfImages =>
+    [
+        FaultKind.ReplicateCreate500 + CrashRun.OfImages,
         FaultKind.ReplicateCreateHangButCreated + CrashRun.OfImages,
         FaultKind.ReplicateThrottled + CrashRun.OfImages,
         FaultKind.ReplicateRead404 + CrashRun.OfImages,
-        FaultKind.ReplicateOutputLate + CrashRun.OfImages,
-        FaultKind.ReplicatePredictionFails,
         FaultKind.ReplicatePredictionLost,
-        FaultKind.ReplicateImageCorrupt,
     ];
 
     [Theory]
@@ -126,9 +131,23 @@ public sealed class CrashEnumerationTests
         EnumerateAsync(fault, elsewhere: true, CrossingsOfEndsAtLeast);
 
     [Theory]
+    [MemberData(nameof(FurtherEndsElsewhere))]
+    [Trait("Requirement", "C1")]
+    [Trait("Requirement", "M6")]
+    [Trait("Run", "Long")]
+    public Task Process_DiesAtEachCrossingOfATrainingElsewhereThatEndsLate_TheJobEndsByItsRuleAndIsPaidOnce(string fault) =>
+        EnumerateAsync(fault, elsewhere: true);
+
+    [Theory]
     [MemberData(nameof(FaultsOfImages))]
     [Trait("Requirement", "E5")]
     public Task Process_DiesAtEachCrossingBesideAFaultOfTheImages_TheLoraIsJudgedAndNothingIsLeft(string fault) => EnumerateAsync(fault, elsewhere: true);
+
+    [Theory]
+    [MemberData(nameof(FurtherFaultsOfImages))]
+    [Trait("Requirement", "E5")]
+    [Trait("Run", "Long")]
+    public Task Process_DiesAtEachCrossingBesideAFurtherFaultOfTheImages_TheLoraIsJudgedAndNothingIsLeft(string fault) => EnumerateAsync(fault, elsewhere: true);
 
     private static async Task EnumerateAsync(string fault, bool elsewhere = false, int? atLeast = null)
     {

@@ -1507,6 +1507,74 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                     b.ToTable("spool_instances", (string)null);
                 });
 
+            modelBuilder.Entity("LoraAdmin.Storage.StorageCensusRow", b =>
+                {
+                    b.Property<string>("Bucket")
+                        .HasColumnType("text")
+                        .HasColumnName("bucket");
+
+                    b.Property<long>("TakenAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("taken_at");
+
+                    b.Property<long>("Bytes")
+                        .HasColumnType("bigint")
+                        .HasColumnName("bytes");
+
+                    b.Property<long>("Missing")
+                        .HasColumnType("bigint")
+                        .HasColumnName("missing");
+
+                    b.Property<long>("Objects")
+                        .HasColumnType("bigint")
+                        .HasColumnName("objects");
+
+                    b.Property<long>("Strays")
+                        .HasColumnType("bigint")
+                        .HasColumnName("strays");
+
+                    b.Property<string>("Unread")
+                        .HasColumnType("text")
+                        .HasColumnName("unread");
+
+                    b.HasKey("Bucket", "TakenAt")
+                        .HasName("pk_storage_census");
+
+                    b.ToTable("storage_census", (string)null);
+                });
+
+            modelBuilder.Entity("LoraAdmin.Storage.StorageDifferenceRow", b =>
+                {
+                    b.Property<string>("Bucket")
+                        .HasColumnType("text")
+                        .HasColumnName("bucket");
+
+                    b.Property<string>("Kind")
+                        .HasColumnType("text")
+                        .HasColumnName("kind");
+
+                    b.Property<string>("Key")
+                        .HasColumnType("text")
+                        .HasColumnName("object_key");
+
+                    b.Property<Guid?>("LoraId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("lora_id");
+
+                    b.Property<long?>("SizeBytes")
+                        .HasColumnType("bigint")
+                        .HasColumnName("size_bytes");
+
+                    b.Property<long>("TakenAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("taken_at");
+
+                    b.HasKey("Bucket", "Kind", "Key")
+                        .HasName("pk_storage_differences");
+
+                    b.ToTable("storage_differences", (string)null);
+                });
+
             modelBuilder.Entity("LoraAdmin.Training.HostedTrainingRow", b =>
                 {
                     b.Property<string>("Name")

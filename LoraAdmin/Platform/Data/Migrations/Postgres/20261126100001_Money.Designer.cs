@@ -13,8 +13,8 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace LoraAdmin.Platform.Data.Migrations.Postgres
 {
     [DbContext(typeof(PostgresLoraDb))]
-    [Migration("20261126082319_ProviderMoney")]
-    partial class ProviderMoney
+    [Migration("20261126100001_Money")]
+    partial class Money
     {
         /// <inheritdoc />
         protected override void BuildTargetModel(ModelBuilder modelBuilder)
@@ -1475,121 +1475,6 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                     b.ToTable("loop_leases", (string)null);
                 });
 
-            modelBuilder.Entity("LoraAdmin.Pods.BalanceReadingRow", b =>
-                {
-                    b.Property<string>("Provider")
-                        .HasColumnType("text")
-                        .HasColumnName("provider");
-
-                    b.Property<long?>("BalanceMicros")
-                        .HasColumnType("bigint")
-                        .HasColumnName("balance_micros");
-
-                    b.Property<long?>("FailingSince")
-                        .HasColumnType("bigint")
-                        .HasColumnName("failing_since");
-
-                    b.Property<string>("Failure")
-                        .HasColumnType("text")
-                        .HasColumnName("failure");
-
-                    b.Property<bool>("FailureTold")
-                        .HasColumnType("boolean")
-                        .HasColumnName("failure_told");
-
-                    b.Property<long?>("HourlyMicros")
-                        .HasColumnType("bigint")
-                        .HasColumnName("hourly_micros");
-
-                    b.Property<string>("LowTold")
-                        .HasColumnType("text")
-                        .HasColumnName("low_told");
-
-                    b.Property<long?>("ReadAt")
-                        .HasColumnType("bigint")
-                        .HasColumnName("read_at");
-
-                    b.HasKey("Provider")
-                        .HasName("pk_balance_readings");
-
-                    b.ToTable("balance_readings", (string)null);
-                });
-
-            modelBuilder.Entity("LoraAdmin.Pods.BillingRecordRow", b =>
-                {
-                    b.Property<string>("Provider")
-                        .HasColumnType("text")
-                        .HasColumnName("provider");
-
-                    b.Property<string>("PodId")
-                        .HasColumnType("text")
-                        .HasColumnName("pod_id");
-
-                    b.Property<long>("BucketStart")
-                        .HasColumnType("bigint")
-                        .HasColumnName("bucket_start");
-
-                    b.Property<long>("CpuMicros")
-                        .HasColumnType("bigint")
-                        .HasColumnName("cpu_micros");
-
-                    b.Property<long>("DiskMicros")
-                        .HasColumnType("bigint")
-                        .HasColumnName("disk_micros");
-
-                    b.Property<long>("GpuMicros")
-                        .HasColumnType("bigint")
-                        .HasColumnName("gpu_micros");
-
-                    b.Property<long>("ReadAt")
-                        .HasColumnType("bigint")
-                        .HasColumnName("read_at");
-
-                    b.Property<long>("TotalMicros")
-                        .HasColumnType("bigint")
-                        .HasColumnName("total_micros");
-
-                    b.HasKey("Provider", "PodId", "BucketStart")
-                        .HasName("pk_billing_records");
-
-                    b.HasIndex("BucketStart")
-                        .HasDatabaseName("ix_billing_records_bucket_start");
-
-                    b.ToTable("billing_records", (string)null);
-                });
-
-            modelBuilder.Entity("LoraAdmin.Pods.GpuPriceRow", b =>
-                {
-                    b.Property<string>("GpuType")
-                        .HasColumnType("text")
-                        .HasColumnName("gpu_type");
-
-                    b.Property<long>("ValidFrom")
-                        .HasColumnType("bigint")
-                        .HasColumnName("valid_from");
-
-                    b.Property<long>("HourlyMicros")
-                        .HasColumnType("bigint")
-                        .HasColumnName("hourly_micros");
-
-                    b.Property<long?>("ValidUntil")
-                        .HasColumnType("bigint")
-                        .HasColumnName("valid_until");
-
-                    b.HasKey("GpuType", "ValidFrom")
-                        .HasName("pk_gpu_prices");
-
-                    b.HasIndex("ValidFrom")
-                        .HasDatabaseName("ix_gpu_prices_valid_from");
-
-                    b.HasIndex(new[] { "GpuType" }, "ix_gpu_prices_current")
-                        .IsUnique()
-                        .HasDatabaseName("ix_gpu_prices_gpu_type")
-                        .HasFilter("valid_until IS NULL");
-
-                    b.ToTable("gpu_prices", (string)null);
-                });
-
             modelBuilder.Entity("LoraAdmin.Pods.PodClaimRow", b =>
                 {
                     b.Property<string>("PodId")
@@ -1772,17 +1657,13 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                     b.HasIndex("JobId", "Attempt", "Try")
                         .HasDatabaseName("ix_pod_ledger_job_id_attempt_try_number");
 
-                    b.HasIndex(new[] { "RequestedAt", "Name" }, "ix_pod_ledger_alive")
-                        .HasDatabaseName("ix_pod_ledger_requested_at_name")
-                        .HasFilter("saw <> 'gone'");
-
                     b.HasIndex(new[] { "GoneAt" }, "ix_pod_ledger_apart")
                         .HasDatabaseName("ix_pod_ledger_gone_at")
                         .HasFilter("gpu_type = '' OR attempt = 0");
 
-                    b.HasIndex(new[] { "GoneAt" }, "ix_pod_ledger_gone")
-                        .HasDatabaseName("ix_pod_ledger_gone_at1")
-                        .HasFilter("gone_at IS NOT NULL");
+                    b.HasIndex(new[] { "RequestedAt", "Name" }, "ix_pod_ledger_alive")
+                        .HasDatabaseName("ix_pod_ledger_requested_at_name")
+                        .HasFilter("saw <> 'gone'");
 
                     b.ToTable("pod_ledger", (string)null);
                 });

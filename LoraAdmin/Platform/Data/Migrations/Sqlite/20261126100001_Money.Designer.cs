@@ -11,7 +11,7 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 namespace LoraAdmin.Platform.Data.Migrations.Sqlite
 {
     [DbContext(typeof(SqliteLoraDb))]
-    [Migration("20261126080551_Money")]
+    [Migration("20261126100001_Money")]
     partial class Money
     {
         /// <inheritdoc />
