@@ -1,4 +1,5 @@
 using LoraAdmin.Domain.Access;
+using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Limits;
 using LoraAdmin.Domain.Operations;
 using LoraAdmin.Domain.Pods;
@@ -35,6 +36,8 @@ internal static class OperationList
             provider.GetRequiredService<IPodBilling>(),
             provider.GetRequiredService<TimeProvider>(),
             Permissions.ReconcileMoney));
+        services.AddSingleton<IOperation>(provider => new TotalsCheck(
+            provider.GetRequiredService<IUnitOfWork>(), provider.GetRequiredService<TimeProvider>(), Permissions.ReconcileMoney));
         return services;
     }
 }

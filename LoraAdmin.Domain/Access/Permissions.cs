@@ -55,7 +55,7 @@ public static class Permissions
     public const string CleanHistory = "operations:clean-history";
     public const string ResetLimits = "limits:reset";
 
-    /// <summary>Have the ledger corrected by what the provider billed.</summary>
+    /// <summary>Have the ledger corrected by what the provider billed, and its totals by its entries.</summary>
     public const string ReconcileMoney = "budget:reconcile";
 
     /// <summary>Have training images deleted that are past their time.</summary>

@@ -20,6 +20,9 @@ public static class BudgetEvents
     /// <summary>The month has passed its limit, or is below it again.</summary>
     public const string LimitPassed = "budget.limit_passed";
     public const string LimitHolds = "budget.limit_holds";
+
+    /// <summary>A total was not what its entries come to, and is again.</summary>
+    public const string TotalMended = "budget.total_mended";
 }
 
 /// <summary>Rules of incidents about money.</summary>

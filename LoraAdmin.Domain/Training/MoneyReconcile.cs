@@ -217,9 +217,8 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
     private static async Task CorrectJobAsync(IUnit unit, LedgerPod row, Usd amount, CancellationToken cancellationToken)
     {
         ITrainingStore store = unit.Store<ITrainingStore>();
-        if ((await store.ListAttemptsAsync(row.Job, cancellationToken)).FirstOrDefault(one => one.Number == row.Attempt) is { Cost: { } cost } attempt)
+        if (await store.AddAttemptCostAsync(row.Job, row.Attempt, amount, cancellationToken))
         {
-            await store.SaveAttemptAsync(attempt with { Cost = cost + amount }, cancellationToken);
             await store.AddCostAsync(row.Job, amount, cancellationToken);
         }
     }

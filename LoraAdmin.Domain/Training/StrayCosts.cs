@@ -98,11 +98,9 @@ internal sealed class StrayCosts(IUnitOfWork work, TimeProvider clock)
             Usd more = after.Actual!.Value - settled.Actual!.Value;
             ITrainingStore store = unit.Store<ITrainingStore>();
             await store.AddCostAsync(settled.Job, more, cancellationToken);
-            if ((await store.ListAttemptsAsync(settled.Job, cancellationToken)).FirstOrDefault(one => one.Number == settled.Attempt) is { } attempt)
-            {
-                await store.SaveAttemptAsync(attempt with { Cost = after.Actual }, cancellationToken);
-            }
 
+            // On top: its bill may have corrected it since it was settled.
+            await store.AddAttemptCostAsync(settled.Job, settled.Attempt, more, cancellationToken);
             await BudgetFacts.TellBeyondAsync(unit, change, Self, cancellationToken);
         }
 

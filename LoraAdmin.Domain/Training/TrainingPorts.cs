@@ -152,6 +152,9 @@ public interface ITrainingStore
     /// <summary>In order of number.</summary>
     Task<IReadOnlyList<TrainingAttempt>> ListAttemptsAsync(JobId id, CancellationToken cancellationToken);
 
+    /// <summary>Adds to what a settled attempt cost. False: it has no cost yet, or is not there; nothing was written.</summary>
+    Task<bool> AddAttemptCostAsync(JobId id, int number, Usd cost, CancellationToken cancellationToken);
+
     /// <summary>Adds a settled attempt's cost to the job, lease or not (the job is final or goes on with another attempt).</summary>
     Task AddCostAsync(JobId id, Usd cost, CancellationToken cancellationToken);
 

@@ -52,6 +52,7 @@ public sealed class BudgetDeskTests : IDisposable
     }
 
     [Fact]
+    [Trait("Requirement", "M6")]
     public async Task Set_BelowWhatIsReserved_WritesNothingUntilThePersonSaysSo()
     {
         await ReserveAsync(Usd.FromDollars(130));
@@ -96,6 +97,7 @@ public sealed class BudgetDeskTests : IDisposable
             await Desk.SetLimitAsync(new LimitWish(null, new string('x', BudgetDesk.LongestReason + 1)), Ada, Token)).Problems).Field);
 
     [Fact]
+    [Trait("Requirement", "M6")]
     public async Task Configuration_ThatChangedBetweenTwoStarts_IsRecorded()
     {
         await Desk.NoteOptionsAsync(Token);
@@ -125,6 +127,7 @@ public sealed class BudgetDeskTests : IDisposable
     }
 
     [Fact]
+    [Trait("Requirement", "M6")]
     public async Task Watch_TellsWhenTheLimitIsPassedAndWhenItHoldsAgain()
     {
         BudgetWatch watch = new(database, database.Clock, () => options);

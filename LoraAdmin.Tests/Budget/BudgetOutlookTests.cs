@@ -11,6 +11,7 @@ public sealed class BudgetOutlookTests
     private static readonly Month November = new(2026, 11);
 
     [Fact]
+    [Trait("Requirement", "M6")]
     public void MayFitAt_EnoughIsReserved_IsWhenTheReservationThatMakesRoomHasEnded() => Assert.Equal(
         Now.AddMinutes(-60) + Longest,
         At(Full(reserved: 10), 4, [Open(-120, 3), Open(-60, 3), Open(-10, 4)]));

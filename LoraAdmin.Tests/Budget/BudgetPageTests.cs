@@ -73,6 +73,7 @@ public sealed partial class BudgetPageTests : LoraBunitContext
     }
 
     [Fact]
+    [Trait("Requirement", "M5")]
     public void Forecast_ThatPassesTheLimit_NamesTheMinute()
     {
         money.Board = BudgetSamples.Board(read => read with { Month = read.Month with { Limit = BudgetSamples.Dollars(111) } });
@@ -299,6 +300,7 @@ public sealed partial class BudgetPageTests : LoraBunitContext
     }
 
     [Fact]
+    [Trait("Requirement", "M5")]
     public void Tile_OnTheOverview_LeadsHere()
     {
         IRenderedComponent<BudgetTile> tile = RenderPage<BudgetTile>();

@@ -24,6 +24,7 @@ public sealed class BudgetQueryTests
 
     [Theory]
     [MemberData(nameof(Ledgers))]
+    [Trait("Requirement", "M6")]
     public async Task Board_OfARandomLedger_IsWhatItsRowsComeTo(DatabaseKind kind, int seed)
     {
         await using TestDatabase database = await TestDatabase.CreateAsync(kind, new FakeTimeProvider(Now));

@@ -106,6 +106,7 @@ public sealed class ForecastCurveTests
     [InlineData(59, 0)]
     [InlineData(64, 24 * 60)]
     [InlineData(61, 6 * 60)]
+    [Trait("Requirement", "M5")]
     public void Limit_IsReachedToTheMinute(decimal limit, int minutes)
     {
         ForecastCurve curve = ForecastCurve.Of(Basis(spent: 60, days: [.. Enumerable.Range(1, 28).Select(ago => (ago, 4m))], knownFor: 28), Now)!;

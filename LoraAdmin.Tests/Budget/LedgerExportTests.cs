@@ -43,6 +43,7 @@ public sealed class LedgerExportTests : IAsyncLifetime
     }
 
     [Fact]
+    [Trait("Requirement", "M6")]
     public async Task Export_ManyPages_IsWholeAndEndsInTheTotalsOfThePage()
     {
         Random random = new(5);

@@ -15,7 +15,7 @@ namespace LoraAdmin.Tests.Budget;
 /// <summary>A database that knows only what months have spent and reserved gets a ledger that says the same.</summary>
 public sealed class OpeningEntriesTests
 {
-    private const string LastBeforeTheLedger = "HostedTrainings";
+    private const string Ledger = "_Money";
 
     private static readonly DateTimeOffset October = new(2026, 10, 30, 12, 0, 0, TimeSpan.Zero);
     private static readonly DateTimeOffset November = new(2026, 11, 24, 12, 0, 0, TimeSpan.Zero);
@@ -26,6 +26,7 @@ public sealed class OpeningEntriesTests
     [Theory]
     [InlineData(DatabaseKind.Sqlite)]
     [InlineData(DatabaseKind.Postgres)]
+    [Trait("Requirement", "M6")]
     public async Task Ledger_OfAnOlderDatabase_OpensWithWhatItsMonthsHold(DatabaseKind kind)
     {
         await using TestDatabase database = await TestDatabase.CreateAsync(kind);
@@ -39,7 +40,7 @@ public sealed class OpeningEntriesTests
         await using (LoraDb db = database.NewContext())
         {
             IMigrator migrator = db.GetService<IMigrator>();
-            await migrator.MigrateAsync(LastBeforeTheLedger);
+            await migrator.MigrateAsync(db.Database.GetMigrations().TakeWhile(static name => !name.EndsWith(Ledger, StringComparison.Ordinal)).Last());
             await migrator.MigrateAsync();
         }
 

@@ -10,6 +10,7 @@ public sealed class WhatIfTests
     private static readonly Month November = new(2026, 11);
 
     [Fact]
+    [Trait("Requirement", "M6")]
     public void QueuedJobs_ThatReserved_KeepTheirMoneyUnderAnyLimit()
     {
         WaitingJob[] waiting = [Job(1), Job(2), Job(3), Job(4)];

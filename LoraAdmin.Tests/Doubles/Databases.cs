@@ -111,6 +111,7 @@ public sealed class TestDatabase : IAsyncDisposable
         services.AddStore<IIncidentStore, IncidentStore>();
         services.AddStore<IBudgetStore, BudgetStore>();
         services.AddStore<IBudgetLimitStore, BudgetLimitStore>();
+        services.AddStore<IKeptTotalsStore, KeptTotalsStore>();
         services.AddStore<ILimitsStore, LimitsStore>();
         services.AddStore<ILoraStore, LoraStore>();
         services.AddStore<ILoraFiles, LoraFileStore>();

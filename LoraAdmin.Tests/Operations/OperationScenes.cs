@@ -12,6 +12,7 @@ using LoraAdmin.Pods;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Tests.Pods;
 using LoraAdmin.Tests.Simulation;
+using LoraAdmin.Tests.Simulation.Memory;
 using LoraAdmin.Tests.Training;
 using LoraAdmin.Training;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -47,6 +48,7 @@ internal static class OperationScenes
         [HistoryRetention.Key] = HistoryAsync,
         [StorageCensus.Key] = CensusAsync,
         [MoneyReconcile.Key] = MoneyAsync,
+        [TotalsCheck.Key] = TotalsAsync,
     };
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -324,8 +326,8 @@ internal static class OperationScenes
                 { Key: JobId job } => PodOf(row => row.Job == job),
                 { Key: (JobId job, int) } => PodOf(row => row.Job == job),
 
-                // The sum of its entries, of which the newest belongs to a pod.
-                { After: BudgetMonth } => PodOf(row => row.Name == bench.World.Database.Entries.Rows.MaxBy(entry => entry.At)!.Pod),
+                // Sums of entries, of which the newest belongs to a pod.
+                { After: BudgetMonth or LedgerDay } => PodOf(row => row.Name == bench.World.Database.Entries.Rows.MaxBy(entry => entry.At)!.Pod),
                 _ => null,
             },
         };
@@ -337,6 +339,44 @@ internal static class OperationScenes
             JobId id = await bench.SubmitAsync();
             await bench.RunToRestAsync(id);
         }
+    }
+
+    /// <summary>Two totals of days and one of a month, of which each says more than its entries.</summary>
+    private static async Task<OperationScene> TotalsAsync()
+    {
+        TrainingBench bench = new();
+        await bench.RunToRestAsync(await bench.SubmitAsync());
+        MemoryDatabase database = bench.World.Database;
+        (KeptTotal Total, LedgerDay Day)[] days = [.. database.Days.All.OrderBy(day => day.Key.ToString(), StringComparer.Ordinal).Select(day => (day.Key, day.Value))];
+        BudgetMonth month = database.Months.Rows.Single();
+        Spoil(0);
+        Spoil(1);
+        database.Months.Set(month.Month, month with { Spent = month.Spent + new Usd(1) });
+        return new OperationScene(
+            new TotalsCheck(database, bench.World.Clock, Permissions.ReconcileMoney),
+            bench.World,
+            () => database.Days.All.Select(day => (day.Key.ToString(), $"{day.Value}"))
+                .Concat(database.Months.All.Select(row => (row.Key.ToString(), $"{row.Value}")))
+                .ToDictionary(one => one.Item1, one => one.Item2),
+            () =>
+            {
+                // Somebody mends one of them; another is spoilt.
+                database.Days.Set(days[1].Total, days[1].Day);
+                Spoil(2);
+                return Task.CompletedTask;
+            })
+        {
+            OwnerOf = effect => effect switch
+            {
+                { Key: KeptTotal total } => total.ToString(),
+                { Key: Month of } => of.ToString(),
+                { Key: OperationalEvent fact } => days.Select(day => day.Total.ToString()).Append(month.Month.ToString())
+                    .FirstOrDefault(total => fact.Message.StartsWith($"The total {total} was ", StringComparison.Ordinal)),
+                _ => null,
+            },
+        };
+
+        void Spoil(int number) => database.Days.Set(days[number].Total, days[number].Day with { Spent = days[number].Day.Spent + new Usd(1) });
     }
 
     /// <summary>Notes what is more than a question.</summary>

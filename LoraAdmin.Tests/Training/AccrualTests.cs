@@ -1,4 +1,5 @@
 using LoraAdmin.Domain.Budget;
+using LoraAdmin.Domain.Operations;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
@@ -15,6 +16,7 @@ public sealed class AccrualTests
     private static readonly TimeSpan Training = TimeSpan.FromMinutes(90);
 
     [Fact]
+    [Trait("Requirement", "M6")]
     public async Task Attempt_ThatRuns_IsAccruedEveryQuarterOfAnHour()
     {
         TrainingBench bench = new(cloud => cloud.Training = Training);
@@ -33,6 +35,7 @@ public sealed class AccrualTests
     }
 
     [Fact]
+    [Trait("Requirement", "M6")]
     public async Task Attempt_ThatSucceeded_IsDividedByWhatItWasSpentFor()
     {
         TrainingBench bench = new(cloud => cloud.Training = Training);
@@ -68,6 +71,7 @@ public sealed class AccrualTests
     }
 
     [Fact]
+    [Trait("Requirement", "M6")]
     public async Task Pod_ThatDoesNotGo_IsALeakOfTheCalendarsMonthWithAnOpenIncident()
     {
         TrainingBench bench = new();
@@ -99,6 +103,7 @@ public sealed class AccrualTests
     }
 
     [Fact]
+    [Trait("Requirement", "M6")]
     public async Task Pod_ThatTurnedOutDearer_HasItsReservationRaised()
     {
         TrainingBench bench = new(cloud => cloud.Training = Training);
@@ -169,6 +174,30 @@ public sealed class AccrualTests
         Assert.Equal(settled.Actual, bench.Month.Spent);
         Assert.Single(bench.World.Database.Events, fact => fact.Kind == BudgetEvents.Beyond);
         Assert.Single(bench.World.Database.Events, fact => fact.Kind == BudgetEvents.BeyondEnded);
+    }
+
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Pod_ThatTurnsUpAfterItsAttemptWasCorrected_LeavesTheCorrectionAsItIs()
+    {
+        TrainingBench bench = new();
+        JobId id = await bench.SubmitAsync();
+        await bench.RunToRestAsync(id);
+        Usd settled = bench.Reservation(id).Actual!.Value;
+        await bench.RunForAsync(TimeSpan.FromDays(1) + PodBills.ClosedAfter);
+        bench.Faults.Add(FaultKind.BillingDearer, count: 100);
+        MoneyReconcile reconcile = BillsOf.Operation(bench);
+        PlanDraft plan = Assert.IsType<Planning.Planned>(await reconcile.PlanAsync(TestContext.Current.CancellationToken)).Plan;
+        await reconcile.ApplyAsync(Assert.Single(plan.Items), new FreeTurn(bench.World.Database), TestContext.Current.CancellationToken);
+        Usd billed = bench.Month.Spent;
+        Assert.True(billed > settled, $"{billed} was billed and {settled} settled: nothing was corrected.");
+
+        PodHouse.AddPod(bench.World, PodNames.For(bench.World.Installation.Id, id, 1, 9));
+        await bench.RunForAsync(TimeSpan.FromHours(2));
+
+        Usd beyond = bench.Reservation(id).Beyond;
+        Assert.True(beyond > Usd.Zero);
+        Assert.Equal((billed + beyond, billed + beyond, billed + beyond), (bench.Job(id).Cost, bench.Attempts(id)[0].Cost, bench.Month.Spent));
     }
 
     [Fact]

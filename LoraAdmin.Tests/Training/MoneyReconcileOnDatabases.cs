@@ -25,6 +25,7 @@ public sealed class MoneyReconcileOnDatabases
     [Theory]
     [InlineData(DatabaseKind.Sqlite)]
     [InlineData(DatabaseKind.Postgres)]
+    [Trait("Requirement", "M6")]
     public async Task Correction_ByManyAtOnce_IsBookedOnce(DatabaseKind kind)
     {
         await using TestDatabase database = await TestDatabase.CreateAsync(kind, clock);
@@ -77,6 +78,7 @@ public sealed class MoneyReconcileOnDatabases
     [Theory]
     [InlineData(DatabaseKind.Sqlite)]
     [InlineData(DatabaseKind.Postgres)]
+    [Trait("Requirement", "M6")]
     public async Task Correction_OfASettledAttempt_ChangesItsJobAndItsMonth(DatabaseKind kind)
     {
         await using TestDatabase database = await TestDatabase.CreateAsync(kind, clock);

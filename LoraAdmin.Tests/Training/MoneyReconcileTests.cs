@@ -32,6 +32,7 @@ public sealed class MoneyReconcileTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
+    [Trait("Requirement", "M6")]
     public async Task Run_AfterTrainings_BringsTheMonthToWhatWasBilled()
     {
         JobId[] jobs = [await TrainAsync(), await TrainAsync(), await TrainAsync()];

@@ -81,6 +81,7 @@ public static class BudgetFeature
         services.AddHostedService<BudgetService>();
         return services
             .AddStore<IBudgetStore, BudgetStore>()
-            .AddStore<IBudgetLimitStore, BudgetLimitStore>();
+            .AddStore<IBudgetLimitStore, BudgetLimitStore>()
+            .AddStore<IKeptTotalsStore, KeptTotalsStore>();
     }
 }

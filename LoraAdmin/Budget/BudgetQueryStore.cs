@@ -14,35 +14,36 @@ internal sealed class BudgetQueryStore(IUnitOfWork work, IPaidWork paid, Func<Bu
     public const int MostChanges = 20;
 
     private const int MostNewest = 10;
-    private const int OpenAtOnce = 1_000;
 
     public Task<BudgetBoard> ReadAsync(CancellationToken cancellationToken) => work.ReadAsync(
         async (unit, token) =>
         {
             DateTimeOffset now = clock.GetUtcNow();
             Month month = Month.Of(now);
-            IBudgetStore budget = unit.Store<IBudgetStore>();
-            IBudgetLimitStore limits = unit.Store<IBudgetLimitStore>();
             IReadOnlyList<Answer> answers = await ((EfUnit)unit).Db.RunAsync(
                 [
+                    BudgetStatements.Read(month, rules()),
+                    BoardStatements.Limit(),
                     LedgerStatements.Days(BudgetFigures.ReadFrom(now)),
                     LedgerStatements.FirstDay(),
+                    BoardStatements.Open(),
+                    BoardStatements.Changes(MostChanges),
                     LedgerStatements.Backward(new LedgerFilter(month, [], null), null, MostNewest),
                 ],
                 token);
             MoneyNow money = new(
-                await budget.ReadMonthAsync(month, rules(), token),
-                await limits.ReadAsync(rules(), token),
-                [.. answers[0].Rows.Select(LedgerStatements.ToDay)],
-                answers[1].Row is { } first ? LedgerStatements.DayOf((string)first[0]) : null,
-                await OpenAsync(budget, token),
+                BudgetStatements.ToMonth(month, answers[0]),
+                BoardStatements.ToLimit(answers[1].Row!, rules()),
+                [.. answers[2].Rows.Select(LedgerStatements.ToDay)],
+                answers[3].Row is { } first ? LedgerStatements.DayOf((string)first[0]) : null,
+                [.. answers[4].Rows.Select(BoardStatements.ToOpen)],
                 await paid.ReadAsync(unit, MostWaiting, BudgetFigures.AverageSince(now), now, token),
                 now);
             return new BudgetBoard(
                 money,
                 BudgetFigures.Of(money),
-                await limits.ListChangesAsync(MostChanges, token),
-                [.. answers[2].Rows.Select(LedgerStatements.ToEntry)]);
+                [.. answers[5].Rows.Select(BoardStatements.ToChange)],
+                [.. answers[6].Rows.Select(LedgerStatements.ToEntry)]);
         },
         cancellationToken);
 
@@ -78,20 +79,6 @@ internal sealed class BudgetQueryStore(IUnitOfWork work, IPaidWork paid, Func<Bu
             async (unit, token) =>
                 [.. (await ((EfUnit)unit).Db.RunAsync([LedgerStatements.Forward(filter, after, until, size)], token))[0].Rows.Select(LedgerStatements.ToEntry)],
             cancellationToken);
-    }
-
-    private static async Task<IReadOnlyList<Reservation>> OpenAsync(IBudgetStore budget, CancellationToken cancellationToken)
-    {
-        List<Reservation> open = [];
-        while (true)
-        {
-            IReadOnlyList<Reservation> page = await budget.ListOpenAsync(open.Count == 0 ? null : open[^1], OpenAtOnce, cancellationToken);
-            open.AddRange(page);
-            if (page.Count < OpenAtOnce)
-            {
-                return open;
-            }
-        }
     }
 
     private static void CheckSize(int size)

@@ -26,7 +26,7 @@ internal static class BudgetStatements
 
     private const string AddDayOfReservation = $"{DayRow} WHERE EXISTS (SELECT 1 FROM budget_reservations WHERE id = $8) {DayAdds}";
 
-    private const string ClearDay = "DELETE FROM budget_days WHERE day = $1 AND month = $2 AND kind = $3 AND purpose = $4 AND entries = 0";
+    public const string ClearDay = "DELETE FROM budget_days WHERE day = $1 AND month = $2 AND kind = $3 AND purpose = $4 AND entries = 0";
 
     private const string AddEntryOfReservation =
         """

@@ -43,7 +43,7 @@ internal static class LedgerStatements
         Month.Parse((string)row[1]),
         Words<EntryKind>.Parse((string)row[2]),
         (string)row[3] is { Length: > 0 } purpose ? Words<CostPurpose>.Parse(purpose) : null,
-        Convert.ToInt64(row[4], CultureInfo.InvariantCulture),
+        Cell.Number(row[4]),
         Money(row[5]),
         Money(row[6]));
 
@@ -53,22 +53,19 @@ internal static class LedgerStatements
     {
         Key = (string)row[0],
         Month = Month.Parse((string)row[1]),
-        At = Instants.FromMillis(Convert.ToInt64(row[2], CultureInfo.InvariantCulture)),
+        At = Instants.FromMillis(Cell.Number(row[2])),
         Kind = Words<EntryKind>.Parse((string)row[3]),
         Spent = Money(row[4]),
         Reserved = Money(row[5]),
-        Job = row[6] switch
-        {
-            Guid id => new JobId(id),
-            string id => new JobId(Guid.Parse(id)),
-            _ => null,
-        },
-        Attempt = row[7] is DBNull ? null : Convert.ToInt32(row[7], CultureInfo.InvariantCulture),
+        Job = row[6] is DBNull ? null : new JobId(Cell.Id(row[6])),
+        Attempt = row[7] is DBNull ? null : (int)Cell.Number(row[7]),
         Pod = row[8] as string,
         Provider = row[9] as string,
         Purpose = row[10] is string purpose ? Words<CostPurpose>.Parse(purpose) : null,
         Note = row[11] as string,
     };
+
+    public static Usd Money(object micros) => new(Cell.Number(micros));
 
     private static Statement Page(LedgerFilter filter, LedgerCursor? after, DateTimeOffset? until, int size, string beyond, string order)
     {
@@ -138,6 +135,4 @@ internal static class LedgerStatements
     private static string WordsOf(IEnumerable<EntryKind> kinds) => string.Join(", ", kinds.Select(kind => $"'{Words<EntryKind>.Of(kind)}'"));
 
     private static string TextOf(DateOnly day) => day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
-
-    private static Usd Money(object micros) => new(Convert.ToInt64(micros, CultureInfo.InvariantCulture));
 }

@@ -99,6 +99,9 @@ internal sealed class MemoryBudgetStore(MemoryDatabase database) : IBudgetStore
     {
         BudgetMonth month = database.Months.Find(entry.Month) ?? new BudgetMonth(entry.Month, Usd.Zero, Usd.Zero, Usd.Zero);
         database.Entries.Set(entry.Key, database.Entries.Find(entry.Key) is null ? entry : throw new InvalidOperationException($"{entry.Key} is booked already."));
+        KeptTotal total = MemoryKeptTotalsStore.TotalOf(entry);
+        LedgerDay day = database.Days.Find(total) ?? new LedgerDay(total.Of!.Day, entry.Month, entry.Kind, entry.Purpose, 0, Usd.Zero, Usd.Zero);
+        database.Days.Set(total, day with { Count = day.Count + 1, Spent = day.Spent + entry.Spent, Reserved = day.Reserved + entry.Reserved });
         database.Months.Set(entry.Month, month with { Spent = month.Spent + entry.Spent, Reserved = month.Reserved + entry.Reserved });
     }
 

@@ -37,6 +37,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
         Months = new(this);
         Reservations = new(this);
         Entries = new(this);
+        Days = new(this);
         BudgetLimits = new(this);
         LimitChanges = new(this);
         Users = new(this);
@@ -90,6 +91,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
             [typeof(IHostedTrainingStore)] = new MemoryHostedTrainingStore(this),
             [typeof(IBudgetStore)] = new MemoryBudgetStore(this),
             [typeof(IBudgetLimitStore)] = new MemoryBudgetLimitStore(this),
+            [typeof(IKeptTotalsStore)] = new MemoryKeptTotalsStore(this),
             [typeof(ILimitsStore)] = new MemoryLimitsStore(this),
             [typeof(ILoraStore)] = new MemoryLoraStore(this),
             [typeof(ILoraFiles)] = new MemoryLoraFiles(this),
@@ -130,6 +132,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
     public MemoryTable<Month, BudgetMonth> Months { get; }
     public MemoryTable<(JobId, int), Reservation> Reservations { get; }
     public MemoryTable<string, BudgetEntry> Entries { get; }
+    public MemoryTable<KeptTotal, LedgerDay> Days { get; }
     public MemoryTable<int, LimitRow> BudgetLimits { get; }
     public MemoryTable<Guid, BudgetLimitChange> LimitChanges { get; }
     public MemoryTable<UserId, UserCount> Users { get; }

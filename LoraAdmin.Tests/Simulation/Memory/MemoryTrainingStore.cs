@@ -200,6 +200,17 @@ internal sealed class MemoryTrainingStore(MemoryDatabase database) : ITrainingSt
         return Task.CompletedTask;
     }
 
+    public Task<bool> AddAttemptCostAsync(JobId id, int number, Usd cost, CancellationToken cancellationToken)
+    {
+        if (database.Attempts.Find((id, number)) is not { Cost: { } before } attempt)
+        {
+            return Task.FromResult(false);
+        }
+
+        database.Attempts.Set((id, number), attempt with { Cost = before + cost });
+        return Task.FromResult(true);
+    }
+
     public Task<IReadOnlyList<TrainingAttempt>> ListAttemptsAsync(JobId id, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<TrainingAttempt>>([.. Numbers(id)]);
 

@@ -170,6 +170,7 @@ public abstract class BudgetStoreContract : StoreContract
     }
 
     [Fact]
+    [Trait("Requirement", "M6")]
     public async Task Accrue_ByManyAtOnce_BooksOnce()
     {
         JobId job = NextJob();
@@ -232,6 +233,31 @@ public abstract class BudgetStoreContract : StoreContract
     }
 
     [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Totals_OfEveryKindOfWrite_AreWhatTheEntriesComeTo()
+    {
+        JobId[] jobs = [NextJob(), NextJob(), NextJob()];
+        foreach (JobId job in jobs)
+        {
+            await Reserve(job, Usd.FromDollars(2));
+        }
+
+        await Accrue(jobs[0], Usd.FromDollars(1));
+        await TopUp(jobs[1], Usd.FromDollars(1));
+        await TopUp(jobs[1], Usd.FromDollars(100));
+        await Reserve(NextJob(), Usd.FromDollars(100));
+        await Settle(jobs[0], Usd.FromDollars(3), Start.AddMonths(1));
+        KeptTotal leaks = new(Domain.Shared.Month.Of(Start.AddMonths(1)), new DayOfTotal(new DateOnly(2026, 12, 24), EntryKind.Leak, CostPurpose.Orphan));
+
+        Assert.Empty(await Read<IKeptTotalsStore, IReadOnlyList<WrongTotal>>(store => store.FindWrongAsync(10, None)));
+        Assert.Null(await In<IKeptTotalsStore, WrongTotal?>(store => store.MendAsync(leaks, None)));
+        Assert.Null(await In<IKeptTotalsStore, WrongTotal?>(store => store.MendAsync(leaks with { Of = leaks.Of! with { Purpose = null } }, None)));
+        Assert.Null(await In<IKeptTotalsStore, WrongTotal?>(store => store.MendAsync(leaks with { Of = null }, None)));
+        EntrySums sums = await Read<IKeptTotalsStore, EntrySums>(store => store.SumAsync(None));
+        Assert.Equal(new EntrySums(8, Usd.FromDollars(3), Usd.FromDollars(5)), sums);
+    }
+
+    [Fact]
     public async Task Limit_SetOverTheOptions_CountsForTheNextReservationAndInMonthsThatHaveNoRowYet()
     {
         await Reserve(NextJob(), Usd.FromDollars(6));
@@ -291,6 +317,7 @@ public abstract class BudgetStoreContract : StoreContract
     }
 
     [Fact]
+    [Trait("Requirement", "M6")]
     public async Task Limit_LoweredWhileManyReserve_NothingIsAdmittedBeyondItAfterwards()
     {
         Task<ReserveResult>[] callers = [.. Enumerable.Range(0, 64).Select(_ => (Id: NextId(), Job: NextJob())).ToArray()

@@ -442,6 +442,23 @@ public abstract class TrainingStoreContract : StoreContract
     }
 
     [Fact]
+    public async Task AttemptCost_AddedByManyAtOnce_IsTheExactSumOnceItIsSettled()
+    {
+        TrainingJob job = await AddedJob();
+        TrainingAttempt attempt = new(job.Id, 1, "runpod", AttemptState.Active, Start, null, null, null);
+        await In<ITrainingStore>(store => store.AddAttemptAsync(attempt, None));
+        Assert.False(await AddAsync(1, 5));
+        await In<ITrainingStore>(store => store.SaveAttemptAsync(attempt with { State = AttemptState.Succeeded, EndedAt = Start, Cost = new Usd(1000) }, None));
+
+        await Task.WhenAll(Enumerable.Range(1, 20).Select(part => Task.Run(() => AddAsync(1, -part))));
+
+        Assert.False(await AddAsync(2, 5));
+        Assert.Equal(new Usd(790), Assert.Single(await Read<ITrainingStore, IReadOnlyList<TrainingAttempt>>(store => store.ListAttemptsAsync(job.Id, None))).Cost);
+
+        Task<bool> AddAsync(int number, long micros) => In<ITrainingStore, bool>(store => store.AddAttemptCostAsync(job.Id, number, new Usd(micros), None));
+    }
+
+    [Fact]
     public async Task Upload_ClaimedByManyAtOnce_GoesToOne()
     {
         TrainingUpload upload = new(NextId(), NextUser(), Start, null);

@@ -13,8 +13,8 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace LoraAdmin.Platform.Data.Migrations.Postgres
 {
     [DbContext(typeof(PostgresLoraDb))]
-    [Migration("20261126100003_RareEntries")]
-    partial class RareEntries
+    [Migration("20261126111313_Money")]
+    partial class Money
     {
         /// <inheritdoc />
         protected override void BuildTargetModel(ModelBuilder modelBuilder)

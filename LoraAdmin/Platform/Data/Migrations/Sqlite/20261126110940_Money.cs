@@ -67,6 +67,42 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                 nullable: true);
 
             migrationBuilder.CreateTable(
+                name: "balance_readings",
+                columns: table => new
+                {
+                    provider = table.Column<string>(type: "TEXT", nullable: false),
+                    balance_micros = table.Column<long>(type: "INTEGER", nullable: true),
+                    hourly_micros = table.Column<long>(type: "INTEGER", nullable: true),
+                    read_at = table.Column<long>(type: "INTEGER", nullable: true),
+                    failing_since = table.Column<long>(type: "INTEGER", nullable: true),
+                    failure = table.Column<string>(type: "TEXT", nullable: true),
+                    low_told = table.Column<string>(type: "TEXT", nullable: true),
+                    failure_told = table.Column<bool>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_balance_readings", x => x.provider);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "billing_records",
+                columns: table => new
+                {
+                    provider = table.Column<string>(type: "TEXT", nullable: false),
+                    pod_id = table.Column<string>(type: "TEXT", nullable: false),
+                    bucket_start = table.Column<long>(type: "INTEGER", nullable: false),
+                    total_micros = table.Column<long>(type: "INTEGER", nullable: false),
+                    gpu_micros = table.Column<long>(type: "INTEGER", nullable: false),
+                    cpu_micros = table.Column<long>(type: "INTEGER", nullable: false),
+                    disk_micros = table.Column<long>(type: "INTEGER", nullable: false),
+                    read_at = table.Column<long>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_billing_records", x => new { x.provider, x.pod_id, x.bucket_start });
+                });
+
+            migrationBuilder.CreateTable(
                 name: "budget_days",
                 columns: table => new
                 {
@@ -148,10 +184,41 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                     table.PrimaryKey("pk_budget_limit_changes", x => x.id);
                 });
 
+            migrationBuilder.CreateTable(
+                name: "gpu_prices",
+                columns: table => new
+                {
+                    gpu_type = table.Column<string>(type: "TEXT", nullable: false),
+                    valid_from = table.Column<long>(type: "INTEGER", nullable: false),
+                    valid_until = table.Column<long>(type: "INTEGER", nullable: true),
+                    hourly_micros = table.Column<long>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_gpu_prices", x => new { x.gpu_type, x.valid_from });
+                });
+
             migrationBuilder.InsertData(
                 table: "budget_limit",
                 columns: new[] { "id", "limit_micros", "mode", "option_limit_micros", "option_mode", "option_warn_micros", "reason", "set_at", "set_by_kind", "set_by_name", "warn_micros" },
                 values: new object[] { 1, null, null, null, null, null, null, null, null, null, null });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_pod_ledger_gone_at",
+                table: "pod_ledger",
+                column: "gone_at",
+                filter: "gpu_type = '' OR attempt = 0");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_pod_ledger_gone_at1",
+                table: "pod_ledger",
+                column: "gone_at",
+                filter: "gone_at IS NOT NULL");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_billing_records_bucket_start",
+                table: "billing_records",
+                column: "bucket_start");
 
             migrationBuilder.CreateIndex(
                 name: "ix_budget_days_month",
@@ -169,6 +236,12 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                 columns: new[] { "month", "at", "key" });
 
             migrationBuilder.CreateIndex(
+                name: "ix_budget_entries_month_kind_at_key",
+                table: "budget_entries",
+                columns: new[] { "month", "kind", "at", "key" },
+                filter: "kind IN ('opening', 'top_up', 'leak', 'price_change', 'correction')");
+
+            migrationBuilder.CreateIndex(
                 name: "ix_budget_entries_pod",
                 table: "budget_entries",
                 column: "pod",
@@ -180,10 +253,16 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                 columns: new[] { "at", "id" });
 
             migrationBuilder.CreateIndex(
-                name: "ix_pod_ledger_gone_at",
-                table: "pod_ledger",
-                column: "gone_at",
-                filter: "gpu_type = '' OR attempt = 0");
+                name: "ix_gpu_prices_gpu_type",
+                table: "gpu_prices",
+                column: "gpu_type",
+                unique: true,
+                filter: "valid_until IS NULL");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_gpu_prices_valid_from",
+                table: "gpu_prices",
+                column: "valid_from");
 
             migrationBuilder.Sql(OpeningEntries.Of("CAST(strftime('%s', month || '-01') AS INTEGER) * 1000"));
         }
@@ -191,6 +270,12 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
         /// <inheritdoc />
         protected override void Down(MigrationBuilder migrationBuilder)
         {
+            migrationBuilder.DropTable(
+                name: "balance_readings");
+
+            migrationBuilder.DropTable(
+                name: "billing_records");
+
             migrationBuilder.DropTable(
                 name: "budget_days");
 
@@ -203,8 +288,15 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
             migrationBuilder.DropTable(
                 name: "budget_limit_changes");
 
+            migrationBuilder.DropTable(
+                name: "gpu_prices");
+
             migrationBuilder.DropIndex(
                 name: "ix_pod_ledger_gone_at",
+                table: "pod_ledger");
+
+            migrationBuilder.DropIndex(
+                name: "ix_pod_ledger_gone_at1",
                 table: "pod_ledger");
 
             migrationBuilder.DropColumn(

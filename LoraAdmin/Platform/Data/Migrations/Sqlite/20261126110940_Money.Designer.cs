@@ -11,8 +11,8 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 namespace LoraAdmin.Platform.Data.Migrations.Sqlite
 {
     [DbContext(typeof(SqliteLoraDb))]
-    [Migration("20261126100002_ProviderMoney")]
-    partial class ProviderMoney
+    [Migration("20261126110940_Money")]
+    partial class Money
     {
         /// <inheritdoc />
         protected override void BuildTargetModel(ModelBuilder modelBuilder)
@@ -353,6 +353,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
 
                     b.HasIndex("Month", "At", "Key")
                         .HasDatabaseName("ix_budget_entries_month_at_key");
+
+                    b.HasIndex("Month", "Kind", "At", "Key")
+                        .HasDatabaseName("ix_budget_entries_month_kind_at_key")
+                        .HasFilter("kind IN ('opening', 'top_up', 'leak', 'price_change', 'correction')");
 
                     b.ToTable("budget_entries", (string)null);
                 });
@@ -1896,6 +1900,74 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                     b.ToTable("spool_instances", (string)null);
                 });
 
+            modelBuilder.Entity("LoraAdmin.Storage.StorageCensusRow", b =>
+                {
+                    b.Property<string>("Bucket")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("bucket");
+
+                    b.Property<long>("TakenAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("taken_at");
+
+                    b.Property<long>("Bytes")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("bytes");
+
+                    b.Property<long>("Missing")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("missing");
+
+                    b.Property<long>("Objects")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("objects");
+
+                    b.Property<long>("Strays")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("strays");
+
+                    b.Property<string>("Unread")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("unread");
+
+                    b.HasKey("Bucket", "TakenAt")
+                        .HasName("pk_storage_census");
+
+                    b.ToTable("storage_census", (string)null);
+                });
+
+            modelBuilder.Entity("LoraAdmin.Storage.StorageDifferenceRow", b =>
+                {
+                    b.Property<string>("Bucket")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("bucket");
+
+                    b.Property<string>("Kind")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("kind");
+
+                    b.Property<string>("Key")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("object_key");
+
+                    b.Property<string>("LoraId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("lora_id");
+
+                    b.Property<long?>("SizeBytes")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("size_bytes");
+
+                    b.Property<long>("TakenAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("taken_at");
+
+                    b.HasKey("Bucket", "Kind", "Key")
+                        .HasName("pk_storage_differences");
+
+                    b.ToTable("storage_differences", (string)null);
+                });
+
             modelBuilder.Entity("LoraAdmin.Training.HostedTrainingRow", b =>
                 {
                     b.Property<string>("Name")
@@ -1938,6 +2010,13 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                         .IsRequired()
                         .HasColumnType("TEXT")
                         .HasColumnName("job_id");
+
+                    b.Property<string>("Kind")
+                        .IsRequired()
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("TEXT")
+                        .HasDefaultValue("training")
+                        .HasColumnName("kind");
 
                     b.Property<string>("LastError")
                         .HasColumnType("TEXT")
