@@ -43,7 +43,8 @@ public static class Features
         }
 
         // Features. Loops: EventPumpService and ExpiredRowsService (above), ClockWatchService (Clocks), BreakerWatchService (Breaker), PodWatchService (Pods),
-        // ConductorService, SettlementService, SpoolHeartbeatService, SpoolService, HeldFilesService, HostedWatchService and HostedAccountService (Training),
+        // ConductorService, SettlementService, BalanceWatchService, SpoolHeartbeatService, SpoolService, HeldFilesService, HostedWatchService and
+        // HostedAccountService (Training),
         // OperationKeeperService and Quartz's scheduler (Operations), SessionWatchService (Access).
         // Operations: OperationList.
         services.AddClocks(configuration);
@@ -69,6 +70,7 @@ public static class Features
         services.AddStoragePages();
         services.AddPodPages();
         services.AddBreakerPages();
+        services.AddBudgetPages();
         services.AddFallbackPages();
         services.AddOperationPages();
         services.AddRules();
@@ -92,6 +94,7 @@ public static class Features
         app.MapSignedObjects();
         app.MapLoraApi();
         app.MapTrainingExport();
+        app.MapLedgerExport();
         app.MapReplicateWebhook();
         app.MapShell();
         if (app.Services.GetRequiredService<CloudAttachment>().LocalCloudInside)

@@ -1,4 +1,5 @@
 using LoraAdmin.Domain.Access;
+using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Limits;
 using LoraAdmin.Domain.Operations;
 using LoraAdmin.Domain.Pods;
@@ -30,6 +31,13 @@ internal static class OperationList
             provider.GetRequiredService<IObjectStore>(),
             provider.GetRequiredService<TimeProvider>(),
             Permissions.CountFiles));
+        services.AddSingleton<IOperation>(provider => new MoneyReconcile(
+            provider.GetRequiredService<IUnitOfWork>(),
+            provider.GetRequiredService<IPodBilling>(),
+            provider.GetRequiredService<TimeProvider>(),
+            Permissions.ReconcileMoney));
+        services.AddSingleton<IOperation>(provider => new TotalsCheck(
+            provider.GetRequiredService<IUnitOfWork>(), provider.GetRequiredService<TimeProvider>(), Permissions.ReconcileMoney));
         return services;
     }
 }

@@ -1,4 +1,5 @@
 using LoraAdmin.Breaker;
+using LoraAdmin.Budget;
 using LoraAdmin.Domain.Breaker;
 using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Limits;
@@ -29,6 +30,7 @@ internal static class Rules
         services.AddSingleton(provider => SweepCapsOf(provider.GetRequiredService<IOptions<PodsOptions>>().Value));
         services.AddSingleton(provider => new AdmissionRules(
             provider.GetRequiredService<TrainingRules>(), provider.GetRequiredService<BudgetRules>(), provider.GetRequiredService<LimitRules>()));
+        services.AddSingleton(provider => new RunwayRules(provider.GetRequiredService<IOptions<BudgetOptions>>().Value.RunwayAlert));
         services.AddSingleton(provider => new JobPatience(provider.GetRequiredService<TrainingRules>().QueueWait));
         services.AddSingleton(provider => new Detour(
             async token => await provider.GetRequiredService<HostedFallback>().WhyNotAsync(token) is null ? BreakerSubject.Replicate.Name : null));

@@ -1,6 +1,7 @@
 using LoraAdmin.Bench;
 using LoraAdmin.Bench.Admission;
 using LoraAdmin.Bench.Breaker;
+using LoraAdmin.Bench.BudgetPage;
 using LoraAdmin.Bench.CrowdedAccount;
 using LoraAdmin.Bench.GetJob;
 using LoraAdmin.Bench.MonthlyReset;
@@ -10,7 +11,7 @@ using LoraAdmin.Bench.Teardown;
 Benchmark[] all =
 [
     new GetJobBenchmark(), new AdmissionBenchmark(), new TeardownBenchmark(), new BreakerBenchmark(), new MonthlyResetBenchmark(), new SimulatedYearBenchmark(),
-    new SimulatedMonthBenchmark(), new CrowdedAccountBenchmark(),
+    new SimulatedMonthBenchmark(), new CrowdedAccountBenchmark(), new BudgetPageBenchmark(),
 ];
 if (args is ["--list"])
 {

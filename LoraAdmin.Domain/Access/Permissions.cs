@@ -35,6 +35,10 @@ public static class Permissions
 
     /// <summary>Close the breaker and let go what holds it.</summary>
     public const string ResetBreaker = "breaker:reset";
+    public const string ReadBudget = "budget:read";
+
+    /// <summary>Set the month's limit over the configuration.</summary>
+    public const string SetBudget = "budget:set-limit";
     public const string ReadLoras = "loras:read";
     public const string LinkLoras = "loras:link";
 
@@ -51,6 +55,9 @@ public static class Permissions
     public const string CleanHistory = "operations:clean-history";
     public const string ResetLimits = "limits:reset";
 
+    /// <summary>Have the ledger corrected by what the provider billed, and its totals by its entries.</summary>
+    public const string ReconcileMoney = "budget:reconcile";
+
     /// <summary>Have training images deleted that are past their time.</summary>
     public const string DeleteImages = "training:delete-images";
 
@@ -59,6 +66,6 @@ public static class Permissions
 
     public static IReadOnlyList<string> All { get; } =
         [ViewPortal, ReadTraining, SubmitTraining, CancelTraining, RetryTraining, PauseTraining, StopEverything,
-        ReadPods, SweepPods, EndPods, ClaimPods, UploadFiles, CountFiles, DecideFiles, ReadBreaker, IsolateBreaker, ResetBreaker, ReadLoras, LinkLoras,
-         ReadOperations, PreviewOperations, CancelOperations, PauseOperations, ScheduleOperations, HoldAutomation, CleanHistory, ResetLimits, DeleteImages, LocalCloud];
+        ReadPods, SweepPods, EndPods, ClaimPods, UploadFiles, CountFiles, DecideFiles, ReadBreaker, IsolateBreaker, ResetBreaker, ReadBudget, SetBudget, ReadLoras, LinkLoras,
+         ReadOperations, PreviewOperations, CancelOperations, PauseOperations, ScheduleOperations, HoldAutomation, CleanHistory, ResetLimits, ReconcileMoney, DeleteImages, LocalCloud];
 }

@@ -2,13 +2,14 @@ using LoraAdmin.Domain.Shared;
 
 namespace LoraAdmin.Domain.Budget;
 
-/// <param name="MonthlyLimit">M6: what a month may cost.</param>
-/// <param name="WarnAt">M5: from here on the overview warns.</param>
-public sealed record BudgetRules(Usd MonthlyLimit, Usd WarnAt);
-
-/// <summary>One month's row. Invariant: no commit that adds a reservation leaves <c>Spent + Reserved</c> above <c>Limit</c>.</summary>
+/// <summary>
+/// One month's row. Invariant: in hard mode no commit that adds a reservation leaves <c>Spent + Reserved</c> above <c>Limit</c>.
+/// </summary>
+/// <param name="Limit">What holds now, whatever the month.</param>
 public sealed record BudgetMonth(Month Month, Usd Limit, Usd Spent, Usd Reserved)
 {
+    public BudgetMode Mode { get; init; }
+
     public Usd Free => Limit - Spent - Reserved;
 }
 
@@ -16,8 +17,25 @@ public sealed record BudgetMonth(Month Month, Usd Limit, Usd Spent, Usd Reserved
 /// Money set aside for one attempt, in the month in which it reserved. It has no time-out: it ends when the attempt is final and all its pods are
 /// verified gone.
 /// </summary>
-/// <param name="Actual">Null until settled.</param>
-public sealed record Reservation(Guid Id, JobId Job, int Attempt, Month Month, Usd Amount, DateTimeOffset CreatedAt, Usd? Actual, DateTimeOffset? SettledAt);
+/// <param name="Amount">All that was reserved, top-ups included.</param>
+/// <param name="Actual">What the attempt cost, whole; null until settled.</param>
+public sealed record Reservation(Guid Id, JobId Job, int Attempt, Month Month, Usd Amount, DateTimeOffset CreatedAt, Usd? Actual, DateTimeOffset? SettledAt)
+{
+    /// <summary>How much of the amount is booked as spent.</summary>
+    public Usd Accrued { get; init; }
+
+    /// <summary>When it was last accrued.</summary>
+    public DateTimeOffset? AccruedAt { get; init; }
+
+    /// <summary>What was paid beyond the amount: it is part of <see cref="Actual"/> and stands as leak or price change in the calendar's months.</summary>
+    public Usd Beyond { get; init; }
+
+    /// <summary>What was paid out of the amount, by purpose: <c>Split.Sum + Beyond == Actual</c>. Null until settled.</summary>
+    public CostSplit? Split { get; init; }
+
+    /// <summary>What its month holds reserved for it.</summary>
+    public Usd Rest => SettledAt is null ? Amount - Accrued : Usd.Zero;
+}
 
 /// <summary>What admission asks the budget.</summary>
 public abstract record ReserveResult
@@ -32,17 +50,44 @@ public abstract record ReserveResult
     public sealed record DoesNotFit(BudgetMonth Month, Usd Estimate) : ReserveResult;
 }
 
-/// <summary>The ledger of a month's money. Bound to a unit of work.</summary>
+/// <summary>A reservation as it was read, as it is to be, and what that means to the months.</summary>
+public sealed record ReservationChange(Reservation Before, Reservation After, IReadOnlyList<BudgetEntry> Entries);
+
+/// <summary>What is booked as spent under a pod's name in the pod ledger.</summary>
+/// <param name="Other">All but corrections.</param>
+/// <param name="Corrections">How many corrections there were.</param>
+public sealed record PodBooked(string Pod, Usd Other, Usd Corrected, int Corrections);
+
+/// <summary>The ledger of the months' money. Bound to a unit of work.</summary>
 public interface IBudgetStore
 {
     /// <summary>
     /// Makes the month's row if it is absent, then reserves by one guarded update (<c>spent + reserved + amount &lt;= limit</c>), so that no
     /// interleaving of any number of instances passes the limit. Asking again for the same job and attempt answers the reservation it has.
     /// </summary>
+    /// <param name="rules">What the configuration says; a limit that was set over it goes first, and counts for the very next reservation.</param>
     Task<ReserveResult> TryReserveAsync(Guid id, JobId job, int attempt, Usd amount, DateTimeOffset now, BudgetRules rules, CancellationToken cancellationToken);
 
-    /// <summary>Turns the reservation into what was really spent, in the reservation's month. Settling twice changes nothing.</summary>
-    Task<bool> SettleAsync(JobId job, int attempt, Usd actual, DateTimeOffset now, CancellationToken cancellationToken);
+    /// <summary>Raises a reservation if its month has room for the difference, by the same guard.</summary>
+    /// <exception cref="ConcurrentWriteException">It was changed since it was read: the unit runs again.</exception>
+    Task<ReserveResult> TryTopUpAsync(ReservationChange change, BudgetRules rules, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Writes each change, unless its reservation has another amount, was accrued or was settled since it was read. Entries, month rows and day
+    /// totals go with it.
+    /// </summary>
+    /// <returns>The changes that were written.</returns>
+    Task<IReadOnlyList<ReservationChange>> ApplyAsync(IReadOnlyList<ReservationChange> changes, CancellationToken cancellationToken);
+
+    /// <summary>Books one entry: its row, its month's (made if absent) and the day's totals, in one go.</summary>
+    /// <returns>False: the key is there already; nothing was written.</returns>
+    Task<bool> BookAsync(BudgetEntry entry, CancellationToken cancellationToken);
+
+    /// <summary>What is booked as spent under a pod's name in the ledger.</summary>
+    Task<Usd> SumForPodAsync(string pod, CancellationToken cancellationToken);
+
+    /// <summary>The same of many pods, with its corrections apart; a pod without an entry is left out.</summary>
+    Task<IReadOnlyList<PodBooked>> SumForPodsAsync(IReadOnlyCollection<string> pods, CancellationToken cancellationToken);
 
     /// <summary>Open reservations, oldest first, a page at a time.</summary>
     /// <param name="after">The last one of the page before; null: from the oldest.</param>
@@ -51,6 +96,33 @@ public interface IBudgetStore
     /// <summary>Every reservation of one job, in order of attempt.</summary>
     Task<IReadOnlyList<Reservation>> ListForJobAsync(JobId job, CancellationToken cancellationToken);
 
-    /// <summary>The month's row, or one of zeros with the rules' limit when nothing was reserved in it yet.</summary>
+    /// <summary>Every reservation of the jobs.</summary>
+    Task<IReadOnlyList<Reservation>> ListForJobsAsync(IReadOnlyCollection<JobId> jobs, CancellationToken cancellationToken);
+
+    /// <summary>The month's row, or one of zeros when nothing was booked in it yet, with the limit that holds now.</summary>
     Task<BudgetMonth> ReadMonthAsync(Month month, BudgetRules rules, CancellationToken cancellationToken);
+}
+
+/// <summary>The limit that people set over the configuration, and the record of every change. Bound to a unit of work.</summary>
+public interface IBudgetLimitStore
+{
+    Task<BudgetLimit> ReadAsync(BudgetRules options, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Sets the change's rules over the configuration, or lets the configuration hold again, and keeps the change. Every admission that has not
+    /// committed by then goes by it.
+    /// </summary>
+    Task SetAsync(BudgetLimitChange change, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// What the configuration said when it was last noted, which is replaced by what it says now; null: it was never noted. Who notes goes after whoever
+    /// notes or sets the limit at the same moment.
+    /// </summary>
+    Task<BudgetRules?> SwapOptionsAsync(BudgetRules options, CancellationToken cancellationToken);
+
+    /// <summary>Keeps a change that nothing else follows from: another configuration.</summary>
+    Task AddChangeAsync(BudgetLimitChange change, CancellationToken cancellationToken);
+
+    /// <summary>Newest first.</summary>
+    Task<IReadOnlyList<BudgetLimitChange>> ListChangesAsync(int max, CancellationToken cancellationToken);
 }

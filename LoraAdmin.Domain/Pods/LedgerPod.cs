@@ -147,6 +147,9 @@ public sealed record LedgerPod
     /// </summary>
     public bool IsStray => GpuType.Length == 0 && !PodNames.IsImported(Name);
 
+    /// <summary>No try of an attempt of ours asked for it: found in the account, or taken over with the database.</summary>
+    public bool IsApart => GpuType.Length == 0 || Attempt == 0;
+
     /// <summary>Its name at the provider, by which its agent knows us; a ledger name can carry the provider's id behind an <c>@</c>.</summary>
     public string ProviderName => Name.Split('@')[0];
 

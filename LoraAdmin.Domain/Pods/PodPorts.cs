@@ -208,6 +208,27 @@ public interface IAccountBalance
     Task<BalanceReading> ReadAsync(CancellationToken cancellationToken);
 }
 
+/// <summary>The account's money as it was last read, and how reading it goes.</summary>
+/// <param name="Last">What was read last, however long ago; null: it never could be.</param>
+/// <param name="FailingSince">First of the failures in a row; null: it was read.</param>
+/// <param name="Failure">In the provider's words.</param>
+public sealed record KeptBalance(string Provider, BalanceReading.Read? Last, DateTimeOffset? FailingSince, string? Failure)
+{
+    /// <summary>How bad people were told it is that the money runs out; null: they were told nothing, or that it is over.</summary>
+    public EventSeverity? LowTold { get; init; }
+
+    /// <summary>People were told that it can't be read.</summary>
+    public bool FailureTold { get; init; }
+}
+
+/// <summary>One row per provider, written by the instance that watches the balance. Bound to a unit of work.</summary>
+public interface IBalanceStore
+{
+    Task<KeptBalance?> FindAsync(string provider, CancellationToken cancellationToken);
+
+    Task SaveAsync(KeptBalance balance, CancellationToken cancellationToken);
+}
+
 /// <summary>The pod ledger. Bound to a unit of work.</summary>
 public interface IPodLedger
 {
@@ -237,8 +258,17 @@ public interface IPodLedger
     /// <summary>All tries of one attempt, in order of try.</summary>
     Task<IReadOnlyList<LedgerPod>> ListForAttemptAsync(JobId job, int attempt, CancellationToken cancellationToken);
 
+    /// <summary>Every row of the provider's ids, the oldest first.</summary>
+    Task<IReadOnlyList<LedgerPod>> ListByPodIdsAsync(IReadOnlyCollection<string> podIds, CancellationToken cancellationToken);
+
+    /// <summary>Rows with a provider's id that were verified gone within the time, the last first.</summary>
+    Task<IReadOnlyList<LedgerPod>> ListGoneAsync(DateTimeOffset from, DateTimeOffset until, int max, CancellationToken cancellationToken);
+
     /// <summary>Every row that is not <see cref="PodSaw.Gone"/>, oldest first.</summary>
     Task<IReadOnlyList<LedgerPod>> ListAliveAsync(CancellationToken cancellationToken);
+
+    /// <summary>Rows of pods that no try of an attempt asked for (<see cref="LedgerPod.IsApart"/>): those that are there, and those that went since the instant.</summary>
+    Task<IReadOnlyList<LedgerPod>> ListApartAsync(DateTimeOffset goneSince, CancellationToken cancellationToken);
 
     /// <summary>
     /// Whether something must not wait for the pod loop's next turn: a released pod that was not asked to end yet, or a held one that still runs, whose

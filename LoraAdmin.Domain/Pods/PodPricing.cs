@@ -18,7 +18,8 @@ public static class PodPricing
 /// The catalog's prices, read at most every <see cref="KeepFor"/>; when it can't be read, the last ones count, and the worst case where there are none.
 /// A catalog that failed is left alone for <see cref="LeaveAloneFor"/>.
 /// </summary>
-public sealed class GpuPrices(IGpuCatalog catalog, TimeProvider clock)
+/// <param name="book">Keeps what was read for people to see; null: nobody does.</param>
+public sealed class GpuPrices(IGpuCatalog catalog, TimeProvider clock, GpuPriceBook? book = null)
 {
     public static readonly TimeSpan KeepFor = TimeSpan.FromMinutes(5);
 
@@ -83,6 +84,7 @@ public sealed class GpuPrices(IGpuCatalog catalog, TimeProvider clock)
         if (await catalog.ReadAsync(cancellationToken) is CatalogReading.Read read)
         {
             known = new Known(read, clock.GetUtcNow(), FailedAt: null);
+            await (book?.NoteAsync(read, cancellationToken) ?? Task.CompletedTask);
             return read;
         }
 

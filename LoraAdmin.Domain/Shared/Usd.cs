@@ -27,4 +27,7 @@ public readonly record struct Usd(long Micros) : IComparable<Usd>
 
     /// <summary>Two decimals, invariant culture, with the sign: <c>$1.23</c>.</summary>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{(Micros < 0 ? "-" : "")}${Math.Abs(Dollars):0.00}");
+
+    /// <summary>To the micro-dollar, with at least two decimals: <c>$1.2304</c>.</summary>
+    public string ToExact() => string.Create(CultureInfo.InvariantCulture, $"{(Micros < 0 ? "-" : "")}${Math.Abs(Dollars):0.00####}");
 }

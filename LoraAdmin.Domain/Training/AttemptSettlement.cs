@@ -6,30 +6,55 @@ using LoraAdmin.Domain.Training.Hosted;
 namespace LoraAdmin.Domain.Training;
 
 /// <summary>
-/// The minute loop that turns reservations into what was really spent: an attempt is settled when it is final, all its pods are verified gone, and its
-/// trainings at the other provider are over.
-/// Running it twice, or on two instances, changes nothing: settling is guarded by the reservation's row.
+/// The minute loop that turns reservations into what was really spent. While an attempt runs, its cost is accrued; it is settled when it is final, all its
+/// pods are verified gone, and its trainings at the other provider are over. Running it twice, or on two instances, changes nothing: every change is
+/// guarded by the reservation's row.
 /// </summary>
-public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock)
+public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock, Func<BudgetRules> rules)
 {
     public const string Name = "training.settlement";
 
+    /// <summary>How often a running attempt's cost is booked: what lies between is shown from the pods themselves.</summary>
+    public static readonly TimeSpan AccrueEvery = TimeSpan.FromMinutes(15);
+
     private const int AtOnce = 500;
 
-    private static readonly Actor Self = Actor.Portal(Name);
+    internal static readonly Actor Self = Actor.Portal(Name);
+
+    private readonly StrayCosts strays = new(work, clock);
+    private readonly DearerPods dearer = new(work, clock, rules);
 
     /// <returns>How many attempts were settled.</returns>
     /// <exception cref="AggregateException">Some could not be settled; all others were.</exception>
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
-        HashSet<(JobId, int)> withPods = await work.ReadAsync(ListWithPodsAsync, cancellationToken);
+        DateTimeOffset now = clock.GetUtcNow();
+        Alive alive = await work.ReadAsync((unit, token) => ListAliveAsync(unit, now, token), cancellationToken);
         List<Reservation> due = [];
+        List<Reservation> running = [];
+        List<(Reservation, LedgerPod)> tooDear = [];
         Reservation? last = null;
         while (true)
         {
             // All of them: attempts that can't be settled yet must not stand before the others.
             IReadOnlyList<Reservation> page = await work.ReadAsync((unit, token) => unit.Store<IBudgetStore>().ListOpenAsync(last, AtOnce, token), cancellationToken);
-            due.AddRange(page.Where(one => !withPods.Contains((one.Job, one.Attempt))));
+            foreach (Reservation one in page)
+            {
+                if (!alive.Attempts.Contains((one.Job, one.Attempt)))
+                {
+                    due.Add(one);
+                }
+                else if (now - (one.AccruedAt ?? one.CreatedAt) >= AccrueEvery)
+                {
+                    running.Add(one);
+                }
+
+                if (alive.Needed.TryGetValue((one.Job, one.Attempt), out LedgerPod? pod) && DearerPods.Missing(pod, one) > Usd.Zero)
+                {
+                    tooDear.Add((one, pod));
+                }
+            }
+
             if (page.Count < AtOnce)
             {
                 break;
@@ -39,18 +64,70 @@ public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock)
         }
 
         int settled = 0;
-        await Each.InTurnAsync(
-            due,
-            async (reservation, token) => settled += await work.RunAsync((unit, stop) => TrySettleAsync(unit, reservation, clock.GetUtcNow(), stop), token) ? 1 : 0,
-            cancellationToken);
+        List<Func<CancellationToken, Task>> turns = [.. due.Select<Reservation, Func<CancellationToken, Task>>(one => async token =>
+            settled += await work.RunAsync((unit, stop) => TrySettleAsync(unit, one, clock.GetUtcNow(), stop), token) ? 1 : 0)];
+        turns.AddRange(tooDear.Select<(Reservation, LedgerPod), Func<CancellationToken, Task>>(one => token => dearer.TopUpAsync(one.Item1, one.Item2, token)));
+        if (running.Count > 0)
+        {
+            turns.Add(token => work.RunAsync((unit, stop) => AccrueAsync(unit, running, clock.GetUtcNow(), stop), token));
+        }
+
+        if (alive.Apart.Count > 0)
+        {
+            turns.Add(token => strays.BookAsync(alive.Apart, token));
+        }
+
+        await Each.InTurnAsync(turns, static (turn, token) => turn(token), cancellationToken);
         return settled;
     }
 
-    private static async Task<HashSet<(JobId Job, int Attempt)>> ListWithPodsAsync(IUnit unit, CancellationToken cancellationToken) =>
-        [
-            .. (await unit.Store<IPodLedger>().ListAliveAsync(cancellationToken)).Select(pod => (pod.Job, pod.Attempt)),
-            .. (await unit.Store<IHostedTrainingStore>().ListOpenAsync(cancellationToken)).Where(one => !one.IsFinal).Select(one => (one.Job, one.Attempt)),
-        ];
+    private static async Task<Alive> ListAliveAsync(IUnit unit, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        HashSet<(JobId, int)> attempts = [];
+        Dictionary<(JobId, int), LedgerPod> needed = [];
+        foreach (LedgerPod pod in await unit.Store<IPodLedger>().ListAliveAsync(cancellationToken))
+        {
+            attempts.Add((pod.Job, pod.Attempt));
+            if (pod.Want == PodWant.Needed)
+            {
+                needed[(pod.Job, pod.Attempt)] = pod;
+            }
+        }
+
+        foreach (HostedTraining one in await unit.Store<IHostedTrainingStore>().ListOpenAsync(cancellationToken))
+        {
+            if (!one.IsFinal)
+            {
+                attempts.Add((one.Job, one.Attempt));
+            }
+        }
+
+        return new Alive(attempts, needed, await StrayCosts.ListAsync(unit, now, cancellationToken));
+    }
+
+    /// <summary>One transaction for all attempts that are due, so that the month's row is taken once.</summary>
+    private static async Task AccrueAsync(IUnit unit, IReadOnlyList<Reservation> running, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        List<ReservationChange> changes = [];
+        foreach (Reservation one in running)
+        {
+            AttemptCosts costs = await AttemptCosts.ReadAsync(unit, one.Job, one.Attempt, cancellationToken);
+            if (ReservationBooks.Accrue(one, costs.Until(now), () => costs.ExcessOf(one, null, now), now) is { } change)
+            {
+                changes.Add(change);
+            }
+        }
+
+        if (changes.Count == 0)
+        {
+            return;
+        }
+
+        foreach (ReservationChange written in await unit.Store<IBudgetStore>().ApplyAsync(changes, cancellationToken))
+        {
+            await BudgetFacts.TellBeyondAsync(unit, written, Self, cancellationToken);
+        }
+    }
 
     /// <summary>Settles in the caller's transaction an attempt that is over and of which nothing is left.</summary>
     /// <returns>False: it goes on, something of it is still there, or it is settled already; nothing was written.</returns>
@@ -65,27 +142,29 @@ public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock)
             return false;
         }
 
-        IReadOnlyList<LedgerPod> pods = await unit.Store<IPodLedger>().ListForAttemptAsync(reservation.Job, reservation.Attempt, cancellationToken);
-        if (pods.Any(pod => pod.Saw != PodSaw.Gone))
+        AttemptCosts costs = await AttemptCosts.ReadAsync(unit, reservation.Job, reservation.Attempt, cancellationToken);
+        if (!costs.AreFinal)
         {
             return false;
         }
 
-        IReadOnlyList<HostedTraining> hosted = await unit.Store<IHostedTrainingStore>().ListForAttemptAsync(reservation.Job, reservation.Attempt, cancellationToken);
-        if (hosted.Any(one => !one.IsFinal))
+        TrainingJob? job = await store.FindAsync(reservation.Job, cancellationToken);
+        ReservationChange change = ReservationBooks.Settle(reservation, costs.Split(attempt, job, now), () => costs.ExcessOf(reservation, attempt, now), now);
+        if ((await unit.Store<IBudgetStore>().ApplyAsync([change], cancellationToken)).Count == 0)
         {
             return false;
         }
 
-        Usd actual = pods.Aggregate(Usd.Zero, (sum, pod) => sum + pod.CostUntil(now)) + hosted.Aggregate(Usd.Zero, (sum, one) => sum + one.CostUntil(now));
-        if (!await unit.Store<IBudgetStore>().SettleAsync(reservation.Job, reservation.Attempt, actual, now, cancellationToken))
-        {
-            return false;
-        }
-
+        Usd actual = change.After.Actual!.Value;
         await store.SaveAttemptAsync(attempt with { Cost = actual }, cancellationToken);
         await store.AddCostAsync(reservation.Job, actual, cancellationToken);
         await store.SetCleanupStatusAsync(reservation.Job, CleanupWords.Done, cancellationToken);
+        List<IncidentSignal> over = [new(TrainingIncidents.OverTime, reservation.Job.ToString(), "The job ended and its pods are gone", Over: true)];
+        if (change.After.Beyond > Usd.Zero)
+        {
+            over.Add(BudgetFacts.BeyondIsOver(reservation.Job.ToString()));
+        }
+
         await unit.Events.AppendAsync(
             new OperationalEvent
             {
@@ -94,9 +173,15 @@ public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock)
                 Actor = Self,
                 Job = reservation.Job,
                 Attempt = reservation.Attempt,
-                Signals = [new IncidentSignal(TrainingIncidents.OverTime, reservation.Job.ToString(), "The job ended and its pods are gone", Over: true)],
+                Signals = over,
             },
             cancellationToken);
         return true;
     }
+
+    /// <param name="Attempts">Those of which something is still there.</param>
+    /// <param name="Needed">The pod that each works with.</param>
+    /// <param name="Apart">Pods that no attempt asked for.</param>
+    private sealed record Alive(
+        HashSet<(JobId Job, int Attempt)> Attempts, Dictionary<(JobId Job, int Attempt), LedgerPod> Needed, IReadOnlyList<LedgerPod> Apart);
 }

@@ -13,6 +13,9 @@ public sealed record PodFunding(Usd Balance, Usd Next);
 /// </summary>
 public sealed class ProviderFunds(IUnitOfWork work, IAccountBalance balance, GpuPrices prices, TimeProvider clock, Func<TrainingRules> rules)
 {
+    /// <summary>What every reason begins with for which a job waits for balance.</summary>
+    public const string WaitWords = "RunPod's balance is ";
+
     private static readonly TimeSpan KeepFor = TimeSpan.FromMinutes(1);
 
     private BalanceReading.Read? last;
@@ -56,10 +59,18 @@ public sealed class ProviderFunds(IUnitOfWork work, IAccountBalance balance, Gpu
         DateTimeOffset now = clock.GetUtcNow();
         TrainingRules figures = rules();
         IReadOnlyList<LedgerPod> alive = await unit.Store<IPodLedger>().ListAliveAsync(cancellationToken);
-        Usd committed = alive.Aggregate(Usd.Zero, (sum, pod) => sum + StillToPay(pod, now, figures));
+        Usd committed = StillToTake(alive, now, figures);
         return funding.Balance >= committed + funding.Next
             ? null
-            : $"RunPod's balance is {funding.Balance}; the pods that are there may still take {committed} and this one {funding.Next}. Add credit to the account";
+            : $"{WaitWords}{funding.Balance}; the pods that are there may still take {committed} and this one {funding.Next}. Add credit to the account";
+    }
+
+    /// <summary>The most that live pods may still take from the balance.</summary>
+    public static Usd StillToTake(IReadOnlyList<LedgerPod> alive, DateTimeOffset now, TrainingRules figures)
+    {
+        ArgumentNullException.ThrowIfNull(alive);
+        ArgumentNullException.ThrowIfNull(figures);
+        return alive.Aggregate(Usd.Zero, (sum, pod) => sum + StillToPay(pod, now, figures));
     }
 
     /// <summary>

@@ -76,7 +76,7 @@ public sealed class TrainingConductor(
         }
     }
 
-    /// <summary>Acts on a person's wish to cancel, or answers null when there is none.</summary>
+    /// <summary>Acts on a wish to end the job, or answers null when there is none.</summary>
     private async Task<StepResult?> WishedAsync(TrainingJob job, CancellationToken cancellationToken)
     {
         if (job.Cancel is not { } wish || !job.State.CanCancel())
@@ -84,8 +84,9 @@ public sealed class TrainingConductor(
             return null;
         }
 
-        JobFailure cancelled = new(FailureCode.Cancelled, $"{wish.Reason} ({wish.By.Name})");
-        ErrorDetail words = new("cancelled", "training.cancel", wish.Reason, null);
+        FailureRule ending = FailureTable.For(wish.EndsAs);
+        JobFailure cancelled = new(ending.Failure, ending.Failure == FailureCode.Cancelled ? $"{wish.Reason} ({wish.By.Name})" : wish.Reason);
+        ErrorDetail words = new(ending.Code, "training.cancel", wish.Reason, null);
         if (job.State != TrainingState.Training)
         {
             return new StepResult.Fail(job, cancelled, FileProof.TrainingNeverStarted, words);

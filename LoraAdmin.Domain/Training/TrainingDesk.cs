@@ -16,6 +16,9 @@ public sealed class TrainingDesk(IUnitOfWork work, GpuPrices prices, ISpool spoo
 {
     public static readonly TimeSpan IdempotencyKeptFor = TimeSpan.FromDays(7);
 
+    /// <summary>The oldest end first, and each frees about what a job needs.</summary>
+    private const int OpenLookedAt = 50;
+
     public async Task<SubmitOutcome> SubmitAsync(TrainingRequest request, IdempotencyKey? key, Actor actor, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
@@ -34,7 +37,9 @@ public sealed class TrainingDesk(IUnitOfWork work, GpuPrices prices, ISpool spoo
         }
         catch (NotAdmittedException refusal)
         {
-            return refusal.Outcome;
+            return refusal.Outcome is SubmitOutcome.BudgetExhausted full
+                ? full with { MayFitAt = await MayFitAtAsync(full.Month, full.Estimate, now.Training, cancellationToken) }
+                : refusal.Outcome;
         }
     }
 
@@ -73,8 +78,17 @@ public sealed class TrainingDesk(IUnitOfWork work, GpuPrices prices, ISpool spoo
         }
         catch (NotReopenedException refusal)
         {
-            return refusal.Outcome;
+            return refusal.Outcome is RetryOutcome.BudgetExhausted full
+                ? full with { MayFitAt = await MayFitAtAsync(full.Month, full.Estimate, now.Training, cancellationToken) }
+                : refusal.Outcome;
         }
+    }
+
+    /// <summary>Outside the transaction that did not admit: it holds the month's row.</summary>
+    private async Task<DateTimeOffset?> MayFitAtAsync(BudgetMonth month, Usd estimate, TrainingRules training, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<Reservation> open = await work.ReadAsync((unit, token) => unit.Store<IBudgetStore>().ListOpenAsync(null, OpenLookedAt, token), cancellationToken);
+        return BudgetOutlook.MayFitAt(month, estimate, open, training.PodLifetime, clock.GetUtcNow());
     }
 
     private async Task<Usd> EstimateAsync(string? gpuType, TrainingRules training, CancellationToken cancellationToken)

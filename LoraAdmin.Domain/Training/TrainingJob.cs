@@ -8,8 +8,12 @@ public sealed record JobFailure(FailureCode Code, string? Detail)
     public FailureRule Rule => FailureTable.For(Code);
 }
 
-/// <summary>A person's wish to end the job. Only the conductor acts on it.</summary>
-public sealed record CancelWish(Actor By, string Reason, DateTimeOffset At);
+/// <summary>A person's wish to end the job, or the portal's own where the month has no money left for it. Only the conductor acts on it.</summary>
+public sealed record CancelWish(Actor By, string Reason, DateTimeOffset At)
+{
+    /// <summary>How the job ends.</summary>
+    public FailureCode EndsAs => By == AttemptSettlement.Self ? FailureCode.BudgetExhausted : FailureCode.Cancelled;
+}
 
 /// <summary>What the agent last said about a running training.</summary>
 /// <param name="HeartbeatAt">When we read it.</param>

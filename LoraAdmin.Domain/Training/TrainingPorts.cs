@@ -127,6 +127,9 @@ public interface ITrainingStore
     /// <summary>Every job that is not final.</summary>
     Task<IReadOnlyList<JobId>> ListOpenAsync(CancellationToken cancellationToken);
 
+    /// <summary>Open jobs that wait for a reason that begins with these words, longest waiting first.</summary>
+    Task<IReadOnlyList<TrainingJob>> ListWaitingAsync(string reason, int max, CancellationToken cancellationToken);
+
     /// <summary>Jobs that ended before the instant and whose training images have not been let go, longest ended first.</summary>
     Task<IReadOnlyList<JobId>> ListWithOldImagesAsync(DateTimeOffset endedBefore, int max, CancellationToken cancellationToken);
 
@@ -148,6 +151,9 @@ public interface ITrainingStore
 
     /// <summary>In order of number.</summary>
     Task<IReadOnlyList<TrainingAttempt>> ListAttemptsAsync(JobId id, CancellationToken cancellationToken);
+
+    /// <summary>Adds to what a settled attempt cost. False: it has no cost yet, or is not there; nothing was written.</summary>
+    Task<bool> AddAttemptCostAsync(JobId id, int number, Usd cost, CancellationToken cancellationToken);
 
     /// <summary>Adds a settled attempt's cost to the job, lease or not (the job is final or goes on with another attempt).</summary>
     Task AddCostAsync(JobId id, Usd cost, CancellationToken cancellationToken);
@@ -235,6 +241,9 @@ public static class TrainingEvents
     public const string Failed = "training.failed";
     public const string Cancelled = "training.cancelled";
     public const string Settled = "training.settled";
+
+    /// <summary>An attempt's pod is dearer than was reserved, and the difference was reserved too.</summary>
+    public const string ToppedUp = "training.topped_up";
 
     /// <summary>An attempt came to no provider, and another provider was asked instead of failing the job.</summary>
     public const string HandedOver = "training.handed_over";

@@ -41,7 +41,11 @@ public abstract record SubmitOutcome
 
     public sealed record LimitReached(ChargeResult Charge) : SubmitOutcome;
 
-    public sealed record BudgetExhausted(BudgetMonth Month, Usd Estimate) : SubmitOutcome;
+    public sealed record BudgetExhausted(BudgetMonth Month, Usd Estimate) : SubmitOutcome
+    {
+        /// <summary>The soonest instant at which it may fit; null: it is more than a month may cost.</summary>
+        public DateTimeOffset? MayFitAt { get; init; }
+    }
 
     /// <summary>The idempotency key was used with another body within the last 7 days.</summary>
     public sealed record KeyReused : SubmitOutcome;
@@ -87,7 +91,11 @@ public abstract record RetryOutcome
 
     public sealed record LimitReached(ChargeResult Charge) : RetryOutcome;
 
-    public sealed record BudgetExhausted(BudgetMonth Month, Usd Estimate) : RetryOutcome;
+    public sealed record BudgetExhausted(BudgetMonth Month, Usd Estimate) : RetryOutcome
+    {
+        /// <summary>The soonest instant at which it may fit; null: it is more than a month may cost.</summary>
+        public DateTimeOffset? MayFitAt { get; init; }
+    }
 
     /// <summary>Only the upload was left to do, and the file can't be had now: this job never trains again, a new one can.</summary>
     /// <param name="Why">Where the file is, or that it is gone.</param>

@@ -3,7 +3,6 @@ using LoraAdmin.Alerts;
 using LoraAdmin.Domain.Access;
 using LoraAdmin.Domain.Alerts;
 using LoraAdmin.Domain.Breaker;
-using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Clocks;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
@@ -165,7 +164,6 @@ public sealed class NeedsAttentionTests : LoraBunitContext
     {
         new PageSwitches(Clock).AddTo(Services);
         Services.AddSingleton<ITrainingQueries>(new PageQueries(Clock));
-        Services.AddSingleton(new BudgetRules(Usd.FromDollars(200), Usd.FromDollars(150)));
         incidents.Open.Add(One(PodIncidents.Leaking, "pod00001", EventSeverity.Error));
         IRenderedComponent<OverviewPage> page = RenderPage<OverviewPage>();
 

@@ -121,7 +121,14 @@ public sealed class SubmitTests
     {
         { new SubmitOutcome.LimitReached(new ChargeResult(ChargeVerdict.LimitReached, 10, 10)), HttpStatusCode.Forbidden, "limit_reached" },
         { new SubmitOutcome.LimitReached(new ChargeResult(ChargeVerdict.AttemptsReached, 30, 30)), HttpStatusCode.Forbidden, "attempts_reached" },
-        { new SubmitOutcome.BudgetExhausted(new BudgetMonth(new Month(2026, 11), new Usd(200_000_000), new Usd(150_000_000), new Usd(49_000_000)), new Usd(2_500_000)), HttpStatusCode.PaymentRequired, "budget_exhausted" },
+        {
+            new SubmitOutcome.BudgetExhausted(new BudgetMonth(new Month(2026, 11), new Usd(200_000_000), new Usd(150_000_000), new Usd(49_000_000)), new Usd(2_500_000))
+            {
+                MayFitAt = new DateTimeOffset(2026, 11, 24, 14, 50, 0, TimeSpan.Zero),
+            },
+            HttpStatusCode.PaymentRequired,
+            "budget_exhausted"
+        },
         { new SubmitOutcome.UploadGone(), HttpStatusCode.Conflict, "upload_gone" },
         { new SubmitOutcome.KeyInFlight(), HttpStatusCode.Conflict, "idempotency_key_in_flight" },
         { new SubmitOutcome.KeyReused(), HttpStatusCode.UnprocessableEntity, "idempotency_key_reused" },
@@ -144,6 +151,8 @@ public sealed class SubmitTests
             Assert.Equal(150m, problem.GetProperty("spent_usd").GetDecimal());
             Assert.Equal(49m, problem.GetProperty("reserved_usd").GetDecimal());
             Assert.Equal(2.5m, problem.GetProperty("estimate_usd").GetDecimal());
+            Assert.Equal("2026-11-24T14:50:00Z", problem.GetProperty("may_fit_at").GetString());
+            Assert.Contains("2026-11-24 14:50 UTC", problem.GetProperty("remedy").GetString(), StringComparison.Ordinal);
         }
     }
 

@@ -22,7 +22,7 @@ internal static partial class FeatureArrows
         ["Clocks"] = [Shared],
         ["Access"] = [Shared],
         ["Alerts"] = [Shared],
-        ["Budget"] = [Shared],
+        ["Budget"] = [Shared, "Operations"],
         ["Limits"] = [Shared, "Operations"],
         ["Library"] = [Shared],
         ["Storage"] = [Shared, "Operations"],

@@ -104,9 +104,14 @@ public sealed class TestDatabase : IAsyncDisposable
         services.AddStore<IIdempotencyStore, IdempotencyStore>();
         services.AddStore<IPodLedger, PodLedger>();
         services.AddStore<IPodClaimStore, PodClaimStore>();
+        services.AddStore<IBillStore, BillStore>();
+        services.AddStore<IBalanceStore, BalanceStore>();
+        services.AddStore<IGpuPriceStore, GpuPriceStore>();
         services.AddStore<ITrainingPauseStore, TrainingPauseStore>();
         services.AddStore<IIncidentStore, IncidentStore>();
         services.AddStore<IBudgetStore, BudgetStore>();
+        services.AddStore<IBudgetLimitStore, BudgetLimitStore>();
+        services.AddStore<IKeptTotalsStore, KeptTotalsStore>();
         services.AddStore<ILimitsStore, LimitsStore>();
         services.AddStore<ILoraStore, LoraStore>();
         services.AddStore<ILoraFiles, LoraFileStore>();

@@ -70,6 +70,7 @@ public sealed partial class AccessibilityTests(Browser browser) : IDisposable
         await LookAsync(window, "new job with problems", findings);
         await PodsAndFilesAsync(window, findings);
         await GaveUpAsync(window, findings);
+        await MoneyAsync(window, findings);
         await OperationsAsync(window, findings);
         await MenusAsync(window, findings);
         window.AssertQuiet();
@@ -104,6 +105,20 @@ public sealed partial class AccessibilityTests(Browser browser) : IDisposable
         await window.Page.GetByRole(AriaRole.Button, new() { NameRegex = TryAgain() }).First.ClickAsync();
         await Assertions.Expect(window.Page.GetByLabel("Reason")).ToBeVisibleAsync();
         await LookAsync(window, "try again", findings);
+    }
+
+    /// <summary>The budget with a question about another limit and the dialog that sets one, and the ledger.</summary>
+    private static async Task MoneyAsync(BrowserWindow window, ConcurrentBag<string> findings)
+    {
+        await VisitAsync(window, "/budget", "What it went into", findings);
+        await VisitAsync(window, "/budget?limit=150", "of $150.00", findings);
+        await VisitAsync(window, "/budget?limit=much", "This is no amount of dollars.", findings);
+        await window.Page.GetByRole(AriaRole.Button, new() { Name = "Change limit" }).ClickAsync();
+        await Assertions.Expect(window.Page.GetByLabel("Reason")).ToBeVisibleAsync();
+        await LookAsync(window, "change the limit", findings);
+        await VisitAsync(window, "/budget/ledger", "says the same", findings);
+        await VisitAsync(window, "/budget/ledger?kind=correction", "No entry matches", findings);
+        await VisitAsync(window, "/budget/ledger?job=mara", "The job id is not complete", findings);
     }
 
     /// <summary>From the list through a preview to its run, as a person goes.</summary>

@@ -1,6 +1,7 @@
 using System.Net;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Tests.EndToEnd.Processes;
+using LoraAdmin.Tests.Operations;
 using LoraAdmin.Tests.Storage;
 using Npgsql;
 

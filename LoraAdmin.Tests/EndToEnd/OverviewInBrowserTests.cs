@@ -40,6 +40,7 @@ public sealed class OverviewInBrowserTests(Browser browser)
             await Assertions.Expect(window.Page.Locator(".tiles > .tile", new() { HasText = "Scheduled work" })).ToBeVisibleAsync();
             await Assertions.Expect(window.Page.Locator(".tiles > .tile", new() { HasText = "Breaker" })).ToBeVisibleAsync();
             await Assertions.Expect(window.Page.Locator(".tiles > .tile", new() { HasText = "Storage" })).ToBeVisibleAsync();
+            await Assertions.Expect(window.Page.Locator(".tiles > .tile", new() { HasText = "Cost this month" })).ToBeVisibleAsync();
             int[][] rows = await window.Page.EvaluateAsync<int[][]>(Rows);
             Assert.All(rows, row => Assert.InRange(row[1], 0, 1));
             found.Add(string.Create(CultureInfo.InvariantCulture, $"{width}: {string.Join('+', rows.Select(row => row[0]))}"));

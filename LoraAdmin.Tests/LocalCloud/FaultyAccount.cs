@@ -24,7 +24,9 @@ internal sealed class FaultyAccount : IDisposable
         http = new HttpClient(new LocalCloudHandler(Cloud.Face)) { Timeout = Timeout.InfiniteTimeSpan };
         string root = LocalCloudHandler.Base.ToString();
         RunPodOptions runPod = new() { BaseUrl = root + "/runpod/v2", ApiKey = TestCloud.Key, Image = "trainer:1" };
-        Pods = new RunPodClient(new RunPodWire(http, Options.Create(runPod), Cloud.Clock, NullLogger<RunPodWire>.Instance), new OpenGate());
+        RunPodWire wire = new(http, Options.Create(runPod), Cloud.Clock, NullLogger<RunPodWire>.Instance);
+        Pods = new RunPodClient(wire, new OpenGate());
+        Billing = new RunPodBilling(wire);
         PodAgentOptions agent = new() { UrlTemplate = root + "/agents/{pod}" };
         Installation installation = new("0011aabb", CloudKind.Local, AgentKey, Cloud.Clock.GetUtcNow());
         Agent = new HttpPodAgent(http, Options.Create(agent), () => installation, Cloud.Clock, NullLogger<HttpPodAgent>.Instance);
@@ -32,6 +34,7 @@ internal sealed class FaultyAccount : IDisposable
 
     public TestCloud Cloud { get; }
     public RunPodClient Pods { get; }
+    public RunPodBilling Billing { get; }
     public HttpPodAgent Agent { get; }
 
     public FaultTable Faults => Cloud.World.Faults;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using LoraAdmin.Domain.Access;
+using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Limits;
 using LoraAdmin.Domain.Operations;
 using LoraAdmin.Domain.Pods;
@@ -11,6 +12,8 @@ using LoraAdmin.Pods;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Tests.Pods;
 using LoraAdmin.Tests.Simulation;
+using LoraAdmin.Tests.Simulation.Memory;
+using LoraAdmin.Tests.Training;
 using LoraAdmin.Training;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
@@ -44,6 +47,8 @@ internal static class OperationScenes
         [MonthReset.Key] = ResetAsync,
         [HistoryRetention.Key] = HistoryAsync,
         [StorageCensus.Key] = CensusAsync,
+        [MoneyReconcile.Key] = MoneyAsync,
+        [TotalsCheck.Key] = TotalsAsync,
     };
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -319,6 +324,92 @@ internal static class OperationScenes
             await bench.RunToRestAsync(id);
             return id;
         }
+    }
+
+    private static async Task<OperationScene> MoneyAsync()
+    {
+        TrainingBench bench = new();
+        for (int job = 0; job < 3; job++)
+        {
+            await EndAsync();
+        }
+
+        await bench.RunForAsync(TimeSpan.FromDays(1) + PodBills.ClosedAfter);
+        MoneyReconcile operation = BillsOf.Operation(bench);
+        return new OperationScene(
+            operation,
+            bench.World,
+            () => bench.VendorPods.ToDictionary(
+                pod => pod.Id,
+                pod => string.Join(' ', bench.World.Database.Bills.Rows.Where(bill => bill.PodId == pod.Id).Select(bill => bill.Total)
+                    .Concat(bench.World.Database.Entries.Rows.Where(entry => entry.Pod == pod.Name).Select(entry => entry.Spent)))),
+            async () =>
+            {
+                // Somebody corrects one of them; another pod ends.
+                PlanDraft plan = ((Planning.Planned)await operation.PlanAsync(Token)).Plan;
+                await operation.ApplyAsync(plan.Items[1], new FreeTurn(bench.World.Database), Token);
+                await EndAsync();
+            })
+        {
+            OwnerOf = effect => effect switch
+            {
+                { After: BillRecord bill } => bill.PodId,
+                { After: BudgetEntry { Pod: { } pod } } => PodOf(row => row.Name == pod),
+                { Key: OperationalEvent { Pod: { } pod } } => PodOf(row => row.Name == pod),
+                { Key: JobId job } => PodOf(row => row.Job == job),
+                { Key: (JobId job, int) } => PodOf(row => row.Job == job),
+
+                // Sums of entries, of which the newest belongs to a pod.
+                { After: BudgetMonth or LedgerDay } => PodOf(row => row.Name == bench.World.Database.Entries.Rows.MaxBy(entry => entry.At)!.Pod),
+                _ => null,
+            },
+        };
+
+        string? PodOf(Func<LedgerPod, bool> condition) => bench.World.Database.Pods.Rows.FirstOrDefault(condition)?.PodId;
+
+        async Task EndAsync()
+        {
+            JobId id = await bench.SubmitAsync();
+            await bench.RunToRestAsync(id);
+        }
+    }
+
+    /// <summary>Two totals of days and one of a month, of which each says more than its entries.</summary>
+    private static async Task<OperationScene> TotalsAsync()
+    {
+        TrainingBench bench = new();
+        await bench.RunToRestAsync(await bench.SubmitAsync());
+        MemoryDatabase database = bench.World.Database;
+        (KeptTotal Total, LedgerDay Day)[] days = [.. database.Days.All.OrderBy(day => day.Key.ToString(), StringComparer.Ordinal).Select(day => (day.Key, day.Value))];
+        BudgetMonth month = database.Months.Rows.Single();
+        Spoil(0);
+        Spoil(1);
+        database.Months.Set(month.Month, month with { Spent = month.Spent + new Usd(1) });
+        return new OperationScene(
+            new TotalsCheck(database, bench.World.Clock, Permissions.ReconcileMoney),
+            bench.World,
+            () => database.Days.All.Select(day => (day.Key.ToString(), $"{day.Value}"))
+                .Concat(database.Months.All.Select(row => (row.Key.ToString(), $"{row.Value}")))
+                .ToDictionary(one => one.Item1, one => one.Item2),
+            () =>
+            {
+                // Somebody mends one of them; another is spoilt.
+                database.Days.Set(days[1].Total, days[1].Day);
+                Spoil(2);
+                return Task.CompletedTask;
+            })
+        {
+            OwnerOf = effect => effect switch
+            {
+                { Key: KeptTotal total } => total.ToString(),
+                { Key: Month of } => of.ToString(),
+                { Key: OperationalEvent fact } => days.Select(day => day.Total.ToString()).Append(month.Month.ToString())
+                    .FirstOrDefault(total => fact.Message.StartsWith($"The total {total} was ", StringComparison.Ordinal)),
+                _ => null,
+            },
+        };
+
+        void Spoil(int number) => database.Days.Set(days[number].Total, days[number].Day with { Spent = days[number].Day.Spent + new Usd(1) });
     }
 
     /// <summary>Notes what is more than a question.</summary>

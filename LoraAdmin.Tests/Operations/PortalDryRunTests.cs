@@ -6,6 +6,7 @@ using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
+using LoraAdmin.Platform.Data;
 using LoraAdmin.Platform.Redis;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Tests.EndToEnd;
@@ -25,6 +26,10 @@ namespace LoraAdmin.Tests.Operations;
 /// </summary>
 public sealed class PortalDryRunTests : IAsyncLifetime
 {
+    /// <summary>Of entries that nobody has written.</summary>
+    private const string WrongTotal =
+        "INSERT INTO budget_days (day, month, kind, purpose, entries, spent_micros, reserved_micros) VALUES ('2026-11-24', '2026-11', 'leak', '', 1, 1, 0)";
+
     private readonly TemporaryFolder folder = new();
     private readonly SeededIds ids = new(42);
     private RedisServer redis = null!;
@@ -105,6 +110,8 @@ public sealed class PortalDryRunTests : IAsyncLifetime
             async (unit, token) =>
             {
                 await unit.Store<IPodLedger>().AddAsync(forgotten.Row(pod, longAgo), token);
+                await unit.Store<IPodLedger>().AddAsync(NotBilled(now.AddDays(-10)), token);
+                await ((EfUnit)unit).Db.RunAsync([new Statement(WrongTotal, [])], token);
                 await unit.Store<ITrainingStore>().AddAsync(ended, [image], null, token);
                 await unit.Store<ITrainingStore>().AddAsync(failed, [], null, token);
                 await unit.Store<ISpoolStore>().SaveAsync(new SpoolEntry(failed.Id, 1, disk, SpoolNames.File(failed.Id, 1), 3, new string('b', 64), now), token);
@@ -112,6 +119,23 @@ public sealed class PortalDryRunTests : IAsyncLifetime
             },
             Token);
     }
+
+    /// <summary>A pod of which no bill has come although its day is over.</summary>
+    private LedgerPod NotBilled(DateTimeOffset at) => new()
+    {
+        Name = "lora-not-billed",
+        Job = new JobId(ids.Next()),
+        Attempt = 1,
+        Try = 1,
+        Want = PodWant.Released,
+        Saw = PodSaw.Gone,
+        PodId = "neverbilled1",
+        GpuType = "NVIDIA A40",
+        HourlyRate = Usd.FromDollars(0.5m),
+        RequestedAt = at,
+        CreatedAt = at,
+        GoneAt = at.AddHours(2),
+    };
 
     private TrainingJob Job(TrainingState state, DateTimeOffset endedAt, JobFailure? failure) => new()
     {

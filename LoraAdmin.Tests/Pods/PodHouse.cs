@@ -32,10 +32,13 @@ internal sealed class PodHouse
     public string NextName(string? installation = null) => PodNames.For(installation ?? World.Installation.Id, NextJob(), 1, ++made);
 
     /// <summary>A pod that runs on the account, whoever asked for it; its agent answers our token and has not trained.</summary>
-    public PodRecord AddPod(string name, bool agentKnowsUs = true)
+    public PodRecord AddPod(string name, bool agentKnowsUs = true) => AddPod(World, name, agentKnowsUs);
+
+    /// <inheritdoc cref="AddPod(string, bool)"/>
+    public static PodRecord AddPod(SimulatedWorld world, string name, bool agentKnowsUs = true)
     {
-        World.Cloud.World.AdvanceTo(World.Clock.GetUtcNow());
-        PodRecord pod = World.Cloud.World.Create((id, at) => new PodRecord
+        world.Cloud.World.AdvanceTo(world.Clock.GetUtcNow());
+        PodRecord pod = world.Cloud.World.Create((id, at) => new PodRecord
         {
             Id = id,
             Name = name,
@@ -45,7 +48,7 @@ internal sealed class PodHouse
             DiskGb = 40,
             MountGb = 20,
             MountPath = "/workspace",
-            Env = new() { [AgentToken.Variable] = agentKnowsUs ? AgentToken.For(World.Installation.AgentKey, name) : "another's" },
+            Env = new() { [AgentToken.Variable] = agentKnowsUs ? AgentToken.For(world.Installation.AgentKey, name) : "another's" },
             CreatedAt = at,
             Status = PodStatus.Running,
         });

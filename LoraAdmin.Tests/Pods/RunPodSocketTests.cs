@@ -2,9 +2,6 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using LoraAdmin.Domain.Pods;
-using LoraAdmin.Pods;
-using LoraAdmin.Tests.Doubles;
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Xunit;
 
@@ -107,22 +104,5 @@ public sealed class RunPodSocketTests
         request.Contains("\r\n\r\n", StringComparison.Ordinal)
         && (request.StartsWith("GET", StringComparison.Ordinal) || request.EndsWith("}}", StringComparison.Ordinal));
 
-    private static ServiceProvider Services(int port)
-    {
-        ServiceCollection services = new();
-        services.AddSingleton<IConfiguration>(new ConfigurationBuilder()
-            .AddInMemoryCollection(new Dictionary<string, string?>
-            {
-                ["RunPod:BaseUrl"] = $"http://127.0.0.1:{port}/v2",
-                ["RunPod:ApiKey"] = "k",
-                ["RunPod:Image"] = "i",
-            })
-            .Build());
-        services.AddLogging();
-        services.AddSingleton(TimeProvider.System);
-        services.AddSingleton(KnownClocks.New(TimeProvider.System));
-        services.AddPods();
-        services.AddSingleton<ICreationGate>(new OpenGate());
-        return services.BuildServiceProvider();
-    }
+    private static ServiceProvider Services(int port) => RegisteredRunPod.Of($"http://127.0.0.1:{port}/v2", "k");
 }

@@ -4,10 +4,30 @@ using LoraAdmin.Tests.Simulation.Memory;
 
 namespace LoraAdmin.Tests.Simulation;
 
-/// <summary>What reservations and charges sum up to, kept with each write, and whose sums were touched since they were last asked for.</summary>
+/// <summary>What a month's reservations and entries come to, in micro-dollars.</summary>
+/// <param name="Rest">What open reservations hold back.</param>
+/// <param name="Accrued">What all its reservations have paid out of what was set aside for them.</param>
+/// <param name="Reserved">Sum of the entries.</param>
+/// <param name="Spent">Sum of the entries.</param>
+/// <param name="Beyond">What of it no reservation covers: leaks, dearer prices, corrections.</param>
+internal readonly record struct MonthSums(long Rest, long Accrued, long Reserved, long Spent, long Beyond)
+{
+    public MonthSums With(Reservation one, int sign) => this with { Rest = Rest + (sign * one.Rest.Micros), Accrued = Accrued + (sign * one.Accrued.Micros) };
+
+    public MonthSums With(BudgetEntry entry, int sign) => this with
+    {
+        Reserved = Reserved + (sign * entry.Reserved.Micros),
+        Spent = Spent + (sign * entry.Spent.Micros),
+        Beyond = Beyond + (entry.Kind is EntryKind.Leak or EntryKind.PriceChange or EntryKind.Correction ? sign * entry.Spent.Micros : 0),
+    };
+}
+
+/// <summary>What reservations, entries and charges sum up to, kept with each write, and whose sums were touched since they were last asked for.</summary>
 internal sealed class MoneySums
 {
-    private readonly Dictionary<Month, (long Reserved, long Spent)> months = [];
+    private readonly Dictionary<Month, MonthSums> months = [];
+    private readonly Dictionary<(JobId, int), long> heldByEntries = [];
+    private readonly HashSet<(JobId, int)> touchedAttempts = [];
     private readonly Dictionary<(UserId, Month), int> charged = [];
     private readonly HashSet<Month> touchedMonths = [];
     private readonly HashSet<UserId> touchedUsers = [];
@@ -15,18 +35,22 @@ internal sealed class MoneySums
     public MoneySums(MemoryDatabase database)
     {
         Follow(database.Reservations, (one, sign) => Add(one, sign));
+        Follow(database.Entries, (one, sign) => Add(one, sign));
         Follow(database.Charges, (one, sign) => Add(one, sign));
         Follow(database.Months, (one, _) => touchedMonths.Add(one.Month));
         database.Users.Written += (user, _, _) => touchedUsers.Add(user);
     }
 
-    public long Reserved(Month month) => months.GetValueOrDefault(month).Reserved;
+    public MonthSums Of(Month month) => months.GetValueOrDefault(month);
 
-    public long Spent(Month month) => months.GetValueOrDefault(month).Spent;
+    /// <summary>What the entries of an attempt hold reserved.</summary>
+    public long HeldByEntries((JobId, int) attempt) => heldByEntries.GetValueOrDefault(attempt);
 
     public int Charged(UserId user, Month period) => charged.GetValueOrDefault((user, period));
 
     public IReadOnlyList<Month> TakeMonths() => Take(touchedMonths);
+
+    public IReadOnlyList<(JobId Job, int Attempt)> TakeAttempts() => Take(touchedAttempts);
 
     public IReadOnlyList<UserId> TakeUsers() => Take(touchedUsers);
 
@@ -67,9 +91,20 @@ internal sealed class MoneySums
 
     private void Add(Reservation one, int sign)
     {
-        (long reserved, long spent) = months.GetValueOrDefault(one.Month);
-        months[one.Month] = one.SettledAt is null ? (reserved + (sign * one.Amount.Micros), spent) : (reserved, spent + (sign * one.Actual!.Value.Micros));
+        months[one.Month] = Of(one.Month).With(one, sign);
         touchedMonths.Add(one.Month);
+        touchedAttempts.Add((one.Job, one.Attempt));
+    }
+
+    private void Add(BudgetEntry entry, int sign)
+    {
+        months[entry.Month] = Of(entry.Month).With(entry, sign);
+        touchedMonths.Add(entry.Month);
+        if (entry is { Job: { } job, Attempt: { } attempt })
+        {
+            heldByEntries[(job, attempt)] = HeldByEntries((job, attempt)) + (sign * entry.Reserved.Micros);
+            touchedAttempts.Add((job, attempt));
+        }
     }
 
     private void Add(ChargeRow one, int sign)

@@ -94,10 +94,17 @@ public sealed partial class Invariants
         }
 
         CheckJustCompleted();
+        foreach ((JobId job, int attempt) in sums.TakeAttempts())
+        {
+            CheckAttempt(job, attempt, sums.HeldByEntries((job, attempt)));
+        }
+
         foreach (Month month in sums.TakeMonths())
         {
-            CheckMonth(month, sums.Reserved(month), sums.Spent(month));
+            CheckMonth(month, sums.Of(month));
         }
+
+        CheckOutlived();
 
         foreach (UserId user in sums.TakeUsers())
         {
@@ -117,15 +124,7 @@ public sealed partial class Invariants
             CheckFile(pod);
         }
 
-        ILookup<Month, Reservation> reservations = world.Database.Reservations.Rows.ToLookup(static one => one.Month);
-        foreach (Month month in reservations.Select(static group => group.Key).Union(world.Database.Months.Rows.Select(static row => row.Month)))
-        {
-            CheckMonth(
-                month,
-                reservations[month].Where(static one => one.SettledAt is null).Sum(static one => one.Amount.Micros),
-                reservations[month].Where(static one => one.SettledAt is not null).Sum(static one => one.Actual!.Value.Micros));
-        }
-
+        CheckMoney();
         CheckBilled();
         ILookup<(UserId, Month), Memory.ChargeRow> charges = world.Database.Charges.Rows.ToLookup(static charge => (charge.User, charge.Period));
         foreach (UserId user in world.Database.Charges.Rows.Select(static charge => charge.User).Distinct())
@@ -280,19 +279,11 @@ public sealed partial class Invariants
         };
         world.Database.Users.Written += (_, _, _) => isDirty = true;
         world.Database.Months.Written += (_, _, _) => isDirty = true;
+        world.Database.Entries.Written += (_, _, _) => isDirty = true;
         world.Database.Hosted.Written += (_, _, _) => isDirty = true;
     }
 
     private Memory.ChargeRow NewestCharge(TrainingJob job) => world.Database.Charges.Find((job.Id, job.Admission))!;
-
-    /// <summary>What was written and taken back by a rollback was touched too, and has no row.</summary>
-    private void CheckMonth(Month name, long reserved, long spent)
-    {
-        BudgetMonth? month = world.Database.Months.Find(name);
-        (long heldBack, long paid) = (month?.Reserved.Micros ?? 0, month?.Spent.Micros ?? 0);
-        Require(heldBack == reserved && paid == spent, $"4: month {name} differs from its ledger");
-        Require(heldBack + paid <= world.Budget.MonthlyLimit.Micros, $"4: month {name} passes its limit");
-    }
 
     private void CheckUser(UserId user, Func<UserId, Month, int> charged)
     {

@@ -115,12 +115,13 @@ public sealed class SimulatedPortal
         HostedBreaker = hostedBreaker;
         HostedBreakerWatch = new BreakerWatch(work, hostedBreaker, clock, BreakerSubject.Replicate);
         Provider = provider;
+        Billing = new RunPodBilling(wire);
         Proofs = proofs;
         Sweep = new PodSweep(work, provider, proofs, clock, () => world.Caps, () => world.Pods, () => world.Installation, Clocks);
         Watch = new PodWatch(work, new WitnessedProvider(provider, world.EndedUnlisted), Sweep, proofs, clock, () => world.Pods, Clocks);
         Pods = new PodDesk(work, provider, Sweep, proofs, clock, () => world.Installation);
         Switches = new TrainingSwitches(work, clock);
-        Settlement = new AttemptSettlement(work, clock);
+        Settlement = new AttemptSettlement(work, clock, () => world.Budget);
         Files = new SpoolSweep(work, spool, clock);
         Uploads = new SpoolUploads(work, objects, spool, clock);
         Reconcile = new SpoolReconcile(work, spool, clock);
@@ -156,6 +157,7 @@ public sealed class SimulatedPortal
     public SharedBreaker HostedBreaker { get; }
     public BreakerWatch HostedBreakerWatch { get; }
     public IPodProvider Provider { get; }
+    public IPodBilling Billing { get; }
     public IFileProofs Proofs { get; }
     public PodSweep Sweep { get; }
     public PodWatch Watch { get; }

@@ -29,8 +29,8 @@ internal sealed class SqliteWorld : IAsyncDisposable
 
     private static readonly string[] Tables =
     [
-        "training_progress", "training_attempts", "pod_ledger", "budget_months", "budget_reservations", "user_training_limits", "limit_charges", "lora_models",
-        "validation_images", "spool_files", "spool_instances", "hosted_trainings", "operational_events",
+        "training_progress", "training_attempts", "pod_ledger", "budget_months", "budget_reservations", "budget_entries", "user_training_limits",
+        "limit_charges", "lora_models", "validation_images", "spool_files", "spool_instances", "hosted_trainings", "operational_events",
     ];
 
     private readonly TestDatabase database;
@@ -153,6 +153,9 @@ internal sealed class SqliteWorld : IAsyncDisposable
                 break;
             case "budget_reservations":
                 Into(mirror.Reservations, Rows<BudgetReservationRow>(table).Select(static row => row.ToReservation()), static one => (one.Job, one.Attempt));
+                break;
+            case "budget_entries":
+                Into(mirror.Entries, Rows<BudgetEntryRow>(table).Select(static row => row.ToEntry()), static entry => entry.Key);
                 break;
             case "user_training_limits":
                 foreach (UserTrainingLimitRow row in Rows<UserTrainingLimitRow>(table))

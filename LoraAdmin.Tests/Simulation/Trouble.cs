@@ -98,10 +98,12 @@ public sealed class Trouble(SimulatedWorld world, Random random, IReadOnlyList<s
     /// <summary>Every kind that may come.</summary>
     public static IReadOnlyList<string> Kinds { get; } = [.. Counted.Concat(CountedElsewhere).Select(static one => one.Kind).Union(Outages)];
 
-    /// <summary>Kinds that no portal here would notice: it hears no webhooks.</summary>
+    /// <summary>Kinds that no portal here would notice: it hears no webhooks, and reads no bills.</summary>
     public static IReadOnlyList<string> Unnoticed { get; } =
     [
         FaultKind.ReplicateWebhookTwice, FaultKind.ReplicateWebhookOutOfOrder, FaultKind.ReplicateWebhookLost,
+        FaultKind.Billing500, FaultKind.BillingGap, FaultKind.BillingTwice, FaultKind.BillingLate, FaultKind.BillingUnknownPod, FaultKind.BillingNegative,
+        FaultKind.BillingDearer,
     ];
 
     /// <summary>Whether something stands in the pod loop's way, or is about to.</summary>

@@ -48,6 +48,7 @@ public sealed class DeskTests
 
         SubmitOutcome.BudgetExhausted full = Assert.IsType<SubmitOutcome.BudgetExhausted>(outcome);
         Assert.Equal((estimate, estimate - new Usd(1)), (full.Estimate, full.Month.Free));
+        Assert.Equal(bench.Reservation(bench.World.Database.Jobs.Rows.Single().Id).CreatedAt + bench.World.Training.PodLifetime, full.MayFitAt);
         Assert.Equal((1, 1, 1), (Count(bench.World.Database.Jobs.Rows), Count(bench.World.Database.Charges.Rows), bench.UserCount));
         Assert.Equal(estimate, bench.Month.Reserved);
     }

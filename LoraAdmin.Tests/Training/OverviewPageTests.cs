@@ -1,5 +1,4 @@
 using Bunit;
-using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Domain.Training.Hosted;
@@ -20,7 +19,6 @@ public sealed class OverviewPageTests : LoraBunitContext
         queries = new PageQueries(Clock);
         new PageSwitches(Clock).AddTo(Services);
         Services.AddSingleton<ITrainingQueries>(queries);
-        Services.AddSingleton(new BudgetRules(Usd.FromDollars(200), Usd.FromDollars(150)));
     }
 
     [Fact]

@@ -89,6 +89,7 @@ public sealed class PageQueries(TimeProvider clock) : ITrainingQueries
                 alive.Aggregate(Usd.Zero, (sum, pod) => sum + (pod.HourlyRate ?? Usd.Zero)),
                 Leaking,
                 Month,
+                Usd.FromDollars(150),
                 waiting.Count == 0 ? null : waiting.Min(job => job.StateSince),
                 FilesWaiting,
                 OldestFile,

@@ -3,6 +3,7 @@ using Bunit;
 using LoraAdmin.Domain.Access;
 using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
+using LoraAdmin.Platform.Web;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Training;
 using Microsoft.Extensions.DependencyInjection;
@@ -186,5 +187,5 @@ public sealed class TrainingPageTests : LoraBunitContext
     [InlineData("a,b", "\"a,b\"")]
     [InlineData("+\"x\"", "\"'+\"\"x\"\"\"")]
     [InlineData("plain", "plain")]
-    public void Export_Cell_IsQuotedAndNeverAFormula(string text, string expected) => Assert.Equal(expected, TrainingPageExport.Cell(text));
+    public void Export_Cell_IsQuotedAndNeverAFormula(string text, string expected) => Assert.Equal(expected, Csv.Cell(text));
 }

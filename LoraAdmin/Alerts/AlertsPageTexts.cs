@@ -120,6 +120,12 @@ public static class AlertsPageTexts
             TrainingIncidents.SpoolFileMissing => new(
                 "A file is gone from the spool", "A training that was paid for may be lost.",
                 "Restore the file from a backup of the disk, or retry the job.", job ?? "/spool", job is null ? "To the files" : "Open the job"),
+            ProviderMoneyIncidents.BalanceLow => new(
+                "RunPod's balance runs out", "At $0 RunPod ends pods together with their data, and trainings that are under way are lost. Jobs whose pod it does not cover wait, and fail after a while.",
+                "Add credit to RunPod's account, or cancel what need not run. It resolves by itself some minutes after the credit is there.", "/training?state=queued", "Show the jobs that wait"),
+            ProviderMoneyIncidents.BalanceUnreadable => new(
+                "RunPod's balance can't be read", "Nobody is told before it runs out; trainings go on meanwhile.",
+                "Look at the balance in RunPod's console. The command “check” says what is wrong with the key; if RunPod has moved the call, RunPod:GraphQlUrl names where it is now.", null, null),
             OperationIncidents.Failed => new(
                 "A scheduled operation failed", "What it is there for was not done, or only a part of it.",
                 "Open the operation and read its last run. Mend what it names; the next run goes on, or press “Run now”.", Operation(incident), "Open the operation"),

@@ -147,7 +147,7 @@ internal static class JobEndpoints
             RetryOutcome.NotRetryable hopeless => Refusals.NotRetryable(hopeless.Rule),
             RetryOutcome.LimitReached limit => Refusals.LimitReached(limit.Charge),
             RetryOutcome.FileOutOfReach gone => Refusals.FileOutOfReach(gone),
-            RetryOutcome.BudgetExhausted budget => Refusals.BudgetExhausted(budget.Month, budget.Estimate),
+            RetryOutcome.BudgetExhausted budget => Refusals.BudgetExhausted(budget.Month, budget.Estimate, budget.MayFitAt),
             _ => throw new NotSupportedException("The desk's answer to a retry has no status."),
         };
     }

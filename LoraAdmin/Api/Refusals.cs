@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Limits;
@@ -26,13 +27,16 @@ internal static class Refusals
         };
     }
 
-    public static Problem BudgetExhausted(BudgetMonth month, Usd estimate) =>
+    /// <param name="mayFitAt">Null: it is more than a month may cost.</param>
+    public static Problem BudgetExhausted(BudgetMonth month, Usd estimate, DateTimeOffset? mayFitAt) =>
         new(
             StatusCodes.Status402PaymentRequired,
             "budget_exhausted",
             FailureTable.For(FailureCode.BudgetExhausted).Message,
             $"The job may cost {estimate}; of {month.Limit} for {month.Month}, {month.Spent} are spent and {month.Reserved} reserved.",
-            "Wait for running jobs to settle or for the next month, or ask the operators to raise Budget:MonthlyLimitUsd.")
+            mayFitAt is { } at
+                ? $"It may fit from {at.UtcDateTime:yyyy-MM-dd HH:mm} UTC on, when running jobs have settled or the next month has begun; or ask the operators to raise the month's limit."
+                : "It is more than a month may cost: ask the operators to raise the month's limit.")
         {
             More = new JsonObject
             {
@@ -41,6 +45,7 @@ internal static class Refusals
                 ["spent_usd"] = month.Spent.Dollars,
                 ["reserved_usd"] = month.Reserved.Dollars,
                 ["estimate_usd"] = estimate.Dollars,
+                ["may_fit_at"] = mayFitAt?.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture),
             },
         };
 

@@ -209,7 +209,7 @@ internal static partial class SubmitEndpoint
             case SubmitOutcome.LimitReached limit:
                 return Refusals.LimitReached(limit.Charge);
             case SubmitOutcome.BudgetExhausted budget:
-                return Refusals.BudgetExhausted(budget.Month, budget.Estimate);
+                return Refusals.BudgetExhausted(budget.Month, budget.Estimate, budget.MayFitAt);
             case SubmitOutcome.KeyInFlight:
                 return IdempotencyHeader.InFlight();
             case SubmitOutcome.KeyReused:

@@ -16,24 +16,44 @@ public sealed class BudgetOptions
     /// <summary>What a month may have spent and reserved before the overview warns.</summary>
     public decimal WarnAtUsd { get; set; } = 150m;
 
-    public BudgetRules ToRules() => new(Usd.FromDollars(MonthlyLimitUsd), Usd.FromDollars(WarnAtUsd));
+    /// <summary>
+    /// How long the provider's balance must last at the present pace before people are told that it does not; zero: told only by what live pods may still
+    /// take.
+    /// </summary>
+    public TimeSpan RunwayAlert { get; set; } = TimeSpan.FromHours(12);
+
+    /// <summary><c>Hard</c>: nothing is admitted that might pass the limit. <c>Soft</c>: nothing is admitted once the limit is spent.</summary>
+    public BudgetMode Mode { get; set; } = BudgetMode.Hard;
+
+    public BudgetRules ToRules() => new(Usd.FromDollars(MonthlyLimitUsd), Usd.FromDollars(WarnAtUsd)) { Mode = Mode };
 }
 
 internal sealed class BudgetOptionsValidator : IValidateOptions<BudgetOptions>
 {
-    private const decimal Highest = 1_000_000_000m;
+    private static readonly decimal Highest = BudgetRules.Highest.Dollars;
+    private static readonly TimeSpan LongestRunway = TimeSpan.FromDays(90);
 
     public ValidateOptionsResult Validate(string? name, BudgetOptions options)
     {
         List<string> problems = [];
-        if (options.MonthlyLimitUsd is < 0 or > Highest)
+        if (options.MonthlyLimitUsd < 0 || options.MonthlyLimitUsd > Highest)
         {
             problems.Add($"Budget:MonthlyLimitUsd is {options.MonthlyLimitUsd}: set it between 0 and {Highest} dollars (0 admits no training).");
         }
 
-        if (options.WarnAtUsd is < 0 or > Highest)
+        if (options.WarnAtUsd < 0 || options.WarnAtUsd > Highest)
         {
             problems.Add($"Budget:WarnAtUsd is {options.WarnAtUsd}: set it between 0 and {Highest} dollars.");
+        }
+
+        if (!Enum.IsDefined(options.Mode))
+        {
+            problems.Add($"Budget:Mode is {options.Mode}: set it to {BudgetMode.Hard} or {BudgetMode.Soft}.");
+        }
+
+        if (options.RunwayAlert < TimeSpan.Zero || options.RunwayAlert > LongestRunway)
+        {
+            problems.Add($"Budget:RunwayAlert is {options.RunwayAlert}: give a duration from 00:00:00 (never by the pace alone) to 90.00:00:00.");
         }
 
         return problems.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);
@@ -50,6 +70,18 @@ public static class BudgetFeature
             .ValidateOnStart();
         services.AddSingleton<IValidateOptions<BudgetOptions>, BudgetOptionsValidator>();
         services.AddSingleton(provider => provider.GetRequiredService<IOptions<BudgetOptions>>().Value.ToRules());
-        return services.AddStore<IBudgetStore, BudgetStore>();
+        services.AddSingleton(provider => new BudgetDesk(
+            provider.GetRequiredService<IUnitOfWork>(),
+            provider.GetRequiredService<IIds>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<BudgetRules>));
+        services.AddSingleton<IBudgetDesk>(provider => provider.GetRequiredService<BudgetDesk>());
+        services.AddSingleton(provider => new BudgetWatch(
+            provider.GetRequiredService<IUnitOfWork>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<BudgetRules>));
+        services.AddHostedService<BudgetService>();
+        return services
+            .AddStore<IBudgetStore, BudgetStore>()
+            .AddStore<IBudgetLimitStore, BudgetLimitStore>()
+            .AddStore<IKeptTotalsStore, KeptTotalsStore>();
     }
 }

@@ -7,8 +7,7 @@ namespace LoraAdmin.Budget;
 
 internal sealed class BudgetStore(LoraDb db) : IBudgetStore
 {
-    private const string AddMonth =
-        "INSERT INTO budget_months (month, limit_micros, spent_micros, reserved_micros) VALUES ($1, $2, 0, 0) ON CONFLICT (month) DO NOTHING";
+    private const int AtOnce = 2_000;
 
     private const string AddReservation =
         """
@@ -16,18 +15,32 @@ internal sealed class BudgetStore(LoraDb db) : IBudgetStore
         ON CONFLICT (job_id, attempt) DO NOTHING
         """;
 
-    /// <summary>Only together with the reservation of this id: where the attempt has one already, nothing is reserved twice.</summary>
-    private const string RaiseMonth =
+    private const string RemoveReservation = "DELETE FROM budget_reservations WHERE id = $1";
+
+    private const string AddEntry =
         """
-        UPDATE budget_months SET reserved_micros = reserved_micros + $2, limit_micros = $3
-        WHERE month = $1 AND spent_micros + reserved_micros + $2 <= $3 AND EXISTS (SELECT 1 FROM budget_reservations WHERE id = $4)
+        INSERT INTO budget_entries (key, month, at, kind, spent_micros, reserved_micros) VALUES ($1, $2, $3, $4, $5, $6)
+        ON CONFLICT (key) DO NOTHING
         """;
 
-    private const string TakeBack = "DELETE FROM budget_reservations WHERE id = $1";
+    private const string SumOfPod = "SELECT COALESCE(SUM(spent_micros), 0) FROM budget_entries WHERE pod = $1";
 
-    private const string ReadMonth = "SELECT spent_micros, reserved_micros FROM budget_months WHERE month = $1";
+    private const string IfAsRead = " WHERE id = $1 AND amount_micros = $2 AND accrued_micros = $3 AND beyond_micros = $4 AND settled_at IS ";
 
-    private DbSet<BudgetMonthRow> Months => db.Set<BudgetMonthRow>();
+    private static readonly RowUpdates<BudgetReservationRow> Changed = new(
+    [
+        nameof(BudgetReservationRow.AmountMicros), nameof(BudgetReservationRow.AccruedMicros), nameof(BudgetReservationRow.AccruedAt),
+        nameof(BudgetReservationRow.BeyondMicros), nameof(BudgetReservationRow.ActualMicros), nameof(BudgetReservationRow.SettledAt),
+        nameof(BudgetReservationRow.TrainingMicros), nameof(BudgetReservationRow.ValidationMicros), nameof(BudgetReservationRow.FailedMicros),
+        nameof(BudgetReservationRow.IdleMicros),
+    ]);
+
+    // What an entry has beside what every entry has.
+    private static readonly RowUpdates<BudgetEntryRow> Described = new(
+    [
+        nameof(BudgetEntryRow.JobId), nameof(BudgetEntryRow.Attempt), nameof(BudgetEntryRow.Pod), nameof(BudgetEntryRow.Provider),
+        nameof(BudgetEntryRow.Purpose), nameof(BudgetEntryRow.Note),
+    ]);
 
     private DbSet<BudgetReservationRow> Reservations => db.Set<BudgetReservationRow>();
 
@@ -36,28 +49,27 @@ internal sealed class BudgetStore(LoraDb db) : IBudgetStore
     {
         ArgumentNullException.ThrowIfNull(rules);
         ArgumentOutOfRangeException.ThrowIfNegative(amount.Micros);
-        Month month = Month.Of(now);
-        string key = month.ToString();
+        Reservation wanted = new(id, job, attempt, Month.Of(now), amount, Instants.FromMillis(now.ToMillis()), Actual: null, SettledAt: null);
+        BudgetEntry entry = ReservationBooks.Reserve(wanted);
 
-        // All callers of a month wait for its row. Whatever else the unit has to write goes before, so that the row is locked as shortly as can be.
-        long limit = rules.MonthlyLimit.Micros;
+        // Whatever else the unit has to write goes before, so that the month's row is locked as shortly as can be.
         IReadOnlyList<Answer> answers = await db.RunAsync(
             [
-                new Statement(AddMonth, [key, limit]),
-                new Statement(AddReservation, [id, job.Value, attempt, key, amount.Micros, now.ToMillis()]),
-                new Statement(RaiseMonth, [key, amount.Micros, limit, id]),
+                BudgetStatements.AddMonth(db, wanted.Month, rules.MonthlyLimit),
+                new Statement(AddReservation, [id, job.Value, attempt, wanted.Month.ToString(), amount.Micros, now.ToMillis()]),
+                .. BudgetStatements.Reserve(id, entry, rules),
             ],
             cancellationToken);
         if (answers[^1].Written == 1)
         {
-            DateTimeOffset createdAt = Instants.FromMillis(now.ToMillis());
-            return new ReserveResult.Reserved(new Reservation(id, job, attempt, month, amount, createdAt, Actual: null, SettledAt: null));
+            return new ReserveResult.Reserved(wanted);
         }
 
-        IReadOnlyList<Answer> undone = await db.RunAsync([new Statement(TakeBack, [id]), Read(month)], cancellationToken);
-        if (undone[0].Written == 1)
+        IReadOnlyList<Answer> undone = await db.RunAsync(
+            [.. BudgetStatements.Unreserve(id, entry), new Statement(RemoveReservation, [id]), BudgetStatements.Read(wanted.Month, rules)], cancellationToken);
+        if (undone[^2].Written == 1)
         {
-            return new ReserveResult.DoesNotFit(ToMonth(month, rules, undone[1]), amount);
+            return new ReserveResult.DoesNotFit(BudgetStatements.ToMonth(wanted.Month, undone[^1]), amount);
         }
 
         BudgetReservationRow present = await Reservations.AsNoTracking()
@@ -65,29 +77,92 @@ internal sealed class BudgetStore(LoraDb db) : IBudgetStore
         return new ReserveResult.Reserved(present.ToReservation());
     }
 
-    public async Task<bool> SettleAsync(JobId job, int attempt, Usd actual, DateTimeOffset now, CancellationToken cancellationToken)
+    public async Task<ReserveResult> TryTopUpAsync(ReservationChange change, BudgetRules rules, CancellationToken cancellationToken)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(actual.Micros);
-        int settled = await Reservations
-            .Where(row => row.JobId == job.Value && row.Attempt == attempt && row.SettledAt == null)
-            .ExecuteUpdateAsync(
-                set => set.SetProperty(row => row.ActualMicros, (long?)actual.Micros).SetProperty(row => row.SettledAt, (long?)now.ToMillis()),
-                cancellationToken);
-        if (settled == 0)
+        ArgumentNullException.ThrowIfNull(change);
+        ArgumentNullException.ThrowIfNull(rules);
+        BudgetEntry entry = change.Entries.Single();
+        Guid id = change.Before.Id;
+        IReadOnlyList<Answer> answers = await db.RunAsync([Change(change.Before, change.After), .. BudgetStatements.Reserve(id, entry, rules)], cancellationToken);
+        if (answers[0].Written == 0)
+        {
+            throw new ConcurrentWriteException($"The reservation of attempt {change.Before.Attempt} of job {change.Before.Job} was written meanwhile.");
+        }
+
+        if (answers[^1].Written == 1)
+        {
+            return new ReserveResult.Reserved(change.After);
+        }
+
+        IReadOnlyList<Answer> undone = await db.RunAsync(
+            [Change(change.After, change.Before), .. BudgetStatements.Unreserve(id, entry), BudgetStatements.Read(entry.Month, rules)], cancellationToken);
+        return new ReserveResult.DoesNotFit(BudgetStatements.ToMonth(entry.Month, undone[^1]), entry.Reserved);
+    }
+
+    public async Task<IReadOnlyList<ReservationChange>> ApplyAsync(IReadOnlyList<ReservationChange> changes, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(changes);
+        List<ReservationChange> inOrder = [.. changes.OrderBy(static change => change.Before.Id)];
+        IReadOnlyList<Answer> answers = await db.RunAsync(inOrder.ConvertAll(change => Change(change.Before, change.After)), cancellationToken);
+        List<ReservationChange> written = [.. inOrder.Where((_, number) => answers[number].Written == 1)];
+        List<BudgetEntry> entries = [.. written.SelectMany(static change => change.Entries)];
+        if (entries.Count > 0)
+        {
+            db.AddNew(entries.Select(BudgetEntryRow.From));
+            await db.RunAsync([.. BudgetStatements.Add(db, entries)], cancellationToken);
+        }
+
+        return written;
+    }
+
+    public async Task<bool> BookAsync(BudgetEntry entry, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(entry);
+        BudgetEntryRow row = BudgetEntryRow.From(entry);
+        Statement add = new(AddEntry, [row.Key, row.Month, row.At, Words<EntryKind>.Of(row.Kind), row.SpentMicros, row.ReservedMicros]);
+        if ((await db.RunAsync([add], cancellationToken))[0].Written == 0)
         {
             return false;
         }
 
-        var reserved = await Reservations
-            .Where(row => row.JobId == job.Value && row.Attempt == attempt)
-            .Select(row => new { row.Month, row.AmountMicros })
-            .SingleAsync(cancellationToken);
-        await Months.Where(row => row.Month == reserved.Month).ExecuteUpdateAsync(
-            set => set
-                .SetProperty(row => row.ReservedMicros, row => row.ReservedMicros - reserved.AmountMicros)
-                .SetProperty(row => row.SpentMicros, row => row.SpentMicros + actual.Micros),
-            cancellationToken);
+        await db.RunAsync([Described.Of(db, row, " WHERE key = $1", row.Key), .. BudgetStatements.Add(db, [entry])], cancellationToken);
         return true;
+    }
+
+    public async Task<Usd> SumForPodAsync(string pod, CancellationToken cancellationToken) =>
+        new((await db.RunAsync([new Statement(SumOfPod, [pod]) { Returns = true }], cancellationToken))[0].Number(0));
+
+    public async Task<IReadOnlyList<PodBooked>> SumForPodsAsync(IReadOnlyCollection<string> pods, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(pods);
+        List<PodBooked> booked = [];
+        foreach (string[] some in pods.Chunk(AtOnce))
+        {
+            booked.AddRange(await db.Set<BudgetEntryRow>()
+                .Where(row => row.Pod != null && some.Contains(row.Pod))
+                .GroupBy(row => row.Pod!)
+                .Select(group => new PodBooked(
+                    group.Key,
+                    new Usd(group.Sum(row => row.Kind == EntryKind.Correction ? 0 : row.SpentMicros)),
+                    new Usd(group.Sum(row => row.Kind == EntryKind.Correction ? row.SpentMicros : 0)),
+                    group.Count(row => row.Kind == EntryKind.Correction)))
+                .ToListAsync(cancellationToken));
+        }
+
+        return booked;
+    }
+
+    public async Task<IReadOnlyList<Reservation>> ListForJobsAsync(IReadOnlyCollection<JobId> jobs, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(jobs);
+        List<Reservation> found = [];
+        foreach (Guid[] some in jobs.Select(job => job.Value).Chunk(AtOnce))
+        {
+            List<BudgetReservationRow> rows = await Reservations.AsNoTracking().Where(row => some.Contains(row.JobId)).ToListAsync(cancellationToken);
+            found.AddRange(rows.Select(row => row.ToReservation()));
+        }
+
+        return found;
     }
 
     public async Task<IReadOnlyList<Reservation>> ListOpenAsync(Reservation? after, int max, CancellationToken cancellationToken)
@@ -118,12 +193,13 @@ internal sealed class BudgetStore(LoraDb db) : IBudgetStore
     public async Task<BudgetMonth> ReadMonthAsync(Month month, BudgetRules rules, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(rules);
-        return ToMonth(month, rules, (await db.RunAsync([Read(month)], cancellationToken))[0]);
+        return BudgetStatements.ToMonth(month, (await db.RunAsync([BudgetStatements.Read(month, rules)], cancellationToken))[0]);
     }
 
-    private static Statement Read(Month month) => new(ReadMonth, [month.ToString()]) { Returns = true };
-
-    private static BudgetMonth ToMonth(Month month, BudgetRules rules, Answer answer) => answer.Row is null
-        ? new BudgetMonth(month, rules.MonthlyLimit, Usd.Zero, Usd.Zero)
-        : new BudgetMonth(month, rules.MonthlyLimit, new Usd(answer.Number(0)), new Usd(answer.Number(1)));
+    private Statement Change(Reservation before, Reservation after)
+    {
+        BudgetReservationRow row = BudgetReservationRow.From(after);
+        string settled = before.SettledAt is null ? "NULL" : "NOT NULL";
+        return Changed.Of(db, row, IfAsRead + settled, before.Id, before.Amount.Micros, before.Accrued.Micros, before.Beyond.Micros);
+    }
 }

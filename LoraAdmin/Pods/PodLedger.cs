@@ -21,6 +21,12 @@ internal sealed class PodLedger(LoraDb db) : IPodLedger
                 .Where(row => row.Saw != PodSaw.Gone)
                 .OrderBy(row => row.RequestedAt).ThenBy(row => row.Name)));
 
+    private static readonly CompiledQuery<Func<LoraDb, long, IAsyncEnumerable<PodLedgerRow>>> Apart = new(
+        static () => EF.CompileAsyncQuery<LoraDb, long, PodLedgerRow>(
+            (db, since) => db.Set<PodLedgerRow>().AsNoTracking()
+                .Where(row => (row.GpuType == "" || row.Attempt == 0) && (row.GoneAt == null || row.GoneAt >= since))
+                .OrderBy(row => row.RequestedAt).ThenBy(row => row.Name)));
+
     private static readonly CompiledQuery<Func<LoraDb, long, CancellationToken, Task<bool>>> AnyToEnd = new(
         static () => EF.CompileAsyncQuery(
             (LoraDb db, long now, CancellationToken cancellationToken) => db.Set<PodLedgerRow>().Any(
@@ -98,8 +104,38 @@ internal sealed class PodLedger(LoraDb db) : IPodLedger
     public Task<IReadOnlyList<LedgerPod>> ListForAttemptAsync(JobId job, int attempt, CancellationToken cancellationToken) =>
         OfAttempt.For(db)(db, job.Value, attempt).ListAsync(static row => row.ToPod(), cancellationToken);
 
+    public async Task<IReadOnlyList<LedgerPod>> ListByPodIdsAsync(IReadOnlyCollection<string> podIds, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(podIds);
+        List<LedgerPod> found = [];
+        foreach (string[] some in podIds.Chunk(NamesAtOnce))
+        {
+            List<PodLedgerRow> rows = await Pods.AsNoTracking()
+                .Where(row => row.PodId != null && some.Contains(row.PodId))
+                .OrderBy(row => row.RequestedAt).ThenBy(row => row.Name)
+                .ToListAsync(cancellationToken);
+            found.AddRange(rows.Select(row => row.ToPod()));
+        }
+
+        return found;
+    }
+
+    public async Task<IReadOnlyList<LedgerPod>> ListGoneAsync(DateTimeOffset from, DateTimeOffset until, int max, CancellationToken cancellationToken)
+    {
+        (long first, long end) = (from.ToMillis(), until.ToMillis());
+        List<PodLedgerRow> rows = await Pods.AsNoTracking()
+            .Where(row => row.GoneAt >= first && row.GoneAt < end && row.PodId != null)
+            .OrderByDescending(row => row.GoneAt).ThenByDescending(row => row.Name)
+            .Take(max)
+            .ToListAsync(cancellationToken);
+        return rows.ConvertAll(row => row.ToPod());
+    }
+
     public Task<IReadOnlyList<LedgerPod>> ListAliveAsync(CancellationToken cancellationToken) =>
         Alive.For(db)(db).ListAsync(static row => row.ToPod(), cancellationToken);
+
+    public Task<IReadOnlyList<LedgerPod>> ListApartAsync(DateTimeOffset goneSince, CancellationToken cancellationToken) =>
+        Apart.For(db)(db, goneSince.ToMillis()).ListAsync(static row => row.ToPod(), cancellationToken);
 
     public Task<bool> AnyToEndAsync(DateTimeOffset now, CancellationToken cancellationToken) => AnyToEnd.For(db)(db, now.ToMillis(), cancellationToken);
 

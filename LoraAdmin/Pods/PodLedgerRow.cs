@@ -57,6 +57,12 @@ internal sealed class PodLedgerRow : IEntityTypeConfiguration<PodLedgerRow>
         // The sweep counts what it ended in the last hour, however long the history.
         builder.HasIndex(row => row.WantSince);
         builder.HasIndex(row => row.PodId);
+
+        // Those of the last weeks are held against the provider's bills.
+        builder.HasIndex(row => row.GoneAt, "ix_pod_ledger_gone").HasFilter("gone_at IS NOT NULL");
+
+        // Those that no attempt of ours asked for: few, and money that nobody reserved.
+        builder.HasIndex(row => row.GoneAt, "ix_pod_ledger_apart").HasFilter("gpu_type = '' OR attempt = 0");
         builder.HasIndex(row => new { row.RequestedAt, row.Name }, "ix_pod_ledger_alive").HasFilter("saw <> 'gone'");
     }
 

@@ -42,6 +42,8 @@ public static class PodsFeature
         services.AddSingleton<IPodProvider>(provider => provider.GetRequiredService<RunPodClient>());
         services.AddSingleton<IGpuCatalog>(provider => provider.GetRequiredService<RunPodClient>());
         services.AddSingleton<IAccountBalance, RunPodBalance>();
+        services.AddSingleton<IPodBilling, RunPodBilling>();
+        services.AddSingleton<GpuPriceBook>();
         services.AddSingleton<GpuPrices>();
         services.AddSingleton(provider => new PodLauncher(
             provider.GetRequiredService<IUnitOfWork>(),
@@ -69,6 +71,9 @@ public static class PodsFeature
         services.AddSingleton<PodDesk>();
         services.AddStore<IPodLedger, PodLedger>();
         services.AddStore<IPodClaimStore, PodClaimStore>();
+        services.AddStore<IBillStore, BillStore>();
+        services.AddStore<IBalanceStore, BalanceStore>();
+        services.AddStore<IGpuPriceStore, GpuPriceStore>();
         services.AddSingleton<PodImportStore>();
         services.AddSingleton<PodImport>();
         services.AddHostedService<PodWatchService>();

@@ -246,7 +246,7 @@ internal static class RunPodJson
         || (availability.ValueKind != JsonValueKind.Null && !string.Equals(TextOf(gpu, "availability"), "NONE", StringComparison.OrdinalIgnoreCase));
 
     /// <summary>REST v2 has no pages today. Should it get them, a first page must not pass as the whole account.</summary>
-    private static bool SaysThereIsMore(JsonElement element) =>
+    public static bool SaysThereIsMore(JsonElement element) =>
         element.ValueKind == JsonValueKind.Object && element.EnumerateObject().Any(property => SaysThereIsMore(property.Name, property.Value));
 
     private static bool SaysThereIsMore(string name, JsonElement value) => name switch
@@ -256,18 +256,18 @@ internal static class RunPodJson
         _ => false,
     };
 
-    private static string? TextOf(JsonElement parent, string name) =>
+    public static string? TextOf(JsonElement parent, string name) =>
         parent.ValueKind == JsonValueKind.Object && parent.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.String
             ? value.GetString()
             : null;
 
-    private static int? NumberOf(JsonElement parent, string name) =>
+    public static int? NumberOf(JsonElement parent, string name) =>
         parent.ValueKind == JsonValueKind.Object && parent.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Number
         && value.TryGetDouble(out double number) && number is >= 0 and <= int.MaxValue
             ? (int)number
             : null;
 
-    private static DateTimeOffset? TimeOf(JsonElement parent, string name) =>
+    public static DateTimeOffset? TimeOf(JsonElement parent, string name) =>
         DateTimeOffset.TryParse(
             TextOf(parent, name),
             CultureInfo.InvariantCulture,

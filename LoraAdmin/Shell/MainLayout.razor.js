@@ -28,7 +28,7 @@ function onKey(event) {
   if (event.key === "g" && keys !== "g g") {
     pending = "g";
     timer = setTimeout(() => { pending = ""; }, 1500);
-  } else if (["?", "n", "p", "g o", "g t", "g p", "g b", "g f", "g j", "g u"].includes(keys)) {
+  } else if (["?", "n", "p", "g o", "g t", "g p", "g b", "g f", "g j", "g u", "g m"].includes(keys)) {
     event.preventDefault();
     layout?.invokeMethodAsync("OnShortcut", keys);
   }

@@ -134,7 +134,7 @@ public static class JobPageFigures
         RetryOutcome.NotRetryable rule => new ActionResult(false, WhatNext(rule.Rule)),
         RetryOutcome.LimitReached limit => new ActionResult(false, NewJobTexts.LimitReached(limit.Charge)),
         RetryOutcome.FileOutOfReach gone => new ActionResult(false, $"{gone.Why} {gone.Remedy}"),
-        RetryOutcome.BudgetExhausted budget => new ActionResult(false, NewJobTexts.BudgetExhausted(budget.Month, budget.Estimate)),
+        RetryOutcome.BudgetExhausted budget => new ActionResult(false, NewJobTexts.BudgetExhausted(budget.Month, budget.Estimate, budget.MayFitAt)),
         _ => new ActionResult(false, "The job is not there any more."),
     };
 

@@ -15,10 +15,12 @@ public static class NewJobTexts
             : $"The user has used {charge.Used} of {charge.Limit} LoRAs this month. The count starts anew next month; an own limit in user_training_limits.monthly_limit raises it.";
     }
 
-    public static string BudgetExhausted(BudgetMonth month, Usd estimate)
+    /// <param name="mayFitAt">Null: it is more than a month may cost.</param>
+    public static string BudgetExhausted(BudgetMonth month, Usd estimate, DateTimeOffset? mayFitAt)
     {
         ArgumentNullException.ThrowIfNull(month);
         return $"The job may cost up to {estimate}, but only {(month.Free < Usd.Zero ? Usd.Zero : month.Free)} of the {month.Limit} for {month.Month} is free "
-            + $"({month.Spent} spent, {month.Reserved} reserved). Wait until running jobs settle, or raise Budget:MonthlyLimitUsd.";
+            + $"({month.Spent} spent, {month.Reserved} reserved). "
+            + (mayFitAt is { } at ? FormattableString.Invariant($"It may fit from {at.UtcDateTime:yyyy-MM-dd HH:mm} UTC on; or raise the month's limit.") : "Raise the month's limit.");
     }
 }

@@ -52,6 +52,7 @@ public static class TrainingFeature
         services.AddSingleton(new ExpiredRows("idempotency_keys", IdempotencyStore.DeleteExpiredAsync));
         services.AddSingleton<ITrainingQueries, TrainingQueryStore>();
         services.AddSingleton<IJobReader, JobReader>();
+        services.AddSingleton<IPaidWork, PaidWork>();
         services.AddSingleton<IImageInspector, SkiaImageInspector>();
         services.AddSingleton<IImageStaging, UploadStaging>();
         services.AddSingleton<UploadSweep>();
@@ -71,6 +72,14 @@ public static class TrainingFeature
             provider.GetRequiredService<GpuPrices>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<TrainingRules>));
+        services.AddSingleton(provider => new BalanceWatch(
+            provider.GetRequiredService<IUnitOfWork>(),
+            provider.GetRequiredService<IAccountBalance>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<TrainingRules>,
+            provider.GetRequiredService<RunwayRules>));
+        services.AddSingleton<IProviderMoney>(provider => new ProviderMoney(
+            provider.GetRequiredService<IUnitOfWork>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<TrainingRules>));
         services.AddSingleton<TrainingSwitches>();
         services.AddSingleton(provider => new JobEnding(
             provider.GetRequiredService<IIds>(),
@@ -79,7 +88,8 @@ public static class TrainingFeature
             provider.GetRequiredService<HostedRules>));
         services.AddSingleton<JobsOfACopy>();
         services.AddSingleton(Conductor);
-        services.AddSingleton<AttemptSettlement>();
+        services.AddSingleton(provider => new AttemptSettlement(
+            provider.GetRequiredService<IUnitOfWork>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<BudgetRules>));
         services.AddSingleton<SpoolSweep>();
         services.AddSpoolLoops();
         services.AddSingleton(provider => new ProvidersWatch(
@@ -87,6 +97,7 @@ public static class TrainingFeature
         services.AddHostedService<ProvidersWatchService>();
         services.AddHostedService<ConductorService>();
         services.AddHostedService<SettlementService>();
+        services.AddHostedService<BalanceWatchService>();
         return services;
     }
 

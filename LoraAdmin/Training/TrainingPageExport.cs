@@ -1,8 +1,8 @@
 using System.Globalization;
-using System.Text;
 using LoraAdmin.Domain.Access;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
+using LoraAdmin.Platform.Web;
 using Microsoft.AspNetCore.Mvc;
 
 namespace LoraAdmin.Training;
@@ -45,11 +45,7 @@ public static class TrainingPageExport
             return;
         }
 
-        string stamp = clock.GetUtcNow().UtcDateTime.ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture);
-        context.Response.ContentType = "text/csv; charset=utf-8";
-        context.Response.Headers.ContentDisposition = $"attachment; filename=\"training-jobs-{stamp}.csv\"";
-        context.Response.Headers.CacheControl = "private, no-store";
-        await using StreamWriter writer = new(context.Response.Body, new UTF8Encoding(encoderShouldEmitUTF8Identifier: true), leaveOpen: true);
+        await using StreamWriter writer = Csv.Open(context, "training-jobs", clock.GetUtcNow());
         await WriteRowsAsync(writer, queries, address.ToFilter(), page, cancellationToken);
     }
 
@@ -84,35 +80,16 @@ public static class TrainingPageExport
             catch (StoreUnavailableException failure)
             {
                 // The status is sent already: the file itself must say that it is not whole.
-                await writer.WriteAsync($"# Incomplete after {rows} jobs: {Cell(failure.Message)}\r\n");
+                await writer.WriteAsync($"# Incomplete after {rows} jobs: {Csv.Cell(failure.Message)}\r\n");
                 return;
             }
         }
     }
 
-    private static string Row(JobLine job)
-    {
-        string?[] cells =
-        [
-            job.Id.ToString(), job.LoraId.ToString(), job.UserId.ToString(), job.Name, job.CreatorEmail, job.State.ToWord(), Instant(job.CreatedAt),
-            Instant(job.StateSince), Instant(job.CompletedAt), job.Attempt.ToString(CultureInfo.InvariantCulture), job.Failure?.Rule.Code,
-            job.Failure?.Rule.Message, job.Cost?.Dollars.ToString("0.000000", CultureInfo.InvariantCulture),
-        ];
-        return string.Join(',', cells.Select(Cell)) + "\r\n";
-    }
-
-    private static string Instant(DateTimeOffset? instant) =>
-        instant?.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture) ?? "";
-
-    /// <summary>Quoted where needed; a text that a spreadsheet would take for a formula gets an apostrophe before it.</summary>
-    internal static string Cell(string? text)
-    {
-        if (string.IsNullOrEmpty(text))
-        {
-            return "";
-        }
-
-        string safe = text[0] is '=' or '+' or '-' or '@' or '\t' or '\r' or '\n' ? "'" + text : text;
-        return safe.AsSpan().IndexOfAny(",\"\r\n") < 0 ? safe : $"\"{safe.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
-    }
+    private static string Row(JobLine job) => Csv.Row(
+    [
+        job.Id.ToString(), job.LoraId.ToString(), job.UserId.ToString(), job.Name, job.CreatorEmail, job.State.ToWord(), Csv.Instant(job.CreatedAt),
+        Csv.Instant(job.StateSince), Csv.Instant(job.CompletedAt), job.Attempt.ToString(CultureInfo.InvariantCulture), job.Failure?.Rule.Code,
+        job.Failure?.Rule.Message, job.Cost?.Dollars.ToString("0.000000", CultureInfo.InvariantCulture),
+    ]);
 }

@@ -70,6 +70,7 @@ public sealed record JobDetail(
 /// <param name="Completed24h">Finished well in the last 24 hours.</param>
 /// <param name="PodsAlive">Ledger rows that are not gone and have a provider id.</param>
 /// <param name="PodsUsdPerHour">What these pods cost per hour.</param>
+/// <param name="WarnAt">M5: the mark that holds now, whoever set it.</param>
 /// <param name="OldestWaiting">Since when the longest waiting queued job waits.</param>
 /// <param name="FilesWaiting">Trained files in spools that no job is at work with and storage does not have: failed uploads, and files that no job knows.</param>
 /// <param name="OldestFile">Since when the oldest of them lies there.</param>
@@ -83,6 +84,7 @@ public sealed record OverviewFigures(
     Usd PodsUsdPerHour,
     int PodsLeaking,
     BudgetMonth Month,
+    Usd WarnAt,
     DateTimeOffset? OldestWaiting,
     int FilesWaiting,
     DateTimeOffset? OldestFile,

@@ -69,6 +69,7 @@ internal sealed partial class TrainingQueryStore(IUnitOfWork work, BudgetRules b
                 .ToDictionaryAsync(group => group.State, group => group.Count, token);
             IReadOnlyList<LedgerPod> pods = await unit.Store<IPodLedger>().ListAliveAsync(token);
             BudgetMonth month = await unit.Store<IBudgetStore>().ReadMonthAsync(Month.Of(now), budget, token);
+            BudgetLimit limit = await unit.Store<IBudgetLimitStore>().ReadAsync(budget, token);
             List<SpoolEntry> files = await FilesWaitingAsync(unit, jobs, token);
             return new OverviewFigures(
                 Queued: open.Where(group => Waits(group.State)).Sum(group => group.Count),
@@ -80,6 +81,7 @@ internal sealed partial class TrainingQueryStore(IUnitOfWork work, BudgetRules b
                 PodsUsdPerHour: pods.Where(pod => pod.PodId is not null).Aggregate(Usd.Zero, (sum, pod) => sum + (pod.HourlyRate ?? Usd.Zero)),
                 PodsLeaking: pods.Count(pod => pod.Saw == PodSaw.Leaking),
                 month,
+                limit.Rules.WarnAt,
                 OldestWaiting: Instants.FromMillis(open.Where(group => group.State == TrainingState.Queued).Select(group => (long?)group.Oldest).Min()),
                 FilesWaiting: files.Count,
                 OldestFile: files.Count == 0 ? null : files[0].VerifiedAt,

@@ -113,6 +113,16 @@ internal sealed partial class TrainingStore(LoraDb db) : ITrainingStore
         return ids.ConvertAll(id => new JobId(id));
     }
 
+    public async Task<IReadOnlyList<TrainingJob>> ListWaitingAsync(string reason, int max, CancellationToken cancellationToken)
+    {
+        List<TrainingProgressRow> rows = await Progress.AsNoTracking()
+            .Where(row => row.IsOpen && row.WaitReason != null && row.WaitReason.StartsWith(reason))
+            .OrderBy(row => row.WaitingSince ?? row.StateSince).ThenBy(row => row.JobId)
+            .Take(max)
+            .ToListAsync(cancellationToken);
+        return rows.ConvertAll(row => row.ToJob());
+    }
+
     public Task<IReadOnlyList<JobId>> ListWithOldImagesAsync(DateTimeOffset endedBefore, int max, CancellationToken cancellationToken) =>
         WithOldImages.For(db)(db, endedBefore.ToMillis(), max).ListAsync(static id => new JobId(id), cancellationToken);
 

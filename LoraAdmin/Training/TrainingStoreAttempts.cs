@@ -35,6 +35,11 @@ internal sealed partial class TrainingStore
         }
     }
 
+    public async Task<bool> AddAttemptCostAsync(JobId id, int number, Usd cost, CancellationToken cancellationToken) =>
+        await db.Set<TrainingAttemptRow>()
+            .Where(row => row.JobId == id.Value && row.Number == number && row.CostMicros != null)
+            .ExecuteUpdateAsync(set => set.SetProperty(row => row.CostMicros, row => row.CostMicros + cost.Micros), cancellationToken) == 1;
+
     public async Task<IReadOnlyList<TrainingAttempt>> ListAttemptsAsync(JobId id, CancellationToken cancellationToken)
     {
         List<TrainingAttemptRow> rows = await db.Set<TrainingAttemptRow>().AsNoTracking()

@@ -100,6 +100,9 @@ internal sealed class AdmissionSide : IAsyncDisposable
         int jobs = await db.Set<TrainingProgressRow>().CountAsync(found => found.CreatedAt == round.Now.ToMillis());
         Demand(row.SpentMicros + row.ReservedMicros <= round.Limit.Micros, "the month's budget was passed");
         Demand(row.ReservedMicros == reserved, "the month's row and its reservations differ");
+        long booked = await db.Set<BudgetEntryRow>().Where(found => found.Month == month).SumAsync(found => found.ReservedMicros);
+        long inDays = await db.Set<BudgetDayRow>().Where(found => found.Month == month).SumAsync(found => found.ReservedMicros);
+        Demand(booked == reserved && inDays == reserved, "the ledger's entries, its days and the reservations differ");
         Demand(reserved == AdmissionRound.Fit * AdmissionRound.Estimate.Micros, "another number of jobs was admitted than fits the budget");
         Demand(jobs == admitted && admitted == AdmissionRound.Fit && perUser.Sum() == admitted, "jobs, charges and answers differ");
         Demand(perUser.Max() <= AdmissionRound.LorasPerUser && most <= AdmissionRound.LorasPerUser, "a user was given more than the limit");

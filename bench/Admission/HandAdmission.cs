@@ -1,3 +1,4 @@
+using System.Globalization;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
 
@@ -54,10 +55,34 @@ internal sealed class HandAdmission(HandDatabase database, AdmissionRound round,
         FROM user_training_limits WHERE user_id = $1
         """;
 
+    private const string AddMonth =
+        """
+        INSERT INTO budget_months (month, limit_micros, spent_micros, reserved_micros, override_micros, override_mode)
+        SELECT $1, COALESCE(limit_micros, $2), 0, 0, limit_micros, mode FROM budget_limit
+        WHERE id = 1 AND NOT EXISTS (SELECT 1 FROM budget_months WHERE month = $1) ON CONFLICT (month) DO NOTHING
+        """;
+
+    private const string AddDay =
+        """
+        INSERT INTO budget_days (day, month, kind, purpose, entries, spent_micros, reserved_micros) VALUES ($1, $2, 'reserve', '', 1, 0, $3)
+        ON CONFLICT (day, month, kind, purpose) DO UPDATE SET
+            entries = budget_days.entries + 1, reserved_micros = budget_days.reserved_micros + excluded.reserved_micros
+        """;
+
     private const string RaiseMonth =
         """
-        UPDATE budget_months SET reserved_micros = reserved_micros + $2, limit_micros = $3
-        WHERE month = $1 AND spent_micros + reserved_micros + $2 <= $3 AND EXISTS (SELECT 1 FROM budget_reservations WHERE id = $4)
+        UPDATE budget_months SET reserved_micros = reserved_micros + $2, limit_micros = COALESCE(override_micros, $3)
+        WHERE month = $1
+            AND CASE COALESCE(override_mode, 'hard')
+                WHEN 'soft' THEN spent_micros < COALESCE(override_micros, $3)
+                ELSE spent_micros + reserved_micros + $2 <= COALESCE(override_micros, $3) END
+            AND EXISTS (SELECT 1 FROM budget_reservations WHERE id = $4)
+        """;
+
+    private const string ReadOpen =
+        """
+        SELECT id, job_id, attempt, month, amount_micros, accrued_micros, created_at FROM budget_reservations
+        WHERE settled_at IS NULL ORDER BY created_at, id LIMIT 50
         """;
 
     /// <returns>Whether the job was admitted.</returns>
@@ -95,15 +120,20 @@ internal sealed class HandAdmission(HandDatabase database, AdmissionRound round,
         List<Statement> rest = Inserts(request, job, lora, now, millis, period);
         rest.AddRange(
         [
-            new Statement(
-                "INSERT INTO budget_months (month, limit_micros, spent_micros, reserved_micros) VALUES ($1, $2, 0, 0) ON CONFLICT (month) DO NOTHING",
-                period, round.Limit.Micros),
+            new Statement(AddMonth, period, round.Limit.Micros),
             new Statement(
                 """
                 INSERT INTO budget_reservations (id, job_id, attempt, month, amount_micros, created_at) VALUES ($1, $2, 1, $3, $4, $5)
                 ON CONFLICT (job_id, attempt) DO NOTHING
                 """,
                 reservation, job, period, AdmissionRound.Estimate.Micros, millis),
+            new Statement(
+                """
+                INSERT INTO budget_entries (key, month, at, kind, spent_micros, reserved_micros, job_id, attempt)
+                VALUES ($1, $2, $3, 'reserve', 0, $4, $5, 1)
+                """,
+                $"reserve:{job}:1", period, millis, AdmissionRound.Estimate.Micros, job),
+            new Statement(AddDay, now.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture), period, AdmissionRound.Estimate.Micros),
             new Statement(RaiseMonth, period, AdmissionRound.Estimate.Micros, round.Limit.Micros, reservation),
         ]);
         if (await transaction.WriteAsync(rest) == 0)
@@ -112,6 +142,7 @@ internal sealed class HandAdmission(HandDatabase database, AdmissionRound round,
             [
                 new Statement("DELETE FROM budget_reservations WHERE id = $1 RETURNING id", reservation),
                 new Statement("SELECT spent_micros, reserved_micros FROM budget_months WHERE month = $1", period),
+                new Statement(ReadOpen),
             ]);
             return false;
         }

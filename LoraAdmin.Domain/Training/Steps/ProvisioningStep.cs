@@ -171,7 +171,7 @@ public sealed class ProvisioningStep(
     private static string WhyRefused(ProviderError error) => error.Failure switch
     {
         ProviderFailure.Unauthorized => "RunPod does not accept the key RunPod:ApiKey; pods can't be stopped either. Set a valid key",
-        ProviderFailure.InsufficientBalance => "RunPod's balance is used up. Add credit to the account",
+        ProviderFailure.InsufficientBalance => $"{ProviderFunds.WaitWords}used up. Add credit to the account",
         ProviderFailure.Forbidden => "RunPod:ApiKey lacks the right to create pods. Give the key write access to pods",
         _ => $"RunPod refuses the request: {error.Detail}",
     };

@@ -36,6 +36,10 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
         Pods = new(this);
         Months = new(this);
         Reservations = new(this);
+        Entries = new(this);
+        Days = new(this);
+        BudgetLimits = new(this);
+        LimitChanges = new(this);
         Users = new(this);
         Charges = new(this);
         Loras = new(this);
@@ -56,10 +60,12 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
         EndedJobs = new(Jobs, ImagesGone);
         JobsOf = new(Jobs, static job => (true, job.UserId));
         OpenAttempts = new(Attempts, static attempt => attempt.State == AttemptState.Active);
+        ApartPods = new(Pods, static pod => pod.IsApart);
         OpenPods = new(Pods, static pod => pod.Saw != PodSaw.Gone);
         PodsOf = new(Pods, static pod => (true, pod.Job));
         PodsById = new(Pods, static pod => (pod.PodId is not null, pod.PodId ?? ""));
         SweptPods = new(Pods, static pod => pod is { Want: PodWant.Released, WantReason: { } reason } && PodReasons.OfTheSweep.Contains(reason));
+        EntriesOfPod = new(Entries, static entry => (entry.Pod is not null, entry.Pod ?? ""));
         OpenReservations = new(Reservations, static one => one.SettledAt is null);
         ReservationsOf = new(Reservations, static one => (true, one.Job));
         ChargesOf = new(Charges, static charge => (true, (charge.User, charge.Period)));
@@ -72,6 +78,9 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
         ClockDifferences = new(this);
         Censuses = new(this);
         Differences = new(this);
+        Bills = new(this);
+        Prices = new(this);
+        Balances = new(this);
         Operations = new MemoryOperations(this);
         stores = new()
         {
@@ -81,6 +90,8 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
             [typeof(IPodLedger)] = new MemoryPodLedger(this),
             [typeof(IHostedTrainingStore)] = new MemoryHostedTrainingStore(this),
             [typeof(IBudgetStore)] = new MemoryBudgetStore(this),
+            [typeof(IBudgetLimitStore)] = new MemoryBudgetLimitStore(this),
+            [typeof(IKeptTotalsStore)] = new MemoryKeptTotalsStore(this),
             [typeof(ILimitsStore)] = new MemoryLimitsStore(this),
             [typeof(ILoraStore)] = new MemoryLoraStore(this),
             [typeof(ILoraFiles)] = new MemoryLoraFiles(this),
@@ -88,6 +99,9 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
             [typeof(IAccessStore)] = new MemoryAccessStore(this),
             [typeof(ILeaseStore)] = new MemoryLeaseStore(this),
             [typeof(IPodClaimStore)] = new MemoryPodClaimStore(this),
+            [typeof(IBillStore)] = new MemoryBillStore(this),
+            [typeof(IGpuPriceStore)] = new MemoryGpuPriceStore(this),
+            [typeof(IBalanceStore)] = new MemoryBalanceStore(this),
             [typeof(ITrainingPauseStore)] = new MemoryTrainingPauseStore(this),
             [typeof(IIncidentStore)] = new MemoryIncidentStore(this),
             [typeof(IBreakerToldStore)] = new MemoryBreakerToldStore(this),
@@ -117,6 +131,10 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
     public MemoryTable<string, LedgerPod> Pods { get; }
     public MemoryTable<Month, BudgetMonth> Months { get; }
     public MemoryTable<(JobId, int), Reservation> Reservations { get; }
+    public MemoryTable<string, BudgetEntry> Entries { get; }
+    public MemoryTable<KeptTotal, LedgerDay> Days { get; }
+    public MemoryTable<int, LimitRow> BudgetLimits { get; }
+    public MemoryTable<Guid, BudgetLimitChange> LimitChanges { get; }
     public MemoryTable<UserId, UserCount> Users { get; }
     public MemoryTable<(JobId, int), ChargeRow> Charges { get; }
     public MemoryTable<LoraId, Lora> Loras { get; }
@@ -138,17 +156,22 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
     public MemoryTable<string, HostedTraining> Hosted { get; }
     public MemoryTable<(string Bucket, DateTimeOffset At), BucketCensus> Censuses { get; }
     public MemoryTable<(string Bucket, DifferenceKind Kind, string Key), CensusDifference> Differences { get; }
+    public MemoryTable<(string Provider, string PodId, DateTimeOffset Bucket), BillRecord> Bills { get; }
+    public MemoryTable<(string GpuType, DateTimeOffset From), GpuPrice> Prices { get; }
+    public MemoryTable<string, KeptBalance> Balances { get; }
 
     public MemoryOpenRows<JobId, TrainingJob> OpenJobs { get; }
     public MemoryEndedJobs EndedJobs { get; }
     public MemoryIndex<JobId, TrainingJob, UserId> JobsOf { get; }
     public MemoryOpenRows<(JobId, int), TrainingAttempt> OpenAttempts { get; }
     public MemoryOpenRows<string, LedgerPod> OpenPods { get; }
+    public MemoryOpenRows<string, LedgerPod> ApartPods { get; }
     public MemoryIndex<string, LedgerPod, JobId> PodsOf { get; }
     public MemoryIndex<string, LedgerPod, string> PodsById { get; }
     public MemoryOpenRows<string, LedgerPod> SweptPods { get; }
     public MemoryOpenRows<(JobId, int), Reservation> OpenReservations { get; }
     public MemoryIndex<(JobId, int), Reservation, JobId> ReservationsOf { get; }
+    public MemoryIndex<string, BudgetEntry, string> EntriesOfPod { get; }
     public MemoryIndex<(JobId, int), ChargeRow, (UserId, Month)> ChargesOf { get; }
     public MemoryIndex<Guid, TrainingUpload, JobId> UploadsOf { get; }
     public MemoryOpenRows<Guid, Incident> OpenIncidents { get; }
@@ -275,6 +298,10 @@ public sealed record Listed<T>(IReadOnlyList<T> Items);
 public sealed record UserCount(int Count, Month? Period, int? Limit);
 
 public sealed record ChargeRow(UserId User, Month Period, bool Refunded);
+
+/// <param name="Set">Null: the options hold.</param>
+/// <param name="Options">As they were last noted.</param>
+public sealed record LimitRow(BudgetLimitChange? Set, BudgetRules? Options);
 
 public sealed record LinkRow(DateTimeOffset ExpiresAt, bool Spent);
 

@@ -69,8 +69,24 @@ internal sealed class MemoryPodLedger(MemoryDatabase database) : IPodLedger
     public Task<IReadOnlyList<LedgerPod>> ListForAttemptAsync(JobId job, int attempt, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<LedgerPod>>([.. database.PodsOf[job].Where(pod => pod.Attempt == attempt).OrderBy(pod => pod.Try)]);
 
+    public Task<IReadOnlyList<LedgerPod>> ListByPodIdsAsync(IReadOnlyCollection<string> podIds, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<LedgerPod>>(
+            [.. podIds.Distinct().SelectMany(id => database.PodsById[id]).OrderBy(pod => pod.RequestedAt).ThenBy(pod => pod.Name, StringComparer.Ordinal)]);
+
+    public Task<IReadOnlyList<LedgerPod>> ListGoneAsync(DateTimeOffset from, DateTimeOffset until, int max, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<LedgerPod>>(
+        [
+            .. database.Pods.Rows.Where(pod => pod.PodId is not null && pod.GoneAt >= from && pod.GoneAt < until)
+                .OrderByDescending(pod => pod.GoneAt).ThenByDescending(pod => pod.Name, StringComparer.Ordinal)
+                .Take(max),
+        ]);
+
     public Task<int> CountPlacesAsync(CancellationToken cancellationToken) => Task.FromResult(
         database.OpenPods.Rows.Where(pod => pod.Want == PodWant.Needed).Select(pod => pod.Job).Distinct().Count());
+
+    public Task<IReadOnlyList<LedgerPod>> ListApartAsync(DateTimeOffset goneSince, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<LedgerPod>>(
+            [.. database.ApartPods.Rows.Where(pod => !(pod.GoneAt < goneSince)).OrderBy(pod => pod.RequestedAt).ThenBy(pod => pod.Name, StringComparer.Ordinal)]);
 
     public Task<bool> AnyToEndAsync(DateTimeOffset now, CancellationToken cancellationToken) => Task.FromResult(database.OpenPods.Rows.Any(
         pod => pod.PodId is not null && !(pod.NextActionAt > now)
@@ -79,59 +95,6 @@ internal sealed class MemoryPodLedger(MemoryDatabase database) : IPodLedger
     public Task<IReadOnlyList<LedgerPod>> ListAliveAsync(CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<LedgerPod>>(
             [.. database.OpenPods.Rows.OrderBy(pod => pod.RequestedAt).ThenBy(pod => pod.Name, StringComparer.Ordinal)]);
-}
-
-internal sealed class MemoryBudgetStore(MemoryDatabase database) : IBudgetStore
-{
-    public Task<ReserveResult> TryReserveAsync(
-        Guid id, JobId job, int attempt, Usd amount, DateTimeOffset now, BudgetRules rules, CancellationToken cancellationToken)
-    {
-        if (database.Reservations.Find((job, attempt)) is { } existing)
-        {
-            return Task.FromResult<ReserveResult>(new ReserveResult.Reserved(existing));
-        }
-
-        BudgetMonth month = MonthOf(Month.Of(now), rules);
-        if (month.Spent + month.Reserved + amount > month.Limit)
-        {
-            return Task.FromResult<ReserveResult>(new ReserveResult.DoesNotFit(month, amount));
-        }
-
-        Reservation reservation = new(id, job, attempt, month.Month, amount, now, null, null);
-        database.Months.Set(month.Month, month with { Reserved = month.Reserved + amount });
-        database.Reservations.Set((job, attempt), reservation);
-        return Task.FromResult<ReserveResult>(new ReserveResult.Reserved(reservation));
-    }
-
-    public Task<bool> SettleAsync(JobId job, int attempt, Usd actual, DateTimeOffset now, CancellationToken cancellationToken)
-    {
-        if (database.Reservations.Find((job, attempt)) is not { SettledAt: null } open)
-        {
-            return Task.FromResult(false);
-        }
-
-        BudgetMonth month = database.Months.Find(open.Month)!;
-        database.Months.Set(open.Month, month with { Reserved = month.Reserved - open.Amount, Spent = month.Spent + actual });
-        database.Reservations.Set((job, attempt), open with { Actual = actual, SettledAt = now });
-        return Task.FromResult(true);
-    }
-
-    public Task<IReadOnlyList<Reservation>> ListOpenAsync(Reservation? after, int max, CancellationToken cancellationToken) =>
-        Task.FromResult<IReadOnlyList<Reservation>>(
-        [
-            .. database.OpenReservations.Rows
-                .Where(one => after is null || (one.CreatedAt, one.Id).CompareTo((after.CreatedAt, after.Id)) > 0)
-                .OrderBy(one => one.CreatedAt).ThenBy(one => one.Id)
-                .Take(max),
-        ]);
-
-    public Task<IReadOnlyList<Reservation>> ListForJobAsync(JobId job, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<Reservation>>(
-        [.. database.ReservationsOf[job].OrderBy(one => one.Attempt)]);
-
-    public Task<BudgetMonth> ReadMonthAsync(Month month, BudgetRules rules, CancellationToken cancellationToken) => Task.FromResult(MonthOf(month, rules));
-
-    private BudgetMonth MonthOf(Month month, BudgetRules rules) =>
-        database.Months.Find(month) is { } row ? row with { Limit = rules.MonthlyLimit } : new BudgetMonth(month, rules.MonthlyLimit, Usd.Zero, Usd.Zero);
 }
 
 internal sealed class MemoryLimitsStore(MemoryDatabase database) : ILimitsStore

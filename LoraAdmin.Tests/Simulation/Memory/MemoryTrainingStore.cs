@@ -142,6 +142,14 @@ internal sealed class MemoryTrainingStore(MemoryDatabase database) : ITrainingSt
     public Task<IReadOnlyList<JobId>> ListOpenAsync(CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<JobId>>([.. database.OpenJobs.Rows.OrderBy(job => job.DueAt).ThenBy(job => job.Id.Value).Select(job => job.Id)]);
 
+    public Task<IReadOnlyList<TrainingJob>> ListWaitingAsync(string reason, int max, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<TrainingJob>>(
+        [
+            .. database.OpenJobs.Rows.Where(job => job.WaitReason?.StartsWith(reason, StringComparison.Ordinal) == true)
+                .OrderBy(job => job.WaitingSince ?? job.StateSince).ThenBy(job => job.Id.Value)
+                .Take(max),
+        ]);
+
     public Task<IReadOnlyList<JobId>> ListWithOldImagesAsync(DateTimeOffset endedBefore, int max, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<JobId>>([.. database.EndedJobs.Before(endedBefore).Take(max)]);
 
@@ -190,6 +198,17 @@ internal sealed class MemoryTrainingStore(MemoryDatabase database) : ITrainingSt
 
         database.Attempts.Set((attempt.Job, attempt.Number), attempt);
         return Task.CompletedTask;
+    }
+
+    public Task<bool> AddAttemptCostAsync(JobId id, int number, Usd cost, CancellationToken cancellationToken)
+    {
+        if (database.Attempts.Find((id, number)) is not { Cost: { } before } attempt)
+        {
+            return Task.FromResult(false);
+        }
+
+        database.Attempts.Set((id, number), attempt with { Cost = before + cost });
+        return Task.FromResult(true);
     }
 
     public Task<IReadOnlyList<TrainingAttempt>> ListAttemptsAsync(JobId id, CancellationToken cancellationToken) =>

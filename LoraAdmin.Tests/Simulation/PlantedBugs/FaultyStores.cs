@@ -10,6 +10,7 @@ namespace LoraAdmin.Tests.Simulation.PlantedBugs;
 public static class FaultyStores
 {
     public const string RefundWithoutCount = "give a charge back and leave the user's count as it was";
+    public const string EntriesWithoutMonth = "write what an attempt has cost into the ledger and not into its month";
     public const string BudgetWithoutGuard = "reserve by a month's figures that were read before others reserved";
 
     /// <param name="name">Empty: nothing is put in.</param>
@@ -25,23 +26,57 @@ public static class FaultyStores
             case BudgetWithoutGuard:
                 database.Replace<IBudgetStore>(sound => new BudgetThatSeesNoOther(sound, database));
                 return;
+            case EntriesWithoutMonth:
+                database.Replace<IBudgetStore>(sound => new BudgetThatForgetsMonths(sound, database));
+                return;
             default:
                 throw new PlantedBugException($"There is no faulty store \"{name}\"");
         }
     }
 
     /// <summary>The check and the write are two: what others hold reserved is not seen by the check.</summary>
-    private sealed class BudgetThatSeesNoOther(IBudgetStore inner, MemoryDatabase database) : IBudgetStore
+    private sealed class BudgetThatSeesNoOther(IBudgetStore inner, MemoryDatabase database) : FaultyBudget(inner)
     {
-        public Task<ReserveResult> TryReserveAsync(
+        public override Task<ReserveResult> TryReserveAsync(
             Guid id, JobId job, int attempt, Usd amount, DateTimeOffset now, BudgetRules rules, CancellationToken cancellationToken)
         {
             Usd unseen = database.Months.Find(Month.Of(now))?.Reserved ?? Usd.Zero;
-            return inner.TryReserveAsync(id, job, attempt, amount, now, rules with { MonthlyLimit = rules.MonthlyLimit + unseen }, cancellationToken);
+            return base.TryReserveAsync(id, job, attempt, amount, now, rules with { MonthlyLimit = rules.MonthlyLimit + unseen }, cancellationToken);
         }
+    }
 
-        public Task<bool> SettleAsync(JobId job, int attempt, Usd actual, DateTimeOffset now, CancellationToken cancellationToken) =>
-            inner.SettleAsync(job, attempt, actual, now, cancellationToken);
+    private sealed class BudgetThatForgetsMonths(IBudgetStore inner, MemoryDatabase database) : FaultyBudget(inner)
+    {
+        public override async Task<IReadOnlyList<ReservationChange>> ApplyAsync(IReadOnlyList<ReservationChange> changes, CancellationToken cancellationToken)
+        {
+            List<BudgetMonth> before = [.. database.Months.Rows];
+            IReadOnlyList<ReservationChange> written = await base.ApplyAsync(changes, cancellationToken);
+            before.ForEach(month => database.Months.Set(month.Month, month));
+            return written;
+        }
+    }
+
+    private abstract class FaultyBudget(IBudgetStore inner) : IBudgetStore
+    {
+        public virtual Task<ReserveResult> TryReserveAsync(
+            Guid id, JobId job, int attempt, Usd amount, DateTimeOffset now, BudgetRules rules, CancellationToken cancellationToken) =>
+            inner.TryReserveAsync(id, job, attempt, amount, now, rules, cancellationToken);
+
+        public Task<ReserveResult> TryTopUpAsync(ReservationChange change, BudgetRules rules, CancellationToken cancellationToken) =>
+            inner.TryTopUpAsync(change, rules, cancellationToken);
+
+        public virtual Task<IReadOnlyList<ReservationChange>> ApplyAsync(IReadOnlyList<ReservationChange> changes, CancellationToken cancellationToken) =>
+            inner.ApplyAsync(changes, cancellationToken);
+
+        public Task<bool> BookAsync(BudgetEntry entry, CancellationToken cancellationToken) => inner.BookAsync(entry, cancellationToken);
+
+        public Task<Usd> SumForPodAsync(string pod, CancellationToken cancellationToken) => inner.SumForPodAsync(pod, cancellationToken);
+
+        public Task<IReadOnlyList<PodBooked>> SumForPodsAsync(IReadOnlyCollection<string> pods, CancellationToken cancellationToken) =>
+            inner.SumForPodsAsync(pods, cancellationToken);
+
+        public Task<IReadOnlyList<Reservation>> ListForJobsAsync(IReadOnlyCollection<JobId> jobs, CancellationToken cancellationToken) =>
+            inner.ListForJobsAsync(jobs, cancellationToken);
 
         public Task<IReadOnlyList<Reservation>> ListOpenAsync(Reservation? after, int max, CancellationToken cancellationToken) =>
             inner.ListOpenAsync(after, max, cancellationToken);

@@ -282,21 +282,40 @@ internal static partial class PlantedBugTable
             "4: month … passes its limit", Grounds.Dying),
         new(
             "add money up in whole cents", "Shared/Usd.cs",
-            "4: month … differs from its ledger", Grounds.Crash,
+            "4: month … differs from its entries", Grounds.Crash,
             "operator +(Usd a, Usd b) => new(a.Micros + b.Micros);", "operator +(Usd a, Usd b) => new((a.Micros + b.Micros) / 10_000 * 10_000);"),
+        new(
+            FaultyStores.EntriesWithoutMonth, "",
+            "4: month … differs from its entries", Grounds.Dying),
+        new(
+            "settle an attempt without taking back what it had accrued", "Budget/ReservationBooks.cs",
+            "4: month … differs from its reservations", Grounds.Crash,
+            "with { Spent = Usd.Zero - open.Accrued, Reserved = Usd.Zero - open.Rest }", "with { Reserved = Usd.Zero - open.Rest }"),
+        new(
+            "give back an attempt's whole reservation although a part is accrued", "Budget/ReservationBooks.cs",
+            "4: attempt … of … is settled and its entries hold … reserved", Grounds.Crash,
+            "with { Spent = Usd.Zero - open.Accrued, Reserved = Usd.Zero - open.Rest }", "with { Spent = Usd.Zero - open.Accrued, Reserved = Usd.Zero - open.Amount }"),
+        new(
+            "settle an attempt only days later", "Training/AttemptSettlement.cs",
+            "4: the reservation of attempt … of … outlives it", Grounds.Dying,
+            "if (!costs.AreFinal)", "if (!costs.AreFinal || now - attempt.EndedAt < TimeSpan.FromDays(5))"),
         new(
             "settle an attempt before its pods are gone", "Training/AttemptSettlement.cs",
             "4: attempt … of … is settled and its pod … lives", Grounds.CrashWith(FaultKind.DeleteIgnored),
-            new Edit("due.AddRange(page.Where(one => !withPods.Contains((one.Job, one.Attempt))));", "due.AddRange(page);"),
-            new Edit("if (pods.Any(pod => pod.Saw != PodSaw.Gone))", "if (pods.Any(pod => pod.Want == PodWant.Needed && pod.Saw != PodSaw.Gone))")),
+            new Edit("if (!alive.Attempts.Contains((one.Job, one.Attempt)))", "if (!alive.Needed.ContainsKey((one.Job, one.Attempt)))"),
+            new Edit("if (!costs.AreFinal)", "if (costs.Pods.Any(pod => pod.Want == PodWant.Needed && pod.Saw != PodSaw.Gone))")),
         new(
             "settle without telling the job its cost", "Training/AttemptSettlement.cs",
             "4: job … has no settled cost", Grounds.Crash,
             "await store.AddCostAsync(reservation.Job, actual, cancellationToken);", ""),
         new(
-            "settle only the first attempt of a job", "Training/AttemptSettlement.cs",
+            "settle a job's later attempts only twenty hours later", "Training/AttemptSettlement.cs",
             "4: a reservation is open at rest", Grounds.Troubled,
-            "due.AddRange(page.Where(one => !withPods", "due.AddRange(page.Where(one => one.Attempt == 1 && !withPods"),
+            "if (!costs.AreFinal)", "if (!costs.AreFinal || (reservation.Attempt > 1 && now - attempt.EndedAt < TimeSpan.FromHours(20)))"),
+        new(
+            "settle only the first attempt of a job", "Training/AttemptSettlement.cs",
+            "4: the reservation of attempt … of … outlives it", Grounds.Troubled,
+            "if (!alive.Attempts.Contains((one.Job, one.Attempt)))", "if (one.Attempt == 1 && !alive.Attempts.Contains((one.Job, one.Attempt)))"),
         new(
             "begin the month a day late", "Shared/Month.cs",
             "4: what was reserved at … counts in …", Grounds.Dying,

@@ -17,6 +17,7 @@ public sealed class PlantedBugTests(ITestOutputHelper output)
         "write the ledger row after the create",
         "release the pod before the spool's file is verified",
         "settle an attempt before its pods are gone",
+        "give back an attempt's whole reservation although a part is accrued",
         "take every installation's pods for ours",
     ];
 

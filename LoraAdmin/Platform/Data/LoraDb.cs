@@ -20,6 +20,12 @@ public abstract class LoraDb(DbContextOptions options) : DbContext(options), IDa
     /// <summary>Ends a SELECT that takes work which another instance may be taking at the same moment; SQLite has one writer and needs nothing.</summary>
     public string SkipLocked => IsPostgres ? "FOR UPDATE SKIP LOCKED" : "";
 
+    /// <summary>Ends a SELECT whose rows nobody may write until the unit has ended; others may read them so at the same moment.</summary>
+    public string ShareLocked => IsPostgres ? "FOR SHARE" : "";
+
+    /// <summary>Ends a SELECT whose rows the unit is about to write.</summary>
+    public string UpdateLocked => IsPostgres ? "FOR UPDATE" : "";
+
     /// <summary>What waits for the unit's next statement; see <see cref="LoraDbStatements.AddNew"/>.</summary>
     internal List<object> NewRows { get; } = [];
 

@@ -5,6 +5,9 @@ public static class LiveTopics
 {
     /// <summary>A training job, its pods or its money changed.</summary>
     public const string Training = "training";
+
+    /// <summary>The provider's bills, which come once a day: nobody announces them, and who shows them reads from time to time.</summary>
+    public const string Bills = "bills";
 }
 
 /// <summary>

@@ -6,8 +6,13 @@ namespace LoraAdmin.Platform.LocalCloud;
 /// <summary><c>GET /v2/billing/pods</c>: one record per pod and bucket in which it cost anything.</summary>
 internal static class BillingFace
 {
+    /// <summary>Billed by <see cref="FaultKind.BillingUnknownPod"/>: no pod ever had this id.</summary>
+    public const string UnknownPod = "neverwas00000";
+
     private const int DefaultDays = 30;
     private const int MaxBuckets = 10_000;
+    private const double DefaultLateSeconds = 86_400;
+    private static readonly PodCharge UnknownCharge = new(1, 0.25m);
 
     public static VendorResponse Pods(LocalCloudWorld world, VendorRequest request)
     {
@@ -52,18 +57,19 @@ internal static class BillingFace
             return Answers.Problem(400, "startTime and endTime must be RFC 3339 instants");
         }
 
+        if (world.Faults.Take(FaultKind.Billing500, null, world.Now) is not null)
+        {
+            return Answers.Problem(500, "internal server error");
+        }
+
         from = Floor(from, size)!.Value;
         until = Floor(until, size) == until ? until : Next(Floor(until, size)!.Value, size);
-        return Answers.Json(200, writer => Write(writer, world, query["podId"], size, from, until));
+        IReadOnlyList<Bill> bills = WithFaults([.. Bills(world, query["podId"], size, from, until)], world, size, from);
+        return Answers.Json(200, writer => Write(writer, bills, size, from, until));
     }
 
-    private static void Write(Utf8JsonWriter writer, LocalCloudWorld world, string? podId, string size, DateTimeOffset from, DateTimeOffset until)
+    private static IEnumerable<Bill> Bills(LocalCloudWorld world, string? podId, string size, DateTimeOffset from, DateTimeOffset until)
     {
-        PodCharge total = default;
-        int records = 0;
-        HashSet<string> seen = [];
-        writer.WriteStartObject();
-        writer.WriteStartArray("records");
         foreach (PodRecord pod in world.Pods)
         {
             DateTimeOffset over = pod.Status == PodStatus.Terminated ? pod.History[^1].At : world.Now;
@@ -77,21 +83,67 @@ internal static class BillingFace
             for (DateTimeOffset bucket = Floor(first, size)!.Value; bucket < stop; bucket = Next(bucket, size))
             {
                 PodCharge charge = BillingLedger.Between(pod, bucket, Next(bucket, size), world.Now);
-                if (charge.Total <= 0)
+                if (charge.Total > 0)
                 {
-                    continue;
+                    yield return new Bill(pod.Id, pod.Name, bucket, charge);
                 }
-
-                writer.WriteStartObject();
-                writer.WriteString("startTime", PodJson.Iso(bucket));
-                writer.WriteString("endTime", PodJson.Iso(Next(bucket, size)));
-                writer.WriteString("podId", pod.Id);
-                Amounts(writer, charge);
-                writer.WriteEndObject();
-                total += charge;
-                records++;
-                seen.Add(pod.Id);
             }
+        }
+    }
+
+    /// <summary>What the faults make of the bills; the metadata of the answer then fits what is shown.</summary>
+    private static List<Bill> WithFaults(List<Bill> bills, LocalCloudWorld world, string size, DateTimeOffset from)
+    {
+        if (Take(FaultKind.BillingLate) is { } late)
+        {
+            DateTimeOffset newest = world.Now - late.Length(DefaultLateSeconds);
+            bills.RemoveAll(bill => late.Names(bill.Name) && Next(bill.Bucket, size) > newest);
+        }
+
+        if (Take(FaultKind.BillingGap) is { } gap)
+        {
+            bills = [.. bills.Where((bill, number) => gap.Match.Length == 0 ? number % 2 == 1 : !gap.Names(bill.Name))];
+        }
+
+        if (Take(FaultKind.BillingDearer) is { } dearer)
+        {
+            bills = bills.ConvertAll(bill => dearer.Names(bill.Name) ? bill with { Charge = Times(bill.Charge, 1.1m) } : bill);
+        }
+
+        if (Take(FaultKind.BillingNegative) is { } negative)
+        {
+            bills = bills.ConvertAll(bill => negative.Names(bill.Name) ? bill with { Charge = Times(bill.Charge, -1) } : bill);
+        }
+
+        if (Take(FaultKind.BillingTwice) is { } twice)
+        {
+            bills = [.. bills.SelectMany(bill => twice.Names(bill.Name) ? Enumerable.Repeat(bill, 2) : [bill])];
+        }
+
+        if (Take(FaultKind.BillingUnknownPod) is not null)
+        {
+            bills.Add(new Bill(UnknownPod, "", from, UnknownCharge));
+        }
+
+        return bills;
+
+        Fault? Take(string kind) => world.Faults.Take(kind, null, world.Now);
+    }
+
+    private static PodCharge Times(PodCharge charge, decimal factor) => new(charge.Gpu * factor, charge.Disk * factor);
+
+    private static void Write(Utf8JsonWriter writer, IReadOnlyList<Bill> bills, string size, DateTimeOffset from, DateTimeOffset until)
+    {
+        writer.WriteStartObject();
+        writer.WriteStartArray("records");
+        foreach (Bill bill in bills)
+        {
+            writer.WriteStartObject();
+            writer.WriteString("startTime", PodJson.Iso(bill.Bucket));
+            writer.WriteString("endTime", PodJson.Iso(Next(bill.Bucket, size)));
+            writer.WriteString("podId", bill.PodId);
+            Amounts(writer, bill.Charge);
+            writer.WriteEndObject();
         }
 
         writer.WriteEndArray();
@@ -101,10 +153,10 @@ internal static class BillingFace
         writer.WriteString("endTime", PodJson.Iso(until));
         writer.WriteString("bucketSize", size);
         writer.WriteEndObject();
-        writer.WriteNumber("recordCount", records);
-        writer.WriteNumber("uniquePodCount", seen.Count);
+        writer.WriteNumber("recordCount", bills.Count);
+        writer.WriteNumber("uniquePodCount", bills.DistinctBy(bill => bill.PodId).Count());
         writer.WriteStartObject("totals");
-        Amounts(writer, total);
+        Amounts(writer, bills.Aggregate(default(PodCharge), (sum, bill) => sum + bill.Charge));
         writer.WriteEndObject();
         writer.WriteEndObject();
         writer.WriteEndObject();
@@ -143,4 +195,6 @@ internal static class BillingFace
         "month" => bucket.AddMonths(1),
         _ => bucket.AddYears(1),
     };
+
+    private sealed record Bill(string PodId, string Name, DateTimeOffset Bucket, PodCharge Charge);
 }

@@ -31,6 +31,13 @@ public sealed record FaultKind(string Kind, string Where, string Effect, string?
     public const string StuckProvisioning = "stuck_provisioning";
     public const string StartWithoutGpu = "start_without_gpu";
     public const string AgentUnreachable = "agent_unreachable";
+    public const string Billing500 = "billing_500";
+    public const string BillingGap = "billing_gap";
+    public const string BillingTwice = "billing_twice";
+    public const string BillingLate = "billing_late";
+    public const string BillingUnknownPod = "billing_unknown_pod";
+    public const string BillingNegative = "billing_negative";
+    public const string BillingDearer = "billing_dearer";
     public const string TrainingFails = "training_fails";
     public const string TrainingHangs = "training_hangs";
     public const string HeartbeatStops = "heartbeat_stops";
@@ -75,6 +82,7 @@ public sealed record FaultKind(string Kind, string Where, string Effect, string?
     private const string Account = "account";
     private const string Create = "create";
     private const string Listing = "listing";
+    private const string Billing = "billing";
     private const string Terminate = "terminate";
     private const string Start = "start";
     private const string Life = "pod's life";
@@ -120,6 +128,13 @@ public sealed record FaultKind(string Kind, string Where, string Effect, string?
             "after it was made, or after the fault was set on one that exists (0)"),
         new(StuckProvisioning, Life, "a pod does not leave PROVISIONING, and bills", "how much longer it takes (for ever)"),
         new(StartWithoutGpu, Start, "400: the stopped pod's machine has no free GPU"),
+        new(Billing500, Billing, "500"),
+        new(BillingGap, Billing, "the records of the pods that `match` names are missing; with an empty one every second record is, from the first on"),
+        new(BillingTwice, Billing, "the records of the pods that `match` names, or all, come twice"),
+        new(BillingLate, Billing, "the newest records of the pods that `match` names, or of all, are not there yet", "how old the end of a bucket must be (86400)"),
+        new(BillingUnknownPod, Billing, "one more record, of 1.25 $ for a pod that never was, in the first bucket of the answer"),
+        new(BillingNegative, Billing, "the amounts of the pods that `match` names, or of all, are below zero"),
+        new(BillingDearer, Billing, "the pods that `match` names, or all, are billed a tenth above what they cost"),
         new(AgentUnreachable, Agent, "the proxy answers 502 for the pod's agent"),
         new(TrainingFails, Life, "the training that is started next fails at two fifths of its steps"),
         new(
@@ -188,7 +203,8 @@ public sealed record FaultKind(string Kind, string Where, string Effect, string?
     public bool Lasts => Kind == ImageCorrupt;
 
     /// <summary>Whether <c>match</c> picks pods within an answer about many, instead of the calls that are hit.</summary>
-    public bool MatchPicksPods => Kind is ListPartial or ListUnknownStatus;
+    public bool MatchPicksPods => Kind is ListPartial or ListUnknownStatus
+        or BillingGap or BillingTwice or BillingLate or BillingUnknownPod or BillingNegative or BillingDearer;
 
     public static FaultKind? Find(string kind)
     {

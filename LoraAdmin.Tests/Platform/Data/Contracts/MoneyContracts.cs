@@ -1,5 +1,4 @@
 using LoraAdmin.Domain.Budget;
-using LoraAdmin.Domain.Limits;
 using LoraAdmin.Domain.Shared;
 using Xunit;
 
@@ -52,8 +51,8 @@ public abstract class BudgetStoreContract : StoreContract
         await Reserve(job, Usd.FromDollars(6));
         DateTimeOffset nextMonth = Start.AddMonths(1);
 
-        Assert.True(await In<IBudgetStore, bool>(store => store.SettleAsync(job, 1, Usd.FromDollars(2.5m), nextMonth, None)));
-        Assert.False(await In<IBudgetStore, bool>(store => store.SettleAsync(job, 1, Usd.FromDollars(9), nextMonth, None)));
+        Assert.True(await Settle(job, Usd.FromDollars(2.5m), nextMonth));
+        Assert.False(await Settle(job, Usd.FromDollars(9), nextMonth));
 
         BudgetMonth month = await Month();
         Assert.Equal((Usd.FromDollars(2.5m), Usd.Zero), (month.Spent, month.Reserved));
@@ -70,8 +69,7 @@ public abstract class BudgetStoreContract : StoreContract
         JobId job = NextJob();
         await Reserve(job, Usd.FromDollars(6));
 
-        bool[] settled = await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => Task.Run(() =>
-            In<IBudgetStore, bool>(store => store.SettleAsync(job, 1, Usd.FromDollars(1), Start, None)))));
+        bool[] settled = await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => Task.Run(() => Settle(job, Usd.FromDollars(1)))));
 
         Assert.Single(settled, done => done);
         Assert.Equal(Usd.FromDollars(1), (await Month()).Spent);
@@ -79,7 +77,7 @@ public abstract class BudgetStoreContract : StoreContract
 
     [Fact]
     public async Task Settle_NeverReserved_IsFalse() =>
-        Assert.False(await In<IBudgetStore, bool>(store => store.SettleAsync(NextJob(), 1, Usd.Zero, Start, None)));
+        Assert.False(await Settle(NextJob(), Usd.Zero));
 
     [Fact]
     public async Task Open_PageByPage_GivesEachOnceAndTheOldestFirst()
@@ -94,7 +92,7 @@ public abstract class BudgetStoreContract : StoreContract
             await Reserve(job, Usd.FromDollars(1), at: Start.AddSeconds(number is >= 2 and <= 4 ? 2 : number));
         }
 
-        await In<IBudgetStore, bool>(store => store.SettleAsync(jobs[1], 1, Usd.FromDollars(0.5m), Start, None));
+        await Settle(jobs[1], Usd.FromDollars(0.5m));
         List<Reservation> seen = [];
         IReadOnlyList<Reservation> page = await Open(max: 2);
         while (page.Count > 0)
@@ -113,9 +111,231 @@ public abstract class BudgetStoreContract : StoreContract
     {
         JobId job = NextJob();
         await Reserve(job, Usd.FromDollars(1));
-        await In<IBudgetStore, bool>(store => store.SettleAsync(job, 1, Usd.FromDollars(9.5m), Start, None));
+        await Settle(job, Usd.FromDollars(9.5m));
 
         Assert.IsType<ReserveResult.DoesNotFit>(await Reserve(NextJob(), Usd.FromDollars(0.6m)));
+    }
+
+    [Fact]
+    public async Task Settle_MoreThanReserved_CountsTheRestInTheCalendarsMonth()
+    {
+        JobId job = NextJob();
+        await Reserve(job, Usd.FromDollars(6));
+        DateTimeOffset nextMonth = Start.AddMonths(1);
+
+        Assert.True(await Settle(job, Usd.FromDollars(7.5m), nextMonth));
+
+        BudgetMonth month = await Month();
+        BudgetMonth next = await Month(nextMonth);
+        Assert.Equal((Usd.FromDollars(6), Usd.Zero, Usd.FromDollars(1.5m), Usd.Zero), (month.Spent, month.Reserved, next.Spent, next.Reserved));
+        Reservation settled = await Find(job);
+        Assert.Equal((Usd.FromDollars(7.5m), Usd.FromDollars(6), Usd.FromDollars(1.5m)), (settled.Actual, settled.Accrued, settled.Beyond));
+        Assert.Equal(CostSplit.Nothing with { Training = Usd.FromDollars(6) }, settled.Split);
+    }
+
+    [Fact]
+    public async Task Accrue_ThenSettle_MovesEachCentOnce()
+    {
+        JobId job = NextJob();
+        await Reserve(job, Usd.FromDollars(6));
+
+        Assert.True(await Accrue(job, Usd.FromDollars(1)));
+        Assert.True(await Accrue(job, Usd.FromDollars(2.25m)));
+        Assert.False(await Accrue(job, Usd.FromDollars(2.25m)));
+        BudgetMonth running = await Month();
+        Assert.Equal((Usd.FromDollars(2.25m), Usd.FromDollars(3.75m)), (running.Spent, running.Reserved));
+
+        Assert.True(await Settle(job, Usd.FromDollars(3)));
+
+        BudgetMonth over = await Month();
+        Assert.Equal((Usd.FromDollars(3), Usd.Zero), (over.Spent, over.Reserved));
+    }
+
+    [Fact]
+    public async Task Apply_OfWhatOthersHaveChangedMeanwhile_WritesOnlyTheRest()
+    {
+        JobId slow = NextJob();
+        JobId free = NextJob();
+        await Reserve(slow, Usd.FromDollars(2));
+        await Reserve(free, Usd.FromDollars(2));
+        ReservationChange stale = ReservationBooks.Accrue(await Find(slow), Usd.FromDollars(1), Leak, Start)!;
+        ReservationChange good = ReservationBooks.Accrue(await Find(free), Usd.FromDollars(1), Leak, Start)!;
+        await Accrue(slow, Usd.FromDollars(1.5m));
+
+        IReadOnlyList<ReservationChange> written = await In<IBudgetStore, IReadOnlyList<ReservationChange>>(store => store.ApplyAsync([stale, good], None));
+
+        Assert.Equal(free, Assert.Single(written).After.Job);
+        BudgetMonth month = await Month();
+        Assert.Equal((Usd.FromDollars(2.5m), Usd.FromDollars(1.5m)), (month.Spent, month.Reserved));
+    }
+
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Accrue_ByManyAtOnce_BooksOnce()
+    {
+        JobId job = NextJob();
+        await Reserve(job, Usd.FromDollars(6));
+
+        bool[] accrued = await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => Task.Run(() => Accrue(job, Usd.FromDollars(1)))));
+
+        Assert.Single(accrued, done => done);
+        BudgetMonth month = await Month();
+        Assert.Equal((Usd.FromDollars(1), Usd.FromDollars(5)), (month.Spent, month.Reserved));
+    }
+
+    [Fact]
+    public async Task TopUp_ThatFits_RaisesTheReservation()
+    {
+        JobId job = NextJob();
+        await Reserve(job, Usd.FromDollars(6));
+
+        Assert.IsType<ReserveResult.Reserved>(await TopUp(job, Usd.FromDollars(4)));
+
+        Assert.Equal(Usd.FromDollars(10), (await Month()).Reserved);
+        Assert.Equal(Usd.FromDollars(10), (await Find(job)).Amount);
+    }
+
+    [Fact]
+    public async Task TopUp_ThatDoesNotFit_LeavesEverythingAsItWas()
+    {
+        JobId job = NextJob();
+        await Reserve(job, Usd.FromDollars(6));
+
+        ReserveResult.DoesNotFit refused = Assert.IsType<ReserveResult.DoesNotFit>(await TopUp(job, Usd.FromDollars(4.000001m)));
+
+        Assert.Equal((Usd.FromDollars(6), Usd.FromDollars(4.000001m)), (refused.Month.Reserved, refused.Estimate));
+        Assert.Equal((Usd.FromDollars(6), Usd.FromDollars(6)), ((await Month()).Reserved, (await Find(job)).Amount));
+        Assert.True(await Settle(job, Usd.FromDollars(1)));
+        Assert.Equal(Usd.Zero, (await Month()).Reserved);
+    }
+
+    [Fact]
+    public async Task Book_TheSameKeyByMany_CountsOnce()
+    {
+        BudgetEntry entry = new()
+        {
+            Key = "correction:pod-1",
+            Month = Domain.Shared.Month.Of(Start),
+            At = Start,
+            Kind = EntryKind.Correction,
+            Spent = Usd.FromDollars(-0.25m),
+            Pod = "pod-1",
+            Purpose = CostPurpose.Orphan,
+            Note = "Billed less",
+        };
+
+        bool[] booked = await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => Task.Run(() => In<IBudgetStore, bool>(store => store.BookAsync(entry, None)))));
+
+        Assert.Single(booked, done => done);
+        Assert.Equal(Usd.FromDollars(-0.25m), (await Month()).Spent);
+        Assert.Equal(Usd.FromDollars(-0.25m), await Read<IBudgetStore, Usd>(store => store.SumForPodAsync("pod-1", None)));
+        Assert.Equal(Usd.Zero, await Read<IBudgetStore, Usd>(store => store.SumForPodAsync("pod-2", None)));
+    }
+
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Totals_OfEveryKindOfWrite_AreWhatTheEntriesComeTo()
+    {
+        JobId[] jobs = [NextJob(), NextJob(), NextJob()];
+        foreach (JobId job in jobs)
+        {
+            await Reserve(job, Usd.FromDollars(2));
+        }
+
+        await Accrue(jobs[0], Usd.FromDollars(1));
+        await TopUp(jobs[1], Usd.FromDollars(1));
+        await TopUp(jobs[1], Usd.FromDollars(100));
+        await Reserve(NextJob(), Usd.FromDollars(100));
+        await Settle(jobs[0], Usd.FromDollars(3), Start.AddMonths(1));
+        KeptTotal leaks = new(Domain.Shared.Month.Of(Start.AddMonths(1)), new DayOfTotal(new DateOnly(2026, 12, 24), EntryKind.Leak, CostPurpose.Orphan));
+
+        Assert.Empty(await Read<IKeptTotalsStore, IReadOnlyList<WrongTotal>>(store => store.FindWrongAsync(10, None)));
+        Assert.Null(await In<IKeptTotalsStore, WrongTotal?>(store => store.MendAsync(leaks, None)));
+        Assert.Null(await In<IKeptTotalsStore, WrongTotal?>(store => store.MendAsync(leaks with { Of = leaks.Of! with { Purpose = null } }, None)));
+        Assert.Null(await In<IKeptTotalsStore, WrongTotal?>(store => store.MendAsync(leaks with { Of = null }, None)));
+        EntrySums sums = await Read<IKeptTotalsStore, EntrySums>(store => store.SumAsync(None));
+        Assert.Equal(new EntrySums(8, Usd.FromDollars(3), Usd.FromDollars(5)), sums);
+    }
+
+    [Fact]
+    public async Task Limit_SetOverTheOptions_CountsForTheNextReservationAndInMonthsThatHaveNoRowYet()
+    {
+        await Reserve(NextJob(), Usd.FromDollars(6));
+        await Set(new BudgetRules(Usd.FromDollars(7), Usd.FromDollars(5)));
+
+        Assert.IsType<ReserveResult.DoesNotFit>(await Reserve(NextJob(), Usd.FromDollars(1.5m)));
+        Assert.IsType<ReserveResult.Reserved>(await Reserve(NextJob(), Usd.FromDollars(1)));
+        Assert.IsType<ReserveResult.DoesNotFit>(await Reserve(NextJob(), Usd.FromDollars(8), at: Start.AddMonths(1)));
+        Assert.Equal((Usd.FromDollars(7), Usd.Zero), ((await Month()).Limit, (await Month()).Free));
+
+        await Set(null);
+
+        Assert.IsType<ReserveResult.Reserved>(await Reserve(NextJob(), Usd.FromDollars(3)));
+        Assert.IsType<ReserveResult.Reserved>(await Reserve(NextJob(), Usd.FromDollars(8), at: Start.AddMonths(1)));
+        Assert.Equal(Rules.MonthlyLimit, (await Month()).Limit);
+    }
+
+    [Fact]
+    public async Task Limit_Soft_AdmitsUntilItIsSpent()
+    {
+        await Set(Rules with { Mode = BudgetMode.Soft });
+        JobId job = NextJob();
+        await Reserve(job, Usd.FromDollars(9));
+
+        Assert.IsType<ReserveResult.Reserved>(await Reserve(NextJob(), Usd.FromDollars(9)));
+        Assert.Equal((BudgetMode.Soft, Usd.FromDollars(-8)), ((await Month()).Mode, (await Month()).Free));
+
+        await Settle(job, Usd.FromDollars(9));
+        Assert.IsType<ReserveResult.Reserved>(await Reserve(NextJob(), Usd.FromDollars(1)));
+        JobId last = NextJob();
+        await Reserve(last, Usd.FromDollars(1));
+        await Settle(last, Usd.FromDollars(1));
+        Assert.IsType<ReserveResult.DoesNotFit>(await Reserve(NextJob(), new Usd(1)));
+    }
+
+    [Fact]
+    public async Task Limit_Changes_AreKeptNewestFirst()
+    {
+        Assert.Equal(BudgetLimit.Of(Rules), await Read<IBudgetLimitStore, BudgetLimit>(store => store.ReadAsync(Rules, None)));
+        BudgetLimitChange first = await Set(new BudgetRules(Usd.FromDollars(7), Usd.FromDollars(5)), Start);
+        BudgetLimitChange second = await Set(null, Start.AddMinutes(1));
+        BudgetLimitChange third = await Set(new BudgetRules(Usd.Zero, Usd.Zero) { Mode = BudgetMode.Soft }, Start.AddMinutes(2));
+
+        Assert.Equal([third, second, first], await Read<IBudgetLimitStore, IReadOnlyList<BudgetLimitChange>>(store => store.ListChangesAsync(10, None)));
+        Assert.Equal(
+            new BudgetLimit(third.After, Rules, third.Actor, third.At, third.Reason), await Read<IBudgetLimitStore, BudgetLimit>(store => store.ReadAsync(Rules, None)));
+    }
+
+    [Fact]
+    public async Task Options_Noted_AnswerWhatWasNotedBefore()
+    {
+        BudgetRules others = Rules with { Mode = BudgetMode.Soft, WarnAt = Usd.Zero };
+
+        Assert.Null(await In<IBudgetLimitStore, BudgetRules?>(store => store.SwapOptionsAsync(Rules, None)));
+        Assert.Equal(Rules, await In<IBudgetLimitStore, BudgetRules?>(store => store.SwapOptionsAsync(others, None)));
+        Assert.Equal(others, await In<IBudgetLimitStore, BudgetRules?>(store => store.SwapOptionsAsync(Rules, None)));
+    }
+
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Limit_LoweredWhileManyReserve_NothingIsAdmittedBeyondItAfterwards()
+    {
+        Task<ReserveResult>[] callers = [.. Enumerable.Range(0, 64).Select(_ => (Id: NextId(), Job: NextJob())).ToArray()
+            .Select(one => Task.Run(() => Reserve(one.Job, Usd.FromDollars(0.2m), one.Id)))];
+        Usd lowered = Usd.FromDollars(3);
+        BudgetLimitChange change = Change(new BudgetRules(lowered, Usd.Zero));
+        BudgetMonth seen = await Task.Run(() => Work.RunAsync(
+            async (unit, token) =>
+            {
+                await unit.Store<IBudgetLimitStore>().SetAsync(change, token);
+                return await unit.Store<IBudgetStore>().ReadMonthAsync(Domain.Shared.Month.Of(Start), Rules, token);
+            },
+            None));
+        await Task.WhenAll(callers);
+
+        Usd most = seen.Reserved > lowered ? seen.Reserved : lowered;
+        BudgetMonth end = await Month();
+        Assert.True(end.Reserved <= most, $"{end.Reserved} is reserved; {seen.Reserved} was when the limit became {lowered}.");
     }
 
     private Task<ReserveResult> Reserve(JobId job, Usd amount, Guid? id = null, DateTimeOffset? at = null)
@@ -124,241 +344,44 @@ public abstract class BudgetStoreContract : StoreContract
         return In<IBudgetStore, ReserveResult>(store => store.TryReserveAsync(reservation, job, 1, amount, at ?? Start, Rules, None));
     }
 
-    private Task<BudgetMonth> Month() =>
-        Read<IBudgetStore, BudgetMonth>(store => store.ReadMonthAsync(Domain.Shared.Month.Of(Start), Rules, None));
+    private Task<bool> Settle(JobId job, Usd actual, DateTimeOffset? at = null) =>
+        ChangeAsync(job, open => ReservationBooks.Settle(open, CostSplit.Nothing with { Training = actual }, Leak, at ?? Start));
+
+    private Task<bool> Accrue(JobId job, Usd cost) => ChangeAsync(job, open => ReservationBooks.Accrue(open, cost, Leak, Start));
+
+    private Task<bool> ChangeAsync(JobId job, Func<Reservation, ReservationChange?> change) => Work.RunAsync(
+        async (unit, token) =>
+        {
+            IBudgetStore store = unit.Store<IBudgetStore>();
+            Reservation? open = (await store.ListForJobAsync(job, token)).SingleOrDefault(one => one.SettledAt is null);
+            return open is not null && change(open) is { } wanted && (await store.ApplyAsync([wanted], token)).Count == 1;
+        },
+        None);
+
+    private async Task<ReserveResult> TopUp(JobId job, Usd more)
+    {
+        ReservationChange change = ReservationBooks.TopUp(await Find(job), more, Start);
+        return await In<IBudgetStore, ReserveResult>(store => store.TryTopUpAsync(change, Rules, None));
+    }
+
+    private async Task<Reservation> Find(JobId job) =>
+        Assert.Single(await Read<IBudgetStore, IReadOnlyList<Reservation>>(store => store.ListForJobAsync(job, None)));
+
+    private async Task<BudgetLimitChange> Set(BudgetRules? rules, DateTimeOffset? at = null)
+    {
+        BudgetLimitChange change = Change(rules, at);
+        await In<IBudgetLimitStore>(store => store.SetAsync(change, None));
+        return change;
+    }
+
+    private BudgetLimitChange Change(BudgetRules? rules, DateTimeOffset? at = null) =>
+        new(NextId(), at ?? Start, new Actor(ActorKind.Person, "ada"), "A dear month", Rules, rules ?? Rules, FollowsOptions: rules is null);
+
+    private static Excess Leak() => new(EntryKind.Leak, CostPurpose.Orphan, "pod-1", "It lived too long");
+
+    private Task<BudgetMonth> Month(DateTimeOffset? at = null) =>
+        Read<IBudgetStore, BudgetMonth>(store => store.ReadMonthAsync(Domain.Shared.Month.Of(at ?? Start), Rules, None));
 
     private Task<IReadOnlyList<Reservation>> Open(Reservation? after = null, int max = 10) =>
         Read<IBudgetStore, IReadOnlyList<Reservation>>(store => store.ListOpenAsync(after, max, None));
-}
-
-public abstract class LimitsStoreContract : StoreContract
-{
-    private static readonly LimitRules Rules = new(3, 5);
-
-    [Fact]
-    public async Task Charge_ByManyAtOnce_StopsAtTheLimit()
-    {
-        UserId user = NextUser();
-        JobId[] jobs = [.. Enumerable.Range(0, 64).Select(_ => NextJob())];
-
-        ChargeResult[] results = await Task.WhenAll(jobs.Select(job => Task.Run(() => Charge(user, job))));
-
-        Assert.Equal([1, 2, 3], results.Where(result => result.Verdict == ChargeVerdict.Charged).Select(result => result.Used).Order());
-        Assert.All(results.Where(result => result.Verdict != ChargeVerdict.Charged), result => Assert.Equal(ChargeVerdict.LimitReached, result.Verdict));
-        Assert.Equal(new ChargeResult(ChargeVerdict.LimitReached, 3, 3), await Charge(user, NextJob()));
-    }
-
-    [Fact]
-    public async Task Charge_ManyAtOnceWithARoomyLimit_StopsAtTheAttempts()
-    {
-        UserId user = NextUser();
-        LimitRules rules = new(100, 5);
-        JobId[] jobs = [.. Enumerable.Range(0, 32).Select(_ => NextJob())];
-
-        ChargeResult[] results = await Task.WhenAll(jobs.Select(job => Task.Run(() => Charge(user, job, rules: rules))));
-
-        Assert.Equal(5, results.Count(result => result.Verdict == ChargeVerdict.Charged));
-        Assert.Equal(27, results.Count(result => result.Verdict == ChargeVerdict.AttemptsReached));
-    }
-
-    [Fact]
-    public async Task Refund_Twice_GivesBackOnce()
-    {
-        UserId user = NextUser();
-        JobId job = NextJob();
-        await Charge(user, job);
-        await Charge(user, NextJob());
-
-        bool[] refunds = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => Refund(job, Start))));
-
-        Assert.Single(refunds, refunded => refunded);
-        Assert.Equal(2, (await Charge(user, NextJob())).Used);
-    }
-
-    [Fact]
-    public async Task Charge_AskedAgain_ChargesOnce()
-    {
-        UserId user = NextUser();
-        JobId job = NextJob();
-        await Charge(user, job);
-
-        Assert.Equal(new ChargeResult(ChargeVerdict.Charged, 1, 3), await Charge(user, job));
-        Assert.Equal(2, (await Charge(user, NextJob())).Used);
-    }
-
-    [Fact]
-    public async Task Charge_AttemptsAndLimitBothReached_NamesTheAttempts()
-    {
-        UserId user = NextUser();
-        LimitRules rules = new(2, 2);
-        await Charge(user, NextJob(), rules: rules);
-        await Charge(user, NextJob(), rules: rules);
-
-        Assert.Equal(new ChargeResult(ChargeVerdict.AttemptsReached, 2, 2), await Charge(user, NextJob(), rules: rules));
-    }
-
-    [Fact]
-    public async Task Refund_NeverCharged_IsFalse() => Assert.False(await Refund(NextJob(), Start));
-
-    [Fact]
-    public async Task Refund_AfterTheMonth_LeavesTheNewCount()
-    {
-        UserId user = NextUser();
-        JobId old = NextJob();
-        await Charge(user, old);
-        DateTimeOffset next = Start.AddMonths(1);
-        Assert.Equal(1, (await Charge(user, NextJob(), next)).Used);
-
-        Assert.True(await Refund(old, next));
-
-        Assert.Equal(2, (await Charge(user, NextJob(), next)).Used);
-    }
-
-    [Fact]
-    public async Task Charge_ByAClockThatWasSetBack_BelongsToTheMonthInWhichItCounts()
-    {
-        UserId user = NextUser();
-        JobId late = NextJob();
-        DateTimeOffset next = Start.AddMonths(1);
-        await Charge(user, NextJob(), next);
-        Assert.Equal(2, (await Charge(user, late, Start)).Used);
-
-        Assert.True(await Refund(late, next));
-
-        Assert.Equal(2, (await Charge(user, NextJob(), next)).Used);
-    }
-
-    [Fact]
-    public async Task Charge_ByAClockThatWasSetBack_CountsTheAttemptsOfThatMonth()
-    {
-        UserId user = NextUser();
-        LimitRules rules = new(9, 2);
-        await Charge(user, NextJob(), Start.AddMonths(1), rules: rules);
-        await Charge(user, NextJob(), Start.AddMonths(1), rules: rules);
-
-        Assert.Equal(new ChargeResult(ChargeVerdict.AttemptsReached, 2, 2), await Charge(user, NextJob(), Start, rules: rules));
-    }
-
-    [Fact]
-    public async Task Charge_NewMonth_StartsAtOne()
-    {
-        UserId user = NextUser();
-        for (int job = 0; job < 3; job++)
-        {
-            await Charge(user, NextJob());
-        }
-
-        ChargeResult next = await Charge(user, NextJob(), new DateTimeOffset(2026, 12, 1, 0, 0, 0, TimeSpan.Zero));
-
-        Assert.Equal(new ChargeResult(ChargeVerdict.Charged, 1, 3), next);
-    }
-
-    [Fact]
-    public async Task Charge_RefundedManyTimes_StopsAtTheAttempts()
-    {
-        UserId user = NextUser();
-        for (int job = 0; job < Rules.AttemptsPerUserPerMonth; job++)
-        {
-            JobId charged = NextJob();
-            Assert.Equal(ChargeVerdict.Charged, (await Charge(user, charged)).Verdict);
-            Assert.True(await Refund(charged, Start));
-        }
-
-        Assert.Equal(ChargeVerdict.AttemptsReached, (await Charge(user, NextJob())).Verdict);
-        Assert.Equal(ChargeVerdict.Charged, (await Charge(user, NextJob(), Start.AddMonths(1))).Verdict);
-    }
-
-    [Fact]
-    public async Task Charge_RetryAfterRefund_IsChargedUnderTheNextAdmission()
-    {
-        UserId user = NextUser();
-        JobId job = NextJob();
-        await Charge(user, job);
-        await Refund(job, Start);
-
-        Assert.Equal(new ChargeResult(ChargeVerdict.Charged, 1, 3), await Charge(user, job, admission: 2));
-        Assert.True(await Refund(job, Start));
-        Assert.False(await Refund(job, Start));
-    }
-
-    [Fact]
-    public async Task Charge_LimitOfZero_AdmitsNobody()
-    {
-        Assert.Equal(
-            new ChargeResult(ChargeVerdict.LimitReached, 0, 0),
-            await Charge(NextUser(), NextJob(), rules: new LimitRules(0, 5)));
-    }
-
-    [Fact]
-    [Trait("Requirement", "J3")]
-    public async Task Reset_OfIdleUsers_ZeroesTheirCountsAndNobodyElses()
-    {
-        UserId idle = NextUser();
-        UserId active = NextUser();
-        DateTimeOffset next = new(2026, 12, 3, 4, 5, 6, TimeSpan.Zero);
-        Month month = Month.Of(next);
-        await Charge(idle, NextJob());
-        await Charge(idle, NextJob());
-        await Charge(active, NextJob());
-        await Charge(active, NextJob(), next);
-
-        Assert.Equal(new IdleUsers(1, 0, 2), await Idle(month));
-        IdleUser sample = Assert.Single(await Read<ILimitsStore, IReadOnlyList<IdleUser>>(store => store.SampleIdleAsync(month, 5, None)));
-        Assert.Equal((idle, 2), (sample.User, sample.Loras));
-        Assert.Equal(1, await Reset(month, next));
-
-        Assert.Equal(new IdleUsers(0, 0, 0), await Idle(month));
-        Assert.Equal(0, await Reset(month, next));
-        Assert.Equal(2, (await Charge(active, NextJob(), next)).Used);
-        Assert.Equal(1, (await Charge(idle, NextJob(), next)).Used);
-    }
-
-    [Fact]
-    [Trait("Requirement", "J3")]
-    public async Task Reset_ByManyAtOnce_HasOneEffect()
-    {
-        for (int user = 0; user < 20; user++)
-        {
-            await Charge(NextUser(), NextJob());
-        }
-
-        DateTimeOffset next = Start.AddMonths(1);
-
-        long[] changed = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => Reset(Month.Of(next), next))));
-
-        Assert.Equal(20, changed.Sum());
-        Assert.Equal(new IdleUsers(0, 0, 0), await Idle(Month.Of(next)));
-    }
-
-    [Fact]
-    [Trait("Requirement", "J3")]
-    public async Task Miscount_IsAUserWhoWasZeroedTwice()
-    {
-        UserId user = NextUser();
-        JobId refunded = NextJob();
-        DateTimeOffset next = Start.AddMonths(1);
-        await Charge(user, NextJob());
-        await Reset(Month.Of(next), next);
-        await Charge(user, NextJob(), next);
-        await Charge(user, refunded, next);
-        await Refund(refunded, next);
-        Assert.Null(await Miscounted(Month.Of(Start)));
-        Assert.Null(await Miscounted(Month.Of(next)));
-
-        // A reset that takes the present month for an earlier one.
-        await Reset(Month.Of(next.AddMonths(1)), next);
-
-        Assert.Equal(new Miscount(user, 0, 1), await Miscounted(Month.Of(next)));
-    }
-
-    private Task<Miscount?> Miscounted(Month month) => Read<ILimitsStore, Miscount?>(store => store.FindMiscountAsync(month, None));
-
-    private Task<IdleUsers> Idle(Month month) => Read<ILimitsStore, IdleUsers>(store => store.CountIdleAsync(month, None));
-
-    private Task<long> Reset(Month month, DateTimeOffset today) => In<ILimitsStore, long>(store => store.ResetAsync(month, today, None));
-
-    private Task<ChargeResult> Charge(UserId user, JobId job, DateTimeOffset? now = null, LimitRules? rules = null, int admission = 1) =>
-        In<ILimitsStore, ChargeResult>(store => store.TryChargeAsync(user, job, admission, now ?? Start, rules ?? Rules, None));
-
-    private Task<bool> Refund(JobId job, DateTimeOffset now) => In<ILimitsStore, bool>(store => store.RefundAsync(job, "failed", now, None));
 }

@@ -69,6 +69,43 @@ public abstract class PodLedgerContract : StoreContract
     }
 
     [Fact]
+    public async Task Pods_OfManyIds_AreFoundWhateverBecameOfThem()
+    {
+        LedgerPod old = NewPod(NextJob(), 1) with { PodId = "first", RequestedAt = Start, Saw = PodSaw.Gone, GoneAt = Start.AddHours(1) };
+        LedgerPod late = NewPod(NextJob(), 1) with { PodId = "first", RequestedAt = Start.AddHours(2) };
+        LedgerPod other = NewPod(NextJob(), 1) with { PodId = "second", RequestedAt = Start.AddHours(1) };
+        foreach (LedgerPod pod in new[] { late, old, other, NewPod(NextJob(), 1), NewPod(NextJob(), 1) with { PodId = "third" } })
+        {
+            await In<IPodLedger>(ledger => ledger.AddAsync(pod, None));
+        }
+
+        Assert.Equal([old, other, late], await ByIds("second", "first", "nobody", "first"));
+        Assert.Empty(await ByIds());
+
+        Task<IReadOnlyList<LedgerPod>> ByIds(params IReadOnlyCollection<string> ids) =>
+            Read<IPodLedger, IReadOnlyList<LedgerPod>>(ledger => ledger.ListByPodIdsAsync(ids, None));
+    }
+
+    [Fact]
+    public async Task Gone_WithinATime_AreThoseThatHadAnIdAndTheLastFirst()
+    {
+        LedgerPod[] gone =
+        [
+            .. Enumerable.Range(0, 5).Select(hour => NewPod(NextJob(), 1) with { PodId = $"pod{hour}", Saw = PodSaw.Gone, GoneAt = Start.AddHours(hour) }),
+        ];
+        foreach (LedgerPod pod in gone.Append(NewPod(NextJob(), 1) with { PodId = "alive" }).Append(NewPod(NextJob(), 1) with { Saw = PodSaw.Gone, GoneAt = Start.AddHours(2) }))
+        {
+            await In<IPodLedger>(ledger => ledger.AddAsync(pod, None));
+        }
+
+        Assert.Equal([gone[3], gone[2], gone[1]], await Gone(Start.AddHours(1), Start.AddHours(4), 10));
+        Assert.Equal([gone[4], gone[3]], await Gone(Start, Start.AddHours(5), 2));
+
+        Task<IReadOnlyList<LedgerPod>> Gone(DateTimeOffset from, DateTimeOffset until, int max) =>
+            Read<IPodLedger, IReadOnlyList<LedgerPod>>(ledger => ledger.ListGoneAsync(from, until, max, None));
+    }
+
+    [Fact]
     public async Task Add_NameInUse_IsRefused()
     {
         LedgerPod pod = NewPod(NextJob(), 1);

@@ -57,6 +57,32 @@ public abstract class TrainingStoreContract : StoreContract
     }
 
     [Fact]
+    public async Task Waiting_ForAReason_AreOpenJobsWhoseReasonBeginsWithIt_LongestWaitingFirst()
+    {
+        const string words = "RunPod's balance is ";
+        TrainingJob late = NewJob() with { WaitReason = $"{words}$1.00", WaitingSince = Start.AddMinutes(5) };
+        TrainingJob early = NewJob() with { WaitReason = $"{words}used up", WaitingSince = Start.AddMinutes(-5) };
+        TrainingJob unsaid = NewJob() with { WaitReason = $"{words}$2.00" };
+        TrainingJob[] others =
+        [
+            NewJob(),
+            NewJob() with { WaitReason = "RunPod's balanceXis $1" },
+            NewJob() with { WaitReason = $"It waits: {words}$1.00" },
+            NewJob() with { WaitReason = $"{words}$1.00", State = TrainingState.Failed },
+        ];
+        foreach (TrainingJob job in others.Concat([late, unsaid, early]))
+        {
+            await In<ITrainingStore>(store => store.AddAsync(job, [], null, None));
+        }
+
+        Assert.Equal([early, unsaid, late], await Waiting(10));
+        Assert.Equal([early], await Waiting(1));
+
+        Task<IReadOnlyList<TrainingJob>> Waiting(int max) =>
+            Read<ITrainingStore, IReadOnlyList<TrainingJob>>(store => store.ListWaitingAsync(words, max, None));
+    }
+
+    [Fact]
     public async Task Job_Unknown_IsNull() =>
         Assert.Null(await Read<ITrainingStore, TrainingJob?>(store => store.FindAsync(NextJob(), None)));
 
@@ -413,6 +439,23 @@ public abstract class TrainingStoreContract : StoreContract
         TrainingJob read = await Find(job.Id);
         Assert.Equal(new Usd(210), read.Cost);
         Assert.Equal("cleaned", read.CleanupStatus);
+    }
+
+    [Fact]
+    public async Task AttemptCost_AddedByManyAtOnce_IsTheExactSumOnceItIsSettled()
+    {
+        TrainingJob job = await AddedJob();
+        TrainingAttempt attempt = new(job.Id, 1, "runpod", AttemptState.Active, Start, null, null, null);
+        await In<ITrainingStore>(store => store.AddAttemptAsync(attempt, None));
+        Assert.False(await AddAsync(1, 5));
+        await In<ITrainingStore>(store => store.SaveAttemptAsync(attempt with { State = AttemptState.Succeeded, EndedAt = Start, Cost = new Usd(1000) }, None));
+
+        await Task.WhenAll(Enumerable.Range(1, 20).Select(part => Task.Run(() => AddAsync(1, -part))));
+
+        Assert.False(await AddAsync(2, 5));
+        Assert.Equal(new Usd(790), Assert.Single(await Read<ITrainingStore, IReadOnlyList<TrainingAttempt>>(store => store.ListAttemptsAsync(job.Id, None))).Cost);
+
+        Task<bool> AddAsync(int number, long micros) => In<ITrainingStore, bool>(store => store.AddAttemptCostAsync(job.Id, number, new Usd(micros), None));
     }
 
     [Fact]

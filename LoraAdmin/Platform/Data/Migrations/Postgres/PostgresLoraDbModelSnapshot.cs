@@ -253,6 +253,239 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                     b.ToTable("breaker_told", (string)null);
                 });
 
+            modelBuilder.Entity("LoraAdmin.Budget.BudgetDayRow", b =>
+                {
+                    b.Property<string>("Day")
+                        .HasColumnType("text")
+                        .HasColumnName("day");
+
+                    b.Property<string>("Month")
+                        .HasColumnType("text")
+                        .HasColumnName("month");
+
+                    b.Property<string>("Kind")
+                        .HasColumnType("text")
+                        .HasColumnName("kind");
+
+                    b.Property<string>("Purpose")
+                        .HasColumnType("text")
+                        .HasColumnName("purpose");
+
+                    b.Property<long>("Count")
+                        .HasColumnType("bigint")
+                        .HasColumnName("entries");
+
+                    b.Property<long>("ReservedMicros")
+                        .HasColumnType("bigint")
+                        .HasColumnName("reserved_micros");
+
+                    b.Property<long>("SpentMicros")
+                        .HasColumnType("bigint")
+                        .HasColumnName("spent_micros");
+
+                    b.HasKey("Day", "Month", "Kind", "Purpose")
+                        .HasName("pk_budget_days");
+
+                    b.HasIndex("Month")
+                        .HasDatabaseName("ix_budget_days_month");
+
+                    b.ToTable("budget_days", (string)null);
+                });
+
+            modelBuilder.Entity("LoraAdmin.Budget.BudgetEntryRow", b =>
+                {
+                    b.Property<string>("Key")
+                        .HasColumnType("text")
+                        .HasColumnName("key");
+
+                    b.Property<long>("At")
+                        .HasColumnType("bigint")
+                        .HasColumnName("at");
+
+                    b.Property<int?>("Attempt")
+                        .HasColumnType("integer")
+                        .HasColumnName("attempt");
+
+                    b.Property<Guid?>("JobId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("job_id");
+
+                    b.Property<string>("Kind")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("kind");
+
+                    b.Property<string>("Month")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("month");
+
+                    b.Property<string>("Note")
+                        .HasColumnType("text")
+                        .HasColumnName("note");
+
+                    b.Property<string>("Pod")
+                        .HasColumnType("text")
+                        .HasColumnName("pod");
+
+                    b.Property<string>("Provider")
+                        .HasColumnType("text")
+                        .HasColumnName("provider");
+
+                    b.Property<string>("Purpose")
+                        .HasColumnType("text")
+                        .HasColumnName("purpose");
+
+                    b.Property<long>("ReservedMicros")
+                        .HasColumnType("bigint")
+                        .HasColumnName("reserved_micros");
+
+                    b.Property<long>("SpentMicros")
+                        .HasColumnType("bigint")
+                        .HasColumnName("spent_micros");
+
+                    b.HasKey("Key")
+                        .HasName("pk_budget_entries");
+
+                    b.HasIndex("JobId")
+                        .HasDatabaseName("ix_budget_entries_job_id");
+
+                    b.HasIndex("Pod")
+                        .HasDatabaseName("ix_budget_entries_pod")
+                        .HasFilter("pod IS NOT NULL");
+
+                    b.HasIndex("Month", "At", "Key")
+                        .HasDatabaseName("ix_budget_entries_month_at_key");
+
+                    b.HasIndex("Month", "Kind", "At", "Key")
+                        .HasDatabaseName("ix_budget_entries_month_kind_at_key")
+                        .HasFilter("kind IN ('opening', 'top_up', 'leak', 'price_change', 'correction')");
+
+                    b.ToTable("budget_entries", (string)null);
+                });
+
+            modelBuilder.Entity("LoraAdmin.Budget.BudgetLimitChangeRow", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<string>("ActorKind")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("actor_kind");
+
+                    b.Property<string>("ActorName")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("actor_name");
+
+                    b.Property<long>("At")
+                        .HasColumnType("bigint")
+                        .HasColumnName("at");
+
+                    b.Property<bool>("FollowsOptions")
+                        .HasColumnType("boolean")
+                        .HasColumnName("follows_options");
+
+                    b.Property<long>("NewLimitMicros")
+                        .HasColumnType("bigint")
+                        .HasColumnName("new_limit_micros");
+
+                    b.Property<string>("NewMode")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("new_mode");
+
+                    b.Property<long>("NewWarnMicros")
+                        .HasColumnType("bigint")
+                        .HasColumnName("new_warn_micros");
+
+                    b.Property<long>("OldLimitMicros")
+                        .HasColumnType("bigint")
+                        .HasColumnName("old_limit_micros");
+
+                    b.Property<string>("OldMode")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("old_mode");
+
+                    b.Property<long>("OldWarnMicros")
+                        .HasColumnType("bigint")
+                        .HasColumnName("old_warn_micros");
+
+                    b.Property<string>("Reason")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("reason");
+
+                    b.HasKey("Id")
+                        .HasName("pk_budget_limit_changes");
+
+                    b.HasIndex("At", "Id")
+                        .HasDatabaseName("ix_budget_limit_changes_at_id");
+
+                    b.ToTable("budget_limit_changes", (string)null);
+                });
+
+            modelBuilder.Entity("LoraAdmin.Budget.BudgetLimitRow", b =>
+                {
+                    b.Property<int>("Id")
+                        .HasColumnType("integer")
+                        .HasColumnName("id");
+
+                    b.Property<long?>("LimitMicros")
+                        .HasColumnType("bigint")
+                        .HasColumnName("limit_micros");
+
+                    b.Property<string>("Mode")
+                        .HasColumnType("text")
+                        .HasColumnName("mode");
+
+                    b.Property<long?>("OptionLimitMicros")
+                        .HasColumnType("bigint")
+                        .HasColumnName("option_limit_micros");
+
+                    b.Property<string>("OptionMode")
+                        .HasColumnType("text")
+                        .HasColumnName("option_mode");
+
+                    b.Property<long?>("OptionWarnMicros")
+                        .HasColumnType("bigint")
+                        .HasColumnName("option_warn_micros");
+
+                    b.Property<string>("Reason")
+                        .HasColumnType("text")
+                        .HasColumnName("reason");
+
+                    b.Property<long?>("SetAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("set_at");
+
+                    b.Property<string>("SetByKind")
+                        .HasColumnType("text")
+                        .HasColumnName("set_by_kind");
+
+                    b.Property<string>("SetByName")
+                        .HasColumnType("text")
+                        .HasColumnName("set_by_name");
+
+                    b.Property<long?>("WarnMicros")
+                        .HasColumnType("bigint")
+                        .HasColumnName("warn_micros");
+
+                    b.HasKey("Id")
+                        .HasName("pk_budget_limit");
+
+                    b.ToTable("budget_limit", (string)null);
+
+                    b.HasData(
+                        new
+                        {
+                            Id = 1
+                        });
+                });
+
             modelBuilder.Entity("LoraAdmin.Budget.BudgetMonthRow", b =>
                 {
                     b.Property<string>("Month")
@@ -262,6 +495,14 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                     b.Property<long>("LimitMicros")
                         .HasColumnType("bigint")
                         .HasColumnName("limit_micros");
+
+                    b.Property<long?>("OverrideMicros")
+                        .HasColumnType("bigint")
+                        .HasColumnName("override_micros");
+
+                    b.Property<string>("OverrideMode")
+                        .HasColumnType("text")
+                        .HasColumnName("override_mode");
 
                     b.Property<long>("ReservedMicros")
                         .HasColumnType("bigint")
@@ -283,6 +524,16 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                         .HasColumnType("uuid")
                         .HasColumnName("id");
 
+                    b.Property<long?>("AccruedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("accrued_at");
+
+                    b.Property<long>("AccruedMicros")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasDefaultValue(0L)
+                        .HasColumnName("accrued_micros");
+
                     b.Property<long?>("ActualMicros")
                         .HasColumnType("bigint")
                         .HasColumnName("actual_micros");
@@ -295,9 +546,23 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                         .HasColumnType("integer")
                         .HasColumnName("attempt");
 
+                    b.Property<long>("BeyondMicros")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasDefaultValue(0L)
+                        .HasColumnName("beyond_micros");
+
                     b.Property<long>("CreatedAt")
                         .HasColumnType("bigint")
                         .HasColumnName("created_at");
+
+                    b.Property<long?>("FailedMicros")
+                        .HasColumnType("bigint")
+                        .HasColumnName("failed_micros");
+
+                    b.Property<long?>("IdleMicros")
+                        .HasColumnType("bigint")
+                        .HasColumnName("idle_micros");
 
                     b.Property<Guid>("JobId")
                         .HasColumnType("uuid")
@@ -311,6 +576,14 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                     b.Property<long?>("SettledAt")
                         .HasColumnType("bigint")
                         .HasColumnName("settled_at");
+
+                    b.Property<long?>("TrainingMicros")
+                        .HasColumnType("bigint")
+                        .HasColumnName("training_micros");
+
+                    b.Property<long?>("ValidationMicros")
+                        .HasColumnType("bigint")
+                        .HasColumnName("validation_micros");
 
                     b.HasKey("Id")
                         .HasName("pk_budget_reservations");
@@ -1203,6 +1476,121 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                     b.ToTable("loop_leases", (string)null);
                 });
 
+            modelBuilder.Entity("LoraAdmin.Pods.BalanceReadingRow", b =>
+                {
+                    b.Property<string>("Provider")
+                        .HasColumnType("text")
+                        .HasColumnName("provider");
+
+                    b.Property<long?>("BalanceMicros")
+                        .HasColumnType("bigint")
+                        .HasColumnName("balance_micros");
+
+                    b.Property<long?>("FailingSince")
+                        .HasColumnType("bigint")
+                        .HasColumnName("failing_since");
+
+                    b.Property<string>("Failure")
+                        .HasColumnType("text")
+                        .HasColumnName("failure");
+
+                    b.Property<bool>("FailureTold")
+                        .HasColumnType("boolean")
+                        .HasColumnName("failure_told");
+
+                    b.Property<long?>("HourlyMicros")
+                        .HasColumnType("bigint")
+                        .HasColumnName("hourly_micros");
+
+                    b.Property<string>("LowTold")
+                        .HasColumnType("text")
+                        .HasColumnName("low_told");
+
+                    b.Property<long?>("ReadAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("read_at");
+
+                    b.HasKey("Provider")
+                        .HasName("pk_balance_readings");
+
+                    b.ToTable("balance_readings", (string)null);
+                });
+
+            modelBuilder.Entity("LoraAdmin.Pods.BillingRecordRow", b =>
+                {
+                    b.Property<string>("Provider")
+                        .HasColumnType("text")
+                        .HasColumnName("provider");
+
+                    b.Property<string>("PodId")
+                        .HasColumnType("text")
+                        .HasColumnName("pod_id");
+
+                    b.Property<long>("BucketStart")
+                        .HasColumnType("bigint")
+                        .HasColumnName("bucket_start");
+
+                    b.Property<long>("CpuMicros")
+                        .HasColumnType("bigint")
+                        .HasColumnName("cpu_micros");
+
+                    b.Property<long>("DiskMicros")
+                        .HasColumnType("bigint")
+                        .HasColumnName("disk_micros");
+
+                    b.Property<long>("GpuMicros")
+                        .HasColumnType("bigint")
+                        .HasColumnName("gpu_micros");
+
+                    b.Property<long>("ReadAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("read_at");
+
+                    b.Property<long>("TotalMicros")
+                        .HasColumnType("bigint")
+                        .HasColumnName("total_micros");
+
+                    b.HasKey("Provider", "PodId", "BucketStart")
+                        .HasName("pk_billing_records");
+
+                    b.HasIndex("BucketStart")
+                        .HasDatabaseName("ix_billing_records_bucket_start");
+
+                    b.ToTable("billing_records", (string)null);
+                });
+
+            modelBuilder.Entity("LoraAdmin.Pods.GpuPriceRow", b =>
+                {
+                    b.Property<string>("GpuType")
+                        .HasColumnType("text")
+                        .HasColumnName("gpu_type");
+
+                    b.Property<long>("ValidFrom")
+                        .HasColumnType("bigint")
+                        .HasColumnName("valid_from");
+
+                    b.Property<long>("HourlyMicros")
+                        .HasColumnType("bigint")
+                        .HasColumnName("hourly_micros");
+
+                    b.Property<long?>("ValidUntil")
+                        .HasColumnType("bigint")
+                        .HasColumnName("valid_until");
+
+                    b.HasKey("GpuType", "ValidFrom")
+                        .HasName("pk_gpu_prices");
+
+                    b.HasIndex("ValidFrom")
+                        .HasDatabaseName("ix_gpu_prices_valid_from");
+
+                    b.HasIndex(new[] { "GpuType" }, "ix_gpu_prices_current")
+                        .IsUnique()
+                        .HasDatabaseName("ix_gpu_prices_gpu_type")
+                        .HasFilter("valid_until IS NULL");
+
+                    b.ToTable("gpu_prices", (string)null);
+                });
+
             modelBuilder.Entity("LoraAdmin.Pods.PodClaimRow", b =>
                 {
                     b.Property<string>("PodId")
@@ -1388,6 +1776,14 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                     b.HasIndex(new[] { "RequestedAt", "Name" }, "ix_pod_ledger_alive")
                         .HasDatabaseName("ix_pod_ledger_requested_at_name")
                         .HasFilter("saw <> 'gone'");
+
+                    b.HasIndex(new[] { "GoneAt" }, "ix_pod_ledger_apart")
+                        .HasDatabaseName("ix_pod_ledger_gone_at")
+                        .HasFilter("gpu_type = '' OR attempt = 0");
+
+                    b.HasIndex(new[] { "GoneAt" }, "ix_pod_ledger_gone")
+                        .HasDatabaseName("ix_pod_ledger_gone_at1")
+                        .HasFilter("gone_at IS NOT NULL");
 
                     b.ToTable("pod_ledger", (string)null);
                 });

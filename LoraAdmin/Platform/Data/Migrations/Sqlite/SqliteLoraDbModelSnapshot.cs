@@ -247,6 +247,239 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                     b.ToTable("breaker_told", (string)null);
                 });
 
+            modelBuilder.Entity("LoraAdmin.Budget.BudgetDayRow", b =>
+                {
+                    b.Property<string>("Day")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("day");
+
+                    b.Property<string>("Month")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("month");
+
+                    b.Property<string>("Kind")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("kind");
+
+                    b.Property<string>("Purpose")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("purpose");
+
+                    b.Property<long>("Count")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("entries");
+
+                    b.Property<long>("ReservedMicros")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("reserved_micros");
+
+                    b.Property<long>("SpentMicros")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("spent_micros");
+
+                    b.HasKey("Day", "Month", "Kind", "Purpose")
+                        .HasName("pk_budget_days");
+
+                    b.HasIndex("Month")
+                        .HasDatabaseName("ix_budget_days_month");
+
+                    b.ToTable("budget_days", (string)null);
+                });
+
+            modelBuilder.Entity("LoraAdmin.Budget.BudgetEntryRow", b =>
+                {
+                    b.Property<string>("Key")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("key");
+
+                    b.Property<long>("At")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("at");
+
+                    b.Property<int?>("Attempt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("attempt");
+
+                    b.Property<string>("JobId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("job_id");
+
+                    b.Property<string>("Kind")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("kind");
+
+                    b.Property<string>("Month")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("month");
+
+                    b.Property<string>("Note")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("note");
+
+                    b.Property<string>("Pod")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("pod");
+
+                    b.Property<string>("Provider")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("provider");
+
+                    b.Property<string>("Purpose")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("purpose");
+
+                    b.Property<long>("ReservedMicros")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("reserved_micros");
+
+                    b.Property<long>("SpentMicros")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("spent_micros");
+
+                    b.HasKey("Key")
+                        .HasName("pk_budget_entries");
+
+                    b.HasIndex("JobId")
+                        .HasDatabaseName("ix_budget_entries_job_id");
+
+                    b.HasIndex("Pod")
+                        .HasDatabaseName("ix_budget_entries_pod")
+                        .HasFilter("pod IS NOT NULL");
+
+                    b.HasIndex("Month", "At", "Key")
+                        .HasDatabaseName("ix_budget_entries_month_at_key");
+
+                    b.HasIndex("Month", "Kind", "At", "Key")
+                        .HasDatabaseName("ix_budget_entries_month_kind_at_key")
+                        .HasFilter("kind IN ('opening', 'top_up', 'leak', 'price_change', 'correction')");
+
+                    b.ToTable("budget_entries", (string)null);
+                });
+
+            modelBuilder.Entity("LoraAdmin.Budget.BudgetLimitChangeRow", b =>
+                {
+                    b.Property<string>("Id")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("id");
+
+                    b.Property<string>("ActorKind")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("actor_kind");
+
+                    b.Property<string>("ActorName")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("actor_name");
+
+                    b.Property<long>("At")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("at");
+
+                    b.Property<bool>("FollowsOptions")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("follows_options");
+
+                    b.Property<long>("NewLimitMicros")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("new_limit_micros");
+
+                    b.Property<string>("NewMode")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("new_mode");
+
+                    b.Property<long>("NewWarnMicros")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("new_warn_micros");
+
+                    b.Property<long>("OldLimitMicros")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("old_limit_micros");
+
+                    b.Property<string>("OldMode")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("old_mode");
+
+                    b.Property<long>("OldWarnMicros")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("old_warn_micros");
+
+                    b.Property<string>("Reason")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("reason");
+
+                    b.HasKey("Id")
+                        .HasName("pk_budget_limit_changes");
+
+                    b.HasIndex("At", "Id")
+                        .HasDatabaseName("ix_budget_limit_changes_at_id");
+
+                    b.ToTable("budget_limit_changes", (string)null);
+                });
+
+            modelBuilder.Entity("LoraAdmin.Budget.BudgetLimitRow", b =>
+                {
+                    b.Property<int>("Id")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("id");
+
+                    b.Property<long?>("LimitMicros")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("limit_micros");
+
+                    b.Property<string>("Mode")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("mode");
+
+                    b.Property<long?>("OptionLimitMicros")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("option_limit_micros");
+
+                    b.Property<string>("OptionMode")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("option_mode");
+
+                    b.Property<long?>("OptionWarnMicros")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("option_warn_micros");
+
+                    b.Property<string>("Reason")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("reason");
+
+                    b.Property<long?>("SetAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("set_at");
+
+                    b.Property<string>("SetByKind")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("set_by_kind");
+
+                    b.Property<string>("SetByName")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("set_by_name");
+
+                    b.Property<long?>("WarnMicros")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("warn_micros");
+
+                    b.HasKey("Id")
+                        .HasName("pk_budget_limit");
+
+                    b.ToTable("budget_limit", (string)null);
+
+                    b.HasData(
+                        new
+                        {
+                            Id = 1
+                        });
+                });
+
             modelBuilder.Entity("LoraAdmin.Budget.BudgetMonthRow", b =>
                 {
                     b.Property<string>("Month")
@@ -256,6 +489,14 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                     b.Property<long>("LimitMicros")
                         .HasColumnType("INTEGER")
                         .HasColumnName("limit_micros");
+
+                    b.Property<long?>("OverrideMicros")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("override_micros");
+
+                    b.Property<string>("OverrideMode")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("override_mode");
 
                     b.Property<long>("ReservedMicros")
                         .HasColumnType("INTEGER")
@@ -277,6 +518,16 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("id");
 
+                    b.Property<long?>("AccruedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("accrued_at");
+
+                    b.Property<long>("AccruedMicros")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER")
+                        .HasDefaultValue(0L)
+                        .HasColumnName("accrued_micros");
+
                     b.Property<long?>("ActualMicros")
                         .HasColumnType("INTEGER")
                         .HasColumnName("actual_micros");
@@ -289,9 +540,23 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                         .HasColumnType("INTEGER")
                         .HasColumnName("attempt");
 
+                    b.Property<long>("BeyondMicros")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER")
+                        .HasDefaultValue(0L)
+                        .HasColumnName("beyond_micros");
+
                     b.Property<long>("CreatedAt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("created_at");
+
+                    b.Property<long?>("FailedMicros")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("failed_micros");
+
+                    b.Property<long?>("IdleMicros")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("idle_micros");
 
                     b.Property<string>("JobId")
                         .IsRequired()
@@ -306,6 +571,14 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                     b.Property<long?>("SettledAt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("settled_at");
+
+                    b.Property<long?>("TrainingMicros")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("training_micros");
+
+                    b.Property<long?>("ValidationMicros")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("validation_micros");
 
                     b.HasKey("Id")
                         .HasName("pk_budget_reservations");
@@ -1199,6 +1472,121 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                     b.ToTable("loop_leases", (string)null);
                 });
 
+            modelBuilder.Entity("LoraAdmin.Pods.BalanceReadingRow", b =>
+                {
+                    b.Property<string>("Provider")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("provider");
+
+                    b.Property<long?>("BalanceMicros")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("balance_micros");
+
+                    b.Property<long?>("FailingSince")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("failing_since");
+
+                    b.Property<string>("Failure")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("failure");
+
+                    b.Property<bool>("FailureTold")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("failure_told");
+
+                    b.Property<long?>("HourlyMicros")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("hourly_micros");
+
+                    b.Property<string>("LowTold")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("low_told");
+
+                    b.Property<long?>("ReadAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("read_at");
+
+                    b.HasKey("Provider")
+                        .HasName("pk_balance_readings");
+
+                    b.ToTable("balance_readings", (string)null);
+                });
+
+            modelBuilder.Entity("LoraAdmin.Pods.BillingRecordRow", b =>
+                {
+                    b.Property<string>("Provider")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("provider");
+
+                    b.Property<string>("PodId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("pod_id");
+
+                    b.Property<long>("BucketStart")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("bucket_start");
+
+                    b.Property<long>("CpuMicros")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("cpu_micros");
+
+                    b.Property<long>("DiskMicros")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("disk_micros");
+
+                    b.Property<long>("GpuMicros")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("gpu_micros");
+
+                    b.Property<long>("ReadAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("read_at");
+
+                    b.Property<long>("TotalMicros")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("total_micros");
+
+                    b.HasKey("Provider", "PodId", "BucketStart")
+                        .HasName("pk_billing_records");
+
+                    b.HasIndex("BucketStart")
+                        .HasDatabaseName("ix_billing_records_bucket_start");
+
+                    b.ToTable("billing_records", (string)null);
+                });
+
+            modelBuilder.Entity("LoraAdmin.Pods.GpuPriceRow", b =>
+                {
+                    b.Property<string>("GpuType")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("gpu_type");
+
+                    b.Property<long>("ValidFrom")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("valid_from");
+
+                    b.Property<long>("HourlyMicros")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("hourly_micros");
+
+                    b.Property<long?>("ValidUntil")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("valid_until");
+
+                    b.HasKey("GpuType", "ValidFrom")
+                        .HasName("pk_gpu_prices");
+
+                    b.HasIndex("ValidFrom")
+                        .HasDatabaseName("ix_gpu_prices_valid_from");
+
+                    b.HasIndex(new[] { "GpuType" }, "ix_gpu_prices_current")
+                        .IsUnique()
+                        .HasDatabaseName("ix_gpu_prices_gpu_type")
+                        .HasFilter("valid_until IS NULL");
+
+                    b.ToTable("gpu_prices", (string)null);
+                });
+
             modelBuilder.Entity("LoraAdmin.Pods.PodClaimRow", b =>
                 {
                     b.Property<string>("PodId")
@@ -1385,6 +1773,14 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                     b.HasIndex(new[] { "RequestedAt", "Name" }, "ix_pod_ledger_alive")
                         .HasDatabaseName("ix_pod_ledger_requested_at_name")
                         .HasFilter("saw <> 'gone'");
+
+                    b.HasIndex(new[] { "GoneAt" }, "ix_pod_ledger_apart")
+                        .HasDatabaseName("ix_pod_ledger_gone_at")
+                        .HasFilter("gpu_type = '' OR attempt = 0");
+
+                    b.HasIndex(new[] { "GoneAt" }, "ix_pod_ledger_gone")
+                        .HasDatabaseName("ix_pod_ledger_gone_at1")
+                        .HasFilter("gone_at IS NOT NULL");
 
                     b.ToTable("pod_ledger", (string)null);
                 });

@@ -1,0 +1,77 @@
+using LoraAdmin.Domain.Shared;
+
+namespace LoraAdmin.Domain.Budget;
+
+/// <summary>Kinds of facts that the budget feature appends.</summary>
+public static class BudgetEvents
+{
+    /// <summary>Money was paid that nobody had reserved.</summary>
+    public const string Beyond = "budget.beyond_reserved";
+
+    /// <summary>What took that money costs nothing any more.</summary>
+    public const string BeyondEnded = "budget.beyond_ended";
+
+    /// <summary>Somebody set the limit over the configuration, or let the configuration hold again.</summary>
+    public const string LimitSet = "budget.limit_set";
+
+    /// <summary>The configuration says something else than at the start before.</summary>
+    public const string OptionsChanged = "budget.options_changed";
+
+    /// <summary>The month has passed its limit, or is below it again.</summary>
+    public const string LimitPassed = "budget.limit_passed";
+    public const string LimitHolds = "budget.limit_holds";
+
+    /// <summary>A total was not what its entries come to, and is again.</summary>
+    public const string TotalMended = "budget.total_mended";
+}
+
+/// <summary>Rules of incidents about money.</summary>
+public static class BudgetIncidents
+{
+    /// <summary>Something costs money that nobody reserved. The subject is the id of the job, or the ledger name of a pod that no job has.</summary>
+    public const string Beyond = "budget.beyond_reserved";
+
+    /// <summary>A month has spent and reserved more than its limit. The subject is the month.</summary>
+    public const string LimitPassed = "budget.limit_passed";
+}
+
+/// <summary>Facts about money, as several writers tell them.</summary>
+public static class BudgetFacts
+{
+    public static OperationalEvent Beyond(string subject, string text, Actor actor) =>
+        Of(BudgetEvents.Beyond, text, actor, EventSeverity.Warning, new IncidentSignal(BudgetIncidents.Beyond, subject, text));
+
+    public static OperationalEvent BeyondEnded(string subject, string text, Actor actor) =>
+        Of(BudgetEvents.BeyondEnded, text, actor, EventSeverity.Info, BeyondIsOver(subject));
+
+    public static IncidentSignal BeyondIsOver(string subject) => new(BudgetIncidents.Beyond, subject, "It costs nothing any more", Over: true);
+
+    /// <summary>Tells once that an attempt costs more than was reserved for it.</summary>
+    public static async Task TellBeyondAsync(IUnit unit, ReservationChange written, Actor actor, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(unit);
+        ArgumentNullException.ThrowIfNull(written);
+        if (written.Before.Beyond > Usd.Zero || written.After.Beyond == Usd.Zero)
+        {
+            return;
+        }
+
+        BudgetEntry entry = written.Entries.First(static entry => entry.Kind is EntryKind.Leak or EntryKind.PriceChange);
+        OperationalEvent fact = Beyond(
+            written.After.Job.ToString(), $"{entry.Note}: {written.After.Amount} had been reserved, what is paid beyond it counts in {entry.Month}", actor);
+        await unit.Events.AppendAsync(fact with { Job = written.After.Job, Attempt = written.After.Attempt, Pod = entry.Pod }, cancellationToken);
+    }
+
+    /// <summary>What a month's figures mean to its incident.</summary>
+    public static IncidentSignal LimitSignal(BudgetMonth month)
+    {
+        ArgumentNullException.ThrowIfNull(month);
+        string figures = $"{month.Spent} spent and {month.Reserved} reserved of {month.Limit} in {month.Month}";
+        return month.Free < Usd.Zero
+            ? new IncidentSignal(BudgetIncidents.LimitPassed, month.Month.ToString(), $"The month's limit is passed: {figures}")
+            : new IncidentSignal(BudgetIncidents.LimitPassed, month.Month.ToString(), $"The month's limit holds: {figures}", Over: true);
+    }
+
+    public static OperationalEvent Of(string kind, string text, Actor actor, EventSeverity severity, params IncidentSignal[] signals) =>
+        new() { Kind = kind, Message = text, Severity = severity, Actor = actor, Signals = signals };
+}

@@ -1,0 +1,94 @@
+using LoraAdmin.Domain.Shared;
+
+namespace LoraAdmin.Domain.Budget;
+
+/// <summary>What was read at one moment.</summary>
+/// <param name="Days">The ledger's days from <see cref="BudgetFigures.ReadFrom"/> on.</param>
+/// <param name="KnownSince">The ledger's first day on which money was spent; null: none was.</param>
+/// <param name="Open">Reservations that are not settled, of every month.</param>
+public sealed record MoneyNow(
+    BudgetMonth Month,
+    BudgetLimit Limit,
+    IReadOnlyList<LedgerDay> Days,
+    DateOnly? KnownSince,
+    IReadOnlyList<Reservation> Open,
+    PaidWorkNow Work,
+    DateTimeOffset AsOf);
+
+/// <summary>Everything that the budget's page says, worked out from what was read: a pure function, so that every figure can be proven.</summary>
+/// <param name="Accrued">The part of what is spent that belongs to attempts which still run.</param>
+/// <param name="Live">What has run up since the last accrual, by our own clock: it is neither in spent nor lost.</param>
+/// <param name="PerHour">What everything that runs costs an hour.</param>
+/// <param name="OpenAttempts">Attempts of this month whose money is not settled.</param>
+/// <param name="Ceiling">The most that the month can cost; null: no bound.</param>
+/// <param name="KnownDays">Whole days of history, of which a forecast needs <see cref="ForecastCurve.LeastDays"/>.</param>
+/// <param name="Forecast">Null: too little history.</param>
+/// <param name="Burned">What was booked of the month's money, by day.</param>
+public sealed record BudgetFigures(
+    Usd Accrued,
+    Usd Live,
+    Usd PerHour,
+    int OpenAttempts,
+    Usd? Ceiling,
+    int KnownDays,
+    ForecastCurve? Forecast,
+    IReadOnlyList<DaySpending> Burned,
+    LoraCost Cost,
+    Usd? AverageReservation,
+    decimal? UsualShare)
+{
+    /// <summary>The first day that the figures need.</summary>
+    public static DateOnly ReadFrom(DateTimeOffset now)
+    {
+        DateOnly days = AverageFrom(now);
+        DateOnly month = DateOnly.FromDateTime(Month.Of(now).Start.UtcDateTime);
+        return days < month ? days : month;
+    }
+
+    /// <summary>When the first of the days begins that averages are taken over.</summary>
+    public static DateTimeOffset AverageSince(DateTimeOffset now) => new(AverageFrom(now).ToDateTime(TimeOnly.MinValue), TimeSpan.Zero);
+
+    public static BudgetFigures Of(MoneyNow read)
+    {
+        ArgumentNullException.ThrowIfNull(read);
+        DateOnly from = AverageFrom(read.AsOf);
+        Reservation[] open = [.. read.Open.Where(one => one.Month == read.Month.Month)];
+        decimal? share = LedgerDays.UsualShare(read.Days, from);
+        ForecastBasis basis = new(read.Month.Spent, read.Month.Reserved, share, LedgerDays.Spending(read.Days), read.KnownSince);
+        return new BudgetFigures(
+            Accrued: open.Aggregate(Usd.Zero, (sum, one) => sum + one.Accrued),
+            Live: LiveOf(read),
+            PerHour: read.Work.Running.Aggregate(Usd.Zero, (sum, one) => sum + one.PerHour),
+            open.Length,
+            MonthCeiling.Of(read.Month),
+            ForecastCurve.KnownDays(basis, read.AsOf),
+            ForecastCurve.Of(basis, read.AsOf),
+            LedgerDays.SpendingOf(read.Month.Month, read.Days),
+            LoraCost.Of(read.Days, from, read.Work.CompletedLoras),
+            LedgerDays.AverageReservation(read.Days, from),
+            share);
+    }
+
+    /// <summary>The same month under another limit.</summary>
+    public WhatIf With(Usd limit, MoneyNow read)
+    {
+        ArgumentNullException.ThrowIfNull(read);
+        Dictionary<(JobId, int), Usd> reservations = read.Open.ToDictionary(one => (one.Job, one.Attempt), one => one.Rest);
+        return WhatIf.Of(limit, new WhatIfBasis(read.Month, read.Work.Waiting, reservations, AverageReservation, UsualShare, Forecast));
+    }
+
+    /// <summary>Since an attempt was last accrued only what still runs has cost anything; one that never was owes all of it.</summary>
+    private static Usd LiveOf(MoneyNow read)
+    {
+        Dictionary<(JobId, int), Reservation> open = read.Open.ToDictionary(one => (one.Job, one.Attempt));
+        Usd live = Usd.Zero;
+        foreach (RunningCost running in read.Work.Running)
+        {
+            live += open.GetValueOrDefault((running.Job, running.Attempt))?.AccruedAt is { } at ? running.PerHour.PerHourFor(read.AsOf - at) : running.UntilNow;
+        }
+
+        return live;
+    }
+
+    private static DateOnly AverageFrom(DateTimeOffset now) => DateOnly.FromDateTime(now.UtcDateTime).AddDays(1 - LedgerDays.AverageOver);
+}

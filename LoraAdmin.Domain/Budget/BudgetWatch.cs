@@ -1,0 +1,47 @@
+using LoraAdmin.Domain.Shared;
+
+namespace LoraAdmin.Domain.Budget;
+
+/// <summary>
+/// Looks whether the calendar's month has passed its limit: by leaks, dearer prices, corrections, a lowered limit, or in soft mode by what runs. Tells it
+/// when that changes, and once when a process begins, because an incident of the process before may be over.
+/// </summary>
+public sealed class BudgetWatch(IUnitOfWork work, TimeProvider clock, Func<BudgetRules> options)
+{
+    private static readonly Actor Self = Actor.Portal("budget.watch");
+
+    private (Month Month, bool Passed)? told;
+
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        BudgetMonth month = await work.ReadAsync(ReadAsync, cancellationToken);
+        (Month, bool) seen = (month.Month, month.Free < Usd.Zero);
+        if (seen == told)
+        {
+            return;
+        }
+
+        await work.RunAsync(
+            async (unit, token) =>
+            {
+                month = await ReadAsync(unit, token);
+                seen = (month.Month, month.Free < Usd.Zero);
+                await unit.Events.AppendAsync(FactOf(month), token);
+            },
+            cancellationToken);
+        told = seen;
+    }
+
+    /// <summary>Also the incidents of months that are over are over: nothing can be admitted in them.</summary>
+    private static OperationalEvent FactOf(BudgetMonth month)
+    {
+        IncidentSignal signal = BudgetFacts.LimitSignal(month);
+        return signal.Over
+            ? BudgetFacts.Of(BudgetEvents.LimitHolds, signal.Text, Self, EventSeverity.Info, IncidentSignal.OverExcept(signal.Rule, [], signal.Text))
+            : BudgetFacts.Of(
+                BudgetEvents.LimitPassed, signal.Text, Self, EventSeverity.Error, signal, IncidentSignal.OverExcept(signal.Rule, [signal.Subject], "The month is over"));
+    }
+
+    private Task<BudgetMonth> ReadAsync(IUnit unit, CancellationToken cancellationToken) =>
+        unit.Store<IBudgetStore>().ReadMonthAsync(Month.Of(clock.GetUtcNow()), options(), cancellationToken);
+}

@@ -1,0 +1,118 @@
+using LoraAdmin.Domain.Shared;
+
+namespace LoraAdmin.Domain.Budget;
+
+/// <summary>How money is booked that an attempt costs beyond what was reserved for it.</summary>
+/// <param name="Kind"><see cref="EntryKind.Leak"/> or <see cref="EntryKind.PriceChange"/>.</param>
+/// <param name="Pod">Name in the pod ledger of the pod that took it.</param>
+public sealed record Excess(EntryKind Kind, CostPurpose Purpose, string? Pod, string Note);
+
+/// <summary>What becomes of a reservation, and what the ledger says of it. Pure: a store writes it as it is, or not at all.</summary>
+public static class ReservationBooks
+{
+    public static BudgetEntry Reserve(Reservation reservation)
+    {
+        ArgumentNullException.ThrowIfNull(reservation);
+        return Entry(reservation, "reserve", EntryKind.Reserve, reservation.CreatedAt) with { Reserved = reservation.Amount };
+    }
+
+    /// <param name="more">By how much the reservation is raised.</param>
+    public static ReservationChange TopUp(Reservation open, Usd more, DateTimeOffset now)
+    {
+        ArgumentNullException.ThrowIfNull(open);
+        Reservation after = open with { Amount = open.Amount + more };
+        return new ReservationChange(open, after, [Entry(open, "topup", EntryKind.TopUp, now, after.Amount.Micros) with { Reserved = more }]);
+    }
+
+    /// <summary>
+    /// Books what an attempt has cost by now and was not booked yet: out of its reservation while that lasts, which a settled one does not, and the rest in
+    /// the calendar's month.
+    /// </summary>
+    /// <param name="cost">All that the attempt has cost.</param>
+    /// <param name="excess">How the rest is booked.</param>
+    /// <returns>Null: there is nothing new.</returns>
+    public static ReservationChange? Accrue(Reservation reservation, Usd cost, Func<Excess> excess, DateTimeOffset now)
+    {
+        ArgumentNullException.ThrowIfNull(reservation);
+        ArgumentNullException.ThrowIfNull(excess);
+        Usd more = cost - reservation.Accrued - reservation.Beyond;
+        if (more <= Usd.Zero)
+        {
+            return null;
+        }
+
+        Usd within = more < reservation.Rest ? more : reservation.Rest;
+        Usd beyond = more - within;
+        Reservation after = reservation with
+        {
+            Accrued = reservation.Accrued + within,
+            AccruedAt = now,
+            Beyond = reservation.Beyond + beyond,
+            Actual = reservation.Actual + beyond,
+        };
+        List<BudgetEntry> entries = [];
+        if (within > Usd.Zero)
+        {
+            entries.Add(Entry(reservation, "accrue", EntryKind.Accrue, now, after.Accrued.Micros) with { Spent = within, Reserved = Usd.Zero - within });
+        }
+
+        if (beyond > Usd.Zero)
+        {
+            entries.Add(Outside(reservation, excess(), beyond, after.Beyond.Micros.ToString(System.Globalization.CultureInfo.InvariantCulture), now));
+        }
+
+        return new ReservationChange(reservation, after, entries);
+    }
+
+    /// <summary>Turns an open reservation into what was really spent, in the reservation's month; what it does not cover, in the calendar's.</summary>
+    /// <param name="split">All that the attempt cost.</param>
+    public static ReservationChange Settle(Reservation open, CostSplit split, Func<Excess> excess, DateTimeOffset now)
+    {
+        ArgumentNullException.ThrowIfNull(open);
+        ArgumentNullException.ThrowIfNull(split);
+        ArgumentNullException.ThrowIfNull(excess);
+        Usd actual = split.Sum;
+        Usd more = actual - open.Accrued - open.Beyond;
+
+        // Less than was accrued: a guess at a running price was too high. What was booked beyond the reservation is taken back first.
+        Usd beyond = more > open.Rest ? open.Beyond + more - open.Rest
+            : more < Usd.Zero ? Max(open.Beyond + more, Usd.Zero)
+            : open.Beyond;
+        CostSplit within = split.UpTo(actual - beyond);
+        Reservation after = open with { Accrued = within.Sum, Beyond = beyond, Actual = actual, SettledAt = now, Split = within };
+        List<BudgetEntry> entries =
+        [
+            Entry(open, "settle", EntryKind.Settle, now) with { Spent = Usd.Zero - open.Accrued, Reserved = Usd.Zero - open.Rest },
+            .. within.Parts.Where(static part => part.Amount > Usd.Zero).Select(part =>
+                Entry(open, "settle", EntryKind.Settle, now, part.Purpose.ToString().ToLowerInvariant()) with { Spent = part.Amount, Purpose = part.Purpose }),
+        ];
+        if (beyond != open.Beyond)
+        {
+            entries.Add(Outside(open, excess(), beyond - open.Beyond, "settled", now));
+        }
+
+        return new ReservationChange(open, after, entries);
+    }
+
+    private static Usd Max(Usd a, Usd b) => a > b ? a : b;
+
+    private static BudgetEntry Outside(Reservation reservation, Excess excess, Usd amount, string which, DateTimeOffset now) =>
+        Entry(reservation, "beyond", excess.Kind, now, which) with
+        {
+            Month = Month.Of(now),
+            Spent = amount,
+            Pod = excess.Pod,
+            Purpose = excess.Purpose,
+            Note = excess.Note,
+        };
+
+    private static BudgetEntry Entry(Reservation reservation, string what, EntryKind kind, DateTimeOffset at, object? which = null) => new()
+    {
+        Key = FormattableString.Invariant($"{what}:{reservation.Job}:{reservation.Attempt}{(which is null ? "" : $":{which}")}"),
+        Month = reservation.Month,
+        At = at,
+        Kind = kind,
+        Job = reservation.Job,
+        Attempt = reservation.Attempt,
+    };
+}

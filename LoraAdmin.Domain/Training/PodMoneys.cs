@@ -1,0 +1,56 @@
+using LoraAdmin.Domain.Budget;
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training.Steps;
+
+namespace LoraAdmin.Domain.Training;
+
+/// <summary>Reads what is known of the money of many pods, by a few statements whatever their number.</summary>
+internal static class PodMoneys
+{
+    /// <param name="read">Bills that were just read, over those that are kept; null: the kept ones alone.</param>
+    /// <returns>In order of the ids.</returns>
+    public static async Task<IReadOnlyList<PodMoney>> ReadAsync(
+        IUnit unit,
+        IReadOnlyCollection<string> podIds,
+        IReadOnlyDictionary<string, IReadOnlyList<BillRecord>>? read,
+        DateTimeOffset now,
+        CancellationToken cancellationToken)
+    {
+        ILookup<string, LedgerPod> rows = (await unit.Store<IPodLedger>().ListByPodIdsAsync(podIds, cancellationToken))
+            .ToLookup(row => row.PodId!, StringComparer.Ordinal);
+        ILookup<string, BillRecord> kept = (await unit.Store<IBillStore>().ListAsync(ProvisioningStep.Provider, podIds, cancellationToken))
+            .ToLookup(record => record.PodId, StringComparer.Ordinal);
+        IReadOnlyList<LedgerPod> all = [.. rows.SelectMany(one => one)];
+        IBudgetStore budget = unit.Store<IBudgetStore>();
+        ILookup<(JobId, int), Reservation> reservations = (await budget.ListForJobsAsync([.. all.Select(row => row.Job).Distinct()], cancellationToken))
+            .ToLookup(one => (one.Job, one.Attempt));
+        Dictionary<string, PodBooked> booked = (await budget.SumForPodsAsync([.. all.Select(row => row.Name)], cancellationToken))
+            .ToDictionary(one => one.Pod, StringComparer.Ordinal);
+        return [.. podIds.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).Select(Of)];
+
+        PodMoney Of(string id)
+        {
+            IReadOnlyList<LedgerPod> own = [.. rows[id]];
+            IReadOnlyList<BillRecord> bills = [.. kept[id]];
+            List<Reservation> ofAttempts = [.. own.Select(row => (row.Job, row.Attempt)).Distinct().SelectMany(attempt => reservations[attempt])];
+            PodBooked[] under = [.. own.Select(row => booked.GetValueOrDefault(row.Name)).OfType<PodBooked>()];
+            return new PodMoney(
+                id,
+                own,
+                bills,
+                Merged(bills, read?.GetValueOrDefault(id)),
+                own.Aggregate(Usd.Zero, (sum, row) => sum + BookedFor(row)),
+                under.Aggregate(Usd.Zero, (sum, one) => sum + one.Corrected),
+                under.Sum(one => one.Corrections),
+                ofAttempts);
+        }
+
+        // An attempt with a reservation is settled by what its pods cost; a pod without one stands in the ledger under its own name.
+        Usd BookedFor(LedgerPod row) => reservations[(row.Job, row.Attempt)].Any() ? row.CostUntil(now) : booked.GetValueOrDefault(row.Name)?.Other ?? Usd.Zero;
+    }
+
+    private static IReadOnlyList<BillRecord> Merged(IReadOnlyList<BillRecord> kept, IReadOnlyList<BillRecord>? read) => read is null
+        ? kept
+        : [.. kept.ExceptBy(read.Select(record => record.BucketStart), record => record.BucketStart).Concat(read).OrderBy(record => record.BucketStart)];
+}

@@ -1,0 +1,59 @@
+using LoraAdmin.Domain.Budget;
+using LoraAdmin.Domain.Shared;
+using Xunit;
+
+namespace LoraAdmin.Tests.Budget;
+
+public sealed class BudgetOutlookTests
+{
+    private static readonly DateTimeOffset Now = new(2026, 11, 24, 12, 0, 0, TimeSpan.Zero);
+    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(170);
+    private static readonly Month November = new(2026, 11);
+
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public void MayFitAt_EnoughIsReserved_IsWhenTheReservationThatMakesRoomHasEnded() => Assert.Equal(
+        Now.AddMinutes(-60) + Longest,
+        At(Full(reserved: 10), 4, [Open(-120, 3), Open(-60, 3), Open(-10, 4)]));
+
+    [Fact]
+    public void MayFitAt_APartIsSpentAlready_CountsOnlyTheRest() => Assert.Equal(
+        Now.AddMinutes(-60) + Longest,
+        At(Full(reserved: 4), 2.5m, [Open(-120, 3) with { Accrued = Usd.FromDollars(1) }, Open(-60, 2)]));
+
+    [Fact]
+    public void MayFitAt_TheReservationShouldBeOverLongAgo_IsNow() => Assert.Equal(Now, At(Full(reserved: 5), 4, [Open(-500, 5)]));
+
+    [Fact]
+    public void MayFitAt_NothingOpenWouldDo_IsTheNextMonth() => Assert.Equal(November.End, At(Full(reserved: 3), 4, [Open(-120, 3)]));
+
+    [Fact]
+    public void MayFitAt_ReservationsOfAnotherMonth_DoNotHelp() =>
+        Assert.Equal(November.End, At(Full(reserved: 3), 4, [Open(-120, 8) with { Month = new Month(2026, 10) }]));
+
+    [Fact]
+    public void MayFitAt_EndsOnlyInTheNextMonth_IsItsBeginning()
+    {
+        DateTimeOffset late = November.End.AddMinutes(-10);
+
+        Assert.Equal(November.End, BudgetOutlook.MayFitAt(Full(reserved: 9), Usd.FromDollars(4), [Open(0, 9) with { CreatedAt = late }], Longest, late));
+    }
+
+    [Fact]
+    public void MayFitAt_MoreThanTheMonthMayCost_IsNever() => Assert.Null(At(Full(reserved: 3), 10.01m, [Open(-120, 3)]));
+
+    [Theory]
+    [InlineData(10, true)]
+    [InlineData(0, false)]
+    public void MayFitAt_Soft_IsTheNextMonthUnlessNothingMayBeSpent(int limit, bool everFits) => Assert.Equal(
+        everFits ? November.End : null,
+        At(new BudgetMonth(November, Usd.FromDollars(limit), Usd.FromDollars(limit), Usd.Zero) { Mode = BudgetMode.Soft }, 4, []));
+
+    private static DateTimeOffset? At(BudgetMonth month, decimal estimate, Reservation[] open) =>
+        BudgetOutlook.MayFitAt(month, Usd.FromDollars(estimate), open, Longest, Now);
+
+    private static BudgetMonth Full(decimal reserved) => new(November, Usd.FromDollars(10), Usd.FromDollars(10 - reserved), Usd.FromDollars(reserved));
+
+    private static Reservation Open(int minutes, decimal amount) =>
+        new(Guid.Empty, new JobId(Guid.Empty), 1, November, Usd.FromDollars(amount), Now.AddMinutes(minutes), null, null);
+}

@@ -1,0 +1,260 @@
+using LoraAdmin.Budget;
+using LoraAdmin.Domain.Budget;
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
+using LoraAdmin.Platform.Data;
+using LoraAdmin.Pods;
+using LoraAdmin.Tests.Doubles;
+using LoraAdmin.Training;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Time.Testing;
+using Xunit;
+
+namespace LoraAdmin.Tests.Budget;
+
+/// <summary>Every figure of the page against the same figure worked out from the raw rows, one by one and in another way, on random ledgers.</summary>
+public sealed class BudgetQueryTests
+{
+    private static readonly DateTimeOffset Now = new(2026, 11, 24, 12, 30, 0, TimeSpan.Zero);
+    private static readonly Month November = new(2026, 11);
+
+    public static TheoryData<DatabaseKind, int> Ledgers => new(
+        from kind in Enum.GetValues<DatabaseKind>() from seed in new[] { 1, 2, 3 } select (kind, seed));
+
+    [Theory]
+    [MemberData(nameof(Ledgers))]
+    [Trait("Requirement", "M6")]
+    public async Task Board_OfARandomLedger_IsWhatItsRowsComeTo(DatabaseKind kind, int seed)
+    {
+        await using TestDatabase database = await TestDatabase.CreateAsync(kind, new FakeTimeProvider(Now));
+        await new RandomLedger(database, Now, seed).FillAsync();
+        Rows rows = await Rows.ReadAsync(database);
+
+        BudgetBoard board = await Queries(database).ReadAsync(CancellationToken.None);
+
+        BudgetEntryRow[] month = [.. rows.Entries.Where(row => row.Month == "2026-11")];
+        Assert.Equal((month.Sum(row => row.SpentMicros), month.Sum(row => row.ReservedMicros)), (board.Month.Spent.Micros, board.Month.Reserved.Micros));
+        Assert.Equal((month.Length, month.Sum(row => row.SpentMicros)), (board.Entries.Entries, board.Entries.Spent.Micros));
+        Assert.True(board.Ties);
+        Assert.Equal(
+            100_000_000_000 - month.Sum(row => row.SpentMicros + row.ReservedMicros), board.Month.Free.Micros);
+        Assert.Equal(rows.Open.Where(row => row.Month == "2026-11").Sum(row => row.AccruedMicros), board.Figures.Accrued.Micros);
+        Assert.Equal(rows.Open.Count(row => row.Month == "2026-11"), board.Figures.OpenAttempts);
+        Assert.Equal(RandomLedger.Rules.MonthlyLimit, board.Figures.Ceiling);
+        Assert.Equal(
+            rows.Entries.OrderByDescending(row => row.At).ThenByDescending(row => row.Key, StringComparer.Ordinal).Where(row => row.Month == "2026-11").Take(10).Select(row => row.Key),
+            board.Newest.Select(entry => entry.Key));
+        AssertLive(rows, board);
+        AssertBurned(month, board);
+        AssertCost(rows, board);
+        AssertForecast(rows, month, board);
+        AssertWaiting(rows, board);
+    }
+
+    [Theory]
+    [MemberData(nameof(Ledgers))]
+    public async Task Ledger_FilteredAndPaged_IsWhatItsRowsAre(DatabaseKind kind, int seed)
+    {
+        await using TestDatabase database = await TestDatabase.CreateAsync(kind, new FakeTimeProvider(Now));
+        await new RandomLedger(database, Now, seed).FillAsync();
+        Rows rows = await Rows.ReadAsync(database);
+        BudgetQueryStore queries = Queries(database);
+        JobId job = new(rows.Entries.First(row => row.JobId is not null).JobId!.Value);
+        LedgerFilter[] filters =
+        [
+            new(November, [], null), new(new Month(2026, 10), [], null), new(new Month(2020, 1), [], null), new(November, [EntryKind.Leak], null),
+            new(November, [EntryKind.Correction, EntryKind.Opening, EntryKind.Correction], null), new(November, [EntryKind.Accrue, EntryKind.Leak], null), new(null, [], job),
+            new(null, [EntryKind.Reserve, EntryKind.Settle, EntryKind.Leak], job), new(November, [EntryKind.Leak], job),
+        ];
+
+        foreach (LedgerFilter filter in filters)
+        {
+            BudgetEntryRow[] expected =
+            [
+                .. rows.Entries
+                    .Where(row => (filter.Month is null || row.Month == filter.Month.ToString())
+                        && (filter.Job is null || row.JobId == filter.Job.Value.Value) && (filter.Kinds.Count == 0 || filter.Kinds.Contains(row.Kind)))
+                    .OrderByDescending(row => row.At).ThenByDescending(row => row.Key, StringComparer.Ordinal),
+            ];
+            (List<BudgetEntry> seen, LedgerPage first) = await WalkAsync(queries, filter);
+            Assert.Equal(expected.Select(row => row.ToEntry()), seen);
+            Assert.Equal(
+                (expected.Length, expected.Sum(row => row.SpentMicros), expected.Sum(row => row.ReservedMicros)), (first.Totals.Entries, first.Totals.Spent.Micros, first.Totals.Reserved.Micros));
+            Assert.Equal(filter.Job is null && filter.Kinds.Count == 0, first.Month is not null);
+            Assert.True(first.Month is not { } month || first.Totals.AreThoseOf(month));
+            Assert.Equal(expected.Reverse().Select(row => row.Key), await WalkForwardAsync(queries, filter, Now));
+        }
+
+        long early = Now.AddDays(-10).ToMillis();
+        Assert.Equal(
+            rows.Entries.Where(row => row.Month == "2026-11" && row.At <= early).OrderBy(row => row.At).ThenBy(row => row.Key, StringComparer.Ordinal).Select(row => row.Key),
+            await WalkForwardAsync(queries, filters[0], Now.AddDays(-10)));
+    }
+
+    [Theory]
+    [InlineData(DatabaseKind.Sqlite)]
+    [InlineData(DatabaseKind.Postgres)]
+    public async Task Board_OfAnEmptyDatabase_IsNoughtsAndNoForecast(DatabaseKind kind)
+    {
+        await using TestDatabase database = await TestDatabase.CreateAsync(kind, new FakeTimeProvider(Now));
+
+        BudgetBoard board = await Queries(database).ReadAsync(CancellationToken.None);
+
+        Assert.Equal((Usd.Zero, Usd.Zero, true), (board.Month.Spent, board.Month.Reserved, board.Ties));
+        Assert.Equal((0, null, null, null, null), (board.Figures.KnownDays, board.Figures.Forecast, board.Figures.AverageReservation, board.Figures.UsualShare, board.Figures.Cost.PerLora));
+        Assert.Empty(board.Newest);
+        Assert.Empty(board.Changes);
+    }
+
+    [Theory]
+    [InlineData(DatabaseKind.Sqlite)]
+    [InlineData(DatabaseKind.Postgres)]
+    public async Task Ledger_AskedForNoMonthAndNoJobOrTooMuch_Refuses(DatabaseKind kind)
+    {
+        await using TestDatabase database = await TestDatabase.CreateAsync(kind, new FakeTimeProvider(Now));
+        BudgetQueryStore queries = Queries(database);
+
+        await Assert.ThrowsAsync<ArgumentException>(() => queries.ListAsync(new LedgerFilter(null, [EntryKind.Leak], null), null, 10, CancellationToken.None));
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => queries.ListAsync(new LedgerFilter(November, [], null), null, 1_001, CancellationToken.None));
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => queries.ListForwardAsync(new LedgerFilter(November, [], null), null, Now, 0, CancellationToken.None));
+    }
+
+    private static void AssertLive(Rows rows, BudgetBoard board)
+    {
+        long live = 0;
+        long perHour = 0;
+        foreach (PodLedgerRow pod in rows.Pods.Where(row => row.Saw != PodSaw.Gone && row.PodId is not null))
+        {
+            decimal rate = pod.HourlyMicros ?? 0;
+            perHour += pod.HourlyMicros ?? 0;
+            BudgetReservationRow? reservation = rows.Open.SingleOrDefault(row => row.JobId == pod.JobId && row.Attempt == pod.Attempt);
+            long from = reservation?.AccruedAt ?? pod.CreatedAt!.Value;
+            live += (long)decimal.Round(rate * (Now.ToMillis() - from) / 3_600_000m, MidpointRounding.AwayFromZero);
+        }
+
+        Assert.Equal((live, perHour), (board.Figures.Live.Micros, board.Figures.PerHour.Micros));
+    }
+
+    private static void AssertBurned(BudgetEntryRow[] month, BudgetBoard board)
+    {
+        Dictionary<string, long> days = [];
+        foreach (BudgetEntryRow row in month)
+        {
+            string day = DayOf(row).ToString("O", null);
+            days[day] = days.GetValueOrDefault(day) + row.SpentMicros;
+        }
+
+        Assert.Equal(
+            days.OrderBy(day => day.Key, StringComparer.Ordinal).Select(day => (day.Key, day.Value)),
+            board.Figures.Burned.Select(day => (day.Day.ToString("O", null), day.Spent.Micros)));
+        BurnDownPlot plot = BurnDownPlot.Of(board.Month, board.Figures.Burned, board.Figures.Forecast, Usd.FromDollars(150), Now);
+        Assert.Equal(board.Month.Limit - board.Month.Spent, plot.Days[^1].Left);
+        Assert.Equal(24, plot.Days.Count);
+    }
+
+    private static void AssertCost(Rows rows, BudgetBoard board)
+    {
+        BudgetEntryRow[] window = [.. rows.Entries.Where(row => row.At >= new DateTimeOffset(2026, 10, 26, 0, 0, 0, TimeSpan.Zero).ToMillis() && row.Kind != EntryKind.Opening)];
+        foreach (CostPurpose purpose in Enum.GetValues<CostPurpose>())
+        {
+            Assert.Equal(window.Where(row => row.Purpose == purpose).Sum(row => row.SpentMicros), board.Figures.Cost.Of(purpose).Micros);
+        }
+
+        long completed = rows.Jobs.LongCount(row => row.State == TrainingState.Completed && row.CompletedAt >= new DateTimeOffset(2026, 10, 26, 0, 0, 0, TimeSpan.Zero).ToMillis());
+        Assert.Equal(completed, board.Figures.Cost.Completed);
+        Assert.Equal(window.Sum(row => row.SpentMicros), board.Figures.Cost.Total.Micros);
+        Assert.Equal(completed == 0 ? null : Math.Round(window.Sum(row => row.SpentMicros) / (decimal)completed), (decimal?)board.Figures.Cost.PerLora?.Micros);
+        BudgetEntryRow[] admitted = [.. window.Where(row => row.Kind == EntryKind.Reserve)];
+        Assert.Equal(admitted.Sum(row => row.ReservedMicros) / admitted.Length, board.Figures.AverageReservation!.Value.Micros);
+    }
+
+    private static void AssertForecast(Rows rows, BudgetEntryRow[] month, BudgetBoard board)
+    {
+        BudgetEntryRow[] spending = [.. rows.Entries.Where(row => row.Kind != EntryKind.Opening)];
+        double[] days = [.. Enumerable.Range(1, 28).Select(ago => (double)spending.Where(row => DayOf(row) == new DateOnly(2026, 11, 24).AddDays(-ago)).Sum(row => row.SpentMicros))];
+        double mean = Math.Max(0, days.Average());
+        double deviation = Math.Sqrt(days.Sum(day => (day - days.Average()) * (day - days.Average())) / 27);
+        double left = (new DateTimeOffset(2026, 12, 1, 0, 0, 0, TimeSpan.Zero) - Now).TotalDays;
+        double margin = 1.2816 * deviation * Math.Sqrt(left + (left * left / 28));
+        double spent = month.Sum(row => row.SpentMicros);
+        double reserved = month.Sum(row => row.ReservedMicros);
+        BudgetEntryRow[] ended =
+        [
+            .. spending.Where(row => row.Kind is EntryKind.Accrue or EntryKind.Settle && row.At >= new DateTimeOffset(2026, 10, 26, 0, 0, 0, TimeSpan.Zero).ToMillis()),
+        ];
+        double released = -ended.Sum(row => row.ReservedMicros);
+        double share = released <= 0 ? 1 : Math.Clamp(ended.Sum(row => row.SpentMicros) / released, 0, 1);
+
+        ForecastPoint end = board.Figures.Forecast!.At(November.End);
+        Assert.Equal(spent + (reserved * share) + (mean * left), end.Expected.Micros, tolerance: 20);
+        Assert.Equal(spent + reserved + (mean * left) + margin, end.High.Micros, tolerance: 20);
+        Assert.Equal(Math.Max(spent, spent + (mean * left) - margin), end.Low.Micros, tolerance: 20);
+    }
+
+    private static void AssertWaiting(Rows rows, BudgetBoard board)
+    {
+        TrainingProgressRow[] waiting =
+            [.. rows.Jobs.Where(row => row.State is TrainingState.Queued or TrainingState.Preparing).OrderBy(row => row.StateSince).ThenBy(row => row.JobId.ToString(), StringComparer.Ordinal)];
+        WhatIf answer = board.Figures.With(board.Month.Spent + board.Month.Reserved, board.Money);
+        Assert.Equal(waiting.Select(row => row.JobId), answer.Waiting.Select(one => one.Job.Job.Value));
+        Assert.Equal(
+            waiting.Select(row => rows.Open.SingleOrDefault(one => one.JobId == row.JobId && one.Attempt == row.Attempt) is { } held ? held.AmountMicros - held.AccruedMicros : (long?)null),
+            answer.Waiting.Select(one => one.Reserved?.Micros));
+        Assert.Equal(answer.Waiting.Count(one => one.Reserved is null), answer.Blocked);
+        Assert.Equal(waiting.Length, board.Money.Work.WaitingCount);
+    }
+
+    private static async Task<(List<BudgetEntry> Seen, LedgerPage First)> WalkAsync(BudgetQueryStore queries, LedgerFilter filter)
+    {
+        List<BudgetEntry> seen = [];
+        LedgerPage? first = null;
+        LedgerCursor? after = null;
+        do
+        {
+            LedgerPage page = await queries.ListAsync(filter, after, 7, CancellationToken.None);
+            first ??= page;
+            Assert.Equal(first.Totals, page.Totals);
+            seen.AddRange(page.Entries);
+            after = page.Next;
+        }
+        while (after is not null);
+        return (seen, first);
+    }
+
+    private static async Task<List<string>> WalkForwardAsync(BudgetQueryStore queries, LedgerFilter filter, DateTimeOffset until)
+    {
+        List<string> seen = [];
+        LedgerCursor? after = null;
+        while (true)
+        {
+            IReadOnlyList<BudgetEntry> page = await queries.ListForwardAsync(filter, after, until, 7, CancellationToken.None);
+            seen.AddRange(page.Select(entry => entry.Key));
+            if (page.Count < 7)
+            {
+                return seen;
+            }
+
+            after = new LedgerCursor(page[^1].At, page[^1].Key);
+        }
+    }
+
+    private static DateOnly DayOf(BudgetEntryRow row) => DateOnly.FromDateTime(Instants.FromMillis(row.At).UtcDateTime);
+
+    private static BudgetQueryStore Queries(TestDatabase database) => new(database.Work, new PaidWork(), static () => RandomLedger.Rules, new FakeTimeProvider(Now));
+
+    /// <summary>All that the tables hold.</summary>
+    private sealed record Rows(
+        IReadOnlyList<BudgetEntryRow> Entries, IReadOnlyList<BudgetReservationRow> Open, IReadOnlyList<TrainingProgressRow> Jobs, IReadOnlyList<PodLedgerRow> Pods)
+    {
+        public static async Task<Rows> ReadAsync(TestDatabase database)
+        {
+            await using LoraDb db = database.NewContext();
+            return new Rows(
+                await db.Set<BudgetEntryRow>().AsNoTracking().ToListAsync(),
+                [.. (await db.Set<BudgetReservationRow>().AsNoTracking().ToListAsync()).Where(row => row.SettledAt is null)],
+                await db.Set<TrainingProgressRow>().AsNoTracking().ToListAsync(),
+                await db.Set<PodLedgerRow>().AsNoTracking().ToListAsync());
+        }
+    }
+}

@@ -1,0 +1,86 @@
+using LoraAdmin.Domain.Budget;
+using LoraAdmin.Domain.Shared;
+using Xunit;
+
+namespace LoraAdmin.Tests.Budget;
+
+public sealed class LedgerDaysTests
+{
+    private static readonly DateOnly Today = new(2026, 11, 16);
+    private static readonly Month November = new(2026, 11);
+
+    [Fact]
+    public void Spending_LeavesOutWhatWasThereBeforeTheLedger()
+    {
+        LedgerDay[] days = [Day(3, EntryKind.Opening, spent: 90), Day(3, EntryKind.Accrue, spent: 2, reserved: -2), Day(3, EntryKind.Correction, spent: -0.5m), Day(1, EntryKind.Leak, spent: 1)];
+
+        Assert.Equal([new DaySpending(Today.AddDays(-3), Dollars(1.5m)), new DaySpending(Today.AddDays(-1), Dollars(1))], LedgerDays.Spending(days));
+        Assert.Equal(Dollars(92.5m), new Usd(LedgerDays.SpendingOf(November, days).Sum(day => day.Spent.Micros)));
+    }
+
+    [Fact]
+    public void SpendingOfAMonth_IsThatMonthsMoney()
+    {
+        LedgerDay[] days = [Day(15, EntryKind.Accrue, spent: 2), Day(15, EntryKind.Settle, spent: 7) with { Month = new Month(2026, 10) }];
+
+        Assert.Equal([new DaySpending(new DateOnly(2026, 11, 1), Dollars(2))], LedgerDays.SpendingOf(November, days));
+    }
+
+    [Fact]
+    public void AverageReservation_IsOfAdmissionsWithinTheDays()
+    {
+        LedgerDay[] days =
+        [
+            Day(40, EntryKind.Reserve, reserved: 900, count: 3), Day(5, EntryKind.Reserve, reserved: 9, count: 3), Day(4, EntryKind.Reserve, reserved: 5, count: 1),
+            Day(4, EntryKind.TopUp, reserved: 50, count: 1),
+        ];
+
+        Assert.Equal(Dollars(3.5m), LedgerDays.AverageReservation(days, Today.AddDays(-29)));
+        Assert.Null(LedgerDays.AverageReservation(days, Today));
+    }
+
+    [Fact]
+    public void UsualShare_IsWhatWasSpentOfWhatLeftReservations()
+    {
+        // Of 10 reserved, 3 were accrued; the settlement spends 1 more and gives 6 back.
+        LedgerDay[] days = [Day(2, EntryKind.Reserve, reserved: 10), Day(2, EntryKind.Accrue, spent: 3, reserved: -3), Day(1, EntryKind.Settle, spent: 1, reserved: -7)];
+
+        Assert.Equal(0.4m, LedgerDays.UsualShare(days, Today.AddDays(-29)));
+        Assert.Null(LedgerDays.UsualShare([days[0]], Today.AddDays(-29)));
+        Assert.Equal(0m, LedgerDays.UsualShare([Day(1, EntryKind.Settle, spent: 0, reserved: -7)], Today.AddDays(-29)));
+    }
+
+    [Fact]
+    public void Cost_IsEverythingThatWasBooked_ByPurpose()
+    {
+        LedgerDay[] days =
+        [
+            Day(40, EntryKind.Settle, CostPurpose.Training, spent: 500), Day(3, EntryKind.Opening, spent: 90),
+            Day(3, EntryKind.Accrue, spent: 8), Day(2, EntryKind.Settle, spent: -6),
+            Day(2, EntryKind.Settle, CostPurpose.Training, spent: 5), Day(2, EntryKind.Settle, CostPurpose.Idle, spent: 1.5m), Day(1, EntryKind.Settle, CostPurpose.Failed, spent: 3),
+            Day(1, EntryKind.Leak, CostPurpose.Orphan, spent: 2), Day(1, EntryKind.PriceChange, spent: 0.25m), Day(0, EntryKind.Correction, spent: -0.75m),
+        ];
+
+        LoraCost cost = LoraCost.Of(days, Today.AddDays(-29), completed: 4);
+
+        Assert.Equal(
+            [(CostPurpose.Training, Dollars(5)), (CostPurpose.Validation, Usd.Zero), (CostPurpose.Failed, Dollars(3)), (CostPurpose.Idle, Dollars(1.5m)), (CostPurpose.Orphan, Dollars(2))],
+            cost.Steps.Select(step => (step.Purpose, step.Spent)));
+        Assert.Equal((Dollars(2), Dollars(0.25m), Dollars(-0.75m)), (cost.Running, cost.PriceChanges, cost.Corrections));
+        Assert.Equal((Dollars(13), Dollars(3.25m), Dollars(6.5m), 0.5m), (cost.Total, cost.PerLora, cost.Waste, cost.WasteShare));
+    }
+
+    [Fact]
+    public void Cost_WithoutALora_HasNoAverage()
+    {
+        LoraCost cost = LoraCost.Of([Day(1, EntryKind.Settle, CostPurpose.Failed, spent: 3)], Today.AddDays(-29), completed: 0);
+
+        Assert.Equal((null, Dollars(3), 1m), (cost.PerLora, cost.Total, cost.WasteShare));
+        Assert.Null(LoraCost.Of([], Today, completed: 3).WasteShare);
+    }
+
+    private static LedgerDay Day(int ago, EntryKind kind, CostPurpose? purpose = null, decimal spent = 0, decimal reserved = 0, long count = 1) =>
+        new(Today.AddDays(-ago), November, kind, purpose, count, Dollars(spent), Dollars(reserved));
+
+    private static Usd Dollars(decimal dollars) => Usd.FromDollars(dollars);
+}

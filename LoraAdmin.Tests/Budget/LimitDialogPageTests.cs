@@ -1,0 +1,167 @@
+using AngleSharp.Dom;
+using Bunit;
+using LoraAdmin.Budget;
+using LoraAdmin.Domain.Access;
+using LoraAdmin.Domain.Budget;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Tests.Doubles;
+using Microsoft.Extensions.DependencyInjection;
+using Xunit;
+
+namespace LoraAdmin.Tests.Budget;
+
+/// <summary>Setting another limit: with a reason, and below what the month has taken only with the word typed.</summary>
+public sealed class LimitDialogPageTests : LoraBunitContext
+{
+    private readonly PageLimits desk = new();
+
+    public LimitDialogPageTests() => Services.AddSingleton<IBudgetDesk>(desk);
+
+    [Fact]
+    public void Button_WithoutThePermission_IsNotThere()
+    {
+        Person.SetPolicies(Permissions.ReadBudget);
+
+        Assert.Empty(RenderPage<LimitActions>().FindAll("button"));
+    }
+
+    [Fact]
+    public void Limit_WithAReason_IsSetByThePerson()
+    {
+        Open();
+        Assert.Equal(("200", "150"), (Value("#limit-money"), Value("#limit-warn")));
+        Dialogs.Find("#limit-money").Input("180.50");
+        Assert.True(Send.HasAttribute("disabled"));
+        Dialogs.Find("#limit-reason").Input(" a quiet month ");
+        Send.Click();
+
+        Dialogs.WaitForAssertion(() => Assert.Single(desk.Wishes));
+        (LimitWish wish, Actor actor) = desk.Wishes[0];
+        Assert.Equal(new BudgetRules(BudgetSamples.Dollars(180.5m), BudgetSamples.Dollars(150)), wish.Rules);
+        Assert.Equal((" a quiet month ", false, "ada"), (wish.Reason, wish.AllowBelow, actor.Name));
+        Snackbars.WaitForAssertion(() => Assert.Contains("The limit is $180.50 a month.", Snackbars.Markup, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Limit_BelowWhatTheMonthHasTaken_WantsTheWord()
+    {
+        Open();
+        Dialogs.Find("#limit-money").Input("50");
+        Dialogs.Find("#limit-warn").Input("40");
+        Dialogs.Find("#limit-reason").Input("stop it");
+        Send.Click();
+        Dialogs.WaitForAssertion(() => Assert.Contains("$97.00 spent and $0.00 reserved are more than $50.00", Dialogs.Markup, StringComparison.Ordinal));
+        Assert.True(Send.HasAttribute("disabled"));
+
+        Dialogs.Find("#limit-word").Input("LOWER");
+        Send.Click();
+
+        Dialogs.WaitForAssertion(() => Assert.Equal([false, true], desk.Wishes.Select(asked => asked.Wish.AllowBelow)));
+    }
+
+    [Fact]
+    public void Limit_ChangedAfterTheWord_IsAskedForAgain()
+    {
+        Open();
+        Dialogs.Find("#limit-money").Input("50");
+        Dialogs.Find("#limit-warn").Input("40");
+        Dialogs.Find("#limit-reason").Input("stop it");
+        Send.Click();
+        Dialogs.WaitForAssertion(() => Dialogs.Find("#limit-word"));
+        Dialogs.Find("#limit-word").Input("LOWER");
+
+        Dialogs.Find("#limit-money").Input("45");
+
+        Assert.Empty(Dialogs.FindAll("#limit-word"));
+        Send.Click();
+        Dialogs.WaitForAssertion(() => Assert.Equal([false, false], desk.Wishes.Select(asked => asked.Wish.AllowBelow)));
+        Assert.Contains("more than $45.00", Dialogs.Markup, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("-1", "A limit lies between 0 and")]
+    [InlineData("12,5", "This is no amount of dollars")]
+    [InlineData("", "This is no amount of dollars")]
+    public void Limit_BadInput_SaysWhatIsWrongAndCanNotBeSent(string text, string problem)
+    {
+        Open();
+        Dialogs.Find("#limit-reason").Input("a test");
+        Dialogs.Find("#limit-money").Input(text);
+
+        Dialogs.WaitForAssertion(() => Assert.Contains(problem, Dialogs.Markup, StringComparison.Ordinal));
+        Assert.True(Send.HasAttribute("disabled"));
+    }
+
+    [Fact]
+    public void Limit_ThatTheDeskRefuses_SaysTheRemedy()
+    {
+        Open();
+        Dialogs.Find("#limit-warn").Input("500");
+        Dialogs.Find("#limit-reason").Input("a test");
+        Send.Click();
+
+        Dialogs.WaitForAssertion(() => Assert.Contains("It is above the limit. Set it to the limit or below.", Dialogs.Markup, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Limit_SetByAPerson_CanBeGivenBackToTheConfiguration()
+    {
+        desk.Limit = desk.Limit with { SetBy = new Actor(ActorKind.Person, "ada"), SetAt = Start, Reason = "a test" };
+        Open();
+        Dialogs.Find("#limit-reason").Input("over");
+        Button(Dialogs, "Back to the configuration").Click();
+
+        Dialogs.WaitForAssertion(() => Assert.Null(Assert.Single(desk.Wishes).Wish.Rules));
+    }
+
+    [Fact]
+    public void Configuration_BelowWhatTheMonthHasTaken_WantsTheWordToo()
+    {
+        desk.Limit = desk.Limit with { SetBy = new Actor(ActorKind.Person, "ada"), SetAt = Start, Rules = new BudgetRules(BudgetSamples.Dollars(900), BudgetSamples.Dollars(800)) };
+        desk.Taken = BudgetSamples.Dollars(300);
+        Open();
+        Dialogs.Find("#limit-reason").Input("over");
+        Button(Dialogs, "Back to the configuration").Click();
+        Dialogs.WaitForAssertion(() => Dialogs.Find("#limit-word"));
+        Assert.Equal("200", Value("#limit-money"));
+        Dialogs.Find("#limit-word").Input("LOWER");
+        Button(Dialogs, "Back to the configuration").Click();
+
+        Dialogs.WaitForAssertion(() => Assert.Equal([(null, false), (null, true)], desk.Wishes.Select(asked => (asked.Wish.Rules, asked.Wish.AllowBelow))));
+    }
+
+    [Fact]
+    public void Database_Away_SaysSoAndSetsNothing()
+    {
+        Open();
+        desk.Away = "The database is away.";
+        Dialogs.Find("#limit-reason").Input("a test");
+        Send.Click();
+
+        Dialogs.WaitForAssertion(() => Assert.Contains("Nothing was changed: The database is away.", Dialogs.Markup, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Permission_TakenMeanwhile_IsAskedForAgain()
+    {
+        Open();
+        Person.SetPolicies(Permissions.ReadBudget);
+        Dialogs.Find("#limit-reason").Input("a test");
+        Send.Click();
+
+        Dialogs.WaitForAssertion(() => Assert.Contains("You may not change the limit any more.", Dialogs.Markup, StringComparison.Ordinal));
+        Assert.Empty(desk.Wishes);
+    }
+
+    private IElement Send => Button(Dialogs, "Change limit");
+
+    private void Open()
+    {
+        IRenderedComponent<LimitActions> actions = RenderPage<LimitActions>();
+        actions.WaitForAssertion(() => Button(actions, "Change limit"));
+        Button(actions, "Change limit").Click();
+        Dialogs.WaitForAssertion(() => Dialogs.Find("#limit-reason"));
+    }
+
+    private string? Value(string field) => Dialogs.Find(field).GetAttribute("value");
+}

@@ -1,0 +1,150 @@
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Tests.Simulation.Memory;
+using Microsoft.Extensions.Time.Testing;
+using Xunit;
+
+namespace LoraAdmin.Tests.Pods;
+
+/// <summary>Prices are kept with the time for which they held, and by few writes.</summary>
+public sealed class GpuPriceBookTests : IDisposable
+{
+    private static readonly DateTimeOffset Start = new(2026, 11, 24, 12, 0, 0, TimeSpan.Zero);
+
+    private readonly FakeTimeProvider clock = new(Start);
+    private readonly MemoryDatabase database;
+    private readonly Catalog catalog = new();
+    private readonly GpuPrices prices;
+
+    public GpuPriceBookTests()
+    {
+        database = new MemoryDatabase(clock);
+        prices = new GpuPrices(catalog, clock, new GpuPriceBook(database, clock));
+    }
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Prices_ThatChange_AreKeptWithTheirTimes()
+    {
+        await ReadAsync(0.40m, 0.20m);
+        await ReadAsync(0.40m, 0.20m);
+        await ReadAsync(0.44m, null);
+
+        Assert.Equal(
+            [
+                new GpuPrice("A40", Usd.FromDollars(0.44m), Start.AddMinutes(30), null),
+                new GpuPrice("A40", Usd.FromDollars(0.40m), Start.AddMinutes(10), Start.AddMinutes(30)),
+                new GpuPrice("L4", Usd.FromDollars(0.20m), Start.AddMinutes(10), Start.AddMinutes(30)),
+            ],
+            await ListAsync());
+    }
+
+    [Fact]
+    public async Task Prices_ThatStay_AreNotWrittenAgain()
+    {
+        await ReadAsync(0.40m, 0.20m);
+        int writes = database.Writes;
+        for (int look = 0; look < 100; look++)
+        {
+            await ReadAsync(0.40m, 0.20m);
+        }
+
+        Assert.Equal(writes, database.Writes);
+    }
+
+    [Fact]
+    public async Task Catalog_ThatWavers_IsWrittenAtMostEveryFiveMinutes()
+    {
+        for (int look = 0; look < 60; look++)
+        {
+            catalog.Set(look % 2 == 0 ? 0.40m : 0.50m, 0.20m);
+            await prices.AnyInStockAsync(["A40"], Token);
+            clock.Advance(TimeSpan.FromSeconds(10));
+        }
+
+        // Ten minutes: at the beginning, and after five.
+        Assert.InRange((await ListAsync()).Count(price => price.GpuType == "A40"), 1, 3);
+    }
+
+    [Fact]
+    public async Task Type_ThatTheCatalogDoesNotList_KeepsItsPrice()
+    {
+        await ReadAsync(0.40m, 0.20m);
+        catalog.Offers = [catalog.Offers[0]];
+        clock.Advance(TimeSpan.FromMinutes(10));
+        await prices.DearestAsync(["A40"], Usd.FromDollars(9), Token);
+
+        Assert.All(await ListAsync(), price => Assert.Null(price.ValidUntil));
+    }
+
+    [Fact]
+    public async Task Change_ThatAnotherInstanceHasKept_IsKeptOnce()
+    {
+        GpuPrices other = new(catalog, clock, new GpuPriceBook(database, clock));
+        await ReadAsync(0.40m, 0.20m);
+        await other.DearestAsync(["A40"], Usd.FromDollars(9), Token);
+        catalog.Set(0.50m, 0.20m);
+        clock.Advance(TimeSpan.FromMinutes(10));
+        await prices.DearestAsync(["A40"], Usd.FromDollars(9), Token);
+        int writes = database.Writes;
+        clock.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(Usd.FromDollars(0.50m), await other.DearestAsync(["A40"], Usd.FromDollars(9), Token));
+
+        Assert.Equal(writes, database.Writes);
+        Assert.Equal(3, (await ListAsync()).Count);
+    }
+
+    [Fact]
+    public async Task Database_ThatIsAway_KeepsNoPriceFromBeingRead()
+    {
+        Away away = new(database);
+        GpuPrices cut = new(catalog, clock, new GpuPriceBook(away, clock));
+        catalog.Set(0.40m, 0.20m);
+
+        Assert.Equal(Usd.FromDollars(0.40m), await cut.DearestAsync(["A40"], Usd.FromDollars(9), Token));
+        Assert.Empty(await ListAsync());
+
+        away.IsBack = true;
+        clock.Advance(GpuPrices.KeepFor);
+        await cut.DearestAsync(["A40"], Usd.FromDollars(9), Token);
+        Assert.Equal(2, (await ListAsync()).Count);
+    }
+
+    public void Dispose() => database.Dispose();
+
+    /// <summary>A reading ten minutes after the last one.</summary>
+    private async Task ReadAsync(decimal a40, decimal? l4)
+    {
+        catalog.Set(a40, l4);
+        clock.Advance(TimeSpan.FromMinutes(10));
+        await prices.DearestAsync(["A40"], Usd.FromDollars(9), Token);
+    }
+
+    private Task<IReadOnlyList<GpuPrice>> ListAsync() => database.ReadAsync((unit, token) => unit.Store<IGpuPriceStore>().ListAsync(100, token), Token);
+
+    private sealed class Catalog : IGpuCatalog
+    {
+        public IReadOnlyList<GpuOffer> Offers { get; set; } = [];
+
+        public void Set(decimal a40, decimal? l4) => Offers =
+        [
+            new GpuOffer("A40", "A40", 48, Usd.FromDollars(a40), InStock: true),
+            new GpuOffer("L4", "L4", 24, l4 is { } price ? Usd.FromDollars(price) : null, InStock: true),
+        ];
+
+        public Task<CatalogReading> ReadAsync(CancellationToken cancellationToken) =>
+            Task.FromResult<CatalogReading>(new CatalogReading.Read(Offers, DateTimeOffset.UnixEpoch));
+    }
+
+    private sealed class Away(IUnitOfWork inner) : IUnitOfWork
+    {
+        public bool IsBack { get; set; }
+
+        public Task<T> RunAsync<T>(Func<IUnit, CancellationToken, Task<T>> work, CancellationToken cancellationToken) =>
+            IsBack ? inner.RunAsync(work, cancellationToken) : throw new StoreUnavailableException("away");
+
+        public Task<T> ReadAsync<T>(Func<IUnit, CancellationToken, Task<T>> read, CancellationToken cancellationToken) =>
+            IsBack ? inner.ReadAsync(read, cancellationToken) : throw new StoreUnavailableException("away");
+    }
+}

@@ -1,0 +1,231 @@
+using LoraAdmin.Domain.Budget;
+using LoraAdmin.Domain.Operations;
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
+using LoraAdmin.Platform.LocalCloud;
+using LoraAdmin.Tests.Pods;
+using LoraAdmin.Tests.Simulation;
+using Xunit;
+
+namespace LoraAdmin.Tests.Training;
+
+/// <summary>What an attempt costs is booked while it costs it, by what it was spent for, and never out of money that was not reserved for it.</summary>
+public sealed class AccrualTests
+{
+    private static readonly TimeSpan Training = TimeSpan.FromMinutes(90);
+
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Attempt_ThatRuns_IsAccruedEveryQuarterOfAnHour()
+    {
+        TrainingBench bench = new(cloud => cloud.Training = Training);
+        JobId id = await bench.SubmitAsync();
+        Usd reserved = bench.Month.Reserved;
+        await bench.RunToStateAsync(id, TrainingState.Training);
+        await bench.RunForAsync(TimeSpan.FromHours(1));
+
+        Reservation open = bench.Reservation(id);
+        LedgerPod pod = Assert.Single(bench.Pods(id));
+        Assert.InRange(Entries(bench, EntryKind.Accrue).Count, 3, 5);
+        Assert.InRange(
+            (pod.CostUntil(bench.Now) - open.Accrued).Micros, 0, pod.HourlyRate!.Value.PerHourFor(AttemptSettlement.AccrueEvery + TimeSpan.FromMinutes(2)).Micros);
+        Assert.Equal((open.Accrued, reserved - open.Accrued), (bench.Month.Spent, bench.Month.Reserved));
+        Assert.All(Entries(bench, EntryKind.Accrue), entry => Assert.Null(entry.Purpose));
+    }
+
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Attempt_ThatSucceeded_IsDividedByWhatItWasSpentFor()
+    {
+        TrainingBench bench = new(cloud => cloud.Training = Training);
+        JobId id = await bench.SubmitAsync();
+        await bench.RunToRestAsync(id);
+
+        Reservation settled = bench.Reservation(id);
+        CostSplit split = settled.Split!;
+        Assert.Equal((settled.Actual, Usd.Zero, Usd.Zero), (split.Sum, settled.Beyond, split.Failed));
+        decimal share = split.Training.Dollars / split.Sum.Dollars;
+        Assert.InRange(share, 0.6m, 0.99m);
+        Assert.True(split.Idle > Usd.Zero && split.Validation > Usd.Zero, $"{split}");
+        Assert.Equal(
+            [(CostPurpose.Training, split.Training), (CostPurpose.Validation, split.Validation), (CostPurpose.Idle, split.Idle)],
+            Entries(bench, EntryKind.Settle).Where(entry => entry.Purpose is not null).OrderBy(entry => entry.Purpose).Select(entry => (entry.Purpose!.Value, entry.Spent)));
+        Assert.Equal(Usd.Zero, Sum(bench.World.Database.Entries.Rows.Where(entry => entry.Purpose is null)));
+        Assert.Equal(bench.Month.Spent, Sum(bench.World.Database.Entries.Rows));
+    }
+
+    [Fact]
+    public async Task Attempt_ThatFailed_IsWasteAsAWhole()
+    {
+        TrainingBench bench = new(cloud => cloud.Training = Training);
+        JobId id = await bench.SubmitAsync();
+        await bench.RunToStateAsync(id, TrainingState.Training);
+        await bench.RunForAsync(TimeSpan.FromMinutes(30));
+        await bench.CancelAsync(id, TrainingBench.Person);
+        await bench.RunToRestAsync(id);
+
+        Reservation settled = bench.Reservation(id);
+        Assert.True(settled.Actual > Usd.Zero);
+        Assert.Equal(CostSplit.Nothing with { Failed = settled.Actual!.Value }, settled.Split);
+    }
+
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Pod_ThatDoesNotGo_IsALeakOfTheCalendarsMonthWithAnOpenIncident()
+    {
+        TrainingBench bench = new();
+        bench.World.Clock.SetUtcNow(new DateTimeOffset(2026, 3, 31, 22, 0, 0, TimeSpan.Zero));
+        bench.Faults.Add(FaultKind.DeleteIgnored, count: 1_000_000, seconds: 8 * 3_600);
+        JobId id = await bench.SubmitAsync();
+        Usd reserved = bench.Month.Reserved;
+        await bench.RunToStateAsync(id, TrainingState.Completed);
+        NeverStopsItself(bench, Assert.Single(bench.VendorPods));
+        await bench.RunForAsync(TimeSpan.FromHours(5));
+
+        Month april = new(2026, 4);
+        Reservation open = bench.Reservation(id);
+        Assert.Equal((reserved, reserved, Usd.Zero), (open.Accrued, bench.Month.Spent, bench.Month.Reserved));
+        Assert.True(open.Beyond > Usd.Zero);
+        Assert.Equal(open.Beyond, bench.World.Database.Months.Find(april)!.Spent);
+        Assert.All(Entries(bench, EntryKind.Leak), entry => Assert.Equal((april, CostPurpose.Orphan, id), (entry.Month, entry.Purpose, entry.Job)));
+        OperationalEvent told = Assert.Single(bench.Facts(id, BudgetEvents.Beyond));
+        Assert.Equal((BudgetIncidents.Beyond, id.ToString(), false), (told.Signals[0].Rule, told.Signals[0].Subject, told.Signals[0].Over));
+
+        bench.Faults.Clear();
+        await bench.RunToRestAsync(id);
+
+        Reservation settled = bench.Reservation(id);
+        Assert.Equal(settled.Actual, settled.Split!.Sum + settled.Beyond);
+        Assert.Equal(bench.Job(id).Cost, settled.Actual);
+        Assert.Equal(settled.Beyond, bench.World.Database.Months.Find(april)!.Spent);
+        Assert.Contains(bench.Facts(id, TrainingEvents.Settled)[0].Signals, signal => signal is { Rule: BudgetIncidents.Beyond, Over: true });
+    }
+
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Pod_ThatTurnedOutDearer_HasItsReservationRaised()
+    {
+        TrainingBench bench = new(cloud => cloud.Training = Training);
+        JobId id = await bench.SubmitAsync();
+        Usd reserved = bench.Month.Reserved;
+        bench.Rules(rules => rules with { MaxDuration = TimeSpan.FromHours(3) });
+        await bench.RunToStateAsync(id, TrainingState.Training);
+        await bench.RunForAsync(TimeSpan.FromMinutes(2));
+
+        LedgerPod pod = Assert.Single(bench.Pods(id));
+        Usd whole = pod.HourlyRate!.Value.PerHourFor(bench.World.Training.PodLifetime);
+        Assert.True(whole > reserved, $"{whole} is not more than {reserved}");
+        Assert.Equal(whole, bench.Reservation(id).Amount);
+        Assert.Equal(whole - reserved, Assert.Single(Entries(bench, EntryKind.TopUp)).Reserved);
+        Assert.Single(bench.Facts(id, TrainingEvents.ToppedUp));
+        await bench.RunToRestAsync(id);
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+        Assert.Equal(Usd.Zero, bench.Month.Reserved);
+    }
+
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Pod_WhoseDearerPriceDoesNotFit_IsEndedAndTheJobFailsAsBudgetExhausted()
+    {
+        TrainingBench bench = new(cloud => cloud.Training = Training);
+        JobId id = await bench.SubmitAsync();
+        bench.World.Budget = new BudgetRules(bench.Month.Reserved, Usd.Zero);
+        bench.Rules(rules => rules with { MaxDuration = TimeSpan.FromHours(3) });
+        await bench.RunToRestAsync(id);
+
+        TrainingJob job = bench.Job(id);
+        Assert.Equal((TrainingState.Failed, FailureCode.BudgetExhausted), (job.State, job.Failure!.Code));
+        Assert.True(bench.Refunded(id));
+        Assert.Equal(Usd.Zero, bench.Month.Reserved);
+        Assert.Equal(0, bench.VendorPods.Count(pod => pod.Status != PodStatus.Terminated));
+    }
+
+    [Fact]
+    public async Task Pod_WhoseDearerPriceDoesNotFitWhenItsTrainingHasEnded_GivesItsFileFirst()
+    {
+        TrainingBench bench = new();
+        JobId id = await bench.SubmitAsync();
+        bench.World.Budget = new BudgetRules(bench.Month.Reserved, Usd.Zero);
+        await bench.RunToStateAsync(id, TrainingState.Retrieving);
+        LedgerPod pod = Assert.Single(bench.Pods(id));
+        bench.World.Database.Pods.Set(pod.Name, pod with { LiveUntil = pod.LiveUntil + TimeSpan.FromHours(1) });
+
+        await bench.RunToRestAsync(id);
+
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+    }
+
+    [Fact]
+    public async Task Pod_ThatTurnsUpAfterItsAttemptWasSettled_IsBookedOnTopUntilItIsGone()
+    {
+        TrainingBench bench = new();
+        JobId id = await bench.SubmitAsync();
+        await bench.RunToRestAsync(id);
+        Usd before = bench.Reservation(id).Actual!.Value;
+        PodHouse.AddPod(bench.World, PodNames.For(bench.World.Installation.Id, id, 1, 9));
+        await bench.RunForAsync(TimeSpan.FromHours(2));
+
+        LedgerPod late = Assert.Single(bench.Pods(id), pod => pod.GpuType.Length == 0);
+        Assert.Equal(PodSaw.Gone, late.Saw);
+        Reservation settled = bench.Reservation(id);
+        Assert.Equal((late.CostUntil(bench.Now), before + settled.Beyond), (settled.Beyond, settled.Actual));
+        Assert.Equal((settled.Actual, settled.Actual), (bench.Job(id).Cost, bench.Attempts(id)[0].Cost));
+        Assert.Equal(settled.Actual, bench.Month.Spent);
+        Assert.Single(bench.World.Database.Events, fact => fact.Kind == BudgetEvents.Beyond);
+        Assert.Single(bench.World.Database.Events, fact => fact.Kind == BudgetEvents.BeyondEnded);
+    }
+
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Pod_ThatTurnsUpAfterItsAttemptWasCorrected_LeavesTheCorrectionAsItIs()
+    {
+        TrainingBench bench = new();
+        JobId id = await bench.SubmitAsync();
+        await bench.RunToRestAsync(id);
+        Usd settled = bench.Reservation(id).Actual!.Value;
+        await bench.RunForAsync(TimeSpan.FromDays(1) + PodBills.ClosedAfter);
+        bench.Faults.Add(FaultKind.BillingDearer, count: 100);
+        MoneyReconcile reconcile = BillsOf.Operation(bench);
+        PlanDraft plan = Assert.IsType<Planning.Planned>(await reconcile.PlanAsync(TestContext.Current.CancellationToken)).Plan;
+        await reconcile.ApplyAsync(Assert.Single(plan.Items), new FreeTurn(bench.World.Database), TestContext.Current.CancellationToken);
+        Usd billed = bench.Month.Spent;
+        Assert.True(billed > settled, $"{billed} was billed and {settled} settled: nothing was corrected.");
+
+        PodHouse.AddPod(bench.World, PodNames.For(bench.World.Installation.Id, id, 1, 9));
+        await bench.RunForAsync(TimeSpan.FromHours(2));
+
+        Usd beyond = bench.Reservation(id).Beyond;
+        Assert.True(beyond > Usd.Zero);
+        Assert.Equal((billed + beyond, billed + beyond, billed + beyond), (bench.Job(id).Cost, bench.Attempts(id)[0].Cost, bench.Month.Spent));
+    }
+
+    [Fact]
+    [Trait("Requirement", "M2")]
+    public async Task Pod_ThatNoAttemptAskedFor_IsBookedAsALeakOnceWhoeverLooks()
+    {
+        TrainingBench bench = new();
+        PodRecord pod = PodHouse.AddPod(bench.World, PodNames.For(bench.World.Installation.Id, new JobId(bench.World.Ids.Next()), 1, 1));
+        await bench.RunForAsync(TimeSpan.FromHours(1));
+        bench.Restart();
+        await bench.RunForAsync(TimeSpan.FromHours(1));
+
+        LedgerPod row = Assert.Single(bench.World.Database.Pods.Rows);
+        Assert.Equal((PodSaw.Gone, pod.Id), (row.Saw, row.PodId));
+        Assert.Equal(row.CostUntil(bench.Now), bench.Month.Spent);
+        Assert.True(bench.Month.Spent > Usd.Zero);
+        Assert.All(bench.World.Database.Entries.Rows, entry => Assert.Equal((EntryKind.Leak, CostPurpose.Orphan, row.Name), (entry.Kind, entry.Purpose, entry.Pod)));
+        Assert.Single(bench.World.Database.Events, fact => fact.Kind == BudgetEvents.BeyondEnded);
+    }
+
+    /// <summary>Its dead-man switch does not end what the provider does not end.</summary>
+    private static void NeverStopsItself(TrainingBench bench, PodRecord pod)
+    {
+        pod.Agent.LeaseUntil = bench.Now.AddDays(30);
+        bench.World.Cloud.World.Touch(pod);
+    }
+
+    private static List<BudgetEntry> Entries(TrainingBench bench, EntryKind kind) => [.. bench.World.Database.Entries.Rows.Where(entry => entry.Kind == kind)];
+
+    private static Usd Sum(IEnumerable<BudgetEntry> entries) => entries.Aggregate(Usd.Zero, (sum, entry) => sum + entry.Spent);
+}

@@ -1,0 +1,177 @@
+using LoraAdmin.Domain.Access;
+using LoraAdmin.Domain.Budget;
+using LoraAdmin.Domain.Operations;
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
+using LoraAdmin.Tests.Doubles;
+using LoraAdmin.Tests.Simulation;
+using Microsoft.Extensions.Time.Testing;
+using Xunit;
+
+namespace LoraAdmin.Tests.Training;
+
+/// <summary>The same on the real databases: a pod that was taken over, so that all that is booked stands under its own name.</summary>
+public sealed class MoneyReconcileOnDatabases
+{
+    private static readonly DateTimeOffset Day = new(2026, 11, 24, 0, 0, 0, TimeSpan.Zero);
+    private static readonly BudgetRules Rules = new(Usd.FromDollars(10), Usd.FromDollars(8));
+
+    private readonly FakeTimeProvider clock = new(Day.AddDays(2));
+    private readonly FixedBills billing = new();
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData(DatabaseKind.Sqlite)]
+    [InlineData(DatabaseKind.Postgres)]
+    [Trait("Requirement", "M6")]
+    public async Task Correction_ByManyAtOnce_IsBookedOnce(DatabaseKind kind)
+    {
+        await using TestDatabase database = await TestDatabase.CreateAsync(kind, clock);
+        IUnitOfWork work = database.Work;
+        MoneyReconcile operation = new(work, billing, clock, Permissions.ReconcileMoney);
+        ProviderMoney pages = new(work, clock, () => new SimulatedWorld(1).Training);
+        JobId job = new(new Guid(1, 0, 0, new byte[8]));
+        await work.RunAsync(
+            async (unit, token) =>
+            {
+                await unit.Store<IPodLedger>().AddAsync(Pod("pod1", job), token);
+                await unit.Store<IPodLedger>().AddAsync(Pod("pod2", job) with { GoneAt = null, Saw = PodSaw.Running }, token);
+                await unit.Store<IBudgetStore>().BookAsync(Leak("leak:pod1:1", 0.60m), token);
+                await unit.Store<IBudgetStore>().BookAsync(Leak("leak:pod1:2", 0.40m), token);
+            },
+            Token);
+        billing.Records = [Bill("pod1", 1.25m), Bill("pod2", 1m), Bill("podx", 7m)];
+        PlanDraft plan = await PlanAsync(operation);
+        Assert.Equal(["correct pod1", "keep pod2", "keep podx", "list unknown podx in all"], plan.Items.Select(item => $"{item.Action} {item.Target}"));
+
+        FreeTurn[] turns = [.. Enumerable.Range(0, 8).Select(_ => new FreeTurn(work))];
+        await Task.WhenAll(turns.Select(turn => Task.Run(() => operation.ApplyAsync(plan.Items[0], turn, Token), Token)));
+        foreach (PlanItem item in plan.Items.Skip(1))
+        {
+            await operation.ApplyAsync(item, new FreeTurn(work), Token);
+        }
+
+        Assert.Single(turns, turn => turn.Outcome!.End == ItemEnd.Done);
+        Assert.All(turns, turn => Assert.True(turn.Outcome!.End is ItemEnd.Done or ItemEnd.Ineligible));
+        Assert.Equal(Usd.FromDollars(1.25m), await work.ReadAsync((unit, token) => unit.Store<IBudgetStore>().SumForPodAsync("lora-pod1", token), Token));
+        BudgetMonth month = await work.ReadAsync((unit, token) => unit.Store<IBudgetStore>().ReadMonthAsync(Month.Of(Day), Rules, token), Token);
+        Assert.Equal((Usd.FromDollars(1.25m), Usd.Zero), (month.Spent, month.Reserved));
+
+        DriftReport report = await pages.ReadDriftAsync(Day, clock.GetUtcNow(), Token);
+        Assert.Equal(
+            [("pod2", DriftState.Alive), ("pod1", DriftState.Agrees), ("podx", DriftState.NotOurs)], report.Pods.Select(pod => (pod.PodId, pod.State)));
+        Assert.Equal(
+            (Usd.FromDollars(1m), Usd.FromDollars(0.25m), Usd.FromDollars(1.25m), Usd.Zero),
+            (report.Closed.Booked, report.Closed.Corrected, report.Closed.Billed, report.Closed.Uncorrected));
+        Assert.Equal(Usd.FromDollars(7m), report.NotOurs);
+
+        // The bill of another day changes it again; the next correction has the next number.
+        billing.Records = [Bill("pod1", 1.20m)];
+        PlanDraft second = await PlanAsync(operation);
+        await operation.ApplyAsync(Assert.Single(second.Items), new FreeTurn(work), Token);
+        Assert.Equal(Usd.FromDollars(1.20m), await work.ReadAsync((unit, token) => unit.Store<IBudgetStore>().SumForPodAsync("lora-pod1", token), Token));
+        Assert.Equal(0, (await PlanAsync(operation)).Count);
+    }
+
+    [Theory]
+    [InlineData(DatabaseKind.Sqlite)]
+    [InlineData(DatabaseKind.Postgres)]
+    [Trait("Requirement", "M6")]
+    public async Task Correction_OfASettledAttempt_ChangesItsJobAndItsMonth(DatabaseKind kind)
+    {
+        await using TestDatabase database = await TestDatabase.CreateAsync(kind, clock);
+        IUnitOfWork work = database.Work;
+        MoneyReconcile operation = new(work, billing, clock, Permissions.ReconcileMoney);
+        JobId job = new(new Guid(1, 0, 0, new byte[8]));
+        Reservation reservation = await work.RunAsync(
+            async (unit, token) =>
+            {
+                ITrainingStore jobs = unit.Store<ITrainingStore>();
+                TrainingAttempt attempt = new(job, 1, "runpod", AttemptState.Succeeded, Day, Day.AddHours(14), null, null);
+                await jobs.AddAsync(Ended(job), [], attempt, token);
+                await unit.Store<IPodLedger>().AddAsync(Pod("pod1", job) with { GpuType = "NVIDIA A40" }, token);
+                return Assert.IsType<ReserveResult.Reserved>(
+                    await unit.Store<IBudgetStore>().TryReserveAsync(job.Value, job, 1, Usd.FromDollars(2), Day, Rules, token)).Reservation;
+            },
+            Token);
+        billing.Records = [Bill("pod1", 0.80m)];
+        Assert.Equal(["keep"], (await PlanAsync(operation)).Items.Select(item => item.Action));
+        Assert.True(await work.RunAsync((unit, token) => AttemptSettlement.TrySettleAsync(unit, reservation, clock.GetUtcNow(), token), Token));
+
+        PlanItem item = Assert.Single((await PlanAsync(operation)).Items);
+        await operation.ApplyAsync(item, new FreeTurn(work), Token);
+
+        Assert.Equal(Usd.FromDollars(-0.20m), item.Money);
+        Usd billed = Usd.FromDollars(0.80m);
+        await work.ReadAsync(
+            async (unit, token) =>
+            {
+                ITrainingStore jobs = unit.Store<ITrainingStore>();
+                Assert.Equal(billed, (await jobs.FindAsync(job, token))!.Cost);
+                Assert.Equal(billed, Assert.Single(await jobs.ListAttemptsAsync(job, token)).Cost);
+                BudgetMonth month = await unit.Store<IBudgetStore>().ReadMonthAsync(Month.Of(Day), Rules, token);
+                Assert.Equal((billed, Usd.Zero), (month.Spent, month.Reserved));
+                return true;
+            },
+            Token);
+        Assert.Equal(0, (await PlanAsync(operation)).Count);
+    }
+
+    private static async Task<PlanDraft> PlanAsync(MoneyReconcile operation) => Assert.IsType<Planning.Planned>(await operation.PlanAsync(Token)).Plan;
+
+    private static TrainingJob Ended(JobId job) => new()
+    {
+        Id = job,
+        LoraId = new LoraId(job.Value),
+        UserId = TrainingBench.User,
+        Name = "Mara",
+        CreatorEmail = "creator-17@example.org",
+        State = TrainingState.Completed,
+        StateSince = Day.AddHours(14),
+        CreatedAt = Day,
+        UpdatedAt = Day.AddHours(14),
+        CompletedAt = Day.AddHours(14),
+        Attempt = 1,
+        Admission = 1,
+        DueAt = Day,
+    };
+
+    private static LedgerPod Pod(string id, JobId job) => new()
+    {
+        Name = $"lora-{id}",
+        Job = job,
+        Attempt = 1,
+        Try = 1,
+        Want = PodWant.Released,
+        Saw = PodSaw.Gone,
+        PodId = id,
+        GpuType = "",
+        HourlyRate = Usd.FromDollars(0.5m),
+        RequestedAt = Day.AddHours(12),
+        CreatedAt = Day.AddHours(12),
+        GoneAt = Day.AddHours(14),
+    };
+
+    private static BudgetEntry Leak(string key, decimal dollars) => new()
+    {
+        Key = key,
+        Month = Month.Of(Day),
+        At = Day.AddHours(14),
+        Kind = EntryKind.Leak,
+        Spent = Usd.FromDollars(dollars),
+        Pod = "lora-pod1",
+        Purpose = CostPurpose.Orphan,
+    };
+
+    private static BillRecord Bill(string pod, decimal dollars) => new(pod, Day, Usd.FromDollars(dollars), Usd.FromDollars(dollars), Usd.Zero, Usd.Zero);
+
+    private sealed class FixedBills : IPodBilling
+    {
+        public IReadOnlyList<BillRecord> Records { get; set; } = [];
+
+        public Task<BillReading> ReadAsync(DateTimeOffset from, DateTimeOffset until, CancellationToken cancellationToken) =>
+            Task.FromResult<BillReading>(new BillReading.Read(Records, []));
+    }
+}

@@ -1,0 +1,310 @@
+using LoraAdmin.Domain.Access;
+using LoraAdmin.Domain.Budget;
+using LoraAdmin.Domain.Operations;
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
+using LoraAdmin.Platform.LocalCloud;
+using LoraAdmin.Tests.Operations;
+using LoraAdmin.Tests.Simulation;
+using Xunit;
+
+namespace LoraAdmin.Tests.Training;
+
+/// <summary>The ledger is brought to what RunPod billed, to the micro-dollar, once, and never by a bill that is odd.</summary>
+public sealed class MoneyReconcileTests
+{
+    /// <summary>Of every window of one look.</summary>
+    private const int EachWindow = 3;
+
+    private readonly TrainingBench bench = new();
+    private readonly MoneyReconcile operation;
+    private readonly OperationHouse house;
+    private readonly ProviderMoney pages;
+
+    public MoneyReconcileTests()
+    {
+        operation = BillsOf.Operation(bench);
+        house = new OperationHouse(bench.World.Clock, bench.World.Database, [operation]) { Installation = bench.World.Installation };
+        pages = new ProviderMoney(bench.World.Database, bench.World.Clock, () => bench.World.Training);
+    }
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Run_AfterTrainings_BringsTheMonthToWhatWasBilled()
+    {
+        JobId[] jobs = [await TrainAsync(), await TrainAsync(), await TrainAsync()];
+        await CloseAsync();
+        Usd before = bench.Month.Spent;
+        PlanDraft plan = await PlanAsync();
+        Assert.All(plan.Items, item => Assert.Equal("correct", item.Action));
+        Assert.Equal(3, plan.Count);
+
+        await RunAsync();
+
+        Usd billed = bench.VendorPods.Aggregate(Usd.Zero, (sum, pod) => sum + BilledFor(pod));
+        Assert.NotEqual(before, bench.Month.Spent);
+        Assert.Equal((billed, Usd.Zero), (bench.Month.Spent, bench.Month.Reserved));
+        Assert.Equal(billed, jobs.Aggregate(Usd.Zero, (sum, id) => sum + bench.Job(id).Cost!.Value));
+        Assert.All(jobs, id => Assert.Equal(bench.Job(id).Cost, Assert.Single(bench.Attempts(id)).Cost));
+        Assert.All(jobs, id => Assert.Single(bench.Facts(id, ProviderMoneyEvents.Corrected)));
+        DriftReport report = await ReportAsync();
+        Assert.Equal([DriftState.Agrees, DriftState.Agrees, DriftState.Agrees], report.Pods.Select(pod => pod.State));
+        Assert.Equal((3, billed, Usd.Zero), (report.Closed.Pods, report.Closed.Billed, report.Closed.Uncorrected));
+        Assert.Equal(billed, report.Closed.Booked + report.Closed.Corrected);
+    }
+
+    [Fact]
+    public async Task Run_Again_BooksNothingMore()
+    {
+        await TrainAsync();
+        await CloseAsync();
+        await RunAsync();
+        Usd spent = bench.Month.Spent;
+
+        Assert.Equal(0, (await PlanAsync()).Count);
+        await RunAsync();
+
+        Assert.Equal(spent, bench.Month.Spent);
+    }
+
+    [Fact]
+    public async Task Plan_AppliedByTwoAtOnce_BooksOnce()
+    {
+        JobId id = await TrainAsync();
+        await CloseAsync();
+        PlanItem item = Assert.Single((await PlanAsync()).Items);
+        FreeTurn first = new(bench.World.Database);
+        FreeTurn second = new(bench.World.Database);
+
+        await operation.ApplyAsync(item, first, Token);
+        Usd spent = bench.Month.Spent;
+        await operation.ApplyAsync(item, second, Token);
+
+        Assert.Equal((ItemEnd.Done, ItemEnd.Ineligible), (first.Outcome!.End, second.Outcome!.End));
+        Assert.Equal(spent, bench.Month.Spent);
+        Assert.Single(bench.Facts(id, ProviderMoneyEvents.Corrected));
+    }
+
+    [Fact]
+    public async Task Pod_UntilItsDayIsClosed_HasItsBillKeptAndIsNotCorrected()
+    {
+        await TrainAsync();
+        Usd spent = bench.Month.Spent;
+
+        PlanItem item = Assert.Single((await PlanAsync()).Items);
+        Assert.Equal("keep", item.Action);
+        await RunAsync();
+
+        Assert.Equal(spent, bench.Month.Spent);
+        PodDrift drift = Assert.Single((await ReportAsync()).Pods);
+        Assert.Equal(DriftState.Waiting, drift.State);
+        Assert.Equal(BilledFor(Assert.Single(bench.VendorPods)), drift.Billed);
+        Assert.Equal(0, (await PlanAsync()).Count);
+    }
+
+    [Fact]
+    public async Task Bill_ThatIsDearer_IsBookedWithItsReasonAndShownAsDrift()
+    {
+        JobId id = await TrainAsync();
+        await CloseAsync();
+        bench.Faults.Add(FaultKind.BillingDearer, count: EachWindow * 2);
+
+        await RunAsync();
+
+        Usd billed = Usd.FromDollars(Math.Round(Assert.Single(bench.VendorPods).SettledUsd * 1.1m, 6));
+        Assert.Equal(billed, bench.Month.Spent);
+        PodDrift drift = Assert.Single((await ReportAsync()).Pods);
+        Assert.Equal((billed, drift.Corrected), (drift.Billed!.Value, drift.Drift!.Value));
+        Assert.Equal((id, 1), (drift.Job!.Value, drift.Attempt!.Value));
+        Assert.StartsWith(
+            $"Pod {drift.PodId}: RunPod billed {billed.ToExact()}; {drift.Booked.ToExact()} had been booked",
+            Assert.Single(bench.Facts(id, ProviderMoneyEvents.Corrected)).Message,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Bill_ThatChangesLater_IsCorrectedByTheDifference()
+    {
+        JobId id = await TrainAsync();
+        await CloseAsync();
+        bench.Faults.Add(FaultKind.BillingDearer, count: EachWindow);
+        await RunAsync();
+
+        await RunAsync();
+
+        Assert.Equal(BilledFor(Assert.Single(bench.VendorPods)), bench.Month.Spent);
+        Assert.Equal(2, bench.Facts(id, ProviderMoneyEvents.Corrected).Count);
+        Assert.Equal(0, (await PlanAsync()).Count);
+    }
+
+    [Fact]
+    public async Task Bill_ThatIsMissing_IsListedAndWaitedFor()
+    {
+        await TrainAsync();
+        await CloseAsync();
+        Usd spent = bench.Month.Spent;
+        bench.Faults.Add(FaultKind.BillingLate, count: EachWindow, seconds: TimeSpan.FromDays(3).TotalSeconds);
+
+        PlanDraft plan = await RunAsync();
+
+        PlanItem listed = Assert.Single(plan.Items);
+        Assert.Equal(("list", "gap"), (listed.Action, listed.Label));
+        Assert.Equal(spent, bench.Month.Spent);
+        Assert.Equal(DriftState.Incomplete, Assert.Single((await ReportAsync()).Pods).State);
+
+        await RunAsync();
+        Assert.Equal(BilledFor(Assert.Single(bench.VendorPods)), bench.Month.Spent);
+    }
+
+    [Fact]
+    public async Task Bill_ThatComesTwice_CountsOnceAndIsListed()
+    {
+        await TrainAsync();
+        await CloseAsync();
+        bench.Faults.Add(FaultKind.BillingTwice, count: EachWindow);
+
+        PlanDraft plan = await RunAsync();
+
+        Assert.Equal(["correct", "list"], plan.Items.Select(item => item.Action));
+        Assert.Equal("repeated", plan.Items[1].Label);
+        Assert.Equal(BilledFor(Assert.Single(bench.VendorPods)), bench.Month.Spent);
+    }
+
+    [Fact]
+    public async Task Bill_BelowZero_IsListedAndNothingOfItIsKept()
+    {
+        await TrainAsync();
+        await CloseAsync();
+        Usd spent = bench.Month.Spent;
+        bench.Faults.Add(FaultKind.BillingNegative, count: EachWindow);
+
+        PlanDraft plan = await RunAsync();
+
+        Assert.All(plan.Items, item => Assert.Equal(("list", "negative"), (item.Action, item.Label)));
+        Assert.NotEmpty(plan.Items);
+        Assert.Equal(spent, bench.Month.Spent);
+        Assert.Empty(bench.World.Database.Bills.Rows);
+    }
+
+    [Fact]
+    public async Task Bill_OfAPodThatWeNeverHad_IsListedAndNeverBooked()
+    {
+        await TrainAsync();
+        await CloseAsync();
+        bench.Faults.Add(FaultKind.BillingUnknownPod, count: EachWindow);
+
+        PlanDraft plan = await RunAsync();
+
+        PlanItem listed = Assert.Single(plan.Items, item => item.Action == "list");
+        Assert.Equal("unknown", listed.Label);
+        Assert.Contains(BillingFace.UnknownPod, listed.Reason, StringComparison.Ordinal);
+        Assert.Equal(BilledFor(Assert.Single(bench.VendorPods)), bench.Month.Spent);
+        DriftReport report = await ReportAsync();
+        Assert.Equal(DriftState.NotOurs, report.Pods[^1].State);
+        Assert.Equal(Usd.FromDollars(1.25m * EachWindow), report.NotOurs);
+        Assert.Equal(1, report.Closed.Pods);
+    }
+
+    [Fact]
+    public async Task Bills_ThatCantBeRead_AreNoEmptyPlan()
+    {
+        await TrainAsync();
+        await CloseAsync();
+        bench.Faults.Add(FaultKind.Billing500);
+
+        Planning.CouldNotRead unread = Assert.IsType<Planning.CouldNotRead>(await operation.PlanAsync(Token));
+
+        Assert.StartsWith("RunPod's bills can't be read: ", unread.Why, StringComparison.Ordinal);
+        bench.Faults.Add(FaultKind.Forbidden403);
+        Assert.Contains("right to read billing", Assert.IsType<Planning.CouldNotRead>(await operation.PlanAsync(Token)).Remedy, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Money_OfAnAttempt_IsCorrectedInTheMonthInWhichItReserved()
+    {
+        // The world begins on 30 March.
+        JobId id = await TrainAsync();
+        await bench.RunForAsync(TimeSpan.FromDays(4));
+
+        await RunAsync();
+
+        Assert.Equal(new Month(2026, 3), bench.Reservation(id).Month);
+        Assert.Equal(BilledFor(Assert.Single(bench.VendorPods)), bench.Month.Spent);
+    }
+
+    [Fact]
+    public async Task Training_AtReplicate_HasNoBillAndIsNoDrift()
+    {
+        bench.World.Hosted = bench.World.Hosted with { WhyNot = null };
+        bench.Faults.Add(FaultKind.Create500, count: 10);
+        JobId id = await bench.SubmitAsync();
+        await bench.RunToRestAsync(id);
+        Assert.Equal("replicate", bench.Job(id).Provider);
+        Usd spent = bench.Month.Spent;
+        await CloseAsync();
+
+        await RunAsync();
+
+        Assert.Equal(spent, bench.Month.Spent);
+        Assert.DoesNotContain((await ReportAsync()).Pods, pod => pod.Job == id);
+    }
+
+    private async Task<JobId> TrainAsync()
+    {
+        JobId id = await bench.SubmitAsync();
+        await bench.RunToRestAsync(id);
+        return id;
+    }
+
+    /// <summary>Until bills of everything that was are taken for complete.</summary>
+    private Task CloseAsync() => bench.RunForAsync(TimeSpan.FromDays(1) + PodBills.ClosedAfter);
+
+    private async Task<PlanDraft> PlanAsync() => Assert.IsType<Planning.Planned>(await operation.PlanAsync(Token)).Plan;
+
+    /// <summary>Previews, and applies exactly that.</summary>
+    private async Task<PlanDraft> RunAsync()
+    {
+        await house.FillAsync();
+        Guid id = Assert.IsType<OperationCommand.Planned>(await house.Desk.PreviewAsync(MoneyReconcile.Key, OperationHouse.Ada, Token)).Plan;
+        IReadOnlyList<PlannedItem> items = await house.ItemsAsync(id);
+        if (items.Count > 0)
+        {
+            Assert.IsType<OperationCommand.Started>(await house.Desk.ApplyAsync(MoneyReconcile.Key, id, "of a test", OperationHouse.Ada, Token));
+            OperationRun run = await house.EndBegunAsync();
+            Assert.Equal(RunState.Succeeded, run.State);
+        }
+
+        return PlanDraft.OfItems(bench.Now, [.. items.Select(item => item.Item)]);
+    }
+
+    private Task<DriftReport> ReportAsync() => pages.ReadDriftAsync(bench.Now - MoneyReconcile.LooksBack, bench.Now, Token);
+
+    private static Usd BilledFor(PodRecord pod)
+    {
+        Assert.Equal(PodStatus.Terminated, pod.Status);
+        return Usd.FromDollars(Math.Round(pod.SettledUsd, 6));
+    }
+}
+
+/// <summary>The reconciliation as the portal composes it, on a bench's vendor.</summary>
+internal static class BillsOf
+{
+    public static MoneyReconcile Operation(TrainingBench bench) =>
+        new(bench.World.Database, bench.Portal.Billing, bench.World.Clock, Permissions.ReconcileMoney);
+}
+
+/// <summary>A turn outside of any run.</summary>
+internal sealed class FreeTurn(IUnitOfWork work) : IItemTurn
+{
+    public ItemOutcome? Outcome { get; private set; }
+
+    public Actor Actor => OperationHouse.Ada;
+
+    public Task<T> RunAsync<T>(Func<IUnit, CancellationToken, Task<T>> part, CancellationToken cancellationToken) => work.RunAsync(part, cancellationToken);
+
+    public async Task EndAsync(Func<IUnit, CancellationToken, Task<ItemOutcome>> part, CancellationToken cancellationToken) =>
+        Outcome = await work.RunAsync(part, cancellationToken);
+}

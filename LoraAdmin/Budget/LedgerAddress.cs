@@ -1,0 +1,107 @@
+using System.Buffers.Text;
+using System.Globalization;
+using System.Text;
+using LoraAdmin.Domain.Budget;
+using LoraAdmin.Domain.Shared;
+
+namespace LoraAdmin.Budget;
+
+/// <summary>What the ledger's page shows, as its address says it: a link, a reload and a step back show the same rows.</summary>
+/// <param name="Month">Null: the present one, or of a job every month.</param>
+/// <param name="Job">As it was typed; <see cref="JobProblem"/> says whether it is an id.</param>
+/// <param name="After">Where the page before this one ended; null on the first.</param>
+public sealed record LedgerAddress(Month? Month, IReadOnlyList<EntryKind> Kinds, string? Job, LedgerCursor? After)
+{
+    public const string Path = "/budget/ledger";
+
+    public const string ExportPath = "/budget/ledger.csv";
+
+    public static readonly LedgerAddress All = new(null, [], null, null);
+
+    private const int MostText = 400;
+
+    public bool IsFiltered => Kinds.Count > 0 || Job is not null;
+
+    public string? JobProblem => Job is null || Guid.TryParse(Job, out _) ? null : "This is no job id. A job id looks like 3f2b8c1e-9a4d-4c1b-8f0e-2d6a7b5c4e10.";
+
+    /// <summary>Reads the parts of an address; unknown months and kinds and broken cursors count as absent.</summary>
+    public static LedgerAddress Parse(string? month, IEnumerable<string>? kinds, string? job, string? after) => new(
+        ParseMonth(month),
+        [.. (kinds ?? []).Select(ParseKind).OfType<EntryKind>().Distinct().Order()],
+        Clean(job),
+        ParseCursor(after));
+
+    public LedgerFilter ToFilter(DateTimeOffset now) => new(
+        Month ?? (Job is null ? Domain.Shared.Month.Of(now) : null), Kinds, Guid.TryParse(Job, out Guid job) ? new JobId(job) : null);
+
+    public LedgerAddress Toggle(EntryKind kind)
+    {
+        List<EntryKind> kinds = [.. Kinds];
+        if (!kinds.Remove(kind))
+        {
+            kinds.Add(kind);
+        }
+
+        kinds.Sort();
+        return this with { Kinds = kinds, After = null };
+    }
+
+    public string ToUri() => Path + Query(After);
+
+    /// <summary>The whole list as a file.</summary>
+    public string ToExportUri() => ExportPath + Query(null);
+
+    private string Query(LedgerCursor? after)
+    {
+        List<string> parts = [];
+        Add(parts, "month", Month?.ToString());
+        parts.AddRange(Kinds.Select(kind => $"kind={BudgetPageTexts.WordOf(kind)}"));
+        Add(parts, "job", Job);
+        Add(parts, "after", after is null ? null : FormatCursor(after));
+        return parts.Count == 0 ? "" : "?" + string.Join('&', parts);
+    }
+
+    private static Month? ParseMonth(string? text) =>
+        DateOnly.TryParseExact(text, "yyyy-MM", CultureInfo.InvariantCulture, DateTimeStyles.None, out DateOnly first) ? new Month(first.Year, first.Month) : null;
+
+    private static EntryKind? ParseKind(string word)
+    {
+        foreach (EntryKind kind in Enum.GetValues<EntryKind>())
+        {
+            if (BudgetPageTexts.WordOf(kind) == word)
+            {
+                return kind;
+            }
+        }
+
+        return null;
+    }
+
+    private static string FormatCursor(LedgerCursor cursor) => Base64Url.EncodeToString(Encoding.UTF8.GetBytes(
+        string.Create(CultureInfo.InvariantCulture, $"{cursor.At.ToUnixTimeMilliseconds()}.{cursor.Key}")));
+
+    private static LedgerCursor? ParseCursor(string? text)
+    {
+        if (string.IsNullOrEmpty(text) || text.Length > 2 * MostText || !Base64Url.IsValid(text))
+        {
+            return null;
+        }
+
+        string[] parts = Encoding.UTF8.GetString(Base64Url.DecodeFromChars(text)).Split('.', 2);
+        return parts.Length == 2 && parts[1].Length > 0 && !parts[1].Contains('\0', StringComparison.Ordinal)
+            && long.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out long millis)
+            && millis <= DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()
+            ? new LedgerCursor(DateTimeOffset.FromUnixTimeMilliseconds(millis), parts[1])
+            : null;
+    }
+
+    private static void Add(List<string> parts, string name, string? value)
+    {
+        if (value is not null)
+        {
+            parts.Add($"{name}={Uri.EscapeDataString(value)}");
+        }
+    }
+
+    private static string? Clean(string? text) => string.IsNullOrWhiteSpace(text) ? null : text.Trim()[..Math.Min(200, text.Trim().Length)];
+}
