@@ -105,7 +105,7 @@ public sealed class RunPodWire(HttpClient http, IOptions<RunPodOptions> options,
             call,
             answer,
             new ProviderError(
-                VendorStatus.FailureOf(answer.Status), answer.Status, VendorText.OfError(answer, SecretsOf(call)), retryAfter, CleanRequestId(answer.RequestId)));
+                ProviderStatus.FailureOf(answer.Status), answer.Status, VendorText.OfError(answer, SecretsOf(call)), retryAfter, CleanRequestId(answer.RequestId)));
     }
 
     private static string? CleanRequestId(string? id) => id is null ? null : VendorText.Clean(id, []);

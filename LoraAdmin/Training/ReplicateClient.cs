@@ -247,7 +247,7 @@ internal sealed partial class ReplicateClient(
             case VendorExchange.Answered { Answer: var refused }:
                 string words = VendorText.OfError(refused, [.. secrets, Options.ApiToken]);
                 TimeSpan? wait = refused.Status == 429 ? RateLimitHeaders.ParseRetryAfter(refused.RetryAfter, clock.GetUtcNow()) ?? WaitIn(words) : null;
-                return (refused, Fail(call, new ProviderError(VendorStatus.FailureOf(refused.Status), refused.Status, words, wait, refused.RequestId)));
+                return (refused, Fail(call, new ProviderError(ProviderStatus.FailureOf(refused.Status), refused.Status, words, wait, refused.RequestId)));
 
             case VendorExchange.NotSent notSent:
                 return (null, Fail(call, new ProviderError(ProviderFailure.Unreachable, null, notSent.Reason)));

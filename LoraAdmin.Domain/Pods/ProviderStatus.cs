@@ -1,9 +1,7 @@
-using LoraAdmin.Domain.Pods;
+namespace LoraAdmin.Domain.Pods;
 
-namespace LoraAdmin.Platform.Vendors;
-
-/// <summary>What a GPU provider's status says of the call: RunPod's REST v2 and Replicate use the same ones.</summary>
-internal static class VendorStatus
+/// <summary>What the status of a GPU provider's answer says of the call: RunPod's REST v2 and Replicate use the same ones.</summary>
+public static class ProviderStatus
 {
     /// <summary>408 and everything that is no 4xx says nothing about whether the call was done.</summary>
     public static ProviderFailure FailureOf(int status) => status switch
