@@ -489,8 +489,8 @@ public abstract class OperationStoreContract : StoreContract
         ];
         Occurrence[] ahead =
         [
-            new(Key, Start.AddHours(-3), OccurrenceState.Missed, "down", null, run, later),
-            new(Key, Start.AddHours(1), OccurrenceState.Missed, "down", null, run, later),
+            new(Key, Start.AddHours(-3), OccurrenceState.Missed, "down", null, null, later),
+            new(Key, Start.AddHours(1), OccurrenceState.Missed, "down", null, null, later),
             new(Key, Start.AddHours(3), OccurrenceState.Skipped, "paused", null, null, later),
             new(Key, Start.AddHours(5), OccurrenceState.Owed, null, null, null, null),
         ];
