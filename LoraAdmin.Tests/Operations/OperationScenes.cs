@@ -360,7 +360,7 @@ internal static class OperationScenes
                 { Key: (JobId job, int) } => PodOf(row => row.Job == job),
 
                 // Sums of entries, of which the newest belongs to a pod.
-                { After: BudgetMonth or LedgerDay } => PodOf(row => row.Name == bench.World.Database.Entries.Rows.MaxBy(entry => entry.At)!.Pod),
+                { After: BudgetMonth or LedgerDay } => PodOf(row => row.Name == bench.World.Database.Entries.Rows.Where(entry => entry.Pod is not null).MaxBy(entry => entry.At)!.Pod),
                 _ => null,
             },
         };
@@ -384,7 +384,7 @@ internal static class OperationScenes
         BudgetMonth month = database.Months.Rows.Single();
         Spoil(0);
         Spoil(1);
-        database.Months.Set(month.Month, month with { Spent = month.Spent + new Usd(1) });
+        database.Months.Set(month.Month, month with { Spent = month.Spent + Usd.FromDollars(1) });
         return new OperationScene(
             new TotalsCheck(database, bench.World.Clock, Permissions.ReconcileMoney),
             bench.World,
@@ -409,7 +409,7 @@ internal static class OperationScenes
             },
         };
 
-        void Spoil(int number) => database.Days.Set(days[number].Total, days[number].Day with { Spent = days[number].Day.Spent + new Usd(1) });
+        void Spoil(int number) => database.Days.Set(days[number].Total, days[number].Day with { Spent = days[number].Day.Spent + Usd.FromDollars(1) });
     }
 
     /// <summary>Notes what is more than a question.</summary>
