@@ -1,3 +1,4 @@
+using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Domain.Training.Hosted;
@@ -53,6 +54,14 @@ public sealed class HostedRefusalTests
         Assert.InRange(bench.Hosted(id).Count(static one => one.Reason == HostedReasons.Refused), asked.Length, asked.Length + 1);
         Assert.False(bench.World.HostedRedis.State.IsOpen);
     }
+
+    [Theory]
+    [InlineData(ProviderFailure.InsufficientBalance, 402, "Add credit")]
+    [InlineData(ProviderFailure.Forbidden, 403, "Give the account the right")]
+    [InlineData(ProviderFailure.Rejected, 404, "does not know Replicate:Model or Replicate:Destination")]
+    [InlineData(ProviderFailure.Rejected, 422, "Check Replicate:Model, Version, Destination and InputField: said by the vendor")]
+    public void Words_OfEachRefusal_SayWhatHelps(ProviderFailure failure, int status, string words) =>
+        Assert.Contains(words, HostedRefusals.WordsOf(new ProviderError(failure, status, "said by the vendor")), StringComparison.Ordinal);
 
     private IReadOnlyList<IncidentSignal> Told =>
         [.. bench.World.Database.Events.SelectMany(static fact => fact.Signals).Where(static signal => signal.Rule == TrainingIncidents.CreateRefused)];
