@@ -97,8 +97,8 @@ public static class AlertsPageTexts
                 "Replicate lost a prediction", "What it cost is lost. Another is made, or the LoRA completes as not validated.",
                 "Usually nothing. If it happens again, ask Replicate about the prediction that the text names.", job, "Open the job"),
             HostedIncidents.Lost => new(
-                "Replicate lost a training", "What it cost is lost. The job trains once more by itself.",
-                "Usually nothing. If it happens again, ask Replicate about the training that the text names.", job, "Open the job"),
+                "Replicate lost a training", "What it cost is lost. The job trains once more by itself; one that had done so has failed.",
+                "A job that trains again needs nothing. For one that failed ask Replicate about the training that the text names, then press “Retry”.", job, "Open the job"),
             TrainingIncidents.OverTime => new(
                 "A training passed its limit", "It is cancelled, its file first. Its pod costs money until it is gone.",
                 "Open the job and see that its pods end. Retry it when the reason is clear.", job, "Open the job"),
