@@ -150,9 +150,9 @@ internal static partial class PlantedBugTable
             "4: attempt … of … was settled at … and … were billed at the fallback provider", Grounds.CrashElsewhereWith(FaultKind.ReplicateNoMetrics),
             "saw == HostedSaw.Over ? view.CompletedAt ?? EndedAt ?? now : null,", "saw == HostedSaw.Over ? EndedAt ?? now : null,"),
         new(
-            "settle a training that failed at nothing", "Training/AttemptSettlement.cs",
+            "settle a training that failed at nothing", "Training/AttemptCosts.cs",
             "4: attempt … of … was settled at … and … were billed at the fallback provider", Grounds.CrashElsewhereWith(FaultKind.ReplicateTrainingFails),
-            "+ hosted.Aggregate(Usd.Zero, (sum, one) => sum + one.CostUntil(now));", "+ hosted.Where(one => one.LastError is null).Aggregate(Usd.Zero, (sum, one) => sum + one.CostUntil(now));"),
+            "+ Hosted.Aggregate(Usd.Zero, (sum, one) => sum + one.CostUntil(now));", "+ Hosted.Where(one => one.LastError is null).Aggregate(Usd.Zero, (sum, one) => sum + one.CostUntil(now));"),
         new(
             "take a training whose cancel failed for one that is over", "Training/Hosted/HostedWatch.cs",
             "1: training … is alive and the ledger has no open row …", Grounds.CrashElsewhereWith(CrashRun.Cancelled + CrashRun.During + FaultKind.ReplicateCancel500),
