@@ -66,7 +66,7 @@ public sealed class FailureTableTests
     {
         RefundRule.Always => "yes",
         RefundRule.Never => "no",
-        _ => "before a pod was asked for, or cancelled by an admin",
+        _ => "before anything was asked of a provider since it was charged, or cancelled by an admin",
     };
 
     private static string Words(RetryRule retry) => retry switch
