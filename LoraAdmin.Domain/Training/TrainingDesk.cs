@@ -155,7 +155,7 @@ public sealed class TrainingDesk(IUnitOfWork work, GpuPrices prices, ISpool spoo
             UpdatedAt = now,
         };
         List<TrainingImage> images = [.. request.ImageKeys.Select((imageKey, number) => new TrainingImage(number, imageKey, null, null, null, null, null))];
-        string accepted = $"Accepted \"{request.Name}\" with {images.Count} images; {estimate} reserved at most";
+        string accepted = $"Accepted \"{request.Name}\" with {images.Count} {(images.Count == 1 ? "image" : "images")}; {estimate} reserved at most";
         await unit.Events.AppendAsync(TrainingFacts.Of(job, TrainingEvents.Accepted, accepted, actor), cancellationToken);
         await unit.Store<ILoraStore>().AddAsync(lora, cancellationToken);
         TrainingAttempt first = new(jobId, 1, ProvisioningStep.Provider, AttemptState.Active, now, null, null, null);

@@ -56,7 +56,7 @@ public sealed class PreparingStep(IUnitOfWork work, IObjectStore objects, IImage
                 : new StepResult.Fail(job, new JobFailure(FailureCode.InvalidTrainingImages, detail), FileProof.TrainingNeverStarted, error);
         }
 
-        return new StepResult.Advance(TrainingState.Provisioning, job, $"All {images.Count} training images are sound; looking for a GPU", Save);
+        return new StepResult.Advance(TrainingState.Provisioning, job, $"{(images.Count == 1 ? "The training image is" : $"All {images.Count} training images are")} sound; looking for a GPU", Save);
     }
 
     private async Task<(ImageVerdict? Verdict, string? Unread)> InspectAsync(TrainingImage image, TrainingRules limits, CancellationToken cancellationToken)
