@@ -158,8 +158,13 @@ public sealed class BudgetQueryTests
         BudgetEntryRow[] window = [.. rows.Entries.Where(row => row.At >= new DateTimeOffset(2026, 10, 26, 0, 0, 0, TimeSpan.Zero).ToMillis() && row.Kind != EntryKind.Opening)];
         foreach (CostPurpose purpose in Enum.GetValues<CostPurpose>())
         {
-            Assert.Equal(window.Where(row => row.Purpose == purpose).Sum(row => row.SpentMicros), board.Figures.Cost.Of(purpose).Micros);
+            Assert.Equal(
+                window.Where(row => row.Purpose == purpose && row.Kind != EntryKind.PriceChange && row.Kind != EntryKind.Correction).Sum(row => row.SpentMicros),
+                board.Figures.Cost.Of(purpose).Micros);
         }
+
+        Assert.Equal(window.Where(row => row.Kind == EntryKind.PriceChange).Sum(row => row.SpentMicros), board.Figures.Cost.PriceChanges.Micros);
+        Assert.Equal(window.Where(row => row.Kind == EntryKind.Correction).Sum(row => row.SpentMicros), board.Figures.Cost.Corrections.Micros);
 
         long completed = rows.Jobs.LongCount(row => row.State == TrainingState.Completed && row.CompletedAt >= new DateTimeOffset(2026, 10, 26, 0, 0, 0, TimeSpan.Zero).ToMillis());
         Assert.Equal(completed, board.Figures.Cost.Completed);
