@@ -8,6 +8,7 @@ using LoraAdmin.Pods;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Training;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
 
@@ -246,7 +247,8 @@ public sealed class BudgetQueryTests
 
     private static DateOnly DayOf(BudgetEntryRow row) => DateOnly.FromDateTime(Instants.FromMillis(row.At).UtcDateTime);
 
-    private static BudgetQueryStore Queries(TestDatabase database) => new(database.Work, new PaidWork(), static () => RandomLedger.Rules, new FakeTimeProvider(Now));
+    private static BudgetQueryStore Queries(TestDatabase database) => 
+        new(database.Work, database.Services.GetRequiredService<IFixedReads>(), new PaidWork(), static () => RandomLedger.Rules, new FakeTimeProvider(Now));
 
     /// <summary>All that the tables hold.</summary>
     private sealed record Rows(
