@@ -35,6 +35,7 @@ internal static class OperationList
             provider.GetRequiredService<IUnitOfWork>(),
             provider.GetRequiredService<IPodBilling>(),
             provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<BudgetRules>,
             Permissions.ReconcileMoney));
         services.AddSingleton<IOperation>(provider => new TotalsCheck(
             provider.GetRequiredService<IUnitOfWork>(), provider.GetRequiredService<TimeProvider>(), Permissions.ReconcileMoney));

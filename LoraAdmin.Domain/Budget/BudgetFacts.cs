@@ -33,6 +33,9 @@ public static class BudgetIncidents
 
     /// <summary>A month has spent and reserved more than its limit. The subject is the month.</summary>
     public const string LimitPassed = "budget.limit_passed";
+
+    /// <summary>A month that is over has cost more than the limit, by what its bills have corrected. The subject is the month.</summary>
+    public const string CameOutAbove = "budget.month_above_limit";
 }
 
 /// <summary>Facts about money, as several writers tell them.</summary>
@@ -70,6 +73,19 @@ public static class BudgetFacts
         return month.Free < Usd.Zero
             ? new IncidentSignal(BudgetIncidents.LimitPassed, month.Month.ToString(), $"The month's limit is passed: {figures}")
             : new IncidentSignal(BudgetIncidents.LimitPassed, month.Month.ToString(), $"The month's limit holds: {figures}", Over: true);
+    }
+
+    /// <summary>
+    /// What a correction means to its month: one that is over nobody looks at any more, so that the correction tells itself that the limit is passed; of the
+    /// calendar's month <see cref="BudgetWatch"/> tells.
+    /// </summary>
+    /// <param name="month">With the correction.</param>
+    /// <returns>Null: the month is not over.</returns>
+    public static IncidentSignal? SignalOfOver(BudgetMonth month, DateTimeOffset now)
+    {
+        ArgumentNullException.ThrowIfNull(month);
+        string figures = $"{month.Month} has cost {month.Spent} by its bills, {month.Reserved} is reserved in it, and the limit is {month.Limit}";
+        return month.Month.End > now ? null : new IncidentSignal(BudgetIncidents.CameOutAbove, month.Month.ToString(), figures, Over: month.Free >= Usd.Zero);
     }
 
     public static OperationalEvent Of(string kind, string text, Actor actor, EventSeverity severity, params IncidentSignal[] signals) =>

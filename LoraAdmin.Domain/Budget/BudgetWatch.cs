@@ -8,6 +8,9 @@ namespace LoraAdmin.Domain.Budget;
 /// </summary>
 public sealed class BudgetWatch(IUnitOfWork work, TimeProvider clock, Func<BudgetRules> options)
 {
+    /// <summary>Months that are over and whose bills may still be corrected.</summary>
+    private const int MonthsBilled = 2;
+
     private static readonly Actor Self = Actor.Portal("budget.watch");
 
     private (Month Month, bool Passed)? told;
@@ -32,14 +35,20 @@ public sealed class BudgetWatch(IUnitOfWork work, TimeProvider clock, Func<Budge
         told = seen;
     }
 
-    /// <summary>Also the incidents of months that are over are over: nothing can be admitted in them.</summary>
+    /// <summary>
+    /// Also the incidents of months that are over are over: nothing can be admitted in them. What their bills have corrected is told for as long as bills
+    /// are looked at.
+    /// </summary>
     private static OperationalEvent FactOf(BudgetMonth month)
     {
         IncidentSignal signal = BudgetFacts.LimitSignal(month);
+        string[] billed = [.. Enumerable.Range(1, MonthsBilled).Select(ago => Month.Of(month.Month.Start.AddMonths(-ago)).ToString())];
+        IncidentSignal closed = IncidentSignal.OverExcept(BudgetIncidents.CameOutAbove, billed, "Its bills are looked at no more");
         return signal.Over
-            ? BudgetFacts.Of(BudgetEvents.LimitHolds, signal.Text, Self, EventSeverity.Info, IncidentSignal.OverExcept(signal.Rule, [], signal.Text))
+            ? BudgetFacts.Of(BudgetEvents.LimitHolds, signal.Text, Self, EventSeverity.Info, IncidentSignal.OverExcept(signal.Rule, [], signal.Text), closed)
             : BudgetFacts.Of(
-                BudgetEvents.LimitPassed, signal.Text, Self, EventSeverity.Error, signal, IncidentSignal.OverExcept(signal.Rule, [signal.Subject], "The month is over"));
+                BudgetEvents.LimitPassed, signal.Text, Self, EventSeverity.Error,
+                signal, IncidentSignal.OverExcept(signal.Rule, [signal.Subject], "The month is over"), closed);
     }
 
     private Task<BudgetMonth> ReadAsync(IUnit unit, CancellationToken cancellationToken) =>

@@ -9,7 +9,7 @@ public sealed record CostStep(CostPurpose Purpose, Usd Spent);
 /// M4: what a LoRA has cost over the last 30 days: everything that was booked, attempts that came to nothing and waste included, shared by the LoRAs that
 /// were completed.
 /// </summary>
-/// <param name="Steps">All purposes in their order, each even when it is nought.</param>
+/// <param name="Steps">All purposes in their order, each even when it is nought; without price changes and corrections.</param>
 /// <param name="Running">
 /// What running attempts have accrued, which is divided when they are settled. Below nought where more was divided than accrued within the days.
 /// </param>
@@ -38,13 +38,15 @@ public sealed record LoraCost(int Completed, IReadOnlyList<CostStep> Steps, Usd 
     public static LoraCost Of(IEnumerable<LedgerDay> days, DateOnly from, int completed)
     {
         LedgerDay[] booked = [.. days.Where(day => day.Kind != EntryKind.Opening && day.Day >= from)];
-        LedgerDay[] undivided = [.. booked.Where(day => day.Purpose is null)];
+
+        // By kind first: prices and bills have steps of their own, whatever the money was for.
+        LedgerDay[] divided = [.. booked.Where(day => day.Kind is not (EntryKind.PriceChange or EntryKind.Correction))];
         return new LoraCost(
             completed,
-            [.. Enum.GetValues<CostPurpose>().Select(purpose => new CostStep(purpose, Sum(booked.Where(day => day.Purpose == purpose))))],
-            Sum(undivided.Where(day => day.Kind is not (EntryKind.PriceChange or EntryKind.Correction))),
-            Sum(undivided.Where(day => day.Kind == EntryKind.PriceChange)),
-            Sum(undivided.Where(day => day.Kind == EntryKind.Correction)));
+            [.. Enum.GetValues<CostPurpose>().Select(purpose => new CostStep(purpose, Sum(divided.Where(day => day.Purpose == purpose))))],
+            Sum(divided.Where(day => day.Purpose is null)),
+            Sum(booked.Where(day => day.Kind == EntryKind.PriceChange)),
+            Sum(booked.Where(day => day.Kind == EntryKind.Correction)));
     }
 
     private static Usd Sum(IEnumerable<LedgerDay> days) => new(days.Sum(day => day.Spent.Micros));

@@ -15,10 +15,8 @@ public sealed record RunningCost(JobId Job, int Attempt, Usd UntilNow, Usd PerHo
 public sealed record PaidWorkNow(IReadOnlyList<WaitingJob> Waiting, int WaitingCount, IReadOnlyList<RunningCost> Running, int CompletedLoras);
 
 /// <summary>
-/// What the figures about money need to know of the work that it pays. Budget knows neither jobs nor pods; the feature that runs them implements this.
+/// What the figures about money need to know of the work that it pays, answered by <see cref="PaidWorkNow"/> of the same moment. Budget knows neither jobs
+/// nor pods; the feature that runs them answers.
 /// </summary>
-public interface IPaidWork
-{
-    /// <summary>Reads in the caller's unit, so that money and work are of one moment.</summary>
-    Task<PaidWorkNow> ReadAsync(IUnit unit, int mostWaiting, DateTimeOffset completedSince, DateTimeOffset now, CancellationToken cancellationToken);
-}
+/// <param name="MostWaiting">How many of the jobs that wait are listed.</param>
+public sealed record PaidWorkQuestion(int MostWaiting, DateTimeOffset CompletedSince, DateTimeOffset Now);

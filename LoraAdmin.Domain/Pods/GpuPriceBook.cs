@@ -25,11 +25,14 @@ public interface IGpuPriceStore
 
 /// <summary>
 /// Keeps the catalog's prices with the time for which they held. It writes when a price differs from the one that is kept, at most every
-/// <see cref="AtMostEvery"/>, so that a catalog that wavers fills no table.
+/// <see cref="AtMostEvery"/>, so that a catalog that wavers fills no table. What it remembers of the table it reads anew every
+/// <see cref="RereadEvery"/>, because another instance may have noted something since and stopped.
 /// </summary>
 public sealed class GpuPriceBook(IUnitOfWork work, TimeProvider clock)
 {
     public static readonly TimeSpan AtMostEvery = TimeSpan.FromMinutes(5);
+
+    public static readonly TimeSpan RereadEvery = TimeSpan.FromHours(1);
 
     // Replaced whole: callers on several threads note what they read.
     private Known known = new(new Dictionary<string, Usd>(), null);
@@ -39,7 +42,7 @@ public sealed class GpuPriceBook(IUnitOfWork work, TimeProvider clock)
     {
         ArgumentNullException.ThrowIfNull(reading);
         DateTimeOffset now = clock.GetUtcNow();
-        if (now - known.At < AtMostEvery || (known.At is not null && !Changes(reading, known.Prices).Any()))
+        if (now - known.At < AtMostEvery || (now - known.At < RereadEvery && !Changes(reading, known.Prices).Any()))
         {
             return;
         }

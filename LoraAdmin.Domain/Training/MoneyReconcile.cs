@@ -12,8 +12,9 @@ namespace LoraAdmin.Domain.Training;
 /// Closes the ledger to the cent: keeps RunPod's bills, books for each pod whose bill is complete what was billed above or below what had been booked, and
 /// lists what is odd. A training at Replicate has no bill: its provider's machine time is its actual, and it is settled by that.
 /// </summary>
+/// <param name="rules">What the configuration says of the month's limit.</param>
 /// <param name="permission">What a person needs to run it.</param>
-public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimeProvider clock, string permission) : IItemOperation
+public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimeProvider clock, Func<BudgetRules> rules, string permission) : IItemOperation
 {
     public const string Key = "money.reconcile";
 
@@ -175,11 +176,15 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
 
         await unit.Store<IBillStore>().SaveAsync(ProvisioningStep.Provider, records, now, cancellationToken);
         await CorrectJobAsync(unit, row, amount, cancellationToken);
+        BudgetMonth month = await unit.Store<IBudgetStore>().ReadMonthAsync(entry.Month, rules(), cancellationToken);
+        IncidentSignal? signal = BudgetFacts.SignalOfOver(month, now);
         await unit.Events.AppendAsync(
             new OperationalEvent
             {
                 Kind = ProviderMoneyEvents.Corrected,
                 Message = $"Pod {money.PodId}: {item.Reason}. The difference of {amount.ToExact()} is booked in {entry.Month}",
+                Severity = signal is { Over: false } ? EventSeverity.Error : EventSeverity.Info,
+                Signals = signal is null ? [] : [signal],
                 Actor = actor,
                 Job = entry.Job,
                 Attempt = entry.Attempt,

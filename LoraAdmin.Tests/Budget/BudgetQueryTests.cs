@@ -8,6 +8,7 @@ using LoraAdmin.Pods;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Training;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
 
@@ -158,8 +159,13 @@ public sealed class BudgetQueryTests
         BudgetEntryRow[] window = [.. rows.Entries.Where(row => row.At >= new DateTimeOffset(2026, 10, 26, 0, 0, 0, TimeSpan.Zero).ToMillis() && row.Kind != EntryKind.Opening)];
         foreach (CostPurpose purpose in Enum.GetValues<CostPurpose>())
         {
-            Assert.Equal(window.Where(row => row.Purpose == purpose).Sum(row => row.SpentMicros), board.Figures.Cost.Of(purpose).Micros);
+            Assert.Equal(
+                window.Where(row => row.Purpose == purpose && row.Kind != EntryKind.PriceChange && row.Kind != EntryKind.Correction).Sum(row => row.SpentMicros),
+                board.Figures.Cost.Of(purpose).Micros);
         }
+
+        Assert.Equal(window.Where(row => row.Kind == EntryKind.PriceChange).Sum(row => row.SpentMicros), board.Figures.Cost.PriceChanges.Micros);
+        Assert.Equal(window.Where(row => row.Kind == EntryKind.Correction).Sum(row => row.SpentMicros), board.Figures.Cost.Corrections.Micros);
 
         long completed = rows.Jobs.LongCount(row => row.State == TrainingState.Completed && row.CompletedAt >= new DateTimeOffset(2026, 10, 26, 0, 0, 0, TimeSpan.Zero).ToMillis());
         Assert.Equal(completed, board.Figures.Cost.Completed);
@@ -241,7 +247,8 @@ public sealed class BudgetQueryTests
 
     private static DateOnly DayOf(BudgetEntryRow row) => DateOnly.FromDateTime(Instants.FromMillis(row.At).UtcDateTime);
 
-    private static BudgetQueryStore Queries(TestDatabase database) => new(database.Work, new PaidWork(), static () => RandomLedger.Rules, new FakeTimeProvider(Now));
+    private static BudgetQueryStore Queries(TestDatabase database) => 
+        new(database.Work, database.Services.GetRequiredService<IFixedReads>(), new PaidWork(), static () => RandomLedger.Rules, new FakeTimeProvider(Now));
 
     /// <summary>All that the tables hold.</summary>
     private sealed record Rows(

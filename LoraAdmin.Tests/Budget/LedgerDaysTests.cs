@@ -58,7 +58,8 @@ public sealed class LedgerDaysTests
             Day(40, EntryKind.Settle, CostPurpose.Training, spent: 500), Day(3, EntryKind.Opening, spent: 90),
             Day(3, EntryKind.Accrue, spent: 8), Day(2, EntryKind.Settle, spent: -6),
             Day(2, EntryKind.Settle, CostPurpose.Training, spent: 5), Day(2, EntryKind.Settle, CostPurpose.Idle, spent: 1.5m), Day(1, EntryKind.Settle, CostPurpose.Failed, spent: 3),
-            Day(1, EntryKind.Leak, CostPurpose.Orphan, spent: 2), Day(1, EntryKind.PriceChange, spent: 0.25m), Day(0, EntryKind.Correction, spent: -0.75m),
+            Day(1, EntryKind.Leak, CostPurpose.Orphan, spent: 2), Day(1, EntryKind.PriceChange, CostPurpose.Training, spent: 0.25m),
+            Day(0, EntryKind.Correction, CostPurpose.Training, spent: -1), Day(0, EntryKind.Correction, CostPurpose.Orphan, spent: 0.25m),
         ];
 
         LoraCost cost = LoraCost.Of(days, Today.AddDays(-29), completed: 4);

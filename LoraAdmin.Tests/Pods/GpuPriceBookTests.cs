@@ -96,6 +96,25 @@ public sealed class GpuPriceBookTests : IDisposable
     }
 
     [Fact]
+    public async Task Price_ThatAnotherInstanceHasKeptBeforeItStopped_IsMendedWithinTheHour()
+    {
+        GpuPrices other = new(catalog, clock, new GpuPriceBook(database, clock));
+        await ReadAsync(0.40m, 0.20m);
+        catalog.Set(0.50m, 0.20m);
+        clock.Advance(TimeSpan.FromMinutes(1));
+        await other.DearestAsync(["A40"], Usd.FromDollars(9), Token);
+        Assert.Equal(Usd.FromDollars(0.50m), (await ListAsync())[0].Hourly);
+
+        for (int look = 0; look < 7; look++)
+        {
+            await ReadAsync(0.40m, 0.20m);
+        }
+
+        GpuPrice holds = Assert.Single(await ListAsync(), price => price.GpuType == "A40" && price.ValidUntil is null);
+        Assert.Equal(Usd.FromDollars(0.40m), holds.Hourly);
+    }
+
+    [Fact]
     public async Task Database_ThatIsAway_KeepsNoPriceFromBeingRead()
     {
         Away away = new(database);

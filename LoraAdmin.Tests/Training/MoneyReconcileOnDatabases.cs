@@ -30,7 +30,7 @@ public sealed class MoneyReconcileOnDatabases
     {
         await using TestDatabase database = await TestDatabase.CreateAsync(kind, clock);
         IUnitOfWork work = database.Work;
-        MoneyReconcile operation = new(work, billing, clock, Permissions.ReconcileMoney);
+        MoneyReconcile operation = new(work, billing, clock, static () => Rules, Permissions.ReconcileMoney);
         ProviderMoney pages = new(work, clock, () => new SimulatedWorld(1).Training);
         JobId job = new(new Guid(1, 0, 0, new byte[8]));
         await work.RunAsync(
@@ -83,7 +83,7 @@ public sealed class MoneyReconcileOnDatabases
     {
         await using TestDatabase database = await TestDatabase.CreateAsync(kind, clock);
         IUnitOfWork work = database.Work;
-        MoneyReconcile operation = new(work, billing, clock, Permissions.ReconcileMoney);
+        MoneyReconcile operation = new(work, billing, clock, static () => Rules, Permissions.ReconcileMoney);
         JobId job = new(new Guid(1, 0, 0, new byte[8]));
         Reservation reservation = await work.RunAsync(
             async (unit, token) =>

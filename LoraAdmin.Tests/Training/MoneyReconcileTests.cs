@@ -236,6 +236,28 @@ public sealed class MoneyReconcileTests
     }
 
     [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Correction_ThatTakesAMonthThatIsOverAboveItsLimit_OpensAnIncidentUntilOneTakesItBelow()
+    {
+        JobId id = await TrainAsync();
+        await bench.RunForAsync(TimeSpan.FromDays(4));
+        bench.World.Budget = new BudgetRules(Usd.FromDollars(0.01m), Usd.Zero);
+        bench.Faults.Add(FaultKind.BillingDearer, count: EachWindow);
+        await RunAsync();
+
+        OperationalEvent told = Assert.Single(bench.Facts(id, ProviderMoneyEvents.Corrected));
+        IncidentSignal opened = Assert.Single(told.Signals);
+        Assert.Equal((BudgetIncidents.CameOutAbove, "2026-03", false, EventSeverity.Error), (opened.Rule, opened.Subject, opened.Over, told.Severity));
+        Assert.Contains($"has cost {bench.Month.Spent} by its bills", opened.Text, StringComparison.Ordinal);
+
+        bench.World.Budget = new BudgetRules(Usd.FromDollars(200), Usd.Zero);
+        await RunAsync();
+
+        IncidentSignal ended = Assert.Single(bench.Facts(id, ProviderMoneyEvents.Corrected)[^1].Signals);
+        Assert.Equal((opened.Rule, opened.Subject, true), (ended.Rule, ended.Subject, ended.Over));
+    }
+
+    [Fact]
     public async Task Training_AtReplicate_HasNoBillAndIsNoDrift()
     {
         bench.World.Hosted = bench.World.Hosted with { WhyNot = null };
@@ -293,7 +315,7 @@ public sealed class MoneyReconcileTests
 internal static class BillsOf
 {
     public static MoneyReconcile Operation(TrainingBench bench) =>
-        new(bench.World.Database, bench.Portal.Billing, bench.World.Clock, Permissions.ReconcileMoney);
+        new(bench.World.Database, bench.Portal.Billing, bench.World.Clock, () => bench.World.Budget, Permissions.ReconcileMoney);
 }
 
 /// <summary>A turn outside of any run.</summary>

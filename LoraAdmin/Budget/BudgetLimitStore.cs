@@ -34,9 +34,15 @@ internal sealed class BudgetLimitStore(LoraDb db) : IBudgetLimitStore
             (limit.SetByKind, limit.SetByName, limit.Reason) = (change.Actor.Kind, change.Actor.Name, change.Reason);
         }
 
-        // The limit first, then the months: whoever makes a month's row locks the limit's row meanwhile.
+        // The limit first, then the months, in the order in which everybody takes them: whoever makes a month's row locks the limit's row meanwhile.
         db.AddNew(BudgetLimitChangeRow.From(change));
-        return db.RunAsync([Set.Of(db, limit, " WHERE id = $1", BudgetLimitRow.TheOne), Copied.Of(db, months, "")], cancellationToken);
+        return db.RunAsync(
+            [
+                Set.Of(db, limit, " WHERE id = $1", BudgetLimitRow.TheOne),
+                new Statement($"SELECT month FROM budget_months ORDER BY month {db.UpdateLocked}", []) { Returns = true },
+                Copied.Of(db, months, ""),
+            ],
+            cancellationToken);
     }
 
     public async Task<BudgetRules?> SwapOptionsAsync(BudgetRules options, CancellationToken cancellationToken)

@@ -1,5 +1,6 @@
 using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Platform.Data;
 using LoraAdmin.Platform.Live;
 using LoraAdmin.Shell;
 
@@ -55,7 +56,8 @@ public static class BudgetPages
     {
         services.AddSingleton<IBudgetQueries>(provider => new BudgetQueryStore(
             provider.GetRequiredService<IUnitOfWork>(),
-            provider.GetRequiredService<IPaidWork>(),
+            provider.GetRequiredService<IFixedReads>(),
+            provider.GetRequiredService<IBatchedQuery<PaidWorkQuestion, PaidWorkNow>>(),
             provider.GetRequiredService<BudgetRules>,
             provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(new Slot(SlotPlaces.OverviewTiles, typeof(BudgetTile)));

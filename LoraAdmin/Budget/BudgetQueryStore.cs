@@ -5,7 +5,8 @@ using LoraAdmin.Platform.Data;
 namespace LoraAdmin.Budget;
 
 /// <inheritdoc cref="IBudgetQueries"/>
-internal sealed class BudgetQueryStore(IUnitOfWork work, IPaidWork paid, Func<BudgetRules> rules, TimeProvider clock) : IBudgetQueries
+internal sealed class BudgetQueryStore(
+    IUnitOfWork work, IFixedReads fixedReads, IBatchedQuery<PaidWorkQuestion, PaidWorkNow> paid, Func<BudgetRules> rules, TimeProvider clock) : IBudgetQueries
 {
     /// <summary>More waiting jobs than anybody reads on a page; the count says how many there are.</summary>
     public const int MostWaiting = 50;
@@ -15,59 +16,60 @@ internal sealed class BudgetQueryStore(IUnitOfWork work, IPaidWork paid, Func<Bu
 
     private const int MostNewest = 10;
 
-    public Task<BudgetBoard> ReadAsync(CancellationToken cancellationToken) => work.ReadAsync(
-        async (unit, token) =>
-        {
-            DateTimeOffset now = clock.GetUtcNow();
-            Month month = Month.Of(now);
-            IReadOnlyList<Answer> answers = await ((EfUnit)unit).Db.RunAsync(
-                [
-                    BudgetStatements.Read(month, rules()),
-                    BoardStatements.Limit(),
-                    LedgerStatements.Days(BudgetFigures.ReadFrom(now)),
-                    LedgerStatements.FirstDay(),
-                    BoardStatements.Open(),
-                    BoardStatements.Changes(MostChanges),
-                    LedgerStatements.Backward(new LedgerFilter(month, [], null), null, MostNewest),
-                ],
-                token);
-            MoneyNow money = new(
-                BudgetStatements.ToMonth(month, answers[0]),
-                BoardStatements.ToLimit(answers[1].Row!, rules()),
-                [.. answers[2].Rows.Select(LedgerStatements.ToDay)],
-                answers[3].Row is { } first ? LedgerStatements.DayOf((string)first[0]) : null,
-                [.. answers[4].Rows.Select(BoardStatements.ToOpen)],
-                await paid.ReadAsync(unit, MostWaiting, BudgetFigures.AverageSince(now), now, token),
-                now);
-            return new BudgetBoard(
-                money,
-                BudgetFigures.Of(money),
-                [.. answers[5].Rows.Select(BoardStatements.ToChange)],
-                [.. answers[6].Rows.Select(LedgerStatements.ToEntry)]);
-        },
-        cancellationToken);
+    public async Task<BudgetBoard> ReadAsync(CancellationToken cancellationToken)
+    {
+        DateTimeOffset now = clock.GetUtcNow();
+        Month month = Month.Of(now);
+        PaidWorkQuestion question = new(MostWaiting, BudgetFigures.AverageSince(now), now);
+        List<Statement> own =
+        [
+            BudgetStatements.Read(month, rules()),
+            BoardStatements.Limit(),
+            LedgerStatements.Days(BudgetFigures.ReadFrom(now)),
+            LedgerStatements.FirstDay(),
+            BoardStatements.Open(),
+            BoardStatements.Changes(MostChanges),
+            LedgerStatements.Backward(new LedgerFilter(month, [], null), null, MostNewest),
+        ];
+        IReadOnlyList<Answer> answers = await fixedReads.ReadAsync([.. own, .. paid.Ask(question)], cancellationToken);
+        MoneyNow money = new(
+            BudgetStatements.ToMonth(month, answers[0]),
+            BoardStatements.ToLimit(answers[1].Row!, rules()),
+            [.. answers[2].Rows.Select(LedgerStatements.ToDay)],
+            answers[3].Row is { } first ? LedgerStatements.DayOf((string)first[0]) : null,
+            [.. answers[4].Rows.Select(BoardStatements.ToOpen)],
+            paid.Read(question, [.. answers.Skip(own.Count)]),
+            now);
+        return new BudgetBoard(
+            money,
+            BudgetFigures.Of(money),
+            [.. answers[5].Rows.Select(BoardStatements.ToChange)],
+            [.. answers[6].Rows.Select(LedgerStatements.ToEntry)]);
+    }
 
-    public Task<LedgerPage> ListAsync(LedgerFilter filter, LedgerCursor? after, int size, CancellationToken cancellationToken)
+    public async Task<LedgerPage> ListAsync(LedgerFilter filter, LedgerCursor? after, int size, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(filter);
         CheckSize(size);
-        return work.ReadAsync(
-            async (unit, token) =>
-            {
-                // One more than asked tells whether there is a next page.
-                IReadOnlyList<Answer> answers = await ((EfUnit)unit).Db.RunAsync(
-                    [LedgerStatements.Totals(filter), LedgerStatements.Backward(filter, after, size + 1)], token);
-                BudgetEntry[] entries = [.. answers[1].Rows.Take(size).Select(LedgerStatements.ToEntry)];
-                BudgetMonth? month = filter is { Month: { } whole, Job: null, Kinds.Count: 0 }
-                    ? await unit.Store<IBudgetStore>().ReadMonthAsync(whole, rules(), token)
-                    : null;
-                return new LedgerPage(
-                    entries,
-                    answers[1].Rows.Count > size ? new LedgerCursor(entries[^1].At, entries[^1].Key) : null,
-                    new LedgerTotals(answers[0].Number(0), new Usd(answers[0].Number(1)), new Usd(answers[0].Number(2))),
-                    month);
-            },
-            cancellationToken);
+
+        // One more than asked tells whether there is a next page.
+        List<Statement> statements = [LedgerStatements.Totals(filter), LedgerStatements.Backward(filter, after, size + 1)];
+        Month? whole = filter is { Month: { } asked, Job: null, Kinds.Count: 0 } ? asked : null;
+        if (whole is { } its)
+        {
+            statements.Add(BudgetStatements.Read(its, rules()));
+        }
+
+        // A month without a filter has the same texts always; kinds and jobs make many, and one plan for all of them would be bad for the rare ones.
+        IReadOnlyList<Answer> answers = whole is null
+            ? await work.ReadAsync((unit, token) => ((EfUnit)unit).Db.RunAsync(statements, token), cancellationToken)
+            : await fixedReads.ReadAsync(statements, cancellationToken);
+        BudgetEntry[] entries = [.. answers[1].Rows.Take(size).Select(LedgerStatements.ToEntry)];
+        return new LedgerPage(
+            entries,
+            answers[1].Rows.Count > size ? new LedgerCursor(entries[^1].At, entries[^1].Key) : null,
+            new LedgerTotals(answers[0].Number(0), new Usd(answers[0].Number(1)), new Usd(answers[0].Number(2))),
+            whole is { } month ? BudgetStatements.ToMonth(month, answers[2]) : null);
     }
 
     public Task<IReadOnlyList<BudgetEntry>> ListForwardAsync(

@@ -6,8 +6,8 @@ using LoraAdmin.Platform.Data;
 namespace LoraAdmin.Budget;
 
 /// <summary>
-/// The statements by which a month's money changes. All callers of a month wait for its row, so a unit takes it last: reservation, entry, day, month, in
-/// this order everywhere.
+/// The statements by which a month's money changes. All callers of a month wait for its row, so a unit takes it last. The order is the same everywhere: rows
+/// of new months, reservations, entries, days, months (docs/decisions/0110).
 /// </summary>
 internal static class BudgetStatements
 {
@@ -40,11 +40,11 @@ internal static class BudgetStatements
 
     private const string Raise =
         """
-        UPDATE budget_months SET reserved_micros = reserved_micros + $2, limit_micros = COALESCE(override_micros, $3)
+        UPDATE budget_months SET spent_micros = spent_micros + $6, reserved_micros = reserved_micros + $2, limit_micros = COALESCE(override_micros, $3)
         WHERE month = $1
             AND CASE COALESCE(override_mode, $4)
-                WHEN 'soft' THEN spent_micros < COALESCE(override_micros, $3)
-                ELSE spent_micros + reserved_micros + $2 <= COALESCE(override_micros, $3) END
+                WHEN 'soft' THEN spent_micros + $6 < COALESCE(override_micros, $3)
+                ELSE spent_micros + $6 + reserved_micros + $2 <= COALESCE(override_micros, $3) END
             AND EXISTS (SELECT 1 FROM budget_reservations WHERE id = $5)
         """;
 
@@ -74,18 +74,24 @@ internal static class BudgetStatements
         return new Statement(sql, limit is { } option ? [month.ToString(), option.Micros] : [month.ToString()]);
     }
 
-    /// <summary>Entry, day and month of money that is to be reserved, if the reservation is there under this id and the month has room.</summary>
-    public static IReadOnlyList<Statement> Reserve(Guid reservation, BudgetEntry entry, BudgetRules rules) =>
-    [
-        new(
-            AddEntryOfReservation,
-            [
-                entry.Key, entry.Month.ToString(), entry.At.ToMillis(), Words<EntryKind>.Of(entry.Kind), entry.Spent.Micros, entry.Reserved.Micros,
-                entry.Job!.Value.Value, entry.Attempt!.Value, reservation,
-            ]),
-        new(AddDayOfReservation, [.. DayOf([entry], sign: 1), reservation]),
-        new(Raise, [entry.Month.ToString(), entry.Reserved.Micros, rules.MonthlyLimit.Micros, Words<BudgetMode>.Of(rules.Mode), reservation]),
-    ];
+    /// <summary>The entry of money that is to be reserved, if the reservation is there under this id.</summary>
+    public static Statement AddEntry(Guid reservation, BudgetEntry entry) => new(
+        AddEntryOfReservation,
+        [
+            entry.Key, entry.Month.ToString(), entry.At.ToMillis(), Words<EntryKind>.Of(entry.Kind), entry.Spent.Micros, entry.Reserved.Micros,
+            entry.Job!.Value.Value, entry.Attempt!.Value, reservation,
+        ]);
+
+    /// <summary>Its day, on the same condition.</summary>
+    public static Statement AddDayOf(Guid reservation, BudgetEntry entry) => new(AddDayOfReservation, [.. DayOf([entry], sign: 1), reservation]);
+
+    /// <summary>Its month, if there is room as well, and with it what the same unit has booked of this month before: all of it or nothing.</summary>
+    public static Statement RaiseBy(Guid reservation, BudgetEntry entry, IReadOnlyList<BudgetEntry> before, BudgetRules rules) => new(
+        Raise,
+        [
+            entry.Month.ToString(), entry.Reserved.Micros + before.Sum(static one => one.Reserved.Micros), rules.MonthlyLimit.Micros,
+            Words<BudgetMode>.Of(rules.Mode), reservation, before.Sum(static one => one.Spent.Micros),
+        ]);
 
     /// <summary>Takes entry and day back, while the reservation is still there under this id.</summary>
     public static IReadOnlyList<Statement> Unreserve(Guid reservation, BudgetEntry entry)
@@ -99,25 +105,22 @@ internal static class BudgetStatements
         ];
     }
 
-    /// <summary>Days and months of entries that are written. Each row once, in one order, so that two units can't wait for each other.</summary>
-    public static IEnumerable<Statement> Add(LoraDb db, IReadOnlyList<BudgetEntry> entries)
-    {
-        foreach (IGrouping<string, BudgetEntry> day in entries.GroupBy(static entry => string.Join('|', DayOf([entry], 1)[..4])).OrderBy(static day => day.Key, StringComparer.Ordinal))
-        {
-            yield return new Statement(AddDay, DayOf([.. day], sign: 1));
-        }
+    /// <summary>Rows of the entries' months, in order of month. Rows that are there already are not taken.</summary>
+    public static IEnumerable<Statement> AddMonths(LoraDb db, IEnumerable<BudgetEntry> entries) =>
+        entries.Select(static entry => entry.Month).Distinct().OrderBy(static month => month.Start).Select(month => AddMonth(db, month, limit: null));
 
-        List<IGrouping<Month, BudgetEntry>> months = [.. entries.GroupBy(static entry => entry.Month).OrderBy(static month => month.Key.Start)];
-        foreach (Month month in months.Select(static month => month.Key))
-        {
-            yield return AddMonth(db, month, limit: null);
-        }
+    /// <summary>Days of entries that are written. Each row once, in one order, so that two units can't wait for each other.</summary>
+    public static IEnumerable<Statement> AddDays(IEnumerable<BudgetEntry> entries) => entries
+        .GroupBy(static entry => string.Join('|', DayOf([entry], 1)[..4]))
+        .OrderBy(static day => day.Key, StringComparer.Ordinal)
+        .Select(static day => new Statement(AddDay, DayOf([.. day], sign: 1)));
 
-        foreach (IGrouping<Month, BudgetEntry> month in months)
-        {
-            yield return new Statement(AddToMonth, [month.Key.ToString(), month.Sum(static entry => entry.Spent.Micros), month.Sum(static entry => entry.Reserved.Micros)]);
-        }
-    }
+    /// <summary>Months of entries whose days are written, in order of month.</summary>
+    public static IEnumerable<Statement> AddToMonths(IEnumerable<BudgetEntry> entries) => entries
+        .GroupBy(static entry => entry.Month)
+        .OrderBy(static month => month.Key.Start)
+        .Select(static month => new Statement(
+            AddToMonth, [month.Key.ToString(), month.Sum(static entry => entry.Spent.Micros), month.Sum(static entry => entry.Reserved.Micros)]));
 
     public static Statement Read(Month month, BudgetRules rules) =>
         new(ReadMonth, [month.ToString(), rules.MonthlyLimit.Micros, Words<BudgetMode>.Of(rules.Mode)]) { Returns = true };

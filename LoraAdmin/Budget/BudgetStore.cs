@@ -44,6 +44,8 @@ internal sealed class BudgetStore(LoraDb db) : IBudgetStore
 
     private DbSet<BudgetReservationRow> Reservations => db.Set<BudgetReservationRow>();
 
+    private PendingTotals Totals => PendingTotals.Of(db);
+
     public async Task<ReserveResult> TryReserveAsync(
         Guid id, JobId job, int attempt, Usd amount, DateTimeOffset now, BudgetRules rules, CancellationToken cancellationToken)
     {
@@ -52,15 +54,16 @@ internal sealed class BudgetStore(LoraDb db) : IBudgetStore
         Reservation wanted = new(id, job, attempt, Month.Of(now), amount, Instants.FromMillis(now.ToMillis()), Actual: null, SettledAt: null);
         BudgetEntry entry = ReservationBooks.Reserve(wanted);
 
-        // Whatever else the unit has to write goes before, so that the month's row is locked as shortly as can be.
-        IReadOnlyList<Answer> answers = await db.RunAsync(
+        (_, bool fits) = await TryRaiseAsync(
+            id,
+            entry,
             [
                 BudgetStatements.AddMonth(db, wanted.Month, rules.MonthlyLimit),
                 new Statement(AddReservation, [id, job.Value, attempt, wanted.Month.ToString(), amount.Micros, now.ToMillis()]),
-                .. BudgetStatements.Reserve(id, entry, rules),
             ],
+            rules,
             cancellationToken);
-        if (answers[^1].Written == 1)
+        if (fits)
         {
             return new ReserveResult.Reserved(wanted);
         }
@@ -69,7 +72,7 @@ internal sealed class BudgetStore(LoraDb db) : IBudgetStore
             [.. BudgetStatements.Unreserve(id, entry), new Statement(RemoveReservation, [id]), BudgetStatements.Read(wanted.Month, rules)], cancellationToken);
         if (undone[^2].Written == 1)
         {
-            return new ReserveResult.DoesNotFit(BudgetStatements.ToMonth(wanted.Month, undone[^1]), amount);
+            return new ReserveResult.DoesNotFit(Totals.AddTo(BudgetStatements.ToMonth(wanted.Month, undone[^1])), amount);
         }
 
         BudgetReservationRow present = await Reservations.AsNoTracking()
@@ -83,20 +86,20 @@ internal sealed class BudgetStore(LoraDb db) : IBudgetStore
         ArgumentNullException.ThrowIfNull(rules);
         BudgetEntry entry = change.Entries.Single();
         Guid id = change.Before.Id;
-        IReadOnlyList<Answer> answers = await db.RunAsync([Change(change.Before, change.After), .. BudgetStatements.Reserve(id, entry, rules)], cancellationToken);
+        (IReadOnlyList<Answer> answers, bool fits) = await TryRaiseAsync(id, entry, [Change(change.Before, change.After)], rules, cancellationToken);
         if (answers[0].Written == 0)
         {
             throw new ConcurrentWriteException($"The reservation of attempt {change.Before.Attempt} of job {change.Before.Job} was written meanwhile.");
         }
 
-        if (answers[^1].Written == 1)
+        if (fits)
         {
             return new ReserveResult.Reserved(change.After);
         }
 
         IReadOnlyList<Answer> undone = await db.RunAsync(
             [Change(change.After, change.Before), .. BudgetStatements.Unreserve(id, entry), BudgetStatements.Read(entry.Month, rules)], cancellationToken);
-        return new ReserveResult.DoesNotFit(BudgetStatements.ToMonth(entry.Month, undone[^1]), entry.Reserved);
+        return new ReserveResult.DoesNotFit(Totals.AddTo(BudgetStatements.ToMonth(entry.Month, undone[^1])), entry.Reserved);
     }
 
     public async Task<IReadOnlyList<ReservationChange>> ApplyAsync(IReadOnlyList<ReservationChange> changes, CancellationToken cancellationToken)
@@ -109,7 +112,7 @@ internal sealed class BudgetStore(LoraDb db) : IBudgetStore
         if (entries.Count > 0)
         {
             db.AddNew(entries.Select(BudgetEntryRow.From));
-            await db.RunAsync([.. BudgetStatements.Add(db, entries)], cancellationToken);
+            Totals.Add(entries);
         }
 
         return written;
@@ -125,7 +128,8 @@ internal sealed class BudgetStore(LoraDb db) : IBudgetStore
             return false;
         }
 
-        await db.RunAsync([Described.Of(db, row, " WHERE key = $1", row.Key), .. BudgetStatements.Add(db, [entry])], cancellationToken);
+        await db.RunAsync([Described.Of(db, row, " WHERE key = $1", row.Key)], cancellationToken);
+        Totals.Add([entry]);
         return true;
     }
 
@@ -193,7 +197,52 @@ internal sealed class BudgetStore(LoraDb db) : IBudgetStore
     public async Task<BudgetMonth> ReadMonthAsync(Month month, BudgetRules rules, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(rules);
+
+        // A unit sees what it has written itself, and decides by a month that nobody else can change any more.
+        if (Totals.IsOf(month))
+        {
+            await db.SendLastAsync(cancellationToken);
+        }
+
         return BudgetStatements.ToMonth(month, (await db.RunAsync([BudgetStatements.Read(month, rules)], cancellationToken))[0]);
+    }
+
+    /// <summary>
+    /// Raises what a month holds reserved, if it has room. Whatever else the unit has to write of the ledger goes before, so that the month's row is taken
+    /// once and as shortly as can be; refused, what the unit has booked of that month waits on.
+    /// </summary>
+    /// <param name="first">Writes the reservation.</param>
+    /// <returns>What <paramref name="first"/> did.</returns>
+    private async Task<(IReadOnlyList<Answer> First, bool Fits)> TryRaiseAsync(
+        Guid reservation, BudgetEntry entry, IReadOnlyList<Statement> first, BudgetRules rules, CancellationToken cancellationToken)
+    {
+        PendingTotals totals = Totals;
+        (IReadOnlyList<BudgetEntry> days, IReadOnlyList<BudgetEntry> months) = totals.TakeEntries();
+        List<BudgetEntry> same = [.. months.Where(one => one.Month == entry.Month)];
+        List<Statement> made = [.. BudgetStatements.AddMonths(db, months)];
+        List<Statement> before =
+        [
+            .. made,
+            .. first,
+            BudgetStatements.AddEntry(reservation, entry),
+            .. BudgetStatements.AddDays(days),
+            BudgetStatements.AddDayOf(reservation, entry),
+            .. BudgetStatements.AddToMonths(months.Where(one => one.Month.Start < entry.Month.Start)),
+        ];
+        IReadOnlyList<Answer> answers = await db.RunAsync(
+            [
+                .. before,
+                BudgetStatements.RaiseBy(reservation, entry, same, rules),
+                .. BudgetStatements.AddToMonths(months.Where(one => one.Month.Start > entry.Month.Start)),
+            ],
+            cancellationToken);
+        bool fits = answers[before.Count].Written == 1;
+        if (!fits)
+        {
+            totals.PutBack(same);
+        }
+
+        return ([.. answers.Skip(made.Count).Take(first.Count)], fits);
     }
 
     private Statement Change(Reservation before, Reservation after)

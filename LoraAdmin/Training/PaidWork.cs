@@ -1,14 +1,13 @@
 using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
-using LoraAdmin.Domain.Training;
 using LoraAdmin.Domain.Training.Hosted;
 using LoraAdmin.Platform.Data;
 
 namespace LoraAdmin.Training;
 
-/// <inheritdoc cref="IPaidWork"/>
-internal sealed class PaidWork : IPaidWork
+/// <summary>What the jobs, pods and trainings that run cost, and which jobs wait, for the figures about money.</summary>
+internal sealed class PaidWork : IBatchedQuery<PaidWorkQuestion, PaidWorkNow>
 {
     private const string Waiting =
         """
@@ -22,29 +21,41 @@ internal sealed class PaidWork : IPaidWork
 
     private const string Hosted = "SELECT job_id, attempt, saw, hourly_micros, started_at, ended_at, worked_for FROM hosted_trainings WHERE NOT is_settled";
 
-    public async Task<PaidWorkNow> ReadAsync(
-        IUnit unit, int mostWaiting, DateTimeOffset completedSince, DateTimeOffset now, CancellationToken cancellationToken)
+    private const string Pods =
+        """
+        SELECT job_id, attempt, pod_id, hourly_micros, billed_micros, billed_until, created_at, requested_at, gone_at
+        FROM pod_ledger WHERE saw <> 'gone'
+        """;
+
+    public IReadOnlyList<Statement> Ask(PaidWorkQuestion question)
     {
-        ArgumentNullException.ThrowIfNull(unit);
-        IReadOnlyList<Answer> answers = await ((EfUnit)unit).Db.RunAsync(
-            [
-                new Statement(Waiting, [mostWaiting]) { Returns = true },
-                new Statement(CountWaiting, []) { Returns = true },
-                new Statement(CountCompleted, [completedSince.ToMillis()]) { Returns = true },
-                new Statement(Hosted, []) { Returns = true },
-            ],
-            cancellationToken);
+        ArgumentNullException.ThrowIfNull(question);
+        return
+        [
+            new Statement(Waiting, [question.MostWaiting]) { Returns = true },
+            new Statement(CountWaiting, []) { Returns = true },
+            new Statement(CountCompleted, [question.CompletedSince.ToMillis()]) { Returns = true },
+            new Statement(Hosted, []) { Returns = true },
+            new Statement(Pods, []) { Returns = true },
+        ];
+    }
+
+    public PaidWorkNow Read(PaidWorkQuestion question, IReadOnlyList<Answer> answers)
+    {
+        ArgumentNullException.ThrowIfNull(question);
+        ArgumentNullException.ThrowIfNull(answers);
         return new PaidWorkNow(
             [.. answers[0].Rows.Select(ToWaiting)],
             (int)answers[1].Number(0),
-            await RunningAsync(unit, answers[3].Rows, now, cancellationToken),
+            Running(answers[3].Rows, answers[4].Rows, question.Now),
             (int)answers[2].Number(0));
     }
 
-    private static async Task<IReadOnlyList<RunningCost>> RunningAsync(
-        IUnit unit, IReadOnlyList<IReadOnlyList<object>> trainings, DateTimeOffset now, CancellationToken cancellationToken)
+    private static IReadOnlyList<RunningCost> Running(
+        IReadOnlyList<IReadOnlyList<object>> trainings, IReadOnlyList<IReadOnlyList<object>> alive, DateTimeOffset now)
     {
-        IEnumerable<RunningCost> pods = (await unit.Store<IPodLedger>().ListAliveAsync(cancellationToken))
+        IEnumerable<RunningCost> pods = alive
+            .Select(ToPod)
             .Select(pod => new RunningCost(pod.Job, pod.Attempt, pod.CostUntil(now), pod.PodId is null ? Usd.Zero : pod.HourlyRate ?? Usd.Zero));
         IEnumerable<RunningCost> hosted = trainings
             .Select(ToHosted)
@@ -73,6 +84,25 @@ internal sealed class PaidWork : IPaidWork
         EndedAt = Cell.NumberOrNull(row[5]),
         WorkedFor = Cell.NumberOrNull(row[6]),
     }.ToTraining();
+
+    /// <summary>As far as its cost goes.</summary>
+    private static LedgerPod ToPod(IReadOnlyList<object> row) => new()
+    {
+        Name = "",
+        Job = new JobId(Cell.Id(row[0])),
+        Attempt = (int)Cell.Number(row[1]),
+        Try = 1,
+        Want = PodWant.Needed,
+        Saw = PodSaw.Running,
+        PodId = row[2] as string,
+        GpuType = "",
+        HourlyRate = Cell.NumberOrNull(row[3]) is { } hourly ? new Usd(hourly) : null,
+        Billed = new Usd(Cell.Number(row[4])),
+        BilledUntil = Instants.FromMillis(Cell.NumberOrNull(row[5])),
+        CreatedAt = Instants.FromMillis(Cell.NumberOrNull(row[6])),
+        RequestedAt = Instants.FromMillis(Cell.Number(row[7])),
+        GoneAt = Instants.FromMillis(Cell.NumberOrNull(row[8])),
+    };
 
     private static WaitingJob ToWaiting(IReadOnlyList<object> row) =>
         new(new JobId(Cell.Id(row[0])), (int)Cell.Number(row[1]), (string)row[2], Instants.FromMillis(Cell.Number(row[3])));

@@ -2,8 +2,10 @@ using System.Diagnostics;
 using LoraAdmin.Budget;
 using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Platform.Data;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Training;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 
 namespace LoraAdmin.Bench.BudgetPage;
@@ -33,7 +35,7 @@ internal sealed class BudgetPageBenchmark : Benchmark
         await BudgetYear.FillAsync(BudgetYear.ConnectionStringOf(database));
         await output.WriteLineAsync(FormattableString.Invariant($"  filled in {Stopwatch.GetElapsedTime(started).TotalSeconds:0} s"));
         BudgetRules rules = new(Usd.FromDollars(200_000), Usd.FromDollars(150_000));
-        BudgetQueryStore queries = new(database.Work, new PaidWork(), () => rules, clock);
+        BudgetQueryStore queries = new(database.Work, database.Services.GetRequiredService<IFixedReads>(), new PaidWork(), () => rules, clock);
         await using HandPage hand = new(BudgetYear.ConnectionStringOf(database));
 
         double board = await CompareAsync(output, "the page", BoardAsync, hand.ReadBoardAsync);

@@ -50,7 +50,7 @@ internal static class BudgetYear
             ('settle', ':idle', 3600000, 'settle', 200000, 0, 'idle')) e (what, which, later, kind, spent, reserved, purpose)
         WHERE NOT is_open OR e.what = 'reserve' OR (NOT waits AND e.what = 'accrue');
         INSERT INTO budget_entries (key, month, at, kind, spent_micros, reserved_micros, job_id, attempt, purpose)
-        SELECT 'correction:' || job, to_char(to_timestamp(at / 1000) AT TIME ZONE 'UTC', 'YYYY-MM'), at, 'correction', 1000, 0, job, 1, NULL FROM made WHERE n % 10000 = 0;
+        SELECT 'correction:' || job, to_char(to_timestamp(at / 1000) AT TIME ZONE 'UTC', 'YYYY-MM'), at, 'correction', 1000, 0, job, 1, 'training' FROM made WHERE n % 10000 = 0;
         """;
 
     private static readonly string Totals =

@@ -1,9 +1,10 @@
+using System.Data;
 using LoraAdmin.Domain.Budget;
 using Npgsql;
 
 namespace LoraAdmin.Bench.BudgetPage;
 
-/// <summary>The page's figures by hand: prepared statements in one batch through the bare driver, read field by field.</summary>
+/// <summary>The page's figures by hand: prepared statements in one batch and one snapshot through the bare driver, read field by field.</summary>
 internal sealed class HandPage(string connectionString) : IAsyncDisposable
 {
     private const string Month = "SELECT spent_micros, reserved_micros FROM budget_months WHERE month = $1";
@@ -15,8 +16,8 @@ internal sealed class HandPage(string connectionString) : IAsyncDisposable
     private const string Waiting = "SELECT job_id, attempt, name, state_since FROM training_progress WHERE is_open AND state IN ('queued', 'preparing') ORDER BY state_since, job_id LIMIT 50";
     private const string CountWaiting = "SELECT COUNT(*) FROM training_progress WHERE is_open AND state IN ('queued', 'preparing')";
     private const string Completed = "SELECT COUNT(*) FROM training_progress WHERE NOT is_open AND completed_at >= $1 AND state = 'completed'";
-    private const string Pods = "SELECT job_id, attempt, pod_id, hourly_micros, billed_micros, billed_until, created_at, requested_at FROM pod_ledger WHERE saw <> 'gone' ORDER BY requested_at, name";
-    private const string Hosted = "SELECT job_id, attempt, hourly_micros, started_at, ended_at, worked_for FROM hosted_trainings WHERE NOT is_settled ORDER BY requested_at, name";
+    private const string Pods = "SELECT job_id, attempt, pod_id, hourly_micros, billed_micros, billed_until, created_at, requested_at, gone_at FROM pod_ledger WHERE saw <> 'gone'";
+    private const string Hosted = "SELECT job_id, attempt, saw, hourly_micros, started_at, ended_at, worked_for FROM hosted_trainings WHERE NOT is_settled";
 
     private const string Entries = "SELECT key, month, at, kind, spent_micros, reserved_micros, job_id, attempt, pod, provider, purpose, note FROM budget_entries WHERE month = $1";
     private const string Sums = "SELECT COALESCE(SUM(entries), 0), COALESCE(SUM(spent_micros), 0), COALESCE(SUM(reserved_micros), 0) FROM budget_days WHERE month = $1";
@@ -28,7 +29,8 @@ internal sealed class HandPage(string connectionString) : IAsyncDisposable
     public async Task<long> ReadBoardAsync()
     {
         await using NpgsqlConnection connection = await source.OpenConnectionAsync();
-        await using NpgsqlBatch batch = new(connection);
+        await using NpgsqlTransaction snapshot = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead);
+        await using NpgsqlBatch batch = new(connection, snapshot);
         DateTimeOffset now = BudgetYear.Now;
         Add(batch, Month, "2026-11");
         Add(batch, Limit);
@@ -50,7 +52,8 @@ internal sealed class HandPage(string connectionString) : IAsyncDisposable
     public async Task<long> ReadLedgerAsync((long At, string Key)? after, string? kind)
     {
         await using NpgsqlConnection connection = await source.OpenConnectionAsync();
-        await using NpgsqlBatch batch = new(connection);
+        await using NpgsqlTransaction snapshot = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead);
+        await using NpgsqlBatch batch = new(connection, snapshot);
         string ofKind = kind is null ? "" : $" AND kind IN ('{kind}')";
         Add(batch, Sums + ofKind, "2026-11");
         if (after is var (at, key))

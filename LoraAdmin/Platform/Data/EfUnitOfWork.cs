@@ -13,7 +13,7 @@ namespace LoraAdmin.Platform.Data;
 /// waiting for its lock; a stricter level would only turn these waits into failures.
 /// </summary>
 internal sealed class EfUnitOfWork(LoraDbFactory contexts, StoreRegistry stores, CommitSignal committed, IIds ids, TimeProvider clock)
-    : IUnitOfWork, IDisposable
+    : IUnitOfWork, IFixedReads, IDisposable
 {
     private const int MaxRuns = 10;
     private const int MaxUniqueRaces = 3;
@@ -55,19 +55,12 @@ internal sealed class EfUnitOfWork(LoraDbFactory contexts, StoreRegistry stores,
     public async Task<T> ReadAsync<T>(Func<IUnit, CancellationToken, Task<T>> read, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(read);
-        try
-        {
-            await using LoraDb db = contexts.CreateDbContext();
-
-            // A transaction that is never committed: one snapshot for all reads, and a write made by mistake is gone.
-            await using IDbContextTransaction transaction = await BeginReadAsync(db, cancellationToken);
-            return await read(new EfUnit(db, stores, new EventSink(db, ids, clock)), cancellationToken);
-        }
-        catch (Exception exception) when (DatabaseFailures.Classify(exception) is DatabaseFailure.Unavailable or DatabaseFailure.Contention)
-        {
-            throw new StoreUnavailableException("The database could not be reached.", exception);
-        }
+        return await SnapshotAsync(
+            contexts.CreateDbContext, (db, token) => read(new EfUnit(db, stores, new EventSink(db, ids, clock)), token), cancellationToken);
     }
+
+    public Task<IReadOnlyList<Answer>> ReadAsync(IReadOnlyList<Statement> statements, CancellationToken cancellationToken) =>
+        SnapshotAsync(contexts.CreateForWriting, (db, token) => db.RunAsync(statements, token), cancellationToken);
 
     public void Dispose() => sqliteWriter.Dispose();
 
@@ -103,11 +96,13 @@ internal sealed class EfUnitOfWork(LoraDbFactory contexts, StoreRegistry stores,
         await using IDbContextTransaction transaction = await db.Database.BeginTransactionAsync(cancellationToken);
         EventSink events = new(db, ids, clock);
         T result = await work(new EfUnit(db, stores, events), cancellationToken);
-        await db.SendNewAsync(cancellationToken);
         if (db.ChangeTracker.HasChanges())
         {
+            await db.SendNewAsync(cancellationToken);
             await db.SaveChangesAsync(cancellationToken);
         }
+
+        await db.SendLastAsync(cancellationToken);
 
         // Past this point the caller's impatience must not leave the outcome open.
         await transaction.CommitAsync(CancellationToken.None);
@@ -117,6 +112,23 @@ internal sealed class EfUnitOfWork(LoraDbFactory contexts, StoreRegistry stores,
         }
 
         return result;
+    }
+
+    private static async Task<T> SnapshotAsync<T>(
+        Func<LoraDb> create, Func<LoraDb, CancellationToken, Task<T>> read, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using LoraDb db = create();
+
+            // A transaction that is never committed: one snapshot for all reads, and a write made by mistake is gone.
+            await using IDbContextTransaction transaction = await BeginReadAsync(db, cancellationToken);
+            return await read(db, cancellationToken);
+        }
+        catch (Exception exception) when (DatabaseFailures.Classify(exception) is DatabaseFailure.Unavailable or DatabaseFailure.Contention)
+        {
+            throw new StoreUnavailableException("The database could not be reached.", exception);
+        }
     }
 
     private static async Task<IDbContextTransaction> BeginReadAsync(LoraDb db, CancellationToken cancellationToken)

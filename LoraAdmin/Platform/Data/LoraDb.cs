@@ -29,22 +29,31 @@ public abstract class LoraDb(DbContextOptions options) : DbContext(options), IDa
     /// <summary>What waits for the unit's next statement; see <see cref="LoraDbStatements.AddNew"/>.</summary>
     internal List<object> NewRows { get; } = [];
 
+    /// <summary>What the unit does last; see <see cref="ILastStatements"/>.</summary>
+    internal List<ILastStatements> Last { get; } = [];
+
     /// <summary>An id as a parameter of hand-written SQL, which no conversion of the model reaches.</summary>
     public object SqlId(Guid id) => IsPostgres ? id : id.ToString("D");
 
     // Contexts go back to a pool: what a unit left behind must not reach the next one.
     public override void Dispose()
     {
-        NewRows.Clear();
+        Forget();
         base.Dispose();
         GC.SuppressFinalize(this);
     }
 
     public override ValueTask DisposeAsync()
     {
-        NewRows.Clear();
+        Forget();
         GC.SuppressFinalize(this);
         return base.DisposeAsync();
+    }
+
+    private void Forget()
+    {
+        NewRows.Clear();
+        Last.Clear();
     }
 
     protected override void OnModelCreating(ModelBuilder modelBuilder)

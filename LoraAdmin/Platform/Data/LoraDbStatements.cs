@@ -19,6 +19,13 @@ internal static class LoraDbStatements
     public static Task SendNewAsync(this LoraDb db, CancellationToken cancellationToken) =>
         db.NewRows.Count > 0 ? db.RunAsync([], cancellationToken) : Task.CompletedTask;
 
+    /// <summary>Sends the rows that wait, and after them what the unit does last.</summary>
+    public static Task SendLastAsync(this LoraDb db, CancellationToken cancellationToken)
+    {
+        List<Statement> last = [.. db.Last.SelectMany(one => one.Take(db))];
+        return last.Count > 0 ? db.RunAsync(last, cancellationToken) : db.SendNewAsync(cancellationToken);
+    }
+
     /// <summary>Adds the row and sends it now.</summary>
     /// <exception cref="InvalidOperationException">A row with the same key is there already; the unit can't be committed any more.</exception>
     public static async Task SendNewAsync(this LoraDb db, object row, string whenTaken, CancellationToken cancellationToken)

@@ -59,7 +59,9 @@ public static class PlatformData
         services.AddScoped(provider => provider.GetRequiredService<LoraDbFactory>().CreateDbContext());
         services.TryAddSingleton<StoreRegistry>();
         services.AddSingleton<CommitSignal>();
-        services.AddSingleton<IUnitOfWork, EfUnitOfWork>();
+        services.AddSingleton<EfUnitOfWork>();
+        services.AddSingleton<IUnitOfWork>(provider => provider.GetRequiredService<EfUnitOfWork>());
+        services.AddSingleton<IFixedReads>(provider => provider.GetRequiredService<EfUnitOfWork>());
         services.AddStore<ILeaseStore, LeaseStore>();
         services.AddSingleton<EventPump>();
         services.AddSingleton<InstallationHolder>();

@@ -64,6 +64,54 @@ public abstract class BudgetStoreContract : StoreContract
     }
 
     [Fact]
+    public async Task Reserve_InTheUnitThatSettles_HasTheRoomThatCameFree()
+    {
+        JobId job = NextJob();
+        await Reserve(job, Usd.FromDollars(10));
+
+        ReserveResult again = await SettleAndReserve(job, Usd.FromDollars(1), Usd.FromDollars(9));
+
+        Assert.IsType<ReserveResult.Reserved>(again);
+        BudgetMonth month = await Month();
+        Assert.Equal((Usd.FromDollars(1), Usd.FromDollars(9)), (month.Spent, month.Reserved));
+    }
+
+    [Fact]
+    public async Task Reserve_RefusedInTheUnitThatSettles_LeavesTheSettlement()
+    {
+        JobId job = NextJob();
+        await Reserve(job, Usd.FromDollars(10));
+
+        ReserveResult.DoesNotFit refused = Assert.IsType<ReserveResult.DoesNotFit>(
+            await SettleAndReserve(job, Usd.FromDollars(1), Usd.FromDollars(9.000001m)));
+
+        BudgetMonth month = await Month();
+        Assert.Equal((Usd.FromDollars(1), Usd.Zero), (month.Spent, month.Reserved));
+        Assert.Equal(month, refused.Month);
+        Assert.Empty(await Open());
+    }
+
+    [Fact]
+    public async Task Month_ReadInTheUnitThatBooks_HasWhatItBooked()
+    {
+        JobId job = NextJob();
+        await Reserve(job, Usd.FromDollars(4));
+
+        BudgetMonth read = await Work.RunAsync(
+            async (unit, token) =>
+            {
+                IBudgetStore store = unit.Store<IBudgetStore>();
+                Reservation open = Assert.Single(await store.ListForJobAsync(job, token));
+                await store.ApplyAsync([ReservationBooks.Accrue(open, Usd.FromDollars(3), Leak, Start)!], token);
+                return await store.ReadMonthAsync(Domain.Shared.Month.Of(Start), Rules, token);
+            },
+            None);
+
+        Assert.Equal((Usd.FromDollars(3), Usd.FromDollars(1)), (read.Spent, read.Reserved));
+        Assert.Equal(read, await Month());
+    }
+
+    [Fact]
     public async Task Settle_ByManyAtOnce_BooksOnce()
     {
         JobId job = NextJob();
@@ -346,6 +394,21 @@ public abstract class BudgetStoreContract : StoreContract
 
     private Task<bool> Settle(JobId job, Usd actual, DateTimeOffset? at = null) =>
         ChangeAsync(job, open => ReservationBooks.Settle(open, CostSplit.Nothing with { Training = actual }, Leak, at ?? Start));
+
+    /// <summary>As a job goes over to its next attempt: what came to nothing makes room for what comes next.</summary>
+    private Task<ReserveResult> SettleAndReserve(JobId job, Usd actual, Usd amount)
+    {
+        Guid next = NextId();
+        return Work.RunAsync(
+            async (unit, token) =>
+            {
+                IBudgetStore store = unit.Store<IBudgetStore>();
+                Reservation open = Assert.Single(await store.ListForJobAsync(job, token));
+                await store.ApplyAsync([ReservationBooks.Settle(open, CostSplit.Nothing with { Failed = actual }, Leak, Start)], token);
+                return await store.TryReserveAsync(next, job, 2, amount, Start, Rules, token);
+            },
+            None);
+    }
 
     private Task<bool> Accrue(JobId job, Usd cost) => ChangeAsync(job, open => ReservationBooks.Accrue(open, cost, Leak, Start));
 
