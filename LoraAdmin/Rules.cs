@@ -32,8 +32,7 @@ internal static class Rules
             provider.GetRequiredService<TrainingRules>(), provider.GetRequiredService<BudgetRules>(), provider.GetRequiredService<LimitRules>()));
         services.AddSingleton(provider => new RunwayRules(provider.GetRequiredService<IOptions<BudgetOptions>>().Value.RunwayAlert));
         services.AddSingleton(provider => new JobPatience(provider.GetRequiredService<TrainingRules>().QueueWait));
-        services.AddSingleton(provider => new Detour(
-            async token => await provider.GetRequiredService<HostedFallback>().WhyNotAsync(token) is null ? BreakerSubject.Replicate.Name : null));
+        services.AddSingleton(provider => new Detour(token => LookRoundAsync(provider.GetRequiredService<HostedFallback>(), token)));
         services.AddSingleton(provider => new GuardedProviders(
             [BreakerSubject.RunPod, .. provider.GetRequiredService<HostedRules>().WhyNot is null ? [BreakerSubject.Replicate] : Array.Empty<BreakerSubject>()]));
         services.AddSingleton<IValidateOptions<BreakerOptions>, ProbeLeaseValidator>();
@@ -47,7 +46,7 @@ internal static class Rules
             provider.GetRequiredService<Platform.PortalInstance>().Id,
             KeyMarks.Of(provider.GetRequiredService<IOptions<ReplicateOptions>>().Value.ApiToken),
             GateWords.Replicate,
-            new HostedRefusals(provider.GetRequiredService<IUnitOfWork>(), provider.GetRequiredService<TimeProvider>())));
+            provider.GetRequiredService<HostedRefusals>()));
         services.AddSingleton<ICreationGate>(provider => provider.GetRequiredService<BreakerGate>());
         services.AddSingleton<Func<Installation>>(provider =>
         {
@@ -55,6 +54,20 @@ internal static class Rules
             return () => holder.Current;
         });
         return services;
+    }
+
+    /// <summary>RunPod's breaker is shown without the database, by which alone refusals are known.</summary>
+    internal static async Task<DetourView?> LookRoundAsync(HostedFallback fallback, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return new DetourView(
+                await fallback.WhyDownAsync(cancellationToken) is null ? BreakerSubject.Replicate.Name : null, await fallback.WhyRefusedAsync(cancellationToken));
+        }
+        catch (StoreUnavailableException)
+        {
+            return null;
+        }
     }
 
     private static PodRules PodRulesOf(PodsOptions pods, RunPodOptions runPod, TrainingOptions training) => new(pods.VanishedAfter, pods.CleanupAttempts)

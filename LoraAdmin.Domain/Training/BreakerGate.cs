@@ -23,9 +23,9 @@ public sealed class BreakerGate(IBreaker breaker, string worker, string keyMark,
 {
     public async Task<CreationVerdict> AskAsync(string name, CancellationToken cancellationToken)
     {
-        if (await WhyRefusedAsync(cancellationToken) is { } refused)
+        if (refusals is not null && await refusals.WhyHeldAsync(cancellationToken) is { } refused)
         {
-            return new CreationVerdict.Hold(refused.Reason, refused.Counts);
+            return new CreationVerdict.Hold(refused, Counts: true);
         }
 
         CircuitReply reply = await breaker.CallAsync(new CircuitCall.Check(name, worker, keyMark), cancellationToken);
@@ -62,7 +62,7 @@ public sealed class BreakerGate(IBreaker breaker, string worker, string keyMark,
     {
         if (await WhyRefusedAsync(cancellationToken) is { } known)
         {
-            return known;
+            return new NoPlace(known, Counts: true);
         }
 
         CircuitReply reply = await breaker.CallAsync(new CircuitCall.Read(0), cancellationToken);
@@ -76,7 +76,7 @@ public sealed class BreakerGate(IBreaker breaker, string worker, string keyMark,
     /// </summary>
     public async Task<string?> WhyDownAsync(CancellationToken cancellationToken)
     {
-        if (refusals is not null && await refusals.WhyAsync(cancellationToken) is { } refused)
+        if (await WhyRefusedAsync(cancellationToken) is { } refused)
         {
             return refused;
         }
@@ -108,8 +108,7 @@ public sealed class BreakerGate(IBreaker breaker, string worker, string keyMark,
     private bool IsOfAnotherKey(CircuitReply reply) =>
         reply.Status == CircuitStatus.Isolated && reply.Circuit.Isolation is { IsOfTheKey: true } refused && refused.KeyMark != keyMark;
 
-    private async Task<NoPlace?> WhyRefusedAsync(CancellationToken cancellationToken) =>
-        refusals is not null && await refusals.WhyHeldAsync(cancellationToken) is { } words ? new NoPlace(words, Counts: true) : null;
+    private async Task<string?> WhyRefusedAsync(CancellationToken cancellationToken) => refusals is null ? null : await refusals.WhyAsync(cancellationToken);
 
     private CreationVerdict.Hold? HoldOf(CircuitReply reply) => reply.Status switch
     {

@@ -49,7 +49,18 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
         open |= await AttemptPods.ReleaseAsync(unit, job.Id, job.Attempt, proof, PodReasons.JobEnded, now, cancellationToken);
         if (rule.Retry == RetryRule.OnceByItself && await MayTrainAgainAsync(unit, job, cancellationToken)
             && await TryNextAttemptAsync(
-                unit, job, fence, failure, error, ProvisioningStep.Provider, await EstimateOfPodAsync(unit, job, cancellationToken), now, cancellationToken))
+                unit,
+                job,
+                fence,
+                failure,
+                error,
+                new Next(
+                    ProvisioningStep.Provider,
+                    await EstimateOfPodAsync(unit, job, cancellationToken),
+                    TrainingEvents.StateChanged,
+                    $"{failure.Rule.Message}: {failure.Detail ?? failure.Rule.Message}. Training starts again by itself"),
+                now,
+                cancellationToken))
         {
             return;
         }
@@ -79,8 +90,8 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
     }
 
     /// <summary>
-    /// The attempt ends without a provider, and the other provider is asked before anybody hears of a failure (E1, C1). What does not fit into the month's
-    /// budget there ends the job.
+    /// The attempt ends without a provider, and the other provider is asked before anybody hears of a failure (E1, C1), also the one that it came from. What does
+    /// not fit into the month's budget there ends the job.
     /// </summary>
     public async Task HandOverAsync(
         IUnit unit, TrainingJob job, long fence, JobFailure failure, ErrorDetail error, DateTimeOffset now, CancellationToken cancellationToken)
@@ -90,10 +101,23 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
         ArgumentNullException.ThrowIfNull(failure);
         await EndAttemptAsync(unit, job, AttemptState.Failed, failure.Code, now, cancellationToken);
         await AttemptPods.ReleaseAsync(unit, job.Id, job.Attempt, FileProof.TrainingNeverStarted, PodReasons.JobEnded, now, cancellationToken);
-        Usd estimate = hosted().EstimateFor(training().MaxDuration);
-        if (!await TryNextAttemptAsync(unit, job, fence, failure, error, HostedLedger.Provider, estimate, now, cancellationToken))
+        await HostedLedger.ReleaseAsync(unit, job.Id, job.Attempt, now, cancellationToken);
+        string why = (failure.Detail ?? failure.Rule.Message).TrimEnd('.');
+        bool isBack = HostedLedger.IsHosted(job);
+        (string name, Next next) = isBack
+            ? (GateWords.RunPod.Provider, new Next(
+                ProvisioningStep.Provider,
+                await EstimateOfPodAsync(unit, job, cancellationToken),
+                TrainingEvents.HandedOver,
+                $"{why}. {GateWords.RunPod.Provider} can be asked again, and is"))
+            : (HostedLedger.ProviderName, new Next(
+                HostedLedger.Provider,
+                hosted().EstimateFor(training().MaxDuration),
+                TrainingEvents.HandedOver,
+                $"{why}. {HostedLedger.ProviderName} is asked instead"));
+        if (!await TryNextAttemptAsync(unit, job, fence, failure, error, next, now, cancellationToken))
         {
-            string words = $"{failure.Detail?.TrimEnd('.')}. {HostedLedger.ProviderName} would take up to {estimate}, which the month's budget does not have";
+            string words = $"{failure.Detail?.TrimEnd('.')}. {name} would take up to {next.Estimate}, which the month's budget does not have";
             await FailAsync(unit, job, fence, new JobFailure(FailureCode.BudgetExhausted, words), FileProof.TrainingNeverStarted, error, now, cancellationToken);
         }
     }
@@ -109,16 +133,13 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
     private static async Task<bool> WasAskedAsync(IUnit unit, TrainingJob job, CancellationToken cancellationToken)
     {
         IReadOnlyList<TrainingAttempt> attempts = await unit.Store<ITrainingStore>().ListAttemptsAsync(job.Id, cancellationToken);
-        TrainingAttempt? attempt = attempts.FirstOrDefault(one => one.Number == job.Attempt);
-        while (attempt is { Number: var number, StartedAt: var began })
+        foreach (int number in TrainingAttempt.FollowedBy(attempts, job.Attempt).Select(static one => one.Number).Prepend(job.Attempt))
         {
             if ((await unit.Store<IPodLedger>().ListForAttemptAsync(job.Id, number, cancellationToken)).Count > 0
                 || (await unit.Store<IHostedTrainingStore>().ListForAttemptAsync(job.Id, number, cancellationToken)).Any(static one => one.Saw != HostedSaw.Packing))
             {
                 return true;
             }
-
-            attempt = attempts.LastOrDefault(one => one.Number < number && one.EndedAt == began);
         }
 
         return false;
@@ -126,10 +147,10 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
 
     /// <summary>Once by itself: the first attempt on a pod; elsewhere the first that was lost, because the attempts before it came to no provider.</summary>
     private static async Task<bool> MayTrainAgainAsync(IUnit unit, TrainingJob job, CancellationToken cancellationToken) =>
-        !HostedLedger.IsHosted(job)
-            ? job.Attempt < AttemptsAfterALostPod
-            : (await unit.Store<ITrainingStore>().ListAttemptsAsync(job.Id, cancellationToken))
-                .Count(attempt => attempt.Failure is { } code && FailureTable.For(code).Retry == RetryRule.OnceByItself) <= 1;
+        (!HostedLedger.IsHosted(job) && job.Attempt < AttemptsAfterALostPod)
+        || (await unit.Store<ITrainingStore>().ListAttemptsAsync(job.Id, cancellationToken) is var attempts
+            && attempts.Any(static one => one.Provider == HostedLedger.Provider)
+            && attempts.Count(attempt => attempt.Failure is { } code && FailureTable.For(code).Retry == RetryRule.OnceByItself) <= 1);
 
     /// <summary>What the job's last pod was given; its attempts elsewhere say nothing about a pod.</summary>
     private async Task<Usd> EstimateOfPodAsync(IUnit unit, TrainingJob job, CancellationToken cancellationToken)
@@ -150,8 +171,7 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
         long fence,
         JobFailure failure,
         ErrorDetail error,
-        string provider,
-        Usd estimate,
+        Next to,
         DateTimeOffset now,
         CancellationToken cancellationToken)
     {
@@ -164,17 +184,17 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
 
         ITrainingStore store = unit.Store<ITrainingStore>();
         int next = (await store.ListAttemptsAsync(job.Id, cancellationToken)).Max(attempt => attempt.Number) + 1;
-        if (await money.TryReserveAsync(ids.Next(), job.Id, next, estimate, now, budget(), cancellationToken) is not ReserveResult.Reserved)
+        if (await money.TryReserveAsync(ids.Next(), job.Id, next, to.Estimate, now, budget(), cancellationToken) is not ReserveResult.Reserved)
         {
             return false;
         }
 
-        bool handedOver = provider == HostedLedger.Provider;
-        await store.AddAttemptAsync(new TrainingAttempt(job.Id, next, provider, AttemptState.Active, now, null, null, null), cancellationToken);
+        bool handedOver = to.Provider == HostedLedger.Provider;
+        await store.AddAttemptAsync(new TrainingAttempt(job.Id, next, to.Provider, AttemptState.Active, now, null, null, null), cancellationToken);
         TrainingJob again = job with
         {
             Attempt = next,
-            Provider = handedOver || job.Provider is not null ? provider : null,
+            Provider = handedOver || job.Provider is not null ? to.Provider : null,
             State = handedOver ? TrainingState.Provisioning : TrainingState.Queued,
             StateSince = now,
             UpdatedAt = now,
@@ -192,21 +212,21 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
             StepErrors = 0,
         };
         await store.SaveAsync(again, fence, release: true, cancellationToken);
-        string why = failure.Detail ?? failure.Rule.Message;
         await unit.Events.AppendAsync(
-            TrainingFacts.Of(
-                again,
-                handedOver ? TrainingEvents.HandedOver : TrainingEvents.StateChanged,
-                handedOver
-                    ? $"{why.TrimEnd('.')}. {HostedLedger.ProviderName} is asked instead (attempt {next})"
-                    : $"{failure.Rule.Message}: {why}. Training starts again by itself (attempt {next})",
-                Self,
-                EventSeverity.Warning,
-                failure.Rule.Code)
-                with { Error = error },
+            TrainingFacts.Of(again, to.Kind, $"{to.Words} (attempt {next})", Self, EventSeverity.Warning, failure.Rule.Code) with
+            {
+                Error = error,
+                Signals = HostedLedger.IsHosted(job)
+                    ? [new IncidentSignal(HostedIncidents.WeightsWaiting, job.Id.ToString(), $"The attempt ended, and nothing of it is waited for: {failure.Rule.Message}", Over: true)]
+                    : [],
+            },
             cancellationToken);
         return true;
     }
+
+    /// <summary>The attempt that follows by itself.</summary>
+    /// <param name="Kind">Of the fact that says so.</param>
+    private sealed record Next(string Provider, Usd Estimate, string Kind, string Words);
 
     private static async Task EndAttemptAsync(
         IUnit unit, TrainingJob job, AttemptState state, FailureCode? failure, DateTimeOffset now, CancellationToken cancellationToken)

@@ -6,8 +6,9 @@ namespace LoraAdmin.Domain.Training;
 /// <summary>
 /// Tells whether any provider takes trainings, by what both of their breakers say now and not by what some job met: an incident begins though no job waits, and
 /// ends though none comes. Each instance tells for itself, and at its start whatever is true then: what a portal before it had told does not outlive it.
+/// As long as both are down it is told again, because another instance may be configured otherwise and have ended the incident.
 /// </summary>
-public sealed class ProvidersWatch(IUnitOfWork work, BreakerGate runPod, HostedFallback fallback)
+public sealed class ProvidersWatch(IUnitOfWork work, BreakerGate runPod, HostedFallback fallback, TimeProvider clock)
 {
     public const string Name = "training.providers_watch";
 
@@ -15,7 +16,11 @@ public sealed class ProvidersWatch(IUnitOfWork work, BreakerGate runPod, HostedF
 
     private static readonly Actor Self = Actor.Portal(Name);
 
+    /// <summary>Another instance that is configured otherwise, or a person, may have closed what this one still sees.</summary>
+    private static readonly TimeSpan DownAgain = TimeSpan.FromMinutes(10);
+
     private bool? told;
+    private DateTimeOffset toldAt;
 
     /// <exception cref="StoreUnavailableException">The database is away; what there is to tell is told next time.</exception>
     public async Task LookAsync(CancellationToken cancellationToken)
@@ -24,7 +29,7 @@ public sealed class ProvidersWatch(IUnitOfWork work, BreakerGate runPod, HostedF
         string? hosted = fallback.IsConfigured ? await fallback.WhyDownAsync(cancellationToken) : null;
         string? pods = hosted is null ? null : await runPod.WhyDownAsync(cancellationToken);
         bool areDown = pods is not null;
-        if (areDown == told)
+        if (areDown == told && !(areDown && clock.GetUtcNow() - toldAt >= DownAgain))
         {
             return;
         }
@@ -43,5 +48,6 @@ public sealed class ProvidersWatch(IUnitOfWork work, BreakerGate runPod, HostedF
         };
         await work.RunAsync((unit, token) => unit.Events.AppendAsync(fact, token), cancellationToken);
         told = areDown;
+        toldAt = clock.GetUtcNow();
     }
 }

@@ -136,4 +136,16 @@ public sealed record TrainingAttempt(
     DateTimeOffset StartedAt,
     DateTimeOffset? EndedAt,
     FailureCode? Failure,
-    Usd? Cost);
+    Usd? Cost)
+{
+    /// <summary>Those that this attempt followed by itself, newest first: each ended in the transaction in which the next one began (docs/decisions/0082).</summary>
+    public static IEnumerable<TrainingAttempt> FollowedBy(IReadOnlyList<TrainingAttempt> all, int number)
+    {
+        TrainingAttempt? attempt = all.FirstOrDefault(one => one.Number == number);
+        while (attempt is { Number: var later, StartedAt: var began } && all.LastOrDefault(one => one.Number < later && one.EndedAt == began) is { } before)
+        {
+            yield return before;
+            attempt = before;
+        }
+    }
+}

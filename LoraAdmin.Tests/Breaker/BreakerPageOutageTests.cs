@@ -26,7 +26,7 @@ public sealed class BreakerPageOutageTests : LoraBunitContext
         using MemoryDatabase database = new(TimeProvider.System);
         RedisCircuitStore store = new(connection, Rules, Within, TimeProvider.System);
         SharedBreaker breaker = new(store, "one", () => Rules, TimeProvider.System, within: Within);
-        Services.AddSingleton<IBreakerQueries>(new BreakerQueries(_ => breaker, connection, () => Rules, new JobPatience(TimeSpan.FromHours(1)), new Detour(static _ => Task.FromResult<string?>(null))));
+        Services.AddSingleton<IBreakerQueries>(new BreakerQueries(_ => breaker, connection, () => Rules, new JobPatience(TimeSpan.FromHours(1)), new Detour(static _ => Task.FromResult<DetourView?>(null))));
         Services.AddSingleton(new GuardedProviders([BreakerSubject.RunPod]));
         Services.AddSingleton<IBreakerDesk>(new BreakerDesk(database, _ => breaker));
         IRenderedComponent<BreakerPage> page = RenderPage<BreakerPage>();

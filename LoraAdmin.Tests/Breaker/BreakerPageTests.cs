@@ -20,6 +20,8 @@ public sealed class BreakerPageTests : LoraBunitContext
     private TimeSpan queueWait = TimeSpan.FromHours(1);
     private bool fallback;
     private string? taker;
+    private bool isTakerUnknown;
+    private string? refusal;
 
     public BreakerPageTests()
     {
@@ -318,6 +320,28 @@ public sealed class BreakerPageTests : LoraBunitContext
     }
 
     [Fact]
+    [Trait("Requirement", "C1")]
+    public void Open_WhileNobodyKnowsOfTheFallback_SaysNeither()
+    {
+        isTakerUnknown = true;
+        Show(Open());
+
+        Assert.Contains("It goes to Replicate if that takes jobs, which can't be read now; else it waits in the queue.", Text(Page()), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [Trait("Requirement", "C1")]
+    public void Fallback_ThatRefuses_SaysThatAJobWaitsAlthoughItsBreakerIsClosed()
+    {
+        refusal = "Replicate's credit is used up. Add credit to the account";
+        ShowFallback(Circuit.Fresh);
+        string text = Text(OfFallback(Page()));
+
+        Assert.Contains("It waits, because Replicate refuses: Replicate's credit is used up. Add credit to the account. One job asks again every few minutes.", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("at once", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Fallback_ThatIsNotConfigured_ShowsNoClosedBreaker() => Assert.Empty(Page().FindAll("#breaker-replicate"));
 
     [Fact]
@@ -383,6 +407,8 @@ public sealed class BreakerPageTests : LoraBunitContext
         queueWait)
     {
         Taker = taker,
+        IsTakerUnknown = isTakerUnknown,
+        Refusal = subject == BreakerSubject.Replicate ? refusal : null,
     };
 
     private sealed class Desk : IBreakerQueries, IBreakerDesk

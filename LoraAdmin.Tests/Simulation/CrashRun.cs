@@ -148,6 +148,12 @@ internal sealed class CrashRun
                 world.Redis.State, new CircuitCall.Isolate("ada", "RunPod moves", null, ""), world.Clock.GetUtcNow(), world.Breaker).Circuit;
         }
 
+        // Nobody takes the job, and the wait for somebody would be the same crossings again and again.
+        if (fault == FaultKind.ReplicateUnauth401)
+        {
+            world.Training = world.Training with { QueueWait = LostAfter };
+        }
+
         people = new People(world, new Random(1));
         slot = new PortalSlot(1, world, Plan, new Random(dieAt), () => new Mortality(DiesAt));
         invariants = new Invariants(world, Plan);

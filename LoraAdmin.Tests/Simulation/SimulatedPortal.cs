@@ -53,8 +53,9 @@ public sealed class SimulatedPortal
         RunPodWire wire = new(http, Options.Create(runPod), clock, NullLogger<RunPodWire>.Instance);
         SharedBreaker breaker = new(new MortalCircuitStore(world.Redis, mortality), instance, () => world.Breaker, clock);
         BreakerGate gate = new(breaker, instance, KeyMarks.Of(world.ApiKeyInUse), GateWords.RunPod);
+        HostedRefusals refusals = new(work, clock);
         SharedBreaker hostedBreaker = new(new MortalCircuitStore(world.HostedRedis, mortality), instance, () => world.Breaker, clock);
-        BreakerGate hostedGate = new(hostedBreaker, instance, KeyMarks.Of(world.ApiKeyInUse), GateWords.Replicate, new HostedRefusals(work, clock));
+        BreakerGate hostedGate = new(hostedBreaker, instance, KeyMarks.Of(world.ApiKeyInUse), GateWords.Replicate, refusals);
         ReplicateOptions replicate = new()
         {
             BaseUrl = $"{cloud}/replicate/v1",
@@ -67,8 +68,8 @@ public sealed class SimulatedPortal
         ReplicateClient hosted = new(http, Options.Create(replicate), hostedGate, WebhookOf, clock, NullLogger<ReplicateClient>.Instance);
         ReplicatePredictions predictions = new(hosted, Options.Create(replicate), WebhookOf);
         Hosted = hosted;
-        HostedFallback fallback = new(hostedGate, () => world.Hosted);
-        Providers = new ProvidersWatch(work, gate, fallback);
+        HostedFallback fallback = new(hostedGate, refusals, () => world.Hosted);
+        Providers = new ProvidersWatch(work, gate, fallback, clock);
         HostedLauncher hostedLauncher = new(
             work, new TrainingMaking(Hosted, new HostedImages(work, objects, new MemoryScratch(), world.Links)), hostedGate, clock, () => world.Installation);
         HostedValidation validation = new(
@@ -96,7 +97,7 @@ public sealed class SimulatedPortal
             new PreparingStep(work, objects, world.Inspector, () => world.Training),
             new StepByProvider(
                 new ProvisioningStep(work, launcher, prices, places, funds, fallback, agent, clock, () => world.Training, () => world.Installation),
-                new HostedProvisioningStep(work, hostedLauncher, Hosted, places, clock, () => world.Training, () => world.Hosted)),
+                new HostedProvisioningStep(work, hostedLauncher, Hosted, new HostedReturn(work, gate), places, clock, () => world.Training, () => world.Hosted)),
             new StepByProvider(
                 new RunningStep(work, agent, objects, clock, () => world.Training, Clocks), new HostedRunningStep(work, Hosted, clock, () => world.Training, Clocks)),
             new StepByProvider(

@@ -73,6 +73,8 @@ public sealed class Trouble(SimulatedWorld world, Random random, IReadOnlyList<s
         (FaultKind.ReplicateOutputLate, 3),
         (FaultKind.ReplicateWeightsTar, 4),
         (FaultKind.ReplicateWeightsTruncated, 3),
+        (FaultKind.ReplicateRemovalUntold, 2),
+        (FaultKind.ReplicateWeights403, 2),
         (FaultKind.ReplicateValidationFails, 1),
         (FaultKind.ReplicatePredictionFails, 2),
         (FaultKind.ReplicatePredictionLost, 1),

@@ -1,3 +1,4 @@
+using LoraAdmin.Breaker;
 using LoraAdmin.Domain.Breaker;
 using LoraAdmin.Domain.Library;
 using LoraAdmin.Domain.Shared;
@@ -15,7 +16,7 @@ namespace LoraAdmin.Tests.Training;
 public sealed class FallbackQueryTests
 {
     private static readonly DateTimeOffset Now = new(2026, 11, 24, 12, 0, 0, TimeSpan.Zero);
-    private static readonly BreakerRules Rules = new(3, TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(30), TimeSpan.FromMinutes(5), null);
+    private static readonly BreakerRules Figures = new(3, TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(30), TimeSpan.FromMinutes(5), null);
 
     private readonly FakeTimeProvider clock = new(Now);
 
@@ -47,7 +48,7 @@ public sealed class FallbackQueryTests
     public async Task Board_WhileBothAreHeldOpen_SaysSo()
     {
         await using TestDatabase database = await TestDatabase.CreateAsync(DatabaseKind.Sqlite);
-        Circuit held = CircuitMachine.Apply(Circuit.Fresh, new CircuitCall.Isolate("ada", "no credit", null, ""), Now, Rules).Circuit;
+        Circuit held = CircuitMachine.Apply(Circuit.Fresh, new CircuitCall.Isolate("ada", "no credit", null, ""), Now, Figures).Circuit;
 
         FallbackBoard board = await Queries(database, held, held, null).ReadAsync(CancellationToken.None);
         Assert.True(board.AreBothDown);
@@ -55,6 +56,33 @@ public sealed class FallbackQueryTests
 
         FallbackBoard none = await Queries(database, held, held, "set Replicate:ApiToken").ReadAsync(CancellationToken.None);
         Assert.Equal(("set Replicate:ApiToken", null, false), (none.WhyNotConfigured, none.WhyDown, none.AreBothDown));
+    }
+
+    /// <summary>Nothing holds the next job back, and nothing says that it will be taken.</summary>
+    [Fact]
+    [Trait("Requirement", "C1")]
+    public async Task Board_WhileTheNextCreationTriesReplicateOut_SaysWhatTheIncidentSays()
+    {
+        await using TestDatabase database = await TestDatabase.CreateAsync(DatabaseKind.Sqlite);
+        Circuit held = CircuitMachine.Apply(Circuit.Fresh, new CircuitCall.Isolate("ada", "RunPod moves", null, ""), Now, Figures).Circuit;
+        Circuit halfOpen = Circuit.Fresh with { IsOpen = true, OpenUntil = Now.AddMinutes(-1) };
+        using MemoryDatabase told = new(clock);
+        await new ProvidersWatch(told, Gate(held, GateWords.RunPod), Fallback(told, halfOpen, null), clock).LookAsync(CancellationToken.None);
+
+        FallbackBoard board = await Queries(database, held, halfOpen, null).ReadAsync(CancellationToken.None);
+        Assert.True(board.AreBothDown);
+        Assert.Contains("half open", board.WhyDown, StringComparison.Ordinal);
+        Assert.Equal([TrainingEvents.ProvidersDown], told.Events.Select(static fact => fact.Kind));
+    }
+
+    /// <summary>RunPod's breaker lives in Redis: its page goes on without the database.</summary>
+    [Fact]
+    [Trait("Requirement", "C1")]
+    public async Task Detour_WhileTheDatabaseIsAway_IsUnknown()
+    {
+        using MemoryDatabase there = new(clock);
+        Assert.Equal(new DetourView("Replicate", null), await LoraAdmin.Rules.LookRoundAsync(Fallback(there, Circuit.Fresh, null), CancellationToken.None));
+        Assert.Null(await LoraAdmin.Rules.LookRoundAsync(Fallback(new AwayWork(), Circuit.Fresh, null), CancellationToken.None));
     }
 
     private static TrainingAttempt One(int number, string provider, AttemptState state, DateTimeOffset started, int? dollars) => new(
@@ -94,9 +122,24 @@ public sealed class FallbackQueryTests
             CancellationToken.None);
     }
 
-    private FallbackQueryStore Queries(TestDatabase database, Circuit runPod, Circuit hosted, string? whyNot) =>
-        new(database.Work, Gate(runPod, GateWords.RunPod), Gate(hosted, GateWords.Replicate), () => new HostedRules(whyNot, Usd.FromDollars(5)), clock);
+    private FallbackQueryStore Queries(TestDatabase database, Circuit runPod, Circuit hosted, string? whyNot) => new(
+        database.Work, Gate(runPod, GateWords.RunPod), Fallback(database.Work, hosted, whyNot), () => new HostedRules(whyNot, Usd.FromDollars(5)), clock);
 
-    private BreakerGate Gate(Circuit state, GateWords words) =>
-        new(new SharedBreaker(new MemoryCircuitStore(clock, static () => Rules) { State = state }, "test", static () => Rules, clock), "test", "", words);
+    private HostedFallback Fallback(IUnitOfWork work, Circuit hosted, string? whyNot)
+    {
+        HostedRefusals refusals = new(work, clock);
+        return new HostedFallback(Gate(hosted, GateWords.Replicate, refusals), refusals, () => new HostedRules(whyNot, Usd.FromDollars(5)));
+    }
+
+    private BreakerGate Gate(Circuit state, GateWords words, HostedRefusals? refusals = null) =>
+        new(new SharedBreaker(new MemoryCircuitStore(clock, static () => Figures) { State = state }, "test", static () => Figures, clock), "test", "", words, refusals);
+
+    private sealed class AwayWork : IUnitOfWork
+    {
+        public Task<T> RunAsync<T>(Func<IUnit, CancellationToken, Task<T>> work, CancellationToken cancellationToken) =>
+            throw new StoreUnavailableException("The database does not answer.");
+
+        public Task<T> ReadAsync<T>(Func<IUnit, CancellationToken, Task<T>> read, CancellationToken cancellationToken) =>
+            throw new StoreUnavailableException("The database does not answer.");
+    }
 }

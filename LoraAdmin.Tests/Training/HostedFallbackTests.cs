@@ -403,6 +403,21 @@ public sealed class HostedFallbackTests
         Assert.StartsWith("All 1 training places are in use. Replicate's breaker is held open", busy.Job(second).Failure!.Detail, StringComparison.Ordinal);
     }
 
-    private IReadOnlyList<IncidentSignal> Told =>
-        [.. bench.World.Database.Events.SelectMany(static fact => fact.Signals).Where(static signal => signal.Rule == TrainingIncidents.ProvidersDown)];
+    /// <summary>Each change; what lasts is told again.</summary>
+    private List<IncidentSignal> Told
+    {
+        get
+        {
+            List<IncidentSignal> changes = [];
+            foreach (IncidentSignal signal in bench.World.Database.Events.SelectMany(static fact => fact.Signals).Where(static one => one.Rule == TrainingIncidents.ProvidersDown))
+            {
+                if (changes.Count == 0 || changes[^1].Over != signal.Over)
+                {
+                    changes.Add(signal);
+                }
+            }
+
+            return changes;
+        }
+    }
 }

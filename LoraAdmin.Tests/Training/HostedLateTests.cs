@@ -33,6 +33,31 @@ public sealed class HostedLateTests
         bench.AssertNothingIsLeft();
     }
 
+    /// <summary>The loop over trainings looks for it at the same moments as the attempt.</summary>
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Training_ThatTheLoopFindsFirst_IsLeftToTheAttemptThatHasNoOther()
+    {
+        bench.Faults.Add(FaultKind.ReplicateCreateHangThenLate);
+        JobId id = await DivertedAsync();
+        await bench.RunUntilAsync(() => bench.Hosted(id) is [{ Reason: HostedReasons.InDoubt }], "a training in doubt");
+        bench.PodLoopRuns = false;
+        while (bench.VendorTrainings.Count == 0)
+        {
+            bench.World.Clock.Advance(TimeSpan.FromSeconds(5));
+        }
+
+        bench.World.Clock.Advance(TimeSpan.FromSeconds(15));
+        await bench.Portal.LookAtHostedAsync(TrainingBench.Token);
+        await bench.Portal.LookAtHostedAsync(TrainingBench.Token);
+        bench.PodLoopRuns = true;
+        await bench.RunToRestAsync(id);
+
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+        Assert.Equal(ReplicateStatus.Succeeded, Assert.Single(bench.VendorTrainings).Status);
+        bench.AssertNothingIsLeft();
+    }
+
     [Fact]
     [Trait("Requirement", "M6")]
     public async Task Prediction_ThatTurnsUpWhileTheNextCanNotBeAskedFor_IsTakenAndNothingStaysReserved()

@@ -1,3 +1,4 @@
+using LoraAdmin.Domain.Breaker;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
@@ -54,6 +55,80 @@ public sealed class HostedRefusalTests
         Assert.InRange(bench.Hosted(id).Count(static one => one.Reason == HostedReasons.Refused), asked.Length, asked.Length + 1);
         Assert.False(bench.World.HostedRedis.State.IsOpen);
     }
+
+    /// <summary>RunPod's breaker was open for minutes, and Replicate is without credit for days.</summary>
+    [Theory]
+    [InlineData(FaultKind.ReplicateBalance402)]
+    [InlineData(FaultKind.ReplicateUnauth401)]
+    public async Task RunPodRecovers_WhatReplicateRefusedGoesBackAndIsTrainedThere(string fault)
+    {
+        bench.Faults.Add(fault, seconds: 100_000);
+        await bench.IsolateAsync();
+        JobId[] jobs = [await bench.SubmitAsync(), await bench.SubmitAsync(), await bench.SubmitAsync()];
+        await bench.RunForAsync(TimeSpan.FromMinutes(20));
+        Assert.Contains(jobs, id => bench.Job(id).Provider == "replicate");
+        await bench.Portal.BreakerDesk.ResetAsync(BreakerSubject.RunPod, "RunPod has moved", TrainingBench.Person, TrainingBench.Token);
+        foreach (JobId id in jobs)
+        {
+            await bench.RunToRestAsync(id);
+            Assert.Equal((TrainingState.Completed, "runpod"), (bench.Job(id).State, bench.Job(id).Provider ?? "runpod"));
+            Assert.Empty(bench.Facts(id, TrainingEvents.Failed));
+        }
+
+        Assert.Empty(bench.VendorTrainings);
+        bench.AssertNothingIsLeft();
+    }
+
+    [Fact]
+    public async Task CreditIsUsedUp_OneJobAtATimeFindsOutWhetherThereIsSome()
+    {
+        bench.Faults.Add(FaultKind.ReplicateBalance402, seconds: 100_000);
+        await bench.IsolateAsync();
+        JobId first = await bench.SubmitAsync();
+        await bench.RunUntilAsync(() => bench.Hosted(first).Any(static one => one.Reason == HostedReasons.Refused), "a refusal");
+        await bench.CancelAsync(first, TrainingBench.Person);
+        await bench.RunToStateAsync(first, TrainingState.Cancelled);
+        JobId[] later = [await bench.SubmitAsync(), await bench.SubmitAsync(), await bench.SubmitAsync()];
+        await bench.RunForAsync(TimeSpan.FromMinutes(25));
+
+        Assert.Single(later, id => bench.Job(id).Provider == "replicate");
+        Assert.Equal(2, later.Count(id => bench.Job(id).State == TrainingState.Queued));
+    }
+
+    /// <summary>Nobody asks again while no job needs it, and there may long be credit.</summary>
+    [Fact]
+    [Trait("Requirement", "C1")]
+    public async Task Refusal_WhenNoJobWaitsAnyMore_AgesAndTheNextJobIsTrained()
+    {
+        bench.Faults.Add(FaultKind.ReplicateBalance402, seconds: 60);
+        await bench.IsolateAsync();
+        JobId first = await bench.SubmitAsync();
+        await bench.RunUntilAsync(() => bench.Hosted(first).Any(static one => one.Reason == HostedReasons.Refused), "a refusal");
+        await bench.CancelAsync(first, TrainingBench.Person);
+        await bench.RunForAsync(TimeSpan.FromMinutes(1));
+        Assert.False(Down[^1].Over);
+
+        await bench.RunForAsync(TimeSpan.FromMinutes(6));
+        Assert.True(Down[^1].Over);
+        JobId next = await bench.SubmitAsync();
+        await bench.RunToRestAsync(next);
+        Assert.Equal((TrainingState.Completed, "replicate"), (bench.Job(next).State, bench.Job(next).Provider));
+    }
+
+    /// <summary>Another instance, that is configured otherwise, has ended the incident.</summary>
+    [Fact]
+    [Trait("Requirement", "C1")]
+    public async Task BothDown_IsToldAgainAsLongAsItLasts()
+    {
+        await bench.IsolateAsync();
+        await bench.IsolateFallbackAsync();
+        await bench.RunForAsync(TimeSpan.FromMinutes(35));
+        Assert.InRange(Down.Count, 4, 5);
+        Assert.All(Down, static signal => Assert.False(signal.Over));
+    }
+
+    private IReadOnlyList<IncidentSignal> Down =>
+        [.. bench.World.Database.Events.SelectMany(static fact => fact.Signals).Where(static signal => signal.Rule == TrainingIncidents.ProvidersDown)];
 
     [Theory]
     [InlineData(ProviderFailure.InsufficientBalance, 402, "Add credit")]

@@ -92,6 +92,74 @@ public sealed class HostedWeightsTests
         Assert.InRange(bench.Now - trained, TimeSpan.FromHours(24), TimeSpan.FromHours(24.1));
     }
 
+    /// <summary>Whether reads of a training say that its data were removed is nowhere promised.</summary>
+    [Fact]
+    public async Task LinkIsGoneAfterAnHourAndNobodySaysRemoved_IsLostAndTheJobTrainsOnceMore()
+    {
+        bench.Faults.Add(FaultKind.ReplicateRemovalUntold, seconds: 100_000);
+        JobId id = await TrainedAsync();
+        DateTimeOffset trained = bench.Now;
+        bench.Faults.Add(FaultKind.SpoolFull, seconds: 62 * 60);
+        await bench.RunUntilAsync(() => bench.Attempts(id)[1].Failure is not null, "an attempt that is over");
+
+        Assert.Equal(FailureCode.TrainingLost, bench.Attempts(id)[1].Failure);
+        Assert.InRange(bench.Now - trained, TimeSpan.FromMinutes(59), TimeSpan.FromMinutes(61));
+        Assert.Equal([false, true], Told(id).Select(static signal => signal.Over));
+        await bench.RunToRestAsync(id);
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+    }
+
+    [Theory]
+    [InlineData(FaultKind.ReplicateWeights403)]
+    [InlineData(FaultKind.ReplicateOutputLate)]
+    public async Task NeverShownOrNeverGiven_IsLostAfterADay(string fault)
+    {
+        // Removal does not end it.
+        bench.Faults.Add(FaultKind.ReplicateRemovalUntold, seconds: 100_000);
+        JobId id = await TrainedAsync();
+        bench.Faults.Add(fault, seconds: 100_000);
+        DateTimeOffset trained = bench.Now;
+        await bench.RunForAsync(TimeSpan.FromMinutes(50));
+        Assert.Equal(TrainingState.Retrieving, bench.Job(id).State);
+        await bench.RunForAsync(TimeSpan.FromHours(11));
+        await bench.RunForAsync(TimeSpan.FromHours(11));
+        await bench.RunUntilAsync(() => bench.Attempts(id)[1].Failure is not null, "an attempt that is over");
+
+        Assert.Equal(FailureCode.TrainingLost, bench.Attempts(id)[1].Failure);
+        Assert.InRange(bench.Now - trained, TimeSpan.FromHours(24), TimeSpan.FromHours(24.1));
+    }
+
+    /// <summary>A disk that is away is no reason for calm: what lies at Replicate does not wait for it.</summary>
+    [Fact]
+    public async Task SpoolAway_IsToldOfTheWeightsToo()
+    {
+        JobId id = await TrainedAsync();
+        bench.World.Spool.IsAway = true;
+        await bench.RunUntilAsync(() => Told(id).Count == 1, "an incident");
+        Assert.DoesNotContain("Nothing is given up", bench.Job(id).WaitReason, StringComparison.Ordinal);
+        await bench.RunForAsync(TimeSpan.FromMinutes(20));
+        bench.World.Spool.IsAway = false;
+        await bench.RunToRestAsync(id);
+
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+        Assert.Equal([false, true], Told(id).Take(2).Select(static signal => signal.Over));
+        bench.AssertStoredIsTheTrained(id);
+    }
+
+    /// <summary>The provider was not in the way while there was no room.</summary>
+    [Fact]
+    public async Task OneReadThatFailsAfterALongWaitForRoom_IsNoSilence()
+    {
+        JobId id = await TrainedAsync();
+        bench.Faults.Add(FaultKind.SpoolFull, seconds: 40 * 60);
+        await bench.RunForAsync(TimeSpan.FromMinutes(35));
+        Assert.Null(bench.Job(id).FailingSince);
+        bench.Faults.Add(FaultKind.ReplicateRead500);
+        await bench.RunToRestAsync(id);
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+        Assert.Single(bench.VendorTrainings);
+    }
+
     private async Task<JobId> TrainedAsync()
     {
         await bench.IsolateAsync();

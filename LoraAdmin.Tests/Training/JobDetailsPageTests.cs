@@ -254,6 +254,7 @@ public sealed class JobDetailsPageTests : LoraBunitContext
                 },
             ],
         });
+        Assert.Equal("Trained and stored; not validated", page.Find(".page-head .chip").GetAttribute("title"));
         IReadOnlyList<AngleSharp.Dom.IElement> attempts = page.FindAll(".attempt");
 
         Assert.Equal([("Attempt 2", "$1.21"), ("Attempt 1", "$0.02")], attempts.Select(one => (one.QuerySelector("strong")!.TextContent, one.QuerySelector(".cost")!.TextContent.Trim())));

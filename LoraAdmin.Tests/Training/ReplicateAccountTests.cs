@@ -1,5 +1,6 @@
 using LoraAdmin.Commands;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
 using LoraAdmin.Domain.Training.Hosted;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Tests.Platform.Vendors;
@@ -111,14 +112,19 @@ public sealed class ReplicateAccountTests : IDisposable
     [Fact]
     public async Task Start_WithoutTheDestination_IsAnIncidentWithItsRemedyUntilItIsThere()
     {
-        HostedAccountWatch watch = new(database, Account(), () => rules);
-        vendor.Answer(200, "{}").Answer(404, Absent).Answer(200, "{}").Answer(404, Absent).Answer(200, "{}");
+        HostedAccountWatch watch = new(database, Account(), clock, () => rules);
+        vendor.Answer(200, "{}").Answer(404, Absent).Answer(200, "{}").Answer(404, Absent).Answer(200, "{}").Answer(404, Absent).Answer(200, "{}");
 
         Assert.Equal(TimeSpan.FromMinutes(5), await watch.LookAsync(CancellationToken.None));
         Assert.Equal((HostedIncidents.Account, "replicate", false), (Last!.Rule, Last.Subject, Last.Over));
         Assert.StartsWith("Replicate does not know Replicate:Destination o/loras. Make this model at Replicate", Last.Text, StringComparison.Ordinal);
         await watch.LookAsync(CancellationToken.None);
         Assert.Single(database.Events);
+
+        // Another instance that is configured otherwise may have ended it meanwhile.
+        clock.Advance(TimeSpan.FromMinutes(10));
+        await watch.LookAsync(CancellationToken.None);
+        Assert.Equal([false, false], database.Events.SelectMany(static fact => fact.Signals).Select(static signal => signal.Over));
 
         Assert.Equal(TimeSpan.FromHours(1), await watch.LookAsync(CancellationToken.None));
         Assert.True(Last!.Over);
@@ -127,7 +133,7 @@ public sealed class ReplicateAccountTests : IDisposable
     [Fact]
     public async Task Start_WhileTheAccountCanNotBeReached_IsToldAtTheSecondLookAndEndsByItself()
     {
-        HostedAccountWatch watch = new(database, Account(), () => rules);
+        HostedAccountWatch watch = new(database, Account(), clock, () => rules);
         HttpRequestException refused = new(HttpRequestError.ConnectionError, "connection refused");
         vendor.Throw(refused).Throw(refused).Throw(refused).Answer(200, "{}");
 
@@ -145,7 +151,7 @@ public sealed class ReplicateAccountTests : IDisposable
     [Fact]
     public async Task Start_WithoutTheValidationModel_IsAnIncidentOfItsOwn_ForTrainingsAreMade()
     {
-        HostedAccountWatch watch = new(database, Account(), () => rules);
+        HostedAccountWatch watch = new(database, Account(), clock, () => rules);
         vendor.Answer(404, Absent).Answer(200, "{}").Answer(200, "{}").Answer(404, Absent).Answer(200, "{}");
         await watch.LookAsync(CancellationToken.None);
         Assert.Equal([(HostedIncidents.Account, false)], SignalsOfLast());
@@ -161,14 +167,14 @@ public sealed class ReplicateAccountTests : IDisposable
     [Fact]
     public async Task Start_AfterTheFallbackWasTakenOutOfTheConfiguration_ClosesItsIncidents()
     {
-        HostedAccountWatch watch = new(database, Account(), () => rules);
+        HostedAccountWatch watch = new(database, Account(), clock, () => rules);
         vendor.Answer(404, Absent);
         await watch.LookAsync(CancellationToken.None);
         rules = rules with { WhyNot = "Replicate is not configured: set Replicate:ApiToken" };
         int asked = vendor.Requests.Count;
 
         await watch.LookAsync(CancellationToken.None);
-        Assert.Equal([(HostedIncidents.Account, true), (HostedIncidents.ValidationModel, true)], SignalsOfLast());
+        Assert.Equal([(HostedIncidents.Account, true), (HostedIncidents.ValidationModel, true), (TrainingIncidents.CreateRefused, true)], SignalsOfLast());
         Assert.Equal(asked, vendor.Requests.Count);
 
         int told = database.Events.Count;
@@ -181,7 +187,7 @@ public sealed class ReplicateAccountTests : IDisposable
     {
         vendor.Answer(404, Absent);
         OneFailure away = new(database);
-        HostedAccountWatch watch = new(away, Account(), () => rules);
+        HostedAccountWatch watch = new(away, Account(), clock, () => rules);
         await Assert.ThrowsAsync<StoreUnavailableException>(() => watch.LookAsync(CancellationToken.None));
 
         await watch.LookAsync(CancellationToken.None);

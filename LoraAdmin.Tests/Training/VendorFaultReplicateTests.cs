@@ -185,6 +185,29 @@ public sealed class VendorFaultReplicateTests : IDisposable
         Assert.Equal((HostedStatus.Succeeded, null, true), (removed.Status, removed.WeightsLink, removed.IsRemoved));
     }
 
+    [Fact]
+    [Trait("Fault", FaultKind.ReplicateRemovalUntold)]
+    public async Task Removal_ThatIsNotTold_ShowsALinkThatIsGone()
+    {
+        cloud.World.Faults.Add(FaultKind.ReplicateRemovalUntold);
+        string id = await CreatedAsync();
+        cloud.Pass(Whole + ReplicateWorld.DataKeptFor);
+        HostedView shown = await ReadAsync(id);
+        Assert.Equal((HostedStatus.Succeeded, false), (shown.Status, shown.IsRemoved));
+        Assert.IsType<WeightsOpening.Gone>(await client.OpenWeightsAsync(shown.WeightsLink!, CancellationToken.None));
+        Assert.True((await ReadAsync(id)).IsRemoved);
+    }
+
+    [Fact]
+    [Trait("Fault", FaultKind.ReplicateWeights403)]
+    public async Task Weights_ThatAreForbidden_AreNotGone()
+    {
+        cloud.World.Faults.Add(FaultKind.ReplicateWeights403);
+        string id = await CreatedAsync();
+        cloud.Pass(Whole);
+        Assert.IsType<WeightsOpening.Unavailable>(await client.OpenWeightsAsync((await ReadAsync(id)).WeightsLink!, CancellationToken.None));
+    }
+
     [Theory]
     [Trait("Fault", FaultKind.ReplicateWeightsTar)]
     [Trait("Fault", FaultKind.ReplicateWeightsTruncated)]

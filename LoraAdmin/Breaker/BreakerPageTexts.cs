@@ -26,13 +26,17 @@ public static class BreakerPageTexts
         DateTimeOffset now = board.Reply.Now;
 
         // A job that was handed over has left the queue, and waits for this provider alone as long as one in it.
-        string waits = board.Taker is { } taker ? $"It is trained at {taker}" : board.Subject == BreakerSubject.RunPod ? "It waits in the queue" : "It waits";
+        string waits = board.Taker is { } taker ? $"It is trained at {taker}"
+            : board.IsTakerUnknown ? $"It goes to {BreakerSubject.Replicate.Name} if that takes jobs, which can't be read now; else it waits in the queue"
+            : board.Subject == BreakerSubject.RunPod ? "It waits in the queue"
+            : "It waits";
         string gone = board.Taker is not null ? ""
             : board.QueueWait > TimeSpan.Zero
             ? $" After {Relative.Duration(board.QueueWait)}{(board.Subject == BreakerSubject.RunPod ? " in the queue" : "")} it fails (Training:QueueWait)."
             : " It does not wait but fails at once: Training:QueueWait is 0.";
         return board.Reply.Status switch
         {
+            CircuitStatus.Closed when board.Refusal is { } refusal => $"{waits}, because {name} refuses: {refusal.TrimEnd('.')}. One job asks again every few minutes.{gone}",
             CircuitStatus.Closed => $"It asks {name} for a {creates} at once. {Count(left, "creation")} more that {(left == 1 ? "fails" : "fail")} within "
                 + $"{Relative.Duration(board.Rules.Window)} would open the breaker.",
             CircuitStatus.Open => $"{waits}. At {Clock(circuit.OpenUntil, now)} one job tries {name} out; if its {creates} is made, {(board.Taker is null ? "the others go on" : "the next ones get theirs too")}.{gone}",

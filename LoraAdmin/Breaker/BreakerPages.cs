@@ -15,14 +15,24 @@ public sealed record BreakerBoard(BreakerSubject Subject, CircuitReply Reply, Br
 
     /// <summary>The provider that takes the jobs while this breaker holds its own back; null: nobody does, and they wait.</summary>
     public string? Taker { get; init; }
+
+    /// <summary>Nobody can say now whether there is a <see cref="Taker"/>.</summary>
+    public bool IsTakerUnknown { get; init; }
+
+    /// <summary>Why the provider refuses what jobs ask for, although its breaker lets them ask; null: it does not, or it is not known.</summary>
+    public string? Refusal { get; init; }
 }
 
 /// <summary>How long a job waits in the queue while the breaker holds it, before it fails (option <c>Training:QueueWait</c>).</summary>
 public sealed record JobPatience(TimeSpan QueueWait);
 
 /// <summary>The way round RunPod as it is now.</summary>
-/// <param name="TakerAsync">Name of the provider that takes jobs instead; null: none does. Throws nothing but what the breaker's store throws.</param>
-public sealed record Detour(Func<CancellationToken, Task<string?>> TakerAsync);
+/// <param name="Taker">Name of the provider that takes jobs instead; null: none does.</param>
+/// <param name="Refusal">Why that provider refuses them, whatever its breaker says; null: it does not.</param>
+public sealed record DetourView(string? Taker, string? Refusal);
+
+/// <param name="LookAsync">Null: nobody can say now, because the database is away. Throws nothing but what the breaker's store throws.</param>
+public sealed record Detour(Func<CancellationToken, Task<DetourView?>> LookAsync);
 
 /// <summary>Whose creations jobs ask for here: a closed breaker that guards nobody's is not shown.</summary>
 public sealed record GuardedProviders(IReadOnlyList<BreakerSubject> All);
@@ -41,9 +51,13 @@ internal sealed class BreakerQueries(Func<BreakerSubject, IBreaker> breakerOf, R
     {
         IBreaker breaker = breakerOf(subject);
         CircuitReply reply = await breaker.CallAsync(new CircuitCall.Read(Shown), cancellationToken);
+        DetourView? way = await detour.LookAsync(cancellationToken);
+        bool isRunPods = subject == BreakerSubject.RunPod;
         return new BreakerBoard(subject, reply, breaker.View, rules(), redis.IsEmbedded, patience.QueueWait)
         {
-            Taker = subject == BreakerSubject.RunPod ? await detour.TakerAsync(cancellationToken) : null,
+            Taker = isRunPods ? way?.Taker : null,
+            IsTakerUnknown = isRunPods && way is null,
+            Refusal = isRunPods ? null : way?.Refusal,
         };
     }
 }

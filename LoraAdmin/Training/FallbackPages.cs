@@ -50,7 +50,7 @@ public static class FallbackPages
         services.AddSingleton<IFallbackQueries>(provider => new FallbackQueryStore(
             provider.GetRequiredService<IUnitOfWork>(),
             provider.GetRequiredService<BreakerGate>(),
-            provider.GetRequiredKeyedService<BreakerGate>(ReplicateRegistration.Key),
+            provider.GetRequiredService<HostedFallback>(),
             provider.GetRequiredService<HostedRules>,
             provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(new Slot(SlotPlaces.BreakerNotice, typeof(FallbackPanel)));

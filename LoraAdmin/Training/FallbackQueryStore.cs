@@ -7,7 +7,8 @@ using Microsoft.EntityFrameworkCore;
 
 namespace LoraAdmin.Training;
 
-internal sealed class FallbackQueryStore(IUnitOfWork work, BreakerGate runPod, BreakerGate hosted, Func<HostedRules> rules, TimeProvider clock) : IFallbackQueries
+/// <summary>Whether each takes jobs is asked as <see cref="ProvidersWatch"/> asks it, so that page and incident say the same.</summary>
+internal sealed class FallbackQueryStore(IUnitOfWork work, BreakerGate runPod, HostedFallback fallback, Func<HostedRules> rules, TimeProvider clock) : IFallbackQueries
 {
     private const string HostedProvider = "replicate";
 
@@ -24,8 +25,8 @@ internal sealed class FallbackQueryStore(IUnitOfWork work, BreakerGate runPod, B
             cancellationToken);
         return new FallbackBoard(
             figures.WhyNot,
-            figures.WhyNot is null ? (await hosted.WhyHeldAsync(cancellationToken))?.Reason : null,
-            await runPod.WhyHeldAsync(cancellationToken) is not null,
+            figures.WhyNot is null ? await fallback.WhyDownAsync(cancellationToken) : null,
+            await runPod.WhyDownAsync(cancellationToken) is not null,
             figures.HourlyPrice,
             shares.GetValueOrDefault(ProvisioningStep.Provider) ?? new ProviderShare(ProvisioningStep.Provider, 0, Usd.Zero),
             shares.GetValueOrDefault(HostedProvider) ?? new ProviderShare(HostedProvider, 0, Usd.Zero));

@@ -40,9 +40,14 @@ public static class ReplicateRegistration
         services.AddSingleton<ReplicateAccount>();
         services.AddSingleton<IHostedAccount>(provider => provider.GetRequiredService<ReplicateAccount>());
         services.AddSingleton(provider => new HostedAccountWatch(
-            provider.GetRequiredService<IUnitOfWork>(), provider.GetRequiredService<IHostedAccount>(), provider.GetRequiredService<HostedRules>));
+            provider.GetRequiredService<IUnitOfWork>(),
+            provider.GetRequiredService<IHostedAccount>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<HostedRules>));
+        services.AddSingleton<HostedRefusals>();
         services.AddSingleton<HostedHints>();
-        services.AddSingleton(provider => new HostedFallback(provider.GetRequiredKeyedService<BreakerGate>(Key), provider.GetRequiredService<HostedRules>));
+        services.AddSingleton(provider => new HostedFallback(
+            provider.GetRequiredKeyedService<BreakerGate>(Key), provider.GetRequiredService<HostedRefusals>(), provider.GetRequiredService<HostedRules>));
         services.AddSingleton(provider => new HostedWatch(
             provider.GetRequiredService<IUnitOfWork>(),
             provider.GetRequiredService<IHostedTrainings>(),

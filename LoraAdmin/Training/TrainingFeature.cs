@@ -93,7 +93,10 @@ public static class TrainingFeature
         services.AddSingleton<SpoolSweep>();
         services.AddSpoolLoops();
         services.AddSingleton(provider => new ProvidersWatch(
-            provider.GetRequiredService<IUnitOfWork>(), provider.GetRequiredService<BreakerGate>(), provider.GetRequiredService<HostedFallback>()));
+            provider.GetRequiredService<IUnitOfWork>(),
+            provider.GetRequiredService<BreakerGate>(),
+            provider.GetRequiredService<HostedFallback>(),
+            provider.GetRequiredService<TimeProvider>()));
         services.AddHostedService<ProvidersWatchService>();
         services.AddHostedService<ConductorService>();
         services.AddHostedService<SettlementService>();
@@ -160,7 +163,8 @@ public static class TrainingFeature
                     rules,
                     provider.GetRequiredService<Func<Installation>>()),
                 new HostedProvisioningStep(
-                    work, provider.GetRequiredService<HostedLauncher>(), hosted, places, clock, rules, provider.GetRequiredService<HostedRules>)),
+                    work, provider.GetRequiredService<HostedLauncher>(), hosted, new HostedReturn(work, provider.GetRequiredService<BreakerGate>()), places, clock, rules,
+                    provider.GetRequiredService<HostedRules>)),
             new StepByProvider(new RunningStep(work, agent, objects, clock, rules, clocks), new HostedRunningStep(work, hosted, clock, rules, clocks)),
             new StepByProvider(
                 new RetrievingStep(work, agent, spool, clock, rules),

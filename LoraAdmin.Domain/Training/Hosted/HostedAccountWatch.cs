@@ -38,18 +38,23 @@ public interface IHostedAccount
 
 /// <summary>
 /// Looks at the provider's account when the portal starts, and from time to time, so that a missing destination is an incident before the first job needs it.
-/// Each instance looks by itself: each has a configuration of its own.
+/// Each instance looks by itself: each has a configuration of its own. What is wrong is told again as long as it is.
 /// </summary>
-public sealed class HostedAccountWatch(IUnitOfWork work, IHostedAccount account, Func<HostedRules> rules)
+public sealed class HostedAccountWatch(IUnitOfWork work, IHostedAccount account, TimeProvider clock, Func<HostedRules> rules)
 {
     public const string Name = "training.hosted_account";
 
     private static readonly TimeSpan EveryWhileGood = TimeSpan.FromHours(1);
     private static readonly TimeSpan EveryWhileWrong = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan EveryWhileAway = TimeSpan.FromMinutes(1);
+
+    /// <summary>Another instance that is configured otherwise may have closed what this one still sees.</summary>
+    private static readonly TimeSpan WrongAgain = TimeSpan.FromMinutes(10);
+
     private static readonly Actor Self = Actor.Portal(Name);
 
     private HostedAccountLook? told;
+    private DateTimeOffset toldAt;
     private int unanswered;
 
     /// <returns>How long it need not be looked at.</returns>
@@ -58,17 +63,18 @@ public sealed class HostedAccountWatch(IUnitOfWork work, IHostedAccount account,
     {
         HostedAccountLook look = rules().WhyNot is { } why ? new HostedAccountLook.Unused(why) : await account.LookAsync(cancellationToken);
         unanswered = look is HostedAccountLook.Unavailable ? unanswered + 1 : 0;
+        bool isLong = clock.GetUtcNow() - toldAt >= WrongAgain;
         switch (look)
         {
             case HostedAccountLook.Good when told is not HostedAccountLook.Good:
                 await TellAsync(look, "Replicate has the models that a training needs", EventSeverity.Info, cancellationToken);
                 break;
 
-            case HostedAccountLook.Wrong wrong when look != told:
+            case HostedAccountLook.Wrong wrong when look != told || isLong:
                 await TellAsync(look, wrong.Words, EventSeverity.Error, cancellationToken);
                 break;
 
-            case HostedAccountLook.Unjudged unjudged when look != told:
+            case HostedAccountLook.Unjudged unjudged when look != told || isLong:
                 await TellAsync(look, unjudged.Words, EventSeverity.Warning, cancellationToken);
                 break;
 
@@ -77,7 +83,7 @@ public sealed class HostedAccountWatch(IUnitOfWork work, IHostedAccount account,
                 break;
 
             // One call that was not answered is no outage, and the words of one may differ each time.
-            case HostedAccountLook.Unavailable away when unanswered > 1 && told is not HostedAccountLook.Unavailable:
+            case HostedAccountLook.Unavailable away when unanswered > 1 && (told is not HostedAccountLook.Unavailable || isLong):
                 await TellAsync(look, away.Words, EventSeverity.Warning, cancellationToken);
                 break;
         }
@@ -102,6 +108,7 @@ public sealed class HostedAccountWatch(IUnitOfWork work, IHostedAccount account,
         };
         await work.RunAsync((unit, token) => unit.Events.AppendAsync(fact, token), cancellationToken);
         told = look;
+        toldAt = clock.GetUtcNow();
     }
 
     /// <summary>Whoever can't see the trainer says nothing of the validation model.</summary>
@@ -112,6 +119,12 @@ public sealed class HostedAccountWatch(IUnitOfWork work, IHostedAccount account,
         if (look is HostedAccountLook.Good or HostedAccountLook.Unjudged or HostedAccountLook.Unused)
         {
             yield return new IncidentSignal(HostedIncidents.ValidationModel, HostedLedger.Provider, words, Over: look is not HostedAccountLook.Unjudged);
+        }
+
+        // Nobody will be refused any more who could tell that it is over.
+        if (look is HostedAccountLook.Unused)
+        {
+            yield return new IncidentSignal(TrainingIncidents.CreateRefused, HostedLedger.Provider, words, Over: true);
         }
     }
 }

@@ -6,11 +6,21 @@ namespace LoraAdmin.Domain.Training.Hosted;
 /// <summary>
 /// The way round a closed road: whether a job that gets no pod can be given to the other provider now (E1, C1). An attempt at the fallback is never handed on.
 /// </summary>
-public sealed class HostedFallback(BreakerGate gate, Func<HostedRules> rules)
+public sealed class HostedFallback(BreakerGate gate, HostedRefusals refusals, Func<HostedRules> rules)
 {
     /// <summary>Why no job can be given to it now; null: one can.</summary>
     public async Task<string?> WhyNotAsync(CancellationToken cancellationToken) =>
         rules().WhyNot ?? (await gate.WhyHeldAsync(cancellationToken))?.Reason;
+
+    /// <summary>Why this job can't be given to it without having asked RunPod; null: it can. After a refusal one job at a time finds out whether it lasts.</summary>
+    public async Task<string?> WhyNotDivertAsync(TrainingJob job, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(job);
+        return await WhyNotAsync(cancellationToken) ?? await refusals.WhyNotTriedAsync(job.Id, cancellationToken);
+    }
+
+    /// <summary>Why it refuses jobs, whatever its breaker says, and what helps; null: it does not, or there is none.</summary>
+    public async Task<string?> WhyRefusedAsync(CancellationToken cancellationToken) => IsConfigured ? await refusals.WhyAsync(cancellationToken) : null;
 
     /// <summary>Why it takes no jobs at present, in general (<see cref="BreakerGate.WhyDownAsync"/>); null: it does.</summary>
     public async Task<string?> WhyDownAsync(CancellationToken cancellationToken) => rules().WhyNot ?? await gate.WhyDownAsync(cancellationToken);

@@ -12,12 +12,33 @@ public sealed class HostedRefusals(IUnitOfWork work, TimeProvider clock)
     /// <summary>Nothing tells that a person has mended it: so long after a refusal the provider is asked again.</summary>
     public static readonly TimeSpan AskAgainAfter = TimeSpan.FromMinutes(5);
 
-    /// <summary>Why the last training that was asked for was refused, and what helps; null: it was not.</summary>
-    public async Task<string?> WhyAsync(CancellationToken cancellationToken) => (await FindAsync(cancellationToken))?.LastError;
+    /// <summary>Who waits there asks again first; while somebody does, the refusal is renewed before it counts no more.</summary>
+    public static readonly TimeSpan CountsFor = AskAgainAfter + TimeSpan.FromMinutes(1);
 
-    /// <summary>The same as long as nobody should ask again.</summary>
-    public async Task<string?> WhyHeldAsync(CancellationToken cancellationToken) =>
-        await FindAsync(cancellationToken) is { EndedAt: { } at, LastError: var words } && clock.GetUtcNow() < at + AskAgainAfter ? words : null;
+    /// <summary>Held by the one job that is handed over to find out whether the provider still refuses.</summary>
+    public const string LeaseName = "training.hosted_refused";
+
+    /// <summary>Longer than it takes to ask.</summary>
+    private static readonly TimeSpan FindingOutTakes = TimeSpan.FromMinutes(2);
+
+    /// <summary>
+    /// Why the provider takes no jobs, and what helps; null: nobody has been refused lately. One refusal says nothing for ever: nobody asks while no job
+    /// needs it, and a person may have mended it long ago.
+    /// </summary>
+    public Task<string?> WhyAsync(CancellationToken cancellationToken) => WhyAsync(CountsFor, cancellationToken);
+
+    /// <summary>The same as long as nobody should ask again, not even who waits there.</summary>
+    public Task<string?> WhyHeldAsync(CancellationToken cancellationToken) => WhyAsync(AskAgainAfter, cancellationToken);
+
+    /// <summary>Why this job should not be handed over before it is known whether the refusal lasts; null: there is none, or this job finds out for all.</summary>
+    public async Task<string?> WhyNotTriedAsync(JobId job, CancellationToken cancellationToken) =>
+        await FindAsync(cancellationToken) is { LastError: var words } && !await work.RunAsync(
+            (unit, token) => unit.Store<ILeaseStore>().TryTakeAsync(LeaseName, job.ToString(), clock.GetUtcNow(), FindingOutTakes, token), cancellationToken)
+            ? words
+            : null;
+
+    private async Task<string?> WhyAsync(TimeSpan counts, CancellationToken cancellationToken) =>
+        await FindAsync(cancellationToken) is { EndedAt: { } at, LastError: var words } && clock.GetUtcNow() < at + counts ? words : null;
 
     /// <summary>A refusal with what helps.</summary>
     public static string WordsOf(ProviderError error)

@@ -126,6 +126,12 @@ public sealed class HostedWatch(IUnitOfWork work, IHostedTrainings trainings, IH
         {
             if (complete.Trainings.FirstOrDefault(one => one.Name == row.Name) is { } found)
             {
+                if (await IsAwaitedAsync(row, cancellationToken))
+                {
+                    await SaveAsync(row with { NextActionAt = now + HostedLauncher.LookAgain }, null, cancellationToken);
+                    return;
+                }
+
                 await SaveAsync(
                     row.Seen(found, now) with { NextActionAt = now },
                     HostedLedger.FactOf(
@@ -157,6 +163,18 @@ public sealed class HostedWatch(IUnitOfWork work, IHostedTrainings trainings, IH
 
         await SaveAsync(row with { NextActionAt = now + HostedLauncher.LookAgain }, null, cancellationToken);
     }
+
+    /// <summary>
+    /// Its attempt has nothing else yet and looks for it before it asks for another: what turned up is the attempt's, which takes it, or ends and leaves it here.
+    /// </summary>
+    private Task<bool> IsAwaitedAsync(HostedTraining row, CancellationToken cancellationToken) => work.ReadAsync(
+        async (unit, token) =>
+            row.Reason == HostedReasons.InDoubt
+            && await unit.Store<ITrainingStore>().FindAsync(row.Job, token) is { } job
+            && job.Attempt == row.Attempt
+            && job.State == (row.Kind == HostedKind.Training ? TrainingState.Provisioning : TrainingState.Retrieving)
+            && HostedLedger.CurrentOf(await unit.Store<IHostedTrainingStore>().ListForAttemptAsync(row.Job, row.Attempt, token), row.Kind) is null,
+        cancellationToken);
 
     /// <summary>
     /// Nobody can say whether it was made: the account does not list, or has more than is read of a list. People hear of it when a list would have ended the doubt.

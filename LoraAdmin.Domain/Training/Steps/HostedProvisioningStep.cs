@@ -9,6 +9,7 @@ public sealed class HostedProvisioningStep(
     IUnitOfWork work,
     HostedLauncher launcher,
     IHostedTrainings provider,
+    HostedReturn way,
     TrainingPlaces places,
     TimeProvider clock,
     Func<TrainingRules> rules,
@@ -34,7 +35,7 @@ public sealed class HostedProvisioningStep(
 
             if (hosted().WhyNot is { } why)
             {
-                return NoProvider(job, why);
+                return await OrBackAsync(job, NoProvider(job, why), cancellationToken);
             }
         }
 
@@ -45,7 +46,7 @@ public sealed class HostedProvisioningStep(
                 return await WaitForMachineAsync(job, row, figures, cancellationToken);
 
             case HostedLaunch.WaitUntil wait when clock.GetUtcNow() - job.StateSince >= LongestWait(figures):
-                return NoProvider(job, wait.Reason);
+                return await OrBackAsync(job, NoProvider(job, wait.Reason), cancellationToken);
 
             case HostedLaunch.WaitUntil wait:
                 TimeSpan until = wait.At - clock.GetUtcNow();
@@ -58,16 +59,17 @@ public sealed class HostedProvisioningStep(
                     : new StepResult.Fail(job, new JobFailure(FailureCode.InvalidTrainingImages, bad), FileProof.TrainingNeverStarted, error);
 
             case HostedLaunch.Held held:
-                return Wait(job, new NoPlace(held.Reason, held.Counts), figures);
+                return await OrBackAsync(job, Wait(job, new NoPlace(held.Reason, held.Counts), figures), cancellationToken);
 
-            case HostedLaunch.Refused { Error: { Failure: ProviderFailure.Unauthorized } refusal }:
+            case HostedLaunch.Refused { Error: { Failure: ProviderFailure.Unauthorized } refusal } when !await way.WasNotAskedAsync(job, cancellationToken):
                 return NoProvider(job, HostedRefusals.WordsOf(refusal));
 
             case HostedLaunch.Refused { Error: var refusal }:
-                return Wait(job, new NoPlace(HostedRefusals.WordsOf(refusal), Counts: true), figures);
+                string refused = HostedRefusals.WordsOf(refusal);
+                return await OrBackAsync(job, Wait(job, new NoPlace(refused, Counts: true), figures), cancellationToken);
 
             case HostedLaunch.Exhausted { Detail: var detail }:
-                return NoProvider(job, detail);
+                return await OrBackAsync(job, NoProvider(job, detail), cancellationToken);
 
             default:
                 throw new NotSupportedException("A launch is ready, waiting, held, refused or over.");
@@ -111,8 +113,22 @@ public sealed class HostedProvisioningStep(
         return await HostedRunningStep.EndAsync(provider, asked, row, late, later, clock, cancellationToken);
     }
 
+    /// <summary>What came of it, unless the job can go back to the provider that has not been asked.</summary>
+    private async Task<StepResult> OrBackAsync(TrainingJob job, StepResult result, CancellationToken cancellationToken)
+    {
+        string? why = result switch
+        {
+            StepResult.Fail { Failure.Detail: var detail } => detail,
+            StepResult.Again { Reason: var reason } => reason,
+            _ => null,
+        };
+        return why is not null && await way.IsOpenAsync(job, cancellationToken)
+            ? new StepResult.HandOver(job, new JobFailure(FailureCode.NoProvider, why), new ErrorDetail("no_provider", "replicate.create", why, null))
+            : result;
+    }
+
     /// <summary>
-    /// The other provider was tried already, so the job waits for this one, like a job in the queue. A new creation begins after it: what failed before has been
+    /// The other provider was tried already or takes no jobs, so the job waits for this one, like a job in the queue. A new creation begins after it: what failed before has been
     /// told, and the wait is none of the provider's.
     /// </summary>
     private StepResult Wait(TrainingJob job, NoPlace why, TrainingRules figures)

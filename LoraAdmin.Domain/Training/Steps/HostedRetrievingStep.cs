@@ -17,8 +17,11 @@ public sealed class HostedRetrievingStep(
     /// <summary>Of the wait that people are told of: it goes on until the weights are safe, or gone.</summary>
     private const string Waiting = "The weights wait at Replicate, which removes them within the hour";
 
-    /// <summary>A provider that nobody has been able to ask for so long has nothing left to fetch: it keeps it for an hour.</summary>
-    private static readonly TimeSpan LongestSilence = TimeSpan.FromDays(1);
+    /// <summary>A provider that has not shown or given the weights for so long has nothing left to fetch: it keeps them for an hour.</summary>
+    private static readonly TimeSpan LongestFailing = TimeSpan.FromDays(1);
+
+    /// <summary>For so long they are kept: a link that does not know them later says that they are removed, whatever a read of the training says.</summary>
+    private static readonly TimeSpan KeptFor = TimeSpan.FromHours(1);
 
     private readonly SpoolKeeping keeping = new(spool);
 
@@ -42,7 +45,7 @@ public sealed class HostedRetrievingStep(
         string name = SpoolNames.File(job.Id, job.Attempt);
         return await spool.FindAsync(name, cancellationToken) switch
         {
-            SpoolReading<SpoolFile>.Unreadable unread => RetrievingStep.SpoolAway(here, null, ArtifactFetch.AwayWords(unread.Reason), clock.GetUtcNow()),
+            SpoolReading<SpoolFile>.Unreadable unread => SpoolAway(here, ArtifactFetch.AwayWords(unread.Reason), figures),
             SpoolReading<SpoolFile>.Found { Value.Path: var path } when path == name => await ProveAsync(here, name, figures, cancellationToken),
             _ => await FetchAsync(here, name, files, figures, cancellationToken),
         };
@@ -80,17 +83,14 @@ public sealed class HostedRetrievingStep(
             case HostedReading.Found { Training.IsRemoved: true }:
                 return Gone(job, $"Replicate has removed the weights of training {row.TrainingId}");
 
-            case HostedReading.Found:
-                return Later(job, $"Replicate does not say yet where the weights of training {row.TrainingId} are", figures);
+            case HostedReading.Found { Training: { StatusText: var status } }:
+                return Unless(job, Later(job, $"Replicate does not say where the weights of training {row.TrainingId} are, which is {status}", figures));
 
             case HostedReading.NotFound:
                 return HostedRunningStep.Lost(job, row, clock.GetUtcNow());
 
-            case HostedReading.Unavailable { Error: var error } when clock.GetUtcNow() - job.FailingSince >= LongestSilence:
-                return Gone(job, $"Replicate could not be asked for training {row.TrainingId} for a day: {error.Detail}");
-
             case HostedReading.Unavailable { Error: var error }:
-                return Later(job, $"Replicate can't be asked for training {row.TrainingId}: {error.Detail}", figures);
+                return Unless(job, Later(job, $"Replicate can't be asked for training {row.TrainingId}: {error.Detail}", figures));
 
             default:
                 throw new NotSupportedException("A training is found, not found or unavailable.");
@@ -101,11 +101,14 @@ public sealed class HostedRetrievingStep(
     {
         switch (await provider.OpenWeightsAsync(link, cancellationToken))
         {
+            case WeightsOpening.Gone when clock.GetUtcNow() - job.StateSince >= KeptFor:
+                return Gone(job, "Replicate does not have the weights any more at the link that it gives");
+
             case WeightsOpening.Gone:
                 return Later(job, "Replicate does not have the weights at the link that it gave", figures);
 
             case WeightsOpening.Unavailable unavailable:
-                return Later(job, $"The weights could not be fetched: {unavailable.Reason}", figures);
+                return Unless(job, Later(job, $"The weights could not be fetched: {unavailable.Reason}", figures));
 
             case WeightsOpening.Found found:
                 await using (found.Content)
@@ -118,7 +121,7 @@ public sealed class HostedRetrievingStep(
                         WeightsOutcome.Taken => await ProveAsync(job, name, figures, cancellationToken),
                         WeightsOutcome.Refused refused => Corrupt(job, refused.Reason),
                         WeightsOutcome.NoRoom full => NoRoom(job, full.Reason, figures),
-                        WeightsOutcome.Stalled stalled => Later(job, stalled.Reason, figures),
+                        WeightsOutcome.Stalled stalled => Unless(job, Later(job, stalled.Reason, figures)),
                         _ => throw new NotSupportedException("Weights are taken, refused, stalled or without room."),
                     };
                 }
@@ -134,7 +137,7 @@ public sealed class HostedRetrievingStep(
         switch (await spool.DigestAsync(name, cancellationToken))
         {
             case SpoolReading<SpoolDigest>.Unreadable unread:
-                return RetrievingStep.SpoolAway(job, null, ArtifactFetch.AwayWords(unread.Reason), clock.GetUtcNow());
+                return SpoolAway(job, ArtifactFetch.AwayWords(unread.Reason), figures);
 
             case SpoolReading<SpoolDigest>.Found { Value: var digest }:
                 TrainingJob known = job with { Artifact = new ArtifactInfo(digest.LengthBytes, digest.Sha256), FailingSince = null };
@@ -145,7 +148,7 @@ public sealed class HostedRetrievingStep(
 
                         // The images that come next have tries of their own.
                         return new StepResult.Again(TimeSpan.Zero, known with { StepTries = 0 }, null, (unit, token) => unit.Store<ISpoolStore>().SaveAsync(entry, token))
-                            .With(IsTold(job) ? (unit, token) => unit.Events.AppendAsync(FetchedFact(job), token) : null);
+                            .With(job.WaitReason is not null ? (unit, token) => unit.Events.AppendAsync(FetchedFact(job), token) : null);
 
                     case FetchOutcome.NoLora bad:
                         return await spool.DeleteAsync(name, cancellationToken) && job.StepTries + 1 < FetchesOfADamagedFile
@@ -154,7 +157,7 @@ public sealed class HostedRetrievingStep(
                             : Corrupt(job, bad.Detail);
 
                     case FetchOutcome.Away away:
-                        return RetrievingStep.SpoolAway(job, null, away.Reason, clock.GetUtcNow());
+                        return SpoolAway(job, away.Reason, figures);
 
                     case FetchOutcome.NoRoom full:
                         return NoRoom(job, full.Reason, figures);
@@ -173,21 +176,27 @@ public sealed class HostedRetrievingStep(
 
     /// <summary>A disk empties itself only as storage takes its files: a person has less than an hour to make room.</summary>
     private StepResult.Again NoRoom(TrainingJob job, string reason, TrainingRules figures) =>
-        Later(job, $"the spool has no room for them: {reason}", figures, tells: true);
+        Later(job with { FailingSince = null }, $"the spool has no room for them: {reason}", figures, tells: true);
+
+    /// <summary>The same of a disk that is away. Whatever else is given up only after long, these are gone within the hour.</summary>
+    private StepResult.Again SpoolAway(TrainingJob job, string reason, TrainingRules figures) => Later(job with { FailingSince = null }, reason, figures, tells: true);
+
+    /// <summary>Another look, as long as there can be anything to fetch. Room and disk of the spool do not count: the provider was not in the way then.</summary>
+    private StepResult Unless(TrainingJob job, StepResult.Again later) => clock.GetUtcNow() - job.FailingSince >= LongestFailing
+        ? Gone(job, $"Nothing could be fetched from Replicate for a day: {later.Reason?.Replace($"{Waiting}. ", "", StringComparison.Ordinal)}")
+        : later;
 
     /// <summary>
-    /// Another look. What the provider still has is never given up: it was paid for, and the provider says when it has removed it. People hear of it after
+    /// Another look. What the provider still has is not given up: it was paid for, and the provider says when it has removed it. People hear of it after
     /// <c>Training:RetrieveWithin</c>, and at once of what only they can mend.
     /// </summary>
     private StepResult.Again Later(TrainingJob job, string reason, TrainingRules figures, bool tells = false)
     {
-        bool told = IsTold(job);
+        bool told = job.WaitReason?.StartsWith(Waiting, StringComparison.Ordinal) == true;
         string words = told || tells || clock.GetUtcNow() - job.FailingSince >= figures.RetrieveWithin ? $"{Waiting}. {char.ToUpperInvariant(reason[0])}{reason[1..]}" : reason;
         StepResult.Again later = new(HostedRunningStep.PollEvery(figures), job, words);
         return told || words == reason ? later : later with { Alongside = (unit, token) => unit.Events.AppendAsync(WaitingFact(job, words), token) };
     }
-
-    private static bool IsTold(TrainingJob job) => job.WaitReason?.StartsWith(Waiting, StringComparison.Ordinal) == true;
 
     private static OperationalEvent WaitingFact(TrainingJob job, string words) =>
         TrainingFacts.Of(job, HostedEvents.WeightsWaiting, words, Actor.Portal(TrainingConductor.Name), EventSeverity.Error, "weights_waiting") with

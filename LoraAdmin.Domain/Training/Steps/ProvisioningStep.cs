@@ -91,7 +91,7 @@ public sealed class ProvisioningStep(
                     : new StepResult.Again(TimeSpan.Zero, job, refusal);
 
             case LaunchOutcome.Held held:
-                return await fallback.WhyNotAsync(cancellationToken) is null
+                return await fallback.WhyNotDivertAsync(job, cancellationToken) is null
                     ? QueuedStep.Divert(asking, held.Reason)
                     : Requeue(QueuedStep.Wait(asking, new NoPlace(held.Reason, held.Counts), clock.GetUtcNow(), figures));
 

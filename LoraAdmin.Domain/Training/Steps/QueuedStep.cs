@@ -29,7 +29,7 @@ public sealed class QueuedStep(
         // Held open, RunPod makes no pods, and a place among them is not what the job waits for (C1).
         if (await breaker.WhyHeldAsync(cancellationToken) is { } held)
         {
-            return await fallback.WhyNotAsync(cancellationToken) is not { } why ? Divert(job, held.Reason)
+            return await fallback.WhyNotDivertAsync(job, cancellationToken) is not { } why ? Divert(job, held.Reason)
                 : fallback.IsConfigured ? BothDown(job, held, why)
                 : Wait(job, held, clock.GetUtcNow(), rules());
         }

@@ -45,7 +45,7 @@ public abstract record StepResult
     /// <summary>An expected failure of one try: counted in <see cref="TrainingJob.StepTries"/>, repeated after a back-off.</summary>
     public sealed record TryAgain(TimeSpan In, TrainingJob Job, string Reason, ErrorDetail Error, Alongside? Alongside = null) : StepResult;
 
-    /// <summary>The present attempt ends as failed, and the job goes on at the other provider instead of failing (E1).</summary>
+    /// <summary>The present attempt ends as failed, and the job goes on at the other provider, whichever that is, instead of failing (E1).</summary>
     public sealed record HandOver(TrainingJob Job, JobFailure Failure, ErrorDetail Error) : StepResult;
 
     /// <summary>The job ends badly by a rule of the failure table.</summary>

@@ -165,7 +165,7 @@ internal static partial class PlantedBugTable
         new(
             "fail a job for credit that is used up", "Training/Steps/HostedProvisioningStep.cs",
             "the one job ended as …, … pods were left to people", Grounds.CrashElsewhereWith(FaultKind.ReplicateBalance402),
-            "return Wait(job, new NoPlace(HostedRefusals.WordsOf(refusal), Counts: true), figures);", "return NoProvider(job, HostedRefusals.WordsOf(refusal));"),
+            "Wait(job, new NoPlace(refused, Counts: true), figures)", "NoProvider(job, refused)"),
         new(
             "make the images anew when they are not shown at once", "Training/Hosted/HostedValidation.cs",
             "… predictions were made for the one job", Grounds.CrashElsewhereWith(FaultKind.ReplicateOutputLate + CrashRun.OfImages),

@@ -71,6 +71,8 @@ public sealed record FaultKind(string Kind, string Where, string Effect, string?
     public const string ReplicateOutputLate = "replicate_output_late";
     public const string ReplicateWeightsTar = "replicate_weights_tar";
     public const string ReplicateWeightsTruncated = "replicate_weights_truncated";
+    public const string ReplicateRemovalUntold = "replicate_removal_untold";
+    public const string ReplicateWeights403 = "replicate_weights_403";
     public const string ReplicateValidationFails = "replicate_validation_fails";
     public const string ReplicatePredictionFails = "replicate_prediction_fails";
     public const string ReplicatePredictionLost = "replicate_prediction_lost";
@@ -185,6 +187,8 @@ public sealed record FaultKind(string Kind, string Where, string Effect, string?
         new(ReplicateOutputLate, Replicate, "a read of a training that has succeeded shows it without its output"),
         new(ReplicateWeightsTar, ReplicateLife, "the weights are a tar that holds the file among others"),
         new(ReplicateWeightsTruncated, Replicate, "the weights announce their whole length and break off after half of it"),
+        new(ReplicateRemovalUntold, Replicate, "a read of a training whose data were removed shows them as if they were there; the weights are 404"),
+        new(ReplicateWeights403, Replicate, "403 for the weights, also when they were removed"),
         new(ReplicateValidationFails, ReplicateLife, "all images of the prediction that is made next have scores below 0.6"),
         new(ReplicatePredictionFails, ReplicateLife, "the prediction that is made next fails at two fifths of its time, and costs that"),
         new(

@@ -278,10 +278,14 @@ internal sealed class ReplicateFace(LocalCloudWorld world, LocalCloudOptions opt
     private VendorResponse One(ReplicateRecord? record, string kind, string? subject) =>
         record is null || record.IsPrediction != (kind == Predictions) || Strikes(FaultKind.ReplicateRead404, subject) ? NotFound()
         : Strikes(FaultKind.ReplicateRead500, subject) ? SomethingWrong()
-        : Shown(record, record.Status == ReplicateStatus.Succeeded && Strikes(FaultKind.ReplicateOutputLate, subject));
+        : Shown(
+            record,
+            record.Status == ReplicateStatus.Succeeded && Strikes(FaultKind.ReplicateOutputLate, subject),
+            record.IsRemovedAt(world.Now) && Strikes(FaultKind.ReplicateRemovalUntold, subject) ? record.CompletedAt : null);
 
-    private VendorResponse Shown(ReplicateRecord record, bool isWithoutOutput) =>
-        Answers.Json(200, writer => ReplicateJson.Write(writer, record, options, world.Now, isWithoutOutput));
+    /// <param name="asOf">Shown as it was then; null: as it is.</param>
+    private VendorResponse Shown(ReplicateRecord record, bool isWithoutOutput, DateTimeOffset? asOf = null) =>
+        Answers.Json(200, writer => ReplicateJson.Write(writer, record, options, asOf ?? world.Now, isWithoutOutput));
 
     private VendorResponse Cancel(ReplicateRecord? record, string kind, string? subject)
     {
@@ -370,6 +374,11 @@ internal sealed class ReplicateFace(LocalCloudWorld world, LocalCloudOptions opt
 
     private VendorResponse File(ReplicateRecord? record, string name, string? subject)
     {
+        if (record is { IsPrediction: false } && Strikes(FaultKind.ReplicateWeights403, subject))
+        {
+            return Answers.Problem(403, "You do not have permission to read this file.");
+        }
+
         if (record is null || !HasFile(record))
         {
             return NotFound();
