@@ -163,7 +163,7 @@ public sealed class HostedRetrievingStep(
                         return NoRoom(job, full.Reason, figures);
 
                     case FetchOutcome.Stalled stalled:
-                        return Later(job, stalled.Reason, figures);
+                        return Unless(job, Later(job, stalled.Reason, figures));
 
                     default:
                         return Later(job, "The weights are gone from the spool", figures);

@@ -144,7 +144,7 @@ internal static partial class PlantedBugTable
         new(
             "train once more when the weights break off", "Training/Steps/HostedRetrievingStep.cs",
             "… trainings were made for the one job", Grounds.CrashElsewhereWith(FaultKind.ReplicateWeightsTruncated),
-            "WeightsOutcome.Stalled stalled => Later(job, stalled.Reason, figures),", "WeightsOutcome.Stalled stalled => Gone(job, stalled.Reason),"),
+            "WeightsOutcome.Stalled stalled => Unless(job, Later(job, stalled.Reason, figures)),", "WeightsOutcome.Stalled stalled => Gone(job, stalled.Reason),"),
         new(
             "count the cost of a training to when it was read", "Training/Hosted/HostedTraining.cs",
             "4: attempt … of … was settled at … and … were billed at the fallback provider", Grounds.CrashElsewhereWith(FaultKind.ReplicateNoMetrics),
