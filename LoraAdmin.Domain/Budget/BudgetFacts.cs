@@ -33,6 +33,9 @@ public static class BudgetIncidents
 
     /// <summary>A month has spent and reserved more than its limit. The subject is the month.</summary>
     public const string LimitPassed = "budget.limit_passed";
+
+    /// <summary>A total was not what its entries come to, and pages and admission went by it until it was mended. The subject is the total.</summary>
+    public const string TotalsWrong = "budget.totals_wrong";
 }
 
 /// <summary>Facts about money, as several writers tell them.</summary>
