@@ -36,6 +36,9 @@ public static class BudgetIncidents
 
     /// <summary>A month that is over has cost more than the limit, by what its bills have corrected. The subject is the month.</summary>
     public const string CameOutAbove = "budget.month_above_limit";
+
+    /// <summary>A total was not what its entries come to, and pages and admission went by it until it was mended. The subject is the total.</summary>
+    public const string TotalsWrong = "budget.totals_wrong";
 }
 
 /// <summary>Facts about money, as several writers tell them.</summary>

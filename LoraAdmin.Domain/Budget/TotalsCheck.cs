@@ -41,8 +41,14 @@ public sealed class TotalsCheck(IUnitOfWork work, TimeProvider clock, string per
                     return ItemOutcome.Ineligible("It is what its entries come to");
                 }
 
+                if (await unit.Store<IKeptTotalsStore>().MendAsync(mended.Which, token) is { } still)
+                {
+                    throw new InvalidOperationException($"It is wrong still after it was mended, so nothing was changed: {Words(still)}");
+                }
+
                 string words = $"The total {mended.Which} was wrong and is mended: {Words(mended)}";
-                await unit.Events.AppendAsync(BudgetFacts.Of(BudgetEvents.TotalMended, words, turn.Actor, EventSeverity.Error), token);
+                IncidentSignal wrong = new(BudgetIncidents.TotalsWrong, mended.Which.ToString(), words);
+                await unit.Events.AppendAsync(BudgetFacts.Of(BudgetEvents.TotalMended, words, turn.Actor, EventSeverity.Error, wrong), token);
                 return new ItemOutcome(ItemEnd.Done, Words(mended));
             },
             cancellationToken);
@@ -60,7 +66,15 @@ public sealed class TotalsCheck(IUnitOfWork work, TimeProvider clock, string per
         ];
     }
 
+    /// <summary>Each item has added its total up once more: a second look over the whole ledger would say no more.</summary>
     public Task<string?> CheckAsync(IUnit unit, CancellationToken cancellationToken) => Task.FromResult<string?>(null);
+
+    /// <summary>What was mended is an incident until a whole look finds nothing to mend: one that comes back is not over.</summary>
+    public IReadOnlyList<IncidentSignal> EndedBy(OperationRun run)
+    {
+        ArgumentNullException.ThrowIfNull(run);
+        return run.Planned == 0 ? [IncidentSignal.OverExcept(BudgetIncidents.TotalsWrong, [], "Every total is what its entries come to")] : [];
+    }
 
     private static string Words(WrongTotal one) => $"It says {Words(one.Kept, one.Which)}; its entries come to {Words(one.Right, one.Which)}";
 

@@ -18,7 +18,10 @@ public sealed class MonthReset(IUnitOfWork work, TimeProvider clock, string perm
         "Monthly reset of limits",
         "Sets the count of LoRAs to 0 for every user whose row lies in an earlier month or has no date. Users who trained this month are left as they are.",
         "0 0 0 1 * ?",
-        permission);
+        permission)
+    {
+        JudgesByTime = true,
+    };
 
     public async Task<Planning> PlanAsync(CancellationToken cancellationToken)
     {

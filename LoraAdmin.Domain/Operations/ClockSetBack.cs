@@ -4,12 +4,21 @@ namespace LoraAdmin.Domain.Operations;
 
 /// <summary>
 /// Takes back what a clock that was ahead has accounted for, once that clock has been set back: what it has closed without a run is open again, as if
-/// nobody had looked. An instant that a run was made for keeps it, so that none ever runs twice.
+/// nobody had looked. An instant that a run was made for keeps it, so that none ever runs twice. A clock that is wrongly behind sees the same rows ahead
+/// of it, and all history with them: so nothing is taken back on the word of one clock alone.
 /// </summary>
 internal static class ClockSetBack
 {
     /// <summary>The mark lies further ahead than any keeper could have moved it by the present clock, an edit's silence included.</summary>
     public static bool HasHappened(OperationSchedule schedule, DateTimeOffset now, OperationRules rules) => schedule.AccountedUntil - now > rules.AsleepAfter;
+
+    /// <summary>
+    /// It has happened, and another clock agrees that it is now. A database may share the portal's machine and its dead battery: further back than history
+    /// is kept, only the provider's clock counts.
+    /// </summary>
+    public static bool IsSure(OperationSchedule schedule, DateTimeOffset now, OperationRules rules, ClockStandings clocks) =>
+        HasHappened(schedule, now, rules)
+        && clocks.IsConfirmed(schedule.AccountedUntil - now > OperationRules.KeepOccurrencesFor ? ClockStandings.Provider : null);
 
     /// <param name="now">Instants after it are to come.</param>
     /// <returns>The schedule with its mark back.</returns>
@@ -39,6 +48,12 @@ internal static class ClockSetBack
     {
         DateTimeOffset? oldest = await unit.Store<IOccurrenceStore>().FindAheadAsync(schedule.Operation, now, cancellationToken);
         DateTimeOffset mark = oldest <= now ? oldest.Value.AddMilliseconds(-1) : now;
+        if (schedule.InForceFrom is { } from && mark < from)
+        {
+            // The present text has no instants before. By the clock that was ahead it may begin later than now; truly it had begun by now.
+            mark = from < now ? from : now;
+        }
+
         return mark < schedule.AccountedUntil ? schedule with { AccountedUntil = mark } : schedule;
     }
 }

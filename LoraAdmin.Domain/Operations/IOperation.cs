@@ -23,6 +23,12 @@ public sealed record OperationInfo(string Key, string Title, string Description,
     /// <summary>It ends or deletes something: the kill switch holds it when it runs by itself.</summary>
     public bool IsDestructive { get; init; }
 
+    /// <summary>What it does rests on what day or month it is, so that a clock that is far off would make it do the wrong thing.</summary>
+    public bool JudgesByTime { get; init; }
+
+    /// <summary>A clock that is far off holds it. What ends or deletes something does so by age.</summary>
+    public bool NeedsRightClock => IsDestructive || JudgesByTime;
+
     public CatchUp CatchUp { get; init; } = CatchUp.Once;
 }
 
@@ -50,6 +56,9 @@ public interface IOperation
 
     /// <summary>What must hold after each run. Null: it does; else one sentence, and the run counts as failed.</summary>
     Task<string?> CheckAsync(IUnit unit, CancellationToken cancellationToken);
+
+    /// <summary>What a run that went well proves to be right again.</summary>
+    IReadOnlyList<IncidentSignal> EndedBy(OperationRun run) => [];
 }
 
 /// <summary>An operation whose plan is a list of items, each applied by itself.</summary>

@@ -4,17 +4,27 @@ namespace LoraAdmin.Domain.Operations;
 /// <param name="Instants">Those after the mark and up to now, oldest first.</param>
 /// <param name="IsWhole">False: there are more instants up to now than these.</param>
 /// <param name="Known">Rows of instants after the mark.</param>
-/// <param name="AsleepFrom">Nobody was awake from here until now; null: somebody was.</param>
+/// <param name="Silence">When nobody was awake; null: somebody was all the time.</param>
+/// <param name="DoubtedFrom">From here on somebody was awake, but by no clock that could be relied on; null: there was no doubt.</param>
 /// <param name="Held">Why the operation does not run by itself at an instant; null: it does.</param>
 public sealed record AccountingInput(
     IReadOnlyList<DateTimeOffset> Instants,
     bool IsWhole,
     IReadOnlyDictionary<DateTimeOffset, Occurrence> Known,
     DateTimeOffset Now,
-    DateTimeOffset? AsleepFrom,
+    Silence? Silence,
+    DateTimeOffset? DoubtedFrom,
     TimeSpan Grace,
     CatchUp CatchUp,
     Func<DateTimeOffset, string?> Held);
+
+/// <summary>Nobody was awake in it, so that nobody will fire its instants any more.</summary>
+/// <param name="From">An instant at which somebody was awake still.</param>
+/// <param name="Until">The first instant at which somebody was again.</param>
+public sealed record Silence(DateTimeOffset From, DateTimeOffset Until)
+{
+    public bool Holds(DateTimeOffset instant) => From < instant && instant <= Until;
+}
 
 /// <param name="State">Owed, skipped or missed.</param>
 public sealed record Verdict(DateTimeOffset Instant, OccurrenceState State, string? Why);
@@ -48,7 +58,7 @@ public static class OccurrenceAccounting
             {
                 verdicts.Add(new Verdict(instant, OccurrenceState.Skipped, why));
             }
-            else if (instant > input.AsleepFrom || input.Now - instant > input.Grace)
+            else if (input.Silence?.Holds(instant) == true || input.Now - instant > input.Grace)
             {
                 overdue.Add(instant);
             }
@@ -72,7 +82,7 @@ public static class OccurrenceAccounting
         {
             verdicts.Add(instant == owed
                 ? new Verdict(instant, OccurrenceState.Owed, null)
-                : new Verdict(instant, OccurrenceState.Missed, instant > input.AsleepFrom ? "No portal was running" : "Nothing began within the grace"));
+                : new Verdict(instant, OccurrenceState.Missed, WhyMissed(input, instant)));
         }
 
         DateTimeOffset[] outdated =
@@ -81,6 +91,11 @@ public static class OccurrenceAccounting
         ];
         return new Accounting([.. verdicts.OrderBy(one => one.Instant)], outdated, until);
     }
+
+    private static string WhyMissed(AccountingInput input, DateTimeOffset instant) =>
+        input.Silence?.Holds(instant) == true ? "No portal was running"
+        : instant >= input.DoubtedFrom ? "The portal's clock could not be relied on"
+        : "Nothing began within the grace";
 
     /// <summary>The mark stays before an instant that is waited for.</summary>
     private static DateTimeOffset Before(DateTimeOffset instant, DateTimeOffset until)

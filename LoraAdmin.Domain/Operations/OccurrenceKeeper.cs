@@ -39,9 +39,14 @@ public sealed class OccurrenceKeeper(
 
     private bool hasLooked;
 
+    /// <summary>Timestamps of the process, which no setting of its clock changes: since when it looks without a gap, its newest turn, the first one in doubt.</summary>
+    private long awakeSince;
+    private long? lastTurn;
+    private long? doubtedSince;
+
     /// <summary>What this process has told of operations that it could not account for, and of those whose owed run did not begin.</summary>
-    private readonly Dictionary<string, string> told = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, string> notBegun = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Told> unaccounted = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Told> notBegun = new(StringComparer.Ordinal);
 
     /// <summary>
     /// Before the first look of a process: gives each operation its schedule's row. A schedule that nobody edited follows a new default, after the instants of the old one are accounted for.
@@ -63,21 +68,32 @@ public sealed class OccurrenceKeeper(
     public async Task TickAsync(CancellationToken cancellationToken)
     {
         DateTimeOffset now = clock.GetUtcNow();
+        awakeSince = AwakeSince();
         if (clocks.WhyHeld() is null)
         {
             await AccountAsync(now, cancellationToken);
+            doubtedSince = null;
+        }
+        else
+        {
+            doubtedSince ??= clock.GetTimestamp();
+        }
+
+        if (clocks.IsConfirmed())
+        {
             await EndHoldAsync(now, cancellationToken);
         }
 
         await RecoverAsync(now, cancellationToken);
         await CatchUpAsync(now, cancellationToken);
+        lastTurn = clock.GetTimestamp();
     }
 
     /// <summary>Which runs would happen if the portal started at this moment. Reads only.</summary>
     public async Task<DueRuns> PreviewAsync(CancellationToken cancellationToken)
     {
         DateTimeOffset now = clock.GetUtcNow();
-        DateTimeOffset? asleepFrom = await AsleepFromAsync(now, cancellationToken);
+        Silence? silence = await SilenceAsync(now, AwakeSince(), cancellationToken);
         return await work.ReadAsync(
             async (unit, token) =>
             {
@@ -98,7 +114,7 @@ public sealed class OccurrenceKeeper(
                     {
                         unreadable.Add(operation.Info.Key);
                     }
-                    else if (await OwedAsync(unit, operation.Info, now, asleepFrom, token) is { } run)
+                    else if (await OwedAsync(unit, operation.Info, now, silence, token) is { } run)
                     {
                         owed.Add(run);
                     }
@@ -110,7 +126,7 @@ public sealed class OccurrenceKeeper(
     }
 
     /// <returns>Null: nothing is made up for, or what would be is held now.</returns>
-    private async Task<OwedRun?> OwedAsync(IUnit unit, OperationInfo info, DateTimeOffset now, DateTimeOffset? asleepFrom, CancellationToken cancellationToken)
+    private async Task<OwedRun?> OwedAsync(IUnit unit, OperationInfo info, DateTimeOffset now, Silence? silence, CancellationToken cancellationToken)
     {
         if (await unit.Store<IOperationScheduleStore>().FindAsync(info.Key, cancellationToken) is not { } schedule
             || RunStarter.WhyHeld(info, schedule.Pause, await unit.Store<IAutomationHoldStore>().FindAsync(cancellationToken), now) is not null)
@@ -118,12 +134,12 @@ public sealed class OccurrenceKeeper(
             return null;
         }
 
-        if (ClockSetBack.HasHappened(schedule, now, rules()))
+        if (ClockSetBack.IsSure(schedule, now, rules(), clocks))
         {
             schedule = await ClockSetBack.ReadBackAsync(unit, schedule, now, cancellationToken);
         }
 
-        Accounting accounting = await DecideAsync(unit, info, schedule, now, asleepFrom, int.MaxValue, cancellationToken);
+        Accounting accounting = await DecideAsync(unit, info, schedule, now, silence, int.MaxValue, cancellationToken);
 
         // Those of a look whose portal died before it began the run are owed still.
         IEnumerable<DateTimeOffset> before = (await unit.Store<IOccurrenceStore>().ListOpenAsync(cancellationToken))
@@ -149,11 +165,11 @@ public sealed class OccurrenceKeeper(
         else if (!kept.IsEdited && (kept.Cron != byDefault.Cron || kept.TimeZone != byDefault.TimeZone || kept.CatchUp != byDefault.CatchUp))
         {
             // Whoever ran the old default is gone: its instants up to now are overdue. Of a text that can't be read nobody knows one.
-            while (crons.WhyUnreadable(kept, now) is null && !await AccountAsync(unit, info, now, asleepFrom: kept.AccountedUntil, cancellationToken))
+            while (crons.WhyUnreadable(kept, now) is null && !await AccountAsync(unit, info, now, new Silence(kept.AccountedUntil, now), cancellationToken))
             {
             }
 
-            await schedules.SaveTimesAsync(byDefault, cancellationToken);
+            await schedules.SaveTimesAsync(byDefault with { InForceFrom = now }, cancellationToken);
         }
     }
 
@@ -168,8 +184,16 @@ public sealed class OccurrenceKeeper(
         }
         catch (Exception failure) when (failure is not (StoreUnavailableException or OperationCanceledException))
         {
-            string why = failure is UnreadableScheduleException ? failure.Message : $"{failure.GetType().Name}: {failure.Message}";
-            await TellAsync(told, info, why, OperationFacts.ScheduleUnreadable, cancellationToken);
+            if (failure is UnreadableScheduleException)
+            {
+                await TellAsync(unaccounted, info, failure.Message, OperationFacts.ScheduleUnreadable, isOfSchedule: true, cancellationToken);
+            }
+            else
+            {
+                await TellAsync(
+                    unaccounted, info, $"{failure.GetType().Name}: {failure.Message}", OperationFacts.NotAccounted, isOfSchedule: true, cancellationToken);
+            }
+
             return false;
         }
     }
@@ -187,28 +211,45 @@ public sealed class OccurrenceKeeper(
         }
         catch (Exception failure) when (failure is not (StoreUnavailableException or OperationCanceledException))
         {
-            await TellAsync(notBegun, info, $"{failure.GetType().Name}: {failure.Message}", OperationFacts.NotBegun, cancellationToken);
+            await TellAsync(notBegun, info, $"{failure.GetType().Name}: {failure.Message}", OperationFacts.NotBegun, isOfSchedule: false, cancellationToken);
         }
     }
 
+    /// <summary>Tells a reason once, and anew when a run that went well has ended its incident meanwhile.</summary>
+    /// <param name="isOfSchedule">Only a run of the schedule ends it.</param>
     private async Task TellAsync(
-        Dictionary<string, string> known, OperationInfo info, string why, Func<OperationInfo, string, Actor, OperationalEvent> factOf, CancellationToken cancellationToken)
+        Dictionary<string, Told> known,
+        OperationInfo info,
+        string why,
+        Func<OperationInfo, string, Actor, OperationalEvent> factOf,
+        bool isOfSchedule,
+        CancellationToken cancellationToken)
     {
-        if (known.GetValueOrDefault(info.Key) != why)
+        if (known.GetValueOrDefault(info.Key) is { } told && told.Why == why
+            && !await work.ReadAsync((unit, token) => HasGoneWellAsync(unit, info.Key, told.At, isOfSchedule, token), cancellationToken))
         {
-            await work.RunAsync((unit, token) => unit.Events.AppendAsync(factOf(info, why, Self), token), cancellationToken);
-            known[info.Key] = why;
+            return;
         }
+
+        await work.RunAsync((unit, token) => unit.Events.AppendAsync(factOf(info, why, Self), token), cancellationToken);
+        known[info.Key] = new Told(why, clock.GetUtcNow());
+    }
+
+    private static async Task<bool> HasGoneWellAsync(IUnit unit, string operation, DateTimeOffset since, bool isOfSchedule, CancellationToken cancellationToken)
+    {
+        const int newest = 20;
+        RunPage page = await unit.Store<IOperationRunStore>().ListAsync(new RunFilter(operation, [RunState.Succeeded], null), after: null, newest, cancellationToken);
+        return page.Runs.Any(run => run.EndedAt >= since && (!isOfSchedule || run.Trigger == RunTrigger.Schedule));
     }
 
     private async Task AccountAsync(DateTimeOffset now, CancellationToken cancellationToken)
     {
-        DateTimeOffset? asleepFrom = await AsleepFromAsync(now, cancellationToken);
+        Silence? silence = await SilenceAsync(now, awakeSince, cancellationToken);
         foreach (IOperation operation in operations.All)
         {
-            if (await AloneAsync(operation.Info, token => AccountAsync(operation.Info, now, asleepFrom, token), cancellationToken) && told.Remove(operation.Info.Key))
+            if (await AloneAsync(operation.Info, token => AccountAsync(operation.Info, now, silence, token), cancellationToken) && unaccounted.Remove(operation.Info.Key))
             {
-                await work.RunAsync((unit, token) => unit.Events.AppendAsync(OperationFacts.ScheduleReadable(operation.Info, Self), token), cancellationToken);
+                await work.RunAsync((unit, token) => unit.Events.AppendAsync(OperationFacts.Accounted(operation.Info, Self), token), cancellationToken);
             }
         }
 
@@ -216,24 +257,29 @@ public sealed class OccurrenceKeeper(
         hasLooked = true;
     }
 
-    private async Task AccountAsync(OperationInfo info, DateTimeOffset now, DateTimeOffset? asleepFrom, CancellationToken cancellationToken)
+    private async Task AccountAsync(OperationInfo info, DateTimeOffset now, Silence? silence, CancellationToken cancellationToken)
     {
         // Piece by piece, so that nothing is made up for before everything is known.
-        while (!await work.RunAsync((unit, token) => AccountAsync(unit, info, now, asleepFrom, token), cancellationToken))
+        while (!await work.RunAsync((unit, token) => AccountAsync(unit, info, now, silence, token), cancellationToken))
         {
         }
     }
 
-    private async Task<DateTimeOffset?> AsleepFromAsync(DateTimeOffset now, CancellationToken cancellationToken)
+    /// <summary>Where the present row of turns of this process began: at its newest turn, unless that is too long ago.</summary>
+    private long AwakeSince() => lastTurn is { } turn && clock.GetElapsedTime(turn) <= rules().AsleepAfter ? awakeSince : clock.GetTimestamp();
+
+    /// <summary>A process whose clock was in doubt has left no beat, but it was there: its scheduler fires what comes.</summary>
+    private async Task<Silence?> SilenceAsync(DateTimeOffset now, long awake, CancellationToken cancellationToken)
     {
         DateTimeOffset? beat = await work.ReadAsync((unit, token) => unit.Store<IOperationScheduleStore>().ReadHeartbeatAsync(token), cancellationToken);
 
         // A scheduler in memory was made with this process: what came between the last look and its start nobody can fire any more, however short it was.
-        return now - beat > rules().AsleepAfter || (firesInMemory && !hasLooked) ? beat : null;
+        DateTimeOffset until = now - clock.GetElapsedTime(awake);
+        return beat is { } from && (until - from > rules().AsleepAfter || (firesInMemory && !hasLooked)) ? new Silence(from, until) : null;
     }
 
     /// <returns>False: there are more instants up to now.</returns>
-    private async Task<bool> AccountAsync(IUnit unit, OperationInfo info, DateTimeOffset now, DateTimeOffset? asleepFrom, CancellationToken cancellationToken)
+    private async Task<bool> AccountAsync(IUnit unit, OperationInfo info, DateTimeOffset now, Silence? silence, CancellationToken cancellationToken)
     {
         IOperationScheduleStore schedules = unit.Store<IOperationScheduleStore>();
         if (await schedules.FindAsync(info.Key, cancellationToken) is not { } schedule)
@@ -246,7 +292,7 @@ public sealed class OccurrenceKeeper(
             throw new UnreadableScheduleException(why);
         }
 
-        if (ClockSetBack.HasHappened(schedule, now, rules()))
+        if (ClockSetBack.IsSure(schedule, now, rules(), clocks))
         {
             schedule = await ClockSetBack.TakeBackAsync(unit, info, schedule, now, Self, cancellationToken);
         }
@@ -262,7 +308,7 @@ public sealed class OccurrenceKeeper(
             return true;
         }
 
-        Accounting accounting = await DecideAsync(unit, info, schedule, now, asleepFrom, InstantsAtOnce, cancellationToken);
+        Accounting accounting = await DecideAsync(unit, info, schedule, now, silence, InstantsAtOnce, cancellationToken);
         await WriteAsync(unit, info, accounting, now, cancellationToken);
         await schedules.SetAccountedAsync(info.Key, accounting.Until, cancellationToken);
         await EndPauseAsync(unit, info, schedule, accounting.Until, cancellationToken);
@@ -272,11 +318,14 @@ public sealed class OccurrenceKeeper(
             || next > now || accounting.Until.AddMilliseconds(1) == next;
     }
 
-    /// <summary>A pause that is over stays until every instant in it is accounted for: it says why they were skipped.</summary>
-    private static async Task EndPauseAsync(
+    /// <summary>
+    /// A pause that is over stays until every instant in it is accounted for: it says why they were skipped. It holds nothing any more, and is forgotten
+    /// only when another clock agrees that it is over: a clock that was ahead must not have ended it for good.
+    /// </summary>
+    private async Task EndPauseAsync(
         IUnit unit, OperationInfo info, OperationSchedule schedule, DateTimeOffset accounted, CancellationToken cancellationToken)
     {
-        if (schedule.Pause is { } pause && pause.Until <= accounted
+        if (clocks.IsConfirmed() && schedule.Pause is { } pause && pause.Until <= accounted
             && await unit.Store<IOperationScheduleStore>().TryEndPauseAsync(info.Key, accounted, cancellationToken))
         {
             await unit.Events.AppendAsync(
@@ -285,7 +334,7 @@ public sealed class OccurrenceKeeper(
     }
 
     private async Task<Accounting> DecideAsync(
-        IUnit unit, OperationInfo info, OperationSchedule schedule, DateTimeOffset now, DateTimeOffset? asleepFrom, int most, CancellationToken cancellationToken)
+        IUnit unit, OperationInfo info, OperationSchedule schedule, DateTimeOffset now, Silence? silence, int most, CancellationToken cancellationToken)
     {
         IReadOnlyList<DateTimeOffset> instants = crons.Between(schedule, schedule.AccountedUntil, now, most);
         IReadOnlyList<Occurrence> known = await unit.Store<IOccurrenceStore>().ListAsync(info.Key, schedule.AccountedUntil, now, cancellationToken);
@@ -298,7 +347,15 @@ public sealed class OccurrenceKeeper(
             .DistinctBy(one => one.Instant)
             .ToDictionary(one => one.Instant);
         return OccurrenceAccounting.Decide(new AccountingInput(
-            instants, instants.Count < most, rows, now, asleepFrom, rules().Grace, schedule.CatchUp, at => RunStarter.WhyHeld(info, schedule.Pause, hold, at)));
+            instants,
+            instants.Count < most,
+            rows,
+            now,
+            silence,
+            doubtedSince is { } doubt ? now - clock.GetElapsedTime(doubt) : null,
+            rules().Grace,
+            schedule.CatchUp,
+            at => RunStarter.WhyHeld(info, schedule.Pause, hold, at)));
     }
 
     private static async Task WriteAsync(IUnit unit, OperationInfo info, Accounting accounting, DateTimeOffset now, CancellationToken cancellationToken)
@@ -342,6 +399,7 @@ public sealed class OccurrenceKeeper(
             OperationEvents.Missed, text, Self, EventSeverity.Warning, new IncidentSignal(OperationIncidents.Missed, info.Key, text)) with { Reason = "missed" };
     }
 
+    /// <summary>Only when another clock agrees that its time is over; until then <see cref="AutomationHold.HoldsAt"/> alone decides what it holds.</summary>
     private async Task EndHoldAsync(DateTimeOffset now, CancellationToken cancellationToken) => await work.RunAsync(
         async (unit, token) =>
         {
@@ -376,6 +434,8 @@ public sealed class OccurrenceKeeper(
             }
         }
     }
+
+    private sealed record Told(string Why, DateTimeOffset At);
 
     /// <summary>No instant can be told from an operation's schedule.</summary>
     private sealed class UnreadableScheduleException(string message) : Exception(message);

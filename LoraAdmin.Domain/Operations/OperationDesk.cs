@@ -85,7 +85,7 @@ public sealed class OperationDesk(
         {
             case Planning.Planned planned:
                 OperationPlan plan = new(
-                    ids.Next(), operation, installation().Id, planned.Plan, planned.Plan.Hash(), actor, clock.GetUtcNow(), PlanState.Open, null);
+                    ids.Next(), operation, installation().Id, planned.Plan, planned.Plan.Hash(), actor, clock.GetUtcNow(), PlanState.Open, null) { IsReadable = true };
                 await work.RunAsync((unit, token) => unit.Store<IOperationPlanStore>().AddAsync(plan, token), cancellationToken);
                 return new OperationCommand.Planned(plan.Id);
             case Planning.CouldNotRead unread:
@@ -176,6 +176,7 @@ public sealed class OperationDesk(
             OperationSchedule next = wish is null
                 ? schedule with { Cron = info.DefaultCron, TimeZone = OperationSchedule.Utc, CatchUp = info.CatchUp, IsEdited = false }
                 : schedule with { Cron = wish.Cron.Trim(), TimeZone = wish.TimeZone.Trim(), CatchUp = wish.CatchUp, IsEdited = true };
+            next = next with { InForceFrom = now + rules().HeardOfWithin };
             if (CronProblem(next, now) is { } problem)
             {
                 return new OperationCommand.Refused(problem);

@@ -20,6 +20,8 @@ public static class OperationEvents
     public const string Resumed = "operations.resumed";
     public const string ScheduleEdited = "operations.schedule_edited";
     public const string ScheduleUnreadable = "operations.schedule_unreadable";
+    public const string NotAccounted = "operations.not_accounted";
+    public const string AccountedAgain = "operations.accounted_again";
     public const string AutomationHeld = "operations.automation_held";
     public const string AutomationReleased = "operations.automation_released";
 }
@@ -35,6 +37,9 @@ public static class OperationIncidents
 
     /// <summary>Its instants can't be accounted for: its schedule can't be read.</summary>
     public const string Schedule = "operations.schedule";
+
+    /// <summary>Its instants can't be accounted for, and its schedule is not to blame.</summary>
+    public const string Accounting = "operations.accounting";
 
     /// <summary>Caps hold back a part of its plan until a person approves it.</summary>
     public const string Approval = "operations.approval";
@@ -79,12 +84,25 @@ internal static class OperationFacts
         };
     }
 
-    public static OperationalEvent ScheduleReadable(OperationInfo operation, Actor actor) => Of(
-        OperationEvents.ScheduleEdited,
-        $"The schedule of {operation.Title} can be read again",
+    /// <summary>The portal fails at an operation's instants, whatever its schedule says.</summary>
+    public static OperationalEvent NotAccounted(OperationInfo operation, string why, Actor actor)
+    {
+        string text = $"The instants of {operation.Title} can't be accounted for: {why}. Missed ones are neither told nor made up for meanwhile; each look tries again";
+        return Of(OperationEvents.NotAccounted, text, actor, EventSeverity.Error, new IncidentSignal(OperationIncidents.Accounting, operation.Key, text)) with
+        {
+            Reason = "not_accounted",
+            Error = new ErrorDetail("not_accounted", operation.Key, why, null),
+        };
+    }
+
+    /// <summary>Whatever kept them from it is over.</summary>
+    public static OperationalEvent Accounted(OperationInfo operation, Actor actor) => Of(
+        OperationEvents.AccountedAgain,
+        $"The instants of {operation.Title} are accounted for again",
         actor,
         EventSeverity.Info,
-        Over(OperationIncidents.Schedule, operation.Key, "It can be read again"));
+        Over(OperationIncidents.Schedule, operation.Key, "It can be read again"),
+        Over(OperationIncidents.Accounting, operation.Key, "They are accounted for again"));
 
     /// <summary>No plan of the operation waits for a person any more.</summary>
     public static OperationalEvent ApprovalOver(OperationInfo operation, string why, Actor actor) => Of(

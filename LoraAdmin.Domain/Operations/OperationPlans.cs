@@ -147,6 +147,9 @@ public enum PlanState
 public sealed record OperationPlan(
     Guid Id, string Operation, string Installation, PlanDraft Draft, string Hash, Actor MadeBy, DateTimeOffset MadeAt, PlanState State, Guid? Run)
 {
+    /// <summary>It was there before any run, so that whoever applied it could read it. A plan that a run made for itself nobody has read.</summary>
+    public bool IsReadable { get; init; }
+
     /// <summary>Why it must not be applied; null: it may.</summary>
     /// <param name="operation">Null: this version does not know it.</param>
     /// <param name="installation">The one that would apply it.</param>

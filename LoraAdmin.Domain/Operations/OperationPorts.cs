@@ -13,7 +13,7 @@ public interface IOperationScheduleStore
     /// <summary>Adds the row. False: it is there, and nothing was written.</summary>
     Task<bool> TryAddAsync(OperationSchedule schedule, CancellationToken cancellationToken);
 
-    /// <summary>Writes cron, time zone, catch-up and whether a person chose them; nothing else.</summary>
+    /// <summary>Writes cron, time zone, catch-up, whether a person chose them, and from when on they hold; nothing else.</summary>
     Task SaveTimesAsync(OperationSchedule schedule, CancellationToken cancellationToken);
 
     /// <summary>Null: it runs by itself again.</summary>

@@ -6,6 +6,7 @@ namespace LoraAdmin.Domain.Operations;
 /// Does the work of a run: plans, keeps the plan, applies its items one by one or its set at once, and writes the end. It renews the run's lease
 /// meanwhile, ends when a person asks for it, and can die between any two lines: what was ended stays ended, and the next run goes on from there.
 /// </summary>
+/// <param name="isAlone">No other process works on its database, so that nobody can take a run over while it waits for its turn to write.</param>
 public sealed class OperationRunner(
     IUnitOfWork work,
     OperationRegistry operations,
@@ -13,7 +14,8 @@ public sealed class OperationRunner(
     TimeProvider clock,
     Func<OperationRules> rules,
     Func<Installation> installation,
-    ClockStandings clocks)
+    ClockStandings clocks,
+    bool isAlone)
 {
     private const int ItemsAtOnce = 200;
 
@@ -34,7 +36,7 @@ public sealed class OperationRunner(
 
     private async Task<OperationRun> ToEndAsync(IOperation operation, OperationRun run, CancellationToken cancellationToken)
     {
-        await using RunLease lease = new(run, work, clock, rules().LeaseFor, cancellationToken);
+        await using RunLease lease = new(run, work, clock, rules().LeaseFor, isAlone, cancellationToken);
         try
         {
             return await ApplyAsync(operation, run, lease);
@@ -77,6 +79,8 @@ public sealed class OperationRunner(
         (Guid id, PlanDraft plan, bool isRead) = await PlanAsync(operation, run, lease);
         if (operation is ISetOperation set)
         {
+            await HoldAsync(set.Info, run, lease);
+
             // One transaction, which either is all there or has changed nothing.
             return await ApplySetAsync(set, run, plan, lease.Asked);
         }
@@ -145,21 +149,10 @@ public sealed class OperationRunner(
             {
                 IOperationPlanStore plans = unit.Store<IOperationPlanStore>();
                 OperationPlan plan = await plans.FindAsync(id, token) ?? throw new OperationFailedException("Its plan is gone: preview again");
-                bool isRead = run.StartedBy.Kind != ActorKind.Portal && (run.Resumes is null || (await FirstOfAsync(unit, run, token)).StartedAt > plan.MadeAt);
+                bool isRead = run.StartedBy.Kind != ActorKind.Portal && plan.IsReadable;
                 return (plan, await plans.ListItemsAsync(id, after: 0, PlanDraft.MostItems, token), isRead);
             },
             cancellationToken);
-
-    /// <summary>The run that was interrupted first: a plan that is older than it was there to be read, all others the run has made for itself.</summary>
-    private static async Task<OperationRun> FirstOfAsync(IUnit unit, OperationRun run, CancellationToken cancellationToken)
-    {
-        while (run.Resumes is { } before && await unit.Store<IOperationRunStore>().FindAsync(before, cancellationToken) is { } found)
-        {
-            run = found;
-        }
-
-        return run;
-    }
 
     private async Task<OperationRun> ApplySetAsync(ISetOperation operation, OperationRun run, PlanDraft plan, CancellationToken cancellationToken)
     {
@@ -207,12 +200,17 @@ public sealed class OperationRunner(
     }
 
     /// <summary>
-    /// The kill switch ends a run that nobody asked for before its next item. A clock that is far off interrupts it: an instance whose clock is right goes
-    /// on from there.
+    /// The kill switch ends a run that nobody asked for before its next item, or before its set. A clock that is far off interrupts it: an instance whose
+    /// clock is right goes on from there.
     /// </summary>
     private async Task HoldAsync(OperationInfo operation, OperationRun run, RunLease lease)
     {
-        if (operation.IsDestructive && run.StartedBy.Kind == ActorKind.Portal)
+        if (run.StartedBy.Kind != ActorKind.Portal)
+        {
+            return;
+        }
+
+        if (operation.IsDestructive)
         {
             AutomationHold? hold = await work.ReadAsync((unit, token) => unit.Store<IAutomationHoldStore>().FindAsync(token), lease.Token);
             if (hold?.HoldsAt(clock.GetUtcNow()) == true)
@@ -220,12 +218,12 @@ public sealed class OperationRunner(
                 lease.Hear(new RunPulse(new CancelAsk(hold.By, hold.Reason, hold.Since)));
                 lease.Asked.ThrowIfCancellationRequested();
             }
+        }
 
-            if (clocks.WhyHeld() is { } doubt)
-            {
-                lease.Hear(new RunPulse(new CancelAsk(Actor.Portal(ClockStandings.Name), doubt, clock.GetUtcNow())));
-                lease.Asked.ThrowIfCancellationRequested();
-            }
+        if (operation.NeedsRightClock && clocks.WhyHeld() is { } doubt)
+        {
+            lease.Hear(new RunPulse(new CancelAsk(Actor.Portal(ClockStandings.Name), doubt, clock.GetUtcNow())));
+            lease.Asked.ThrowIfCancellationRequested();
         }
     }
 
@@ -318,7 +316,10 @@ public sealed class OperationRunner(
 
         PlanDraft rest = PlanDraft.OfItems(draft.AsOf, [.. draft.Items.Skip(most)]) with { CapWords = draft.CapWords };
         OperationPlan waiting = new(
-            ids.Next(), operation.Info.Key, installation().Id, rest, rest.Hash(), run.StartedBy, clock.GetUtcNow(), PlanState.AwaitsApproval, null);
+            ids.Next(), operation.Info.Key, installation().Id, rest, rest.Hash(), run.StartedBy, clock.GetUtcNow(), PlanState.AwaitsApproval, null)
+        {
+            IsReadable = true,
+        };
         await plans.AddAsync(waiting, cancellationToken);
         string text = $"{operation.Info.Title} holds back {rest.Count} of {draft.Count}: {draft.CapWords ?? "they are beyond its caps"}";
         await LogAsync(unit, run, EventSeverity.Warning, text, cancellationToken);
@@ -400,7 +401,7 @@ public sealed class OperationRunner(
             await LogAsync(unit, run, state == RunState.Cancelled ? EventSeverity.Warning : EventSeverity.Error, words, cancellationToken);
         }
 
-        await unit.Events.AppendAsync(EndFact(operation, run, state, words), cancellationToken);
+        await unit.Events.AppendAsync(EndFact(operation, present with { Number = run.Number, Done = done ?? present.Done }, state, words), cancellationToken);
     }
 
     private static OperationalEvent EndFact(IOperation operation, OperationRun run, RunState state, string words)
@@ -427,9 +428,15 @@ public sealed class OperationRunner(
                 [
                     OperationFacts.Over(OperationIncidents.Failed, key, $"Run {run.Number} went well"),
                     OperationFacts.Over(OperationIncidents.Missed, key, $"Run {run.Number} went well"),
+                    .. operation.EndedBy(run),
 
-                    // That its schedule can be read, only a run of the schedule proves.
-                    .. run.Trigger == RunTrigger.Schedule ? [OperationFacts.Over(OperationIncidents.Schedule, key, $"Run {run.Number} ran by it")] : Array.Empty<IncidentSignal>(),
+                    // That its schedule can be read and followed, only a run of the schedule proves.
+                    .. run.Trigger == RunTrigger.Schedule
+                        ? [
+                            OperationFacts.Over(OperationIncidents.Schedule, key, $"Run {run.Number} ran by it"),
+                            OperationFacts.Over(OperationIncidents.Accounting, key, $"Run {run.Number} ran by the schedule"),
+                        ]
+                        : Array.Empty<IncidentSignal>(),
                 ]),
             _ => OperationFacts.Of(OperationEvents.RunEnded, text, run.StartedBy, EventSeverity.Warning),
         };

@@ -27,6 +27,9 @@ public sealed record OperationSchedule(
     string Operation, string Cron, string TimeZone, CatchUp CatchUp, bool IsEdited, OperationPause? Pause, DateTimeOffset AccountedUntil)
 {
     public const string Utc = "UTC";
+
+    /// <summary>From when on its times are the present ones, by the clock of whoever changed them; null: from the beginning.</summary>
+    public DateTimeOffset? InForceFrom { get; init; }
 }
 
 /// <param name="Grace">How long after its instant a run may begin and still count as on time.</param>

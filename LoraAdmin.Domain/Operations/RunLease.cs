@@ -12,18 +12,21 @@ internal sealed class RunLease : IAsyncDisposable
     private readonly IUnitOfWork work;
     private readonly TimeProvider clock;
     private readonly TimeSpan leaseFor;
+    private readonly bool isAlone;
     private readonly CancellationTokenSource stop;
     private readonly CancellationTokenSource asked;
     private readonly CancellationTokenSource over = new();
     private readonly Task renewing;
     private bool disposed;
 
-    public RunLease(OperationRun run, IUnitOfWork work, TimeProvider clock, TimeSpan leaseFor, CancellationToken cancellationToken)
+    /// <param name="isAlone">Nobody can take the run over: a renewal that waits behind the run's own statement loses nothing.</param>
+    public RunLease(OperationRun run, IUnitOfWork work, TimeProvider clock, TimeSpan leaseFor, bool isAlone, CancellationToken cancellationToken)
     {
         this.run = run;
         this.work = work;
         this.clock = clock;
         this.leaseFor = leaseFor;
+        this.isAlone = isAlone;
         stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         asked = CancellationTokenSource.CreateLinkedTokenSource(stop.Token);
         renewing = RenewAsync();
@@ -81,7 +84,7 @@ internal sealed class RunLease : IAsyncDisposable
             {
                 until = began + leaseFor;
             }
-            else if (!over.IsCancellationRequested && (renewed == false || clock.GetUtcNow() >= until))
+            else if (!over.IsCancellationRequested && (renewed == false || (!isAlone && clock.GetUtcNow() >= until)))
             {
                 await LoseAsync();
                 return;

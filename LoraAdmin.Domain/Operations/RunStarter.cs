@@ -86,8 +86,8 @@ public sealed class RunStarter(
     internal static string? WhyHeld(OperationInfo info, OperationPause? pause, AutomationHold? hold, DateTimeOffset at) =>
         AutomationGate.WhyHeld(pause, info.IsDestructive ? hold : null, at);
 
-    /// <summary>Why what ends or deletes something by age must not be begun by this process's clock; null: it may.</summary>
-    private string? WhyDoubted(OperationInfo info) => info.IsDestructive ? clocks.WhyHeld() : null;
+    /// <summary>Why it must not be begun by this process's clock; null: it may.</summary>
+    private string? WhyDoubted(OperationInfo info) => info.NeedsRightClock ? clocks.WhyHeld() : null;
 
     private async Task<StartOutcome> StartAsync(IUnit unit, IOperation operation, RunRequest request, CancellationToken cancellationToken)
     {
@@ -165,13 +165,16 @@ public sealed class RunStarter(
             return new StartOutcome.Left($"{fired:u} is no instant of the schedule \"{schedule.Cron}\" in {schedule.TimeZone}");
         }
 
-        if (ClockSetBack.HasHappened(schedule, now, rules()) && clocks.WhyHeld() is null)
+        if (ClockSetBack.IsSure(schedule, now, rules(), clocks))
         {
             // Before the keeper's next look, which would find this instant closed.
             schedule = await ClockSetBack.TakeBackAsync(unit, info, schedule, before < now ? before : now, Actor.Portal(info.Key), cancellationToken);
         }
 
-        return fired <= schedule.AccountedUntil ? new StartOutcome.Accounted() : null;
+        return fired > schedule.AccountedUntil ? null
+            : ClockSetBack.HasHappened(schedule, now, rules())
+                ? new StartOutcome.Left($"Instants are accounted for until {schedule.AccountedUntil:u}, and no other clock has said yet whether this portal's is right")
+            : new StartOutcome.Accounted();
     }
 
     /// <summary>Its number is taken with it: what was skipped or refused leaves no gap.</summary>

@@ -127,7 +127,7 @@ public sealed record BillSheet(
 /// <summary>Bills as they were read, for good. Bound to a unit of work.</summary>
 public interface IBillStore
 {
-    /// <summary>A record takes the place of an earlier one of the same pod and day.</summary>
+    /// <summary>A record takes the place of one of the same pod and day that was not read later.</summary>
     Task SaveAsync(string provider, IReadOnlyList<BillRecord> records, DateTimeOffset readAt, CancellationToken cancellationToken);
 
     /// <summary>Every record of the pods, in order of pod and day.</summary>

@@ -68,7 +68,7 @@ public sealed class ClockStandings(TimeProvider clock, Func<ClockRules> rules)
     public const string Provider = "runpod";
 
     private readonly Lock gate = new();
-    private readonly SortedDictionary<string, (ClockStanding Standing, long NotedAt)> known = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, Known> known = new(StringComparer.Ordinal);
 
     /// <summary>In order of their subjects.</summary>
     public IReadOnlyList<ClockStanding> All
@@ -100,8 +100,11 @@ public sealed class ClockStandings(TimeProvider clock, Func<ClockRules> rules)
         DateTimeOffset now = clock.GetUtcNow();
         lock (gate)
         {
-            ClockStanding before = known.TryGetValue(subject, out (ClockStanding Standing, long NotedAt) found) ? found.Standing : ClockStanding.Unknown(subject);
-            known[subject] = (before.After(heard, rules(), now), clock.GetTimestamp());
+            Known before = known.TryGetValue(subject, out Known? found) ? found : new Known(ClockStanding.Unknown(subject), 0, null, default);
+            long stamp = clock.GetTimestamp();
+            known[subject] = heard is ClockReading.Read
+                ? new Known(before.Standing.After(heard, rules(), now), stamp, stamp, now)
+                : before with { Standing = before.Standing.After(heard, rules(), now), NotedAt = stamp };
         }
     }
 
@@ -110,7 +113,23 @@ public sealed class ClockStandings(TimeProvider clock, Func<ClockRules> rules)
     {
         lock (gate)
         {
-            return !known.TryGetValue(subject, out (ClockStanding Standing, long NotedAt) found) || clock.GetElapsedTime(found.NotedAt) >= length;
+            return !known.TryGetValue(subject, out Known? found) || clock.GetElapsedTime(found.NotedAt) >= length;
+        }
+    }
+
+    /// <summary>
+    /// Whether another clock vouches for this process's as it stands now: one was read since this one was last set, and none differs so far that
+    /// destructive work is held. That nobody contradicts it is not enough: a process that has just begun has read no other.
+    /// </summary>
+    /// <param name="subject">Whose word is asked for; null: anybody's.</param>
+    public bool IsConfirmed(string? subject = null)
+    {
+        DateTimeOffset now = clock.GetUtcNow();
+        TimeSpan holdAt = rules().HoldAt;
+        lock (gate)
+        {
+            return known.Values.All(static one => one.Standing.Grade != ClockGrade.FarOff)
+                && known.Any(pair => (subject is null || pair.Key == subject) && pair.Value.IsOf(now, clock, holdAt));
         }
     }
 
@@ -118,4 +137,14 @@ public sealed class ClockStandings(TimeProvider clock, Func<ClockRules> rules)
     public string? WhyHeld() => All.Where(static one => one.Grade == ClockGrade.FarOff).MaxBy(static one => one.Reading!.AtMost) is { } worst
         ? $"This portal's clock can't be relied on: {ClockWords.Difference(worst)}. It ends and deletes nothing by age until they agree"
         : null;
+
+    /// <param name="NotedAt">When something was last heard, a failure too, as a timestamp of the process.</param>
+    /// <param name="ReadAt">The same of the newest reading; null: none yet.</param>
+    /// <param name="ReadOn">What this process's clock said then.</param>
+    private sealed record Known(ClockStanding Standing, long NotedAt, long? ReadAt, DateTimeOffset ReadOn)
+    {
+        /// <summary>The reading is of the clock as it runs now: since then it has gone on as time does.</summary>
+        public bool IsOf(DateTimeOffset now, TimeProvider clock, TimeSpan tolerance) =>
+            ReadAt is { } stamp && now >= ReadOn && (now - ReadOn - clock.GetElapsedTime(stamp)).Duration() <= tolerance;
+    }
 }

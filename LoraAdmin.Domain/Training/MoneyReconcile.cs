@@ -31,7 +31,10 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
         "Keeps RunPod's bills of the last 35 days and books, once and per pod, what was billed above or below what had been booked. "
         + "Odd bills are listed and never booked. Replicate sends no bills: its machine time is what is booked.",
         "0 30 6 * * ?",
-        permission);
+        permission)
+    {
+        JudgesByTime = true,
+    };
 
     public async Task<Planning> PlanAsync(CancellationToken cancellationToken)
     {
@@ -108,7 +111,7 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
         {
             Label = drift.Pod,
             Money = amount,
-            Detail = JsonSerializer.Serialize(new Work(amount.Micros, Kept.Of(sheet.Pods.GetValueOrDefault(money.PodId) ?? []))),
+            Detail = JsonSerializer.Serialize(new Work(amount.Micros, now, Kept.Of(sheet.Pods.GetValueOrDefault(money.PodId) ?? []))),
         };
     }
 
@@ -126,7 +129,7 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
             : new PlanItem(money.PodId, Keep, $"{(news.Count == 1 ? "A day" : $"{news.Count} days")} billed: {PodBills.Judge(money, now).Why}")
             {
                 Label = money.Row?.Name,
-                Detail = JsonSerializer.Serialize(new Work(null, Kept.Of(news))),
+                Detail = JsonSerializer.Serialize(new Work(null, now, Kept.Of(news))),
             };
     }
 
@@ -174,7 +177,7 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
             return ItemOutcome.Ineligible("It was corrected meanwhile");
         }
 
-        await unit.Store<IBillStore>().SaveAsync(ProvisioningStep.Provider, records, now, cancellationToken);
+        await unit.Store<IBillStore>().SaveAsync(ProvisioningStep.Provider, records, work.ReadAt, cancellationToken);
         await CorrectJobAsync(unit, row, amount, cancellationToken);
         BudgetMonth month = await unit.Store<IBudgetStore>().ReadMonthAsync(entry.Month, rules(), cancellationToken);
         IncidentSignal? signal = BudgetFacts.SignalOfOver(month, now);
@@ -197,15 +200,18 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
     private async Task<ItemOutcome> KeepAsync(IUnit unit, PlanItem item, CancellationToken cancellationToken)
     {
         IBillStore bills = unit.Store<IBillStore>();
-        IReadOnlyList<BillRecord> records = Kept.Records(item.Target, JsonSerializer.Deserialize<Work>(item.Detail!)!.Bills);
+        Work work = JsonSerializer.Deserialize<Work>(item.Detail!)!;
+        IReadOnlyList<BillRecord> records = Kept.Records(item.Target, work.Bills);
         List<BillRecord> news = [.. records.Except(await bills.ListAsync(ProvisioningStep.Provider, [item.Target], cancellationToken))];
         if (news.Count == 0)
         {
             return ItemOutcome.Ineligible("Its bills are kept already");
         }
 
-        await bills.SaveAsync(ProvisioningStep.Provider, news, clock.GetUtcNow(), cancellationToken);
-        return ItemOutcome.Done;
+        await bills.SaveAsync(ProvisioningStep.Provider, news, work.ReadAt, cancellationToken);
+        return news.Except(await bills.ListAsync(ProvisioningStep.Provider, [item.Target], cancellationToken)).Any()
+            ? ItemOutcome.Ineligible("Bills that were read later are kept already")
+            : ItemOutcome.Done;
     }
 
     private static async Task<CostPurpose> PurposeAsync(IUnit unit, LedgerPod row, CancellationToken cancellationToken)
@@ -264,7 +270,8 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
     };
 
     /// <param name="Micros">What is to be booked; null: the bills are only kept.</param>
-    private sealed record Work(long? Micros, IReadOnlyList<Kept> Bills);
+    /// <param name="ReadAt">When the bills were read.</param>
+    private sealed record Work(long? Micros, DateTimeOffset ReadAt, IReadOnlyList<Kept> Bills);
 
     /// <summary>A bill as a plan carries it.</summary>
     private sealed record Kept(long At, long Total, long Gpu, long Cpu, long Disk)

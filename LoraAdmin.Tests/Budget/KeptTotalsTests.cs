@@ -1,7 +1,12 @@
+using LoraAdmin.Domain.Access;
 using LoraAdmin.Domain.Budget;
+using LoraAdmin.Domain.Operations;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Platform.Data;
 using LoraAdmin.Tests.Doubles;
+using LoraAdmin.Tests.Operations;
+using LoraAdmin.Tests.Simulation;
+using LoraAdmin.Tests.Simulation.Memory;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
 
@@ -56,6 +61,34 @@ public sealed class KeptTotalsTests
     {
         Assert.Equal("2026-11 2026-11-24 Leak Orphan", Leaks.ToString());
         Assert.All([Leaks, Bogus, new KeptTotal(November, null)], total => Assert.Equal(total, KeptTotal.Parse(total.ToString())));
+    }
+
+    [Fact]
+    public async Task Total_ThatWasWrong_IsAnIncidentUntilALookFindsNothingToMend()
+    {
+        TrainingBench bench = new();
+        await bench.RunToRestAsync(await bench.SubmitAsync());
+        MemoryDatabase database = bench.World.Database;
+        BudgetMonth month = database.Months.Rows.Single();
+        database.Months.Set(month.Month, month with { Spent = month.Spent + Usd.FromDollars(1) });
+        TotalsCheck check = new(database, bench.World.Clock, Permissions.ReconcileMoney);
+        OperationHouse house = new(bench.World.Clock, database, [check]) { Installation = bench.World.Installation };
+        await house.FillAsync();
+
+        await RunAsync();
+        IncidentSignal opened = Assert.Single(database.Events.SelectMany(fact => fact.Signals), signal => signal.Rule == BudgetIncidents.TotalsWrong);
+        Assert.Equal((month.Month.ToString(), false), (opened.Subject, opened.Over));
+        Assert.Contains("was wrong and is mended", opened.Text, StringComparison.Ordinal);
+        Assert.Equal(month, database.Months.Rows.Single());
+
+        await RunAsync();
+        Assert.Equal([true, false], house.Told(BudgetIncidents.TotalsWrong));
+
+        async Task RunAsync()
+        {
+            Assert.IsType<OperationCommand.Started>(await house.Desk.RunNowAsync(TotalsCheck.Key, "of a test", OperationHouse.Ada, Token));
+            Assert.Equal(RunState.Succeeded, (await house.EndBegunAsync()).State);
+        }
     }
 
     private static Task<IReadOnlyList<WrongTotal>> FindAsync(TestDatabase database) =>

@@ -6,6 +6,7 @@ using LoraAdmin.Operations;
 using LoraAdmin.Platform.Data;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Tests.Operations;
+using LoraAdmin.Tests.Simulation.Memory;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
@@ -108,6 +109,56 @@ public sealed class MonthResetTests
             await db.Database.SqlQuery<string>($"SELECT substr(CAST(month_reset_date AS TEXT), 1, 10) AS \"Value\" FROM user_training_limits WHERE user_id = {db.SqlId(Idle)}").SingleAsync());
     }
 
+    [Theory]
+    [InlineData(DatabaseKind.Sqlite)]
+    [InlineData(DatabaseKind.Postgres)]
+    [Trait("Requirement", "J3")]
+    public async Task Reset_RunByEightAtOnce_HasOneEffect(DatabaseKind kind)
+    {
+        await using TestDatabase database = await TestDatabase.CreateAsync(kind, new FakeTimeProvider(Third));
+        await using LoraDb db = database.NewContext();
+        await db.Database.ExecuteSqlAsync(
+            $"""
+            INSERT INTO user_training_limits (user_id, loras_created_this_month, month_reset_date) VALUES
+                ({db.SqlId(Idle)}, 7, {new DateOnly(2026, 11, 30)}), ({db.SqlId(Dateless)}, 4, NULL), ({db.SqlId(Busy)}, 3, {new DateOnly(2026, 12, 1)})
+            """);
+        List<Engine> callers = [];
+        while (callers.Count < 8)
+        {
+            callers.Add(await Engine.OfAsync(database));
+        }
+
+        OperationRun?[] runs = await Task.WhenAll(callers.Select(caller => Task.Run(caller.TryRunAsync, TestContext.Current.CancellationToken)));
+
+        // Whoever came while a run was at work was told so; whoever came after it found nothing left to do.
+        OperationRun[] ran = [.. runs.OfType<OperationRun>()];
+        Assert.NotEmpty(ran);
+        Assert.All(ran, run => Assert.Equal(RunState.Succeeded, run.State));
+        Assert.Equal([2L], ran.Select(run => run.Done).Where(done => done > 0));
+        Assert.Equal(Enumerable.Range(1, ran.Length).Select(number => (long)number), ran.Select(run => run.Number).Order());
+        Assert.Equal([0, 0, 3], await db.Database.SqlQuery<int>($"SELECT loras_created_this_month AS \"Value\" FROM user_training_limits ORDER BY user_id").ToListAsync());
+        Assert.Equal(
+            ["2026-12-03", "2026-12-03", "2026-12-01"],
+            await db.Database.SqlQuery<string>($"SELECT substr(CAST(month_reset_date AS TEXT), 1, 10) AS \"Value\" FROM user_training_limits ORDER BY user_id").ToListAsync());
+    }
+
+    [Fact]
+    [Trait("Requirement", "J3")]
+    public async Task Reset_ByAClockThatIsKnownToBeDaysAhead_DoesNotBegin()
+    {
+        FakeTimeProvider clock = new(Third);
+        MemoryDatabase database = new(clock);
+        OperationHouse house = new(clock, database, [new MonthReset(database, clock, Permissions.ResetLimits)]);
+        await house.FillAsync();
+        house.Clocks.NoteAhead(TimeSpan.FromDays(29));
+        DateTimeOffset january = new(2027, 1, 1, 0, 0, 0, TimeSpan.Zero);
+        clock.AdjustTime(january);
+
+        Assert.IsType<StartOutcome.Left>(await house.FireAsync(MonthReset.Key, january));
+        Assert.Empty(await house.TickAsync());
+        Assert.Empty(database.Operations.Runs.Rows);
+    }
+
     private static async Task ResetsLateAndOnceAsync(TestDatabase database)
     {
         await using LoraDb db = database.NewContext();
@@ -149,7 +200,19 @@ public sealed class MonthResetTests
                 CancellationToken.None);
             return new Engine(
                 new RunStarter(database.Work, registry, new QuartzCrons(), ids, clock, () => rules, () => installation, KnownClocks.New(clock), "portal-1"),
-                new OperationRunner(database.Work, registry, ids, clock, () => rules, () => installation, KnownClocks.New(clock)));
+                new OperationRunner(database.Work, registry, ids, clock, () => rules, () => installation, KnownClocks.New(clock), isAlone: database.Services.GetRequiredService<DatabaseTarget>() is not DatabaseTarget.Postgres));
+        }
+
+        /// <returns>Null: another caller's run was at work.</returns>
+        public async Task<OperationRun?> TryRunAsync()
+        {
+            RunRequest request = new(MonthReset.Key, RunTrigger.Person, OperationHouse.Ada, Reason: "a test");
+            return await starter.StartAsync(request, CancellationToken.None) switch
+            {
+                StartOutcome.Started started => await runner.ExecuteAsync(started.Run, CancellationToken.None),
+                StartOutcome.Busy => null,
+                StartOutcome other => throw new InvalidOperationException($"{other}"),
+            };
         }
 
         public async Task<OperationRun> RunAsync()

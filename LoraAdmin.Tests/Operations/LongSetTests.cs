@@ -32,7 +32,7 @@ public sealed class LongSetTests : IAsyncLifetime
         OperationSchedule schedule = new(Key, set.Info.DefaultCron, OperationSchedule.Utc, CatchUp.Once, false, null, clock.GetUtcNow());
         await database.Work.RunAsync((unit, token) => unit.Store<IOperationScheduleStore>().TryAddAsync(schedule, token), Token);
         RunStarter starter = new(database.Work, registry, new QuartzCrons(), ids, clock, () => Rules, () => installation, clocks, "portal-1");
-        OperationRunner runner = new(database.Work, registry, ids, clock, () => Rules, () => installation, clocks);
+        OperationRunner runner = new(database.Work, registry, ids, clock, () => Rules, () => installation, clocks, isAlone: false);
         RunRequest request = new(Key, RunTrigger.Person, OperationHouse.Ada, Reason: "a test");
         started = Assert.IsType<StartOutcome.Started>(await starter.StartAsync(request, Token)).Run;
         working = runner.ExecuteAsync(started, Token);
@@ -93,7 +93,7 @@ public sealed class LongSetTests : IAsyncLifetime
         database.Work.ReadAsync((unit, token) => unit.Store<IOperationRunStore>().ListLinesAsync(SlowSet.Effect, token), Token);
 
     /// <summary>Writes one row, and is at work until it is let go.</summary>
-    private sealed class SlowSet : ISetOperation
+    internal sealed class SlowSet : ISetOperation
     {
         /// <summary>The row is a line of a run that does not exist.</summary>
         public static readonly Guid Effect = new(77, 0, 0, new byte[8]);

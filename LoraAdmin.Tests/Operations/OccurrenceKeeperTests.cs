@@ -234,6 +234,59 @@ public sealed class OccurrenceKeeperTests
     }
 
     [Fact]
+    public async Task OwedRun_ThatCanNotBegin_IsToldAnew_WhenAGoodRunHasEndedItsIncident()
+    {
+        await AwakeAsync();
+        house.Clock.Advance(TimeSpan.FromHours(1.5));
+        RunStarter starter = new(
+            house.Database,
+            house.Registry,
+            house.Crons,
+            new SeededIds(12),
+            house.Clock,
+            () => throw new InvalidOperationException("the disk is full"),
+            () => house.Installation,
+            house.Clocks,
+            "portal-1");
+        OccurrenceKeeper keeper = new(house.Database, house.Registry, house.Crons, starter, house, house.Clock, () => house.Rules, house.Clocks, firesInMemory: false);
+        await keeper.TickAsync(CancellationToken.None);
+        house.Clock.Advance(house.Rules.KeeperEvery);
+        Assert.IsType<OperationCommand.Started>(await house.Desk.RunNowAsync(Key, "by hand", OperationHouse.Ada, CancellationToken.None));
+        await house.EndBegunAsync();
+        Assert.Equal([true, false], house.Told(OperationIncidents.Failed));
+
+        for (int look = 0; look < 3; look++)
+        {
+            house.Clock.Advance(house.Rules.KeeperEvery);
+            await keeper.TickAsync(CancellationToken.None);
+        }
+
+        Assert.Equal([true, false, true], house.Told(OperationIncidents.Failed));
+    }
+
+    [Fact]
+    public async Task Accounting_ThatFails_IsToldWithoutBlamingTheSchedule()
+    {
+        await AwakeAsync();
+        FailingCrons failing = new(house.Crons) { IsFailing = true };
+        OccurrenceKeeper keeper = new(house.Database, house.Registry, failing, house.Starter, house, house.Clock, () => house.Rules, house.Clocks, firesInMemory: false);
+        for (int look = 0; look < 3; look++)
+        {
+            house.Clock.Advance(house.Rules.KeeperEvery);
+            await keeper.TickAsync(CancellationToken.None);
+        }
+
+        OperationalEvent told = Assert.Single(house.Database.Events, fact => fact.Kind == OperationEvents.NotAccounted);
+        Assert.Contains("the table of zones is damaged", told.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("Edit its schedule", told.Message, StringComparison.Ordinal);
+        Assert.Equal([true], house.Told(OperationIncidents.Accounting));
+        Assert.Empty(house.Told(OperationIncidents.Schedule));
+        failing.IsFailing = false;
+        await keeper.TickAsync(CancellationToken.None);
+        Assert.Equal([true, false], house.Told(OperationIncidents.Accounting));
+    }
+
+    [Fact]
     public async Task InstantsWithinAPause_AreSkippedAndRemindedOf()
     {
         await AwakeAsync();
@@ -415,6 +468,17 @@ public sealed class OccurrenceKeeperTests
     }
 
     private async Task<OperationSchedule> ScheduleAsync() => (await house.Database.Operations.FindAsync(Key, CancellationToken.None))!;
+
+    /// <summary>Reads every text, and fails at its instants.</summary>
+    private sealed class FailingCrons(ICronSchedules inner) : ICronSchedules
+    {
+        public bool IsFailing { get; set; }
+
+        public CronReading Read(string cron, string timeZone, DateTimeOffset now) => inner.Read(cron, timeZone, now);
+
+        public DateTimeOffset? NextAfter(string cron, string timeZone, DateTimeOffset after) =>
+            IsFailing ? throw new InvalidOperationException("the table of zones is damaged") : inner.NextAfter(cron, timeZone, after);
+    }
 
     /// <summary>The database goes away as soon as the condition holds.</summary>
     private sealed class HoldsThatGoAway(IAutomationHoldStore inner, Func<bool> isAway) : IAutomationHoldStore

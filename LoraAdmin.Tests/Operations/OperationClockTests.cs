@@ -212,6 +212,152 @@ public sealed class OperationClockTests
         Assert.DoesNotContain(house.Database.Events, fact => fact.Kind == OperationEvents.TakenBack);
     }
 
+    [Fact]
+    public async Task ClockBehind_ThatNoOtherVouchesFor_TakesNoHistoryBack()
+    {
+        await house.FillAsync();
+        await house.TickAsync();
+        house.Clock.AdjustTime(Start.AddHours(3.5));
+        await house.TickAsync();
+        IReadOnlyList<Occurrence> before = house.Occurrences(Key);
+        DateTimeOffset mark = await MarkAsync();
+
+        // A machine whose clock has lost its battery: nobody has told it the time, and its database may be on the same machine.
+        OperationHouse next = new(house.Clock, house.Database, [operation], KnownClocks.New(house.Clock));
+        house.Clock.AdjustTime(DateTimeOffset.UnixEpoch.AddHours(5));
+        await next.FillAsync();
+        Assert.Empty(await next.TickAsync());
+        Assert.IsType<StartOutcome.Left>(await next.FireAsync(Key, DateTimeOffset.UnixEpoch.AddHours(5)));
+        next.Clocks.Note(ClockStandings.Database, new ClockReading.Read(TimeSpan.Zero, TimeSpan.FromSeconds(0.5)));
+        Assert.Empty(await next.TickAsync());
+        Assert.Empty((await next.Keeper.PreviewAsync(CancellationToken.None)).Owed);
+
+        Assert.Equal(before, house.Occurrences(Key));
+        Assert.Equal(mark, await MarkAsync());
+        house.Clock.AdjustTime(Start.AddHours(4).AddSeconds(1));
+        next.Clocks.NoteAhead(TimeSpan.Zero);
+        Assert.IsType<StartOutcome.Started>(await next.FireAsync(Key, Start.AddHours(4)));
+        await next.TickAsync();
+        Assert.Equal([.. before.Select(one => one.Instant), Start.AddHours(4)], house.Occurrences(Key).Select(one => one.Instant));
+    }
+
+    [Fact]
+    public async Task ReadingFromBeforeTheClockWasSet_VouchesForNothing()
+    {
+        await house.FillAsync();
+        house.Clock.AdjustTime(Start.AddHours(30));
+        house.Clocks.NoteAhead(TimeSpan.Zero);
+        await house.TickAsync();
+        int known = house.Occurrences(Key).Count;
+
+        house.Clock.AdjustTime(Start.AddHours(2.5));
+        await house.TickAsync();
+        Assert.Equal(known, house.Occurrences(Key).Count);
+
+        house.Clocks.NoteAhead(TimeSpan.Zero);
+        await house.TickAsync();
+        Assert.True(house.Occurrences(Key).Count < known);
+    }
+
+    [Fact]
+    public async Task PauseAndKillSwitch_ThatAnUnnoticedClockAheadHasPassed_HoldAgainWhenItIsSetBack()
+    {
+        DateTimeOffset until = Start.AddDays(3);
+        await house.FillAsync();
+        await house.TickAsync();
+        await house.Desk.HoldAutomationAsync("stop", until, OperationHouse.Ada, CancellationToken.None);
+        await house.Desk.PauseAsync(Key, "mending", until, OperationHouse.Ada, CancellationToken.None);
+        OperationHouse next = new(house.Clock, house.Database, [operation], KnownClocks.New(house.Clock));
+        house.Clock.AdjustTime(Start.AddDays(7).AddMinutes(1));
+        await next.TickAsync();
+        int done = operation.Done.Count;
+
+        house.Clock.AdjustTime(Start.AddHours(1));
+        next.Clocks.NoteAhead(TimeSpan.Zero);
+        Assert.IsType<StartOutcome.Skipped>(await next.FireAsync(Key, Start.AddHours(1)));
+        await next.TickAsync();
+
+        Assert.Equal(done, operation.Done.Count);
+        Assert.Equal([true], house.Told(OperationIncidents.AutomationHeld));
+        Assert.NotNull((await house.Database.Operations.FindAsync(Key, CancellationToken.None))!.Pause);
+        house.Clock.AdjustTime(until.AddMinutes(1));
+        await next.TickAsync();
+        await next.TickAsync();
+        Assert.Equal([true, false], house.Told(OperationIncidents.AutomationHeld));
+        Assert.Null((await house.Database.Operations.FindAsync(Key, CancellationToken.None))!.Pause);
+    }
+
+    [Fact]
+    public async Task ScheduleThatWasEditedUnderAClockAhead_HasNoInstantsBeforeTheEdit()
+    {
+        await house.FillAsync();
+        await house.TickAsync();
+        house.Clock.AdjustTime(Start.AddDays(1));
+        await house.TickAsync();
+        await house.Desk.EditScheduleAsync(Key, new ScheduleWish("0 0/5 * * * ?", "UTC", CatchUp.Once), OperationHouse.Ada, CancellationToken.None);
+        house.Clock.AdjustTime(Start.AddHours(3).AddSeconds(1));
+
+        Assert.Empty(await house.TickAsync());
+
+        Assert.DoesNotContain(house.Occurrences(Key), one => one.Instant < Start.AddDays(1));
+        house.Clock.SetUtcNow(Start.AddHours(3).AddMinutes(5));
+        Assert.IsType<StartOutcome.Started>(await house.FireAsync(Key, Start.AddHours(3).AddMinutes(5)));
+    }
+
+    [Fact]
+    public async Task Doubt_IsNoSilence_AndAnInstantThatComesThenHasItsGrace()
+    {
+        await house.FillAsync();
+        await house.TickAsync();
+        await PassAsync(TimeSpan.FromMinutes(58));
+        house.Clocks.NoteAhead(TimeSpan.FromMinutes(6));
+        await PassAsync(TimeSpan.FromMinutes(2) + TimeSpan.FromSeconds(10));
+        house.Clocks.NoteAhead(TimeSpan.Zero);
+
+        Assert.Empty(await house.TickAsync());
+
+        Assert.Empty(house.Occurrences(Key));
+        Assert.IsType<StartOutcome.Started>(await house.FireAsync(Key, Start.AddHours(1)));
+        Assert.Equal(OccurrenceState.Ran, Assert.Single(house.Occurrences(Key)).State);
+        Assert.Empty(house.Told(OperationIncidents.Missed).Where(opened => opened));
+    }
+
+    [Fact]
+    public async Task InstantsOfADoubt_SayThatItWasOne()
+    {
+        await house.FillAsync();
+        await house.TickAsync();
+        house.Clocks.NoteAhead(TimeSpan.FromMinutes(6));
+        await PassAsync(TimeSpan.FromMinutes(126));
+        house.Clocks.NoteAhead(TimeSpan.Zero);
+
+        Assert.Equal(Start.AddHours(2), Assert.Single(await house.TickAsync()).Instant);
+
+        Occurrence first = house.Occurrences(Key)[0];
+        Assert.Equal((OccurrenceState.Missed, "The portal's clock could not be relied on"), (first.State, first.Why));
+    }
+
+    [Fact]
+    public async Task WhatJudgesByTime_WaitsForAClockThatIsRight()
+    {
+        TestItems dated = new("tests.dated", () => ["x"]) { Info = new("tests.dated", "Dated", "Goes by the date.", "0 0 * * * ?", "tests:run") { JudgesByTime = true } };
+        OperationHouse another = new(dated);
+        await another.FillAsync();
+        await another.TickAsync();
+        another.Clocks.NoteAhead(TimeSpan.FromDays(3));
+        another.Clock.AdjustTime(Start.AddHours(1));
+
+        Assert.IsType<StartOutcome.Left>(await another.FireAsync("tests.dated", Start.AddHours(1)));
+        Assert.IsType<OperationCommand.Refused>(await another.Desk.RunNowAsync("tests.dated", "now", OperationHouse.Ada, CancellationToken.None));
+        Assert.Empty(await another.TickAsync());
+        Assert.Empty(dated.Done);
+        another.Clocks.NoteAhead(TimeSpan.Zero);
+        another.Clock.Advance(another.Rules.Grace + TimeSpan.FromSeconds(1));
+        Assert.Equal(RunTrigger.CatchUp, Assert.Single(await another.TickAsync()).Trigger);
+    }
+
+    private async Task<DateTimeOffset> MarkAsync() => (await house.Database.Operations.FindAsync(Key, CancellationToken.None))!.AccountedUntil;
+
     /// <summary>The keeper looks at its own pace.</summary>
     private async Task PassAsync(TimeSpan length)
     {

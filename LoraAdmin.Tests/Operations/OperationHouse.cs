@@ -13,7 +13,7 @@ internal sealed class OperationHouse : IRunHost
     public static readonly DateTimeOffset Start = new(2026, 11, 24, 12, 0, 0, TimeSpan.Zero);
     public static readonly Actor Ada = new(ActorKind.Person, "ada");
 
-    private readonly SeededIds ids = new(11);
+    private readonly SeededIds ids;
 
     public OperationHouse(params IReadOnlyList<IOperation> operations)
         : this(new FakeTimeProvider(Start), null, operations)
@@ -21,14 +21,16 @@ internal sealed class OperationHouse : IRunHost
     }
 
     /// <param name="database">Null: an empty one.</param>
-    public OperationHouse(FakeTimeProvider clock, MemoryDatabase? database, IReadOnlyList<IOperation> operations)
+    /// <param name="clocks">What another process on it knows of its clock; null: RunPod has just agreed.</param>
+    public OperationHouse(FakeTimeProvider clock, MemoryDatabase? database, IReadOnlyList<IOperation> operations, ClockStandings? clocks = null)
     {
         Clock = clock;
-        Clocks = KnownClocks.New(clock);
+        ids = new SeededIds(clocks is null ? 11 : 13);
+        Clocks = clocks ?? KnownClocks.New(clock).NoteAhead(TimeSpan.Zero);
         Registry = new OperationRegistry(operations);
         Database = database ?? new MemoryDatabase(Clock);
         Starter = NewStarter("portal-1");
-        Runner = new OperationRunner(Database, Registry, ids, Clock, () => Rules, () => Installation, Clocks);
+        Runner = new OperationRunner(Database, Registry, ids, Clock, () => Rules, () => Installation, Clocks, isAlone: false);
         Keeper = new OccurrenceKeeper(Database, Registry, Crons, Starter, this, Clock, () => Rules, Clocks, firesInMemory: false);
         Desk = new OperationDesk(Database, Registry, Crons, Starter, this, ids, Clock, () => Rules, () => Installation);
     }

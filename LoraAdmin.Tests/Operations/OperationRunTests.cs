@@ -231,6 +231,38 @@ public sealed class OperationRunTests
     }
 
     [Fact]
+    public async Task Plan_ThatARunMadeAfterTheClockWasSetBack_IsStillUnread()
+    {
+        operation.WithinCaps = 1;
+        await house.FillAsync();
+        house.Clock.Advance(TimeSpan.FromMinutes(10));
+        Assert.IsType<OperationCommand.Started>(await house.Desk.RunNowAsync(Key, "a test", OperationHouse.Ada, CancellationToken.None));
+        StartedRun first = house.Begun[^1];
+        house.Begun.Clear();
+        using (CancellationTokenSource stop = new())
+        {
+            operation.Looking = async token =>
+            {
+                await stop.CancelAsync();
+                await Task.Delay(Timeout.InfiniteTimeSpan, token);
+            };
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => house.EndAsync(first, stop.Token));
+        }
+
+        operation.Looking = null;
+        house.Clock.AdjustTime(house.Clock.GetUtcNow() - TimeSpan.FromMinutes(9));
+        operation.Before = (_, _) => throw new StoreUnavailableException("dies here");
+        await Assert.ThrowsAsync<StoreUnavailableException>(house.TickAsync);
+        operation.Before = null;
+        house.Clock.Advance(TimeSpan.FromSeconds(31));
+        Assert.Equal(RunTrigger.Recovery, Assert.Single(await house.TickAsync()).Trigger);
+
+        Assert.Equal(["a"], operation.Done);
+        OperationPlan waiting = Assert.Single(house.Database.Operations.Plans.Rows, plan => plan.State == PlanState.AwaitsApproval);
+        Assert.Equal(["b", "c"], (await house.ItemsAsync(waiting.Id)).Select(item => item.Item.Target));
+    }
+
+    [Fact]
     public async Task Lease_WhoseRenewalHangs_BreaksTheWorkOffWhenItIsOver()
     {
         TroubledWork work = new(house.Database);
@@ -295,7 +327,7 @@ public sealed class OperationRunTests
             await Task.Delay(Timeout.InfiniteTimeSpan, house.Clock, token);
         };
         await house.FillAsync();
-        OperationRunner runner = new(work, house.Registry, new SeededIds(12), house.Clock, () => house.Rules, () => house.Installation, house.Clocks);
+        OperationRunner runner = new(work, house.Registry, new SeededIds(12), house.Clock, () => house.Rules, () => house.Installation, house.Clocks, isAlone: false);
         RunRequest request = new(Key, RunTrigger.Schedule, Actor.Portal(Key), Instant);
         StartedRun started = Assert.IsType<StartOutcome.Started>(await house.Starter.StartAsync(request, CancellationToken.None)).Run;
         Task<OperationRun> working = runner.ExecuteAsync(started, CancellationToken.None);

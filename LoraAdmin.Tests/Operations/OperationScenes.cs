@@ -341,7 +341,7 @@ internal static class OperationScenes
             bench.World,
             () => bench.VendorPods.ToDictionary(
                 pod => pod.Id,
-                pod => string.Join(' ', bench.World.Database.Bills.Rows.Where(bill => bill.PodId == pod.Id).Select(bill => bill.Total)
+                pod => string.Join(' ', bench.World.Database.Bills.Rows.Where(bill => bill.Record.PodId == pod.Id).Select(bill => bill.Record.Total)
                     .Concat(bench.World.Database.Entries.Rows.Where(entry => entry.Pod == pod.Name).Select(entry => entry.Spent)))),
             async () =>
             {
@@ -353,7 +353,7 @@ internal static class OperationScenes
         {
             OwnerOf = effect => effect switch
             {
-                { After: BillRecord bill } => bill.PodId,
+                { After: KeptBill bill } => bill.Record.PodId,
                 { After: BudgetEntry { Pod: { } pod } } => PodOf(row => row.Name == pod),
                 { Key: OperationalEvent { Pod: { } pod } } => PodOf(row => row.Name == pod),
                 { Key: JobId job } => PodOf(row => row.Job == job),

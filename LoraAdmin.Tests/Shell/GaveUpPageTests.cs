@@ -125,6 +125,20 @@ public sealed class GaveUpPageTests : LoraBunitContext
         }
 
         Assert.Contains("There may be more", page.Markup, StringComparison.Ordinal);
+        Assert.DoesNotContain("nothing waits for a person", page.Markup, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Kind_ThatIsShownInPart_SaysThatThereMayBeMore()
+    {
+        for (int number = 1; number <= GaveUpReading.MostLines; number++)
+        {
+            files.Add($"f{number}", $"File {number}");
+        }
+
+        IRenderedComponent<GaveUpPage> page = RenderPage<GaveUpPage>();
+
+        page.WaitForAssertion(() => Assert.Contains("200, and there may be more", page.Find("h2").TextContent, StringComparison.Ordinal));
     }
 
     [Fact]

@@ -5,6 +5,7 @@ using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Platform.LocalCloud;
+using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Tests.Operations;
 using LoraAdmin.Tests.Simulation;
 using Xunit;
@@ -138,6 +139,33 @@ public sealed class MoneyReconcileTests
         Assert.Equal(BilledFor(Assert.Single(bench.VendorPods)), bench.Month.Spent);
         Assert.Equal(2, bench.Facts(id, ProviderMoneyEvents.Corrected).Count);
         Assert.Equal(0, (await PlanAsync()).Count);
+    }
+
+    [Fact]
+    public async Task Bill_OfAPreviewThatIsAppliedAfterALaterRun_TakesNoNewersPlace()
+    {
+        await TrainAsync();
+        PlanItem older = Assert.Single((await PlanAsync()).Items);
+        await bench.RunForAsync(TimeSpan.FromMinutes(5));
+        bench.Faults.Add(FaultKind.BillingDearer, count: EachWindow);
+        await RunAsync();
+        Usd billed = Assert.Single((await ReportAsync()).Pods).Billed!.Value;
+        FreeTurn late = new(bench.World.Database);
+
+        await operation.ApplyAsync(older, late, Token);
+
+        Assert.Equal(ItemEnd.Ineligible, late.Outcome!.End);
+        Assert.Equal(billed, Assert.Single((await ReportAsync()).Pods).Billed);
+        Assert.NotEqual(BilledFor(Assert.Single(bench.VendorPods)), billed);
+    }
+
+    [Fact]
+    public async Task Run_ByAClockThatIsFarOff_IsRefused()
+    {
+        await house.FillAsync();
+        house.Clocks.NoteAhead(TimeSpan.FromDays(2));
+
+        Assert.IsType<OperationCommand.Refused>(await house.Desk.RunNowAsync(MoneyReconcile.Key, "of a test", OperationHouse.Ada, Token));
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using LoraAdmin.Domain.Alerts;
 using LoraAdmin.Domain.Breaker;
+using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Clocks;
 using LoraAdmin.Domain.Operations;
 using LoraAdmin.Domain.Pods;
@@ -126,6 +127,10 @@ public static class AlertsPageTexts
             ProviderMoneyIncidents.BalanceUnreadable => new(
                 "RunPod's balance can't be read", "Nobody is told before it runs out; trainings go on meanwhile.",
                 "Look at the balance in RunPod's console. The command “check” says what is wrong with the key; if RunPod has moved the call, RunPod:GraphQlUrl names where it is now.", null, null),
+            BudgetIncidents.TotalsWrong => new(
+                "A total of the ledger was wrong", "It is mended. Until then pages showed it and admission went by it: jobs may have been refused, or admitted beyond the limit.",
+                "Find out who wrote into the database past the portal; if nobody did, it is a bug. It resolves with the next check that finds every total right.",
+                "/operations/budget.totals", "Open the check"),
             OperationIncidents.Failed => new(
                 "A scheduled operation failed", "What it is there for was not done, or only a part of it.",
                 "Open the operation and read its last run. Mend what it names; the next run goes on, or press “Run now”.", Operation(incident), "Open the operation"),
@@ -135,6 +140,9 @@ public static class AlertsPageTexts
             OperationIncidents.Schedule => new(
                 "An operation's schedule can't be read", "It does not run by itself; all others do.",
                 "Open the operation, press “Edit schedule”, and give a text that can be read or press “Back to the default”.", Operation(incident), "Open the operation"),
+            OperationIncidents.Accounting => new(
+                "An operation's instants can't be accounted for", "Whether it ran when it should have is not known, and nothing makes up for what it missed. Its schedule is not to blame.",
+                "Mend what the text names; the portal tries again every few seconds. “Run now” on its page works meanwhile.", Operation(incident), "Open the operation"),
             OperationIncidents.Approval => new(
                 "A plan waits for approval", "Its caps hold back a part of what the operation would do.",
                 "Open the operation, read the plan, and approve exactly that.", Operation(incident), "Open the operation"),

@@ -219,6 +219,7 @@ internal sealed class OperationQueries(
     private async Task<string?> WhyItWaitsAsync(IUnit unit, OperationRun run, CancellationToken cancellationToken) =>
         run is { State: RunState.Interrupted, ResumedBy: null, StartedBy.Kind: ActorKind.Portal } && operations.Find(run.Operation)?.Info is { } info
             ? await AutomationGate.WhyHeldAsync(unit, info.Key, info.IsDestructive ? clocks : null, clock.GetUtcNow(), cancellationToken)
+                ?? (info.NeedsRightClock ? clocks.WhyHeld() : null)
             : null;
 
     private async Task<AutomationHold?> HoldAsync(IUnit unit, CancellationToken cancellationToken) =>

@@ -20,6 +20,7 @@ internal sealed class OperationScheduleRow : IEntityTypeConfiguration<OperationS
     public long? PausedAt { get; set; }
     public long? PausedUntil { get; set; }
     public long AccountedUntil { get; set; }
+    public long? InForceFrom { get; set; }
 
     /// <summary>Number of the operation's newest run.</summary>
     public long LastNumber { get; set; }
@@ -41,7 +42,10 @@ internal sealed class OperationScheduleRow : IEntityTypeConfiguration<OperationS
         PauseReason is null
             ? null
             : new OperationPause(PauseReason, new Actor(PausedByKind!.Value, PausedByName!), Instants.FromMillis(PausedAt!.Value), Instants.FromMillis(PausedUntil)),
-        Instants.FromMillis(AccountedUntil));
+        Instants.FromMillis(AccountedUntil))
+    {
+        InForceFrom = Instants.FromMillis(InForceFrom),
+    };
 }
 
 /// <summary>When a keeper was last awake, and the kill switch: the table has one row.</summary>
@@ -213,6 +217,7 @@ internal sealed class OperationPlanRow : IEntityTypeConfiguration<OperationPlanR
     public long MadeAt { get; set; }
     public PlanState State { get; set; }
     public Guid? RunId { get; set; }
+    public bool IsReadable { get; set; }
 
     public void Configure(EntityTypeBuilder<OperationPlanRow> builder)
     {
@@ -246,6 +251,7 @@ internal sealed class OperationPlanRow : IEntityTypeConfiguration<OperationPlanR
         MadeAt = plan.MadeAt.ToMillis(),
         State = plan.State,
         RunId = plan.Run,
+        IsReadable = plan.IsReadable,
     };
 
     public OperationPlan ToPlan() => new(

@@ -41,12 +41,14 @@ internal sealed class OperationScheduleStore(LoraDb db) : IOperationScheduleStor
     public Task SaveTimesAsync(OperationSchedule schedule, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(schedule);
+        long? from = schedule.InForceFrom.ToMillis();
         return Rows.Where(row => row.Operation == schedule.Operation).ExecuteUpdateAsync(
             set => set
                 .SetProperty(row => row.Cron, schedule.Cron)
                 .SetProperty(row => row.TimeZone, schedule.TimeZone)
                 .SetProperty(row => row.CatchUp, schedule.CatchUp)
-                .SetProperty(row => row.IsEdited, schedule.IsEdited),
+                .SetProperty(row => row.IsEdited, schedule.IsEdited)
+                .SetProperty(row => row.InForceFrom, from),
             cancellationToken);
     }
 

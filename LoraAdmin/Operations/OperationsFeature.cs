@@ -48,9 +48,9 @@ public static class OperationsFeature
             provider.GetRequiredService<Func<Installation>>(),
             provider.GetRequiredService<ClockStandings>(),
             provider.GetRequiredService<PortalInstance>().Id));
-        services.AddSingleton<OperationRunner>();
-        bool firesInMemory = string.IsNullOrWhiteSpace(configuration.GetConnectionString("Database"));
-        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<OccurrenceKeeper>(provider, firesInMemory));
+        bool isAlone = string.IsNullOrWhiteSpace(configuration.GetConnectionString("Database"));
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<OperationRunner>(provider, isAlone));
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<OccurrenceKeeper>(provider, isAlone));
         services.AddSingleton<IOperationDesk, OperationDesk>();
         services.AddScheduler(configuration.GetConnectionString("Database"));
         services.AddSingleton<QuartzSchedules>();

@@ -39,6 +39,7 @@ internal sealed class BillStore(LoraDb db) : IBillStore
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
         ON CONFLICT (provider, pod_id, bucket_start) DO UPDATE SET total_micros = excluded.total_micros, gpu_micros = excluded.gpu_micros,
             cpu_micros = excluded.cpu_micros, disk_micros = excluded.disk_micros, read_at = excluded.read_at
+            WHERE billing_records.read_at <= excluded.read_at
         """;
 
     private IQueryable<BillingRecordRow> Records => db.Set<BillingRecordRow>().AsNoTracking();

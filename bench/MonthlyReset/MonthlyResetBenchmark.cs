@@ -143,7 +143,7 @@ internal sealed class MonthlyResetBenchmark : Benchmark
             ClockStandings clocks = KnownClocks.New(clock);
             return new Engine(
                 new RunStarter(database.Work, registry, new QuartzCrons(), ids, clock, () => rules, () => installation, clocks, "bench"),
-                new OperationRunner(database.Work, registry, ids, clock, () => rules, () => installation, clocks));
+                new OperationRunner(database.Work, registry, ids, clock, () => rules, () => installation, clocks, isAlone: false));
         }
 
         public async Task RunAsync()

@@ -156,7 +156,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
     public MemoryTable<string, HostedTraining> Hosted { get; }
     public MemoryTable<(string Bucket, DateTimeOffset At), BucketCensus> Censuses { get; }
     public MemoryTable<(string Bucket, DifferenceKind Kind, string Key), CensusDifference> Differences { get; }
-    public MemoryTable<(string Provider, string PodId, DateTimeOffset Bucket), BillRecord> Bills { get; }
+    public MemoryTable<(string Provider, string PodId, DateTimeOffset Bucket), KeptBill> Bills { get; }
     public MemoryTable<(string GpuType, DateTimeOffset From), GpuPrice> Prices { get; }
     public MemoryTable<string, KeptBalance> Balances { get; }
 

@@ -3,13 +3,20 @@ using LoraAdmin.Domain.Shared;
 
 namespace LoraAdmin.Tests.Simulation.Memory;
 
+/// <param name="ReadAt">When the provider said so.</param>
+public sealed record KeptBill(BillRecord Record, DateTimeOffset ReadAt);
+
 internal sealed class MemoryBillStore(MemoryDatabase database) : IBillStore
 {
     public Task SaveAsync(string provider, IReadOnlyList<BillRecord> records, DateTimeOffset readAt, CancellationToken cancellationToken)
     {
         foreach (BillRecord record in records)
         {
-            database.Bills.Set((provider, record.PodId, record.BucketStart), record);
+            (string, string, DateTimeOffset) key = (provider, record.PodId, record.BucketStart);
+            if (!(database.Bills.Find(key)?.ReadAt > readAt))
+            {
+                database.Bills.Set(key, new KeptBill(record, readAt));
+            }
         }
 
         return Task.CompletedTask;
@@ -18,7 +25,7 @@ internal sealed class MemoryBillStore(MemoryDatabase database) : IBillStore
     public Task<IReadOnlyList<BillRecord>> ListAsync(string provider, IReadOnlyCollection<string> podIds, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<BillRecord>>(
         [
-            .. database.Bills.All.Where(one => one.Key.Provider == provider && podIds.Contains(one.Key.PodId)).Select(one => one.Value)
+            .. database.Bills.All.Where(one => one.Key.Provider == provider && podIds.Contains(one.Key.PodId)).Select(one => one.Value.Record)
                 .OrderBy(record => record.PodId, StringComparer.Ordinal).ThenBy(record => record.BucketStart),
         ]);
 

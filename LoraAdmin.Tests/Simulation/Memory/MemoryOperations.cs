@@ -45,7 +45,11 @@ public sealed class MemoryOperations : IOperationScheduleStore, IAutomationHoldS
     }
 
     public Task SaveTimesAsync(OperationSchedule schedule, CancellationToken cancellationToken) => Change(
-        schedule.Operation, row => row with { Cron = schedule.Cron, TimeZone = schedule.TimeZone, CatchUp = schedule.CatchUp, IsEdited = schedule.IsEdited });
+        schedule.Operation,
+        row => row with
+        {
+            Cron = schedule.Cron, TimeZone = schedule.TimeZone, CatchUp = schedule.CatchUp, IsEdited = schedule.IsEdited, InForceFrom = schedule.InForceFrom,
+        });
 
     public Task SavePauseAsync(string operation, OperationPause? pause, CancellationToken cancellationToken) => Change(operation, row => row with { Pause = pause });
 

@@ -27,11 +27,11 @@ public abstract class OperationStoreContract : StoreContract
         await Add(Schedule());
         OperationPause pause = new("mending", Ada, Start, Start.AddHours(2));
         await In<IOperationScheduleStore>(store => store.SavePauseAsync(Key, pause, None));
-        await In<IOperationScheduleStore>(store => store.SaveTimesAsync(Schedule() with { Cron = "0 0 2 * * ?", TimeZone = "Europe/Berlin", CatchUp = CatchUp.Never, IsEdited = true }, None));
+        await In<IOperationScheduleStore>(store => store.SaveTimesAsync(Schedule() with { Cron = "0 0 2 * * ?", TimeZone = "Europe/Berlin", CatchUp = CatchUp.Never, IsEdited = true, InForceFrom = Start.AddMinutes(7) }, None));
         await In<IOperationScheduleStore>(store => store.SetAccountedAsync(Key, Start.AddHours(1), None));
         await In<IOperationScheduleStore>(store => store.SetAccountedAsync(Key, Start.AddMinutes(1), None));
 
-        Assert.Equal(new OperationSchedule(Key, "0 0 2 * * ?", "Europe/Berlin", CatchUp.Never, true, pause, Start.AddHours(1)), await FindSchedule());
+        Assert.Equal(new OperationSchedule(Key, "0 0 2 * * ?", "Europe/Berlin", CatchUp.Never, true, pause, Start.AddHours(1)) { InForceFrom = Start.AddMinutes(7) }, await FindSchedule());
         await In<IOperationScheduleStore>(store => store.TakeAccountedBackAsync(Key, Start.AddHours(2), None));
         Assert.Equal(Start.AddHours(1), (await FindSchedule())!.AccountedUntil);
         await In<IOperationScheduleStore>(store => store.TakeAccountedBackAsync(Key, Start.AddMinutes(1), None));
@@ -570,7 +570,7 @@ public abstract class OperationStoreContract : StoreContract
             CapWords = "no more",
             Totals = [new Figure("Rows", "1")],
         };
-        return new OperationPlan(NextId(), operation, "inst0001", draft, draft.Hash(), Ada, Start, PlanState.Open, null);
+        return new OperationPlan(NextId(), operation, "inst0001", draft, draft.Hash(), Ada, Start, PlanState.Open, null) { IsReadable = true };
     }
 
     private Task<bool> Add(OperationSchedule schedule) => In<IOperationScheduleStore, bool>(store => store.TryAddAsync(schedule, None));

@@ -20,7 +20,9 @@ public abstract class BillContract : StoreContract
         await Save([changed]);
 
         Assert.Equal([first[2], changed, first[0]], await List("podb", "poda", "podc"));
-        Assert.Equal([first[0]], await List("podb"));
+        await In<IBillStore>(store => store.SaveAsync(Provider, [Bill("podb", 0, 5), Bill("podb", 1, 6)], Start.AddMilliseconds(-1), None));
+        Assert.Equal([first[0], Bill("podb", 1, 6)], await List("podb"));
+        await In<IBillStore>(store => store.SaveAsync(Provider, [], Start, None));
         Assert.Empty(await List());
     }
 

@@ -949,6 +949,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                         .HasColumnType("text")
                         .HasColumnName("installation");
 
+                    b.Property<bool>("IsReadable")
+                        .HasColumnType("boolean")
+                        .HasColumnName("is_readable");
+
                     b.Property<long>("MadeAt")
                         .HasColumnType("bigint")
                         .HasColumnName("made_at");
@@ -1201,6 +1205,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                         .IsRequired()
                         .HasColumnType("text")
                         .HasColumnName("cron");
+
+                    b.Property<long?>("InForceFrom")
+                        .HasColumnType("bigint")
+                        .HasColumnName("in_force_from");
 
                     b.Property<bool>("IsEdited")
                         .HasColumnType("boolean")

@@ -946,6 +946,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("installation");
 
+                    b.Property<bool>("IsReadable")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("is_readable");
+
                     b.Property<long>("MadeAt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("made_at");
@@ -1198,6 +1202,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                         .IsRequired()
                         .HasColumnType("TEXT")
                         .HasColumnName("cron");
+
+                    b.Property<long?>("InForceFrom")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("in_force_from");
 
                     b.Property<bool>("IsEdited")
                         .HasColumnType("INTEGER")
