@@ -53,11 +53,12 @@ public static class BudgetFacts
     public static IncidentSignal BeyondIsOver(string subject) => new(BudgetIncidents.Beyond, subject, "It costs nothing any more", Over: true);
 
     /// <summary>Tells once that an attempt costs more than was reserved for it.</summary>
-    public static async Task TellBeyondAsync(IUnit unit, ReservationChange written, Actor actor, CancellationToken cancellationToken)
+    /// <param name="again">It was told before, and what it was told of has ended since.</param>
+    public static async Task TellBeyondAsync(IUnit unit, ReservationChange written, bool again, Actor actor, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(unit);
         ArgumentNullException.ThrowIfNull(written);
-        if (written.Before.Beyond > Usd.Zero || written.After.Beyond == Usd.Zero)
+        if ((written.Before.Beyond > Usd.Zero && !again) || written.After.Beyond <= written.Before.Beyond)
         {
             return;
         }

@@ -56,7 +56,8 @@ public sealed record ReservationChange(Reservation Before, Reservation After, IR
 /// <summary>What is booked as spent under a pod's name in the pod ledger.</summary>
 /// <param name="Other">All but corrections.</param>
 /// <param name="Corrections">How many corrections there were.</param>
-public sealed record PodBooked(string Pod, Usd Other, Usd Corrected, int Corrections);
+/// <param name="Entries">How many entries there are, corrections included: whoever books the next one numbers it by that.</param>
+public sealed record PodBooked(string Pod, Usd Other, Usd Corrected, int Corrections, int Entries);
 
 /// <summary>The ledger of the months' money. Bound to a unit of work.</summary>
 public interface IBudgetStore
@@ -83,10 +84,7 @@ public interface IBudgetStore
     /// <returns>False: the key is there already; nothing was written.</returns>
     Task<bool> BookAsync(BudgetEntry entry, CancellationToken cancellationToken);
 
-    /// <summary>What is booked as spent under a pod's name in the ledger.</summary>
-    Task<Usd> SumForPodAsync(string pod, CancellationToken cancellationToken);
-
-    /// <summary>The same of many pods, with its corrections apart; a pod without an entry is left out.</summary>
+    /// <summary>What is booked as spent under pods' names in the ledger; a pod without an entry is left out.</summary>
     Task<IReadOnlyList<PodBooked>> SumForPodsAsync(IReadOnlyCollection<string> pods, CancellationToken cancellationToken);
 
     /// <summary>Open reservations, oldest first, a page at a time.</summary>

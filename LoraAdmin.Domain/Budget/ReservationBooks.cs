@@ -64,6 +64,25 @@ public static class ReservationBooks
         return new ReservationChange(reservation, after, entries);
     }
 
+    /// <summary>Takes back what was booked beyond a settled reservation for something that was not the attempt's after all.</summary>
+    /// <param name="cost">All that the attempt has cost.</param>
+    /// <returns>Null: there is nothing to take back.</returns>
+    public static ReservationChange? TakeBack(Reservation settled, Usd cost, Excess excess, DateTimeOffset now)
+    {
+        ArgumentNullException.ThrowIfNull(settled);
+        ArgumentNullException.ThrowIfNull(excess);
+        Usd over = settled.Accrued + settled.Beyond - cost;
+        Usd less = over < settled.Beyond ? over : settled.Beyond;
+        if (less <= Usd.Zero)
+        {
+            return null;
+        }
+
+        Reservation after = settled with { Beyond = settled.Beyond - less, Actual = settled.Actual - less };
+        string which = FormattableString.Invariant($"back:{now.ToUnixTimeMilliseconds()}");
+        return new ReservationChange(settled, after, [Outside(settled, excess, Usd.Zero - less, which, now)]);
+    }
+
     /// <summary>Turns an open reservation into what was really spent, in the reservation's month; what it does not cover, in the calendar's.</summary>
     /// <param name="split">All that the attempt cost.</param>
     public static ReservationChange Settle(Reservation open, CostSplit split, Func<Excess> excess, DateTimeOffset now)

@@ -150,6 +150,9 @@ public sealed record LedgerPod
     /// <summary>No try of an attempt of ours asked for it: found in the account, or taken over with the database.</summary>
     public bool IsApart => GpuType.Length == 0 || Attempt == 0;
 
+    /// <summary>A person said of it that it is not ours: its row is closed, and what it costs is another's.</summary>
+    public bool IsLetOut => Saw == PodSaw.Gone && WantReason == PodReasons.NotOurs;
+
     /// <summary>Its name at the provider, by which its agent knows us; a ledger name can carry the provider's id behind an <c>@</c>.</summary>
     public string ProviderName => Name.Split('@')[0];
 

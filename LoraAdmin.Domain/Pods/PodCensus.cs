@@ -73,11 +73,11 @@ public static class PodCensus
     /// <param name="claim">What was said of it; null: nothing.</param>
     public static bool IsDisowned(LedgerPod? row, PodClaim? claim) => row?.IsStray != false && claim?.Verdict == ClaimVerdict.NotOurs;
 
-    /// <summary>The row of a pod that a person disowned, closed: the portal has nothing to do with it any more.</summary>
+    /// <summary>The row of a pod that a person disowned, closed: the portal has nothing to do with it any more, and pays nothing for it.</summary>
     public static LedgerPod LetOut(LedgerPod row, DateTimeOffset now)
     {
         ArgumentNullException.ThrowIfNull(row);
-        return row with { Saw = PodSaw.Gone, GoneAt = now, WantReason = PodReasons.NotOurs, NextActionAt = null };
+        return row with { Saw = PodSaw.Gone, GoneAt = row.GoneAt ?? now, WantReason = PodReasons.NotOurs, NextActionAt = null };
     }
 
     private static CountedPod Ours(ProviderPod pod, LedgerPod row, DateTimeOffset now) => row.Want switch

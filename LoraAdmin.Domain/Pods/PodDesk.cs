@@ -180,7 +180,7 @@ public sealed class PodDesk(
     private static async Task LetOutAsync(IUnit unit, string podId, DateTimeOffset now, CancellationToken cancellationToken)
     {
         IPodLedger ledger = unit.Store<IPodLedger>();
-        if (await ledger.FindByPodIdAsync(podId, cancellationToken) is { IsStray: true } row && row.Saw != PodSaw.Gone
+        if (await ledger.FindByPodIdAsync(podId, cancellationToken) is { IsStray: true, IsLetOut: false } row
             && !await ledger.SaveAsync(PodCensus.LetOut(row, now), cancellationToken))
         {
             throw new ConcurrentWriteException($"Pod {row.Name} was written meanwhile.");

@@ -9,7 +9,7 @@ namespace LoraAdmin.Domain.Training;
 internal sealed record AttemptCosts(IReadOnlyList<LedgerPod> Pods, IReadOnlyList<HostedTraining> Hosted)
 {
     public static async Task<AttemptCosts> ReadAsync(IUnit unit, JobId job, int attempt, CancellationToken cancellationToken) => new(
-        await unit.Store<IPodLedger>().ListForAttemptAsync(job, attempt, cancellationToken),
+        [.. (await unit.Store<IPodLedger>().ListForAttemptAsync(job, attempt, cancellationToken)).Where(static pod => !pod.IsLetOut)],
         await unit.Store<IHostedTrainingStore>().ListForAttemptAsync(job, attempt, cancellationToken));
 
     /// <summary>All its pods are verified gone, and its trainings at the other provider are over.</summary>
@@ -17,6 +17,18 @@ internal sealed record AttemptCosts(IReadOnlyList<LedgerPod> Pods, IReadOnlyList
 
     public Usd Until(DateTimeOffset now) =>
         Pods.Aggregate(Usd.Zero, (sum, pod) => sum + pod.CostUntil(now)) + Hosted.Aggregate(Usd.Zero, (sum, one) => sum + one.CostUntil(now));
+
+    /// <summary>
+    /// What may be booked while it runs. A training that the provider has not called over may be over for hours: while nobody can ask, it takes by the clock
+    /// alone no more than was reserved.
+    /// </summary>
+    public Usd AccruedBy(DateTimeOffset now, Usd reserved)
+    {
+        Usd running = Hosted.Where(static one => !one.IsFinal).Aggregate(Usd.Zero, (sum, one) => sum + one.CostUntil(now));
+        Usd known = Until(now) - running;
+        Usd left = reserved > known ? reserved - known : Usd.Zero;
+        return known + (running < left ? running : left);
+    }
 
     /// <summary>What was paid for what, by time: a second of a pod costs the same whatever is done in it.</summary>
     /// <param name="job">As it stands; null: nobody knows more of it.</param>
@@ -30,7 +42,7 @@ internal sealed record AttemptCosts(IReadOnlyList<LedgerPod> Pods, IReadOnlyList
             return CostSplit.Nothing with { Failed = total };
         }
 
-        CostSplit sum = CostSplit.Nothing with { Training = Hosted.Aggregate(Usd.Zero, (all, one) => all + one.CostUntil(now)) };
+        CostSplit sum = Hosted.Aggregate(CostSplit.Nothing, (all, one) => Add(all, Split(one, now)));
         foreach (LedgerPod pod in Pods)
         {
             sum = Add(sum, Split(pod, job is not null && job.Attempt == attempt.Number ? job : null, now));
@@ -39,21 +51,52 @@ internal sealed record AttemptCosts(IReadOnlyList<LedgerPod> Pods, IReadOnlyList
         return sum;
     }
 
-    /// <summary>Why it costs more than was reserved: a pod that lives too long is a leak, whatever its price.</summary>
-    public Excess ExcessOf(Reservation reservation, TrainingAttempt? attempt, DateTimeOffset now)
+    /// <summary>Why it costs more than was reserved: a pod that lives too long is a leak, whatever its price and whoever gave it more time.</summary>
+    /// <param name="lifetime">What a pod is reserved for.</param>
+    public Excess ExcessOf(Reservation reservation, TrainingAttempt? attempt, TimeSpan lifetime, DateTimeOffset now)
     {
-        LedgerPod? overdue = Pods.Where(pod => pod.LiveUntil is null || pod.LiveUntil < (pod.GoneAt ?? now)).MaxBy(static pod => pod.RequestedAt);
-        LedgerPod? dearer = Pods.FirstOrDefault(pod => WholeCost(pod) > reservation.Amount);
-        string attempts = $"attempt {reservation.Attempt} of job {reservation.Job}";
-        return overdue is null && dearer is not null
-            ? new Excess(
-                EntryKind.PriceChange, attempt is null or { State: AttemptState.Active or AttemptState.Succeeded } ? CostPurpose.Training : CostPurpose.Failed,
-                dearer.Name, $"A pod of {attempts} costs {dearer.HourlyRate} an hour, more than was reserved")
-            : new Excess(EntryKind.Leak, CostPurpose.Orphan, overdue?.Name, $"Pods of {attempts} lived longer than was reserved");
+        string attempts = AttemptOf(reservation);
+        CostPurpose purpose = attempt is null or { State: AttemptState.Active or AttemptState.Succeeded } ? CostPurpose.Training : CostPurpose.Failed;
+        if (Pods.Where(pod => ReservedUntil(pod, lifetime) is not { } until || until < (pod.GoneAt ?? now)).MaxBy(static pod => pod.RequestedAt) is { } overdue)
+        {
+            return new Excess(EntryKind.Leak, CostPurpose.Orphan, overdue.Name, $"Pods of {attempts} lived longer than was reserved");
+        }
+
+        if (Pods.FirstOrDefault(pod => WholeCost(pod, ReservedUntil(pod, lifetime)!.Value) > reservation.Amount) is { } dearer)
+        {
+            return new Excess(EntryKind.PriceChange, purpose, dearer.Name, $"A pod of {attempts} costs {dearer.HourlyRate} an hour, more than was reserved");
+        }
+
+        return Pods.Count == 0
+            ? new Excess(EntryKind.Leak, purpose, null, $"What {attempts} had run elsewhere took longer than was reserved")
+            : new Excess(EntryKind.Leak, CostPurpose.Failed, null, $"The pods that {attempts} had one after the other cost together more than was reserved for one");
     }
 
-    /// <summary>What a pod costs until its lifetime is over, as it is priced now; nothing where its lifetime is not bounded.</summary>
-    public static Usd WholeCost(LedgerPod pod) => pod.LiveUntil is { } until ? (pod with { GoneAt = null }).CostUntil(until) : Usd.Zero;
+    /// <summary>How it is booked that a pod was there when its attempt had been settled.</summary>
+    public static Excess LateExcess(Reservation settled, LedgerPod pod)
+    {
+        ArgumentNullException.ThrowIfNull(pod);
+        return new Excess(EntryKind.Leak, CostPurpose.Orphan, pod.Name, $"Pod {pod.PodId} was there when {AttemptOf(settled)} had been settled");
+    }
+
+    /// <summary>What a pod costs until then, as it is priced now.</summary>
+    public static Usd WholeCost(LedgerPod pod, DateTimeOffset until) => (pod with { GoneAt = null }).CostUntil(until);
+
+    private static string AttemptOf(Reservation reservation) => $"attempt {reservation.Attempt} of job {reservation.Job}";
+
+    /// <summary>When the time is over that was reserved for a pod, however much more it was given; null: nothing was.</summary>
+    private static DateTimeOffset? ReservedUntil(LedgerPod pod, TimeSpan lifetime) =>
+        pod.LiveUntil is { } until && until - pod.RequestedAt > lifetime ? pod.RequestedAt + lifetime : pod.LiveUntil;
+
+    /// <summary>A training or prediction that its job worked with to the end served it; all others were paid for nothing.</summary>
+    private static CostSplit Split(HostedTraining one, DateTimeOffset now)
+    {
+        Usd cost = one.CostUntil(now);
+        bool served = one.Saw == HostedSaw.Over && (one.IsNeeded || one.Reason == HostedReasons.JobEnded);
+        return !served ? CostSplit.Nothing with { Failed = cost }
+            : one.Kind == HostedKind.Training ? CostSplit.Nothing with { Training = cost }
+            : CostSplit.Nothing with { Validation = cost };
+    }
 
     private static CostSplit Split(LedgerPod pod, TrainingJob? job, DateTimeOffset now)
     {

@@ -10,7 +10,7 @@ namespace LoraAdmin.Domain.Training;
 /// pods are verified gone, and its trainings at the other provider are over. Running it twice, or on two instances, changes nothing: every change is
 /// guarded by the reservation's row.
 /// </summary>
-public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock, Func<BudgetRules> rules)
+public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock, Func<BudgetRules> rules, Func<TrainingRules> training)
 {
     public const string Name = "training.settlement";
 
@@ -49,9 +49,9 @@ public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock, Func
                     running.Add(one);
                 }
 
-                if (alive.Needed.TryGetValue((one.Job, one.Attempt), out LedgerPod? pod) && DearerPods.Missing(pod, one) > Usd.Zero)
+                if (alive.Needed.TryGetValue((one.Job, one.Attempt), out NeededPod? needed) && DearerPods.Missing(needed.Pod, needed.Before, one) > Usd.Zero)
                 {
-                    tooDear.Add((one, pod));
+                    tooDear.Add((one, needed.Pod));
                 }
             }
 
@@ -65,32 +65,30 @@ public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock, Func
 
         int settled = 0;
         List<Func<CancellationToken, Task>> turns = [.. due.Select<Reservation, Func<CancellationToken, Task>>(one => async token =>
-            settled += await work.RunAsync((unit, stop) => TrySettleAsync(unit, one, clock.GetUtcNow(), stop), token) ? 1 : 0)];
+            settled += await work.RunAsync((unit, stop) => TrySettleAsync(unit, one, training().PodLifetime, clock.GetUtcNow(), stop), token) ? 1 : 0)];
         turns.AddRange(tooDear.Select<(Reservation, LedgerPod), Func<CancellationToken, Task>>(one => token => dearer.TopUpAsync(one.Item1, one.Item2, token)));
         if (running.Count > 0)
         {
-            turns.Add(token => work.RunAsync((unit, stop) => AccrueAsync(unit, running, clock.GetUtcNow(), stop), token));
+            turns.Add(token => work.RunAsync((unit, stop) => AccrueAsync(unit, running, training().PodLifetime, clock.GetUtcNow(), stop), token));
         }
 
-        if (alive.Apart.Count > 0)
-        {
-            turns.Add(token => strays.BookAsync(alive.Apart, token));
-        }
+        turns.Add(token => strays.BookAsync(alive.Strays, now, token));
 
         await Each.InTurnAsync(turns, static (turn, token) => turn(token), cancellationToken);
         return settled;
     }
 
-    private static async Task<Alive> ListAliveAsync(IUnit unit, DateTimeOffset now, CancellationToken cancellationToken)
+    private async Task<Alive> ListAliveAsync(IUnit unit, DateTimeOffset now, CancellationToken cancellationToken)
     {
         HashSet<(JobId, int)> attempts = [];
-        Dictionary<(JobId, int), LedgerPod> needed = [];
-        foreach (LedgerPod pod in await unit.Store<IPodLedger>().ListAliveAsync(cancellationToken))
+        Dictionary<(JobId, int), NeededPod> needed = [];
+        IReadOnlyList<LedgerPod> pods = await unit.Store<IPodLedger>().ListAliveAsync(cancellationToken);
+        foreach (LedgerPod pod in pods)
         {
             attempts.Add((pod.Job, pod.Attempt));
             if (pod.Want == PodWant.Needed)
             {
-                needed[(pod.Job, pod.Attempt)] = pod;
+                needed[(pod.Job, pod.Attempt)] = new NeededPod(pod, await DearerPods.BeforeAsync(unit, pod, now, cancellationToken));
             }
         }
 
@@ -102,17 +100,18 @@ public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock, Func
             }
         }
 
-        return new Alive(attempts, needed, await StrayCosts.ListAsync(unit, now, cancellationToken));
+        return new Alive(attempts, needed, await strays.ListAsync(unit, pods, now, cancellationToken));
     }
 
     /// <summary>One transaction for all attempts that are due, so that the month's row is taken once.</summary>
-    private static async Task AccrueAsync(IUnit unit, IReadOnlyList<Reservation> running, DateTimeOffset now, CancellationToken cancellationToken)
+    private static async Task AccrueAsync(
+        IUnit unit, IReadOnlyList<Reservation> running, TimeSpan podLifetime, DateTimeOffset now, CancellationToken cancellationToken)
     {
         List<ReservationChange> changes = [];
         foreach (Reservation one in running)
         {
             AttemptCosts costs = await AttemptCosts.ReadAsync(unit, one.Job, one.Attempt, cancellationToken);
-            if (ReservationBooks.Accrue(one, costs.Until(now), () => costs.ExcessOf(one, null, now), now) is { } change)
+            if (ReservationBooks.Accrue(one, costs.AccruedBy(now, one.Amount), () => costs.ExcessOf(one, null, podLifetime, now), now) is { } change)
             {
                 changes.Add(change);
             }
@@ -125,13 +124,15 @@ public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock, Func
 
         foreach (ReservationChange written in await unit.Store<IBudgetStore>().ApplyAsync(changes, cancellationToken))
         {
-            await BudgetFacts.TellBeyondAsync(unit, written, Self, cancellationToken);
+            await BudgetFacts.TellBeyondAsync(unit, written, again: false, Self, cancellationToken);
         }
     }
 
     /// <summary>Settles in the caller's transaction an attempt that is over and of which nothing is left.</summary>
+    /// <param name="podLifetime">What a pod is reserved for.</param>
     /// <returns>False: it goes on, something of it is still there, or it is settled already; nothing was written.</returns>
-    public static async Task<bool> TrySettleAsync(IUnit unit, Reservation reservation, DateTimeOffset now, CancellationToken cancellationToken)
+    public static async Task<bool> TrySettleAsync(
+        IUnit unit, Reservation reservation, TimeSpan podLifetime, DateTimeOffset now, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(unit);
         ArgumentNullException.ThrowIfNull(reservation);
@@ -149,7 +150,8 @@ public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock, Func
         }
 
         TrainingJob? job = await store.FindAsync(reservation.Job, cancellationToken);
-        ReservationChange change = ReservationBooks.Settle(reservation, costs.Split(attempt, job, now), () => costs.ExcessOf(reservation, attempt, now), now);
+        ReservationChange change = ReservationBooks.Settle(
+            reservation, costs.Split(attempt, job, now), () => costs.ExcessOf(reservation, attempt, podLifetime, now), now);
         if ((await unit.Store<IBudgetStore>().ApplyAsync([change], cancellationToken)).Count == 0)
         {
             return false;
@@ -159,6 +161,7 @@ public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock, Func
         await store.SaveAttemptAsync(attempt with { Cost = actual }, cancellationToken);
         await store.AddCostAsync(reservation.Job, actual, cancellationToken);
         await store.SetCleanupStatusAsync(reservation.Job, CleanupWords.Done, cancellationToken);
+        await BudgetFacts.TellBeyondAsync(unit, change, again: false, Self, cancellationToken);
         List<IncidentSignal> over = [new(TrainingIncidents.OverTime, reservation.Job.ToString(), "The job ended and its pods are gone", Over: true)];
         if (change.After.Beyond > Usd.Zero)
         {
@@ -181,7 +184,10 @@ public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock, Func
 
     /// <param name="Attempts">Those of which something is still there.</param>
     /// <param name="Needed">The pod that each works with.</param>
-    /// <param name="Apart">Pods that no attempt asked for.</param>
+    /// <param name="Strays">Pods that cost money which no open reservation holds.</param>
     private sealed record Alive(
-        HashSet<(JobId Job, int Attempt)> Attempts, Dictionary<(JobId Job, int Attempt), LedgerPod> Needed, IReadOnlyList<LedgerPod> Apart);
+        HashSet<(JobId Job, int Attempt)> Attempts, Dictionary<(JobId Job, int Attempt), NeededPod> Needed, IReadOnlyList<LedgerPod> Strays);
+
+    /// <param name="Before">What its attempt's earlier pods took of the reservation.</param>
+    private sealed record NeededPod(LedgerPod Pod, Usd Before);
 }

@@ -5,22 +5,33 @@ using LoraAdmin.Domain.Shared;
 namespace LoraAdmin.Domain.Training;
 
 /// <summary>
-/// A pod that turned out dearer than was reserved: the difference is reserved too, or, where the month has no room for it, the job is wished to end. The
-/// conductor looks for a finished file before it lets the pod go.
+/// A pod that turned out dearer than was reserved, or that comes after others that took a part of it: the difference is reserved too, or, where the month has
+/// no room for it, the job is wished to end. The conductor looks for a finished file before it lets the pod go.
 /// </summary>
 internal sealed class DearerPods(IUnitOfWork work, TimeProvider clock, Func<BudgetRules> rules)
 {
     private static readonly Actor Self = AttemptSettlement.Self;
 
     /// <summary>
-    /// How much the reservation lacks for the pod's lifetime at its present price. Zero for a pod that was given more time than its lifetime: that is no
-    /// matter of price.
+    /// How much the reservation lacks for the pod's lifetime at its present price, beside what its attempt's earlier pods took. Zero for a pod that was given
+    /// more time than its lifetime: that is no matter of price.
     /// </summary>
-    public static Usd Missing(LedgerPod pod, Reservation open) =>
+    /// <param name="before">What <see cref="BeforeAsync"/> said.</param>
+    public static Usd Missing(LedgerPod pod, Usd before, Reservation open) =>
         pod is { HourlyRate: { } rate, LiveUntil: { } until } && pod.WantReason != PodReasons.Prolonged
-            && rate.PerHourFor(until - pod.RequestedAt) is var whole && whole > open.Amount
+            && before + rate.PerHourFor(until - pod.RequestedAt) is var whole && whole > open.Amount
                 ? whole - open.Amount
                 : Usd.Zero;
+
+    /// <summary>
+    /// What pods that the attempt gave up before this one have cost within their lifetimes. One that is still there is counted when it is gone, so that a
+    /// reservation is not raised by the minute; past its lifetime it is a leak.
+    /// </summary>
+    public static async Task<Usd> BeforeAsync(IUnit unit, LedgerPod pod, DateTimeOffset now, CancellationToken cancellationToken) => pod.Try <= 1
+        ? Usd.Zero
+        : (await unit.Store<IPodLedger>().ListForAttemptAsync(pod.Job, pod.Attempt, cancellationToken))
+            .Where(one => one is { Saw: PodSaw.Gone, LiveUntil: not null } && one.Name != pod.Name)
+            .Aggregate(Usd.Zero, (sum, one) => sum + (one.GoneAt > one.LiveUntil ? AttemptCosts.WholeCost(one, one.LiveUntil.Value) : one.CostUntil(now)));
 
     public Task TopUpAsync(Reservation seen, LedgerPod pod, CancellationToken cancellationToken) => work.RunAsync(
         async (unit, token) =>
@@ -28,14 +39,17 @@ internal sealed class DearerPods(IUnitOfWork work, TimeProvider clock, Func<Budg
             IBudgetStore money = unit.Store<IBudgetStore>();
             ITrainingStore store = unit.Store<ITrainingStore>();
             Reservation? open = (await money.ListForJobAsync(seen.Job, token)).FirstOrDefault(one => one.Attempt == seen.Attempt && one.SettledAt is null);
-            if (open is null || Missing(pod, open) is not { Micros: > 0 } missing
+            DateTimeOffset now = clock.GetUtcNow();
+            Usd before = await BeforeAsync(unit, pod, now, token);
+            if (open is null || Missing(pod, before, open) is not { Micros: > 0 } missing
                 || await store.FindAsync(seen.Job, token) is not { Cancel: null } job || job.Attempt != seen.Attempt)
             {
                 return;
             }
 
-            DateTimeOffset now = clock.GetUtcNow();
-            string dearer = $"Pod {pod.PodId} may cost {open.Amount + missing} at {pod.HourlyRate} an hour, and {open.Amount} is reserved for attempt {seen.Attempt}";
+            string others = before == Usd.Zero ? "" : $", pods before it cost {before}";
+            string dearer = $"Pod {pod.PodId} may cost {open.Amount + missing - before} at {pod.HourlyRate} an hour{others}, "
+                + $"and {open.Amount} is reserved for attempt {seen.Attempt}";
             switch (await money.TryTopUpAsync(ReservationBooks.TopUp(open, missing, now), rules(), token))
             {
                 case ReserveResult.Reserved raised:

@@ -179,7 +179,7 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
         IBudgetStore money = unit.Store<IBudgetStore>();
         if ((await money.ListForJobAsync(job.Id, cancellationToken)).FirstOrDefault(one => one.Attempt == job.Attempt) is { SettledAt: null } before)
         {
-            await AttemptSettlement.TrySettleAsync(unit, before, now, cancellationToken);
+            await AttemptSettlement.TrySettleAsync(unit, before, training().PodLifetime, now, cancellationToken);
         }
 
         ITrainingStore store = unit.Store<ITrainingStore>();

@@ -36,6 +36,9 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
         JudgesByTime = true,
     };
 
+    /// <summary>Key of a pod's correction: whoever corrects the same pod at the same moment has the same number.</summary>
+    internal static string KeyOf(string pod, int number) => string.Create(CultureInfo.InvariantCulture, $"correct:{pod}:{number}");
+
     public async Task<Planning> PlanAsync(CancellationToken cancellationToken)
     {
         DateTimeOffset now = clock.GetUtcNow();
@@ -159,8 +162,7 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
         Usd amount = drift.Uncorrected!.Value;
         BudgetEntry entry = new()
         {
-            // The number makes the key: whoever corrects the same pod at the same moment has it too.
-            Key = string.Create(CultureInfo.InvariantCulture, $"correct:{row.Name}:{money.Corrections + 1}"),
+            Key = KeyOf(row.Name, money.Corrections + 1),
             Month = reservation?.Month ?? Month.Of(drift.GoneAt!.Value),
             At = now,
             Kind = EntryKind.Correction,
@@ -225,7 +227,7 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
     }
 
     /// <summary>The job and its attempt show what they really cost.</summary>
-    private static async Task CorrectJobAsync(IUnit unit, LedgerPod row, Usd amount, CancellationToken cancellationToken)
+    internal static async Task CorrectJobAsync(IUnit unit, LedgerPod row, Usd amount, CancellationToken cancellationToken)
     {
         ITrainingStore store = unit.Store<ITrainingStore>();
         if (await store.AddAttemptCostAsync(row.Job, row.Attempt, amount, cancellationToken))

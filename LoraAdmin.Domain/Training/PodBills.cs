@@ -12,6 +12,7 @@ namespace LoraAdmin.Domain.Training;
 /// <param name="Corrected">Sum of the corrections that were booked for it.</param>
 /// <param name="Corrections">How many there were.</param>
 /// <param name="Reservations">Those of its attempts; none where it was taken over, or nobody knew it.</param>
+/// <param name="Unbooked">What it cost when its attempt had been settled, and is in no entry yet: the settlement's loop books it.</param>
 public sealed record PodMoney(
     string PodId,
     IReadOnlyList<LedgerPod> Rows,
@@ -20,9 +21,10 @@ public sealed record PodMoney(
     Usd Booked,
     Usd Corrected,
     int Corrections,
-    IReadOnlyList<Reservation> Reservations)
+    IReadOnlyList<Reservation> Reservations,
+    Usd Unbooked)
 {
-    public bool IsSettled => Reservations.All(one => one.SettledAt is not null);
+    public bool IsSettled => Reservations.All(static one => one.SettledAt is not null);
 
     public Usd? Billed => Records.Count == 0 ? null : Records.Aggregate(Usd.Zero, (sum, record) => sum + record.Total);
 
@@ -54,6 +56,12 @@ public static class PodBills
             return new PodDrift(money.PodId, null, null, null, Usd.Zero, Usd.Zero, money.Billed, DriftState.NotOurs, others, null);
         }
 
+        if (row.IsLetOut)
+        {
+            return new PodDrift(
+                money.PodId, row.Name, null, null, Usd.Zero, Usd.Zero, money.Billed, DriftState.NotOurs, "A person said that it is not ours", null);
+        }
+
         (DriftState state, string why) = StateOf(money, now);
         DateTimeOffset? goneAt = money.Rows.All(one => one.Saw == PodSaw.Gone) ? money.Rows.Max(one => one.GoneAt) : null;
         return new PodDrift(
@@ -75,7 +83,7 @@ public static class PodBills
             yield break;
         }
 
-        if (!IsClosed(money, now, out DateTimeOffset goneAt))
+        if (money.Row.IsLetOut || !IsClosed(money, now, out DateTimeOffset goneAt))
         {
             yield break;
         }
@@ -117,7 +125,17 @@ public static class PodBills
             return (DriftState.Incomplete, money.Records.Count == 0 ? "No bill of it can be counted" : $"The day {gap:yyyy-MM-dd} has no bill that can be counted");
         }
 
-        Usd uncorrected = (money.Billed ?? Usd.Zero) - money.Booked - money.Corrected;
+        if (money.Unbooked > Usd.Zero)
+        {
+            return (DriftState.Unsettled, $"{money.Unbooked.ToExact()} that it cost when its attempt had been settled is not booked yet");
+        }
+
+        if (money.Billed is not { } billed)
+        {
+            return (DriftState.Agrees, "It cost less than a cent a day, for which a bill may be lacking");
+        }
+
+        Usd uncorrected = billed - money.Booked - money.Corrected;
         return uncorrected == Usd.Zero ? (DriftState.Agrees, "What is booked is what was billed")
             : !money.IsSettled ? (DriftState.Unsettled, "Its attempt is not settled yet")
             : (DriftState.Differs, $"The next run of the reconciliation books {uncorrected.ToExact()}");

@@ -27,6 +27,7 @@ internal static class PodMoneys
             .ToLookup(one => (one.Job, one.Attempt));
         Dictionary<string, PodBooked> booked = (await budget.SumForPodsAsync([.. all.Select(row => row.Name)], cancellationToken))
             .ToDictionary(one => one.Pod, StringComparer.Ordinal);
+        Dictionary<(JobId, int), Usd> lacking = await LackingAsync(unit, all, reservations, now, cancellationToken);
         return [.. podIds.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).Select(Of)];
 
         PodMoney Of(string id)
@@ -40,14 +41,38 @@ internal static class PodMoneys
                 own,
                 bills,
                 Merged(bills, read?.GetValueOrDefault(id)),
-                own.Aggregate(Usd.Zero, (sum, row) => sum + BookedFor(row)),
+                own.Aggregate(Usd.Zero, (sum, row) => sum + BookedFor(row) - UnbookedOf(row)),
                 under.Aggregate(Usd.Zero, (sum, one) => sum + one.Corrected),
                 under.Sum(one => one.Corrections),
-                ofAttempts);
+                ofAttempts,
+                own.Aggregate(Usd.Zero, (sum, row) => sum + UnbookedOf(row)));
         }
+
+        Usd UnbookedOf(LedgerPod row) => lacking.TryGetValue((row.Job, row.Attempt), out Usd lacks)
+            && reservations[(row.Job, row.Attempt)].Any(one => StrayCosts.IsLate(row, one))
+            ? row.CostUntil(now) is var cost && cost < lacks ? cost : lacks
+            : Usd.Zero;
 
         // An attempt with a reservation is settled by what its pods cost; a pod without one stands in the ledger under its own name.
         Usd BookedFor(LedgerPod row) => reservations[(row.Job, row.Attempt)].Any() ? row.CostUntil(now) : booked.GetValueOrDefault(row.Name)?.Other ?? Usd.Zero;
+    }
+
+    /// <summary>What settled attempts lack in the ledger of what their pods cost that were still there, or there again.</summary>
+    private static async Task<Dictionary<(JobId, int), Usd>> LackingAsync(
+        IUnit unit, IReadOnlyList<LedgerPod> rows, ILookup<(JobId, int), Reservation> reservations, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        Dictionary<(JobId, int), Usd> lacking = [];
+        foreach (Reservation settled in rows.SelectMany(row => reservations[(row.Job, row.Attempt)].Where(one => StrayCosts.IsLate(row, one))).Distinct())
+        {
+            AttemptCosts costs = await AttemptCosts.ReadAsync(unit, settled.Job, settled.Attempt, cancellationToken);
+            Usd lacks = costs.Until(now) - settled.Accrued - settled.Beyond;
+            if (lacks > Usd.Zero)
+            {
+                lacking[(settled.Job, settled.Attempt)] = lacks;
+            }
+        }
+
+        return lacking;
     }
 
     private static IReadOnlyList<BillRecord> Merged(IReadOnlyList<BillRecord> kept, IReadOnlyList<BillRecord>? read) => read is null

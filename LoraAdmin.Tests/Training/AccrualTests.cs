@@ -218,6 +218,151 @@ public sealed class AccrualTests
         Assert.Single(bench.World.Database.Events, fact => fact.Kind == BudgetEvents.BeyondEnded);
     }
 
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Pod_TakenForGoneWhenItsAttemptWasSettled_IsBookedOnTopWhenItIsListedAgain()
+    {
+        TrainingBench bench = new();
+        (JobId id, Usd before) = await SettledWithALivingPodAsync(bench);
+        await bench.RunForAsync(TimeSpan.FromHours(1));
+
+        LedgerPod row = Assert.Single(bench.Pods(id));
+        Reservation settled = bench.Reservation(id);
+        Assert.True(row.Saw == PodSaw.Gone && row.GoneAt > settled.SettledAt, $"{row.Saw} at {row.GoneAt}");
+        Assert.Equal((row.CostUntil(bench.Now), row.CostUntil(bench.Now) - before), (settled.Actual, settled.Beyond));
+        Assert.Equal((settled.Actual, settled.Actual), (bench.Job(id).Cost, bench.Attempts(id)[0].Cost));
+        Assert.Equal(settled.Actual, bench.Month.Spent);
+        BudgetEntry leak = Entries(bench, EntryKind.Leak)[0];
+        Assert.Equal($"Pod {row.PodId} was there when attempt 1 of job {id} had been settled", leak.Note);
+        Assert.Equal([false, true], BeyondSignals(bench).Select(signal => signal.Over));
+    }
+
+    [Fact]
+    public async Task Pod_ThatWasThereAgainWhileNobodyLooked_IsBookedByWhoeverLooksNext()
+    {
+        TrainingBench bench = new();
+        (JobId id, Usd before) = await SettledWithALivingPodAsync(bench);
+        LedgerPod row = Assert.Single(bench.Pods(id));
+        bench.World.Database.Pods.Set(row.Name, row with { GoneAt = bench.Now.AddHours(1) });
+        bench.World.Clock.Advance(TimeSpan.FromDays(2));
+        bench.Restart();
+
+        await bench.Portal.Settlement.RunAsync(TrainingBench.Token);
+        await bench.Portal.Settlement.RunAsync(TrainingBench.Token);
+
+        Usd cost = bench.Pods(id)[0].CostUntil(bench.Now);
+        Assert.True(cost > before);
+        Assert.Equal((cost, cost), (bench.Reservation(id).Actual, Sum(bench.World.Database.Entries.Rows)));
+    }
+
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Excess_FirstFoundAtSettlement_IsTold_AndALateStrayOnceMore()
+    {
+        TrainingBench bench = new();
+        JobId id = await bench.SubmitAsync();
+        await bench.RunToStateAsync(id, TrainingState.Completed);
+        bench.PodLoopRuns = false;
+        LedgerPod pod = Assert.Single(bench.Pods(id));
+        bench.World.Database.Pods.Set(pod.Name, pod with { Saw = PodSaw.Gone, GoneAt = bench.Now, Billed = Usd.FromDollars(9) });
+        await bench.Portal.Settlement.RunAsync(TrainingBench.Token);
+
+        Assert.True(bench.Reservation(id).Beyond > Usd.Zero);
+        Assert.Equal([false, true], BeyondSignals(bench).Select(signal => signal.Over));
+
+        await bench.Portal.Provider.TerminateAsync(pod.PodId!, TrainingBench.Token);
+        PodHouse.AddPod(bench.World, PodNames.For(bench.World.Installation.Id, id, 1, 9));
+        bench.PodLoopRuns = true;
+        await bench.RunForAsync(TimeSpan.FromHours(2));
+
+        Assert.Equal([false, true, false, true], BeyondSignals(bench).Select(signal => signal.Over));
+    }
+
+    [Fact]
+    public async Task Pod_ThatWasGivenMoreTime_IsALeakAndNoPriceChange()
+    {
+        TrainingBench bench = new();
+        bench.Faults.Add(FaultKind.DeleteIgnored, count: 1_000_000, seconds: 8 * 3_600);
+        JobId id = await bench.SubmitAsync();
+        await bench.RunToStateAsync(id, TrainingState.Completed);
+        NeverStopsItself(bench, Assert.Single(bench.VendorPods));
+        LedgerPod pod = Assert.Single(bench.Pods(id));
+        bench.World.Database.Pods.Set(pod.Name, pod with { LiveUntil = bench.Now.AddHours(20) });
+        await bench.RunForAsync(TimeSpan.FromHours(5));
+
+        Assert.True(bench.Reservation(id).Beyond > Usd.Zero);
+        Assert.Empty(Entries(bench, EntryKind.PriceChange));
+        Assert.Equal($"Pods of attempt 1 of job {id} lived longer than was reserved", Entries(bench, EntryKind.Leak)[0].Note);
+    }
+
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Pod_ThatComesAfterOthers_HasItsReservationRaisedByWhatTheyTook()
+    {
+        TrainingBench bench = new(cloud => cloud.Training = Training);
+        bench.Faults.Add(FaultKind.StuckProvisioning);
+        JobId id = await bench.SubmitAsync();
+        Usd reserved = bench.Month.Reserved;
+        await bench.RunUntilAsync(() => bench.Pods(id) is [{ HourlyRate: not null, PodId: not null }], "a pod that never becomes ready");
+
+        // The next one's lifetime alone is what is reserved, but for five minutes.
+        decimal hours = reserved.Dollars / bench.Pods(id)[0].HourlyRate!.Value.Dollars;
+        TimeSpan rest = bench.World.Training.PodLifetime - bench.World.Training.MaxDuration;
+        bench.Rules(rules => rules with { MaxDuration = TimeSpan.FromHours((double)hours) - rest - TimeSpan.FromMinutes(5) });
+        await bench.RunToStateAsync(id, TrainingState.Training);
+        await bench.RunForAsync(TimeSpan.FromMinutes(5));
+
+        LedgerPod[] pods = [.. bench.Pods(id)];
+        Assert.Equal((2, PodSaw.Gone), (pods.Length, pods[0].Saw));
+        Usd whole = pods[1].HourlyRate!.Value.PerHourFor(pods[1].LiveUntil!.Value - pods[1].RequestedAt);
+        Assert.True(whole <= reserved, $"{whole} alone is more than {reserved}");
+        Assert.Equal(whole + pods[0].CostUntil(bench.Now), bench.Reservation(id).Amount);
+        Assert.Contains($"pods before it cost {pods[0].CostUntil(bench.Now)}", Assert.Single(bench.Facts(id, TrainingEvents.ToppedUp)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Pods_ThatCostTogetherMoreThanOneLifetime_AreBookedInWordsOfTheirOwn()
+    {
+        TrainingBench bench = new();
+        bench.Faults.Add(FaultKind.StuckProvisioning);
+        JobId id = await bench.SubmitAsync();
+        await bench.RunToStateAsync(id, TrainingState.Completed);
+        bench.PodLoopRuns = false;
+        DateTimeOffset from = bench.Now - (bench.World.Training.PodLifetime * 0.9);
+        foreach (LedgerPod pod in bench.Pods(id))
+        {
+            bench.World.Database.Pods.Set(
+                pod.Name,
+                pod with { Saw = PodSaw.Gone, GoneAt = bench.Now, RequestedAt = from, CreatedAt = from, LiveUntil = from + bench.World.Training.PodLifetime });
+        }
+
+        await bench.Portal.Settlement.RunAsync(TrainingBench.Token);
+
+        BudgetEntry leak = Assert.Single(Entries(bench, EntryKind.Leak));
+        Assert.Equal(CostPurpose.Failed, leak.Purpose);
+        Assert.Equal($"The pods that attempt 1 of job {id} had one after the other cost together more than was reserved for one", leak.Note);
+    }
+
+    /// <summary>Its pod was taken for gone, and lives on.</summary>
+    private static async Task<(JobId Id, Usd Actual)> SettledWithALivingPodAsync(TrainingBench bench)
+    {
+        JobId id = await bench.SubmitAsync();
+        bench.PodLoopRuns = false;
+        await bench.RunToStateAsync(id, TrainingState.Completed);
+        LedgerPod pod = Assert.Single(bench.Pods(id));
+        NeverStopsItself(bench, Assert.Single(bench.VendorPods));
+        bench.World.Database.Pods.Set(pod.Name, pod with { Saw = PodSaw.Gone, GoneAt = bench.Now });
+        await bench.Portal.Settlement.RunAsync(TrainingBench.Token);
+        Reservation settled = bench.Reservation(id);
+        Assert.Equal((settled.Actual, Usd.Zero), (bench.Month.Spent, settled.Beyond));
+        bench.World.Clock.Advance(TimeSpan.FromMinutes(30));
+        bench.PodLoopRuns = true;
+        return (id, settled.Actual!.Value);
+    }
+
+    private static IEnumerable<IncidentSignal> BeyondSignals(TrainingBench bench) =>
+        bench.World.Database.Events.SelectMany(static fact => fact.Signals).Where(static signal => signal.Rule == BudgetIncidents.Beyond);
+
     /// <summary>Its dead-man switch does not end what the provider does not end.</summary>
     private static void NeverStopsItself(TrainingBench bench, PodRecord pod)
     {

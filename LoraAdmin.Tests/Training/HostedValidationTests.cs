@@ -1,3 +1,4 @@
+using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Library;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
@@ -42,6 +43,43 @@ public sealed class HostedValidationTests
 
         Assert.Equal(Usd.FromDollars((7_800 + 1_500) * ReplicateWorld.UsdPerSecond), bench.Reservation(id, 2).Amount);
         Assert.Equal(Usd.FromDollars((720 + 120) * ReplicateWorld.UsdPerSecond), bench.Attempts(id)[1].Cost);
+        Assert.Equal(
+            CostSplit.Nothing with { Training = Usd.FromDollars(720 * ReplicateWorld.UsdPerSecond), Validation = Usd.FromDollars(120 * ReplicateWorld.UsdPerSecond) },
+            bench.Reservation(id, 2).Split);
+        bench.AssertNothingIsLeft();
+    }
+
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Cost_OfAPredictionThatCameToNothing_IsWaste()
+    {
+        bench.Faults.Add(FaultKind.ReplicatePredictionFails);
+        JobId id = await DivertedAsync();
+        await bench.RunToRestAsync(id);
+
+        HostedTraining[] made = [.. bench.Predictions(id)];
+        Assert.Equal([HostedReasons.CameToNothing, HostedReasons.JobEnded], made.Select(one => one.Reason));
+        CostSplit split = bench.Reservation(id, 2).Split!;
+        Assert.Equal((made[0].CostUntil(bench.Now), made[1].CostUntil(bench.Now), Usd.Zero), (split.Failed, split.Validation, split.Idle));
+        Assert.Equal(Assert.Single(bench.Hosted(id)).CostUntil(bench.Now), split.Training);
+    }
+
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Training_ThatNobodyCanReadForHours_TakesNoMoreThanWasReserved()
+    {
+        JobId id = await DivertedAsync();
+        await bench.RunUntilAsync(() => bench.VendorTrainings.Count == 1 && bench.Job(id).State == TrainingState.Training, "a training");
+        bench.Faults.Add(FaultKind.ReplicateRead500, seconds: 5 * 3_600);
+        bench.Faults.Add(FaultKind.ReplicateCancel500, seconds: 5 * 3_600);
+        await bench.RunForAsync(TimeSpan.FromHours(4.5));
+
+        Reservation open = bench.Reservation(id, 2);
+        Assert.Equal((open.Amount, Usd.Zero), (open.Accrued, open.Beyond));
+        Assert.Empty(bench.Facts(id, BudgetEvents.Beyond));
+
+        await bench.RunToRestAsync(id);
+        Assert.Equal((Usd.FromDollars(720 * ReplicateWorld.UsdPerSecond), Usd.Zero), (bench.Hosted(id)[0].CostUntil(bench.Now), bench.Reservation(id, 2).Beyond));
         bench.AssertNothingIsLeft();
     }
 

@@ -55,7 +55,7 @@ public sealed class MoneyReconcileOnDatabases
 
         Assert.Single(turns, turn => turn.Outcome!.End == ItemEnd.Done);
         Assert.All(turns, turn => Assert.True(turn.Outcome!.End is ItemEnd.Done or ItemEnd.Ineligible));
-        Assert.Equal(Usd.FromDollars(1.25m), await work.ReadAsync((unit, token) => unit.Store<IBudgetStore>().SumForPodAsync("lora-pod1", token), Token));
+        Assert.Equal(Usd.FromDollars(1.25m), await SpentAsync(work));
         BudgetMonth month = await work.ReadAsync((unit, token) => unit.Store<IBudgetStore>().ReadMonthAsync(Month.Of(Day), Rules, token), Token);
         Assert.Equal((Usd.FromDollars(1.25m), Usd.Zero), (month.Spent, month.Reserved));
 
@@ -71,7 +71,7 @@ public sealed class MoneyReconcileOnDatabases
         billing.Records = [Bill("pod1", 1.20m)];
         PlanDraft second = await PlanAsync(operation);
         await operation.ApplyAsync(Assert.Single(second.Items), new FreeTurn(work), Token);
-        Assert.Equal(Usd.FromDollars(1.20m), await work.ReadAsync((unit, token) => unit.Store<IBudgetStore>().SumForPodAsync("lora-pod1", token), Token));
+        Assert.Equal(Usd.FromDollars(1.20m), await SpentAsync(work));
         Assert.Equal(0, (await PlanAsync(operation)).Count);
     }
 
@@ -98,7 +98,7 @@ public sealed class MoneyReconcileOnDatabases
             Token);
         billing.Records = [Bill("pod1", 0.80m)];
         Assert.Equal(["keep"], (await PlanAsync(operation)).Items.Select(item => item.Action));
-        Assert.True(await work.RunAsync((unit, token) => AttemptSettlement.TrySettleAsync(unit, reservation, clock.GetUtcNow(), token), Token));
+        Assert.True(await work.RunAsync((unit, token) => AttemptSettlement.TrySettleAsync(unit, reservation, TimeSpan.FromHours(3), clock.GetUtcNow(), token), Token));
 
         PlanItem item = Assert.Single((await PlanAsync(operation)).Items);
         await operation.ApplyAsync(item, new FreeTurn(work), Token);
@@ -119,7 +119,38 @@ public sealed class MoneyReconcileOnDatabases
         Assert.Equal(0, (await PlanAsync(operation)).Count);
     }
 
+    [Theory]
+    [InlineData(DatabaseKind.Sqlite)]
+    [InlineData(DatabaseKind.Postgres)]
+    [Trait("Requirement", "M6")]
+    public async Task Stray_BookedByManyAtOnce_IsBookedOnce(DatabaseKind kind)
+    {
+        await using TestDatabase database = await TestDatabase.CreateAsync(kind, TimeProvider.System);
+        IUnitOfWork work = database.Work;
+        JobId job = new(new Guid(1, 0, 0, new byte[8]));
+        LedgerPod stray = Pod("pod1", job) with { GoneAt = null, Saw = PodSaw.Running };
+        await work.RunAsync((unit, token) => unit.Store<IPodLedger>().AddAsync(stray, token), Token);
+
+        // Each has a clock of its own, so that none comes to the same cost as another.
+        AttemptSettlement[] instances =
+        [
+            .. Enumerable.Range(0, 4).Select(number => new AttemptSettlement(
+                work, new FakeTimeProvider(Day.AddHours(14).AddSeconds(number)), () => Rules, () => new SimulatedWorld(1).Training)),
+        ];
+        await Task.WhenAll(instances.Select(one => Task.Run(() => one.RunAsync(Token), Token)));
+
+        Assert.InRange((await SpentAsync(work)).Micros, stray.CostUntil(Day.AddHours(14)).Micros, stray.CostUntil(Day.AddHours(14).AddSeconds(3)).Micros);
+        BudgetMonth month = await work.ReadAsync((unit, token) => unit.Store<IBudgetStore>().ReadMonthAsync(Month.Of(Day), Rules, token), Token);
+        Assert.Equal(await SpentAsync(work), month.Spent);
+    }
+
     private static async Task<PlanDraft> PlanAsync(MoneyReconcile operation) => Assert.IsType<Planning.Planned>(await operation.PlanAsync(Token)).Plan;
+
+    private static async Task<Usd> SpentAsync(IUnitOfWork work)
+    {
+        PodBooked booked = Assert.Single(await work.ReadAsync((unit, token) => unit.Store<IBudgetStore>().SumForPodsAsync(["lora-pod1"], token), Token));
+        return booked.Other + booked.Corrected;
+    }
 
     private static TrainingJob Ended(JobId job) => new()
     {

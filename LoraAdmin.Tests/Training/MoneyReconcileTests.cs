@@ -7,6 +7,7 @@ using LoraAdmin.Domain.Training;
 using LoraAdmin.Platform.LocalCloud;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Tests.Operations;
+using LoraAdmin.Tests.Pods;
 using LoraAdmin.Tests.Simulation;
 using Xunit;
 
@@ -234,6 +235,44 @@ public sealed class MoneyReconcileTests
         Assert.Equal(DriftState.NotOurs, report.Pods[^1].State);
         Assert.Equal(Usd.FromDollars(1.25m * EachWindow), report.NotOurs);
         Assert.Equal(1, report.Closed.Pods);
+    }
+
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Pod_ThatAPersonDisowns_HasItsMoneyTakenBackAndIsNeverCorrected()
+    {
+        PodRecord pod = PodHouse.AddPod(bench.World, PodNames.For(bench.World.Installation.Id, new JobId(bench.World.Ids.Next()), 1, 1), agentKnowsUs: false);
+        await bench.RunForAsync(TimeSpan.FromHours(1));
+        Assert.True(bench.Month.Spent > Usd.Zero);
+
+        await bench.Portal.Pods.ClaimAsync(pod.Id, ClaimVerdict.NotOurs, "a colleague's", OperationHouse.Ada, Token);
+        await bench.RunForAsync(TimeSpan.FromMinutes(1));
+        Assert.Equal(Usd.Zero, bench.Month.Spent);
+        bench.Restart();
+        await CloseAsync();
+        Assert.Equal(["keep"], (await PlanAsync()).Items.Select(item => item.Action));
+        await RunAsync();
+
+        Assert.Equal(Usd.Zero, bench.Month.Spent);
+        Assert.Equal((DriftState.NotOurs, Usd.Zero), (Assert.Single((await ReportAsync()).Pods).State, (await ReportAsync()).Closed.Booked));
+        Assert.True((await ReportAsync()).NotOurs > Usd.Zero);
+        Assert.Single(bench.World.Database.Events, fact => fact.Kind == BudgetEvents.BeyondEnded);
+    }
+
+    [Fact]
+    public async Task Pod_OfASettledAttemptThatAPersonDisowns_LeavesTheAttemptAsItWasSettled()
+    {
+        JobId id = await TrainAsync();
+        Usd settled = bench.Month.Spent;
+        PodRecord pod = PodHouse.AddPod(bench.World, PodNames.For(bench.World.Installation.Id, id, 1, 9), agentKnowsUs: false);
+        await bench.RunForAsync(TimeSpan.FromHours(1));
+        Assert.True(bench.Reservation(id).Beyond > Usd.Zero);
+
+        await bench.Portal.Pods.ClaimAsync(pod.Id, ClaimVerdict.NotOurs, "a colleague's", OperationHouse.Ada, Token);
+        await bench.RunForAsync(TimeSpan.FromMinutes(20));
+
+        Assert.Equal((settled, Usd.Zero), (bench.Reservation(id).Actual, bench.Reservation(id).Beyond));
+        Assert.Equal((settled, settled, settled), (bench.Job(id).Cost, bench.Attempts(id)[0].Cost, bench.Month.Spent));
     }
 
     [Fact]

@@ -99,6 +99,32 @@ public sealed class PodBillsTests
     }
 
     [Fact]
+    public void Pod_ThatCostLessThanACent_AgreesWithoutABill()
+    {
+        PodMoney money = Money([Pod() with { HourlyRate = Usd.FromDollars(0.004m) }]) with { Booked = Usd.FromDollars(0.008m) };
+
+        Assert.Equal((DriftState.Agrees, "It cost less than a cent a day, for which a bill may be lacking"), StateOf(money, Closed));
+        Assert.Equal(DriftState.Differs, PodBills.Judge(money with { Records = [Bill(0, 0.009m)] }, Closed).State);
+    }
+
+    [Fact]
+    public void Pod_WhoseLastCostIsNotBookedYet_IsNotCorrected()
+    {
+        PodMoney money = Money([Pod()], 1m) with { Booked = Usd.FromDollars(0.25m), Unbooked = Usd.FromDollars(0.75m) };
+
+        Assert.Equal(DriftState.Unsettled, PodBills.Judge(money, Closed).State);
+    }
+
+    [Fact]
+    public void Pod_ThatAPersonDisowned_IsNotOursWhateverIsBilled()
+    {
+        PodMoney money = Money([Pod() with { GpuType = "", WantReason = PodReasons.NotOurs }]) with { Records = [Bill(0, 1m), Bill(1, 12m)] };
+
+        Assert.Equal((DriftState.NotOurs, "A person said that it is not ours"), StateOf(money, Closed.AddDays(1)));
+        Assert.Empty(PodBills.Oddities(money, Closed.AddDays(1)));
+    }
+
+    [Fact]
     public void Pod_BilledAfterItWasGone_IsCorrectedAndListed()
     {
         PodMoney money = Money([Pod()]) with { Records = [Bill(0, 1m), Bill(1, 12m)] };
@@ -145,7 +171,7 @@ public sealed class PodBillsTests
     };
 
     private static PodMoney Money(IReadOnlyList<LedgerPod> rows, decimal? billed = null) =>
-        new("pod1", rows, [], billed is { } dollars ? [Bill(0, dollars)] : [], Usd.FromDollars(1m), Usd.Zero, 0, []);
+        new("pod1", rows, [], billed is { } dollars ? [Bill(0, dollars)] : [], Usd.FromDollars(1m), Usd.Zero, 0, [], Usd.Zero);
 
     private static BillRecord Bill(int day, decimal dollars) => new("pod1", Day.AddDays(day), Usd.FromDollars(dollars), Usd.FromDollars(dollars), Usd.Zero, Usd.Zero);
 

@@ -23,8 +23,6 @@ internal sealed class BudgetStore(LoraDb db) : IBudgetStore
         ON CONFLICT (key) DO NOTHING
         """;
 
-    private const string SumOfPod = "SELECT COALESCE(SUM(spent_micros), 0) FROM budget_entries WHERE pod = $1";
-
     private const string IfAsRead = " WHERE id = $1 AND amount_micros = $2 AND accrued_micros = $3 AND beyond_micros = $4 AND settled_at IS ";
 
     private static readonly RowUpdates<BudgetReservationRow> Changed = new(
@@ -133,9 +131,6 @@ internal sealed class BudgetStore(LoraDb db) : IBudgetStore
         return true;
     }
 
-    public async Task<Usd> SumForPodAsync(string pod, CancellationToken cancellationToken) =>
-        new((await db.RunAsync([new Statement(SumOfPod, [pod]) { Returns = true }], cancellationToken))[0].Number(0));
-
     public async Task<IReadOnlyList<PodBooked>> SumForPodsAsync(IReadOnlyCollection<string> pods, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(pods);
@@ -149,7 +144,8 @@ internal sealed class BudgetStore(LoraDb db) : IBudgetStore
                     group.Key,
                     new Usd(group.Sum(row => row.Kind == EntryKind.Correction ? 0 : row.SpentMicros)),
                     new Usd(group.Sum(row => row.Kind == EntryKind.Correction ? row.SpentMicros : 0)),
-                    group.Count(row => row.Kind == EntryKind.Correction)))
+                    group.Count(row => row.Kind == EntryKind.Correction),
+                    group.Count()))
                 .ToListAsync(cancellationToken));
         }
 

@@ -89,7 +89,10 @@ public static class TrainingFeature
         services.AddSingleton<JobsOfACopy>();
         services.AddSingleton(Conductor);
         services.AddSingleton(provider => new AttemptSettlement(
-            provider.GetRequiredService<IUnitOfWork>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<BudgetRules>));
+            provider.GetRequiredService<IUnitOfWork>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<BudgetRules>,
+            provider.GetRequiredService<TrainingRules>));
         services.AddSingleton<SpoolSweep>();
         services.AddSpoolLoops();
         services.AddSingleton(provider => new ProvidersWatch(

@@ -191,7 +191,8 @@ public sealed class HostedValidation(
             if (await unit.Store<IHostedTrainingStore>().FindAsync(row.Name, token) is { IsNeeded: true } needed)
             {
                 HostedTraining over = needed with { IsNeeded = false, Reason = HostedReasons.CameToNothing, WantSince = now, NextActionAt = now, LastError = why };
-                await HostedLedger.SaveAsync(unit, saw == HostedSaw.Lost && !needed.IsFinal ? over with { Saw = saw, EndedAt = now } : over, token);
+                HostedTraining ended = saw == HostedSaw.Lost && !needed.IsFinal ? over with { Saw = saw, EndedAt = needed.AbsentSince ?? now } : over;
+                await HostedLedger.SaveAsync(unit, ended, token);
                 await unit.Events.AppendAsync(
                     HostedLedger.FactOf(row, HostedEvents.Ended, $"Prediction {row.TrainingId} made no images: {why}", Self, EventSeverity.Warning, HostedReasons.CameToNothing) with
                     {

@@ -113,7 +113,7 @@ public sealed class HostedRunningStep(
             {
                 if (await unit.Store<IHostedTrainingStore>().FindAsync(row.Name, token) is { IsFinal: false } open)
                 {
-                    await HostedLedger.SaveAsync(unit, open with { Saw = HostedSaw.Lost, EndedAt = now, NextActionAt = now }, token);
+                    await HostedLedger.SaveAsync(unit, open with { Saw = HostedSaw.Lost, EndedAt = open.AbsentSince ?? now, NextActionAt = now }, token);
                 }
 
                 await unit.Events.AppendAsync(fact, token);

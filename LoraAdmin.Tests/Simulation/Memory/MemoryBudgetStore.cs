@@ -47,8 +47,6 @@ internal sealed class MemoryBudgetStore(MemoryDatabase database) : IBudgetStore
         return Task.FromResult(true);
     }
 
-    public Task<Usd> SumForPodAsync(string pod, CancellationToken cancellationToken) => Task.FromResult(Sum(database.EntriesOfPod[pod]));
-
     public Task<IReadOnlyList<PodBooked>> SumForPodsAsync(IReadOnlyCollection<string> pods, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<PodBooked>>(
         [
@@ -56,7 +54,8 @@ internal sealed class MemoryBudgetStore(MemoryDatabase database) : IBudgetStore
                 pod,
                 Sum(database.EntriesOfPod[pod].Where(entry => entry.Kind != EntryKind.Correction)),
                 Sum(database.EntriesOfPod[pod].Where(entry => entry.Kind == EntryKind.Correction)),
-                database.EntriesOfPod[pod].Count(entry => entry.Kind == EntryKind.Correction))),
+                database.EntriesOfPod[pod].Count(entry => entry.Kind == EntryKind.Correction),
+                database.EntriesOfPod[pod].Count)),
         ]);
 
     public Task<IReadOnlyList<Reservation>> ListForJobsAsync(IReadOnlyCollection<JobId> jobs, CancellationToken cancellationToken) =>

@@ -70,8 +70,6 @@ public static class FaultyStores
 
         public Task<bool> BookAsync(BudgetEntry entry, CancellationToken cancellationToken) => inner.BookAsync(entry, cancellationToken);
 
-        public Task<Usd> SumForPodAsync(string pod, CancellationToken cancellationToken) => inner.SumForPodAsync(pod, cancellationToken);
-
         public Task<IReadOnlyList<PodBooked>> SumForPodsAsync(IReadOnlyCollection<string> pods, CancellationToken cancellationToken) =>
             inner.SumForPodsAsync(pods, cancellationToken);
 

@@ -276,8 +276,9 @@ public abstract class BudgetStoreContract : StoreContract
 
         Assert.Single(booked, done => done);
         Assert.Equal(Usd.FromDollars(-0.25m), (await Month()).Spent);
-        Assert.Equal(Usd.FromDollars(-0.25m), await Read<IBudgetStore, Usd>(store => store.SumForPodAsync("pod-1", None)));
-        Assert.Equal(Usd.Zero, await Read<IBudgetStore, Usd>(store => store.SumForPodAsync("pod-2", None)));
+        Assert.Equal(
+            [new PodBooked("pod-1", Usd.Zero, Usd.FromDollars(-0.25m), 1, 1)],
+            await Read<IBudgetStore, IReadOnlyList<PodBooked>>(store => store.SumForPodsAsync(["pod-1", "pod-2"], None)));
     }
 
     [Fact]

@@ -173,8 +173,8 @@ public abstract class BudgetOfPodsContract : StoreContract
 
         Assert.Equal(
             [
-                new PodBooked("pod-a", Usd.FromDollars(1m), Usd.FromDollars(0.20m), 2),
-                new PodBooked("pod-b", Usd.Zero, Usd.FromDollars(0.10m), 1),
+                new PodBooked("pod-a", Usd.FromDollars(1m), Usd.FromDollars(0.20m), 2, 4),
+                new PodBooked("pod-b", Usd.Zero, Usd.FromDollars(0.10m), 1, 1),
             ],
             sums.OrderBy(sum => sum.Pod, StringComparer.Ordinal));
         Assert.Empty(await Read<IBudgetStore, IReadOnlyList<PodBooked>>(store => store.SumForPodsAsync([], None)));
