@@ -199,7 +199,7 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
         return new ItemOutcome(ItemEnd.Done, $"{amount.ToExact()} booked in {entry.Month}");
     }
 
-    private async Task<ItemOutcome> KeepAsync(IUnit unit, PlanItem item, CancellationToken cancellationToken)
+    private static async Task<ItemOutcome> KeepAsync(IUnit unit, PlanItem item, CancellationToken cancellationToken)
     {
         IBillStore bills = unit.Store<IBillStore>();
         Work work = JsonSerializer.Deserialize<Work>(item.Detail!)!;

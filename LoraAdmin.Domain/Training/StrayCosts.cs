@@ -81,7 +81,7 @@ internal sealed class StrayCosts(IUnitOfWork work, TimeProvider clock)
     {
         IBudgetStore money = unit.Store<IBudgetStore>();
         Reservation? reservation = (await money.ListForJobAsync(pod.Job, cancellationToken)).FirstOrDefault(one => one.Attempt == pod.Attempt);
-        PodBooked booked = (await money.SumForPodsAsync([pod.Name], cancellationToken)).FirstOrDefault() ?? new PodBooked(pod.Name, Usd.Zero, Usd.Zero, 0, 0);
+        PodBooked booked = await money.SumForPodsAsync([pod.Name], cancellationToken) is [var known, ..] ? known : new PodBooked(pod.Name, Usd.Zero, Usd.Zero, 0, 0);
         switch (reservation)
         {
             case var _ when pod.IsLetOut:
