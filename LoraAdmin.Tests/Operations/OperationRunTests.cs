@@ -244,7 +244,7 @@ public sealed class OperationRunTests
             operation.Looking = async token =>
             {
                 await stop.CancelAsync();
-                await Task.Delay(Timeout.InfiniteTimeSpan, token);
+                await Task.Delay(Timeout.InfiniteTimeSpan, house.Clock, token);
             };
             await Assert.ThrowsAnyAsync<OperationCanceledException>(() => house.EndAsync(first, stop.Token));
         }
