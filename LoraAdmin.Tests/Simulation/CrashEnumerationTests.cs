@@ -60,44 +60,48 @@ public sealed class CrashEnumerationTests
     public static TheoryData<string> FaultsElsewhere =>
     [
         NoFault,
-        FaultKind.ReplicateCreate500,
         FaultKind.ReplicateCreate500ButCreated,
-        FaultKind.ReplicateCreateHangButCreated,
         FaultKind.ReplicateCreateHangThenLate,
-        FaultKind.ReplicateThrottled,
-        FaultKind.ReplicateBalance402,
-        FaultKind.ReplicateRead500,
         FaultKind.ReplicateRead404,
-        FaultKind.ReplicateList500,
-        FaultKind.ReplicateWeightsTar,
         FaultKind.ReplicateWeightsTruncated,
     ];
 
-    /// <summary>What ends a training there, or keeps it from being made or read: each job ends by its rule, and none is paid twice.</summary>
-    public static TheoryData<string> EndsElsewhere =>
+    public static TheoryData<string> FurtherFaultsElsewhere =>
     [
-        CrashRun.Cancelled,
+        FaultKind.ReplicateCreate500,
+        FaultKind.ReplicateCreateHangButCreated,
+        FaultKind.ReplicateThrottled,
+        FaultKind.ReplicateBalance402,
+        FaultKind.ReplicateRead500,
+        FaultKind.ReplicateList500,
+        FaultKind.ReplicateWeightsTar,
+    ];
+
+    /// <summary>What ends a training there, or keeps it from being made or read: each job ends by its rule, and none is paid twice.</summary>
+    public static TheoryData<string> EndsElsewhere => [CrashRun.Cancelled, FaultKind.ReplicateTrainingFails];
+
+    public static TheoryData<string> FurtherEndsElsewhere =>
+    [
         CrashRun.Cancelled + CrashRun.During + FaultKind.ReplicateCancel500,
         CrashRun.Cancelled + CrashRun.During + FaultKind.ReplicateRead404,
-        FaultKind.ReplicateTrainingFails,
         FaultKind.ReplicateFailsAfterSuccess,
         FaultKind.ReplicateUnauth401,
     ];
 
     /// <summary>The same with more crossings.</summary>
-    public static TheoryData<string> FurtherEndsElsewhere => [FaultKind.ReplicateTrainingLost, FaultKind.ReplicateUnauth401 + CrashRun.WhileItTrains];
+    public static TheoryData<string> LateEndsElsewhere => [FaultKind.ReplicateTrainingLost, FaultKind.ReplicateUnauth401 + CrashRun.WhileItTrains];
 
     /// <summary>The same of the predictions that make the validation images.</summary>
     public static TheoryData<string> FaultsOfImages =>
     [
         FaultKind.ReplicateCreate500ButCreated + CrashRun.OfImages,
-        FaultKind.ReplicateOutputLate + CrashRun.OfImages,
         FaultKind.ReplicatePredictionFails,
-        FaultKind.ReplicateImageCorrupt,
     ];
 
     public static TheoryData<string> FurtherFaultsOfImages =>
     [
+        FaultKind.ReplicateOutputLate + CrashRun.OfImages,
+        FaultKind.ReplicateImageCorrupt,
         FaultKind.ReplicateCreate500 + CrashRun.OfImages,
         FaultKind.ReplicateCreateHangButCreated + CrashRun.OfImages,
         FaultKind.ReplicateCreateHangThenLate + CrashRun.OfImages,
@@ -126,6 +130,14 @@ public sealed class CrashEnumerationTests
     public Task Process_DiesAtEachCrossingOfATrainingElsewhere_NothingIsLostAndTheJobCompletes(string fault) => EnumerateAsync(fault, elsewhere: true);
 
     [Theory]
+    [MemberData(nameof(FurtherFaultsElsewhere))]
+    [Trait("Requirement", "C1")]
+    [Trait("Requirement", "E3")]
+    [Trait("Run", "Long")]
+    public Task Process_DiesAtEachCrossingOfATrainingElsewhereBesideAFurtherFault_NothingIsLostAndTheJobCompletes(string fault) =>
+        EnumerateAsync(fault, elsewhere: true);
+
+    [Theory]
     [MemberData(nameof(EndsElsewhere))]
     [Trait("Requirement", "C1")]
     [Trait("Requirement", "M6")]
@@ -134,6 +146,14 @@ public sealed class CrashEnumerationTests
 
     [Theory]
     [MemberData(nameof(FurtherEndsElsewhere))]
+    [Trait("Requirement", "C1")]
+    [Trait("Requirement", "M6")]
+    [Trait("Run", "Long")]
+    public Task Process_DiesAtEachCrossingOfATrainingElsewhereThatEndsInAFurtherWay_TheJobEndsByItsRuleAndIsPaidOnce(string fault) =>
+        EnumerateAsync(fault, elsewhere: true, CrossingsOfEndsAtLeast);
+
+    [Theory]
+    [MemberData(nameof(LateEndsElsewhere))]
     [Trait("Requirement", "C1")]
     [Trait("Requirement", "M6")]
     [Trait("Run", "Long")]
