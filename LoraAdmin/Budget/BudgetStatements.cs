@@ -6,8 +6,8 @@ using LoraAdmin.Platform.Data;
 namespace LoraAdmin.Budget;
 
 /// <summary>
-/// The statements by which a month's money changes. All callers of a month wait for its row, so a unit takes it last: reservation, entry, day, month, in
-/// this order everywhere.
+/// The statements by which a month's money changes. All callers of a month wait for its row, so a change takes it last: reservation, entry, day, month. A unit
+/// with two changes begins the second while it holds the month; where that meets an admission, PostgreSQL ends one of both, which is then done again.
 /// </summary>
 internal static class BudgetStatements
 {
