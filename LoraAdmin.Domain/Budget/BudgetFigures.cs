@@ -13,6 +13,7 @@ public sealed record MoneyNow(
     DateOnly? KnownSince,
     IReadOnlyList<Reservation> Open,
     PaidWorkNow Work,
+    LoraCostRules CostRules,
     DateTimeOffset AsOf);
 
 /// <summary>Everything that the budget's page says, worked out from what was read: a pure function, so that every figure can be proven.</summary>
@@ -64,7 +65,7 @@ public sealed record BudgetFigures(
             ForecastCurve.KnownDays(basis, read.AsOf),
             ForecastCurve.Of(basis, read.AsOf),
             LedgerDays.SpendingOf(read.Month.Month, read.Days),
-            LoraCost.Of(read.Days, from, read.Work.CompletedLoras),
+            LoraCost.Of(read.Days, from, read.Work.CompletedLoras, read.CostRules),
             LedgerDays.AverageReservation(read.Days, from),
             share);
     }

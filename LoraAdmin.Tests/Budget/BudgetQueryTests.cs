@@ -248,7 +248,7 @@ public sealed class BudgetQueryTests
     private static DateOnly DayOf(BudgetEntryRow row) => DateOnly.FromDateTime(Instants.FromMillis(row.At).UtcDateTime);
 
     private static BudgetQueryStore Queries(TestDatabase database) => 
-        new(database.Work, database.Services.GetRequiredService<IFixedReads>(), new PaidWork(), static () => RandomLedger.Rules, new FakeTimeProvider(Now));
+        new(database.Work, database.Services.GetRequiredService<IFixedReads>(), new PaidWork(), static () => RandomLedger.Rules, static () => BudgetSamples.CostRules, new FakeTimeProvider(Now));
 
     /// <summary>All that the tables hold.</summary>
     private sealed record Rows(
