@@ -194,7 +194,7 @@ public sealed class BudgetWatchTests : IDisposable
         return [.. open.Select(incident => (incident.Rule, incident.Subject, incident.Text)).OrderBy(incident => incident.Rule, StringComparer.Ordinal)];
     }
 
-    private Task ReserveAsync(decimal dollars) => database.RunAsync(
+    private Task<ReserveResult> ReserveAsync(decimal dollars) => database.RunAsync(
         (unit, token) => unit.Store<IBudgetStore>().TryReserveAsync(ids.Next(), new JobId(ids.Next()), 1, Usd.FromDollars(dollars), Now, options, token), Token);
 
     private async Task SpendAsync(decimal dollars)
