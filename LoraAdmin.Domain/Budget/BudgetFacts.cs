@@ -1,3 +1,4 @@
+using System.Globalization;
 using LoraAdmin.Domain.Shared;
 
 namespace LoraAdmin.Domain.Budget;
@@ -21,6 +22,14 @@ public static class BudgetEvents
     public const string LimitPassed = "budget.limit_passed";
     public const string LimitHolds = "budget.limit_holds";
 
+    /// <summary>The month has spent more than its warning mark, or no more again.</summary>
+    public const string MarkPassed = "budget.mark_passed";
+    public const string MarkHolds = "budget.mark_holds";
+
+    /// <summary>A LoRA costs more on average than it may, or no more again.</summary>
+    public const string LoraTooDear = "budget.lora_too_dear";
+    public const string LoraCostHolds = "budget.lora_cost_holds";
+
     /// <summary>A total was not what its entries come to, and is again.</summary>
     public const string TotalMended = "budget.total_mended";
 }
@@ -33,6 +42,13 @@ public static class BudgetIncidents
 
     /// <summary>A month has spent and reserved more than its limit. The subject is the month.</summary>
     public const string LimitPassed = "budget.limit_passed";
+
+    /// <summary>M5: a month has spent more than its warning mark. The subject is the month.</summary>
+    public const string MarkPassed = "budget.mark_passed";
+
+    /// <summary>M4: a LoRA costs more on average than it may. The subject is <see cref="LoraCostSubject"/>.</summary>
+    public const string LoraTooDear = "budget.lora_too_dear";
+    public const string LoraCostSubject = "average";
 
     /// <summary>A month that is over has cost more than the limit, by what its bills have corrected. The subject is the month.</summary>
     public const string CameOutAbove = "budget.month_above_limit";
@@ -79,6 +95,32 @@ public static class BudgetFacts
             : new IncidentSignal(BudgetIncidents.LimitPassed, month.Month.ToString(), $"The month's limit holds: {figures}", Over: true);
     }
 
+    /// <summary>M5: what the money that is spent, without what is reserved, means to the warning mark.</summary>
+    /// <param name="rules">Those that hold.</param>
+    public static IncidentSignal MarkSignal(BudgetMonth month, BudgetRules rules)
+    {
+        ArgumentNullException.ThrowIfNull(month);
+        ArgumentNullException.ThrowIfNull(rules);
+        decimal share = month.Limit > Usd.Zero ? 100m * rules.WarnAt.Micros / month.Limit.Micros : 100m;
+        string text = string.Create(
+            CultureInfo.InvariantCulture, $"System-wide LoRA training costs are {month.Spent}/month ({share:0.#}% of {Whole(month.Limit)}/month budget)");
+        return month.Spent > rules.WarnAt
+            ? new IncidentSignal(BudgetIncidents.MarkPassed, month.Month.ToString(), text)
+            : new IncidentSignal(BudgetIncidents.MarkPassed, month.Month.ToString(), $"{month.Spent} are spent in {month.Month}; the mark is {rules.WarnAt}", Over: true);
+    }
+
+    /// <summary>M4: what the average means.</summary>
+    /// <returns>Null: it is below the mark, and not so far that what was told before is over.</returns>
+    public static IncidentSignal? CostSignal(LoraCost cost)
+    {
+        ArgumentNullException.ThrowIfNull(cost);
+        string average = $"Average LoRA training cost is {cost.PerLora ?? Usd.Zero} (threshold: {cost.Rules.AlertAbove})";
+        string text = cost.IsOfFew ? $"Fewer than {cost.Rules.Least} LoRAs were completed in the last {LedgerDays.AverageOver} days: their average says nothing" : average;
+        return cost.IsTooDear || cost.IsRightAgain
+            ? new IncidentSignal(BudgetIncidents.LoraTooDear, BudgetIncidents.LoraCostSubject, text, Over: !cost.IsTooDear)
+            : null;
+    }
+
     /// <summary>
     /// What a correction means to its month: one that is over nobody looks at any more, so that the correction tells itself that the limit is passed; of the
     /// calendar's month <see cref="BudgetWatch"/> tells.
@@ -94,4 +136,7 @@ public static class BudgetFacts
 
     public static OperationalEvent Of(string kind, string text, Actor actor, EventSeverity severity, params IncidentSignal[] signals) =>
         new() { Kind = kind, Message = text, Severity = severity, Actor = actor, Signals = signals };
+
+    /// <summary>Without cents where there are none: <c>$200</c>.</summary>
+    private static string Whole(Usd amount) => amount.Micros % 1_000_000 == 0 ? string.Create(CultureInfo.InvariantCulture, $"${amount.Dollars:0}") : amount.ToString();
 }

@@ -13,11 +13,12 @@ public sealed record MoneyNow(
     DateOnly? KnownSince,
     IReadOnlyList<Reservation> Open,
     PaidWorkNow Work,
+    LoraCostRules CostRules,
     DateTimeOffset AsOf);
 
 /// <summary>Everything that the budget's page says, worked out from what was read: a pure function, so that every figure can be proven.</summary>
 /// <param name="Accrued">The part of what is spent that belongs to attempts which still run.</param>
-/// <param name="Live">What has run up since the last accrual, by our own clock: it is neither in spent nor lost.</param>
+/// <param name="Live">What has run up since the last booking, by our own clock: it is neither in spent nor lost.</param>
 /// <param name="PerHour">What everything that runs costs an hour.</param>
 /// <param name="OpenAttempts">Attempts of this month whose money is not settled.</param>
 /// <param name="Ceiling">The most that the month can cost; null: no bound.</param>
@@ -57,14 +58,14 @@ public sealed record BudgetFigures(
         ForecastBasis basis = new(read.Month.Spent, read.Month.Reserved, share, LedgerDays.Spending(read.Days), read.KnownSince);
         return new BudgetFigures(
             Accrued: open.Aggregate(Usd.Zero, (sum, one) => sum + one.Accrued),
-            Live: LiveOf(read),
+            Live: read.Work.Running.Aggregate(Usd.Zero, (sum, one) => sum + one.Unbooked),
             PerHour: read.Work.Running.Aggregate(Usd.Zero, (sum, one) => sum + one.PerHour),
             open.Length,
             MonthCeiling.Of(read.Month),
             ForecastCurve.KnownDays(basis, read.AsOf),
             ForecastCurve.Of(basis, read.AsOf),
             LedgerDays.SpendingOf(read.Month.Month, read.Days),
-            LoraCost.Of(read.Days, from, read.Work.CompletedLoras),
+            LoraCost.Of(read.Days, from, read.Work.CompletedLoras, read.CostRules),
             LedgerDays.AverageReservation(read.Days, from),
             share);
     }
@@ -75,19 +76,6 @@ public sealed record BudgetFigures(
         ArgumentNullException.ThrowIfNull(read);
         Dictionary<(JobId, int), Usd> reservations = read.Open.ToDictionary(one => (one.Job, one.Attempt), one => one.Rest);
         return WhatIf.Of(limit, new WhatIfBasis(read.Month, read.Work.Waiting, reservations, AverageReservation, UsualShare, Forecast));
-    }
-
-    /// <summary>Since an attempt was last accrued only what still runs has cost anything; one that never was owes all of it.</summary>
-    private static Usd LiveOf(MoneyNow read)
-    {
-        Dictionary<(JobId, int), Reservation> open = read.Open.ToDictionary(one => (one.Job, one.Attempt));
-        Usd live = Usd.Zero;
-        foreach (RunningCost running in read.Work.Running)
-        {
-            live += open.GetValueOrDefault((running.Job, running.Attempt))?.AccruedAt is { } at ? running.PerHour.PerHourFor(read.AsOf - at) : running.UntilNow;
-        }
-
-        return live;
     }
 
     private static DateOnly AverageFrom(DateTimeOffset now) => DateOnly.FromDateTime(now.UtcDateTime).AddDays(1 - LedgerDays.AverageOver);

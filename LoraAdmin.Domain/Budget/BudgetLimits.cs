@@ -13,7 +13,7 @@ public enum BudgetMode
 }
 
 /// <param name="MonthlyLimit">M6: what a month may cost.</param>
-/// <param name="WarnAt">M5: from here on the overview warns.</param>
+/// <param name="WarnAt">M5: more than this spent is told; the overview warns as soon as spent and reserved come to it.</param>
 public sealed record BudgetRules(Usd MonthlyLimit, Usd WarnAt)
 {
     /// <summary>The most that a limit may be.</summary>

@@ -3,54 +3,84 @@ using LoraAdmin.Domain.Shared;
 namespace LoraAdmin.Domain.Budget;
 
 /// <summary>
-/// Looks whether the calendar's month has passed its limit: by leaks, dearer prices, corrections, a lowered limit, or in soft mode by what runs. Tells it
-/// when that changes, and once when a process begins, because an incident of the process before may be over.
+/// Looks whether the calendar's month has passed its limit (by leaks, dearer prices, corrections, a lowered limit, or in soft mode by what runs) or its
+/// warning mark, and whether a LoRA costs too much. Tells each of them when it changes, and once when a process begins, because an incident of the process
+/// before may be over.
 /// </summary>
-public sealed class BudgetWatch(IUnitOfWork work, TimeProvider clock, Func<BudgetRules> options)
+public sealed class BudgetWatch(IUnitOfWork work, ILoraCosts costs, TimeProvider clock, Func<BudgetRules> options)
 {
     /// <summary>Months that are over and whose bills may still be corrected.</summary>
     private const int MonthsBilled = 2;
 
     private static readonly Actor Self = Actor.Portal("budget.watch");
 
-    private (Month Month, bool Passed)? told;
+    private (Month Month, bool Over)? toldLimit;
+    private (Month Month, bool Over)? toldMark;
+    private bool? toldCostOver;
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        BudgetMonth month = await work.ReadAsync(ReadAsync, cancellationToken);
-        (Month, bool) seen = (month.Month, month.Free < Usd.Zero);
-        if (seen == told)
+        (BudgetMonth month, BudgetRules rules) = await work.ReadAsync(ReadAsync, cancellationToken);
+        if ((month.Month, BudgetFacts.LimitSignal(month).Over) != toldLimit)
         {
-            return;
+            toldLimit = await TellAsync(static (month, _) => BudgetFacts.LimitSignal(month), FactOfLimit, cancellationToken);
         }
 
+        if ((month.Month, BudgetFacts.MarkSignal(month, rules).Over) != toldMark)
+        {
+            toldMark = await TellAsync(BudgetFacts.MarkSignal, FactOfMark, cancellationToken);
+        }
+
+        if (BudgetFacts.CostSignal(await costs.ReadCostAsync(cancellationToken)) is { } cost && cost.Over != toldCostOver)
+        {
+            await work.RunAsync((unit, token) => unit.Events.AppendAsync(FactOfCost(cost), token), cancellationToken);
+            toldCostOver = cost.Over;
+        }
+    }
+
+    /// <summary>By what the month is when it is told.</summary>
+    private async Task<(Month Month, bool Over)> TellAsync(
+        Func<BudgetMonth, BudgetRules, IncidentSignal> judge, Func<IncidentSignal, BudgetMonth, OperationalEvent> fact, CancellationToken cancellationToken) =>
         await work.RunAsync(
             async (unit, token) =>
             {
-                month = await ReadAsync(unit, token);
-                seen = (month.Month, month.Free < Usd.Zero);
-                await unit.Events.AppendAsync(FactOf(month), token);
+                (BudgetMonth month, BudgetRules rules) = await ReadAsync(unit, token);
+                IncidentSignal signal = judge(month, rules);
+                await unit.Events.AppendAsync(fact(signal, month), token);
+                return (month.Month, signal.Over);
             },
             cancellationToken);
-        told = seen;
-    }
 
     /// <summary>
     /// Also the incidents of months that are over are over: nothing can be admitted in them. What their bills have corrected is told for as long as bills
     /// are looked at.
     /// </summary>
-    private static OperationalEvent FactOf(BudgetMonth month)
+    private static OperationalEvent FactOfLimit(IncidentSignal signal, BudgetMonth month)
     {
-        IncidentSignal signal = BudgetFacts.LimitSignal(month);
         string[] billed = [.. Enumerable.Range(1, MonthsBilled).Select(ago => Month.Of(month.Month.Start.AddMonths(-ago)).ToString())];
         IncidentSignal closed = IncidentSignal.OverExcept(BudgetIncidents.CameOutAbove, billed, "Its bills are looked at no more");
         return signal.Over
-            ? BudgetFacts.Of(BudgetEvents.LimitHolds, signal.Text, Self, EventSeverity.Info, IncidentSignal.OverExcept(signal.Rule, [], signal.Text), closed)
-            : BudgetFacts.Of(
-                BudgetEvents.LimitPassed, signal.Text, Self, EventSeverity.Error,
-                signal, IncidentSignal.OverExcept(signal.Rule, [signal.Subject], "The month is over"), closed);
+            ? BudgetFacts.Of(BudgetEvents.LimitHolds, signal.Text, Self, EventSeverity.Info, OfEveryMonth(signal), closed)
+            : BudgetFacts.Of(BudgetEvents.LimitPassed, signal.Text, Self, EventSeverity.Error, signal, OfOtherMonths(signal), closed);
     }
 
-    private Task<BudgetMonth> ReadAsync(IUnit unit, CancellationToken cancellationToken) =>
-        unit.Store<IBudgetStore>().ReadMonthAsync(Month.Of(clock.GetUtcNow()), options(), cancellationToken);
+    private static OperationalEvent FactOfMark(IncidentSignal signal, BudgetMonth month) => signal.Over
+        ? BudgetFacts.Of(BudgetEvents.MarkHolds, signal.Text, Self, EventSeverity.Info, OfEveryMonth(signal))
+        : BudgetFacts.Of(BudgetEvents.MarkPassed, signal.Text, Self, EventSeverity.Warning, signal, OfOtherMonths(signal));
+
+    private static OperationalEvent FactOfCost(IncidentSignal signal) => signal.Over
+        ? BudgetFacts.Of(BudgetEvents.LoraCostHolds, signal.Text, Self, EventSeverity.Info, signal)
+        : BudgetFacts.Of(BudgetEvents.LoraTooDear, signal.Text, Self, EventSeverity.Warning, signal);
+
+    private static IncidentSignal OfEveryMonth(IncidentSignal over) => IncidentSignal.OverExcept(over.Rule, [], over.Text);
+
+    private static IncidentSignal OfOtherMonths(IncidentSignal raised) => IncidentSignal.OverExcept(raised.Rule, [raised.Subject], "The month is over");
+
+    private async Task<(BudgetMonth Month, BudgetRules Rules)> ReadAsync(IUnit unit, CancellationToken cancellationToken)
+    {
+        BudgetRules configured = options();
+        return (
+            await unit.Store<IBudgetStore>().ReadMonthAsync(Month.Of(clock.GetUtcNow()), configured, cancellationToken),
+            (await unit.Store<IBudgetLimitStore>().ReadAsync(configured, cancellationToken)).Rules);
+    }
 }

@@ -6,8 +6,15 @@ namespace LoraAdmin.Domain.Budget;
 /// <param name="Attempt">From 1.</param>
 public sealed record WaitingJob(JobId Job, int Attempt, string Name, DateTimeOffset Since);
 
-/// <summary>What the pods and trainings of an attempt that are not over have cost by our own clock.</summary>
-public sealed record RunningCost(JobId Job, int Attempt, Usd UntilNow, Usd PerHour);
+/// <summary>What an attempt of which something still runs has cost by our own clock; or a pod that no attempt reserved for.</summary>
+/// <param name="UntilNow">As far as it is to be booked, parts that are gone already included.</param>
+/// <param name="Booked">How much of it is in an entry of the ledger.</param>
+/// <param name="PerHour">What still runs of it.</param>
+public sealed record RunningCost(JobId Job, int Attempt, Usd UntilNow, Usd Booked, Usd PerHour)
+{
+    /// <summary>What the next booking adds.</summary>
+    public Usd Unbooked => UntilNow > Booked ? UntilNow - Booked : Usd.Zero;
+}
 
 /// <param name="Waiting">The first of the jobs that wait for a pod, longest waiting first.</param>
 /// <param name="WaitingCount">All of them.</param>

@@ -126,48 +126,6 @@ public sealed class BudgetDeskTests : IDisposable
         Assert.Contains("what ada set still holds", database.Events[^1].Message, StringComparison.Ordinal);
     }
 
-    [Fact]
-    [Trait("Requirement", "M6")]
-    public async Task Watch_TellsWhenTheLimitIsPassedAndWhenItHoldsAgain()
-    {
-        BudgetWatch watch = new(database, database.Clock, () => options);
-        await watch.RunAsync(Token);
-        await ReserveAsync(Usd.FromDollars(130));
-        await watch.RunAsync(Token);
-        Assert.Equal([BudgetEvents.LimitHolds], database.Events.Select(fact => fact.Kind));
-
-        options = Wanted;
-        await watch.RunAsync(Token);
-        await watch.RunAsync(Token);
-
-        Assert.Equal([BudgetEvents.LimitHolds, BudgetEvents.LimitPassed], database.Events.Select(fact => fact.Kind));
-        Assert.Contains(database.Events[^1].Signals, signal => signal is { Rule: BudgetIncidents.LimitPassed, Subject: "2026-11", Over: false });
-        options = Wanted with { MonthlyLimit = Usd.FromDollars(130) };
-        await watch.RunAsync(Token);
-        Assert.Equal([], Assert.Single(database.Events[^1].Signals, signal => signal.Rule == BudgetIncidents.LimitPassed).Except);
-    }
-
-    [Fact]
-    public async Task Watch_InTheNextMonth_EndsTheIncidentOfTheMonthBefore()
-    {
-        BudgetWatch watch = new(database, database.Clock, () => options);
-        await ReserveAsync(Usd.FromDollars(130));
-        options = Wanted;
-        await watch.RunAsync(Token);
-
-        ((FakeTimeProvider)database.Clock).SetUtcNow(new DateTimeOffset(2026, 12, 1, 0, 0, 0, TimeSpan.Zero));
-        await watch.RunAsync(Token);
-
-        IncidentSignal over = Assert.Single(database.Events[^1].Signals, signal => signal.Rule == BudgetIncidents.LimitPassed);
-        Assert.True(over.Over);
-        Assert.Empty(over.Except!);
-
-        // What bills have corrected stays open for as long as bills of the month are looked at.
-        IncidentSignal billed = Assert.Single(database.Events[^1].Signals, signal => signal.Rule == BudgetIncidents.CameOutAbove);
-        Assert.True(billed.Over);
-        Assert.Equal(["2026-11", "2026-10"], billed.Except);
-    }
-
     private Task<ReserveResult> ReserveAsync(Usd amount) => database.RunAsync(
         (unit, token) => unit.Store<IBudgetStore>().TryReserveAsync(ids.Next(), new JobId(ids.Next()), 1, amount, Now, options, token), Token);
 }

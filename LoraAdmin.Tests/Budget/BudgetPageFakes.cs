@@ -107,6 +107,8 @@ internal static class BudgetSamples
     public static readonly DateTimeOffset Now = new(2026, 11, 24, 9, 0, 0, TimeSpan.Zero);
     public static readonly Month November = new(2026, 11);
 
+    public static readonly LoraCostRules CostRules = new(Dollars(2.5m), 5);
+
     public static readonly BalanceView NoBalance = new(null, null, null, null, 0, Usd.Zero, null, Usd.Zero, null, false, [], Now);
 
     /// <summary>Four weeks of four dollars a day, a month that has spent 92 of 200, and one attempt that runs.</summary>
@@ -134,7 +136,8 @@ internal static class BudgetSamples
             days,
             new DateOnly(2026, 10, 1),
             [new Reservation(Guid.Empty, job, 1, November, Dollars(5), Now.AddHours(-2), null, null) { Accrued = Dollars(1), AccruedAt = Now.AddMinutes(-6) }],
-            new PaidWorkNow([], 0, [new RunningCost(job, 1, Dollars(1.1m), Dollars(1))], 40),
+            new PaidWorkNow([], 0, [new RunningCost(job, 1, Dollars(1.1m), Dollars(1), Dollars(1))], 40),
+            CostRules,
             Now);
         money = with?.Invoke(money) ?? money;
         return new BudgetBoard(money, BudgetFigures.Of(money), [], []);

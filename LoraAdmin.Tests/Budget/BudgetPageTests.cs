@@ -144,9 +144,40 @@ public sealed partial class BudgetPageTests : LoraBunitContext
                 "Orphans|$0.00|0.0 %|$0.00", "Running|$1.00|0.9 %|$0.03", "All|$117.00|100.0 %|$2.93",
             ],
             rows);
-        Assert.Contains("A completed LoRA cost $2.93. 24.8 % of it was waste.", Panel(page, "budget-cost").TextContent, StringComparison.Ordinal);
+        Assert.Contains("A completed LoRA cost $2.93, above the mark of $2.50. 24.8 % of it was waste.", Panel(page, "budget-cost").TextContent, StringComparison.Ordinal);
         string failed = page.FindAll(".waterfall .bar > span")[2].GetAttribute("style")!;
         Assert.StartsWith("margin-left:74.36%;width:24.79%", failed, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(46, true, "A completed LoRA cost $2.54, above the mark of $2.50.")]
+    [InlineData(47, false, "A completed LoRA cost $2.49, within the mark of $2.50.")]
+    [InlineData(4, false, "A completed LoRA cost $29.25, of 4 only: one of them can make the average.")]
+    [Trait("Requirement", "M4")]
+    public void AverageCost_IsHeldAgainstItsMark(int completed, bool isDear, string words)
+    {
+        money.Board = BudgetSamples.Board(read => read with { Work = read.Work with { CompletedLoras = completed } });
+        IRenderedComponent<BudgetPage> page = Loaded();
+
+        Assert.Contains(words, Panel(page, "budget-cost").TextContent, StringComparison.Ordinal);
+        Assert.Equal(isDear, Panel(page, "budget-cost").QuerySelector(".chip.tone-warn") is not null);
+    }
+
+    [Theory]
+    [InlineData(97.01, "not reached")]
+    [InlineData(97, "reached by what is spent and reserved")]
+    [InlineData(93, "reached by what is spent and reserved")]
+    [InlineData(92.99, "passed by what is spent: it is told")]
+    [Trait("Requirement", "M5")]
+    public void WarningMark_SaysWhetherItIsReachedOrPassed(double mark, string words)
+    {
+        BudgetRules rules = new(BudgetSamples.Dollars(200), BudgetSamples.Dollars((decimal)mark));
+        money.Board = BudgetSamples.Board(read => read with { Limit = BudgetLimit.Of(rules) });
+        IRenderedComponent<BudgetPage> page = Loaded();
+
+        AngleSharp.Dom.IElement tile = page.FindAll(".totals > div").Single(one => one.QuerySelector("dt")!.TextContent == "Warning mark");
+        Assert.Equal(words, tile.QuerySelector(".note")!.TextContent);
+        Assert.Equal(words != "not reached", tile.ClassList.Contains("tone-warn"));
     }
 
     [Fact]

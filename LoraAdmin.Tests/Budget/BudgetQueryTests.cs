@@ -1,13 +1,10 @@
 using LoraAdmin.Budget;
 using LoraAdmin.Domain.Budget;
-using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Platform.Data;
-using LoraAdmin.Pods;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Training;
-using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
@@ -30,27 +27,33 @@ public sealed class BudgetQueryTests
     {
         await using TestDatabase database = await TestDatabase.CreateAsync(kind, new FakeTimeProvider(Now));
         await new RandomLedger(database, Now, seed).FillAsync();
-        Rows rows = await Rows.ReadAsync(database);
+        RawMoney rows = await RawMoney.ReadAsync(database, Now);
 
         BudgetBoard board = await Queries(database).ReadAsync(CancellationToken.None);
 
-        BudgetEntryRow[] month = [.. rows.Entries.Where(row => row.Month == "2026-11")];
-        Assert.Equal((month.Sum(row => row.SpentMicros), month.Sum(row => row.ReservedMicros)), (board.Month.Spent.Micros, board.Month.Reserved.Micros));
-        Assert.Equal((month.Length, month.Sum(row => row.SpentMicros)), (board.Entries.Entries, board.Entries.Spent.Micros));
+        BudgetEntryRow[] month = rows.Month;
+        Assert.Equal((rows.Spent, rows.Reserved), (board.Month.Spent.Micros, board.Month.Reserved.Micros));
+        Assert.Equal((month.Length, rows.Spent), (board.Entries.Entries, board.Entries.Spent.Micros));
         Assert.True(board.Ties);
-        Assert.Equal(
-            100_000_000_000 - month.Sum(row => row.SpentMicros + row.ReservedMicros), board.Month.Free.Micros);
+        Assert.Equal((rows.Limit, rows.IsHard), (board.Month.Limit.Micros, board.Month.Mode == BudgetMode.Hard));
+        Assert.Equal((rows.Limit, rows.Mark, rows.Set.SetByName), (board.Money.Limit.Rules.MonthlyLimit.Micros, board.Money.Limit.Rules.WarnAt.Micros, board.Money.Limit.SetBy?.Name));
+        Assert.Equal(rows.Limit - rows.Spent - rows.Reserved, board.Month.Free.Micros);
         Assert.Equal(rows.Open.Where(row => row.Month == "2026-11").Sum(row => row.AccruedMicros), board.Figures.Accrued.Micros);
         Assert.Equal(rows.Open.Count(row => row.Month == "2026-11"), board.Figures.OpenAttempts);
-        Assert.Equal(RandomLedger.Rules.MonthlyLimit, board.Figures.Ceiling);
+        Assert.Equal(rows.IsHard ? Math.Max(rows.Limit, rows.Spent + rows.Reserved) : (long?)null, board.Figures.Ceiling?.Micros);
+        Assert.Equal(
+            rows.Changes.OrderByDescending(row => row.At).Select(row => (row.Id, row.Reason, row.OldLimitMicros, row.NewLimitMicros, row.NewWarnMicros, row.NewMode)),
+            board.Changes.Select(change => (
+                change.Id, change.Reason, change.Before.MonthlyLimit.Micros, change.After.MonthlyLimit.Micros, change.After.WarnAt.Micros, change.After.Mode)));
         Assert.Equal(
             rows.Entries.OrderByDescending(row => row.At).ThenByDescending(row => row.Key, StringComparer.Ordinal).Where(row => row.Month == "2026-11").Take(10).Select(row => row.Key),
             board.Newest.Select(entry => entry.Key));
-        AssertLive(rows, board);
+        Assert.Equal(rows.Running(), (board.Figures.Live.Micros, board.Figures.PerHour.Micros));
         AssertBurned(month, board);
         AssertCost(rows, board);
         AssertForecast(rows, month, board);
         AssertWaiting(rows, board);
+        Assert.Equal(board.Figures.Cost.PerLora, (await Queries(database).ReadCostAsync(CancellationToken.None)).PerLora);
     }
 
     [Theory]
@@ -59,7 +62,7 @@ public sealed class BudgetQueryTests
     {
         await using TestDatabase database = await TestDatabase.CreateAsync(kind, new FakeTimeProvider(Now));
         await new RandomLedger(database, Now, seed).FillAsync();
-        Rows rows = await Rows.ReadAsync(database);
+        RawMoney rows = await RawMoney.ReadAsync(database, Now);
         BudgetQueryStore queries = Queries(database);
         JobId job = new(rows.Entries.First(row => row.JobId is not null).JobId!.Value);
         LedgerFilter[] filters =
@@ -121,22 +124,6 @@ public sealed class BudgetQueryTests
         await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => queries.ListForwardAsync(new LedgerFilter(November, [], null), null, Now, 0, CancellationToken.None));
     }
 
-    private static void AssertLive(Rows rows, BudgetBoard board)
-    {
-        long live = 0;
-        long perHour = 0;
-        foreach (PodLedgerRow pod in rows.Pods.Where(row => row.Saw != PodSaw.Gone && row.PodId is not null))
-        {
-            decimal rate = pod.HourlyMicros ?? 0;
-            perHour += pod.HourlyMicros ?? 0;
-            BudgetReservationRow? reservation = rows.Open.SingleOrDefault(row => row.JobId == pod.JobId && row.Attempt == pod.Attempt);
-            long from = reservation?.AccruedAt ?? pod.CreatedAt!.Value;
-            live += (long)decimal.Round(rate * (Now.ToMillis() - from) / 3_600_000m, MidpointRounding.AwayFromZero);
-        }
-
-        Assert.Equal((live, perHour), (board.Figures.Live.Micros, board.Figures.PerHour.Micros));
-    }
-
     private static void AssertBurned(BudgetEntryRow[] month, BudgetBoard board)
     {
         Dictionary<string, long> days = [];
@@ -154,9 +141,9 @@ public sealed class BudgetQueryTests
         Assert.Equal(24, plot.Days.Count);
     }
 
-    private static void AssertCost(Rows rows, BudgetBoard board)
+    private static void AssertCost(RawMoney rows, BudgetBoard board)
     {
-        BudgetEntryRow[] window = [.. rows.Entries.Where(row => row.At >= new DateTimeOffset(2026, 10, 26, 0, 0, 0, TimeSpan.Zero).ToMillis() && row.Kind != EntryKind.Opening)];
+        BudgetEntryRow[] window = rows.Window;
         foreach (CostPurpose purpose in Enum.GetValues<CostPurpose>())
         {
             Assert.Equal(
@@ -167,15 +154,19 @@ public sealed class BudgetQueryTests
         Assert.Equal(window.Where(row => row.Kind == EntryKind.PriceChange).Sum(row => row.SpentMicros), board.Figures.Cost.PriceChanges.Micros);
         Assert.Equal(window.Where(row => row.Kind == EntryKind.Correction).Sum(row => row.SpentMicros), board.Figures.Cost.Corrections.Micros);
 
-        long completed = rows.Jobs.LongCount(row => row.State == TrainingState.Completed && row.CompletedAt >= new DateTimeOffset(2026, 10, 26, 0, 0, 0, TimeSpan.Zero).ToMillis());
+        long completed = rows.Completed;
         Assert.Equal(completed, board.Figures.Cost.Completed);
         Assert.Equal(window.Sum(row => row.SpentMicros), board.Figures.Cost.Total.Micros);
         Assert.Equal(completed == 0 ? null : Math.Round(window.Sum(row => row.SpentMicros) / (decimal)completed), (decimal?)board.Figures.Cost.PerLora?.Micros);
+        Assert.Equal(
+            window.Where(row => row.Purpose is null && row.Kind != EntryKind.PriceChange && row.Kind != EntryKind.Correction).Sum(row => row.SpentMicros), board.Figures.Cost.Running.Micros);
+        Assert.Equal(
+            window.Where(row => row.Purpose >= CostPurpose.Failed && row.Kind != EntryKind.PriceChange && row.Kind != EntryKind.Correction).Sum(row => row.SpentMicros), board.Figures.Cost.Waste.Micros);
         BudgetEntryRow[] admitted = [.. window.Where(row => row.Kind == EntryKind.Reserve)];
         Assert.Equal(admitted.Sum(row => row.ReservedMicros) / admitted.Length, board.Figures.AverageReservation!.Value.Micros);
     }
 
-    private static void AssertForecast(Rows rows, BudgetEntryRow[] month, BudgetBoard board)
+    private static void AssertForecast(RawMoney rows, BudgetEntryRow[] month, BudgetBoard board)
     {
         BudgetEntryRow[] spending = [.. rows.Entries.Where(row => row.Kind != EntryKind.Opening)];
         double[] days = [.. Enumerable.Range(1, 28).Select(ago => (double)spending.Where(row => DayOf(row) == new DateOnly(2026, 11, 24).AddDays(-ago)).Sum(row => row.SpentMicros))];
@@ -198,11 +189,12 @@ public sealed class BudgetQueryTests
         Assert.Equal(Math.Max(spent, spent + (mean * left) - margin), end.Low.Micros, tolerance: 20);
     }
 
-    private static void AssertWaiting(Rows rows, BudgetBoard board)
+    private static void AssertWaiting(RawMoney rows, BudgetBoard board)
     {
         TrainingProgressRow[] waiting =
             [.. rows.Jobs.Where(row => row.State is TrainingState.Queued or TrainingState.Preparing).OrderBy(row => row.StateSince).ThenBy(row => row.JobId.ToString(), StringComparer.Ordinal)];
-        WhatIf answer = board.Figures.With(board.Month.Spent + board.Month.Reserved, board.Money);
+        WhatIf answer = board.Figures.With(new Usd(rows.Spent + (rows.IsHard ? rows.Reserved : 0)), board.Money);
+        Assert.Equal(Usd.Zero, answer.Room);
         Assert.Equal(waiting.Select(row => row.JobId), answer.Waiting.Select(one => one.Job.Job.Value));
         Assert.Equal(
             waiting.Select(row => rows.Open.SingleOrDefault(one => one.JobId == row.JobId && one.Attempt == row.Attempt) is { } held ? held.AmountMicros - held.AccruedMicros : (long?)null),
@@ -247,21 +239,11 @@ public sealed class BudgetQueryTests
 
     private static DateOnly DayOf(BudgetEntryRow row) => DateOnly.FromDateTime(Instants.FromMillis(row.At).UtcDateTime);
 
-    private static BudgetQueryStore Queries(TestDatabase database) => 
-        new(database.Work, database.Services.GetRequiredService<IFixedReads>(), new PaidWork(), static () => RandomLedger.Rules, new FakeTimeProvider(Now));
-
-    /// <summary>All that the tables hold.</summary>
-    private sealed record Rows(
-        IReadOnlyList<BudgetEntryRow> Entries, IReadOnlyList<BudgetReservationRow> Open, IReadOnlyList<TrainingProgressRow> Jobs, IReadOnlyList<PodLedgerRow> Pods)
-    {
-        public static async Task<Rows> ReadAsync(TestDatabase database)
-        {
-            await using LoraDb db = database.NewContext();
-            return new Rows(
-                await db.Set<BudgetEntryRow>().AsNoTracking().ToListAsync(),
-                [.. (await db.Set<BudgetReservationRow>().AsNoTracking().ToListAsync()).Where(row => row.SettledAt is null)],
-                await db.Set<TrainingProgressRow>().AsNoTracking().ToListAsync(),
-                await db.Set<PodLedgerRow>().AsNoTracking().ToListAsync());
-        }
-    }
+    private static BudgetQueryStore Queries(TestDatabase database) => new(
+        database.Work,
+        database.Services.GetRequiredService<IFixedReads>(),
+        new PaidWork(),
+        static () => RandomLedger.Rules,
+        static () => BudgetSamples.CostRules,
+        new FakeTimeProvider(Now));
 }

@@ -62,7 +62,7 @@ public sealed class LedgerDaysTests
             Day(0, EntryKind.Correction, CostPurpose.Training, spent: -1), Day(0, EntryKind.Correction, CostPurpose.Orphan, spent: 0.25m),
         ];
 
-        LoraCost cost = LoraCost.Of(days, Today.AddDays(-29), completed: 4);
+        LoraCost cost = LoraCost.Of(days, Today.AddDays(-29), completed: 4, BudgetSamples.CostRules);
 
         Assert.Equal(
             [(CostPurpose.Training, Dollars(5)), (CostPurpose.Validation, Usd.Zero), (CostPurpose.Failed, Dollars(3)), (CostPurpose.Idle, Dollars(1.5m)), (CostPurpose.Orphan, Dollars(2))],
@@ -74,10 +74,10 @@ public sealed class LedgerDaysTests
     [Fact]
     public void Cost_WithoutALora_HasNoAverage()
     {
-        LoraCost cost = LoraCost.Of([Day(1, EntryKind.Settle, CostPurpose.Failed, spent: 3)], Today.AddDays(-29), completed: 0);
+        LoraCost cost = LoraCost.Of([Day(1, EntryKind.Settle, CostPurpose.Failed, spent: 3)], Today.AddDays(-29), completed: 0, BudgetSamples.CostRules);
 
         Assert.Equal((null, Dollars(3), 1m), (cost.PerLora, cost.Total, cost.WasteShare));
-        Assert.Null(LoraCost.Of([], Today, completed: 3).WasteShare);
+        Assert.Null(LoraCost.Of([], Today, completed: 3, BudgetSamples.CostRules).WasteShare);
     }
 
     private static LedgerDay Day(int ago, EntryKind kind, CostPurpose? purpose = null, decimal spent = 0, decimal reserved = 0, long count = 1) =>

@@ -2,6 +2,7 @@ using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
+using LoraAdmin.Domain.Training.Hosted;
 using LoraAdmin.Tests.Doubles;
 
 namespace LoraAdmin.Tests.Budget;
@@ -15,6 +16,8 @@ internal sealed class RandomLedger(TestDatabase database, DateTimeOffset now, in
     private const int Entries = 400;
     private const int Jobs = 40;
     private const int DaysBack = 45;
+
+    private static readonly Actor Person = new(ActorKind.Person, "ada");
 
     private readonly Random random = new(seed);
     private readonly SeededIds ids = new(seed);
@@ -30,6 +33,25 @@ internal sealed class RandomLedger(TestDatabase database, DateTimeOffset now, in
         for (int number = 0; number < Jobs; number++)
         {
             await AddJobAsync(number);
+        }
+
+        await new RandomAccount(database, now, seed).FillAsync();
+        await SetLimitsAsync();
+    }
+
+    /// <summary>Limits about what the months come to, of both modes; in the end a person's or again the configuration's.</summary>
+    private async Task SetLimitsAsync()
+    {
+        BudgetRules before = Rules;
+        for (int number = 4; number > 0; number--)
+        {
+            Usd limit = new(random.Next(50_000_000, 400_000_000));
+            BudgetRules after = random.Next(4) == 0
+                ? Rules
+                : new BudgetRules(limit, new Usd(random.NextInt64(limit.Micros))) { Mode = random.Next(3) == 0 ? BudgetMode.Soft : BudgetMode.Hard };
+            BudgetLimitChange change = new(ids.Next(), now.AddDays(-number), Person, $"change {number}", before, after, FollowsOptions: after == Rules);
+            await database.Work.RunAsync((unit, token) => unit.Store<IBudgetLimitStore>().SetAsync(change, token), CancellationToken.None);
+            before = after;
         }
     }
 
@@ -61,6 +83,7 @@ internal sealed class RandomLedger(TestDatabase database, DateTimeOffset now, in
     {
         TrainingState state = (TrainingState)random.Next(Enum.GetValues<TrainingState>().Length);
         DateTimeOffset created = now.AddHours(-random.Next(1, 24 * DaysBack));
+        bool waits = state is TrainingState.Queued or TrainingState.Preparing && random.Next(2) == 0;
         JobId id = new(ids.Next());
         TrainingJob job = new()
         {
@@ -77,6 +100,8 @@ internal sealed class RandomLedger(TestDatabase database, DateTimeOffset now, in
             Attempt = random.Next(1, 3),
             Admission = 1,
             DueAt = created,
+            WaitReason = waits ? $"RunPod's balance is ${number}.00; it does not cover another pod" : null,
+            WaitingSince = waits && random.Next(2) == 0 ? created.AddMinutes(number) : null,
         };
         await database.Work.RunAsync((unit, token) => unit.Store<ITrainingStore>().AddAsync(job, [], null, token), CancellationToken.None);
         if (random.Next(4) > 0)
@@ -103,28 +128,70 @@ internal sealed class RandomLedger(TestDatabase database, DateTimeOffset now, in
         }
         else if (job.State is not (TrainingState.Queued or TrainingState.Preparing))
         {
-            await AddPodAsync(job);
+            await AddPodAsync(job, 1);
+        }
+
+        // One that was given up before, or that is there although its attempt was settled.
+        if (random.Next(3) == 0)
+        {
+            await AddPodAsync(job, 2);
+        }
+
+        if (random.Next(4) == 0)
+        {
+            await AddHostedAsync(job);
         }
     }
 
-    private Task AddPodAsync(TrainingJob job) => database.Work.RunAsync(
-        (unit, token) => unit.Store<IPodLedger>().AddAsync(
-            new LedgerPod
-            {
-                Name = $"lora-abc123-{job.Id}-{job.Attempt}-1",
-                Job = job.Id,
-                Attempt = job.Attempt,
-                Try = 1,
-                Want = PodWant.Needed,
-                Saw = random.Next(5) == 0 ? PodSaw.Gone : PodSaw.Running,
-                PodId = random.Next(5) == 0 ? null : $"pod{random.Next():x8}",
-                GpuType = "NVIDIA A40",
-                HourlyRate = random.Next(6) == 0 ? null : new Usd(random.Next(200_000, 900_000)),
-                RequestedAt = job.CreatedAt,
-                CreatedAt = job.CreatedAt.AddMinutes(1),
-            },
-            token),
-        CancellationToken.None);
+    private Task AddPodAsync(TrainingJob job, int number)
+    {
+        bool isGone = random.Next(3) == 0;
+        bool isMade = isGone || random.Next(5) > 0;
+        Usd? rate = random.Next(6) == 0 ? null : new Usd(random.Next(200_000, 900_000));
+        LedgerPod pod = new()
+        {
+            Name = $"lora-abc123-{job.Id}-{job.Attempt}-{number}",
+            Job = job.Id,
+            Attempt = job.Attempt,
+            Try = number,
+            Want = (PodWant)random.Next(Enum.GetValues<PodWant>().Length),
+            WantReason = isGone && random.Next(6) == 0 ? PodReasons.NotOurs : null,
+            Saw = isGone ? PodSaw.Gone : !isMade ? PodSaw.Requested : random.Next(5) == 0 ? PodSaw.Leaking : PodSaw.Running,
+            PodId = isMade ? $"pod{random.Next():x8}" : null,
+            GpuType = "NVIDIA A40",
+            HourlyRate = rate,
+            RequestedAt = job.CreatedAt,
+            CreatedAt = isMade ? job.CreatedAt.AddMinutes(1) : null,
+            LiveUntil = random.Next(3) == 0 ? null : now.AddMinutes(random.Next(-60, 170)),
+            GoneAt = isGone ? job.CreatedAt.AddMinutes(random.Next(2, 60)) : null,
+        };
+        pod = rate is not null && random.Next(4) == 0 ? pod.Repriced(new Usd(random.Next(200_000, 900_000)), job.CreatedAt.AddMinutes(2)) : pod;
+        return database.Work.RunAsync((unit, token) => unit.Store<IPodLedger>().AddAsync(pod, token), CancellationToken.None);
+    }
+
+    private Task AddHostedAsync(TrainingJob job)
+    {
+        bool isOver = random.Next(2) == 0;
+        HostedTraining training = new()
+        {
+            Name = $"lora-abc123-{job.Id}-{job.Attempt}-9",
+            Kind = random.Next(2) == 0 ? HostedKind.Training : HostedKind.Prediction,
+            Job = job.Id,
+            Attempt = job.Attempt,
+            Try = 9,
+            IsNeeded = !isOver,
+            Saw = isOver ? HostedSaw.Over : HostedSaw.Processing,
+            TrainingId = $"training{random.Next():x8}",
+            RequestedAt = job.CreatedAt,
+            WantSince = job.CreatedAt,
+            StartedAt = isOver || random.Next(4) > 0 ? job.CreatedAt.AddMinutes(2) : null,
+            EndedAt = isOver ? job.CreatedAt.AddMinutes(20) : null,
+            Worked = isOver && random.Next(2) == 0 ? TimeSpan.FromSeconds(random.Next(60, 1200)) : null,
+            HourlyRate = new Usd(random.Next(1_000_000, 6_000_000)),
+            ImagesGone = isOver && random.Next(2) == 0,
+        };
+        return database.Work.RunAsync((unit, token) => unit.Store<IHostedTrainingStore>().AddAsync(training, token), CancellationToken.None);
+    }
 
     private async Task<Reservation> ApplyAsync(ReservationChange change) => Assert.Single(
         await database.Work.RunAsync((unit, token) => unit.Store<IBudgetStore>().ApplyAsync([change], token), CancellationToken.None)).After;

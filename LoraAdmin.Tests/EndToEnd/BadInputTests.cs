@@ -28,7 +28,10 @@ public sealed class BadInputTests : IDisposable
     ];
 
     /// <summary>What a portal tells of the world when it begins, asked or not.</summary>
-    private static readonly string[] AtStart = [PodEvents.FirstLook, HostedEvents.AccountLooked, TrainingEvents.ProvidersUp, BudgetEvents.LimitHolds];
+    private static readonly string[] AtStart =
+    [
+        PodEvents.FirstLook, HostedEvents.AccountLooked, TrainingEvents.ProvidersUp, BudgetEvents.LimitHolds, BudgetEvents.MarkHolds, BudgetEvents.LoraCostHolds,
+    ];
 
     private readonly TemporaryFolder folder = new();
 

@@ -102,6 +102,8 @@ public sealed class ConfigurationTests : IDisposable
     [InlineData("Storage:MinimumFreeBytes", "-1")]
     [InlineData("RunPod:DiskGb", "-40")]
     [InlineData("RunPod:WorstHourlyPriceUsd", "-1")]
+    [InlineData("Budget:AverageAlertUsd", "0")]
+    [InlineData("Budget:AverageAlertFrom", "0")]
     [InlineData("RateLimits:ApiPerMinute", "-1")]
     [InlineData("LocalCloud:Speed", "-60")]
     [InlineData("Training:MinImages", "101")]

@@ -54,6 +54,23 @@ public sealed class DeskTests
     }
 
     [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Submit_WhenTheBudgetIsUsedUp_IsRefusedWhileWhatRunsFinishes()
+    {
+        TrainingBench bench = new();
+        JobId running = await bench.SubmitAsync();
+        await bench.RunToStateAsync(running, TrainingState.Training);
+        bench.World.Budget = new BudgetRules(bench.Month.Reserved, bench.Month.Reserved);
+        Assert.IsType<SubmitOutcome.BudgetExhausted>(await bench.Portal.Desk.SubmitAsync(bench.Request(), null, TrainingBench.Gateway, TrainingBench.Token));
+
+        await bench.RunToRestAsync(running);
+
+        Assert.Equal(TrainingState.Completed, bench.Job(running).State);
+        Assert.Equal((Usd.Zero, bench.Reservation(running).Actual), (bench.Month.Reserved, bench.Month.Spent));
+        Assert.IsType<SubmitOutcome.BudgetExhausted>(await bench.Portal.Desk.SubmitAsync(bench.Request(), null, TrainingBench.Gateway, TrainingBench.Token));
+    }
+
+    [Fact]
     public async Task Submit_OfTheLastFreeMicroDollar_Fits()
     {
         TrainingBench bench = new();

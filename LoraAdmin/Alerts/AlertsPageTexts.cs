@@ -131,6 +131,17 @@ public static class AlertsPageTexts
                 "A total of the ledger was wrong", "It is mended. Until then pages showed it and admission went by it: jobs may have been refused, or admitted beyond the limit.",
                 "Find out who wrote into the database past the portal; if nobody did, it is a bug. It resolves with the next check that finds every total right.",
                 "/operations/budget.totals", "Open the check"),
+            BudgetIncidents.LimitPassed => new(
+                "The month's limit is passed", "New jobs are refused until money comes free or the month is over; what runs finishes.",
+                "See on the page Budget what it went into. If more may be spent, press “Change limit”.", "/budget", "To the budget"),
+            BudgetIncidents.MarkPassed => new(
+                "The month is dear", "What runs goes on. At the limit new jobs are refused.",
+                "See on the page Budget when the limit is expected to be reached, and what the money went into. It resolves when the month is over, or when the mark is raised.",
+                "/budget", "To the budget"),
+            BudgetIncidents.LoraTooDear => new(
+                "A LoRA costs too much on average", "Each one takes more of the month's budget than planned.",
+                "See on the page Budget, “What it went into”, whether training or waste is dear. It resolves when the average is a twentieth below the mark again.",
+                "/budget", "To the budget"),
             OperationIncidents.Failed => new(
                 "A scheduled operation failed", "What it is there for was not done, or only a part of it.",
                 "Open the operation and read its last run. Mend what it names; the next run goes on, or press “Run now”.", Operation(incident), "Open the operation"),

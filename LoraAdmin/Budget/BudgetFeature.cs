@@ -13,7 +13,7 @@ public sealed class BudgetOptions
     /// <summary>What a month may cost: nothing is admitted that might pass it.</summary>
     public decimal MonthlyLimitUsd { get; set; } = 200m;
 
-    /// <summary>What a month may have spent and reserved before the overview warns.</summary>
+    /// <summary>What a month may have spent before people are told; the overview warns as soon as spent and reserved come to it.</summary>
     public decimal WarnAtUsd { get; set; } = 150m;
 
     /// <summary>
@@ -22,14 +22,24 @@ public sealed class BudgetOptions
     /// </summary>
     public TimeSpan RunwayAlert { get; set; } = TimeSpan.FromHours(12);
 
+    /// <summary>What a LoRA may cost on average, over the last 30 days, before people are told.</summary>
+    public decimal AverageAlertUsd { get; set; } = 2.50m;
+
+    /// <summary>Of how many LoRAs completed in these days the average is told: of fewer, one of them can make it.</summary>
+    public int AverageAlertFrom { get; set; } = 5;
+
     /// <summary><c>Hard</c>: nothing is admitted that might pass the limit. <c>Soft</c>: nothing is admitted once the limit is spent.</summary>
     public BudgetMode Mode { get; set; } = BudgetMode.Hard;
 
     public BudgetRules ToRules() => new(Usd.FromDollars(MonthlyLimitUsd), Usd.FromDollars(WarnAtUsd)) { Mode = Mode };
+
+    public LoraCostRules ToCostRules() => new(Usd.FromDollars(AverageAlertUsd), AverageAlertFrom);
 }
 
 internal sealed class BudgetOptionsValidator : IValidateOptions<BudgetOptions>
 {
+    private const int MostLoras = 1_000_000;
+
     private static readonly decimal Highest = BudgetRules.Highest.Dollars;
     private static readonly TimeSpan LongestRunway = TimeSpan.FromDays(90);
 
@@ -44,6 +54,16 @@ internal sealed class BudgetOptionsValidator : IValidateOptions<BudgetOptions>
         if (options.WarnAtUsd < 0 || options.WarnAtUsd > Highest)
         {
             problems.Add($"Budget:WarnAtUsd is {options.WarnAtUsd}: set it between 0 and {Highest} dollars.");
+        }
+
+        if (options.AverageAlertUsd < 0.01m || options.AverageAlertUsd > Highest)
+        {
+            problems.Add($"Budget:AverageAlertUsd is {options.AverageAlertUsd}: set it between 0.01 and {Highest} dollars.");
+        }
+
+        if (options.AverageAlertFrom is < 1 or > MostLoras)
+        {
+            problems.Add($"Budget:AverageAlertFrom is {options.AverageAlertFrom}: set it between 1 and {MostLoras} LoRAs.");
         }
 
         if (!Enum.IsDefined(options.Mode))
@@ -70,6 +90,7 @@ public static class BudgetFeature
             .ValidateOnStart();
         services.AddSingleton<IValidateOptions<BudgetOptions>, BudgetOptionsValidator>();
         services.AddSingleton(provider => provider.GetRequiredService<IOptions<BudgetOptions>>().Value.ToRules());
+        services.AddSingleton(provider => provider.GetRequiredService<IOptions<BudgetOptions>>().Value.ToCostRules());
         services.AddSingleton(provider => new BudgetDesk(
             provider.GetRequiredService<IUnitOfWork>(),
             provider.GetRequiredService<IIds>(),
@@ -77,7 +98,10 @@ public static class BudgetFeature
             provider.GetRequiredService<BudgetRules>));
         services.AddSingleton<IBudgetDesk>(provider => provider.GetRequiredService<BudgetDesk>());
         services.AddSingleton(provider => new BudgetWatch(
-            provider.GetRequiredService<IUnitOfWork>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<BudgetRules>));
+            provider.GetRequiredService<IUnitOfWork>(),
+            provider.GetRequiredService<ILoraCosts>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<BudgetRules>));
         services.AddHostedService<BudgetService>();
         return services
             .AddStore<IBudgetStore, BudgetStore>()

@@ -129,8 +129,8 @@ public static class BudgetPageTexts
     {
         ArgumentNullException.ThrowIfNull(cost);
         string each = cost.PerLora is not { } average ? " No LoRA was completed in them."
-            : cost.Completed < LoraCost.Least ? $" A completed LoRA cost {average}, of {cost.Completed} only: one of them can make the average."
-            : $" A completed LoRA cost {average}.";
+            : cost.IsOfFew ? $" A completed LoRA cost {average}, of {cost.Completed} only: one of them can make the average."
+            : $" A completed LoRA cost {average}, {(cost.IsTooDear ? "above" : "within")} the mark of {cost.Rules.AlertAbove}.";
         string waste = cost.WasteShare is { } share ? $" {share.ToString("0.0 %", CultureInfo.InvariantCulture)} of it was waste." : "";
         return $"Booked over the last {LedgerDays.AverageOver} days, attempts that came to nothing and waste included.{each}{waste}";
     }

@@ -54,12 +54,15 @@ public static class BudgetPages
 
     public static IServiceCollection AddBudgetPages(this IServiceCollection services)
     {
-        services.AddSingleton<IBudgetQueries>(provider => new BudgetQueryStore(
+        services.AddSingleton(provider => new BudgetQueryStore(
             provider.GetRequiredService<IUnitOfWork>(),
             provider.GetRequiredService<IFixedReads>(),
             provider.GetRequiredService<IBatchedQuery<PaidWorkQuestion, PaidWorkNow>>(),
             provider.GetRequiredService<BudgetRules>,
+            provider.GetRequiredService<LoraCostRules>,
             provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<IBudgetQueries>(static provider => provider.GetRequiredService<BudgetQueryStore>());
+        services.AddSingleton<ILoraCosts>(static provider => provider.GetRequiredService<BudgetQueryStore>());
         services.AddSingleton(new Slot(SlotPlaces.OverviewTiles, typeof(BudgetTile)));
         return services;
     }

@@ -6,7 +6,12 @@ namespace LoraAdmin.Budget;
 
 /// <inheritdoc cref="IBudgetQueries"/>
 internal sealed class BudgetQueryStore(
-    IUnitOfWork work, IFixedReads fixedReads, IBatchedQuery<PaidWorkQuestion, PaidWorkNow> paid, Func<BudgetRules> rules, TimeProvider clock) : IBudgetQueries
+    IUnitOfWork work,
+    IFixedReads fixedReads,
+    IBatchedQuery<PaidWorkQuestion, PaidWorkNow> paid,
+    Func<BudgetRules> rules,
+    Func<LoraCostRules> costRules,
+    TimeProvider clock) : IBudgetQueries, ILoraCosts
 {
     /// <summary>More waiting jobs than anybody reads on a page; the count says how many there are.</summary>
     public const int MostWaiting = 50;
@@ -39,6 +44,7 @@ internal sealed class BudgetQueryStore(
             answers[3].Row is { } first ? LedgerStatements.DayOf((string)first[0]) : null,
             [.. answers[4].Rows.Select(BoardStatements.ToOpen)],
             paid.Read(question, [.. answers.Skip(own.Count)]),
+            costRules(),
             now);
         return new BudgetBoard(
             money,
@@ -46,6 +52,8 @@ internal sealed class BudgetQueryStore(
             [.. answers[5].Rows.Select(BoardStatements.ToChange)],
             [.. answers[6].Rows.Select(LedgerStatements.ToEntry)]);
     }
+
+    public async Task<LoraCost> ReadCostAsync(CancellationToken cancellationToken) => (await ReadAsync(cancellationToken)).Figures.Cost;
 
     public async Task<LedgerPage> ListAsync(LedgerFilter filter, LedgerCursor? after, int size, CancellationToken cancellationToken)
     {

@@ -1,6 +1,7 @@
 using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
 using LoraAdmin.Domain.Training.Hosted;
 using LoraAdmin.Platform.Data;
 
@@ -19,12 +20,32 @@ internal sealed class PaidWork : IBatchedQuery<PaidWorkQuestion, PaidWorkNow>
 
     private const string CountCompleted = "SELECT COUNT(*) FROM training_progress WHERE NOT is_open AND completed_at >= $1 AND state = 'completed'";
 
-    private const string Hosted = "SELECT job_id, attempt, saw, hourly_micros, started_at, ended_at, worked_for FROM hosted_trainings WHERE NOT is_settled";
+    /// <summary>Attempts of which something is still there.</summary>
+    private const string Runs =
+        "(SELECT job_id, attempt FROM pod_ledger WHERE saw <> 'gone' UNION SELECT job_id, attempt FROM hosted_trainings WHERE NOT is_settled) runs";
+
+    private const string Hosted =
+        $"""
+        SELECT h.job_id, h.attempt, h.saw, h.hourly_micros, h.started_at, h.ended_at, h.worked_for
+        FROM {Runs} JOIN hosted_trainings h ON h.job_id = runs.job_id AND h.attempt = runs.attempt
+        """;
 
     private const string Pods =
+        $"""
+        SELECT p.name, p.job_id, p.attempt, p.saw, p.want_reason, p.pod_id, p.hourly_micros, p.billed_micros, p.billed_until, p.created_at, p.requested_at, p.gone_at
+        FROM {Runs} JOIN pod_ledger p ON p.job_id = runs.job_id AND p.attempt = runs.attempt
+        """;
+
+    private const string Reserved =
+        $"""
+        SELECT b.job_id, b.attempt, b.amount_micros, b.accrued_micros, b.beyond_micros, b.settled_at
+        FROM {Runs} JOIN budget_reservations b ON b.job_id = runs.job_id AND b.attempt = runs.attempt
+        """;
+
+    private const string Booked =
         """
-        SELECT job_id, attempt, pod_id, hourly_micros, billed_micros, billed_until, created_at, requested_at, gone_at
-        FROM pod_ledger WHERE saw <> 'gone'
+        SELECT e.pod, SUM(e.spent_micros) FROM pod_ledger p JOIN budget_entries e ON e.pod = p.name
+        WHERE p.saw <> 'gone' AND e.pod IS NOT NULL AND e.kind <> 'correction' GROUP BY e.pod
         """;
 
     public IReadOnlyList<Statement> Ask(PaidWorkQuestion question)
@@ -37,6 +58,8 @@ internal sealed class PaidWork : IBatchedQuery<PaidWorkQuestion, PaidWorkNow>
             new Statement(CountCompleted, [question.CompletedSince.ToMillis()]) { Returns = true },
             new Statement(Hosted, []) { Returns = true },
             new Statement(Pods, []) { Returns = true },
+            new Statement(Reserved, []) { Returns = true },
+            new Statement(Booked, []) { Returns = true },
         ];
     }
 
@@ -47,30 +70,13 @@ internal sealed class PaidWork : IBatchedQuery<PaidWorkQuestion, PaidWorkNow>
         return new PaidWorkNow(
             [.. answers[0].Rows.Select(ToWaiting)],
             (int)answers[1].Number(0),
-            Running(answers[3].Rows, answers[4].Rows, question.Now),
+            RunningCosts.Of(
+                [.. answers[4].Rows.Select(ToPod)],
+                [.. answers[3].Rows.Select(ToHosted)],
+                [.. answers[5].Rows.Select(ToReservation)],
+                answers[6].Rows.ToDictionary(static row => (string)row[0], static row => new Usd(Cell.Number(row[1])), StringComparer.Ordinal),
+                question.Now),
             (int)answers[2].Number(0));
-    }
-
-    private static IReadOnlyList<RunningCost> Running(
-        IReadOnlyList<IReadOnlyList<object>> trainings, IReadOnlyList<IReadOnlyList<object>> alive, DateTimeOffset now)
-    {
-        IEnumerable<RunningCost> pods = alive
-            .Select(ToPod)
-            .Select(pod => new RunningCost(pod.Job, pod.Attempt, pod.CostUntil(now), pod.PodId is null ? Usd.Zero : pod.HourlyRate ?? Usd.Zero));
-        IEnumerable<RunningCost> hosted = trainings
-            .Select(ToHosted)
-            .Where(one => !one.IsFinal)
-            .Select(one => new RunningCost(one.Job, one.Attempt, one.CostUntil(now), one.StartedAt is null ? Usd.Zero : one.HourlyRate));
-        return
-        [
-            .. pods.Concat(hosted)
-                .GroupBy(one => (one.Job, one.Attempt))
-                .Select(group => new RunningCost(
-                    group.Key.Job,
-                    group.Key.Attempt,
-                    group.Aggregate(Usd.Zero, (sum, one) => sum + one.UntilNow),
-                    group.Aggregate(Usd.Zero, (sum, one) => sum + one.PerHour))),
-        ];
     }
 
     /// <summary>As far as its cost goes.</summary>
@@ -88,20 +94,36 @@ internal sealed class PaidWork : IBatchedQuery<PaidWorkQuestion, PaidWorkNow>
     /// <summary>As far as its cost goes.</summary>
     private static LedgerPod ToPod(IReadOnlyList<object> row) => new()
     {
-        Name = "",
-        Job = new JobId(Cell.Id(row[0])),
-        Attempt = (int)Cell.Number(row[1]),
+        Name = (string)row[0],
+        Job = new JobId(Cell.Id(row[1])),
+        Attempt = (int)Cell.Number(row[2]),
         Try = 1,
         Want = PodWant.Needed,
-        Saw = PodSaw.Running,
-        PodId = row[2] as string,
+        Saw = Words<PodSaw>.Parse((string)row[3]),
+        WantReason = row[4] as string,
+        PodId = row[5] as string,
         GpuType = "",
-        HourlyRate = Cell.NumberOrNull(row[3]) is { } hourly ? new Usd(hourly) : null,
-        Billed = new Usd(Cell.Number(row[4])),
-        BilledUntil = Instants.FromMillis(Cell.NumberOrNull(row[5])),
-        CreatedAt = Instants.FromMillis(Cell.NumberOrNull(row[6])),
-        RequestedAt = Instants.FromMillis(Cell.Number(row[7])),
-        GoneAt = Instants.FromMillis(Cell.NumberOrNull(row[8])),
+        HourlyRate = Cell.NumberOrNull(row[6]) is { } hourly ? new Usd(hourly) : null,
+        Billed = new Usd(Cell.Number(row[7])),
+        BilledUntil = Instants.FromMillis(Cell.NumberOrNull(row[8])),
+        CreatedAt = Instants.FromMillis(Cell.NumberOrNull(row[9])),
+        RequestedAt = Instants.FromMillis(Cell.Number(row[10])),
+        GoneAt = Instants.FromMillis(Cell.NumberOrNull(row[11])),
+    };
+
+    /// <summary>As far as what is booked of it goes.</summary>
+    private static Reservation ToReservation(IReadOnlyList<object> row) => new(
+        Guid.Empty,
+        new JobId(Cell.Id(row[0])),
+        (int)Cell.Number(row[1]),
+        Month: default,
+        Amount: new Usd(Cell.Number(row[2])),
+        CreatedAt: default,
+        Actual: null,
+        SettledAt: Instants.FromMillis(Cell.NumberOrNull(row[5])))
+    {
+        Accrued = new Usd(Cell.Number(row[3])),
+        Beyond = new Usd(Cell.Number(row[4])),
     };
 
     private static WaitingJob ToWaiting(IReadOnlyList<object> row) =>

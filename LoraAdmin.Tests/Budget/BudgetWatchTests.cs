@@ -1,0 +1,219 @@
+using LoraAdmin.Domain.Alerts;
+using LoraAdmin.Domain.Budget;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Tests.Doubles;
+using LoraAdmin.Tests.Simulation.Memory;
+using Microsoft.Extensions.Time.Testing;
+using Xunit;
+
+namespace LoraAdmin.Tests.Budget;
+
+/// <summary>What is wrong with the money is told in the words that were agreed on, once by each portal, and is one incident for all of them until it is right.</summary>
+public sealed class BudgetWatchTests : IDisposable
+{
+    private static readonly DateTimeOffset Now = new(2026, 11, 24, 12, 0, 0, TimeSpan.Zero);
+    private static readonly Month November = new(2026, 11);
+
+    private readonly FakeTimeProvider clock = new(Now);
+    private readonly SeededIds ids = new(3);
+    private readonly MemoryDatabase database;
+    private readonly ScriptedCost cost = new();
+    private readonly BudgetWatch watch;
+    private BudgetRules options = new(Usd.FromDollars(200), Usd.FromDollars(150));
+    private int takenIn;
+
+    public BudgetWatchTests()
+    {
+        database = new MemoryDatabase(clock);
+        watch = NewWatch();
+    }
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    public void Dispose() => database.Dispose();
+
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Limit_IsToldWhenItIsPassedAndWhenItHoldsAgain()
+    {
+        await watch.RunAsync(Token);
+        await ReserveAsync(130);
+        await watch.RunAsync(Token);
+        Assert.Equal([BudgetEvents.LimitHolds], Told(BudgetEvents.LimitHolds, BudgetEvents.LimitPassed));
+
+        options = new BudgetRules(Usd.FromDollars(120), Usd.FromDollars(100));
+        await watch.RunAsync(Token);
+        await watch.RunAsync(Token);
+
+        Assert.Equal([BudgetEvents.LimitHolds, BudgetEvents.LimitPassed], Told(BudgetEvents.LimitHolds, BudgetEvents.LimitPassed));
+        Assert.Equal(
+            [(BudgetIncidents.LimitPassed, "2026-11", "The month's limit is passed: $0.00 spent and $130.00 reserved of $120.00 in 2026-11")], await OpenAsync());
+        options = options with { MonthlyLimit = Usd.FromDollars(130) };
+        await watch.RunAsync(Token);
+        Assert.Empty(await OpenAsync());
+    }
+
+    [Fact]
+    public async Task Month_ThatIsOver_EndsItsIncidents()
+    {
+        await ReserveAsync(130);
+        await SpendAsync(160);
+        options = new BudgetRules(Usd.FromDollars(120), Usd.FromDollars(100));
+        await watch.RunAsync(Token);
+        Assert.Equal([BudgetIncidents.LimitPassed, BudgetIncidents.MarkPassed], (await OpenAsync()).Select(incident => incident.Rule));
+
+        clock.SetUtcNow(November.End);
+        await watch.RunAsync(Token);
+
+        Assert.Empty(await OpenAsync());
+
+        // What bills have corrected stays open for as long as bills of the month are looked at.
+        IncidentSignal billed = Assert.Single(database.Events[^2].Signals, signal => signal.Rule == BudgetIncidents.CameOutAbove);
+        Assert.True(billed.Over);
+        Assert.Equal(["2026-11", "2026-10"], billed.Except);
+    }
+
+    [Fact]
+    [Trait("Requirement", "M5")]
+    public async Task Mark_PassedByWhatIsSpent_IsToldInItsWords()
+    {
+        await SpendAsync(150);
+        await ReserveAsync(40);
+        await watch.RunAsync(Token);
+        Assert.Empty(await OpenAsync());
+
+        await SpendAsync(0.40m);
+        BudgetWatch another = NewWatch();
+        await watch.RunAsync(Token);
+        await another.RunAsync(Token);
+        await watch.RunAsync(Token);
+
+        Assert.Equal(
+            [(BudgetIncidents.MarkPassed, "2026-11", "System-wide LoRA training costs are $150.40/month (75% of $200/month budget)")], await OpenAsync());
+        Assert.Equal(EventSeverity.Warning, database.Events.Last(fact => fact.Kind == BudgetEvents.MarkPassed).Severity);
+        Assert.Equal([BudgetEvents.MarkHolds, BudgetEvents.MarkPassed, BudgetEvents.MarkPassed], Told(BudgetEvents.MarkHolds, BudgetEvents.MarkPassed));
+
+        options = options with { WarnAt = Usd.FromDollars(150.40m) };
+        await watch.RunAsync(Token);
+        await another.RunAsync(Token);
+        Assert.Empty(await OpenAsync());
+    }
+
+    [Fact]
+    [Trait("Requirement", "M5")]
+    public async Task Mark_ThatAPersonSet_IsTheOneThatIsTold()
+    {
+        await SpendAsync(101);
+        BudgetRules set = new(Usd.FromDollars(112.50m), Usd.FromDollars(100));
+        BudgetLimitChange change = new(ids.Next(), Now, new Actor(ActorKind.Person, "ada"), "A dear month", options, set, FollowsOptions: false);
+        await database.RunAsync((unit, token) => unit.Store<IBudgetLimitStore>().SetAsync(change, token), Token);
+
+        await watch.RunAsync(Token);
+
+        Assert.Equal("System-wide LoRA training costs are $101.00/month (88.9% of $112.50/month budget)", Assert.Single(await OpenAsync()).Text);
+    }
+
+    [Fact]
+    [Trait("Requirement", "M4")]
+    public async Task LoraCost_AboveTheMark_IsToldInItsWordsOnceForAllPortals()
+    {
+        BudgetWatch another = NewWatch();
+        cost.Set(100, 2.50m);
+        await watch.RunAsync(Token);
+        await another.RunAsync(Token);
+        Assert.Empty(await OpenAsync());
+
+        cost.Set(100, 2.61m);
+        await watch.RunAsync(Token);
+        await another.RunAsync(Token);
+        cost.Set(101, 2.65m);
+        await watch.RunAsync(Token);
+        await another.RunAsync(Token);
+
+        Assert.Equal([(BudgetIncidents.LoraTooDear, "average", "Average LoRA training cost is $2.61 (threshold: $2.50)")], await OpenAsync());
+        Assert.Equal(EventSeverity.Warning, database.Events[^1].Severity);
+        Assert.Equal(2, Told(BudgetEvents.LoraTooDear).Count);
+
+        // About the mark it stays as it is, for a portal that has just begun too.
+        cost.Set(110, 2.45m);
+        await watch.RunAsync(Token);
+        await NewWatch().RunAsync(Token);
+        Assert.Single(await OpenAsync());
+
+        cost.Set(120, 2.375m);
+        await watch.RunAsync(Token);
+        await another.RunAsync(Token);
+        Assert.Empty(await OpenAsync());
+        cost.Set(120, 2.51m);
+        await watch.RunAsync(Token);
+        Assert.Equal("Average LoRA training cost is $2.51 (threshold: $2.50)", Assert.Single(await OpenAsync()).Text);
+    }
+
+    [Fact]
+    [Trait("Requirement", "M4")]
+    public async Task LoraCost_OfFewLoras_IsTheirChance()
+    {
+        cost.Set(4, 90m);
+        await watch.RunAsync(Token);
+        Assert.Empty(await OpenAsync());
+
+        cost.Set(5, 90m);
+        await watch.RunAsync(Token);
+        Assert.Single(await OpenAsync());
+
+        cost.Set(4, 90m);
+        await watch.RunAsync(Token);
+        Assert.Empty(await OpenAsync());
+    }
+
+    [Fact]
+    public async Task LoraCost_ThatCantBeRead_LeavesTheRestTold()
+    {
+        await SpendAsync(250);
+        cost.Away = true;
+
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => watch.RunAsync(Token));
+
+        Assert.Equal([BudgetIncidents.LimitPassed, BudgetIncidents.MarkPassed], (await OpenAsync()).Select(incident => incident.Rule));
+    }
+
+    private BudgetWatch NewWatch() => new(database, cost, clock, () => options);
+
+    private List<string> Told(params string[] kinds) => [.. database.Events.Select(fact => fact.Kind).Where(kinds.Contains)];
+
+    /// <summary>After every fact that was told so far.</summary>
+    private async Task<IReadOnlyList<(string Rule, string Subject, string Text)>> OpenAsync()
+    {
+        IncidentKeeper keeper = new(database, ids);
+        for (; takenIn < database.Events.Count; takenIn++)
+        {
+            await keeper.TakeInAsync(new Guid(takenIn, 5, 0, new byte[8]), Now.AddSeconds(takenIn), database.Events[takenIn], Token);
+        }
+
+        IReadOnlyList<Incident> open = await database.ReadAsync((unit, token) => unit.Store<IIncidentStore>().ListOpenAsync(50, token), Token);
+        return [.. open.Select(incident => (incident.Rule, incident.Subject, incident.Text)).OrderBy(incident => incident.Rule, StringComparer.Ordinal)];
+    }
+
+    private Task<ReserveResult> ReserveAsync(decimal dollars) => database.RunAsync(
+        (unit, token) => unit.Store<IBudgetStore>().TryReserveAsync(ids.Next(), new JobId(ids.Next()), 1, Usd.FromDollars(dollars), Now, options, token), Token);
+
+    private async Task SpendAsync(decimal dollars)
+    {
+        BudgetEntry entry = new() { Key = $"spent:{ids.Next()}", Month = November, At = Now, Kind = EntryKind.Leak, Spent = Usd.FromDollars(dollars) };
+        Assert.True(await database.RunAsync((unit, token) => unit.Store<IBudgetStore>().BookAsync(entry, token), Token));
+    }
+
+    /// <summary>What the page would show.</summary>
+    private sealed class ScriptedCost : ILoraCosts
+    {
+        private LoraCost cost = LoraCost.Of([], default, 0, BudgetSamples.CostRules);
+
+        public bool Away { get; set; }
+
+        public void Set(int loras, decimal average) =>
+            cost = cost with { Completed = loras, Running = Usd.FromDollars(average * loras) };
+
+        public Task<LoraCost> ReadCostAsync(CancellationToken cancellationToken) =>
+            Away ? throw new StoreUnavailableException("The database is away.") : Task.FromResult(cost);
+    }
+}
