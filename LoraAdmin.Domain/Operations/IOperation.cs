@@ -90,6 +90,9 @@ public interface IItemTurn
     /// <summary>Who the run acts for.</summary>
     Actor Actor { get; }
 
+    /// <summary>A person has read this very plan and asked for it: caps do not bound it, and it does not count against them.</summary>
+    bool IsApproved { get; }
+
     /// <summary>A part of an item that is too large for one transaction.</summary>
     /// <exception cref="FenceLostException">Another instance has taken the run over: nothing was written.</exception>
     Task<T> RunAsync<T>(Func<IUnit, CancellationToken, Task<T>> work, CancellationToken cancellationToken);

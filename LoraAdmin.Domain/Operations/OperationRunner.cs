@@ -87,7 +87,7 @@ public sealed class OperationRunner(
 
         // The caps are for what nobody has read: a person who runs it at once has not.
         int most = isRead ? plan.Items.Count : plan.WithinCaps ?? plan.Items.Count;
-        await ApplyItemsAsync((IItemOperation)operation, run, id, most, lease);
+        await ApplyItemsAsync((IItemOperation)operation, run, id, most, isRead, lease);
         return await EndItemsAsync(operation, run, plan, most);
     }
 
@@ -173,7 +173,7 @@ public sealed class OperationRunner(
         return await ReadAsync(run);
     }
 
-    private async Task ApplyItemsAsync(IItemOperation operation, OperationRun run, Guid plan, int most, RunLease lease)
+    private async Task ApplyItemsAsync(IItemOperation operation, OperationRun run, Guid plan, int most, bool isRead, RunLease lease)
     {
         int after = 0;
         while (after < most)
@@ -191,7 +191,7 @@ public sealed class OperationRunner(
                 if (item.Outcome is null)
                 {
                     await HoldAsync(operation.Info, run, lease);
-                    await ApplyItemAsync(operation, run, plan, item, lease);
+                    await ApplyItemAsync(operation, run, plan, item, isRead, lease);
                 }
             }
 
@@ -227,9 +227,9 @@ public sealed class OperationRunner(
         }
     }
 
-    private async Task ApplyItemAsync(IItemOperation operation, OperationRun run, Guid plan, PlannedItem item, RunLease lease)
+    private async Task ApplyItemAsync(IItemOperation operation, OperationRun run, Guid plan, PlannedItem item, bool isRead, RunLease lease)
     {
-        ItemTurn turn = new(this, run, plan, item, lease);
+        ItemTurn turn = new(this, run, plan, item, isRead, lease);
         try
         {
             await operation.ApplyAsync(item.Item, turn, lease.Token);
@@ -483,11 +483,13 @@ public sealed class OperationRunner(
         },
         cancellationToken);
 
-    private sealed class ItemTurn(OperationRunner runner, OperationRun run, Guid plan, PlannedItem item, RunLease lease) : IItemTurn
+    private sealed class ItemTurn(OperationRunner runner, OperationRun run, Guid plan, PlannedItem item, bool isRead, RunLease lease) : IItemTurn
     {
         public bool HasEnded { get; private set; }
 
         public Actor Actor => run.StartedBy;
+
+        public bool IsApproved => isRead;
 
         public Task<T> RunAsync<T>(Func<IUnit, CancellationToken, Task<T>> work, CancellationToken cancellationToken) =>
             runner.WithFenceAsync(run, work, cancellationToken);

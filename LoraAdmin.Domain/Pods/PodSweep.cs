@@ -9,6 +9,21 @@ namespace LoraAdmin.Domain.Pods;
 /// <param name="HourlyPrice">Bound on what the ended pods cost per hour, together.</param>
 public sealed record SweepCaps(int Kills, Usd HourlyPrice);
 
+/// <summary>The caps, and what of them is used up: what the sweep has ended in the rolling hour before, and nobody had approved.</summary>
+public sealed record SweepRoom(SweepCaps Caps, SweepTally Ended)
+{
+    public int KillsLeft => Math.Max(0, Caps.Kills - Ended.Kills);
+
+    public Usd HourlyPriceLeft => Caps.HourlyPrice > Ended.HourlyPrice ? Caps.HourlyPrice - Ended.HourlyPrice : Usd.Zero;
+
+    /// <summary>Whether one pod more may go that nobody has approved.</summary>
+    public bool Fits(Usd hourlyRate) => Ended.Kills < Caps.Kills && Ended.HourlyPrice + hourlyRate <= Caps.HourlyPrice;
+
+    /// <summary>A sentence without its full stop, that may follow a colon.</summary>
+    public string Words => FormattableString.Invariant(
+        $"in a rolling hour the caps let {Caps.Kills} pods go that together cost {Caps.HourlyPrice}/h; {Ended.Kills} at {Ended.HourlyPrice}/h went in the last one, so {KillsLeft} at {HourlyPriceLeft}/h are left");
+}
+
 public enum SweepAction
 {
     /// <summary>End it: the file is proven elsewhere, or there is none.</summary>
@@ -36,6 +51,12 @@ public sealed record SweepItem(
 /// <param name="WithinCaps">How many of the items, from the first on, the caps let through now.</param>
 public sealed record SweepPlan(DateTimeOffset AsOf, IReadOnlyList<SweepItem> Items, int WithinCaps)
 {
+    /// <summary>What was left of the caps at the plan; null: nobody asked.</summary>
+    public SweepRoom? Room { get; init; }
+
+    /// <summary>What kept the sweep from acting by itself at the plan; null: nothing did.</summary>
+    public AutomationBar? Bar { get; init; }
+
     /// <summary>Tells one plan from another, whatever order its items came in.</summary>
     public string Hash => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(
         string.Join('\n', Items.Select(item => $"{item.PodId} {item.Action} {item.Reason}").Order(StringComparer.Ordinal)))));
@@ -75,7 +96,7 @@ public sealed class PodSweep(
     public static readonly TimeSpan UnknownAfter = TimeSpan.FromMinutes(2);
 
     /// <summary>The hourly run by which it is known (<see cref="PodSweepOperation"/>).</summary>
-    internal const string OperationKey = "pods.sweep";
+    public const string OperationKey = "pods.sweep";
 
     private static readonly TimeSpan CapWindow = TimeSpan.FromHours(1);
 
@@ -96,27 +117,29 @@ public sealed class PodSweep(
     {
         ArgumentNullException.ThrowIfNull(listing);
         DateTimeOffset now = clock.GetUtcNow();
-        (IReadOnlyList<LedgerPod> open, IReadOnlyList<PodClaim> claims, SweepTally tally) = await work.ReadAsync(
+        (IReadOnlyList<LedgerPod> open, IReadOnlyList<PodClaim> claims, SweepTally tally, AutomationBar? bar) = await work.ReadAsync(
             async (unit, token) => (
                 await unit.Store<IPodLedger>().ListAliveAsync(token),
                 await unit.Store<IPodClaimStore>().ListAsync(token),
-                await unit.Store<IPodLedger>().TallySweepAsync(now - CapWindow, token)),
+                await unit.Store<IPodLedger>().TallySweepAsync(now - CapWindow, token),
+                await AutomationGate.FindAsync(unit, OperationKey, clocks, now, token)),
             cancellationToken);
         IReadOnlyList<CountedPod> census = PodCensus.Count(listing, open, claims, installation().Id, now);
+        SweepRoom room = new(caps(), tally);
         List<SweepItem> items = [];
         foreach (CountedPod[] few in census.Where(pod => IsForTheSweep(pod, now)).Chunk(AskedAtOnce))
         {
             DateTimeOffset asked = clock.GetUtcNow();
-            bool pastCaps = !everyProof && CountWithinCaps([.. items, Item(few[0], null, asked)], tally) <= items.Count;
+            bool pastCaps = !everyProof && CountWithinCaps([.. items, Item(few[0], null, asked)], room) <= items.Count;
             FileProof?[] found = pastCaps ? new FileProof?[few.Length] : await Task.WhenAll(few.Select(pod => ProofAsync(pod, cancellationToken)));
             items.AddRange(few.Zip(found, (pod, proof) => Item(pod, proof, asked)));
         }
 
-        return new SweepPlanning.Planned(new SweepPlan(listing.StartedAt, items, CountWithinCaps(items, tally)), census);
+        return new SweepPlanning.Planned(new SweepPlan(listing.StartedAt, items, CountWithinCaps(items, room)) { Room = room, Bar = bar }, census);
     }
 
     /// <summary>Carries out the first <paramref name="most"/> items of a plan.</summary>
-    /// <param name="actor">The sweep itself, or the person who approved exactly this plan.</param>
+    /// <param name="actor">The sweep itself, which is bound by its caps, or the person who approved exactly this plan.</param>
     public async Task<SweepResult> ApplyAsync(SweepPlan plan, int most, Actor actor, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(plan);
@@ -124,7 +147,7 @@ public sealed class PodSweep(
         List<(SweepItem, string)> ineligible = [];
         foreach (SweepItem item in plan.Items.Take(most))
         {
-            string? why = await work.RunAsync((unit, token) => ApplyAsync(unit, item, actor, token), cancellationToken);
+            string? why = await work.RunAsync((unit, token) => ApplyAsync(unit, item, actor, isApproved: actor.Kind != ActorKind.Portal, token), cancellationToken);
             if (why is null)
             {
                 done.Add(item);
@@ -166,34 +189,27 @@ public sealed class PodSweep(
         return new SweepItem(seen.Id, seen.Name, pod.Reason!, pod.Why, action, proof ?? FileProof.None, asked, seen.HourlyRate, cost);
     }
 
-    private int CountWithinCaps(List<SweepItem> items, SweepTally tally)
+    private static int CountWithinCaps(List<SweepItem> items, SweepRoom room)
     {
-        SweepCaps limit = caps();
-        int kills = tally.Kills;
-        Usd price = tally.HourlyPrice;
         for (int index = 0; index < items.Count; index++)
         {
-            if (items[index].Action is SweepAction.Terminate or SweepAction.Undecided)
-            {
-                kills++;
-                price += items[index].HourlyRate;
-            }
-
-            if (kills > limit.Kills || price > limit.HourlyPrice)
+            bool ends = items[index].Action is SweepAction.Terminate or SweepAction.Undecided;
+            Usd rate = ends ? items[index].HourlyRate : Usd.Zero;
+            if (ends ? !room.Fits(rate) : room.Ended.Kills > room.Caps.Kills || room.Ended.HourlyPrice > room.Caps.HourlyPrice)
             {
                 return index;
             }
+
+            room = ends ? room with { Ended = new SweepTally(room.Ended.Kills + 1, room.Ended.HourlyPrice + rate) } : room;
         }
 
         return items.Count;
     }
 
-    /// <summary>In words, what the caps let through in an hour.</summary>
-    internal string CapWords() => $"the caps let {caps().Kills} pods, and {caps().HourlyPrice} of what they cost per hour, go in an hour";
-
     /// <summary>Carries out one item in the caller's transaction.</summary>
+    /// <param name="isApproved">A person has read the plan that it is of: the caps neither bound nor count it, whoever began the run.</param>
     /// <returns>Why the item is not eligible any more; null when it was done.</returns>
-    internal async Task<string?> ApplyAsync(IUnit unit, SweepItem item, Actor actor, CancellationToken cancellationToken)
+    internal async Task<string?> ApplyAsync(IUnit unit, SweepItem item, Actor actor, bool isApproved, CancellationToken cancellationToken)
     {
         IPodLedger ledger = unit.Store<IPodLedger>();
         DateTimeOffset now = clock.GetUtcNow();
@@ -205,6 +221,16 @@ public sealed class PodSweep(
         if (item.Action == SweepAction.Undecided)
         {
             return "Nobody has looked for its file yet";
+        }
+
+        if (!isApproved && item.Action == SweepAction.Terminate)
+        {
+            // Another look may have used the caps up since this one planned.
+            SweepRoom room = new(caps(), await ledger.TallySweepAsync(now - CapWindow, cancellationToken));
+            if (!room.Fits(item.HourlyRate))
+            {
+                return $"It is past the caps by now: {room.Words}";
+            }
         }
 
         LedgerPod? row = await ledger.FindByPodIdAsync(item.PodId, cancellationToken);
@@ -221,7 +247,7 @@ public sealed class PodSweep(
             }
 
             LedgerPod found = await FoundAsync(ledger, item.PodId, item.Name, item.HourlyRate, now, cancellationToken);
-            await ledger.AddAsync(Wish(found, item, actor, now), cancellationToken);
+            await ledger.AddAsync(Wish(found, item, isApproved, now), cancellationToken);
         }
         else if (row.Saw == PodSaw.Gone ? item.Reason != PodReasons.Unknown : row.Want != PodWant.Needed)
         {
@@ -231,7 +257,7 @@ public sealed class PodSweep(
         {
             return "Its lifetime was prolonged";
         }
-        else if (!await ledger.SaveAsync(Wish(Reopened(row), item, actor, now), cancellationToken))
+        else if (!await ledger.SaveAsync(Wish(Reopened(row), item, isApproved, now), cancellationToken))
         {
             throw new ConcurrentWriteException($"Pod {row.Name} was written meanwhile.");
         }
@@ -259,8 +285,8 @@ public sealed class PodSweep(
         return null;
     }
 
-    /// <summary>What a person approved was asked for: it does not count against the caps.</summary>
-    private LedgerPod Wish(LedgerPod row, SweepItem item, Actor actor, DateTimeOffset now)
+    /// <summary>What a person approved was asked for: it does not count against the caps. What a person's run planned for itself nobody has read: it counts.</summary>
+    private LedgerPod Wish(LedgerPod row, SweepItem item, bool isApproved, DateTimeOffset now)
     {
         if (item.Action == SweepAction.Prolong)
         {
@@ -271,7 +297,7 @@ public sealed class PodSweep(
         return row with
         {
             Want = item.Action == SweepAction.Terminate ? PodWant.Released : PodWant.Held,
-            WantReason = actor.Kind == ActorKind.Portal ? item.Reason : PodReasons.ByPerson,
+            WantReason = isApproved ? PodReasons.ByPerson : item.Reason,
             WantSince = now,
             Proof = proof,
             ProofAt = proof == FileProof.None ? null : item.ProofAt,

@@ -28,9 +28,13 @@ public sealed class PodSweepOperation(PodSweep sweep, TimeProvider clock, string
             case SweepPlanning.CouldNotRead unread:
                 return new Planning.CouldNotRead($"RunPod's account can't be listed: {unread.Error.Detail}", "See its words and the remedy on the pods page");
             case SweepPlanning.Planned planned:
-                PlanDraft plan = PlanDraft.OfItems(planned.Plan.AsOf, [.. planned.Plan.Items.Select(ToItem)]);
+                SweepRoom room = planned.Plan.Room!;
+                PlanDraft plan = PlanDraft.OfItems(planned.Plan.AsOf, [.. planned.Plan.Items.Select(ToItem)]) with
+                {
+                    Totals = [Cap("Ended by the sweep in the last hour", room.Ended.Kills, room.Ended.HourlyPrice), Cap("Left of its caps", room.KillsLeft, room.HourlyPriceLeft)],
+                };
                 return new Planning.Planned(planned.Plan.WithinCaps < planned.Plan.Items.Count
-                    ? plan with { WithinCaps = planned.Plan.WithinCaps, CapWords = sweep.CapWords() }
+                    ? plan with { WithinCaps = planned.Plan.WithinCaps, CapWords = room.Words }
                     : plan);
             default:
                 throw new NotSupportedException("A planning is planned or could not read.");
@@ -43,7 +47,7 @@ public sealed class PodSweepOperation(PodSweep sweep, TimeProvider clock, string
         ArgumentNullException.ThrowIfNull(turn);
         SweepItem swept = JsonSerializer.Deserialize<SweepItem>(item.Detail!)!;
         return turn.EndAsync(
-            async (unit, token) => await sweep.ApplyAsync(unit, swept, turn.Actor, token) is { } why ? ItemOutcome.Ineligible(why) : ItemOutcome.Done, cancellationToken);
+            async (unit, token) => await sweep.ApplyAsync(unit, swept, turn.Actor, turn.IsApproved, token) is { } why ? ItemOutcome.Ineligible(why) : ItemOutcome.Done, cancellationToken);
     }
 
     public async Task<IReadOnlyList<Figure>> MeasureAsync(IUnit unit, CancellationToken cancellationToken)
@@ -61,6 +65,9 @@ public sealed class PodSweepOperation(PodSweep sweep, TimeProvider clock, string
     }
 
     public Task<string?> CheckAsync(IUnit unit, CancellationToken cancellationToken) => Task.FromResult<string?>(null);
+
+    private static Figure Cap(string name, int pods, Usd hourly) =>
+        new(name, FormattableString.Invariant($"{pods} {(pods == 1 ? "pod" : "pods")}, {hourly}/h"));
 
     private static Figure Count(string name, IEnumerable<LedgerPod> pods) => new(name, pods.Count().ToString(CultureInfo.InvariantCulture));
 

@@ -37,6 +37,8 @@ internal static class ItemOperations
 
         public Actor Actor => actor;
 
+        public bool IsApproved => false;
+
         public Task<T> RunAsync<T>(Func<IUnit, CancellationToken, Task<T>> act, CancellationToken cancellationToken) => work.RunAsync(act, cancellationToken);
 
         public async Task EndAsync(Func<IUnit, CancellationToken, Task<ItemOutcome>> act, CancellationToken cancellationToken) =>

@@ -41,6 +41,40 @@ public sealed class OperationJobTests
 
     [Fact]
     [Trait("Requirement", "J1")]
+    public async Task Sweep_ThatAPersonRunsAtOnce_CountsAgainstTheHour_AndWhatIsApprovedDoesNot()
+    {
+        PodHouse pods = new();
+        pods.World.Caps = new SweepCaps(2, Usd.FromDollars(20));
+        for (int pod = 0; pod < 5; pod++)
+        {
+            pods.AddPod(pods.NextName());
+        }
+
+        pods.Pass(PodSweep.UnknownAfter + TimeSpan.FromSeconds(1));
+        OperationHouse house = HouseOf(pods);
+        await house.FillAsync();
+
+        Assert.Equal(("2 of 5 done, 3 wait for a person's approval.", 2), await RunNowAsync(house, pods));
+        Assert.Equal(("0 of 3 done, 3 wait for a person's approval.", 2), await RunNowAsync(house, pods));
+        OperationCommand.Planned preview = Assert.IsType<OperationCommand.Planned>(await house.Desk.PreviewAsync(PodSweepOperation.Key, OperationHouse.Ada, Token));
+        PlanDraft seen = pods.World.Database.Operations.Plans.Rows.Single(plan => plan.Id == preview.Plan).Draft;
+        Assert.Equal((0, 3L), (seen.WithinCaps, seen.Count));
+        Assert.Equal(
+            [new Figure("Ended by the sweep in the last hour", "2 pods, $0.80/h"), new Figure("Left of its caps", "0 pods, $19.20/h")], seen.Totals);
+        Assert.Contains("2 at $0.80/h went in the last one, so 0 at $19.20/h are left", seen.CapWords, StringComparison.Ordinal);
+
+        await house.Desk.ApplyAsync(PodSweepOperation.Key, preview.Plan, "read and right", OperationHouse.Ada, Token);
+        Assert.Equal(3, (await house.EndBegunAsync()).Done);
+
+        Assert.Equal(2, await EndedByItselfAsync(pods));
+        Assert.Equal(3, pods.Rows.Count(row => row.WantReason == PodReasons.ByPerson));
+        pods.AddPod(pods.NextName());
+        pods.Pass(TimeSpan.FromMinutes(61));
+        Assert.Equal(("1 of 1 done.", 1), await RunNowAsync(house, pods));
+    }
+
+    [Fact]
+    [Trait("Requirement", "J1")]
     public async Task Sweep_WhoseAccountCanNotBeListed_FailsAndAlerts()
     {
         PodHouse pods = new();
@@ -125,6 +159,19 @@ public sealed class OperationJobTests
         Assert.Equal(0, await bench.Portal.Uploads.RunAsync(Token));
         await bench.Portal.FilesDesk.UploadNowAsync("disk-1", SpoolNames.File(id, 1), TrainingBench.Person, Token);
         Assert.Equal(1, await bench.Portal.Uploads.RunAsync(Token));
+    }
+
+    private static async Task<(string? Outcome, int InTheHour)> RunNowAsync(OperationHouse house, PodHouse pods)
+    {
+        await house.Desk.RunNowAsync(PodSweepOperation.Key, "money burns", OperationHouse.Ada, Token);
+        OperationRun run = await house.EndBegunAsync();
+        return (run.Outcome, await EndedByItselfAsync(pods));
+    }
+
+    private static async Task<int> EndedByItselfAsync(PodHouse pods)
+    {
+        DateTimeOffset hourAgo = pods.World.Clock.GetUtcNow().AddHours(-1);
+        return (await pods.World.Database.ReadAsync((unit, token) => unit.Store<IPodLedger>().TallySweepAsync(hourAgo, token), Token)).Kills;
     }
 
     private static OperationHouse HouseOf(PodHouse pods) => new(

@@ -68,6 +68,22 @@ public sealed class PodSweepCapsTests
 
     [Fact]
     [Trait("Requirement", "J1")]
+    public async Task Sweep_WhoseCapsAnotherLookUsedUpMeanwhile_EndsNoMore()
+    {
+        PodHouse house = new();
+        Fill(house, 2);
+        SweepPlan stale = await house.PlanAsync();
+        Assert.Equal(2, stale.WithinCaps);
+        house.World.Caps = new SweepCaps(1, Usd.FromDollars(20));
+
+        SweepResult result = await house.Portal.Sweep.ApplyAsync(stale, stale.WithinCaps, Actor.Portal("pods.watch"), PodHouse.None);
+
+        Assert.Single(result.Done);
+        Assert.StartsWith("It is past the caps by now", Assert.Single(result.Ineligible).Why, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [Trait("Requirement", "J1")]
     public async Task Approve_PlanThatHasChanged_IsRefusedAndDoesNothing()
     {
         PodHouse house = new();

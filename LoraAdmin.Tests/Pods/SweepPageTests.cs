@@ -28,7 +28,7 @@ public sealed class SweepPageTests : LoraBunitContext
         Assert.Contains("None: a trained file may lie on it alone", Words(), StringComparison.Ordinal);
         Assert.Contains("unknown to the ledger", Words(), StringComparison.Ordinal);
         Assert.Contains("$1.25", Words(), StringComparison.Ordinal);
-        Assert.Contains("the pod loop does it by itself", Words(), StringComparison.Ordinal);
+        Assert.Contains("The pod loop does it by itself", Words(), StringComparison.Ordinal);
         Assert.Empty(desk.Approved);
     }
 
@@ -60,7 +60,7 @@ public sealed class SweepPageTests : LoraBunitContext
         SweepPlan plan = PodSamples.Plan(Start, 1, PodSamples.Item(1), PodSamples.Item(2));
         desk.Approvals.Enqueue(new ApproveSweepOutcome.Applied(new SweepResult(plan.Items, [])));
         Open(plan);
-        Assert.Contains("The caps let 1 of 2 through this hour", Words(), StringComparison.Ordinal);
+        Assert.Contains("The caps let 1 of 2 through now", Words(), StringComparison.Ordinal);
 
         Button("Approve this plan").Click();
 

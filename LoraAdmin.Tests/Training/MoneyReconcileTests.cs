@@ -392,6 +392,8 @@ internal sealed class FreeTurn(IUnitOfWork work) : IItemTurn
 
     public Actor Actor => OperationHouse.Ada;
 
+    public bool IsApproved => true;
+
     public Task<T> RunAsync<T>(Func<IUnit, CancellationToken, Task<T>> part, CancellationToken cancellationToken) => work.RunAsync(part, cancellationToken);
 
     public async Task EndAsync(Func<IUnit, CancellationToken, Task<ItemOutcome>> part, CancellationToken cancellationToken) =>
