@@ -343,6 +343,15 @@ public static class PodEvents
     public const string ForeignSeen = "pods.foreign_seen";
     public const string CapReached = "pods.cap_reached";
     public const string CapCleared = "pods.cap_cleared";
+
+    /// <summary>Pods that nothing needs go on running, because the sweep is paused or held.</summary>
+    public const string SweepHeld = "pods.sweep_held";
+
+    /// <summary>Nothing goes on running any more because the sweep is paused or held.</summary>
+    public const string SweepFree = "pods.sweep_free";
+
+    /// <summary>A pod that nothing needed is gone by itself, or is needed again, before the sweep had done anything about it.</summary>
+    public const string OrphanOver = "pods.orphan_over";
     public const string Claimed = "pods.claimed";
     public const string EndRequested = "pods.end_requested";
 
@@ -373,6 +382,9 @@ public static class PodIncidents
 
     /// <summary>The subject is the sweep itself.</summary>
     public const string CapReached = "pods.cap_reached";
+
+    /// <summary>Pods that nothing needs cost money while the sweep is paused or held. The subject is the sweep itself.</summary>
+    public const string SweepHeld = "pods.sweep_held";
 
     /// <summary>The subject is the sweep itself.</summary>
     public const string SweepSubject = "sweep";

@@ -89,7 +89,7 @@ public sealed class PodWatch
         Acts acts = await ActAsync(account, cancellationToken);
         SweepPlanning.Planned planned = await sweep.PlanAsync(complete, everyProof: false, cancellationToken);
         await news.TellAsync(planned, cancellationToken);
-        SweepResult swept = await sweep.ApplyAsync(planned.Plan, planned.Plan.WithinCaps, Self, cancellationToken);
+        SweepResult swept = await sweep.ApplyAsync(planned.Plan, planned.Plan.Bar is null ? planned.Plan.WithinCaps : 0, Self, cancellationToken);
         acts.ThrowIfAnyFailed();
         bool more = acts.CutOff || swept.Done.Any(item => item.Action is SweepAction.Terminate or SweepAction.Hold);
         return new PodWatchReport(more ? AtOnce : acts.Ending ? EveryWhileEnding : Every, true, acts.Alive, gone, planned.Plan) { Census = planned.Census };

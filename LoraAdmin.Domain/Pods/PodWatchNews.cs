@@ -4,8 +4,9 @@ using LoraAdmin.Domain.Shared;
 namespace LoraAdmin.Domain.Pods;
 
 /// <summary>
-/// Tells, once each, what people must know of the account: a plan that the caps hold back, another portal's pods, and that it can't be listed. The
-/// first look of a process tells what is over whatever an earlier process had told.
+/// Tells, once each, what people must know of the account: pods that nothing needs and that go on running, because the caps hold their end back or the
+/// sweep is paused or held; another portal's pods; and that it can't be listed. The first look of a process tells what is over whatever an earlier
+/// process had told.
 /// </summary>
 internal sealed class PodWatchNews(IUnitOfWork work, TimeProvider clock)
 {
@@ -20,6 +21,7 @@ internal sealed class PodWatchNews(IUnitOfWork work, TimeProvider clock)
     private static readonly Actor Self = Actor.Portal(PodWatch.LeaseName);
 
     private HashSet<string>? strangers;
+    private Leftovers left = Leftovers.None;
     private string? heldBack;
     private int blindLooks;
     private bool blindTold;
@@ -28,6 +30,7 @@ internal sealed class PodWatchNews(IUnitOfWork work, TimeProvider clock)
     public void Forget()
     {
         strangers = null;
+        left = Leftovers.None;
         heldBack = null;
         blindLooks = 0;
         blindTold = false;
@@ -81,6 +84,8 @@ internal sealed class PodWatchNews(IUnitOfWork work, TimeProvider clock)
             EventSeverity.Warning,
             "foreign",
             new IncidentSignal(PodIncidents.Foreign, pod.Pod.Id, $"Pod {pod.Pod.Id} ({pod.Pod.Name}) belongs to another installation on this account")) with { Pod = pod.Pod.Name }));
+        (Leftovers running, IEnumerable<OperationalEvent> news) = Leftovers.Of(planned, left);
+        facts.AddRange(news);
         string? waiting = TellCaps(planned.Plan, facts);
         if (blindTold)
         {
@@ -91,6 +96,7 @@ internal sealed class PodWatchNews(IUnitOfWork work, TimeProvider clock)
 
         // Only what is written has been told.
         strangers = seen;
+        left = running;
         heldBack = waiting;
         blindTold = false;
         blindLooks = 0;
@@ -100,7 +106,8 @@ internal sealed class PodWatchNews(IUnitOfWork work, TimeProvider clock)
     /// <returns>What is held back; null: nothing.</returns>
     private string? TellCaps(SweepPlan plan, List<OperationalEvent> facts)
     {
-        int count = plan.Items.Count - plan.WithinCaps;
+        // A sweep that does nothing at all holds nothing back because of its caps.
+        int count = plan.Bar is null ? plan.Items.Count - plan.WithinCaps : 0;
         string? waiting = count > 0 ? string.Join(' ', plan.Items.Skip(plan.WithinCaps).Select(item => item.PodId).Order(StringComparer.Ordinal)) : null;
         if (waiting is not null && waiting != heldBack)
         {
@@ -114,7 +121,8 @@ internal sealed class PodWatchNews(IUnitOfWork work, TimeProvider clock)
         }
         else if (waiting is null && heldBack is not null)
         {
-            facts.Add(Fact(PodEvents.CapCleared, "The sweep's caps hold nothing back any more", EventSeverity.Info, "cap", NothingHeldBack()));
+            string how = plan.Bar is { } bar ? $"The sweep does nothing by itself, whatever its caps. {bar.Words}" : "The sweep's caps hold nothing back any more";
+            facts.Add(Fact(PodEvents.CapCleared, how, EventSeverity.Info, "cap", NothingHeldBack() with { Text = how }));
         }
 
         return waiting;
@@ -122,8 +130,14 @@ internal sealed class PodWatchNews(IUnitOfWork work, TimeProvider clock)
 
     private static OperationalEvent FirstLook(SweepPlanning.Planned planned, HashSet<string> foreign)
     {
-        IncidentSignal[] caps = planned.Plan.WithinCaps == planned.Plan.Items.Count ? [NothingHeldBack()] : [];
-        IncidentSignal[] over = [AccountSeen(), IncidentSignal.OverExcept(PodIncidents.Foreign, [.. foreign], "It is gone from the account"), .. caps];
+        IncidentSignal[] caps = planned.Plan.Bar is not null || planned.Plan.WithinCaps == planned.Plan.Items.Count ? [NothingHeldBack()] : [];
+        IncidentSignal[] over =
+        [
+            AccountSeen(),
+            IncidentSignal.OverExcept(PodIncidents.Foreign, [.. foreign], "It is gone from the account"),
+            .. Leftovers.OverAtFirstLook(planned),
+            .. caps,
+        ];
         int ours = planned.Census.Count(pod => pod.Class != PodClass.Foreign);
         return Fact(PodEvents.FirstLook, $"The pod loop has taken its first look at the account: {planned.Census.Count} pods, {ours} of them ours", EventSeverity.Info, "first_look", over);
     }

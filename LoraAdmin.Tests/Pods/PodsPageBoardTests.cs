@@ -136,7 +136,7 @@ public sealed class PodsPageBoardTests
         LedgerPod doubt = PodSamples.Row(2, HourAgo, PodWant.Released, PodSaw.Requested) with { PodId = null, WantReason = PodReasons.InDoubt };
         PodsBoard board = Of(Census([], []), [asked, doubt]);
 
-        Assert.Equal(["needed", "in doubt"], board.Pods.Select(PodPageTexts.Word));
+        Assert.Equal(["needed", "in doubt"], board.Pods.Select(pod => pod.Kind.ToWord()));
         Assert.Contains("in case it turns up", board.Pods[1].Why, StringComparison.Ordinal);
         Assert.Equal((0, 1), (board.Alive, board.InDoubt));
         Assert.Equal(Usd.Zero, board.HourlyRate);

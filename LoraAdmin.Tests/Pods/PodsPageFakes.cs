@@ -1,3 +1,4 @@
+using LoraAdmin.Domain.Operations;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Pods;
@@ -17,6 +18,8 @@ public sealed class PagePodQueries(TimeProvider clock) : IPodQueries
 
     public Lister? Lister { get; set; }
 
+    public AutomationBar? Bar { get; set; }
+
     /// <summary>Null: the database answers.</summary>
     public string? Away { get; set; }
 
@@ -31,7 +34,7 @@ public sealed class PagePodQueries(TimeProvider clock) : IPodQueries
 
         return Away is { } reason
             ? throw new StoreUnavailableException(reason)
-            : PodQueriesBoard.Of(Census, Ledger, Claims, Lister, PodSamples.Installation, clock.GetUtcNow());
+            : PodQueriesBoard.Of(Census, Ledger, Claims, Lister, PodSamples.Installation, clock.GetUtcNow()) with { SweepBar = Bar };
     }
 
     /// <summary>The loop of this instance has listed these pods just now.</summary>

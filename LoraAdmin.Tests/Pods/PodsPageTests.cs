@@ -1,6 +1,7 @@
 using AngleSharp.Dom;
 using Bunit;
 using LoraAdmin.Domain.Access;
+using LoraAdmin.Domain.Operations;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Pods;
@@ -163,6 +164,101 @@ public sealed class PodsPageTests : LoraBunitContext
     }
 
     [Fact]
+    public void Sweep_Paused_SaysWhoWhyWhatItCostsAndLeadsThere_AndNothingOfCaps()
+    {
+        queries.List(Start, Unknown(1), Unknown(2));
+        queries.Census = queries.Census with { HeldBack = 1 };
+        queries.Bar = new AutomationBar(BarKind.Pause, new Actor(ActorKind.Person, "ada"), "it ends the wrong ones", Start.AddMinutes(-14), null);
+        IRenderedComponent<PodsPage> page = Show();
+
+        IElement notice = page.Find("[role=alert]");
+        string words = System.Text.RegularExpressions.Regex.Replace(notice.TextContent, @"\s+", " ");
+        Assert.Contains("The sweep is paused by ada since 14 min ago because: it ends the wrong ones. Ends when somebody resumes it.", words, StringComparison.Ordinal);
+        Assert.Contains("2 pods that nothing needs go on running and cost $1.20/h.", words, StringComparison.Ordinal);
+        Assert.Equal("/operations/pods.sweep", notice.QuerySelector("a")!.GetAttribute("href"));
+        Assert.DoesNotContain("caps", page.Markup, StringComparison.Ordinal);
+        desk.Previews.Enqueue(new SweepPlanning.Planned(PodSamples.Plan(Start, 1, PodSamples.Item(1)) with { Bar = queries.Bar }, []));
+
+        Press(page, "See the plan");
+
+        Dialogs.WaitForAssertion(() => Assert.Contains("By itself the sweep does nothing now. Paused by ada: it ends the wrong ones.", Dialogs.Markup, StringComparison.Ordinal));
+        Assert.DoesNotContain("by itself within a minute", Dialogs.Markup, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Sweep_HeldWithNothingToSweep_IsSaidAndIsNoAlarm()
+    {
+        ShowThree();
+        queries.Bar = new AutomationBar(BarKind.Hold, new Actor(ActorKind.Person, "ada"), "an account was mixed up", Start.AddMinutes(-2), Start.AddHours(2));
+        IRenderedComponent<PodsPage> page = Show();
+
+        Assert.Contains("Destructive automation is held, and the sweep with it, by ada", page.Find(".notice[role=status]").TextContent, StringComparison.Ordinal);
+        Assert.Empty(page.FindAll("[role=alert]"));
+    }
+
+    [Fact]
+    public void Chips_AndRows_UseTheSameWords()
+    {
+        LedgerPod doubt = PodSamples.Row(1, Start.AddMinutes(-3), PodWant.Released, PodSaw.Requested) with { PodId = null, WantReason = PodReasons.InDoubt };
+        LedgerPod vanished = PodSamples.Row(2, Start.AddHours(-1));
+        LedgerPod leaking = PodSamples.Row(3, Start.AddHours(-1), PodWant.Released, PodSaw.Leaking);
+        queries.Ledger.AddRange([doubt, vanished, leaking]);
+        queries.List(Start, PodSamples.Of(leaking));
+        IRenderedComponent<PodsPage> page = Show();
+        Dictionary<string, int> rows = page.FindAll("table.pods tbody tr .chip").GroupBy(chip => chip.TextContent.Trim()).ToDictionary(found => found.Key, found => found.Count());
+
+        Assert.Equal(new Dictionary<string, int> { ["leaking"] = 1, ["vanished"] = 1, ["in doubt"] = 1 }, rows);
+        foreach (IElement chip in page.FindAll(".class-toggle"))
+        {
+            string count = chip.QuerySelector(".figure")!.TextContent;
+            Assert.Equal(rows.GetValueOrDefault(chip.TextContent.Trim()[..^count.Length].Trim()).ToString(System.Globalization.CultureInfo.InvariantCulture), count);
+        }
+
+        page.FindAll(".class-toggle").Single(chip => chip.TextContent.Contains("in doubt", StringComparison.Ordinal)).Click();
+
+        page.WaitForAssertion(() => Assert.Equal("/pods?class=in_doubt", new Uri(Address.Uri).PathAndQuery));
+        page.WaitForAssertion(() => Assert.Contains("age 3 min 00 s", Assert.Single(page.FindAll("table.pods tbody tr")).TextContent, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Age_OfAPodFromAClockThatIsAhead_IsNoCountdown()
+    {
+        queries.List(Start, Unknown(1) with { CreatedAt = Start.AddMinutes(4) });
+
+        string row = Show().Find("table.pods tbody tr").TextContent;
+        Assert.Contains("age 0 s", row, StringComparison.Ordinal);
+        Assert.DoesNotContain("in 4 min", row, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Tile_OfTheOverview_CountsAndPricesWhatThePageDoes()
+    {
+        queries.Ledger.Add(PodSamples.Row(3, Start.AddHours(-1)));
+        queries.List(Start.AddSeconds(-20), Unknown(1), Unknown(2), PodSamples.Of(queries.Ledger[0]), PodSamples.Stranger("box1", "somebody-else", Start.AddHours(-2)));
+        IRenderedComponent<PodsPage> page = Show();
+        IRenderedComponent<PodsTile> tile = Render<PodsTile>();
+        tile.WaitForAssertion(() => tile.Find("a.tile"));
+
+        IElement[] totals = [.. page.FindAll(".totals dd")];
+        Assert.Equal("3", totals[0].TextContent.Trim());
+        Assert.Equal(totals[0].TextContent.Trim(), tile.Find(".tile-figure").TextContent.Trim());
+        Assert.Contains("$1.80/h", page.Find(".totals").TextContent, StringComparison.Ordinal);
+        Assert.Contains("$1.80/h", tile.Find(".tile-note").TextContent, StringComparison.Ordinal);
+        Assert.Contains("nothing needs 2, $1.20/h", tile.Find(".tile-note").TextContent, StringComparison.Ordinal);
+        Assert.Equal("/pods", tile.Find("a.tile").GetAttribute("href"));
+    }
+
+    [Fact]
+    public void Tile_WhereTheAccountIsNotListed_SaysThatItKnowsTheLedgerAlone()
+    {
+        queries.Ledger.Add(PodSamples.Row(1, Start.AddHours(-1), PodWant.Released, PodSaw.Leaking));
+        IRenderedComponent<PodsTile> tile = RenderPage<PodsTile>();
+
+        tile.WaitForAssertion(() => Assert.Contains("by the ledger alone", tile.Find(".tile-note").TextContent, StringComparison.Ordinal));
+        Assert.Contains("1 leaking", tile.Find(".tile-note").TextContent, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Buttons_WithoutPermission_AreNotThere()
     {
         Person.SetPolicies(Permissions.ReadPods);
@@ -223,6 +319,9 @@ public sealed class PodsPageTests : LoraBunitContext
         Assert.Empty(desk.Claimed);
         Assert.Contains("You may not say", Dialogs.Markup, StringComparison.Ordinal);
     }
+
+    private static ProviderPod Unknown(int number) =>
+        PodSamples.Stranger($"pod{number:00000}", PodNames.For(PodSamples.Installation, PodSamples.Job(number), 1, 1), Start.AddHours(-1));
 
     private void ShowThree()
     {

@@ -6,7 +6,7 @@ namespace LoraAdmin.Pods;
 /// <param name="ListsHere">Whether this instance held the lease at its last turn. If not, only the ledger is known here.</param>
 /// <param name="ListedAt">Start of the last complete listing; null: none yet.</param>
 /// <param name="Pods">Every pod in its class as of that listing.</param>
-/// <param name="HeldBack">How many items of the sweep's plan its caps held back.</param>
+/// <param name="HeldBack">How many items of the sweep's plan its caps held back; 0 when the whole sweep was paused or held.</param>
 /// <param name="FailingSince">First of the failed listings in a row; null while listing works.</param>
 public sealed record CensusNote(
     bool ListsHere, DateTimeOffset? ListedAt, IReadOnlyList<CountedPod> Pods, int HeldBack, DateTimeOffset? FailingSince, ProviderError? Error)
@@ -27,7 +27,7 @@ public sealed class LastCensus(TimeProvider clock)
         ArgumentNullException.ThrowIfNull(report);
         CensusNote last = note;
         note = report is { Listed: true, Plan: { } plan }
-            ? new CensusNote(true, plan.AsOf, report.Census, plan.Items.Count - plan.WithinCaps, null, null)
+            ? new CensusNote(true, plan.AsOf, report.Census, plan.Bar is null ? plan.Items.Count - plan.WithinCaps : 0, null, null)
             : last with { ListsHere = true, FailingSince = last.FailingSince ?? clock.GetUtcNow(), Error = report.Error };
     }
 

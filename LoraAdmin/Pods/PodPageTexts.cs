@@ -9,16 +9,19 @@ namespace LoraAdmin.Pods;
 public static class PodPageTexts
 {
     /// <summary>In the order in which the page offers them.</summary>
-    public static IReadOnlyList<PodClass> Classes { get; } =
-        [PodClass.Orphan, PodClass.Unknown, PodClass.Held, PodClass.Vanished, PodClass.Needed, PodClass.Foreign];
+    public static IReadOnlyList<PodKind> Kinds { get; } = Enum.GetValues<PodKind>();
 
-    public static string ToWord(this PodClass found) => found.ToString().ToLowerInvariant();
+    /// <summary>The same on chips and in rows.</summary>
+    public static string ToWord(this PodKind kind) => kind == PodKind.InDoubt ? "in doubt" : kind.ToString().ToLowerInvariant();
 
-    public static bool TryParse(string? word, out PodClass found)
+    /// <summary>As addresses say it.</summary>
+    public static string ToKey(this PodKind kind) => kind.ToWord().Replace(' ', '_');
+
+    public static bool TryParse(string? key, out PodKind found)
     {
-        foreach (PodClass one in Classes)
+        foreach (PodKind one in Kinds)
         {
-            if (one.ToWord() == word)
+            if (one.ToKey() == key)
             {
                 found = one;
                 return true;
@@ -29,37 +32,28 @@ public static class PodPageTexts
         return false;
     }
 
-    public static string Explain(PodClass found) => found switch
+    public static string Explain(PodKind kind) => kind switch
     {
-        PodClass.Needed => "A job works with it",
-        PodClass.Held => "Stopped and kept, because a trained file may lie on it alone",
-        PodClass.Orphan => "Ours, and nothing needs it: it is being ended, or it is past its lifetime",
-        PodClass.Unknown => "It bears our name, or a person said that it is ours, and the ledger does not know it",
-        PodClass.Foreign => "Not ours: never touched",
-        PodClass.Vanished => "The ledger has it, the account does not list it",
-        _ => found.ToWord(),
+        PodKind.Leaking => "Asked to end three times and still there: it costs money until RunPod lets it go",
+        PodKind.Needed => "A job works with it",
+        PodKind.Held => "Stopped and kept, because a trained file may lie on it alone",
+        PodKind.Orphan => "Ours, and nothing needs it: it is being ended, or it is past its lifetime",
+        PodKind.Unknown => "It bears our name, or a person said that it is ours, and the ledger does not know it",
+        PodKind.Foreign => "Not ours: never touched",
+        PodKind.Vanished => "The ledger has it, the account does not list it",
+        PodKind.InDoubt => "Its create call was never clearly answered, and the account has not shown it",
+        _ => kind.ToWord(),
     };
 
-    /// <summary>The class, or what says more about the pod than its class.</summary>
-    public static string Word(BoardPod pod)
+    public static (Tone Tone, string Icon) Look(PodKind kind) => kind switch
     {
-        ArgumentNullException.ThrowIfNull(pod);
-        return pod.IsLeaking ? "leaking" : pod.IsInDoubt ? "in doubt" : pod.Class.ToWord();
-    }
-
-    public static (Tone Tone, string Icon) Look(BoardPod pod)
-    {
-        ArgumentNullException.ThrowIfNull(pod);
-        return pod.IsLeaking ? (Tone.Bad, Icons.Material.Outlined.WaterDrop) : Look(pod.Class);
-    }
-
-    public static (Tone Tone, string Icon) Look(PodClass found) => found switch
-    {
-        PodClass.Needed => (Tone.Active, Icons.Material.Outlined.PlayCircle),
-        PodClass.Held => (Tone.Warn, Icons.Material.Outlined.Inventory2),
-        PodClass.Orphan => (Tone.Bad, Icons.Material.Outlined.MoneyOff),
-        PodClass.Unknown => (Tone.Bad, Icons.Material.Outlined.HelpOutline),
-        PodClass.Vanished => (Tone.Waiting, Icons.Material.Outlined.VisibilityOff),
+        PodKind.Leaking => (Tone.Bad, Icons.Material.Outlined.WaterDrop),
+        PodKind.Needed => (Tone.Active, Icons.Material.Outlined.PlayCircle),
+        PodKind.Held => (Tone.Warn, Icons.Material.Outlined.Inventory2),
+        PodKind.Orphan => (Tone.Bad, Icons.Material.Outlined.MoneyOff),
+        PodKind.Unknown => (Tone.Bad, Icons.Material.Outlined.HelpOutline),
+        PodKind.Vanished => (Tone.Waiting, Icons.Material.Outlined.VisibilityOff),
+        PodKind.InDoubt => (Tone.Waiting, Icons.Material.Outlined.QuestionMark),
         _ => (Tone.Quiet, Icons.Material.Outlined.Public),
     };
 

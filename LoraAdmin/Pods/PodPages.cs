@@ -5,7 +5,7 @@ using LoraAdmin.Shell;
 
 namespace LoraAdmin.Pods;
 
-/// <summary>What the pods page shows live and is made of. Page /pods.</summary>
+/// <summary>What the pods page and the overview's tile show live, and what they are made of. Page /pods.</summary>
 public static class PodPages
 {
     public static readonly LiveSource<PodsBoard> Board = new(
@@ -22,8 +22,10 @@ public static class PodPages
             provider.GetRequiredService<IUnitOfWork>(),
             provider.GetRequiredService<LastCensus>(),
             provider.GetRequiredService<Func<Installation>>(),
-            provider.GetRequiredService<TimeProvider>()));
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ClockStandings>()));
         services.AddSingleton<IGaveUpSource, GaveUpPods>();
+        services.AddSingleton(new Slot(SlotPlaces.OverviewTiles, typeof(PodsTile)));
         return services;
     }
 }

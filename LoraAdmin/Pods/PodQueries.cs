@@ -1,3 +1,4 @@
+using LoraAdmin.Domain.Operations;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 
@@ -31,6 +32,22 @@ public sealed record BoardPod(
 
     public bool IsLeaking => Row?.Saw == PodSaw.Leaking;
 
+    /// <summary>By what the page calls it and lets people filter.</summary>
+    public PodKind Kind => this switch
+    {
+        { IsLeaking: true } => PodKind.Leaking,
+        { IsInDoubt: true } => PodKind.InDoubt,
+        { Class: PodClass.Needed } => PodKind.Needed,
+        { Class: PodClass.Held } => PodKind.Held,
+        { Class: PodClass.Orphan } => PodKind.Orphan,
+        { Class: PodClass.Unknown } => PodKind.Unknown,
+        { Class: PodClass.Vanished } => PodKind.Vanished,
+        _ => PodKind.Foreign,
+    };
+
+    /// <summary>Nothing needs it, and nobody has wished its end yet: only the sweep or a person ends it.</summary>
+    public bool IsLeftToTheSweep => Class == PodClass.Unknown || (Class == PodClass.Orphan && Row?.Want == PodWant.Needed);
+
     /// <summary>It costs money that nobody wants to spend.</summary>
     public bool IsWaste => Class is PodClass.Orphan or PodClass.Unknown || IsLeaking;
 
@@ -51,6 +68,16 @@ public sealed record Lister(string Instance, DateTimeOffset LastTurn, DateTimeOf
 public sealed record PodsBoard(IReadOnlyList<BoardPod> Pods, CensusNote Census, Lister? Lister, DateTimeOffset AsOf)
 {
     public DateTimeOffset? ListedAt => Census.ListedAt;
+
+    /// <summary>What keeps the sweep from acting by itself now; null: nothing does.</summary>
+    public AutomationBar? SweepBar { get; init; }
+
+    /// <summary>Pods that only the sweep or a person ends.</summary>
+    public int LeftToTheSweep => Pods.Count(pod => pod.IsLeftToTheSweep);
+
+    public Usd LeftHourlyRate => Sum(Pods.Where(pod => pod.IsLeftToTheSweep), pod => pod.HourlyRate ?? Usd.Zero);
+
+    public int Leaking => Pods.Count(pod => pod.IsLeaking);
 
     /// <summary>Ours that have an id and are not verified gone.</summary>
     public int Alive => Pods.Count(pod => pod.IsOurs && pod.PodId is not null);

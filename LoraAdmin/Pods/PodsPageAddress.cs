@@ -1,24 +1,22 @@
-using LoraAdmin.Domain.Pods;
-
 namespace LoraAdmin.Pods;
 
 /// <summary>What the pods page shows, as its address says it.</summary>
 /// <param name="Pod">Id of one pod; null: all.</param>
-public sealed record PodsPageAddress(IReadOnlyList<PodClass> Classes, string? Pod)
+public sealed record PodsPageAddress(IReadOnlyList<PodKind> Kinds, string? Pod)
 {
     public const string Path = "/pods";
 
     public static readonly PodsPageAddress All = new([], null);
 
-    public bool IsFiltered => Classes.Count > 0 || Pod is not null;
+    public bool IsFiltered => Kinds.Count > 0 || Pod is not null;
 
     /// <summary>Unknown words count as absent.</summary>
     public static PodsPageAddress Parse(IEnumerable<string>? classes, string? pod)
     {
-        List<PodClass> known = [];
+        List<PodKind> known = [];
         foreach (string word in classes ?? [])
         {
-            if (PodPageTexts.TryParse(word, out PodClass found) && !known.Contains(found))
+            if (PodPageTexts.TryParse(word, out PodKind found) && !known.Contains(found))
             {
                 known.Add(found);
             }
@@ -30,27 +28,27 @@ public sealed record PodsPageAddress(IReadOnlyList<PodClass> Classes, string? Po
 
     public static string OfPod(string podId) => (All with { Pod = podId }).ToUri();
 
-    public PodsPageAddress Toggle(PodClass found)
+    public PodsPageAddress Toggle(PodKind found)
     {
-        List<PodClass> next = [.. Classes];
+        List<PodKind> next = [.. Kinds];
         if (!next.Remove(found))
         {
             next.Add(found);
         }
 
         next.Sort();
-        return this with { Classes = next };
+        return this with { Kinds = next };
     }
 
     public bool Shows(BoardPod pod)
     {
         ArgumentNullException.ThrowIfNull(pod);
-        return (Classes.Count == 0 || Classes.Contains(pod.Class)) && (Pod is null || Pod == pod.PodId || Pod == pod.Name);
+        return (Kinds.Count == 0 || Kinds.Contains(pod.Kind)) && (Pod is null || Pod == pod.PodId || Pod == pod.Name);
     }
 
     public string ToUri()
     {
-        List<string> parts = [.. Classes.Select(found => $"class={found.ToWord()}")];
+        List<string> parts = [.. Kinds.Select(found => $"class={found.ToKey()}")];
         if (Pod is not null)
         {
             parts.Add($"pod={Uri.EscapeDataString(Pod)}");

@@ -1,0 +1,118 @@
+using System.Globalization;
+using LoraAdmin.Domain.Operations;
+using LoraAdmin.Domain.Shared;
+
+namespace LoraAdmin.Domain.Pods;
+
+/// <summary>
+/// Pods that nothing needs and that a look left running, as they were told: each once by M2, and all together while a pause or the kill switch is why.
+/// </summary>
+/// <param name="Told">Ids of the pods that were told, by whether the ledger knew them: of one that it knows, the ledger tells the end.</param>
+/// <param name="HeldText">What was told of the pause or the hold; null: nothing.</param>
+internal sealed record Leftovers(IReadOnlyDictionary<string, bool> Told, string? HeldText)
+{
+    public static readonly Leftovers None = new(new Dictionary<string, bool>(), null);
+
+    /// <summary>Pods that are told anew in one look: an account can have thousands, and the next look is a minute away.</summary>
+    private const int MostAtOnce = 100;
+
+    private static readonly Actor Self = Actor.Portal(PodWatch.LeaseName);
+
+    /// <summary>By a clock that is far off nobody knows which pods are old enough to be swept: that clock has its own incident.</summary>
+    public static (Leftovers Now, IEnumerable<OperationalEvent> Facts) Of(SweepPlanning.Planned planned, Leftovers before)
+    {
+        AutomationBar? bar = planned.Plan.Bar;
+        SweepItem[] running = Running(planned.Plan);
+        Dictionary<string, CountedPod> census = ById(planned.Census);
+        SweepItem[] anew = [.. running.Where(item => !before.Told.ContainsKey(item.PodId)).Take(MostAtOnce)];
+        string[] over = [.. before.Told.Where(told => IsOver(census.GetValueOrDefault(told.Key), isKnown: told.Value)).Select(told => told.Key)];
+        Dictionary<string, bool> told = before.Told.Keys.Where(census.ContainsKey).Except(over).Concat(anew.Select(item => item.PodId))
+            .ToDictionary(id => id, id => census[id].Row is not null);
+        string? text = TextOf(running, bar);
+        List<OperationalEvent> facts = [.. anew.Select(item => Detected(item, census[item.PodId].Row, bar)), .. over.Select(OrphanOver)];
+        if (text is not null && text != before.HeldText)
+        {
+            facts.Add(Fact(PodEvents.SweepHeld, text, EventSeverity.Error, new IncidentSignal(PodIncidents.SweepHeld, PodIncidents.SweepSubject, text)));
+        }
+        else if (text is null && before.HeldText is not null)
+        {
+            IncidentSignal free = NothingHeld(bar);
+            facts.Add(Fact(PodEvents.SweepFree, free.Text, EventSeverity.Info, free));
+        }
+
+        return (new Leftovers(told, text), facts);
+    }
+
+    /// <summary>What an earlier process may have told and is over now. A pod that the ledger knows is told by it.</summary>
+    public static IEnumerable<IncidentSignal> OverAtFirstLook(SweepPlanning.Planned planned)
+    {
+        yield return IncidentSignal.OverExcept(
+            PodIncidents.Orphaned,
+            [.. ById(planned.Census).Where(pod => pod.Value.Class is not (PodClass.Needed or PodClass.Foreign)).Select(pod => pod.Key)],
+            "It is gone from the account, or needed again");
+        if (TextOf(Running(planned.Plan), planned.Plan.Bar) is null)
+        {
+            yield return NothingHeld(planned.Plan.Bar);
+        }
+    }
+
+    /// <summary>What this look does nothing about. A pod that is given time for its file is still wanted.</summary>
+    private static SweepItem[] Running(SweepPlan plan) => plan.Bar?.Kind == BarKind.Clock
+        ? []
+        : [.. plan.Items.Skip(plan.Bar is null ? plan.WithinCaps : 0).Where(item => item.Action != SweepAction.Prolong)];
+
+    private static string? TextOf(SweepItem[] running, AutomationBar? bar)
+    {
+        if (bar is not { Since: { } since } || running.Length == 0)
+        {
+            return null;
+        }
+
+        Usd hourly = running.Aggregate(Usd.Zero, (sum, item) => sum + item.HourlyRate);
+        string pods = running.Length == 1 ? "1 pod that nothing needs goes on running and costs" : string.Create(
+            CultureInfo.InvariantCulture, $"{running.Length} pods that nothing needs go on running and cost");
+        return $"{pods} {hourly}/h, and the sweep ends none since {since.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture)} UTC. {bar.Words}";
+    }
+
+    private static bool IsOver(CountedPod? pod, bool isKnown) => pod is null ? !isKnown : pod.Class == PodClass.Needed;
+
+    private static OperationalEvent Detected(SweepItem item, LedgerPod? row, AutomationBar? bar) => new()
+    {
+        Kind = PodEvents.Orphaned,
+        Message = $"{PodOrphans.Alert(item.PodId)}. {item.Why}; {(bar is null ? "the sweep's caps hold its end back" : $"the sweep does not end it. {bar.Words}")}",
+        Severity = EventSeverity.Warning,
+        Actor = Self,
+        Job = row?.Job ?? PodNames.Parse(item.Name)?.Job,
+        Attempt = row?.Attempt,
+        Pod = row?.Name ?? item.Name,
+        Reason = item.Reason,
+        Signals = [PodOrphans.Signal(item.PodId)],
+    };
+
+    private static OperationalEvent OrphanOver(string podId)
+    {
+        string how = $"Pod {podId} is gone from the account by itself, or is needed again";
+        return Fact(PodEvents.OrphanOver, how, EventSeverity.Info, new IncidentSignal(PodIncidents.Orphaned, podId, how, Over: true));
+    }
+
+    private static IncidentSignal NothingHeld(AutomationBar? bar) => new(
+        PodIncidents.SweepHeld,
+        PodIncidents.SweepSubject,
+        bar is null ? "The sweep acts by itself again" : "No pod runs any more that nothing needs",
+        Over: true);
+
+    private static OperationalEvent Fact(string kind, string message, EventSeverity severity, IncidentSignal signal) => new()
+    {
+        Kind = kind,
+        Message = message,
+        Severity = severity,
+        Actor = Self,
+        Reason = "left_running",
+        Signals = [signal],
+    };
+
+    private static Dictionary<string, CountedPod> ById(IReadOnlyList<CountedPod> census) => census
+        .Where(pod => (pod.Pod?.Id ?? pod.Row?.PodId) is not null)
+        .GroupBy(pod => (pod.Pod?.Id ?? pod.Row?.PodId)!)
+        .ToDictionary(pods => pods.Key, pods => pods.First());
+}
