@@ -66,9 +66,9 @@ public static class Features
         services.AddAccessPages();
         services.AddAlertPages();
         services.AddSwitchPages();
+        services.AddPodPages();
         services.AddSpoolPages();
         services.AddStoragePages();
-        services.AddPodPages();
         services.AddBreakerPages();
         services.AddBudgetPages();
         services.AddFallbackPages();

@@ -25,14 +25,11 @@ public sealed class OverviewPageTests : LoraBunitContext
     public void Overview_WithJobs_ShowsFiguresThatLeadToTheirRows()
     {
         queries.Jobs.AddRange([PageSamples.Job(1, TrainingState.Queued, Start), PageSamples.Job(2, TrainingState.Training, Start), PageSamples.Job(3, TrainingState.Failed, Start, failure: FailureCode.PodLost)]);
-        queries.Leaking = 2;
         IRenderedComponent<OverviewPage> page = RenderPage<OverviewPage>();
 
-        page.WaitForAssertion(() => Assert.Equal(5, page.FindAll("a.tile").Count));
+        page.WaitForAssertion(() => Assert.Equal(4, page.FindAll("a.tile").Count));
         Assert.Contains("href=\"/training?state=queued&amp;state=preparing\"", page.Markup, StringComparison.Ordinal);
         Assert.Contains("100.0 % of 1 ended", page.Markup, StringComparison.Ordinal);
-        Assert.Contains("2 leaking", page.Markup, StringComparison.Ordinal);
-        Assert.Contains("$0.74/h", page.Markup, StringComparison.Ordinal);
         Assert.Contains("Oldest waits 4 min 00 s", page.Markup, StringComparison.Ordinal);
     }
 
@@ -44,7 +41,7 @@ public sealed class OverviewPageTests : LoraBunitContext
         queries.OldestFile = Start.AddHours(-2);
         IRenderedComponent<OverviewPage> page = RenderPage<OverviewPage>();
 
-        page.WaitForAssertion(() => Assert.Equal(6, page.FindAll("a.tile").Count));
+        page.WaitForAssertion(() => Assert.Equal(5, page.FindAll("a.tile").Count));
         AngleSharp.Dom.IElement tile = page.Find("a.tile[href='/spool']");
         Assert.Contains("Files waiting", tile.TextContent, StringComparison.Ordinal);
         Assert.Equal("3", tile.QuerySelector(".tile-figure")!.TextContent);
@@ -71,6 +68,20 @@ public sealed class OverviewPageTests : LoraBunitContext
         IRenderedComponent<OverviewPage> page = RenderPage<OverviewPage>();
 
         page.WaitForAssertion(() => Assert.Equal("Spent $61.40 and reserved $22.50 of $200.00; $116.10 free.", page.Find(".gauge").GetAttribute("aria-label")));
+    }
+
+    [Theory]
+    [InlineData(0, null)]
+    [InlineData(4.63, "of it $4.63 for ended jobs, until their pods are verified gone")]
+    public void Overview_Reserved_SaysWhatOfItIsForJobsThatHaveEnded(double ofEnded, string? words)
+    {
+        queries.ReservedForEnded = Usd.FromDollars((decimal)ofEnded);
+        IRenderedComponent<OverviewPage> page = RenderPage<OverviewPage>();
+        page.WaitForAssertion(() => page.Find(".legend"));
+
+        Assert.DoesNotContain("open jobs", page.Find(".legend").TextContent, StringComparison.Ordinal);
+        Assert.Equal(words, page.FindAll(".legend .part").SingleOrDefault()?.TextContent.Trim());
+        Assert.Equal(words is null ? 0 : 1, page.FindAll(".legend a[href='/pods']").Count);
     }
 
     [Fact]
@@ -139,7 +150,7 @@ public sealed class OverviewPageTests : LoraBunitContext
         queries.Away = "The database did not answer.";
         TellChange();
 
-        page.WaitForAssertion(() => Assert.Equal(5, page.FindAll("a.tile.stale").Count));
+        page.WaitForAssertion(() => Assert.Equal(4, page.FindAll("a.tile.stale").Count));
         Assert.Contains("Getting old", page.Markup, StringComparison.Ordinal);
     }
 

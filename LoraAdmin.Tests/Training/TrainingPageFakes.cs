@@ -19,7 +19,7 @@ public sealed class PageQueries(TimeProvider clock) : ITrainingQueries
 
     public BudgetMonth Month { get; set; } = new(new Month(2026, 11), Usd.FromDollars(200), Usd.FromDollars(61.40m), Usd.FromDollars(22.5m));
 
-    public int Leaking { get; set; }
+    public Usd ReservedForEnded { get; set; }
 
     public int FilesWaiting { get; set; }
 
@@ -77,7 +77,6 @@ public sealed class PageQueries(TimeProvider clock) : ITrainingQueries
         await BeginAsync(cancellationToken);
         lock (gate)
         {
-            List<LedgerPod> alive = [.. Jobs.SelectMany(job => job.Pods).Where(pod => pod.PodId is not null && pod.Saw != PodSaw.Gone)];
             List<TrainingJob> waiting = [.. Jobs.Select(job => job.Job).Where(job => JobListAddress.Waiting.Contains(job.State))];
             return new OverviewFigures(
                 waiting.Count,
@@ -85,10 +84,8 @@ public sealed class PageQueries(TimeProvider clock) : ITrainingQueries
                 Count(TrainingState.Completed),
                 Count(TrainingState.Failed),
                 Count(TrainingState.Cancelled),
-                alive.Count,
-                alive.Aggregate(Usd.Zero, (sum, pod) => sum + (pod.HourlyRate ?? Usd.Zero)),
-                Leaking,
                 Month,
+                ReservedForEnded,
                 Usd.FromDollars(150),
                 waiting.Count == 0 ? null : waiting.Min(job => job.StateSince),
                 FilesWaiting,

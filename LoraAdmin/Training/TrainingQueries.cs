@@ -68,8 +68,7 @@ public sealed record JobDetail(
 /// <param name="Queued">Jobs that wait or prepare.</param>
 /// <param name="Running">Jobs between provisioning and validating.</param>
 /// <param name="Completed24h">Finished well in the last 24 hours.</param>
-/// <param name="PodsAlive">Ledger rows that are not gone and have a provider id.</param>
-/// <param name="PodsUsdPerHour">What these pods cost per hour.</param>
+/// <param name="ReservedForEnded">What of the month's reserved money is for jobs that have ended, until all their pods and trainings elsewhere are verified gone.</param>
 /// <param name="WarnAt">M5: the mark that holds now, whoever set it.</param>
 /// <param name="OldestWaiting">Since when the longest waiting queued job waits.</param>
 /// <param name="FilesWaiting">Trained files in spools that no job is at work with and storage does not have: failed uploads, and files that no job knows.</param>
@@ -80,10 +79,8 @@ public sealed record OverviewFigures(
     int Completed24h,
     int Failed24h,
     int Cancelled24h,
-    int PodsAlive,
-    Usd PodsUsdPerHour,
-    int PodsLeaking,
     BudgetMonth Month,
+    Usd ReservedForEnded,
     Usd WarnAt,
     DateTimeOffset? OldestWaiting,
     int FilesWaiting,

@@ -16,6 +16,9 @@ internal sealed partial class TrainingQueryStore(IUnitOfWork work, BudgetRules b
 {
     private const int TimelineLength = 500;
 
+    /// <summary>Open reservations that the overview looks through: about one for each job at work.</summary>
+    private const int MostReservations = 1_000;
+
     public Task<JobDetail?> FindAsync(JobId id, CancellationToken cancellationToken) => work.ReadAsync(
         async (unit, token) =>
         {
@@ -67,7 +70,6 @@ internal sealed partial class TrainingQueryStore(IUnitOfWork work, BudgetRules b
                 .GroupBy(row => row.State)
                 .Select(group => new { State = group.Key, Count = group.Count() })
                 .ToDictionaryAsync(group => group.State, group => group.Count, token);
-            IReadOnlyList<LedgerPod> pods = await unit.Store<IPodLedger>().ListAliveAsync(token);
             BudgetMonth month = await unit.Store<IBudgetStore>().ReadMonthAsync(Month.Of(now), budget, token);
             BudgetLimit limit = await unit.Store<IBudgetLimitStore>().ReadAsync(budget, token);
             List<SpoolEntry> files = await FilesWaitingAsync(unit, jobs, token);
@@ -77,10 +79,8 @@ internal sealed partial class TrainingQueryStore(IUnitOfWork work, BudgetRules b
                 Completed24h: ended.GetValueOrDefault(TrainingState.Completed),
                 Failed24h: ended.GetValueOrDefault(TrainingState.Failed),
                 Cancelled24h: ended.GetValueOrDefault(TrainingState.Cancelled),
-                PodsAlive: pods.Count(pod => pod.PodId is not null),
-                PodsUsdPerHour: pods.Where(pod => pod.PodId is not null).Aggregate(Usd.Zero, (sum, pod) => sum + (pod.HourlyRate ?? Usd.Zero)),
-                PodsLeaking: pods.Count(pod => pod.Saw == PodSaw.Leaking),
                 month,
+                ReservedForEnded: await ReservedForEndedAsync(unit, jobs, month, token),
                 limit.Rules.WarnAt,
                 OldestWaiting: Instants.FromMillis(open.Where(group => group.State == TrainingState.Queued).Select(group => (long?)group.Oldest).Min()),
                 FilesWaiting: files.Count,
@@ -88,6 +88,19 @@ internal sealed partial class TrainingQueryStore(IUnitOfWork work, BudgetRules b
                 AsOf: now);
         },
         cancellationToken);
+
+    private static async Task<Usd> ReservedForEndedAsync(IUnit unit, DbSet<TrainingProgressRow> jobs, BudgetMonth month, CancellationToken cancellationToken)
+    {
+        if (month.Reserved == Usd.Zero)
+        {
+            return Usd.Zero;
+        }
+
+        IReadOnlyList<Reservation> open = await unit.Store<IBudgetStore>().ListOpenAsync(after: null, MostReservations, cancellationToken);
+        List<Guid> owners = [.. open.Select(one => one.Job.Value).Distinct()];
+        HashSet<Guid> atWork = [.. await jobs.Where(row => owners.Contains(row.JobId) && row.IsOpen).Select(row => row.JobId).ToListAsync(cancellationToken)];
+        return open.Where(one => one.Month == month.Month && !atWork.Contains(one.Job.Value)).Aggregate(Usd.Zero, (sum, one) => sum + one.Rest);
+    }
 
     /// <summary>Oldest first. Most files pass through a spool within seconds, with their job at work: those wait for nobody.</summary>
     private static async Task<List<SpoolEntry>> FilesWaitingAsync(IUnit unit, DbSet<TrainingProgressRow> jobs, CancellationToken cancellationToken)

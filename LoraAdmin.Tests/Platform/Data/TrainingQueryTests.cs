@@ -140,22 +140,23 @@ public sealed class TrainingQueryTests
         SeededIds ids = new(6);
         TrainingQueryStore queries = Queries(database);
         OverviewFigures empty = await queries.OverviewAsync(CancellationToken.None);
-        Assert.Equal((0, 0, 0, null), (empty.Queued, empty.Running, empty.PodsAlive, empty.OldestWaiting));
+        Assert.Equal((0, 0, null), (empty.Queued, empty.Running, empty.OldestWaiting));
 
         foreach (TrainingState state in Enum.GetValues<TrainingState>())
         {
             await AddAsync(database, NewJob(ids) with { State = state, CompletedAt = state.IsFinal() ? Now.AddHours(-1) : null });
         }
 
-        await AddAsync(database, NewJob(ids) with { State = TrainingState.Completed, CompletedAt = Now.AddHours(-25) });
+        TrainingJob ended = NewJob(ids) with { State = TrainingState.Completed, CompletedAt = Now.AddHours(-25) };
+        await AddAsync(database, ended);
         TrainingJob waiting = NewJob(ids) with { StateSince = Now.AddHours(-3) };
         await AddAsync(database, waiting);
         await database.Work.RunAsync(
             async (unit, token) =>
             {
-                await unit.Store<IPodLedger>().AddAsync(NewPod(waiting, 1), token);
-                await unit.Store<IPodLedger>().AddAsync(NewPod(waiting, 2) with { PodId = "abcd", HourlyRate = Usd.FromDollars(0.69m), Saw = PodSaw.Leaking }, token);
-                await unit.Store<IPodLedger>().AddAsync(NewPod(waiting, 3) with { PodId = "efgh", HourlyRate = Usd.FromDollars(5), Saw = PodSaw.Gone }, token);
+                BudgetRules rules = new(Usd.FromDollars(200), Usd.Zero);
+                await unit.Store<IBudgetStore>().TryReserveAsync(ids.Next(), waiting.Id, 1, Usd.FromDollars(2), Now, rules, token);
+                await unit.Store<IBudgetStore>().TryReserveAsync(ids.Next(), ended.Id, 1, Usd.FromDollars(4.63m), Now, rules, token);
             },
             CancellationToken.None);
 
@@ -163,7 +164,7 @@ public sealed class TrainingQueryTests
 
         Assert.Equal((3, 5), (figures.Queued, figures.Running));
         Assert.Equal((1, 1, 1), (figures.Completed24h, figures.Failed24h, figures.Cancelled24h));
-        Assert.Equal((1, Usd.FromDollars(0.69m), 1), (figures.PodsAlive, figures.PodsUsdPerHour, figures.PodsLeaking));
+        Assert.Equal((Usd.FromDollars(6.63m), Usd.FromDollars(4.63m)), (figures.Month.Reserved, figures.ReservedForEnded));
         Assert.Equal(waiting.StateSince, figures.OldestWaiting);
         Assert.Equal(Usd.FromDollars(200), figures.Month.Limit);
     }
