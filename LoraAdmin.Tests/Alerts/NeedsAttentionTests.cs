@@ -57,6 +57,7 @@ public sealed class NeedsAttentionTests : LoraBunitContext
     [InlineData(BreakerIncidents.Isolated, "RunPod's breaker is held open", "/breaker")]
     [InlineData(BreakerIncidents.RedisAway, "Redis is away", "/breaker")]
     [InlineData(PodIncidents.CapReached, "The sweep holds pods back", "/pods")]
+    [InlineData(PodIncidents.SweepHeld, "The sweep is held, and pods cost money", "/operations/pods.sweep")]
     [InlineData(TrainingIncidents.OverTime, "A training passed its limit", "/training/00000000-0000-4000-8000-000000000007")]
     [InlineData(TrainingIncidents.Stuck, "A training does not move", "/training/00000000-0000-4000-8000-000000000007")]
     [InlineData(TrainingIncidents.Crashing, "A job can't go on", "/training/00000000-0000-4000-8000-000000000007")]
@@ -114,13 +115,47 @@ public sealed class NeedsAttentionTests : LoraBunitContext
     [Fact]
     public void Attention_Many_ShowsTheWorstAndTheRestOnDemand()
     {
-        incidents.Open.AddRange(Enumerable.Range(1, 8).Select(number => One(PodIncidents.Orphaned, $"pod{number:00000}", EventSeverity.Warning)));
+        incidents.Open.AddRange(Enumerable.Range(1, 8).Select(number => One(ClockIncidents.Off, $"process-{number}", EventSeverity.Warning)));
         IRenderedComponent<NeedsAttention> page = Show();
         Assert.Equal(5, page.FindAll(".incident").Count);
 
         page.FindAll("button").Single(button => button.TextContent.Trim() == "Show 3 more").Click();
 
         Assert.Equal(8, page.FindAll(".incident").Count);
+    }
+
+    [Fact]
+    [Trait("Requirement", "M2")]
+    public void Attention_ManyOrphansOfOneSweep_AreOneLineThatOpens()
+    {
+        incidents.Open.Add(One(PodIncidents.SweepHeld, PodIncidents.SweepSubject, EventSeverity.Error));
+        incidents.Open.AddRange(Enumerable.Range(1, 34).Select(number => One(PodIncidents.Orphaned, $"pod{number:00000}", EventSeverity.Warning) with
+        {
+            Text = $"Orphaned RunPod instance detected: pod{number:00000}",
+            Since = Start.AddMinutes(-number),
+        }));
+        incidents.Open.Add(One(ClockIncidents.Off, "process-1", EventSeverity.Warning));
+        IRenderedComponent<NeedsAttention> page = Show();
+
+        Assert.Equal(3, page.FindAll(".incident").Count);
+        Assert.Contains("3, worst first", page.Find(".panel-head").TextContent, StringComparison.Ordinal);
+        AngleSharp.Dom.IElement line = page.FindAll(".incident")[1];
+        Assert.Equal("34 pods ran that nothing needs", line.QuerySelector("h3")!.TextContent);
+        Assert.Contains("since 34 min ago", line.QuerySelector(".title")!.TextContent, StringComparison.Ordinal);
+        Assert.Equal("Orphaned RunPod instance detected: pod00001, and 33 like it", line.QuerySelector("details > summary")!.TextContent);
+        Assert.Equal(34, line.QuerySelectorAll("details li").Length);
+        Assert.Equal("/pods?pod=pod00034", line.QuerySelector("details li:last-child a")!.GetAttribute("href"));
+        Assert.Equal("/pods", line.QuerySelector("a.go")!.GetAttribute("href"));
+        IRenderedComponent<AttentionCount> menu = Render<AttentionCount>();
+        menu.WaitForAssertion(() => Assert.Equal("3 things need attention", menu.Find(".count").GetAttribute("title")));
+    }
+
+    [Fact]
+    public void Attention_TwoOrphans_AreTwoLines()
+    {
+        incidents.Open.AddRange(Enumerable.Range(1, 2).Select(number => One(PodIncidents.Orphaned, $"pod{number:00000}", EventSeverity.Warning)));
+
+        Assert.Equal(2, Show().FindAll(".incident").Count);
     }
 
     [Fact]
@@ -141,7 +176,7 @@ public sealed class NeedsAttentionTests : LoraBunitContext
     [InlineData(100, "99+ things need attention")]
     public void Menu_OpenIncidents_CountBesideTheOverview(int open, string words)
     {
-        incidents.Open.AddRange(Enumerable.Range(1, open).Select(number => One(PodIncidents.Orphaned, $"pod{number:00000}", EventSeverity.Warning)));
+        incidents.Open.AddRange(Enumerable.Range(1, open).Select(number => One(ClockIncidents.Off, $"process-{number}", EventSeverity.Warning)));
         IRenderedComponent<MainLayout> layout = RenderLayout();
 
         layout.WaitForAssertion(() => Assert.Equal(words, layout.Find("a.nav-link .count").GetAttribute("title")));

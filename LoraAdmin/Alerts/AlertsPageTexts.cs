@@ -36,8 +36,13 @@ public static class AlertsPageTexts
                 "The sweep holds pods back", "What it holds back goes on running and costs money.",
                 "Press “See the plan” on the pods page, check the list, and approve exactly that plan.", "/pods", "To the pods page"),
             PodIncidents.Orphaned => new(
-                "A pod ran that nothing needs", "It costs money until it is gone; the portal is ending it, or has stopped it for its file.",
-                "Usually nothing: it resolves when the pod is verified gone. If it stays longer than 10 minutes, look at the pod's last error.", pod, "Show the pod"),
+                "A pod ran that nothing needs", OrphanCosts,
+                "Usually nothing: it resolves when the pod is verified gone. If it stays longer than 10 minutes, look at the pod's last error, and whether the sweep is paused or held back.",
+                pod, "Show the pod"),
+            PodIncidents.SweepHeld => new(
+                "The sweep is held, and pods cost money", "Nothing ends them by itself. They cost money until the sweep goes on or a person ends them.",
+                "When what it was held for is mended, press “Resume” on the sweep's page, or “Release” in the banner. Meanwhile “See the plan” on the page Pods ends exactly those that you have read.",
+                "/operations/pods.sweep", "Open the sweep"),
             PodIncidents.Held => new(
                 "A pod is kept for its file", "Its trained file may be nowhere else. Stopped it costs only its disk; its full price while the file is fetched, or when it does not stop.",
                 "Usually nothing: for 7 days it is started every hour until its file is fetched. After that, look at it in RunPod's own console. If the file does not matter, "
@@ -175,6 +180,32 @@ public static class AlertsPageTexts
         };
     }
 
+    /// <summary>Many of one rule, in one line.</summary>
+    public static IncidentWords OfMany(AttentionLine line)
+    {
+        ArgumentNullException.ThrowIfNull(line);
+        IncidentWords one = Of(line.Worst);
+        IncidentWords many = one with { Href = "/pods", LinkText = "To the pods page" };
+        return line.Worst.Rule switch
+        {
+            PodIncidents.Orphaned => many with
+            {
+                Title = $"{line.Count} pods ran that nothing needs",
+                HowBad = OrphansCost,
+                WhatHelps = "Usually nothing: each resolves when its pod is verified gone. If they stay longer than 10 minutes, look at their last errors on the page Pods, and whether the sweep is paused or held back.",
+            },
+            PodIncidents.Leaking => many with
+            {
+                Title = $"{line.Count} pods do not end",
+                HowBad = "They cost money every hour until they end. The portal goes on trying.",
+                WhatHelps = "See their last errors. If RunPod stays in the way, end them in RunPod's own console; the portal notices by itself.",
+            },
+            PodIncidents.Held => many with { Title = $"{line.Count} pods are kept for their files" },
+            PodIncidents.Foreign => many with { Title = $"{line.Count} pods of another portal are in this account" },
+            _ => many,
+        };
+    }
+
     public static (Tone Tone, string Icon, string Word) Look(EventSeverity severity) => severity switch
     {
         EventSeverity.Critical => (Tone.Bad, Icons.Material.Outlined.LocalFireDepartment, "act now"),
@@ -182,6 +213,9 @@ public static class AlertsPageTexts
         EventSeverity.Warning => (Tone.Warn, Icons.Material.Outlined.WarningAmber, "look soon"),
         _ => (Tone.Quiet, Icons.Material.Outlined.Info, "to know"),
     };
+
+    private const string OrphanCosts = "It costs money until it is gone; the portal ends it, or stops it for its file, unless the sweep is paused or its caps hold it back.";
+    private const string OrphansCost = "They cost money until they are gone; the portal ends them, or stops them for their files, unless the sweep is paused or its caps hold them back.";
 
     private static bool IsOfReplicate(Incident incident) => incident.Subject == BreakerSubject.Replicate.Provider;
 

@@ -21,8 +21,11 @@ internal sealed class IncidentQueries(IUnitOfWork work) : IIncidentQueries
 /// <summary>What needs attention: heads the overview, and counts in the menu.</summary>
 public static class AlertsPages
 {
-    /// <summary>More than anybody reads; the count then says "99+".</summary>
-    public const int Most = 100;
+    /// <summary>More than anybody reads: what comes in crowds is one line.</summary>
+    public const int Most = 500;
+
+    /// <summary>From more lines on, the menu counts no further.</summary>
+    public const int MostCounted = 99;
 
     public static readonly LiveSource<IReadOnlyList<Incident>> Open = new(
         "alerts.open",
