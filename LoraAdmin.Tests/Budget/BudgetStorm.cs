@@ -84,7 +84,7 @@ internal sealed class BudgetStorm(TestDatabase database, StormFaults faults, Sto
                 8 or 9 => TryAsync(random, unit => TopUpAsync(unit, job, money, now)),
                 10 => TryAsync(random, unit => BookAsync(unit, key, money - Usd.FromDollars(0.7m), now)),
                 11 => TryAsync(random, unit => SetLimitAsync(unit, id, limit, now)),
-                < 14 => TryAsync(random, unit => GoOverAsync(unit, id, job, money, now)),
+                < 15 => TryAsync(random, unit => GoOverAsync(unit, id, job, new Usd(money.Micros / 10), now)),
                 _ => TryAsync(random, unit => EndAsync(unit, job, now)),
             });
         }
