@@ -64,8 +64,10 @@ public interface IBudgetStore
 {
     /// <summary>
     /// Makes the month's row if it is absent, then reserves by one guarded update (<c>spent + reserved + amount &lt;= limit</c>), so that no
-    /// interleaving of any number of instances passes the limit. Asking again for the same job and attempt answers the reservation it has.
+    /// interleaving of any number of instances passes the limit. Asking again for the same job and attempt, under the same id or another one, answers the
+    /// reservation it has and books nothing: so asks whoever could not hear whether a commit took effect.
     /// </summary>
+    /// <param name="id">Of no other job's or attempt's reservation.</param>
     /// <param name="rules">What the configuration says; a limit that was set over it goes first, and counts for the very next reservation.</param>
     Task<ReserveResult> TryReserveAsync(Guid id, JobId job, int attempt, Usd amount, DateTimeOffset now, BudgetRules rules, CancellationToken cancellationToken);
 
