@@ -62,7 +62,7 @@ public static class ReplicateRegistration
                     provider.GetRequiredService<IUnitOfWork>(),
                     TrainingFeature.TimedObjects(provider),
                     provider.GetRequiredService<IScratch>(),
-                    new AbsoluteLinks(provider.GetRequiredService<ILinkSigner>(), provider.GetRequiredService<PortalAddress>()))),
+                    new AbsoluteLinks(provider.GetRequiredKeyedService<ILinkSigner>(LinkSigners.OfAnHour), provider.GetRequiredService<PortalAddress>()))),
             provider.GetRequiredKeyedService<BreakerGate>(Key),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<Func<Installation>>()));
