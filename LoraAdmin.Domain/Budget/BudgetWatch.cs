@@ -4,7 +4,7 @@ namespace LoraAdmin.Domain.Budget;
 
 /// <summary>
 /// Looks whether the calendar's month has passed its limit: by leaks, dearer prices, corrections, a lowered limit, or in soft mode by what runs. Tells it
-/// when that changes, and once when a process begins, because an incident of the process before may be over.
+/// when that changes; when a process or a month begins, also that an incident from before is over.
 /// </summary>
 public sealed class BudgetWatch(IUnitOfWork work, TimeProvider clock, Func<BudgetRules> options)
 {
@@ -18,7 +18,7 @@ public sealed class BudgetWatch(IUnitOfWork work, TimeProvider clock, Func<Budge
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         BudgetMonth month = await work.ReadAsync(ReadAsync, cancellationToken);
-        (Month, bool) seen = (month.Month, month.Free < Usd.Zero);
+        (Month Month, bool Passed) seen = (month.Month, month.Free < Usd.Zero);
         if (seen == told)
         {
             return;
@@ -29,7 +29,7 @@ public sealed class BudgetWatch(IUnitOfWork work, TimeProvider clock, Func<Budge
             {
                 month = await ReadAsync(unit, token);
                 seen = (month.Month, month.Free < Usd.Zero);
-                await unit.Events.AppendAsync(FactOf(month), token);
+                await (seen.Passed || told is { Passed: true } ? unit.Events.AppendAsync(FactOf(month), token) : unit.AppendIfItEndsAsync(FactOf(month), token));
             },
             cancellationToken);
         told = seen;

@@ -134,17 +134,35 @@ public sealed class BudgetDeskTests : IDisposable
         await watch.RunAsync(Token);
         await ReserveAsync(Usd.FromDollars(130));
         await watch.RunAsync(Token);
-        Assert.Equal([BudgetEvents.LimitHolds], database.Events.Select(fact => fact.Kind));
+        Assert.Empty(database.Events);
 
         options = Wanted;
         await watch.RunAsync(Token);
         await watch.RunAsync(Token);
 
-        Assert.Equal([BudgetEvents.LimitHolds, BudgetEvents.LimitPassed], database.Events.Select(fact => fact.Kind));
+        Assert.Equal([BudgetEvents.LimitPassed], database.Events.Select(fact => fact.Kind));
         Assert.Contains(database.Events[^1].Signals, signal => signal is { Rule: BudgetIncidents.LimitPassed, Subject: "2026-11", Over: false });
         options = Wanted with { MonthlyLimit = Usd.FromDollars(130) };
         await watch.RunAsync(Token);
         Assert.Equal([], Assert.Single(database.Events[^1].Signals, signal => signal.Rule == BudgetIncidents.LimitPassed).Except);
+    }
+
+    /// <summary>A portal before it, or another one, has told of a limit that is passed no more.</summary>
+    [Theory]
+    [InlineData(BudgetIncidents.LimitPassed, "2026-11")]
+    [InlineData(BudgetIncidents.LimitPassed, "2026-08")]
+    [InlineData(BudgetIncidents.CameOutAbove, "2026-08")]
+    public async Task Watch_AtItsStart_EndsWhatIsOver_AndElseSaysNothing(string rule, string month)
+    {
+        OperationalEvent told = BudgetFacts.Of(BudgetEvents.LimitPassed, "passed", Ada, EventSeverity.Error, new IncidentSignal(rule, month, "passed"));
+        await database.RunAsync((unit, token) => unit.Events.AppendAsync(told, token), Token);
+
+        await new BudgetWatch(database, database.Clock, () => options).RunAsync(Token);
+
+        Assert.Equal([BudgetEvents.LimitPassed, BudgetEvents.LimitHolds], database.Events.Select(fact => fact.Kind));
+        Assert.Contains(database.Events[^1].Signals, signal => signal.Rule == rule && signal.Ends(month));
+        await new BudgetWatch(database, database.Clock, () => options).RunAsync(Token);
+        Assert.Equal(2, database.Events.Count);
     }
 
     [Fact]
