@@ -129,7 +129,7 @@ public sealed class OccurrenceKeeper(
     private async Task<OwedRun?> OwedAsync(IUnit unit, OperationInfo info, DateTimeOffset now, Silence? silence, CancellationToken cancellationToken)
     {
         if (await unit.Store<IOperationScheduleStore>().FindAsync(info.Key, cancellationToken) is not { } schedule
-            || RunStarter.WhyHeld(info, schedule.Pause, await unit.Store<IAutomationHoldStore>().FindAsync(cancellationToken), now) is not null)
+            || RunStarter.WhyHeldNow(info, schedule.Pause, await unit.Store<IAutomationHoldStore>().FindAsync(cancellationToken), now) is not null)
         {
             return null;
         }
@@ -139,6 +139,12 @@ public sealed class OccurrenceKeeper(
             schedule = await ClockSetBack.ReadBackAsync(unit, schedule, now, cancellationToken);
         }
 
+        if (SinceHistory(schedule, now) is not { } since)
+        {
+            return null;
+        }
+
+        schedule = since;
         Accounting accounting = await DecideAsync(unit, info, schedule, now, silence, int.MaxValue, cancellationToken);
 
         // Those of a look whose portal died before it began the run are owed still.
@@ -297,11 +303,12 @@ public sealed class OccurrenceKeeper(
             schedule = await ClockSetBack.TakeBackAsync(unit, info, schedule, now, Self, cancellationToken);
         }
 
-        if (schedule.AccountedUntil >= now)
+        if (schedule.AccountedUntil >= now || SinceHistory(schedule, now) is not { } since)
         {
             return true;
         }
 
+        schedule = since;
         if (crons.NextAfter(schedule.Cron, schedule.TimeZone, schedule.AccountedUntil) is not { } first || first > now)
         {
             await EndPauseAsync(unit, info, schedule, now, cancellationToken);
@@ -316,6 +323,19 @@ public sealed class OccurrenceKeeper(
         // A mark that waits for an instant is not behind: what lies before it is whole.
         return accounting.Until >= now || crons.NextAfter(schedule.Cron, schedule.TimeZone, accounting.Until) is not { } next
             || next > now || accounting.Until.AddMilliseconds(1) == next;
+    }
+
+    /// <summary>
+    /// The schedule with its mark where history begins, when it lies before: no instant from before is kept, and those of decades would be noted one by one when
+    /// a clock that began in 1970 is set.
+    /// </summary>
+    /// <returns>Null: so long a time is accounted for on the provider's word alone; either clock may be wrong by it.</returns>
+    private OperationSchedule? SinceHistory(OperationSchedule schedule, DateTimeOffset now)
+    {
+        DateTimeOffset kept = now - OperationRules.KeepOccurrencesFor;
+        return schedule.AccountedUntil >= kept ? schedule
+            : clocks.IsConfirmed(ClockStandings.Provider) ? schedule with { AccountedUntil = kept }
+            : null;
     }
 
     /// <summary>
@@ -355,7 +375,7 @@ public sealed class OccurrenceKeeper(
             doubtedSince is { } doubt ? now - clock.GetElapsedTime(doubt) : null,
             rules().Grace,
             schedule.CatchUp,
-            at => RunStarter.WhyHeld(info, schedule.Pause, hold, at)));
+            instant => RunStarter.WhyHeldAt(info, schedule.Pause, hold, instant)));
     }
 
     private static async Task WriteAsync(IUnit unit, OperationInfo info, Accounting accounting, DateTimeOffset now, CancellationToken cancellationToken)
@@ -399,7 +419,7 @@ public sealed class OccurrenceKeeper(
             OperationEvents.Missed, text, Self, EventSeverity.Warning, new IncidentSignal(OperationIncidents.Missed, info.Key, text)) with { Reason = "missed" };
     }
 
-    /// <summary>Only when another clock agrees that its time is over; until then <see cref="AutomationHold.HoldsAt"/> alone decides what it holds.</summary>
+    /// <summary>Only when another clock agrees that its time is over; until then <see cref="AutomationHold.HoldsNow"/> alone decides what it holds.</summary>
     private async Task EndHoldAsync(DateTimeOffset now, CancellationToken cancellationToken) => await work.RunAsync(
         async (unit, token) =>
         {

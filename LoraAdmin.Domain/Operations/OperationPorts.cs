@@ -46,7 +46,7 @@ public interface IOperationScheduleStore
 /// <summary>The kill switch for destructive automation. Bound to a unit of work.</summary>
 public interface IAutomationHoldStore
 {
-    /// <summary>Null: it is off. One whose time is over is still returned: ask <see cref="AutomationHold.HoldsAt"/>.</summary>
+    /// <summary>Null: it is off. One whose time is over is still returned: ask <see cref="AutomationHold.HoldsNow"/>.</summary>
     Task<AutomationHold?> FindAsync(CancellationToken cancellationToken);
 
     /// <summary>Null: off.</summary>

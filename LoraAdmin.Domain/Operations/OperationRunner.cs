@@ -213,7 +213,7 @@ public sealed class OperationRunner(
         if (operation.IsDestructive)
         {
             AutomationHold? hold = await work.ReadAsync((unit, token) => unit.Store<IAutomationHoldStore>().FindAsync(token), lease.Token);
-            if (hold?.HoldsAt(clock.GetUtcNow()) == true)
+            if (hold?.HoldsNow(clock.GetUtcNow()) == true)
             {
                 lease.Hear(new RunPulse(new CancelAsk(hold.By, hold.Reason, hold.Since)));
                 lease.Asked.ThrowIfCancellationRequested();

@@ -82,9 +82,13 @@ public sealed class RunStarter(
     public Task<StartOutcome> RecoverAsync(Guid stranded, CancellationToken cancellationToken) =>
         work.RunAsync((unit, token) => RecoverAsync(unit, stranded, token), cancellationToken);
 
-    /// <summary>Why the operation does not run by itself at an instant; null: it does.</summary>
-    internal static string? WhyHeld(OperationInfo info, OperationPause? pause, AutomationHold? hold, DateTimeOffset at) =>
-        AutomationGate.WhyHeld(pause, info.IsDestructive ? hold : null, at);
+    /// <summary>Why the operation does not run by itself now; null: it does.</summary>
+    internal static string? WhyHeldNow(OperationInfo info, OperationPause? pause, AutomationHold? hold, DateTimeOffset now) =>
+        AutomationGate.WhyHeldNow(pause, info.IsDestructive ? hold : null, now);
+
+    /// <summary>The same at an instant that has passed.</summary>
+    internal static string? WhyHeldAt(OperationInfo info, OperationPause? pause, AutomationHold? hold, DateTimeOffset instant) =>
+        AutomationGate.WhyHeldAt(pause, info.IsDestructive ? hold : null, instant);
 
     /// <summary>Why it must not be begun by this process's clock; null: it may.</summary>
     private string? WhyDoubted(OperationInfo info) => info.NeedsRightClock ? clocks.WhyHeld() : null;
@@ -122,7 +126,7 @@ public sealed class RunStarter(
         if (request.Instant is { } instant)
         {
             AutomationHold? hold = await unit.Store<IAutomationHoldStore>().FindAsync(cancellationToken);
-            string? why = WhyHeld(operation.Info, schedule.Pause, hold, now);
+            string? why = WhyHeldNow(operation.Info, schedule.Pause, hold, now);
             if (await ClaimAsync(unit, run, instant, why, running, cancellationToken) is { } not)
             {
                 return not;
@@ -287,7 +291,7 @@ public sealed class RunStarter(
             return new StartOutcome.Accounted();
         }
 
-        if (stranded.Cancel is null && IsByPortal(stranded) && WhyDoubted(operation.Info) is { } doubt)
+        if (stranded.Cancel is null && ((IsByPortal(stranded) ? WhyDoubted(operation.Info) : null) ?? WhyTooEarly(stranded, now)) is { } doubt)
         {
             return new StartOutcome.Left(doubt);
         }
@@ -380,8 +384,19 @@ public sealed class RunStarter(
     internal async Task<bool> IsGoneOnFromAsync(IUnit unit, OperationRun stranded, CancellationToken cancellationToken) =>
         stranded.Cancel is null
         && operations.Find(stranded.Operation) is { } operation
+        && WhyTooEarly(stranded, clock.GetUtcNow()) is null
         && WhyGivenUp(stranded, await PlanOfAsync(unit, stranded, cancellationToken)) is null
         && await WhyNotYetAsync(unit, operation.Info, stranded, clock.GetUtcNow(), cancellationToken) is null;
+
+    /// <summary>
+    /// The clock is behind, or it was ahead when the run began: a month's reset that went on by a clock which is still in the month before would close the instant and reset
+    /// nobody. Another clock can say that the present one is right, and even then an instant that is still to come is waited for.
+    /// </summary>
+    /// <returns>Null: it is not too early.</returns>
+    private string? WhyTooEarly(OperationRun stranded, DateTimeOffset now) =>
+        stranded.StartedAt > now && (stranded.Instant > now || !clocks.IsConfirmed())
+            ? $"It began {stranded.StartedAt:u}, which by this portal's clock is still to come"
+            : null;
 
     private string? WhyGivenUp(OperationRun stranded, OperationPlan? plan) =>
         stranded.Attempt >= MostAttempts ? $"{MostAttempts} runs in a row were interrupted; it is not resumed once more"
@@ -399,7 +414,7 @@ public sealed class RunStarter(
         }
 
         OperationSchedule? schedule = await unit.Store<IOperationScheduleStore>().FindAsync(operation.Key, cancellationToken);
-        return WhyHeld(operation, schedule?.Pause, await unit.Store<IAutomationHoldStore>().FindAsync(cancellationToken), now);
+        return WhyHeldNow(operation, schedule?.Pause, await unit.Store<IAutomationHoldStore>().FindAsync(cancellationToken), now);
     }
 
     private static bool IsByPortal(OperationRun run) => run.StartedBy.Kind == ActorKind.Portal;

@@ -116,6 +116,7 @@ public sealed class TestDatabase : IAsyncDisposable
         services.AddStore<IGpuPriceStore, GpuPriceStore>();
         services.AddStore<ITrainingPauseStore, TrainingPauseStore>();
         services.AddStore<IIncidentStore, IncidentStore>();
+        services.AddStore<IOpenIncidents, OpenIncidents>();
         services.AddStore<IBudgetStore, BudgetStore>();
         services.AddStore<IBudgetLimitStore, BudgetLimitStore>();
         services.AddStore<IKeptTotalsStore, KeptTotalsStore>();

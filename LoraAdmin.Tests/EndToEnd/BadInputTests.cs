@@ -27,12 +27,6 @@ public sealed class BadInputTests : IDisposable
         "budget_reservations", "budget_months", "limit_charges", "user_training_limits", "pod_ledger", "spool_files", "operational_events", "error_events",
     ];
 
-    /// <summary>What a portal tells of the world when it begins, asked or not.</summary>
-    private static readonly string[] AtStart =
-    [
-        PodEvents.FirstLook, HostedEvents.AccountLooked, TrainingEvents.ProvidersUp, BudgetEvents.LimitHolds, BudgetEvents.MarkHolds, BudgetEvents.LoraCostHolds,
-    ];
-
     private readonly TemporaryFolder folder = new();
 
     [Fact]

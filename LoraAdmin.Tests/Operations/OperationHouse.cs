@@ -22,10 +22,11 @@ internal sealed class OperationHouse : IRunHost
 
     /// <param name="database">Null: an empty one.</param>
     /// <param name="clocks">What another process on it knows of its clock; null: RunPod has just agreed.</param>
-    public OperationHouse(FakeTimeProvider clock, MemoryDatabase? database, IReadOnlyList<IOperation> operations, ClockStandings? clocks = null)
+    /// <param name="life">Which process on the database it is: each has ids of its own.</param>
+    public OperationHouse(FakeTimeProvider clock, MemoryDatabase? database, IReadOnlyList<IOperation> operations, ClockStandings? clocks = null, int life = 1)
     {
         Clock = clock;
-        ids = new SeededIds(clocks is null ? 11 : 13);
+        ids = new SeededIds(clocks is null ? 11 : 11 + (2 * life));
         Clocks = clocks ?? KnownClocks.New(clock).NoteAhead(TimeSpan.Zero);
         Registry = new OperationRegistry(operations);
         Database = database ?? new MemoryDatabase(Clock);

@@ -71,12 +71,22 @@ public sealed class SimulatedPortal
         HostedFallback fallback = new(hostedGate, refusals, () => world.Hosted);
         Providers = new ProvidersWatch(work, gate, fallback, clock);
         HostedLauncher hostedLauncher = new(
-            work, new TrainingMaking(Hosted, new HostedImages(work, objects, new MemoryScratch(), world.Links)), hostedGate, clock, () => world.Installation);
+            work,
+            new TrainingMaking(Hosted, new HostedImages(work, objects, new MemoryScratch(), world.Links)),
+            hostedGate,
+            clock,
+            () => world.Installation,
+            () => world.Hosted);
         HostedValidation validation = new(
             work,
             predictions,
             new HostedLauncher(
-                work, new PredictionMaking(work, Hosted, predictions, clock, () => world.Training), new UngatedCreations(), clock, () => world.Installation),
+                work,
+                new PredictionMaking(work, Hosted, predictions, clock, () => world.Training),
+                new UngatedCreations(),
+                clock,
+                () => world.Installation,
+                () => world.Hosted),
             spool,
             world.Pictures,
             clock,

@@ -115,6 +115,33 @@ public sealed class HostedRefusalTests
         Assert.Equal((TrainingState.Completed, "replicate"), (bench.Job(next).State, bench.Job(next).Provider));
     }
 
+    /// <summary>Under the same configuration nobody knows whether it was mended, until a training is made.</summary>
+    [Theory]
+    [InlineData("mark-1", false)]
+    [InlineData("mark-2", true)]
+    public async Task Refusal_IsEndedByAStartWithAnotherConfiguration(string mark, bool isEnded)
+    {
+        bench.World.Hosted = bench.World.Hosted with { Mark = "mark-1" };
+        bench.Faults.Add(FaultKind.ReplicateBalance402, seconds: 60);
+        await bench.IsolateAsync();
+        JobId id = await bench.SubmitAsync();
+        await bench.RunUntilAsync(() => Told.Count == 1, "an incident");
+        Assert.Equal("replicate/mark-1", Told[0].Subject);
+
+        bench.World.Hosted = bench.World.Hosted with { Mark = mark };
+        bench.Restart();
+        await new HostedAccountWatch(bench.World.Work, new GoodAccount(), bench.World.Clock, () => bench.World.Hosted).LookAsync(TrainingBench.Token);
+
+        Assert.Equal(isEnded, Told[^1].Ends("replicate/mark-1"));
+        await bench.RunToRestAsync(id);
+        Assert.True(Told[^1].Ends($"replicate/{mark}"));
+    }
+
+    private sealed class GoodAccount : IHostedAccount
+    {
+        public Task<HostedAccountLook> LookAsync(CancellationToken cancellationToken) => Task.FromResult<HostedAccountLook>(new HostedAccountLook.Good());
+    }
+
     /// <summary>Another instance, that is configured otherwise, has ended the incident.</summary>
     [Fact]
     [Trait("Requirement", "C1")]

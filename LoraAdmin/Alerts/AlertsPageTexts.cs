@@ -183,7 +183,8 @@ public static class AlertsPageTexts
         _ => (Tone.Quiet, Icons.Material.Outlined.Info, "to know"),
     };
 
-    private static bool IsOfReplicate(Incident incident) => incident.Subject == BreakerSubject.Replicate.Provider;
+    /// <summary>What it refuses is told of it as it is configured, by a mark behind its name.</summary>
+    private static bool IsOfReplicate(Incident incident) => incident.Subject.Split('/')[0] == BreakerSubject.Replicate.Provider;
 
     private static string Operation(Incident incident) => $"/operations/{Uri.EscapeDataString(incident.Subject)}";
 

@@ -82,6 +82,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
         Prices = new(this);
         Balances = new(this);
         Operations = new MemoryOperations(this);
+        openSubjects = new MemoryOpenIncidents(this);
         stores = new()
         {
             [typeof(ITrainingStore)] = new MemoryTrainingStore(this),
@@ -104,6 +105,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
             [typeof(IBalanceStore)] = new MemoryBalanceStore(this),
             [typeof(ITrainingPauseStore)] = new MemoryTrainingPauseStore(this),
             [typeof(IIncidentStore)] = new MemoryIncidentStore(this),
+            [typeof(IOpenIncidents)] = openSubjects,
             [typeof(IBreakerToldStore)] = new MemoryBreakerToldStore(this),
             [typeof(IClockDifferenceStore)] = new MemoryClockDifferenceStore(this),
             [typeof(IStorageCensusStore)] = new MemoryCensusStore(this),
@@ -116,6 +118,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
     }
 
     private readonly Dictionary<Type, object> stores;
+    private readonly MemoryOpenIncidents openSubjects;
 
     /// <summary>Puts another store into the place of one.</summary>
     public void Replace<TStore>(Func<TStore, TStore> by)
@@ -273,6 +276,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
         }
 
         Events.RemoveRange(facts, Events.Count - facts);
+        openSubjects.Forget(facts);
     }
 
     private sealed class Unit(MemoryDatabase database) : IUnit, IEventSink
