@@ -1,5 +1,6 @@
 using LoraAdmin.Domain.Operations;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Tests.Doubles;
 using Xunit;
 
 namespace LoraAdmin.Tests.Platform.Data.Contracts;
@@ -348,6 +349,78 @@ public abstract class OperationStoreContract : StoreContract
         Assert.Equal((Key, "inst0001", PlanState.Open, 2, "no more", Ada), (read.Operation, read.Installation, read.State, read.Draft.WithinCaps, read.Draft.CapWords, read.MadeBy));
         Assert.Equal(plan.Draft.Items, items.Select(item => item.Item));
         Assert.Equal([2, 3], (await Read<IOperationPlanStore, IReadOnlyList<PlannedItem>>(store => store.ListItemsAsync(plan.Id, 1, 10, None))).Select(item => item.Number));
+    }
+
+    [Fact]
+    public async Task Records_WithEveryFieldGiven_AreReadBackWhole()
+    {
+        await Add(Schedule());
+        OperationSchedule schedule = Whole.Filled(new OperationSchedule(
+            Key, "0 0 2 * * ?", "Europe/Berlin", CatchUp.Never, true, new OperationPause("mending", Ada, Start, Start.AddHours(2)), Start.AddHours(1))
+        {
+            InForceFrom = Start.AddMinutes(7),
+        });
+        await In<IOperationScheduleStore>(store => store.SaveTimesAsync(schedule, None));
+        await In<IOperationScheduleStore>(store => store.SavePauseAsync(Key, schedule.Pause, None));
+        await In<IOperationScheduleStore>(store => store.SetAccountedAsync(Key, schedule.AccountedUntil, None));
+        AutomationHold hold = Whole.Filled(new AutomationHold("it ends the wrong ones", Ada, Start, Start.AddHours(3)));
+        await In<IAutomationHoldStore>(store => store.SaveAsync(hold, None));
+        OperationRun run = Whole.Filled(Run(number: 7) with
+        {
+            Trigger = RunTrigger.Person,
+            StartedBy = Ada,
+            Reason = "of a test",
+            State = RunState.PartlyFailed,
+            EndedAt = Start.AddMinutes(1),
+            Plan = NextId(),
+            Planned = 9,
+            Done = 5,
+            Ineligible = 3,
+            Failed = 1,
+            Outcome = "5 of 9 done",
+            Cancel = new CancelAsk(Ada, "enough", Start),
+            Resumes = NextId(),
+            ResumedBy = NextId(),
+            Attempt = 2,
+            Before = [new Figure("Rows", "7")],
+            After = [new Figure("Rows", "2")],
+        });
+        await In<IOperationRunStore>(store => store.AddAsync(run, None));
+        RunLine line = Whole.Filled(new RunLine(1, Start, EventSeverity.Error, "first"));
+        await In<IOperationRunStore>(store => store.AppendLineAsync(run.Id, line.At, line.Severity, line.Text, None));
+        Occurrence occurrence = Whole.Filled(new Occurrence(Key, Start, OccurrenceState.Missed, "down", NextId(), NextId(), Start.AddHours(1)));
+        await In<IOccurrenceStore>(store => store.TryAddAsync(occurrence with { MadeUpBy = null }, None));
+        await In<IOccurrenceStore>(store => store.MakeUpAsync(Key, Start, occurrence.MadeUpBy!.Value, None));
+
+        Whole.Same(schedule, await FindSchedule());
+        Whole.Same(hold, await Read<IAutomationHoldStore, AutomationHold?>(store => store.FindAsync(None)));
+        Whole.Same(run, await FindRun(run.Id));
+        Whole.Same(line, Assert.Single(await Read<IOperationRunStore, IReadOnlyList<RunLine>>(store => store.ListLinesAsync(run.Id, None))));
+        Whole.Same(occurrence, await Read<IOccurrenceStore, Occurrence?>(store => store.FindAsync(Key, Start, None)));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Plan_WithEveryFieldGiven_IsReadBackWhole(bool isReadable)
+    {
+        PlanItem item = new("target-1", "end", "nothing needs it") { Label = "a name", Bytes = 5, Money = new Usd(7), Detail = "{}" };
+        PlanDraft draft = PlanDraft.OfSet(Start, "rows of a test", "p", 7, [item]) with { Totals = [new Figure("Rows", "1")], WithinCaps = 2, CapWords = "no more" };
+        OperationPlan plan = Whole.Filled(new OperationPlan(NextId(), Key, "inst0001", draft, draft.Hash(), Ada, Start, PlanState.Taken, NextId()) { IsReadable = true })
+            with { IsReadable = isReadable };
+        await In<IOperationPlanStore>(store => store.AddAsync(plan, None));
+        PlannedItem ended = Whole.Filled(new PlannedItem(1, item, ItemOutcome.Failed("the disk is full"), Start.AddMinutes(1)));
+        await In<IOperationPlanStore>(store => store.TryEndItemAsync(plan.Id, 1, ended.Outcome!, ended.EndedAt!.Value, None));
+        OperationPlan waiting = plan with { Id = NextId(), State = PlanState.AwaitsApproval, Run = null };
+        await In<IOperationPlanStore>(store => store.AddAsync(waiting, None));
+
+        OperationPlan read = (await Read<IOperationPlanStore, OperationPlan?>(store => store.FindAsync(plan.Id, None)))!;
+        IReadOnlyList<PlannedItem> items = await Items(plan.Id);
+        Whole.Same(plan, read with { Draft = read.Draft with { Items = [.. items.Select(one => one.Item)] } });
+        Whole.Same(ended, Assert.Single(items));
+        Whole.Same(
+            waiting with { Draft = draft with { Items = [] } },
+            Assert.Single(await Read<IOperationPlanStore, IReadOnlyList<OperationPlan>>(store => store.ListAwaitingAsync(None))));
     }
 
     [Fact]
