@@ -167,7 +167,7 @@ public sealed class MoneyReconcileTests
         JobId id = await TrainAsync();
         await CloseAsync();
         PlanItem older = Assert.Single((await PlanAsync()).Items, item => item.Action == "correct");
-        JsonElement bill = JsonDocument.Parse(older.Detail!).RootElement.GetProperty("Bills")[0];
+        JsonElement bill = JsonSerializer.Deserialize<JsonElement>(older.Detail!).GetProperty("Bills")[0];
         BillRecord newer = new(
             older.Target,
             DateTimeOffset.FromUnixTimeMilliseconds(bill.GetProperty("At").GetInt64()),
