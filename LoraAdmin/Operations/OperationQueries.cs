@@ -24,7 +24,7 @@ public sealed record OperationLine(
 {
     public OperationRun? Last => Newest.FirstOrDefault(run => run.State != RunState.Running);
 
-    public bool IsPausedAt(DateTimeOffset now) => Schedule.Pause?.HoldsAt(now) == true;
+    public bool IsPausedAt(DateTimeOffset now) => Schedule.Pause?.HoldsNow(now) == true;
 }
 
 /// <param name="Hold">The kill switch; null: it is off.</param>
@@ -186,7 +186,7 @@ internal sealed class OperationQueries(
         IOperationRunStore runs = unit.Store<IOperationRunStore>();
         DateTimeOffset now = clock.GetUtcNow();
         DateTimeOffset from = now;
-        if (schedule.Pause is { } pause && pause.HoldsAt(now))
+        if (schedule.Pause is { } pause && pause.HoldsNow(now))
         {
             from = Before(pause.Until);
         }
@@ -223,5 +223,5 @@ internal sealed class OperationQueries(
             : null;
 
     private async Task<AutomationHold?> HoldAsync(IUnit unit, CancellationToken cancellationToken) =>
-        await unit.Store<IAutomationHoldStore>().FindAsync(cancellationToken) is { } hold && hold.HoldsAt(clock.GetUtcNow()) ? hold : null;
+        await unit.Store<IAutomationHoldStore>().FindAsync(cancellationToken) is { } hold && hold.HoldsNow(clock.GetUtcNow()) ? hold : null;
 }

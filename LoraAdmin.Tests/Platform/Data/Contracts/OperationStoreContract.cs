@@ -464,11 +464,13 @@ public abstract class OperationStoreContract : StoreContract
         Assert.Equal([mine.Id, others.Id], (await Awaiting()).Select(plan => plan.Id));
 
         // A look of before it leaves it.
-        await In<IOperationPlanStore>(store => store.SupersedeAsync(Key, Start.AddMilliseconds(-1), None));
+        await In<IOperationPlanStore>(store => store.SupersedeAsync(Key, Start.AddMilliseconds(-1), Start, None));
         Assert.Equal(2, (await Awaiting()).Count);
-        await In<IOperationPlanStore>(store => store.SupersedeAsync(Key, Start, None));
+        await In<IOperationPlanStore>(store => store.SupersedeAsync(Key, Start, Start, None));
 
         Assert.Equal([others.Id], (await Awaiting()).Select(plan => plan.Id));
+        await In<IOperationPlanStore>(store => store.SupersedeAsync("tests.other", Start.AddHours(-1), Start.AddMilliseconds(-1), None));
+        Assert.Empty(await Awaiting());
         Assert.False(await In<IOperationPlanStore, bool>(store => store.TryTakeAsync(mine.Id, NextId(), None)));
 
         Task<IReadOnlyList<OperationPlan>> Awaiting() => Read<IOperationPlanStore, IReadOnlyList<OperationPlan>>(store => store.ListAwaitingAsync(None));
@@ -574,7 +576,9 @@ public abstract class OperationStoreContract : StoreContract
         }
 
         Assert.Equal(Start.AddHours(-3), await Read<IOccurrenceStore, DateTimeOffset?>(store => store.FindAheadAsync(Key, Start, None)));
-        Assert.Equal(4, await In<IOccurrenceStore, int>(store => store.DeleteAheadAsync(Key, Start, None)));
+        Assert.Equal(3, await In<IOccurrenceStore, int>(store => store.DeleteAheadAsync(Key, Start, Start.AddHours(-3), None)));
+        Assert.Equal(ahead[0], await Read<IOccurrenceStore, Occurrence?>(store => store.FindAsync(Key, ahead[0].Instant, None)));
+        Assert.Equal(1, await In<IOccurrenceStore, int>(store => store.DeleteAheadAsync(Key, Start, Start.AddHours(-3).AddMilliseconds(-1), None)));
 
         Assert.Null(await Read<IOccurrenceStore, DateTimeOffset?>(store => store.FindAheadAsync(Key, Start, None)));
         Assert.Equal(kept, await Read<IOccurrenceStore, IReadOnlyList<Occurrence>>(store => store.ListAsync(Key, Start.AddDays(-1), later, None)));
