@@ -39,10 +39,12 @@ public sealed class OccurrenceKeeper(
 
     private bool hasLooked;
 
-    /// <summary>Timestamps of the process, which no setting of its clock changes: since when it looks without a gap, its newest turn, the first one in doubt.</summary>
-    private long awakeSince;
+    /// <summary>Its newest turn, as a timestamp of the process, which no setting of its clock changes.</summary>
     private long? lastTurn;
-    private long? doubtedSince;
+
+    /// <summary>What no other keeper has looked since: its newest account, and the first turn of a doubt that is not over.</summary>
+    private Stretch? sinceAccount;
+    private Stretch? sinceDoubt;
 
     /// <summary>What this process has told of operations that it could not account for, and of those whose owed run did not begin.</summary>
     private readonly Dictionary<string, Told> unaccounted = new(StringComparer.Ordinal);
@@ -68,15 +70,23 @@ public sealed class OccurrenceKeeper(
     public async Task TickAsync(CancellationToken cancellationToken)
     {
         DateTimeOffset now = clock.GetUtcNow();
-        awakeSince = AwakeSince();
+        long turn = clock.GetTimestamp();
+        DateTimeOffset? beat = await work.ReadAsync((unit, token) => unit.Store<IOperationScheduleStore>().ReadHeartbeatAsync(token), cancellationToken);
+        if (lastTurn is { } last && clock.GetElapsedTime(last) > rules().AsleepAfter)
+        {
+            sinceDoubt = null;
+        }
+
+        sinceDoubt = sinceDoubt?.IfStill(beat);
         if (clocks.WhyHeld() is null)
         {
-            await AccountAsync(now, cancellationToken);
-            doubtedSince = null;
+            await AccountAsync(now, beat, cancellationToken);
+            sinceAccount = Stretch.From(turn, now);
+            sinceDoubt = null;
         }
         else
         {
-            doubtedSince ??= clock.GetTimestamp();
+            sinceDoubt ??= Stretch.From(turn, beat);
         }
 
         if (clocks.IsConfirmed())
@@ -93,10 +103,10 @@ public sealed class OccurrenceKeeper(
     public async Task<DueRuns> PreviewAsync(CancellationToken cancellationToken)
     {
         DateTimeOffset now = clock.GetUtcNow();
-        Silence? silence = await SilenceAsync(now, AwakeSince(), cancellationToken);
         return await work.ReadAsync(
             async (unit, token) =>
             {
+                Silence? silence = SilenceOf(now, await unit.Store<IOperationScheduleStore>().ReadHeartbeatAsync(token));
                 List<OperationRun> interrupted = [];
                 foreach (OperationRun run in await unit.Store<IOperationRunStore>().ListStrandedAsync(now, token))
                 {
@@ -248,9 +258,9 @@ public sealed class OccurrenceKeeper(
         return page.Runs.Any(run => run.EndedAt >= since && (!isOfSchedule || run.Trigger == RunTrigger.Schedule));
     }
 
-    private async Task AccountAsync(DateTimeOffset now, CancellationToken cancellationToken)
+    private async Task AccountAsync(DateTimeOffset now, DateTimeOffset? beat, CancellationToken cancellationToken)
     {
-        Silence? silence = await SilenceAsync(now, awakeSince, cancellationToken);
+        Silence? silence = SilenceOf(now, beat);
         foreach (IOperation operation in operations.All)
         {
             if (await AloneAsync(operation.Info, token => AccountAsync(operation.Info, now, silence, token), cancellationToken) && unaccounted.Remove(operation.Info.Key))
@@ -271,16 +281,16 @@ public sealed class OccurrenceKeeper(
         }
     }
 
-    /// <summary>Where the present row of turns of this process began: at its newest turn, unless that is too long ago.</summary>
-    private long AwakeSince() => lastTurn is { } turn && clock.GetElapsedTime(turn) <= rules().AsleepAfter ? awakeSince : clock.GetTimestamp();
-
-    /// <summary>A process whose clock was in doubt has left no beat, but it was there: its scheduler fires what comes.</summary>
-    private async Task<Silence?> SilenceAsync(DateTimeOffset now, long awake, CancellationToken cancellationToken)
+    /// <summary>
+    /// When nobody was awake since the newest beat. A process whose clock was in doubt has left no beat, but it was there: its scheduler fires what comes. So
+    /// was the only process on its database, which may have waited behind a long statement; time in which its machine slept it has not lived.
+    /// </summary>
+    private Silence? SilenceOf(DateTimeOffset now, DateTimeOffset? beat)
     {
-        DateTimeOffset? beat = await work.ReadAsync((unit, token) => unit.Store<IOperationScheduleStore>().ReadHeartbeatAsync(token), cancellationToken);
+        Stretch? lived = sinceDoubt?.IfStill(beat) ?? (firesInMemory ? sinceAccount?.IfStill(beat) : null);
+        DateTimeOffset until = lived is null ? now : now - clock.GetElapsedTime(lived.Since);
 
         // A scheduler in memory was made with this process: what came between the last look and its start nobody can fire any more, however short it was.
-        DateTimeOffset until = now - clock.GetElapsedTime(awake);
         return beat is { } from && (until - from > rules().AsleepAfter || (firesInMemory && !hasLooked)) ? new Silence(from, until) : null;
     }
 
@@ -334,7 +344,7 @@ public sealed class OccurrenceKeeper(
     {
         DateTimeOffset kept = now - OperationRules.KeepOccurrencesFor;
         return schedule.AccountedUntil >= kept ? schedule
-            : clocks.IsConfirmed(ClockStandings.Provider) ? schedule with { AccountedUntil = kept }
+            : clocks.IsConfirmed() ? schedule with { AccountedUntil = kept }
             : null;
     }
 
@@ -372,7 +382,7 @@ public sealed class OccurrenceKeeper(
             rows,
             now,
             silence,
-            doubtedSince is { } doubt ? now - clock.GetElapsedTime(doubt) : null,
+            sinceDoubt is { } doubt ? now - clock.GetElapsedTime(doubt.Since) : null,
             rules().Grace,
             schedule.CatchUp,
             instant => RunStarter.WhyHeldAt(info, schedule.Pause, hold, instant)));
@@ -435,7 +445,7 @@ public sealed class OccurrenceKeeper(
         IReadOnlyList<OperationRun> stranded = await work.ReadAsync((unit, token) => unit.Store<IOperationRunStore>().ListStrandedAsync(now, token), cancellationToken);
         foreach (OperationRun run in stranded)
         {
-            if (operations.Find(run.Operation) is { } operation)
+            if (!host.IsAtWork(run.Id) && operations.Find(run.Operation) is { } operation)
             {
                 await BeginAloneAsync(operation.Info, token => starter.RecoverAsync(run.Id, token), cancellationToken);
             }
@@ -456,6 +466,17 @@ public sealed class OccurrenceKeeper(
     }
 
     private sealed record Told(string Why, DateTimeOffset At);
+
+    /// <summary>A time that this process has lived through and in which no other keeper has looked.</summary>
+    /// <param name="Since">A timestamp of the process.</param>
+    /// <param name="Beat">The newest look before it, in milliseconds since 1970; null: there was none.</param>
+    private sealed record Stretch(long Since, long? Beat)
+    {
+        public static Stretch From(long since, DateTimeOffset? beat) => new(since, beat?.ToUnixTimeMilliseconds());
+
+        /// <summary>Null: another keeper has looked meanwhile.</summary>
+        public Stretch? IfStill(DateTimeOffset? beat) => Beat == beat?.ToUnixTimeMilliseconds() ? this : null;
+    }
 
     /// <summary>No instant can be told from an operation's schedule.</summary>
     private sealed class UnreadableScheduleException(string message) : Exception(message);

@@ -75,7 +75,9 @@ public sealed class RunStarter(
             }
         }
 
-        return work.RunAsync((unit, token) => StartAsync(unit, operation, request, token), cancellationToken);
+        return request.By.Kind == ActorKind.Portal && WhyTooYoung(operation.Info) is { } young
+            ? Task.FromResult<StartOutcome>(new StartOutcome.Left(young))
+            : work.RunAsync((unit, token) => StartAsync(unit, operation, request, token), cancellationToken);
     }
 
     /// <summary>Goes on from a run whose lease is over, or that was interrupted.</summary>
@@ -92,6 +94,9 @@ public sealed class RunStarter(
 
     /// <summary>Why it must not be begun by this process's clock; null: it may.</summary>
     private string? WhyDoubted(OperationInfo info) => info.NeedsRightClock ? clocks.WhyHeld() : null;
+
+    /// <summary>Why the portal must not yet begin it by itself; null: it may.</summary>
+    private string? WhyTooYoung(OperationInfo info) => info.NeedsRightClock ? clocks.WhyTooYoung() : null;
 
     private async Task<StartOutcome> StartAsync(IUnit unit, IOperation operation, RunRequest request, CancellationToken cancellationToken)
     {
@@ -296,6 +301,11 @@ public sealed class RunStarter(
             return new StartOutcome.Left(doubt);
         }
 
+        if (stranded.Cancel is null && WhyNotByThisClock(operation, stranded, await PlanOfAsync(unit, stranded, cancellationToken), now) is { } unsure)
+        {
+            return new StartOutcome.Left(unsure);
+        }
+
         if (await unit.Store<IOperationScheduleStore>().LockAsync(stranded.Operation, cancellationToken) is null)
         {
             return new StartOutcome.Accounted();
@@ -364,11 +374,9 @@ public sealed class RunStarter(
             return new StartOutcome.Accounted();
         }
 
-        // What a person has read and asked for is gone on with, however old; what the portal planned by itself long ago is planned anew.
-        if (plan?.Installation == installation().Id && operation.WhyStale(plan.Draft, now) is null
-            && (!IsByPortal(stranded) || now - plan.Draft.AsOf <= rules().PlanValidFor))
+        if (IsGoneOnWith(operation, stranded, plan, now))
         {
-            await unit.Store<IOperationPlanStore>().HandOnAsync(plan.Id, run.Id, cancellationToken);
+            await unit.Store<IOperationPlanStore>().HandOnAsync(plan!.Id, run.Id, cancellationToken);
             run = run with { Plan = plan.Id };
         }
 
@@ -402,7 +410,26 @@ public sealed class RunStarter(
         stranded.Attempt >= MostAttempts ? $"{MostAttempts} runs in a row were interrupted; it is not resumed once more"
         : plan is not null && plan.Installation != installation().Id && !IsByPortal(stranded)
             ? "its plan was made by the installation that this database is a copy of"
+        : IsRead(stranded, plan) && plan!.Draft.IsAheadOf(clock.GetUtcNow())
+            ? "the clock that its plan was made by was ahead; preview again"
         : null;
+
+    /// <summary>What a person has asked for is gone on with, however old; what the portal planned by itself long ago, or a clock ahead did, is planned anew.</summary>
+    private bool IsGoneOnWith(IOperation operation, OperationRun stranded, OperationPlan? plan, DateTimeOffset now) =>
+        plan is not null && plan.Installation == installation().Id && operation.WhyStale(plan.Draft, now) is null && !plan.Draft.IsAheadOf(now)
+        && (!IsByPortal(stranded) || now - plan.Draft.AsOf <= rules().PlanValidFor);
+
+    private static bool IsRead(OperationRun stranded, OperationPlan? plan) => !IsByPortal(stranded) && plan is { IsReadable: true };
+
+    /// <summary>Why a run must not be gone on from by this process's clock, whoever began it: it would do what nobody has read. Null: it may.</summary>
+    private string? WhyNotByThisClock(IOperation operation, OperationRun stranded, OperationPlan? plan, DateTimeOffset now)
+    {
+        bool goesOn = IsGoneOnWith(operation, stranded, plan, now);
+        return IsRead(stranded, plan) && plan!.Draft.IsAheadOf(now) && !clocks.IsConfirmed()
+                ? $"By this portal's clock {plan.Draft.AsOf:u}, of which its plan is, is still to come"
+            : goesOn && IsRead(stranded, plan) ? null
+            : WhyDoubted(operation.Info) ?? (goesOn ? null : WhyTooYoung(operation.Info));
+    }
 
     /// <summary>A pause and the kill switch hold what the portal began by itself until they end.</summary>
     private static async Task<string?> WhyNotYetAsync(

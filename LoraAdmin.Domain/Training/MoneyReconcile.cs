@@ -24,6 +24,7 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
     private const string Correct = "correct";
     private const string Keep = "keep";
     private const string List = "list";
+    private const string ReadLater = "Bills that were read later are kept already";
 
     public OperationInfo Info { get; } = new(
         Key,
@@ -157,6 +158,11 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
             return ItemOutcome.Ineligible($"What is booked or billed has changed since the look: {drift.Why}");
         }
 
+        if (!await TryKeepAsync(unit, item, work, records, cancellationToken))
+        {
+            return ItemOutcome.Ineligible(ReadLater);
+        }
+
         LedgerPod row = money.Row!;
         Reservation? reservation = money.Reservations.FirstOrDefault(one => one.Job == row.Job && one.Attempt == row.Attempt);
         Usd amount = drift.Uncorrected!.Value;
@@ -179,7 +185,6 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
             return ItemOutcome.Ineligible("It was corrected meanwhile");
         }
 
-        await unit.Store<IBillStore>().SaveAsync(ProvisioningStep.Provider, records, work.ReadAt, cancellationToken);
         await CorrectJobAsync(unit, row, amount, cancellationToken);
         BudgetMonth month = await unit.Store<IBudgetStore>().ReadMonthAsync(entry.Month, rules(), cancellationToken);
         IncidentSignal? signal = BudgetFacts.SignalOfOver(month, now);
@@ -210,10 +215,15 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
             return ItemOutcome.Ineligible("Its bills are kept already");
         }
 
-        await bills.SaveAsync(ProvisioningStep.Provider, news, work.ReadAt, cancellationToken);
-        return news.Except(await bills.ListAsync(ProvisioningStep.Provider, [item.Target], cancellationToken)).Any()
-            ? ItemOutcome.Ineligible("Bills that were read later are kept already")
-            : ItemOutcome.Done;
+        return await TryKeepAsync(unit, item, work, news, cancellationToken) ? ItemOutcome.Done : ItemOutcome.Ineligible(ReadLater);
+    }
+
+    /// <returns>False: a later look has kept others in the place of some, as when an older preview is applied after a run.</returns>
+    private static async Task<bool> TryKeepAsync(IUnit unit, PlanItem item, Work work, IReadOnlyList<BillRecord> records, CancellationToken cancellationToken)
+    {
+        IBillStore bills = unit.Store<IBillStore>();
+        await bills.SaveAsync(ProvisioningStep.Provider, records, work.ReadAt, cancellationToken);
+        return !records.Except(await bills.ListAsync(ProvisioningStep.Provider, [item.Target], cancellationToken)).Any();
     }
 
     private static async Task<CostPurpose> PurposeAsync(IUnit unit, LedgerPod row, CancellationToken cancellationToken)

@@ -63,7 +63,12 @@ internal sealed class OperationHouse : IRunHost
     /// <summary>Runs that the desk or the keeper has started and that were not let run.</summary>
     public List<StartedRun> Begun { get; } = [];
 
+    /// <summary>What a host that is alone on its database says of a run; by default it is not alone.</summary>
+    public Func<Guid, bool> AtWork { get; set; } = static _ => false;
+
     public void Begin(StartedRun run) => Begun.Add(run);
+
+    public bool IsAtWork(Guid run) => AtWork(run);
 
     public RunStarter NewStarter(string instance) => new(Database, Registry, Crons, ids, Clock, () => Rules, () => Installation, Clocks, instance);
 

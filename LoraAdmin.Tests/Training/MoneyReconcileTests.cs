@@ -1,3 +1,4 @@
+using System.Text.Json;
 using LoraAdmin.Domain.Access;
 using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Operations;
@@ -158,6 +159,32 @@ public sealed class MoneyReconcileTests
         Assert.Equal(ItemEnd.Ineligible, late.Outcome!.End);
         Assert.Equal(billed, Assert.Single((await ReportAsync()).Pods).Billed);
         Assert.NotEqual(BilledFor(Assert.Single(bench.VendorPods)), billed);
+    }
+
+    [Fact]
+    public async Task Correction_OfAPreviewThatIsAppliedAfterALaterLookKeptAnotherBill_IsNotBooked()
+    {
+        JobId id = await TrainAsync();
+        await CloseAsync();
+        PlanItem older = Assert.Single((await PlanAsync()).Items, item => item.Action == "correct");
+        JsonElement bill = JsonSerializer.Deserialize<JsonElement>(older.Detail!).GetProperty("Bills")[0];
+        BillRecord newer = new(
+            older.Target,
+            DateTimeOffset.FromUnixTimeMilliseconds(bill.GetProperty("At").GetInt64()),
+            new Usd(bill.GetProperty("Total").GetInt64() + 1),
+            new Usd(bill.GetProperty("Gpu").GetInt64() + 1),
+            new Usd(bill.GetProperty("Cpu").GetInt64()),
+            new Usd(bill.GetProperty("Disk").GetInt64()));
+        await bench.RunForAsync(TimeSpan.FromMinutes(5));
+        await bench.World.Database.RunAsync((unit, token) => unit.Store<IBillStore>().SaveAsync("runpod", [newer], bench.Now, token), Token);
+        Usd spent = bench.Month.Spent;
+        FreeTurn late = new(bench.World.Database);
+
+        await operation.ApplyAsync(older, late, Token);
+
+        Assert.Equal(ItemOutcome.Ineligible("Bills that were read later are kept already"), late.Outcome);
+        Assert.Equal(spent, bench.Month.Spent);
+        Assert.Empty(bench.Facts(id, ProviderMoneyEvents.Corrected));
     }
 
     [Fact]

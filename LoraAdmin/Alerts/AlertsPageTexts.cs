@@ -161,7 +161,7 @@ public static class AlertsPageTexts
                 "Destructive automation is held", "Orphaned pods go on costing money, and nothing old is deleted.",
                 "Press “Release” in the banner when what it was held for is mended.", "/operations", "To the operations"),
             ClockIncidents.Off => new(
-                "A clock is wrong", "Ages, limits and months are told by it. A portal whose clock is more than Clocks:HoldAt off ends and deletes nothing by age; orphaned pods go on costing money.",
+                "A clock is wrong", "Ages, limits and months are told by it. A portal whose clock is more than Clocks:HoldAt off ends and deletes nothing by age, resets no limits and books no bills; orphaned pods go on costing money.",
                 "Synchronise the clock that the text names by NTP. It resolves by itself within some minutes; nothing has to be restarted.", null, null),
             StorageIncidents.FilesMissing => new(
                 "Trained files are missing in storage", "The LoRAs count as completed, and nobody can use them.",

@@ -217,8 +217,10 @@ internal sealed class OperationQueries(
     private static DateTimeOffset Before(DateTimeOffset? end) => end?.AddMilliseconds(-1) ?? DateTimeOffset.MaxValue;
 
     private async Task<string?> WhyItWaitsAsync(IUnit unit, OperationRun run, CancellationToken cancellationToken) =>
-        run is { State: RunState.Interrupted, ResumedBy: null, StartedBy.Kind: ActorKind.Portal } && operations.Find(run.Operation)?.Info is { } info
-            ? await AutomationGate.WhyHeldAsync(unit, info.Key, info.IsDestructive ? clocks : null, clock.GetUtcNow(), cancellationToken)
+        run is { State: RunState.Interrupted, ResumedBy: null } && operations.Find(run.Operation)?.Info is { } info
+            ? (run.StartedBy.Kind == ActorKind.Portal
+                    ? await AutomationGate.WhyHeldAsync(unit, info.Key, info.IsDestructive ? clocks : null, clock.GetUtcNow(), cancellationToken)
+                    : null)
                 ?? (info.NeedsRightClock ? clocks.WhyHeld() : null)
             : null;
 
