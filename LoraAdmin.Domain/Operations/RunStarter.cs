@@ -296,7 +296,7 @@ public sealed class RunStarter(
             return new StartOutcome.Accounted();
         }
 
-        if (stranded.Cancel is null && ((IsByPortal(stranded) ? WhyDoubted(operation.Info) : null) ?? WhyTooEarly(stranded, now)) is { } doubt)
+        if (stranded.Cancel is null && WhyTooEarly(stranded, now) is { } doubt)
         {
             return new StartOutcome.Left(doubt);
         }
@@ -398,7 +398,7 @@ public sealed class RunStarter(
 
     /// <summary>
     /// The clock is behind, or it was ahead when the run began: a month's reset that went on by a clock which is still in the month before would close the instant and reset
-    /// nobody. Another clock can say that the present one is right, and even then an instant that is still to come is waited for.
+    /// nobody. RunPod's clock can say that the present one is right, and even then an instant that is still to come is waited for.
     /// </summary>
     /// <returns>Null: it is not too early.</returns>
     private string? WhyTooEarly(OperationRun stranded, DateTimeOffset now) =>
