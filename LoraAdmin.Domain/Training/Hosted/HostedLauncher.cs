@@ -5,7 +5,11 @@ namespace LoraAdmin.Domain.Training.Hosted;
 
 /// <param name="Retries">Waits between tries that failed; their number bounds the tries.</param>
 /// <param name="Since">When this creation began: only its own failures count.</param>
-public sealed record HostedNeed(TrainingJob Job, IReadOnlyList<TimeSpan> Retries, DateTimeOffset Since, Usd HourlyRate);
+public sealed record HostedNeed(TrainingJob Job, IReadOnlyList<TimeSpan> Retries, DateTimeOffset Since, Usd HourlyRate)
+{
+    /// <summary>Why nothing more may be asked for: what was asked for is looked for and taken all the same. Null: it may.</summary>
+    public string? WhyNoOther { get; init; }
+}
 
 public abstract record HostedLaunch
 {
@@ -24,7 +28,7 @@ public abstract record HostedLaunch
     /// <summary>The provider refuses in a way that trying again won't change: token, credit, destination, version.</summary>
     public sealed record Refused(ProviderError Error) : HostedLaunch;
 
-    /// <summary>The gate holds creations back, or withdrew its permit: the creation ends here, whatever retries it had left.</summary>
+    /// <summary>The gate holds creations back, or withdrew its permit, or <see cref="HostedNeed.WhyNoOther"/>: the creation ends here, whatever retries it had left.</summary>
     public sealed record Held(string Reason, bool Counts) : HostedLaunch;
 
     /// <summary>The tries are used up.</summary>
@@ -98,6 +102,11 @@ public sealed class HostedLauncher(IUnitOfWork work, IHostedMaking making, ICrea
             if (isTaken)
             {
                 continue;
+            }
+
+            if (need.WhyNoOther is { } why)
+            {
+                return await HeldAsync(new CreationVerdict.Hold(why, Counts: false), failed, cancellationToken);
             }
 
             HostedTraining packing = tries.LastOrDefault(one => one is { IsNeeded: true, Saw: HostedSaw.Packing })
