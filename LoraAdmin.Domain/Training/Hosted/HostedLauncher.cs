@@ -396,8 +396,7 @@ public sealed class HostedLauncher(IUnitOfWork work, IHostedMaking making, ICrea
             await gate.TellAsync(permit, row.Name, new CreationResult.Made(), cancellationToken);
         }
 
-        HostedTraining taken = row.Seen(found, now) with { IsNeeded = true, Reason = null, WantSince = now, NextActionAt = null, Permit = null };
-        OperationalEvent fact = HostedLedger.FactOf(taken, HostedEvents.Created, $"Replicate {HostedWords.Does(row.Kind)} as {found.Id} ({row.Name})", actor) with
+        OperationalEvent fact = HostedLedger.FactOf(row, HostedEvents.Created, $"Replicate {HostedWords.Does(row.Kind)} as {found.Id} ({row.Name})", actor) with
         {
             Signals = row.Kind == HostedKind.Training
                 ? [HostedLedger.Resolved(row), new IncidentSignal(TrainingIncidents.CreateRefused, HostedLedger.Provider, "Replicate has made a training", Over: true)]
@@ -407,10 +406,20 @@ public sealed class HostedLauncher(IUnitOfWork work, IHostedMaking making, ICrea
             async (unit, token) =>
             {
                 await guard(unit, token);
-                await HostedLedger.SaveAsync(unit, taken, token);
-                foreach (HostedTraining other in await unit.Store<IHostedTrainingStore>().ListForAttemptAsync(taken.Job, taken.Attempt, token))
+                IReadOnlyList<HostedTraining> tries = await unit.Store<IHostedTrainingStore>().ListForAttemptAsync(row.Job, row.Attempt, token);
+
+                // The loop over trainings writes the row of one in doubt each time it looks for it: what it wrote meanwhile is no reason to leave the training.
+                HostedTraining present = tries.First(one => one.Name == row.Name);
+                if (present.Saw is HostedSaw.Over or HostedSaw.Lost)
                 {
-                    if (other.Kind == taken.Kind && other.Name != taken.Name && other is { IsNeeded: true, IsFinal: false })
+                    return;
+                }
+
+                await HostedLedger.SaveAsync(
+                    unit, present.Seen(found, now) with { IsNeeded = true, Reason = null, WantSince = now, NextActionAt = null, Permit = null }, token);
+                foreach (HostedTraining other in tries)
+                {
+                    if (other.Kind == row.Kind && other.Name != row.Name && other is { IsNeeded: true, IsFinal: false })
                     {
                         await HostedLedger.SaveAsync(unit, other.Released(HostedReasons.Duplicate, now), token);
                     }
