@@ -84,7 +84,7 @@ public sealed record BudgetFigures(
         Usd live = Usd.Zero;
         foreach (RunningCost running in read.Work.Running)
         {
-            live += open.GetValueOrDefault((running.Job, running.Attempt))?.AccruedAt is { } at ? running.PerHour.PerHourFor(read.AsOf - at) : running.UntilNow;
+            live += running.Unbooked(open.GetValueOrDefault((running.Job, running.Attempt)), read.AsOf);
         }
 
         return live;

@@ -7,7 +7,17 @@ namespace LoraAdmin.Domain.Budget;
 public sealed record WaitingJob(JobId Job, int Attempt, string Name, DateTimeOffset Since);
 
 /// <summary>What the pods and trainings of an attempt that are not over have cost by our own clock.</summary>
-public sealed record RunningCost(JobId Job, int Attempt, Usd UntilNow, Usd PerHour);
+/// <param name="IsByClockAlone">Nobody has lately said that they still run: no more is counted than was reserved.</param>
+public sealed record RunningCost(JobId Job, int Attempt, Usd UntilNow, Usd PerHour, bool IsByClockAlone = false)
+{
+    /// <summary>What it has cost since it was last booked.</summary>
+    /// <param name="reservation">What is open for the attempt; null: nothing.</param>
+    public Usd Unbooked(Reservation? reservation, DateTimeOffset now)
+    {
+        Usd more = reservation?.AccruedAt is { } at ? PerHour.PerHourFor(now - at) : UntilNow;
+        return IsByClockAlone && reservation is not null && more > reservation.Rest ? reservation.Rest : more;
+    }
+}
 
 /// <param name="Waiting">The first of the jobs that wait for a pod, longest waiting first.</param>
 /// <param name="WaitingCount">All of them.</param>

@@ -19,7 +19,11 @@ internal sealed class PaidWork : IBatchedQuery<PaidWorkQuestion, PaidWorkNow>
 
     private const string CountCompleted = "SELECT COUNT(*) FROM training_progress WHERE NOT is_open AND completed_at >= $1 AND state = 'completed'";
 
-    private const string Hosted = "SELECT job_id, attempt, saw, hourly_micros, started_at, ended_at, worked_for FROM hosted_trainings WHERE NOT is_settled";
+    private const string Hosted =
+        """
+        SELECT job_id, attempt, saw, hourly_micros, started_at, ended_at, worked_for, is_needed, training_id, last_error, absent_since, next_action_at
+        FROM hosted_trainings WHERE NOT is_settled
+        """;
 
     private const string Pods =
         """
@@ -60,7 +64,7 @@ internal sealed class PaidWork : IBatchedQuery<PaidWorkQuestion, PaidWorkNow>
         IEnumerable<RunningCost> hosted = trainings
             .Select(ToHosted)
             .Where(one => !one.IsFinal)
-            .Select(one => new RunningCost(one.Job, one.Attempt, one.CostUntil(now), one.StartedAt is null ? Usd.Zero : one.HourlyRate));
+            .Select(one => new RunningCost(one.Job, one.Attempt, one.CostUntil(now), one.StartedAt is null ? Usd.Zero : one.HourlyRate, one.IsByClockAlone(now)));
         return
         [
             .. pods.Concat(hosted)
@@ -69,7 +73,8 @@ internal sealed class PaidWork : IBatchedQuery<PaidWorkQuestion, PaidWorkNow>
                     group.Key.Job,
                     group.Key.Attempt,
                     group.Aggregate(Usd.Zero, (sum, one) => sum + one.UntilNow),
-                    group.Aggregate(Usd.Zero, (sum, one) => sum + one.PerHour))),
+                    group.Aggregate(Usd.Zero, (sum, one) => sum + one.PerHour),
+                    group.Any(one => one.IsByClockAlone))),
         ];
     }
 
@@ -83,6 +88,11 @@ internal sealed class PaidWork : IBatchedQuery<PaidWorkQuestion, PaidWorkNow>
         StartedAt = Cell.NumberOrNull(row[4]),
         EndedAt = Cell.NumberOrNull(row[5]),
         WorkedFor = Cell.NumberOrNull(row[6]),
+        IsNeeded = Cell.Number(row[7]) != 0,
+        TrainingId = row[8] as string,
+        LastError = row[9] as string,
+        AbsentSince = Cell.NumberOrNull(row[10]),
+        NextActionAt = Cell.NumberOrNull(row[11]),
     }.ToTraining();
 
     /// <summary>As far as its cost goes.</summary>
