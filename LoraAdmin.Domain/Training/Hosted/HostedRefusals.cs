@@ -54,6 +54,7 @@ public sealed class HostedRefusals(IUnitOfWork work, TimeProvider clock)
         };
     }
 
-    private Task<HostedTraining?> FindAsync(CancellationToken cancellationToken) =>
-        work.ReadAsync((unit, token) => unit.Store<IHostedTrainingStore>().FindRefusalAsync(HostedKind.Training, token), cancellationToken);
+    /// <summary>What was noted by a clock that was ahead would hold, when that is set back, until its time has come.</summary>
+    private Task<HostedTraining?> FindAsync(CancellationToken cancellationToken) => work.ReadAsync(
+        (unit, token) => unit.Store<IHostedTrainingStore>().FindRefusalAsync(HostedKind.Training, clock.GetUtcNow(), token), cancellationToken);
 }
