@@ -69,7 +69,7 @@ public static class AlertsPageTexts
                 "Redis is away", "Each portal guards the creation of pods by itself, by the same rules; pages of other portals refresh late. Nothing is lost.",
                 "Start Redis again, or mend ConnectionStrings:Redis. The stricter of both breakers holds when it is back.", "/breaker", "To the breaker"),
             TrainingIncidents.CreateRefused when IsOfReplicate(incident) => new(
-                "Replicate refuses to train", "It takes no jobs: those that RunPod makes no pod for wait, go back to RunPod when that makes pods again, and fail after a while. Nothing is spent meanwhile.",
+                "Replicate refuses to train", "It did not take what it was asked for last. While RunPod's breaker is open jobs wait, and go back to RunPod when that may be asked; one that RunPod has failed fails. Nothing is spent meanwhile.",
                 "Do what the text says: the account's credit, the token's rights or the configuration has to be mended. Replicate is asked again every 5 minutes while jobs wait.",
                 "/breaker", "To the fallback"),
             TrainingIncidents.CreateRefused => new(

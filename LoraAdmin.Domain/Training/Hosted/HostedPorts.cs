@@ -227,8 +227,10 @@ public interface IHostedTrainingStore
 
     Task<HostedTraining?> FindByTrainingIdAsync(string trainingId, CancellationToken cancellationToken);
 
-    /// <summary>The newest of that kind that was asked for and answered for sure, if it was refused (<see cref="HostedReasons.Refused"/>); null: it was made.</summary>
-    Task<HostedTraining?> FindRefusalAsync(HostedKind kind, CancellationToken cancellationToken);
+    /// <summary>
+    /// The newest of that kind that was asked for by then and answered for sure, if it was refused (<see cref="HostedReasons.Refused"/>); null: it was made.
+    /// </summary>
+    Task<HostedTraining?> FindRefusalAsync(HostedKind kind, DateTimeOffset until, CancellationToken cancellationToken);
 
     /// <summary>All tries of one attempt, of both kinds, in order of try.</summary>
     Task<IReadOnlyList<HostedTraining>> ListForAttemptAsync(JobId job, int attempt, CancellationToken cancellationToken);
