@@ -149,8 +149,10 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
         DateTimeOffset now = clock.GetUtcNow();
         Work work = JsonSerializer.Deserialize<Work>(item.Detail!)!;
         IReadOnlyList<BillRecord> records = Kept.Records(item.Target, work.Bills);
-        PodMoney money = (await PodMoneys.ReadAsync(
-            unit, [item.Target], new Dictionary<string, IReadOnlyList<BillRecord>>(StringComparer.Ordinal) { [item.Target] = records }, now, cancellationToken))[0];
+
+        // Kept first, and judged by what is kept: bills that somebody has read since the look go before those of the look.
+        await unit.Store<IBillStore>().SaveAsync(ProvisioningStep.Provider, records, work.ReadAt, cancellationToken);
+        PodMoney money = (await PodMoneys.ReadAsync(unit, [item.Target], read: null, now, cancellationToken))[0];
         PodDrift drift = PodBills.Judge(money, now);
         if (drift.State != DriftState.Differs || drift.Uncorrected?.Micros != work.Micros)
         {
@@ -179,7 +181,6 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
             return ItemOutcome.Ineligible("It was corrected meanwhile");
         }
 
-        await unit.Store<IBillStore>().SaveAsync(ProvisioningStep.Provider, records, work.ReadAt, cancellationToken);
         await CorrectJobAsync(unit, row, amount, cancellationToken);
         BudgetMonth month = await unit.Store<IBudgetStore>().ReadMonthAsync(entry.Month, rules(), cancellationToken);
         IncidentSignal? signal = BudgetFacts.SignalOfOver(month, now);

@@ -1,6 +1,9 @@
 using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Platform.Data;
 using LoraAdmin.Tests.Doubles;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Storage;
 using Xunit;
 
 namespace LoraAdmin.Tests.Budget;
@@ -46,6 +49,25 @@ public sealed class MonthRowOrderTests
         Assert.Equal(1, runs);
         BudgetMonth month = await database.Work.ReadAsync((unit, token) => unit.Store<IBudgetStore>().ReadMonthAsync(Month.Of(Now), Rules, token), Token);
         Assert.Equal((Usd.FromDollars(1), Usd.FromDollars(10)), (month.Spent, month.Reserved));
+    }
+
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Limit_ThatIsSet_WaitsForNobodyWhoOnlyRefersToTheMonth()
+    {
+        await using TestDatabase database = await TestDatabase.CreateAsync(DatabaseKind.Postgres);
+        await ReserveAsync(database, ids.Next(), new JobId(ids.Next()), 1);
+        await using LoraDb db = database.NewContext();
+        await using IDbContextTransaction transaction = await db.Database.BeginTransactionAsync(Token);
+
+        // As an admission holds it that has written its reservation and waits for another one's month.
+        Assert.Single(await db.Database.SqlQueryRaw<string>("SELECT month AS \"Value\" FROM budget_months FOR KEY SHARE").ToListAsync(Token));
+        BudgetLimitChange change = new(ids.Next(), Now, new Actor(ActorKind.Person, "ada"), "A dear month", Rules, Rules, FollowsOptions: false);
+
+        await database.Work.RunAsync((unit, token) => unit.Store<IBudgetLimitStore>().SetAsync(change, token), Token).WaitAsync(TimeSpan.FromSeconds(20), Token);
+
+        BudgetLimit limit = await database.Work.ReadAsync((unit, token) => unit.Store<IBudgetLimitStore>().ReadAsync(Rules, token), Token);
+        Assert.Equal(change.Actor, limit.SetBy);
     }
 
     private static Task<ReserveResult> ReserveAsync(TestDatabase database, Guid id, JobId job, int attempt) => database.Work.RunAsync(

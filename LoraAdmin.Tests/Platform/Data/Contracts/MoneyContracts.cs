@@ -369,19 +369,27 @@ public abstract class BudgetStoreContract : StoreContract
     [Trait("Requirement", "M6")]
     public async Task Limit_LoweredWhileManyReserve_NothingIsAdmittedBeyondItAfterwards()
     {
+        int runs = 0;
         Task<ReserveResult>[] callers = [.. Enumerable.Range(0, 64).Select(_ => (Id: NextId(), Job: NextJob())).ToArray()
-            .Select(one => Task.Run(() => Reserve(one.Job, Usd.FromDollars(0.2m), one.Id)))];
+            .Select(one => Task.Run(() => In<IBudgetStore, ReserveResult>(store =>
+            {
+                Interlocked.Increment(ref runs);
+                return store.TryReserveAsync(one.Id, one.Job, 1, Usd.FromDollars(0.2m), Start, Rules, None);
+            })))];
         Usd lowered = Usd.FromDollars(3);
         BudgetLimitChange change = Change(new BudgetRules(lowered, Usd.Zero));
         BudgetMonth seen = await Task.Run(() => Work.RunAsync(
             async (unit, token) =>
             {
+                Interlocked.Increment(ref runs);
                 await unit.Store<IBudgetLimitStore>().SetAsync(change, token);
                 return await unit.Store<IBudgetStore>().ReadMonthAsync(Domain.Shared.Month.Of(Start), Rules, token);
             },
             None));
         await Task.WhenAll(callers);
 
+        // Nobody was broken off for the others' sake and ran again.
+        Assert.Equal(callers.Length + 1, runs);
         Usd most = seen.Reserved > lowered ? seen.Reserved : lowered;
         BudgetMonth end = await Month();
         Assert.True(end.Reserved <= most, $"{end.Reserved} is reserved; {seen.Reserved} was when the limit became {lowered}.");
