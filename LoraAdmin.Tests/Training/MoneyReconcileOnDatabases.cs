@@ -167,7 +167,11 @@ public sealed class MoneyReconcileOnDatabases
         AttemptSettlement[] instances =
         [
             .. Enumerable.Range(0, 4).Select(number => new AttemptSettlement(
-                work, new FakeTimeProvider(Day.AddHours(14).AddSeconds(number)), () => Rules, () => new SimulatedWorld(1).Training)),
+                work,
+                new FakeTimeProvider(Day.AddHours(14).AddSeconds(number)),
+                () => Rules,
+                () => new SimulatedWorld(1).Training,
+                new ClockStandings(clock, static () => new ClockRules(TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(1))))),
         ];
         await Task.WhenAll(instances.Select(one => Task.Run(() => one.RunAsync(Token), Token)));
 
