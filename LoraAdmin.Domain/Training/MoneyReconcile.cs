@@ -183,7 +183,8 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
 
         await CorrectJobAsync(unit, row, amount, cancellationToken);
         BudgetMonth month = await unit.Store<IBudgetStore>().ReadMonthAsync(entry.Month, rules(), cancellationToken);
-        IncidentSignal? signal = BudgetFacts.SignalOfOver(month, now);
+        IReadOnlyList<BudgetLimitChange> changes = await unit.Store<IBudgetLimitStore>().ListChangesAsync(int.MaxValue, cancellationToken);
+        IncidentSignal? signal = BudgetFacts.SignalOfOver(month with { Limit = BudgetLimitChange.HeldBefore(month.Month.End, changes, rules()).MonthlyLimit }, now);
         await unit.Events.AppendAsync(
             new OperationalEvent
             {
@@ -239,7 +240,7 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
 
     private static IReadOnlyList<Figure> TotalsOf(IReadOnlyList<PlanItem> items, IReadOnlyList<PodMoney> pods, DateTimeOffset now)
     {
-        DriftTotals closed = DriftTotals.Of(pods.Select(money => PodBills.Judge(money, now)).Where(pod => pod.State is DriftState.Agrees or DriftState.Differs));
+        DriftTotals closed = DriftTotals.Of(pods.Select(money => PodBills.Judge(money, now)).Where(static pod => pod.IsBilled));
         return
         [
             new Figure("Pods whose bill is complete", closed.Pods.ToString(CultureInfo.InvariantCulture)),
