@@ -89,6 +89,15 @@ public interface IBudgetStore
     /// <summary>What is booked as spent under pods' names in the ledger; a pod without an entry is left out.</summary>
     Task<IReadOnlyList<PodBooked>> SumForPodsAsync(IReadOnlyCollection<string> pods, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// What is booked beyond the reservation of an attempt, corrections left out, in no order: also what took it back, and entries of nothing that say
+    /// that it is over.
+    /// </summary>
+    Task<IReadOnlyList<BudgetEntry>> ListBeyondAsync(JobId job, int attempt, CancellationToken cancellationToken);
+
+    /// <summary>The same of a pod that no reservation pays for, by its name in the pod ledger.</summary>
+    Task<IReadOnlyList<BudgetEntry>> ListBeyondAsync(string pod, CancellationToken cancellationToken);
+
     /// <summary>Open reservations, oldest first, a page at a time.</summary>
     /// <param name="after">The last one of the page before; null: from the oldest.</param>
     Task<IReadOnlyList<Reservation>> ListOpenAsync(Reservation? after, int max, CancellationToken cancellationToken);

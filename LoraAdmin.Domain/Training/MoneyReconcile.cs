@@ -150,8 +150,10 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
         DateTimeOffset now = clock.GetUtcNow();
         Work work = JsonSerializer.Deserialize<Work>(item.Detail!)!;
         IReadOnlyList<BillRecord> records = Kept.Records(item.Target, work.Bills);
-        PodMoney money = (await PodMoneys.ReadAsync(
-            unit, [item.Target], new Dictionary<string, IReadOnlyList<BillRecord>>(StringComparer.Ordinal) { [item.Target] = records }, now, cancellationToken))[0];
+
+        // Kept first, and judged by what is kept: bills that somebody has read since the look go before those of the look.
+        await unit.Store<IBillStore>().SaveAsync(ProvisioningStep.Provider, records, work.ReadAt, cancellationToken);
+        PodMoney money = (await PodMoneys.ReadAsync(unit, [item.Target], read: null, now, cancellationToken))[0];
         PodDrift drift = PodBills.Judge(money, now);
         if (drift.State != DriftState.Differs || drift.Uncorrected?.Micros != work.Micros)
         {
@@ -187,7 +189,8 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
 
         await CorrectJobAsync(unit, row, amount, cancellationToken);
         BudgetMonth month = await unit.Store<IBudgetStore>().ReadMonthAsync(entry.Month, rules(), cancellationToken);
-        IncidentSignal? signal = BudgetFacts.SignalOfOver(month, now);
+        IReadOnlyList<BudgetLimitChange> changes = await unit.Store<IBudgetLimitStore>().ListChangesAsync(int.MaxValue, cancellationToken);
+        IncidentSignal? signal = BudgetFacts.SignalOfOver(month with { Limit = BudgetLimitChange.HeldBefore(month.Month.End, changes, rules()).MonthlyLimit }, now);
         await unit.Events.AppendAsync(
             new OperationalEvent
             {
@@ -248,7 +251,7 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
 
     private static IReadOnlyList<Figure> TotalsOf(IReadOnlyList<PlanItem> items, IReadOnlyList<PodMoney> pods, DateTimeOffset now)
     {
-        DriftTotals closed = DriftTotals.Of(pods.Select(money => PodBills.Judge(money, now)).Where(pod => pod.State is DriftState.Agrees or DriftState.Differs));
+        DriftTotals closed = DriftTotals.Of(pods.Select(money => PodBills.Judge(money, now)).Where(static pod => pod.IsBilled));
         return
         [
             new Figure("Pods whose bill is complete", closed.Pods.ToString(CultureInfo.InvariantCulture)),

@@ -132,7 +132,7 @@ public sealed class SimulatedPortal
         Watch = new PodWatch(work, new WitnessedProvider(provider, world.EndedUnlisted), Sweep, proofs, clock, () => world.Pods, Clocks);
         Pods = new PodDesk(work, provider, Sweep, proofs, clock, () => world.Installation);
         Switches = new TrainingSwitches(work, clock);
-        Settlement = new AttemptSettlement(work, clock, () => world.Budget, () => world.Training);
+        Settlement = new AttemptSettlement(work, clock, () => world.Budget, () => world.Training, Clocks);
         Files = new SpoolSweep(work, spool, clock);
         Uploads = new SpoolUploads(work, objects, spool, clock);
         Reconcile = new SpoolReconcile(work, spool, clock);

@@ -363,6 +363,11 @@ public sealed class AccrualTests
         Assert.True(whole <= reserved, $"{whole} alone is more than {reserved}");
         Assert.Equal(whole + pods[0].CostUntil(bench.Now), bench.Reservation(id).Amount);
         Assert.Contains($"pods before it cost {pods[0].CostUntil(bench.Now)}", Assert.Single(bench.Facts(id, TrainingEvents.ToppedUp)).Message, StringComparison.Ordinal);
+
+        // Another attempt begins with one pod, and needs no more than that.
+        bench.World.Cloud.World.Terminate(bench.VendorPods.Single(pod => pod.Status != PodStatus.Terminated));
+        await bench.RunUntilAsync(() => bench.Attempts(id).Count == 2, "a second attempt");
+        Assert.Equal(whole, bench.Reservation(id, 2).Amount);
     }
 
     [Fact]

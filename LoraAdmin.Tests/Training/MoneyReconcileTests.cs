@@ -351,6 +351,29 @@ public sealed class MoneyReconcileTests
         Assert.Equal((opened.Rule, opened.Subject, true), (ended.Rule, ended.Subject, ended.Over));
     }
 
+    [Theory]
+    [InlineData("0.01", "200", false)]
+    [InlineData("200", "0.01", true)]
+    [Trait("Requirement", "M6")]
+    public async Task Correction_OfAMonthThatIsOver_IsHeldAgainstTheLimitThatItEndedWith(string ended, string later, bool holds)
+    {
+        BudgetDesk limits = new(bench.World.Database, bench.World.Ids, bench.World.Clock, () => bench.World.Budget);
+        JobId id = await TrainAsync();
+        await SetAsync(ended);
+        await bench.RunForAsync(TimeSpan.FromDays(4));
+        await SetAsync(later);
+        bench.Faults.Add(FaultKind.BillingDearer, count: EachWindow);
+
+        await RunAsync();
+
+        IncidentSignal told = Assert.Single(Assert.Single(bench.Facts(id, ProviderMoneyEvents.Corrected)).Signals);
+        Assert.Equal((BudgetIncidents.CameOutAbove, "2026-03", holds), (told.Rule, told.Subject, told.Over));
+        Assert.EndsWith($"its limit was {Limit(ended)}", told.Text, StringComparison.Ordinal);
+
+        async Task SetAsync(string dollars) => Assert.IsType<LimitOutcome.Set>(await limits.SetLimitAsync(
+            new LimitWish(new BudgetRules(Limit(dollars), Usd.Zero), "of a test", AllowBelow: true), OperationHouse.Ada, Token));
+    }
+
     [Fact]
     public async Task Training_AtReplicate_HasNoBillAndIsNoDrift()
     {
@@ -367,6 +390,8 @@ public sealed class MoneyReconcileTests
         Assert.Equal(spent, bench.Month.Spent);
         Assert.DoesNotContain((await ReportAsync()).Pods, pod => pod.Job == id);
     }
+
+    private static Usd Limit(string dollars) => Usd.FromDollars(decimal.Parse(dollars, System.Globalization.CultureInfo.InvariantCulture));
 
     private async Task<JobId> TrainAsync()
     {

@@ -150,6 +150,12 @@ internal sealed class BudgetStore(LoraDb db) : IBudgetStore
         return booked;
     }
 
+    public Task<IReadOnlyList<BudgetEntry>> ListBeyondAsync(JobId job, int attempt, CancellationToken cancellationToken) => ListBeyondAsync(
+        db.Set<BudgetEntryRow>().Where(row => row.JobId == job.Value && row.Attempt == attempt), cancellationToken);
+
+    public Task<IReadOnlyList<BudgetEntry>> ListBeyondAsync(string pod, CancellationToken cancellationToken) => ListBeyondAsync(
+        db.Set<BudgetEntryRow>().Where(row => row.Pod == pod), cancellationToken);
+
     public async Task<IReadOnlyList<Reservation>> ListForJobsAsync(IReadOnlyCollection<JobId> jobs, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(jobs);
@@ -199,6 +205,14 @@ internal sealed class BudgetStore(LoraDb db) : IBudgetStore
         }
 
         return BudgetStatements.ToMonth(month, (await db.RunAsync([BudgetStatements.Read(month, rules)], cancellationToken))[0]);
+    }
+
+    private static async Task<IReadOnlyList<BudgetEntry>> ListBeyondAsync(IQueryable<BudgetEntryRow> entries, CancellationToken cancellationToken)
+    {
+        List<BudgetEntryRow> rows = await entries.AsNoTracking()
+            .Where(row => row.Kind == EntryKind.Leak || row.Kind == EntryKind.PriceChange)
+            .ToListAsync(cancellationToken);
+        return rows.ConvertAll(static row => row.ToEntry());
     }
 
     /// <summary>

@@ -342,6 +342,31 @@ public abstract class BudgetStoreContract : StoreContract
     }
 
     [Fact]
+    public async Task Beyond_OfAnAttemptAndOfAPod_IsLeaksAndPriceChangesAlone()
+    {
+        JobId job = NextJob();
+        JobId other = NextJob();
+        await Reserve(job, Usd.FromDollars(1));
+        await Reserve(other, Usd.FromDollars(1));
+        await Accrue(job, Usd.FromDollars(1.5m));
+        await Accrue(other, Usd.FromDollars(3));
+        await Settle(job, Usd.FromDollars(0.75m));
+        BudgetEntry correction = new()
+        {
+            Key = "correct:pod-1:1", Month = Domain.Shared.Month.Of(Start), At = Start, Kind = EntryKind.Correction, Spent = Usd.FromDollars(9), Job = job, Attempt = 1, Pod = "pod-1",
+        };
+        await In<IBudgetStore, bool>(store => store.BookAsync(correction, None));
+
+        IReadOnlyList<BudgetEntry> beyond = await Read<IBudgetStore, IReadOnlyList<BudgetEntry>>(store => store.ListBeyondAsync(job, 1, None));
+        Assert.Equal([-500_000, 500_000], beyond.Select(static entry => entry.Spent.Micros).Order());
+        Assert.All(beyond, entry => Assert.Equal((job, 1, EntryKind.Leak), (entry.Job!.Value, entry.Attempt!.Value, entry.Kind)));
+        IReadOnlyList<BudgetEntry> ofPod = await Read<IBudgetStore, IReadOnlyList<BudgetEntry>>(store => store.ListBeyondAsync("pod-1", None));
+        Assert.Equal([500_000, 2_000_000], ofPod.Select(static entry => entry.Spent.Micros).Order());
+        Assert.Empty(await Read<IBudgetStore, IReadOnlyList<BudgetEntry>>(store => store.ListBeyondAsync("pod-2", None)));
+        Assert.Empty(await Read<IBudgetStore, IReadOnlyList<BudgetEntry>>(store => store.ListBeyondAsync(job, 2, None)));
+    }
+
+    [Fact]
     [Trait("Requirement", "M6")]
     public async Task Totals_OfEveryKindOfWrite_AreWhatTheEntriesComeTo()
     {
@@ -429,19 +454,27 @@ public abstract class BudgetStoreContract : StoreContract
     [Trait("Requirement", "M6")]
     public async Task Limit_LoweredWhileManyReserve_NothingIsAdmittedBeyondItAfterwards()
     {
+        int runs = 0;
         Task<ReserveResult>[] callers = [.. Enumerable.Range(0, 64).Select(_ => (Id: NextId(), Job: NextJob())).ToArray()
-            .Select(one => Task.Run(() => Reserve(one.Job, Usd.FromDollars(0.2m), one.Id)))];
+            .Select(one => Task.Run(() => In<IBudgetStore, ReserveResult>(store =>
+            {
+                Interlocked.Increment(ref runs);
+                return store.TryReserveAsync(one.Id, one.Job, 1, Usd.FromDollars(0.2m), Start, Rules, None);
+            })))];
         Usd lowered = Usd.FromDollars(3);
         BudgetLimitChange change = Change(new BudgetRules(lowered, Usd.Zero));
         BudgetMonth seen = await Task.Run(() => Work.RunAsync(
             async (unit, token) =>
             {
+                Interlocked.Increment(ref runs);
                 await unit.Store<IBudgetLimitStore>().SetAsync(change, token);
                 return await unit.Store<IBudgetStore>().ReadMonthAsync(Domain.Shared.Month.Of(Start), Rules, token);
             },
             None));
         await Task.WhenAll(callers);
 
+        // Nobody was broken off for the others' sake and ran again.
+        Assert.Equal(callers.Length + 1, runs);
         Usd most = seen.Reserved > lowered ? seen.Reserved : lowered;
         BudgetMonth end = await Month();
         Assert.True(end.Reserved <= most, $"{end.Reserved} is reserved; {seen.Reserved} was when the limit became {lowered}.");
