@@ -41,7 +41,7 @@ public static class AutomationGate
         ArgumentNullException.ThrowIfNull(unit);
         OperationPause? pause = (await unit.Store<IOperationScheduleStore>().FindAsync(operation, cancellationToken))?.Pause;
         AutomationHold? hold = clocks is not null ? await unit.Store<IAutomationHoldStore>().FindAsync(cancellationToken) : null;
-        return Find(pause, hold, now) ?? (clocks?.WhyHeld() is { } doubt ? new AutomationBar(BarKind.Clock, null, doubt, null, null) : null);
+        return FindNow(pause, hold, now) ?? (clocks?.WhyHeld() is { } doubt ? new AutomationBar(BarKind.Clock, null, doubt, null, null) : null);
     }
 
     /// <param name="clocks">Null for what is not destructive: neither the kill switch nor a clock that is far off holds it.</param>
@@ -50,10 +50,17 @@ public static class AutomationGate
         (await FindAsync(unit, operation, clocks, now, cancellationToken))?.Words;
 
     /// <param name="hold">Null for what is not destructive.</param>
-    internal static string? WhyHeld(OperationPause? pause, AutomationHold? hold, DateTimeOffset at) => Find(pause, hold, at)?.Words;
+    internal static string? WhyHeldNow(OperationPause? pause, AutomationHold? hold, DateTimeOffset now) => FindNow(pause, hold, now)?.Words;
 
-    private static AutomationBar? Find(OperationPause? pause, AutomationHold? hold, DateTimeOffset at) =>
-        pause?.HoldsAt(at) == true ? new AutomationBar(BarKind.Pause, pause.By, pause.Reason, pause.Since, pause.Until)
-        : hold?.HoldsAt(at) == true ? new AutomationBar(BarKind.Hold, hold.By, hold.Reason, hold.Since, hold.Until)
+    /// <summary>The same at an instant that has passed, as far as it is still known.</summary>
+    internal static string? WhyHeldAt(OperationPause? pause, AutomationHold? hold, DateTimeOffset instant) =>
+        Of(pause?.HoldsAt(instant) == true ? pause : null, hold?.HoldsAt(instant) == true ? hold : null)?.Words;
+
+    private static AutomationBar? FindNow(OperationPause? pause, AutomationHold? hold, DateTimeOffset now) =>
+        Of(pause?.HoldsNow(now) == true ? pause : null, hold?.HoldsNow(now) == true ? hold : null);
+
+    private static AutomationBar? Of(OperationPause? pause, AutomationHold? hold) =>
+        pause is not null ? new AutomationBar(BarKind.Pause, pause.By, pause.Reason, pause.Since, pause.Until)
+        : hold is not null ? new AutomationBar(BarKind.Hold, hold.By, hold.Reason, hold.Since, hold.Until)
         : null;
 }

@@ -71,12 +71,22 @@ public sealed class SimulatedPortal
         HostedFallback fallback = new(hostedGate, refusals, () => world.Hosted);
         Providers = new ProvidersWatch(work, gate, fallback, clock);
         HostedLauncher hostedLauncher = new(
-            work, new TrainingMaking(Hosted, new HostedImages(work, objects, new MemoryScratch(), world.Links)), hostedGate, clock, () => world.Installation);
+            work,
+            new TrainingMaking(Hosted, new HostedImages(work, objects, new MemoryScratch(), world.Links)),
+            hostedGate,
+            clock,
+            () => world.Installation,
+            () => world.Hosted);
         HostedValidation validation = new(
             work,
             predictions,
             new HostedLauncher(
-                work, new PredictionMaking(work, Hosted, predictions, clock, () => world.Training), new UngatedCreations(), clock, () => world.Installation),
+                work,
+                new PredictionMaking(work, Hosted, predictions, clock, () => world.Training),
+                new UngatedCreations(),
+                clock,
+                () => world.Installation,
+                () => world.Hosted),
             spool,
             world.Pictures,
             clock,
@@ -97,7 +107,7 @@ public sealed class SimulatedPortal
             new PreparingStep(work, objects, world.Inspector, () => world.Training),
             new StepByProvider(
                 new ProvisioningStep(work, launcher, prices, places, funds, fallback, agent, clock, () => world.Training, () => world.Installation),
-                new HostedProvisioningStep(work, hostedLauncher, Hosted, new HostedReturn(work, gate), places, clock, () => world.Training, () => world.Hosted)),
+                new HostedProvisioningStep(hostedLauncher, Hosted, new HostedReturn(work, gate, clock, () => world.Training), places, clock, () => world.Training, () => world.Hosted)),
             new StepByProvider(
                 new RunningStep(work, agent, objects, clock, () => world.Training, Clocks), new HostedRunningStep(work, Hosted, clock, () => world.Training, Clocks)),
             new StepByProvider(
@@ -122,7 +132,7 @@ public sealed class SimulatedPortal
         Watch = new PodWatch(work, new WitnessedProvider(provider, world.EndedUnlisted), Sweep, proofs, clock, () => world.Pods, Clocks);
         Pods = new PodDesk(work, provider, Sweep, proofs, clock, () => world.Installation);
         Switches = new TrainingSwitches(work, clock);
-        Settlement = new AttemptSettlement(work, clock, () => world.Budget, () => world.Training);
+        Settlement = new AttemptSettlement(work, clock, () => world.Budget, () => world.Training, Clocks);
         Files = new SpoolSweep(work, spool, clock);
         Uploads = new SpoolUploads(work, objects, spool, clock);
         Reconcile = new SpoolReconcile(work, spool, clock);

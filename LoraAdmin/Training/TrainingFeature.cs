@@ -92,7 +92,8 @@ public static class TrainingFeature
             provider.GetRequiredService<IUnitOfWork>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<BudgetRules>,
-            provider.GetRequiredService<TrainingRules>));
+            provider.GetRequiredService<TrainingRules>,
+            provider.GetRequiredService<ClockStandings>()));
         services.AddSingleton<SpoolSweep>();
         services.AddSpoolLoops();
         services.AddSingleton(provider => new ProvidersWatch(
@@ -166,7 +167,7 @@ public static class TrainingFeature
                     rules,
                     provider.GetRequiredService<Func<Installation>>()),
                 new HostedProvisioningStep(
-                    work, provider.GetRequiredService<HostedLauncher>(), hosted, new HostedReturn(work, provider.GetRequiredService<BreakerGate>()), places, clock, rules,
+                    provider.GetRequiredService<HostedLauncher>(), hosted, new HostedReturn(work, provider.GetRequiredService<BreakerGate>(), clock, rules), places, clock, rules,
                     provider.GetRequiredService<HostedRules>)),
             new StepByProvider(new RunningStep(work, agent, objects, clock, rules, clocks), new HostedRunningStep(work, hosted, clock, rules, clocks)),
             new StepByProvider(

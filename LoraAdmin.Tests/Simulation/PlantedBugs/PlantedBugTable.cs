@@ -150,13 +150,21 @@ internal static partial class PlantedBugTable
             "4: attempt … of … was settled at … and … were billed at the fallback provider", Grounds.CrashElsewhereWith(FaultKind.ReplicateNoMetrics),
             "saw == HostedSaw.Over ? view.CompletedAt ?? EndedAt ?? now : null,", "saw == HostedSaw.Over ? EndedAt ?? now : null,"),
         new(
+            "leave it untold that both providers are down", "Training/ProvidersWatch.cs",
+            "both providers are down at … and no incident says so", Grounds.Diverted,
+            "bool areDown = pods is not null;", "bool areDown = pods is not null && hosted is null;"),
+        new(
+            "leave it open that both providers were down", "Training/ProvidersWatch.cs",
+            "a provider takes trainings at … and an incident says that both are down", Grounds.Diverted,
+            "if (areDown == told && !(areDown &&", "if ((!areDown && told == true) || areDown == told && !(areDown &&"),
+        new(
             "settle a training that failed at nothing", "Training/AttemptCosts.cs",
             "4: attempt … of … was settled at … and … were billed at the fallback provider", Grounds.CrashElsewhereWith(FaultKind.ReplicateTrainingFails),
             "+ Hosted.Aggregate(Usd.Zero, (sum, one) => sum + one.CostUntil(now));", "+ Hosted.Where(one => one.LastError is null).Aggregate(Usd.Zero, (sum, one) => sum + one.CostUntil(now));"),
         new(
             "take a training whose cancel failed for one that is over", "Training/Hosted/HostedWatch.cs",
             "1: training … is alive and the ledger has no open row …", Grounds.CrashElsewhereWith(CrashRun.Cancelled + CrashRun.During + FaultKind.ReplicateCancel500),
-            "await NotEndedAsync(row with { LastError = error.Detail }, id, error.Detail, now, cancellationToken);",
+            "await NotEndedAsync(seen, id, error.Detail, now, cancellationToken);",
             "await SaveAsync(row with { Saw = HostedSaw.Over, EndedAt = now, NextActionAt = now }, null, cancellationToken);"),
         new(
             "need the training of a cancelled job for ever", "Training/Hosted/HostedLedger.cs",
@@ -165,7 +173,8 @@ internal static partial class PlantedBugTable
         new(
             "fail a job for credit that is used up", "Training/Steps/HostedProvisioningStep.cs",
             "the one job ended as …, … pods were left to people", Grounds.CrashElsewhereWith(FaultKind.ReplicateBalance402),
-            "Wait(job, new NoPlace(refused, Counts: true), figures)", "NoProvider(job, refused)"),
+            "return await way.WaitAsync(job, new NoPlace(HostedRefusals.WordsOf(refusal), Counts: true), cancellationToken);",
+            "return HostedReturn.NoProvider(job, HostedRefusals.WordsOf(refusal));"),
         new(
             "make the images anew when they are not shown at once", "Training/Hosted/HostedValidation.cs",
             "… predictions were made for the one job", Grounds.CrashElsewhereWith(FaultKind.ReplicateOutputLate + CrashRun.OfImages),
