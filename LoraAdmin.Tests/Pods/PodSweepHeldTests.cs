@@ -39,7 +39,7 @@ public sealed class PodSweepHeldTests
         IncidentSignal told = Assert.Single(Signals(PodIncidents.SweepHeld));
         Assert.Equal(("sweep", false), (told.Subject, told.Over));
         Assert.Equal(
-            $"3 pods that nothing needs go on running and cost $1.20/h, and the sweep ends none since {since:yyyy-MM-dd HH:mm} UTC. Paused by ada: it ends the wrong ones", told.Text);
+            $"3 pods that nothing needs go on running and cost $1.23/h, and the sweep ends none since {since:yyyy-MM-dd HH:mm} UTC. Paused by ada: it ends the wrong ones", told.Text);
         Assert.Equal(EventSeverity.Error, Assert.Single(pods.Facts, fact => fact.Kind == PodEvents.SweepHeld).Severity);
 
         Fill(1);
@@ -105,7 +105,7 @@ public sealed class PodSweepHeldTests
 
         await pods.RunAsync(TimeSpan.FromMinutes(2));
         Assert.Equal([orphans[1].Id], Open(PodIncidents.Orphaned));
-        Assert.StartsWith("1 pod that nothing needs goes on running and costs $0.40/h", Signals(PodIncidents.SweepHeld)[^1].Text, StringComparison.Ordinal);
+        Assert.StartsWith("1 pod that nothing needs goes on running and costs $0.41/h", Signals(PodIncidents.SweepHeld)[^1].Text, StringComparison.Ordinal);
 
         // Another process takes over, and the last one goes meanwhile.
         pods.World.Cloud.World.Terminate(orphans[1]);
