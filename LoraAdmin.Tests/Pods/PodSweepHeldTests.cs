@@ -45,7 +45,7 @@ public sealed class PodSweepHeldTests
         Fill(1);
         await pods.RunAsync(TimeSpan.FromMinutes(3));
         Assert.StartsWith("4 pods", Signals(PodIncidents.SweepHeld)[^1].Text, StringComparison.Ordinal);
-        Assert.Equal(2, Signals(PodIncidents.SweepHeld).Count);
+        Assert.Equal(2, Signals(PodIncidents.SweepHeld).Length);
 
         await house.Desk.ResumeAsync(PodSweepOperation.Key, OperationHouse.Ada, Token);
         await pods.RunAsync(TimeSpan.FromMinutes(5));
@@ -141,7 +141,7 @@ public sealed class PodSweepHeldTests
         return made;
     }
 
-    private IReadOnlyList<IncidentSignal> Signals(string rule) => [.. pods.Facts.SelectMany(fact => fact.Signals).Where(signal => signal.Rule == rule && signal.Except is null)
+    private IncidentSignal[] Signals(string rule) => [.. pods.Facts.SelectMany(fact => fact.Signals).Where(signal => signal.Rule == rule && signal.Except is null)
         .SkipWhile(signal => signal.Over)];
 
     /// <summary>Subjects whose incident is open by what was told.</summary>
