@@ -11,8 +11,10 @@ public sealed record OwedRun(string Operation, DateTimeOffset Instant, int Misse
 /// <summary>The runs that a start of the portal brings about at once.</summary>
 /// <param name="Interrupted">Runs that are gone on from, in the order of their start.</param>
 /// <param name="Owed">Runs that make up for missed instants.</param>
+/// <param name="Leased">Runs that are gone on from when their leases are over, unless whoever has them renews those: nobody can tell yet whether it is alive.</param>
 /// <param name="Unreadable">Operations whose schedule can't be read: nothing is known of their instants.</param>
-public sealed record DueRuns(IReadOnlyList<OperationRun> Interrupted, IReadOnlyList<OwedRun> Owed, IReadOnlyList<string> Unreadable);
+public sealed record DueRuns(
+    IReadOnlyList<OperationRun> Interrupted, IReadOnlyList<OperationRun> Leased, IReadOnlyList<OwedRun> Owed, IReadOnlyList<string> Unreadable);
 
 /// <summary>
 /// Knows which instants should have run, closes each with exactly one end state, and alone starts runs that make up for missed ones and that go on from
@@ -110,15 +112,7 @@ public sealed class OccurrenceKeeper(
             async (unit, token) =>
             {
                 Silence? silence = SilenceOf(now, await unit.Store<IOperationScheduleStore>().ReadHeartbeatAsync(token));
-                List<OperationRun> interrupted = [];
-                foreach (OperationRun run in await unit.Store<IOperationRunStore>().ListStrandedAsync(now, token))
-                {
-                    if (await starter.IsGoneOnFromAsync(unit, run, token))
-                    {
-                        interrupted.Add(run);
-                    }
-                }
-
+                (List<OperationRun> interrupted, List<OperationRun> leased) = await InterruptedAsync(unit, now, token);
                 List<OwedRun> owed = [];
                 List<string> unreadable = [];
                 foreach (IOperation operation in operations.All)
@@ -133,9 +127,36 @@ public sealed class OccurrenceKeeper(
                     }
                 }
 
-                return new DueRuns(interrupted, owed, unreadable);
+                return new DueRuns(interrupted, leased, owed, unreadable);
             },
             cancellationToken);
+    }
+
+    /// <summary>Where a start is alone on its database, whoever has a lease there is gone.</summary>
+    private async Task<(List<OperationRun> Interrupted, List<OperationRun> Leased)> InterruptedAsync(IUnit unit, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        IOperationRunStore runs = unit.Store<IOperationRunStore>();
+        List<OperationRun> candidates = [.. await runs.ListStrandedAsync(now, cancellationToken)];
+        foreach (IOperation operation in operations.All)
+        {
+            if (await runs.FindRunningAsync(operation.Info.Key, cancellationToken) is { } running && running.LeaseUntil > now)
+            {
+                candidates.Add(running);
+            }
+        }
+
+        List<OperationRun> interrupted = [];
+        List<OperationRun> leased = [];
+        foreach (OperationRun run in candidates.OrderBy(static run => run.StartedAt).ThenBy(static run => run.Id))
+        {
+            if (await starter.IsGoneOnFromAsync(unit, run, cancellationToken))
+            {
+                bool isHeld = !firesInMemory && run.State == RunState.Running && run.LeaseUntil > now;
+                (isHeld ? leased : interrupted).Add(run);
+            }
+        }
+
+        return (interrupted, leased);
     }
 
     /// <returns>Null: nothing is made up for, or what would be is held now.</returns>

@@ -177,7 +177,7 @@ public sealed class OperationDesk(
                 ? schedule with { Cron = info.DefaultCron, TimeZone = OperationSchedule.Utc, CatchUp = info.CatchUp, IsEdited = false }
                 : schedule with { Cron = wish.Cron.Trim(), TimeZone = wish.TimeZone.Trim(), CatchUp = wish.CatchUp, IsEdited = true };
             next = next with { InForceFrom = now + rules().HeardOfWithin };
-            if (CronProblem(next, now) is { } problem)
+            if (ScheduleCheck.WhyNot(crons, info, next, now) is { } problem)
             {
                 return new OperationCommand.Refused(problem);
             }
@@ -296,17 +296,6 @@ public sealed class OperationDesk(
                     ? await change(unit, schedule, known.Info, token)
                     : Refuse("operation", $"{operation} has no schedule yet", "Wait some seconds: the portal is starting."),
                 cancellationToken);
-
-    private FieldProblem? CronProblem(OperationSchedule schedule, DateTimeOffset now) => crons.Read(schedule.Cron, schedule.TimeZone, now) switch
-    {
-        CronReading.Valid => null,
-        CronReading.NoTimeZone => new FieldProblem("timeZone", $"There is no time zone \"{schedule.TimeZone}\"", "Name one as Europe/Berlin, or UTC."),
-        CronReading.NeverFires => new FieldProblem(
-            "cron", $"\"{schedule.Cron}\" names no instant that is still to come", "Check day, month and year: 30 February never comes. To stop the operation, pause it."),
-        CronReading.Unreadable unreadable => new FieldProblem(
-            "cron", $"\"{schedule.Cron}\" can't be read: {unreadable.Why}", "Write second minute hour day month weekday, one of the two days as ?: \"0 30 3 * * ?\" is daily at 03:30."),
-        _ => throw new NotSupportedException("A cron text is valid, or it says why not."),
-    };
 
     private static FieldProblem? ReasonProblem(string? reason, string act) =>
         string.IsNullOrWhiteSpace(reason) ? new FieldProblem("reason", "It is empty", $"Say in some words why you {act}: others read it when they wonder.")

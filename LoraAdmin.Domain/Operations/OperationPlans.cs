@@ -153,6 +153,9 @@ public sealed record OperationPlan(
     /// <summary>It was there before any run, so that whoever applied it could read it. A plan that a run made for itself nobody has read.</summary>
     public bool IsReadable { get; init; }
 
+    /// <summary>Whether who applies it could read it before: its caps are for what nobody has read.</summary>
+    public bool IsReadBy(Actor actor) => actor is { Kind: not ActorKind.Portal } && IsReadable;
+
     /// <summary>Why it must not be applied; null: it may.</summary>
     /// <param name="operation">Null: this version does not know it.</param>
     /// <param name="installation">The one that would apply it.</param>

@@ -163,7 +163,7 @@ public sealed class OperationRunner(
             {
                 IOperationPlanStore plans = unit.Store<IOperationPlanStore>();
                 OperationPlan plan = await plans.FindAsync(id, token) ?? throw new OperationFailedException("Its plan is gone: preview again");
-                bool isRead = run.StartedBy.Kind != ActorKind.Portal && plan.IsReadable;
+                bool isRead = plan.IsReadBy(run.StartedBy);
                 return (plan, await plans.ListItemsAsync(id, after: 0, PlanDraft.MostItems, token), isRead);
             },
             cancellationToken);

@@ -44,6 +44,9 @@ public sealed record CancelAsk(Actor By, string Reason, DateTimeOffset At)
 /// <summary>One run of an operation, written at its start and at its end.</summary>
 public sealed record OperationRun
 {
+    /// <summary>Lease of a run whose process is known to be gone. It is over by any clock.</summary>
+    public static readonly DateTimeOffset NoLease = DateTimeOffset.UnixEpoch;
+
     public required Guid Id { get; init; }
 
     public required string Operation { get; init; }

@@ -314,7 +314,9 @@ public sealed class RunStarter(
         if (stranded.State == RunState.Running)
         {
             // Read again after it: until then the one that was thought dead may have ended an item, or have been asked to end.
-            string silent = $"{stranded.Instance} was not heard of since its lease ended {stranded.LeaseUntil:u}";
+            string silent = stranded.LeaseUntil == OperationRun.NoLease
+                ? $"{stranded.Instance} was killed: it was gone when the portal was started again"
+                : $"{stranded.Instance} was not heard of since its lease ended {stranded.LeaseUntil:u}";
             if (!await runs.TryInterruptAsync(id, now, silent, cancellationToken) || await runs.FindAsync(id, cancellationToken) is not { } interrupted)
             {
                 return new StartOutcome.Accounted();
@@ -419,7 +421,7 @@ public sealed class RunStarter(
         plan is not null && plan.Installation == installation().Id && operation.WhyStale(plan.Draft, now) is null && !plan.Draft.IsAheadOf(now)
         && (!IsByPortal(stranded) || now - plan.Draft.AsOf <= rules().PlanValidFor);
 
-    private static bool IsRead(OperationRun stranded, OperationPlan? plan) => !IsByPortal(stranded) && plan is { IsReadable: true };
+    private static bool IsRead(OperationRun stranded, OperationPlan? plan) => plan?.IsReadBy(stranded.StartedBy) == true;
 
     /// <summary>Why a run must not be gone on from by this process's clock, whoever began it: it would do what nobody has read. Null: it may.</summary>
     private string? WhyNotByThisClock(IOperation operation, OperationRun stranded, OperationPlan? plan, DateTimeOffset now)

@@ -57,10 +57,10 @@ public sealed class PodSweepOperation(PodSweep sweep, TimeProvider clock, string
         IReadOnlyList<LedgerPod> alive = await unit.Store<IPodLedger>().ListAliveAsync(cancellationToken);
         return
         [
-            Count("Pods of the ledger that are alive", alive),
-            Count("being ended", alive.Where(pod => pod.Want == PodWant.Released)),
-            Count("kept for their file", alive.Where(pod => pod.Want == PodWant.Held)),
-            Count("past their lifetime, and needed", alive.Where(pod => pod.Want == PodWant.Needed && pod.LiveUntil < now)),
+            Count("Pods in the ledger that a job is said to need", alive.Where(pod => pod.Want == PodWant.Needed)),
+            Count("Of these, past their lifetime", alive.Where(pod => pod.Want == PodWant.Needed && pod.LiveUntil < now)),
+            Count("Pods that are to end and are not verified gone yet", alive.Where(pod => pod.Want == PodWant.Released)),
+            Count("Pods kept for their file", alive.Where(pod => pod.Want == PodWant.Held)),
         ];
     }
 

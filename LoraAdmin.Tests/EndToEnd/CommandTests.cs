@@ -75,6 +75,38 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
+    public async Task Due_RightAfterAKill_NamesTheRunThatTheStartThenGoesOnFrom()
+    {
+        PortalDatabase database = PortalDatabase.Sqlite(folder.Under("data"));
+        await using (PortalProcess portal = await PortalProcess.StartAsync(folder.Under("data")))
+        {
+            await Eventually.TrueAsync(async () => await database.NumberAsync("SELECT COUNT(*) FROM operation_standing WHERE seen_at > 0") == 1, "the keeper has looked");
+            Assert.Equal(0, await portal.StopAsync());
+        }
+
+        await database.ExecuteAsync("UPDATE operation_schedules SET accounted_until = accounted_until - 2 * 86400000");
+        await database.ExecuteAsync("UPDATE operation_standing SET seen_at = seen_at - 2 * 86400000");
+        const string run = "FROM operation_runs WHERE operation = 'operations.history' AND number = 1";
+        await using (PortalProcess portal = await PortalProcess.StartAsync(folder.Under("data")))
+        {
+            await Eventually.TrueAsync(async () => await database.NumberAsync($"SELECT COUNT(*) {run} AND state = 'succeeded'") == 1, "a run makes up for what was missed");
+            await portal.KillAsync();
+        }
+
+        // As if it had been killed in the middle of it.
+        await database.ExecuteAsync(
+            "UPDATE operation_runs SET state = 'running', ended_at = NULL, outcome = NULL, lease_until = started_at + 3600000 WHERE operation = 'operations.history'");
+
+        ProgramRun command = await ProgramRun.ToEndAsync(["due"], Environment());
+
+        Assert.True(command.ExitCode == 0, command.Said);
+        Assert.Contains("(operations.history): goes on from run 1, which was interrupted after 0 of 0", command.Output, StringComparison.Ordinal);
+        await using PortalProcess next = await PortalProcess.StartAsync(folder.Under("data"));
+        await Eventually.TrueAsync(async () => await database.NumberAsync($"SELECT COUNT(*) {run} AND resumed_by IS NOT NULL") == 1, "the start goes on from it");
+        Assert.EndsWith("was killed: it was gone when the portal was started again", await database.TextAsync($"SELECT outcome {run}"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     [Trait("Requirement", "O3")]
     public async Task Check_OnAFreshFolder_SaysThatTheFirstStartMakesTheDatabaseAndLeavesNothing()
     {

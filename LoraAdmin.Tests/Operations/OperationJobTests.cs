@@ -32,6 +32,10 @@ public sealed class OperationJobTests
         Assert.Equal(PodReasons.Unknown, Assert.Single(pods.Rows).WantReason);
         OperationRun run = Assert.Single(pods.World.Database.Operations.Runs.Rows);
         Assert.Equal((RunState.Succeeded, 1L, "1 of 3 done, 2 wait for a person's approval."), (run.State, run.Done, run.Outcome));
+
+        // What it ended is nowhere said to be more alive than before.
+        Figure changed = Assert.Single(run.After.Except(run.Before));
+        Assert.Equal(new Figure("Pods that are to end and are not verified gone yet", "1"), changed);
         OperationPlan waiting = Assert.Single(pods.World.Database.Operations.Plans.Rows, plan => plan.State == PlanState.AwaitsApproval);
         await house.Desk.ApplyAsync(PodSweepOperation.Key, waiting.Id, "they are ours and idle", OperationHouse.Ada, Token);
         Assert.Equal(2, (await house.EndBegunAsync()).Done);

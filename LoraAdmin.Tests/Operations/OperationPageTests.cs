@@ -129,11 +129,25 @@ public sealed class OperationPageTests : OperationPageContext
         Dialogs.WaitForAssertion(() => Dialogs.Find("#schedule-cron"));
         Assert.Contains("Every hour, UTC", Dialogs.Markup, StringComparison.Ordinal);
         Dialogs.Find("#schedule-cron").Input("0 0 0 30 2 ?");
-        Dialogs.WaitForAssertion(() => Assert.Contains("No instant comes of this text", Dialogs.Markup, StringComparison.Ordinal));
+        Dialogs.WaitForAssertion(() => Assert.Contains("30 February never comes", Dialogs.Find("[role=status]").TextContent, StringComparison.Ordinal));
+        Dialogs.Find("#schedule-cron").Input("99 99 * * * ?");
+        Dialogs.WaitForAssertion(() => Assert.Contains("second 99 is out of its range, 0 to 59", Dialogs.Find("[role=status]").TextContent, StringComparison.Ordinal));
+        Dialogs.Find("#schedule-cron").Input("* * * * * ?");
+        Dialogs.WaitForAssertion(() => Assert.Contains("“Sweep of a test” ends or deletes something", Dialogs.Find("[role=status]").TextContent, StringComparison.Ordinal));
+        Dialogs.Find("#schedule-cron").Input("20 * * * *");
+        Dialogs.WaitForAssertion(() => Assert.Contains("it has 5 fields, and needs 6 or 7", Dialogs.Find("[role=status]").TextContent, StringComparison.Ordinal));
+        Assert.DoesNotContain("CronExpression", Dialogs.Markup, StringComparison.Ordinal);
+        Assert.Empty(Dialogs.FindAll("[role=alert]"));
         await Button(Dialogs, "Save").ClickAsync();
 
-        Dialogs.WaitForAssertion(() => Assert.Contains("30 February never comes", Dialogs.Markup, StringComparison.Ordinal));
+        Dialogs.WaitForAssertion(() => Assert.Contains("it has 5 fields", Dialogs.Find("[role=alert]").TextContent, StringComparison.Ordinal));
+        Assert.DoesNotContain(House.Database.Events, fact => fact.Kind == OperationEvents.ScheduleEdited);
         Dialogs.Find("#schedule-cron").Input("0 30 3 * * ?");
+        Dialogs.Find("#schedule-zone").Input("Europe/Atlantis");
+        Dialogs.WaitForAssertion(
+            () => Assert.Contains("There is no time zone \"Europe/Atlantis\"", Dialogs.Find("[role=status]").TextContent, StringComparison.Ordinal));
+        Assert.Empty(Dialogs.FindAll("[role=alert]"));
+        Dialogs.Find("#schedule-zone").Input("UTC");
         Dialogs.WaitForAssertion(() => Assert.Contains("Daily at 03:30, UTC", Dialogs.Markup, StringComparison.Ordinal));
         await Button(Dialogs, "Save").ClickAsync();
         page.WaitForAssertion(() => Assert.Contains(House.Database.Events, fact => fact.Kind == OperationEvents.ScheduleEdited));
@@ -155,10 +169,46 @@ public sealed class OperationPageTests : OperationPageContext
         Dialogs.WaitForAssertion(() => Dialogs.Find("#confirm-reason"));
         Dialogs.Find("#confirm-reason").Input("checked");
         await Button(Dialogs, "Apply").ClickAsync();
-        Dialogs.WaitForAssertion(() => Assert.Contains("It is being applied.", Dialogs.Markup, StringComparison.Ordinal));
+        Dialogs.WaitForAssertion(() => Assert.Contains("A run has begun to apply it.", Dialogs.Markup, StringComparison.Ordinal));
         await House.EndBegunAsync();
 
         Assert.Equal(["pod-1", "pod-2"], Work.Done);
+        TellChange();
+        planPage.WaitForAssertion(() => Assert.Contains("Run 1 has taken it (succeeded): 2 of 2 done.", Words(planPage), StringComparison.Ordinal));
+        Assert.DoesNotContain("Nothing has been changed", Words(planPage), StringComparison.Ordinal);
+        Assert.Equal(["done", "done"], planPage.FindAll("td[data-label=Outcome]").Select(cell => cell.TextContent.Trim()));
+    }
+
+    [Fact]
+    public async Task Approval_AsksAsWhatItIs_AndTheReasonIsKeptWithTheRun()
+    {
+        Work.WithinCaps = 1;
+        OperationRun run = await RunOnceAsync();
+        IRenderedComponent<OperationRunPage> runPage = RenderPage<OperationRunPage>(parameters => parameters.Add(one => one.Id, run.Id));
+        runPage.WaitForAssertion(() => Assert.Equal(
+            ["done", "held back for a person's approval"], runPage.FindAll("td[data-label=Outcome]").Select(cell => Words(cell.TextContent))));
+        Assert.Contains("2 planned: 1 done, 0 left alone, 0 failed, 1 held back for a person's approval", runPage.Markup, StringComparison.Ordinal);
+        OperationPlan waiting = Assert.Single(House.Database.Operations.Plans.Rows, plan => plan.State == PlanState.AwaitsApproval);
+        IRenderedComponent<OperationPlanPage> page = Render<OperationPlanPage>(parameters => parameters.Add(one => one.Id, waiting.Id));
+        page.WaitForAssertion(() => Button(page, "Approve exactly this"));
+
+        Button(page, "Approve exactly this").Click();
+
+        Dialogs.WaitForAssertion(() => Assert.Contains("Approve this plan?", Dialogs.Markup, StringComparison.Ordinal));
+        Assert.Contains("Reason (kept with the run)", Dialogs.Markup, StringComparison.Ordinal);
+        Button(Dialogs, "Approve");
+    }
+
+    [Fact]
+    public async Task Now_OfWhatIsPausedAndWaits_IsToldInSentencesThatStandApart()
+    {
+        Work.WithinCaps = 1;
+        await RunOnceAsync();
+        await House.Desk.PauseAsync(Key, "testing the sweep", Clock.GetUtcNow().AddHours(2), Ada, CancellationToken.None);
+
+        IRenderedComponent<OperationPage> page = OfKey();
+
+        page.WaitForAssertion(() => Assert.Contains("by ada: testing the sweep. The pause ends in 2 h 1 wait for approval", Words(page), StringComparison.Ordinal));
     }
 
     [Fact]
@@ -211,6 +261,14 @@ public sealed class OperationPageTests : OperationPageContext
 
         page.WaitForAssertion(() => Assert.Contains("Interrupted, and recovered by", page.Markup, StringComparison.Ordinal));
         Assert.Contains("run 2", page.Markup, StringComparison.Ordinal);
+        Assert.Equal(["done", "done after run 1 was interrupted"], Outcomes(page));
+        Assert.Contains("2 planned: 1 done, 0 left alone, 0 failed, 1 left to run 2", page.Markup, StringComparison.Ordinal);
+        Guid after = (await House.RunAsync(dead.Run.Id)).ResumedBy!.Value;
+        IRenderedComponent<OperationRunPage> next = Render<OperationRunPage>(parameters => parameters.Add(one => one.Id, after));
+        next.WaitForAssertion(() => Assert.Equal(["done before run 2", "done"], Outcomes(next)));
+
+        static IEnumerable<string> Outcomes(IRenderedComponent<OperationRunPage> page) =>
+            page.FindAll("td[data-label=Outcome]").Select(cell => Words(cell.TextContent));
     }
 
     [Fact]
@@ -413,6 +471,12 @@ public sealed class OperationPageTests : OperationPageContext
         Assert.Null(RunHistoryAddress.Parse(null, ["nonsense"], " ", "???").After);
         Assert.False(RunHistoryAddress.Parse(null, ["nonsense"], " ", "???").IsFiltered);
     }
+
+    /// <summary>Its text as a person reads it.</summary>
+    private static string Words<T>(IRenderedComponent<T> page)
+        where T : Microsoft.AspNetCore.Components.IComponent => Words(string.Concat(page.Nodes.Select(node => node.TextContent)));
+
+    private static string Words(string text) => string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
 
     private IRenderedComponent<OperationPage> OfKey() => RenderPage<OperationPage>(parameters => parameters.Add(one => one.Key, Key));
 }

@@ -1,3 +1,5 @@
+using System.Globalization;
+using LoraAdmin.Commands;
 using LoraAdmin.Domain.Operations;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Tests.Doubles;
@@ -520,6 +522,56 @@ public sealed class OperationRunTests
     }
 
     [Fact]
+    public async Task Due_RightAfterADeath_TellsOfTheRunWhoseLeaseIsNotOverYet()
+    {
+        StartedRun dead = await DieAtAsync("b");
+        house.Clock.Advance(TimeSpan.FromSeconds(5));
+
+        DueRuns due = await house.Keeper.PreviewAsync(CancellationToken.None);
+
+        Assert.Empty(due.Interrupted);
+        Assert.Equal(dead.Run.Id, Assert.Single(due.Leased).Id);
+        string until = (await house.RunAsync(dead.Run.Id)).LeaseUntil.ToString("u", CultureInfo.InvariantCulture);
+        string words = await WordsAsync(due);
+        Assert.StartsWith("If the portal starts now, no run happens at once.", words, StringComparison.Ordinal);
+        Assert.Contains($"run 1 is at 1 of 3 and still held until {until} by portal-1; if nothing is heard of that portal until then, it is then gone on with", words, StringComparison.Ordinal);
+        Assert.DoesNotContain("none was interrupted", words, StringComparison.Ordinal);
+
+        house.Clock.Advance(TimeSpan.FromSeconds(26));
+        DueRuns later = await house.Keeper.PreviewAsync(CancellationToken.None);
+        Assert.Equal(dead.Run.Id, Assert.Single(later.Interrupted).Id);
+        Assert.Empty(later.Leased);
+    }
+
+    [Fact]
+    public async Task Due_WhereAStartIsAloneOnItsDatabase_TellsOfItAsGoneOnFromAtOnce()
+    {
+        StartedRun dead = await DieAtAsync("b");
+        house.Clock.Advance(TimeSpan.FromSeconds(5));
+        OccurrenceKeeper alone = new(
+            house.Database, house.Registry, house.Crons, house.Starter, house, house.Clock, () => house.Rules, house.Clocks, firesInMemory: true);
+
+        DueRuns due = await alone.PreviewAsync(CancellationToken.None);
+
+        Assert.Equal(dead.Run.Id, Assert.Single(due.Interrupted).Id);
+        Assert.Empty(due.Leased);
+        Assert.Contains("goes on from run 1, which was interrupted after 1 of 3", await WordsAsync(due), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Interrupted_WhoseLeaseAStartHasEnded_SaysThatItsPortalWasKilled_AndNotWhen1970()
+    {
+        StartedRun dead = await DieAtAsync("b");
+        await house.Database.RunAsync(
+            (unit, token) => unit.Store<IOperationRunStore>().TouchAsync(dead.Run.Id, dead.Run.Number, ended: null, OperationRun.NoLease, token), CancellationToken.None);
+
+        Assert.Single(await house.TickAsync());
+
+        Assert.Equal("portal-1 was killed: it was gone when the portal was started again", (await house.RunAsync(dead.Run.Id)).Outcome);
+        Assert.DoesNotContain(house.Database.Events, fact => fact.Message.Contains("1970", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task Cancel_OfARunWhosePortalThenDies_EndsItThere()
     {
         StartedRun dead = await DieAtAsync("b");
@@ -708,6 +760,13 @@ public sealed class OperationRunTests
     }
 
     /// <summary>A scheduled run whose process dies at an item: no end is written, and nothing of it goes on.</summary>
+    private async Task<string> WordsAsync(DueRuns due)
+    {
+        await using StringWriter words = new(CultureInfo.InvariantCulture);
+        await DueProgram.WriteAsync(due, house.Registry, words);
+        return words.ToString();
+    }
+
     private async Task<StartedRun> DieAtAsync(string item, DateTimeOffset? instant = null)
     {
         operation.Before = (word, _) => word == item ? throw new StoreUnavailableException("dies here") : Task.CompletedTask;

@@ -19,8 +19,9 @@ internal static class DueProgram
         {
             await using WebApplication app = Portal.Build([.. args, "--Logging:LogLevel:Default=Warning"]);
             app.Services.GetRequiredService<IStartupValidator>().Validate();
-            await app.Services.GetRequiredService<DatabaseStartup>().OpenAsync(CancellationToken.None);
-            await SayAsync(app.Services, Console.Out, CancellationToken.None);
+            await app.Services.GetRequiredService<DatabaseStartup>().LookAsync(CancellationToken.None);
+            DueRuns due = await app.Services.GetRequiredService<OccurrenceKeeper>().PreviewAsync(CancellationToken.None);
+            await WriteAsync(due, app.Services.GetRequiredService<OperationRegistry>(), Console.Out);
             return 0;
         }
         catch (Exception failure) when (StartupScreen.Explains(failure))
@@ -35,13 +36,12 @@ internal static class DueProgram
         }
     }
 
-    private static async Task SayAsync(IServiceProvider services, TextWriter output, CancellationToken cancellationToken)
+    internal static async Task WriteAsync(DueRuns due, OperationRegistry operations, TextWriter output)
     {
-        DueRuns due = await services.GetRequiredService<OccurrenceKeeper>().PreviewAsync(cancellationToken);
-        OperationRegistry operations = services.GetRequiredService<OperationRegistry>();
         int count = due.Interrupted.Count + due.Owed.Count;
         await output.WriteLineAsync(count switch
         {
+            0 when due.Leased.Count > 0 => "If the portal starts now, no run happens at once.",
             0 => "If the portal starts now, no run happens at once: none was interrupted, and no scheduled instant was missed that is made up for.",
             1 => "If the portal starts now, this run happens:",
             _ => $"If the portal starts now, these {count} runs happen:",
@@ -49,6 +49,13 @@ internal static class DueProgram
         foreach (OperationRun run in due.Interrupted)
         {
             await output.WriteLineAsync($"  {TitleOf(run.Operation)}: goes on from run {run.Number}, which was interrupted after {run.Ended} of {run.Planned}");
+        }
+
+        foreach (OperationRun run in due.Leased)
+        {
+            await output.WriteLineAsync(
+                $"  {TitleOf(run.Operation)}: run {run.Number} is at {run.Ended} of {run.Planned} and still held until {run.LeaseUntil:u} by {run.Instance}; "
+                + "if nothing is heard of that portal until then, it is then gone on with");
         }
 
         foreach (OwedRun run in due.Owed)

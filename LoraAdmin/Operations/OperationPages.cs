@@ -8,6 +8,9 @@ namespace LoraAdmin.Operations;
 /// <summary>What the pages below /operations show live, and their words.</summary>
 public static class OperationPages
 {
+    /// <summary>Of what a person starts or cancels.</summary>
+    public const string ReasonLabel = "Reason (kept with the run)";
+
     private static readonly TimeSpan Often = TimeSpan.FromSeconds(3);
 
     public static readonly LiveSource<OperationBoard> Board = new(
@@ -51,6 +54,39 @@ public static class OperationPages
         RunState.PartlyFailed => "partly failed",
         _ => state.ToString().ToLowerInvariant(),
     };
+
+    public static string Word(ItemEnd end) => end switch
+    {
+        ItemEnd.Done => "done",
+        ItemEnd.Failed => "failed",
+        _ => "left alone",
+    };
+
+    /// <summary>What became of what a run had planned: the parts add up to it.</summary>
+    public static string Counts(RunDetail detail)
+    {
+        ArgumentNullException.ThrowIfNull(detail);
+        OperationRun run = detail.Run;
+        if (detail.Plan is { Draft.Shape: PlanShape.Set })
+        {
+            return $"{run.Planned} rows planned, {run.Done} changed";
+        }
+
+        List<string> parts = [$"{run.Done} done", $"{run.Ineligible} left alone", $"{run.Failed} failed"];
+        RunAccount? account = detail.Plan is { } plan ? RunAccount.Of(run, plan) : null;
+        if (account is { HeldBack: > 0 })
+        {
+            parts.Add($"{account.HeldBack} held back for a person's approval");
+        }
+
+        if (account is { Rest: > 0 })
+        {
+            parts.Add($"{account.Rest} {RestWord(detail)}");
+        }
+
+        string before = account is { Before: > 0 } ? $". {account.Before} of the plan's {detail.Plan!.Draft.Count} had their turn before it" : "";
+        return $"{run.Planned} planned: {string.Join(", ", parts)}{before}";
+    }
 
     public static Tone ToneOf(RunState state) => state switch
     {
@@ -108,6 +144,15 @@ public static class OperationPages
         OccurrenceState.Skipped => Icons.Material.Outlined.SkipNext,
         OccurrenceState.Missed => Icons.Material.Outlined.EventBusy,
         _ => Icons.Material.Outlined.PlayCircle,
+    };
+
+    private static string RestWord(RunDetail detail) => detail.Run switch
+    {
+        { State: RunState.Running } => "still to do",
+        { State: RunState.Interrupted } when detail.ResumedBy is { } by => $"left to run {by.Number}",
+        { State: RunState.Interrupted, Cancel: null } => "not done yet",
+        { State: RunState.Succeeded or RunState.PartlyFailed } => "left to the next run",
+        _ => "not done",
     };
 
     /// <summary>A refused command as one sentence and its remedy.</summary>

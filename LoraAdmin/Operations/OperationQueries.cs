@@ -51,7 +51,8 @@ public sealed record RunDetail(
     OperationRun? ResumedBy);
 
 /// <param name="Problem">Why it must not be applied any more; null: it may.</param>
-public sealed record PlanDetail(OperationPlan Plan, OperationInfo? Info, IReadOnlyList<PlannedItem> Items, FieldProblem? Problem);
+/// <param name="Run">The run that has taken it; null: none has.</param>
+public sealed record PlanDetail(OperationPlan Plan, OperationInfo? Info, IReadOnlyList<PlannedItem> Items, FieldProblem? Problem, OperationRun? Run);
 
 /// <summary>Reads for the pages of operations. Null: there is no such thing.</summary>
 public interface IOperationQueries
@@ -167,7 +168,8 @@ internal sealed class OperationQueries(
                     found,
                     operations.Find(found.Operation)?.Info,
                     await plans.ListItemsAsync(plan, 0, MostItems, token),
-                    found.WhyNotApplied(operations.Find(found.Operation), installation().Id, clock.GetUtcNow(), rules().PlanValidFor))
+                    found.WhyNotApplied(operations.Find(found.Operation), installation().Id, clock.GetUtcNow(), rules().PlanValidFor),
+                    found.Run is { } run ? await unit.Store<IOperationRunStore>().FindAsync(run, token) : null)
                 : null;
         },
         cancellationToken);

@@ -163,9 +163,13 @@ internal sealed class OperationRunStore(LoraDb db) : IOperationRunStore
     }
 
     /// <summary>For a start that knows that nobody else is alive on this database: runs of the dead are gone on from at once.</summary>
-    public static Task EndLeasesAsync(LoraDb db, CancellationToken cancellationToken) => db.Set<OperationRunRow>()
-        .Where(row => row.State == RunState.Running)
-        .ExecuteUpdateAsync(set => set.SetProperty(row => row.LeaseUntil, 0), cancellationToken);
+    public static Task EndLeasesAsync(LoraDb db, CancellationToken cancellationToken)
+    {
+        long none = OperationRun.NoLease.ToMillis();
+        return db.Set<OperationRunRow>()
+            .Where(row => row.State == RunState.Running)
+            .ExecuteUpdateAsync(set => set.SetProperty(row => row.LeaseUntil, none), cancellationToken);
+    }
 
     private static long One(ItemEnd? ended, ItemEnd end) => ended == end ? 1 : 0;
 

@@ -23,13 +23,18 @@ public sealed class QuartzCrons : ICronSchedules
             return new CronReading.NoTimeZone();
         }
 
+        if (CronFields.WhyNot(cron) is { } why)
+        {
+            return new CronReading.Unreadable(why);
+        }
+
         try
         {
             return new CronExpression(cron, zone).GetNextValidTimeAfter(now) is null ? new CronReading.NeverFires() : new CronReading.Valid();
         }
-        catch (FormatException failure)
+        catch (FormatException)
         {
-            return new CronReading.Unreadable(failure.Message.TrimEnd('.'));
+            return new CronReading.Unreadable("the scheduler knows no such text");
         }
     }
 

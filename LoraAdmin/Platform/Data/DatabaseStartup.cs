@@ -53,6 +53,18 @@ public sealed partial class DatabaseStartup(
         return installation;
     }
 
+    /// <summary>For commands that only look: as <see cref="OpenAsync"/>, and the installation is known if there is one. None is made.</summary>
+    /// <exception cref="StartupRefusedException">As configured, the portal can't start.</exception>
+    internal async Task LookAsync(CancellationToken cancellationToken)
+    {
+        await OpenAsync(cancellationToken);
+        await using LoraDb db = contexts.CreateDbContext();
+        if (await new InstallationStore(db, ids, clock).FindAsync(cancellationToken) is { } installation)
+        {
+            holder.Current = installation;
+        }
+    }
+
     internal InstallationBinding BindingOf(LoraDb db) => new(db, contexts, folder, ids);
 
     /// <summary>Takes the folder's lock, reaches the database and brings it to this version's schema; whose it is, is not asked.</summary>

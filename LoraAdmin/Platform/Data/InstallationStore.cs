@@ -37,9 +37,15 @@ internal sealed class InstallationStore(LoraDb db, IIds ids, TimeProvider clock)
     public const int IdBytes = 4;
     public const int AgentKeyBytes = 32;
 
+    /// <returns>Null: no portal has started on the database yet.</returns>
+    public async Task<Installation?> FindAsync(CancellationToken cancellationToken) =>
+        await db.Set<InstallationRow>().AsNoTracking().SingleOrDefaultAsync(cancellationToken) is { } row
+            ? new Installation(row.Id, row.Cloud, row.AgentKey, Instants.FromMillis(row.CreatedAt))
+            : null;
+
     public async Task<Installation> FindOrAddAsync(CloudKind cloud, CancellationToken cancellationToken)
     {
-        InstallationRow? present = await db.Set<InstallationRow>().AsNoTracking().SingleOrDefaultAsync(cancellationToken);
+        Installation? present = await FindAsync(cancellationToken);
         if (present is null)
         {
             string id = Convert.ToHexStringLower(ids.Secret(IdBytes));
@@ -52,9 +58,9 @@ internal sealed class InstallationStore(LoraDb db, IIds ids, TimeProvider clock)
                 VALUES ({InstallationRow.TheOne}, {id}, {cloudWord}, {agentKey}, {now}) ON CONFLICT (only_row) DO NOTHING
                 """,
                 cancellationToken);
-            present = await db.Set<InstallationRow>().AsNoTracking().SingleAsync(cancellationToken);
+            present = await FindAsync(cancellationToken);
         }
 
-        return new Installation(present.Id, present.Cloud, present.AgentKey, Instants.FromMillis(present.CreatedAt));
+        return present ?? throw new InvalidOperationException("The installation's row was removed while the portal started.");
     }
 }
