@@ -151,6 +151,9 @@ public sealed class PodLauncher(IUnitOfWork work, IPodProvider provider, ICreati
             PodFacts.Of(pod, PodEvents.Released, $"Pod {pod.Name} was given up: {why}", actor, EventSeverity.Warning, PodReasons.NotReady),
             cancellationToken);
 
+    /// <summary>Whether the attempt's tries have all failed, in whichever of its creations: the provider had its turn.</summary>
+    public static bool AreUsedUp(IReadOnlyList<LedgerPod> tries, int retries) => tries.Count(static pod => HasFailed(pod, DateTimeOffset.MinValue)) > retries;
+
     /// <summary>A pod that was made and came to nothing counts for the whole attempt, because it has cost money.</summary>
     private static bool HasFailed(LedgerPod pod, DateTimeOffset since) =>
         pod.WantReason is PodReasons.NotReady or PodReasons.Vanished || (WasNotMade(pod) && pod.RequestedAt >= since);

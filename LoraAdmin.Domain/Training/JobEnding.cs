@@ -91,14 +91,14 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
 
     /// <summary>
     /// The attempt ends without a provider, and the other provider is asked before anybody hears of a failure (E1, C1), also the one that it came from. What does
-    /// not fit into the month's budget there ends the job.
+    /// not fit into the month's budget there ends the job, unless the step has another answer to that.
     /// </summary>
-    public async Task HandOverAsync(
-        IUnit unit, TrainingJob job, long fence, JobFailure failure, ErrorDetail error, DateTimeOffset now, CancellationToken cancellationToken)
+    /// <exception cref="NoRoomException">It does not fit, and the step has another answer: the transaction must not be committed.</exception>
+    public async Task HandOverAsync(IUnit unit, StepResult.HandOver handOver, long fence, DateTimeOffset now, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(unit);
-        ArgumentNullException.ThrowIfNull(job);
-        ArgumentNullException.ThrowIfNull(failure);
+        ArgumentNullException.ThrowIfNull(handOver);
+        (TrainingJob job, JobFailure failure, ErrorDetail error) = handOver;
         await EndAttemptAsync(unit, job, AttemptState.Failed, failure.Code, now, cancellationToken);
         await AttemptPods.ReleaseAsync(unit, job.Id, job.Attempt, FileProof.TrainingNeverStarted, PodReasons.JobEnded, now, cancellationToken);
         await HostedLedger.ReleaseAsync(unit, job.Id, job.Attempt, now, cancellationToken);
@@ -117,6 +117,11 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
                 $"{why}. {HostedLedger.ProviderName} is asked instead"));
         if (!await TryNextAttemptAsync(unit, job, fence, failure, error, next, now, cancellationToken))
         {
+            if (handOver.WithoutRoom is not null)
+            {
+                throw new NoRoomException($"{name} would take up to {next.Estimate}.");
+            }
+
             string words = $"{failure.Detail?.TrimEnd('.')}. {name} would take up to {next.Estimate}, which the month's budget does not have";
             await FailAsync(unit, job, fence, new JobFailure(FailureCode.BudgetExhausted, words), FileProof.TrainingNeverStarted, error, now, cancellationToken);
         }
@@ -205,7 +210,6 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
             Figures = null,
             Artifact = null,
             WaitReason = null,
-            WaitingSince = null,
             FailingSince = null,
             Spool = null,
             StepTries = 0,
@@ -255,6 +259,24 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
         };
         await store.SaveAsync(ended, fence, release: true, cancellationToken);
         await store.SetCleanupStatusAsync(job.Id, open ? CleanupWords.Pending : CleanupWords.Done, cancellationToken);
+    }
+}
+
+/// <summary>The month's budget has no room for the provider that a job was to be handed to.</summary>
+public sealed class NoRoomException : Exception
+{
+    public NoRoomException()
+    {
+    }
+
+    public NoRoomException(string message)
+        : base(message)
+    {
+    }
+
+    public NoRoomException(string message, Exception innerException)
+        : base(message, innerException)
+    {
     }
 }
 

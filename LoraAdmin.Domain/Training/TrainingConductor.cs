@@ -107,7 +107,19 @@ public sealed class TrainingConductor(
         return look.Ended is { } done ? RunningStep.Ended(job, done, clock.GetUtcNow()) : new StepResult.Fail(job, cancelled, look.Proof, words);
     }
 
-    private Task CommitAsync(LeasedJob leased, StepResult result, CancellationToken cancellationToken) => work.RunAsync(
+    private async Task CommitAsync(LeasedJob leased, StepResult result, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await WriteAsync(leased, result, cancellationToken);
+        }
+        catch (NoRoomException) when (result is StepResult.HandOver { WithoutRoom: { } instead })
+        {
+            await WriteAsync(leased, instead, cancellationToken);
+        }
+    }
+
+    private Task WriteAsync(LeasedJob leased, StepResult result, CancellationToken cancellationToken) => work.RunAsync(
         async (unit, token) =>
         {
             DateTimeOffset now = clock.GetUtcNow();
@@ -141,7 +153,7 @@ public sealed class TrainingConductor(
                     break;
 
                 case StepResult.HandOver handOver:
-                    await ending.HandOverAsync(unit, handOver.Job, leased.Fence, handOver.Failure, handOver.Error, now, token);
+                    await ending.HandOverAsync(unit, handOver, leased.Fence, now, token);
                     break;
 
                 case StepResult.Fail fail:

@@ -97,7 +97,7 @@ public sealed class SimulatedPortal
             new PreparingStep(work, objects, world.Inspector, () => world.Training),
             new StepByProvider(
                 new ProvisioningStep(work, launcher, prices, places, funds, fallback, agent, clock, () => world.Training, () => world.Installation),
-                new HostedProvisioningStep(work, hostedLauncher, Hosted, new HostedReturn(work, gate), places, clock, () => world.Training, () => world.Hosted)),
+                new HostedProvisioningStep(hostedLauncher, Hosted, new HostedReturn(work, gate, clock, () => world.Training), places, clock, () => world.Training, () => world.Hosted)),
             new StepByProvider(
                 new RunningStep(work, agent, objects, clock, () => world.Training, Clocks), new HostedRunningStep(work, Hosted, clock, () => world.Training, Clocks)),
             new StepByProvider(

@@ -172,13 +172,7 @@ public sealed class HostedFallbackTests
     [Trait("Requirement", "C1")]
     public async Task BothDown_WhileProbesFail_StaysOneIncidentUntilATrainingIsMade()
     {
-        bench.Faults.Add(FaultKind.ReplicateCreate500, count: 13);
-        await bench.IsolateAsync();
-        foreach (JobId one in new[] { await bench.SubmitAsync(), await bench.SubmitAsync(), await bench.SubmitAsync() })
-        {
-            await bench.RunToStateAsync(one, TrainingState.Failed);
-        }
-
+        await FailAtBothAsync();
         await bench.RunForAsync(TimeSpan.FromMinutes(31));
         JobId id = await bench.SubmitAsync();
         await bench.RunForAsync(TimeSpan.FromMinutes(20));
@@ -226,14 +220,7 @@ public sealed class HostedFallbackTests
     [Trait("Requirement", "C1")]
     public async Task TheOneCreationThatTriesReplicateOutFails_JobWaitsForTheNext()
     {
-        bench.Faults.Add(FaultKind.ReplicateCreate500, count: 13);
-        await bench.IsolateAsync();
-        JobId[] failed = [await bench.SubmitAsync(), await bench.SubmitAsync(), await bench.SubmitAsync()];
-        foreach (JobId one in failed)
-        {
-            await bench.RunToStateAsync(one, TrainingState.Failed);
-        }
-
+        await FailAtBothAsync();
         bench.World.Clock.Advance(TimeSpan.FromMinutes(31));
         JobId id = await bench.SubmitAsync();
         await bench.RunUntilAsync(() => bench.Job(id).WaitReason?.StartsWith("The one creation that tried Replicate out failed", StringComparison.Ordinal) == true, "a failed probe");
@@ -401,6 +388,21 @@ public sealed class HostedFallbackTests
 
         Assert.Equal(FailureCode.NoProvider, busy.Job(second).Failure!.Code);
         Assert.StartsWith("All 1 training places are in use. Replicate's breaker is held open", busy.Job(second).Failure!.Detail, StringComparison.Ordinal);
+    }
+
+    /// <summary>Three jobs, which open both breakers; RunPod's is held open then. The next creation at Replicate fails too.</summary>
+    private async Task FailAtBothAsync()
+    {
+        bench.Faults.Add(FaultKind.Create500, count: 12);
+        bench.Faults.Add(FaultKind.ReplicateCreate500, count: 13);
+        JobId[] failed = [await bench.SubmitAsync(), await bench.SubmitAsync(), await bench.SubmitAsync()];
+        foreach (JobId one in failed)
+        {
+            await bench.RunToStateAsync(one, TrainingState.Failed);
+        }
+
+        Assert.True(bench.World.Redis.State.IsOpen && bench.World.HostedRedis.State.IsOpen);
+        await bench.IsolateAsync();
     }
 
     /// <summary>Each change; what lasts is told again.</summary>

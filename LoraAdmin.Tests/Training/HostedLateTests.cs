@@ -118,6 +118,78 @@ public sealed class HostedLateTests
         bench.AssertNothingIsLeft();
     }
 
+    /// <summary>What runs there costs money, whoever pauses what is new.</summary>
+    [Fact]
+    [Trait("Requirement", "O1")]
+    public async Task Training_ThatTurnsUpWhileThePortalIsPaused_IsTaken()
+    {
+        bench.Faults.Add(FaultKind.ReplicateCreateHangThenLate);
+        JobId id = await DivertedAsync();
+        await bench.RunUntilAsync(() => bench.Hosted(id) is [{ Reason: HostedReasons.InDoubt }], "a training in doubt");
+        await bench.Portal.Switches.PauseAsync("maintenance", null, TrainingBench.Person, TrainingBench.Token);
+        await bench.RunToRestAsync(id);
+
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+        Assert.Single(bench.Hosted(id));
+        Assert.Equal(ReplicateStatus.Succeeded, Assert.Single(bench.VendorTrainings).Status);
+        bench.AssertNothingIsLeft();
+    }
+
+    [Fact]
+    [Trait("Requirement", "O1")]
+    public async Task Training_ThatNeverTurnsUpWhileThePortalIsPaused_IsAskedForAgainOnlyAfterThePause()
+    {
+        bench.Faults.Add(FaultKind.ReplicateCreate500);
+        JobId id = await DivertedAsync();
+        await bench.RunUntilAsync(() => bench.Hosted(id) is [{ Reason: HostedReasons.InDoubt }], "a training in doubt");
+        await bench.Portal.Switches.PauseAsync("maintenance", null, TrainingBench.Person, TrainingBench.Token);
+        await bench.RunForAsync(TimeSpan.FromHours(2));
+        Assert.Single(bench.Hosted(id));
+        Assert.StartsWith("Paused by ada", bench.Job(id).WaitReason, StringComparison.Ordinal);
+
+        await bench.Portal.Switches.ResumeAsync(TrainingBench.Person, TrainingBench.Token);
+        await bench.RunToRestAsync(id);
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+        bench.AssertNothingIsLeft();
+    }
+
+    /// <summary>The loop over trainings notes that it has looked, between the attempt's own look and what it writes of it.</summary>
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Training_WhoseRowIsWrittenWhileItIsFound_IsTaken()
+    {
+        bench.Faults.Add(FaultKind.ReplicateCreateHangThenLate);
+        JobId id = await DivertedAsync();
+        await bench.RunUntilAsync(() => bench.Hosted(id) is [{ Reason: HostedReasons.InDoubt }], "a training in doubt");
+        while (bench.VendorTrainings.Count == 0)
+        {
+            bench.World.Clock.Advance(TimeSpan.FromSeconds(5));
+        }
+
+        int written = 0;
+        SimulatedPortal racing = new(bench.World, new Mortality(Writes), "racing", bench.World.Spool);
+        LeasedJob leased = Assert.Single(await racing.Conductor.LeaseDueAsync(1, TrainingBench.Token));
+        await racing.Conductor.StepAsync(leased, TrainingBench.Token).WaitAsync(TimeSpan.FromSeconds(30), TrainingBench.Token);
+
+        Assert.Equal(1, written);
+        Assert.True(bench.Hosted(id)[0].IsNeeded);
+        await bench.RunToRestAsync(id);
+        Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+        bench.AssertNothingIsLeft();
+
+        bool Writes(string point)
+        {
+            if (written == 0 && point == "after GET v1")
+            {
+                written++;
+                HostedTraining row = bench.Hosted(id)[0];
+                bench.World.Database.Hosted.Set(row.Name, row with { NextActionAt = bench.Now + HostedLauncher.LookAgain, Version = row.Version + 1 });
+            }
+
+            return false;
+        }
+    }
+
     private async Task<JobId> DivertedAsync()
     {
         await bench.IsolateAsync();

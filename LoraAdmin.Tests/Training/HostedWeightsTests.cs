@@ -146,6 +146,36 @@ public sealed class HostedWeightsTests
         bench.AssertStoredIsTheTrained(id);
     }
 
+    /// <summary>The hour goes by whoever has no room: what one instance can't keep, another may.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task NoRoomOrNoDiskHere_AnotherInstanceFetchesThem(bool isAway)
+    {
+        SimulatedPortal other = new(bench.World, new Mortality(_ => false), "other", bench.World.SpoolOf(2));
+        JobId id = await TrainedAsync();
+        await bench.Portal.Heartbeat.RunAsync(TrainingBench.Token);
+        await other.Heartbeat.RunAsync(TrainingBench.Token);
+        bench.World.Spool.IsAway = isAway;
+        if (!isAway)
+        {
+            bench.Faults.Add(FaultKind.SpoolFull, seconds: 50 * 60);
+        }
+
+        await bench.RunUntilAsync(() => Told(id).Count == 1, "an incident");
+        Assert.True(isAway || bench.World.Spool.Names.Count == 0);
+        bench.World.Clock.Advance(TimeSpan.FromSeconds(30));
+        while (bench.Job(id).State == TrainingState.Retrieving)
+        {
+            LeasedJob leased = Assert.Single(await other.Conductor.LeaseDueAsync(1, TrainingBench.Token));
+            await other.Conductor.StepAsync(leased, TrainingBench.Token);
+        }
+
+        Assert.Equal(TrainingState.Uploading, bench.Job(id).State);
+        Assert.Equal(bench.World.SpoolOf(2).Id, Assert.Single(bench.SpoolRows(id)).Spool);
+        Assert.Equal(bench.World.SpoolOf(2).Id, bench.Job(id).Spool);
+    }
+
     /// <summary>The provider was not in the way while there was no room.</summary>
     [Fact]
     public async Task OneReadThatFailsAfterALongWaitForRoom_IsNoSilence()

@@ -166,7 +166,7 @@ public static class TrainingFeature
                     rules,
                     provider.GetRequiredService<Func<Installation>>()),
                 new HostedProvisioningStep(
-                    work, provider.GetRequiredService<HostedLauncher>(), hosted, new HostedReturn(work, provider.GetRequiredService<BreakerGate>()), places, clock, rules,
+                    provider.GetRequiredService<HostedLauncher>(), hosted, new HostedReturn(work, provider.GetRequiredService<BreakerGate>(), clock, rules), places, clock, rules,
                     provider.GetRequiredService<HostedRules>)),
             new StepByProvider(new RunningStep(work, agent, objects, clock, rules, clocks), new HostedRunningStep(work, hosted, clock, rules, clocks)),
             new StepByProvider(

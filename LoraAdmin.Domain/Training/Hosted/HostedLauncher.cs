@@ -5,7 +5,11 @@ namespace LoraAdmin.Domain.Training.Hosted;
 
 /// <param name="Retries">Waits between tries that failed; their number bounds the tries.</param>
 /// <param name="Since">When this creation began: only its own failures count.</param>
-public sealed record HostedNeed(TrainingJob Job, IReadOnlyList<TimeSpan> Retries, DateTimeOffset Since, Usd HourlyRate);
+public sealed record HostedNeed(TrainingJob Job, IReadOnlyList<TimeSpan> Retries, DateTimeOffset Since, Usd HourlyRate)
+{
+    /// <summary>Why nothing more may be asked for: what was asked for is looked for and taken all the same. Null: it may.</summary>
+    public string? WhyNoOther { get; init; }
+}
 
 public abstract record HostedLaunch
 {
@@ -24,7 +28,7 @@ public abstract record HostedLaunch
     /// <summary>The provider refuses in a way that trying again won't change: token, credit, destination, version.</summary>
     public sealed record Refused(ProviderError Error) : HostedLaunch;
 
-    /// <summary>The gate holds creations back, or withdrew its permit: the creation ends here, whatever retries it had left.</summary>
+    /// <summary>The gate holds creations back, or withdrew its permit, or <see cref="HostedNeed.WhyNoOther"/>: the creation ends here, whatever retries it had left.</summary>
     public sealed record Held(string Reason, bool Counts) : HostedLaunch;
 
     /// <summary>The tries are used up.</summary>
@@ -98,6 +102,11 @@ public sealed class HostedLauncher(IUnitOfWork work, IHostedMaking making, ICrea
             if (isTaken)
             {
                 continue;
+            }
+
+            if (need.WhyNoOther is { } why)
+            {
+                return await HeldAsync(new CreationVerdict.Hold(why, Counts: false), failed, cancellationToken);
             }
 
             HostedTraining packing = tries.LastOrDefault(one => one is { IsNeeded: true, Saw: HostedSaw.Packing })
@@ -387,8 +396,7 @@ public sealed class HostedLauncher(IUnitOfWork work, IHostedMaking making, ICrea
             await gate.TellAsync(permit, row.Name, new CreationResult.Made(), cancellationToken);
         }
 
-        HostedTraining taken = row.Seen(found, now) with { IsNeeded = true, Reason = null, WantSince = now, NextActionAt = null, Permit = null };
-        OperationalEvent fact = HostedLedger.FactOf(taken, HostedEvents.Created, $"Replicate {HostedWords.Does(row.Kind)} as {found.Id} ({row.Name})", actor) with
+        OperationalEvent fact = HostedLedger.FactOf(row, HostedEvents.Created, $"Replicate {HostedWords.Does(row.Kind)} as {found.Id} ({row.Name})", actor) with
         {
             Signals = row.Kind == HostedKind.Training
                 ? [HostedLedger.Resolved(row), new IncidentSignal(TrainingIncidents.CreateRefused, HostedLedger.Provider, "Replicate has made a training", Over: true)]
@@ -398,10 +406,20 @@ public sealed class HostedLauncher(IUnitOfWork work, IHostedMaking making, ICrea
             async (unit, token) =>
             {
                 await guard(unit, token);
-                await HostedLedger.SaveAsync(unit, taken, token);
-                foreach (HostedTraining other in await unit.Store<IHostedTrainingStore>().ListForAttemptAsync(taken.Job, taken.Attempt, token))
+                IReadOnlyList<HostedTraining> tries = await unit.Store<IHostedTrainingStore>().ListForAttemptAsync(row.Job, row.Attempt, token);
+
+                // The loop over trainings writes the row of one in doubt each time it looks for it: what it wrote meanwhile is no reason to leave the training.
+                HostedTraining present = tries.First(one => one.Name == row.Name);
+                if (present.Saw is HostedSaw.Over or HostedSaw.Lost)
                 {
-                    if (other.Kind == taken.Kind && other.Name != taken.Name && other is { IsNeeded: true, IsFinal: false })
+                    return;
+                }
+
+                await HostedLedger.SaveAsync(
+                    unit, present.Seen(found, now) with { IsNeeded = true, Reason = null, WantSince = now, NextActionAt = null, Permit = null }, token);
+                foreach (HostedTraining other in tries)
+                {
+                    if (other.Kind == row.Kind && other.Name != row.Name && other is { IsNeeded: true, IsFinal: false })
                     {
                         await HostedLedger.SaveAsync(unit, other.Released(HostedReasons.Duplicate, now), token);
                     }

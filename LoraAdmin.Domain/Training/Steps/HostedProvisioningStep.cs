@@ -6,7 +6,6 @@ namespace LoraAdmin.Domain.Training.Steps;
 
 /// <summary>Gets the attempt its training at the provider and waits until that has a machine.</summary>
 public sealed class HostedProvisioningStep(
-    IUnitOfWork work,
     HostedLauncher launcher,
     IHostedTrainings provider,
     HostedReturn way,
@@ -25,28 +24,17 @@ public sealed class HostedProvisioningStep(
         ArgumentNullException.ThrowIfNull(lease);
         TrainingRules figures = rules();
 
-        // A pause stops what is new: what was asked for is looked after all the same, also while its answer is in doubt.
-        if (!(await HostedLedger.ListAsync(work, job, cancellationToken)).Any(static one => one is { IsNeeded: true, Saw: not HostedSaw.Packing }))
-        {
-            if (await places.WhyPausedAsync(cancellationToken) is { } pause)
-            {
-                return Wait(job, pause, figures);
-            }
-
-            if (hosted().WhyNot is { } why)
-            {
-                return await OrBackAsync(job, NoProvider(job, why), cancellationToken);
-            }
-        }
-
-        HostedNeed need = new(job, figures.CreateRetries, job.StateSince, hosted().HourlyPrice);
+        // A pause stops what is new: what was asked for is looked after and looked for all the same, also while its answer is in doubt.
+        NoPlace? pause = await places.WhyPausedAsync(cancellationToken);
+        string? missing = hosted().WhyNot;
+        HostedNeed need = new(job, figures.CreateRetries, job.StateSince, hosted().HourlyPrice) { WhyNoOther = pause?.Reason ?? missing };
         switch (await launcher.EnsureAsync(need, lease.GuardAsync, Self, cancellationToken))
         {
             case HostedLaunch.Ready { Training: var row }:
                 return await WaitForMachineAsync(job, row, figures, cancellationToken);
 
-            case HostedLaunch.WaitUntil wait when clock.GetUtcNow() - job.StateSince >= LongestWait(figures):
-                return await OrBackAsync(job, NoProvider(job, wait.Reason), cancellationToken);
+            case HostedLaunch.WaitUntil wait when pause is null && clock.GetUtcNow() - job.StateSince >= LongestWait(figures):
+                return await way.GiveUpAsync(job with { WaitingSince = job.WaitingSince ?? job.StateSince }, wait.Reason, cancellationToken);
 
             case HostedLaunch.WaitUntil wait:
                 TimeSpan until = wait.At - clock.GetUtcNow();
@@ -58,18 +46,23 @@ public sealed class HostedProvisioningStep(
                     ? new StepResult.TryAgain(StepBackoff.After(job.StepTries), job, $"Training images will be fetched again: {bad}", error)
                     : new StepResult.Fail(job, new JobFailure(FailureCode.InvalidTrainingImages, bad), FileProof.TrainingNeverStarted, error);
 
-            case HostedLaunch.Held held:
-                return await OrBackAsync(job, Wait(job, new NoPlace(held.Reason, held.Counts), figures), cancellationToken);
+            case HostedLaunch.Held when pause is not null:
+                return way.Stay(job, pause);
 
-            case HostedLaunch.Refused { Error: { Failure: ProviderFailure.Unauthorized } refusal } when !await way.WasNotAskedAsync(job, cancellationToken):
-                return NoProvider(job, HostedRefusals.WordsOf(refusal));
+            case HostedLaunch.Held when missing is not null:
+                return await way.GiveUpAsync(job, missing, cancellationToken);
+
+            case HostedLaunch.Held held:
+                return await way.WaitAsync(job, new NoPlace(held.Reason, held.Counts), cancellationToken);
+
+            case HostedLaunch.Refused { Error: { Failure: ProviderFailure.Unauthorized } refusal }:
+                return await way.GiveUpAsync(job, HostedRefusals.WordsOf(refusal), cancellationToken);
 
             case HostedLaunch.Refused { Error: var refusal }:
-                string refused = HostedRefusals.WordsOf(refusal);
-                return await OrBackAsync(job, Wait(job, new NoPlace(refused, Counts: true), figures), cancellationToken);
+                return await way.WaitAsync(job, new NoPlace(HostedRefusals.WordsOf(refusal), Counts: true), cancellationToken);
 
             case HostedLaunch.Exhausted { Detail: var detail }:
-                return await OrBackAsync(job, NoProvider(job, detail), cancellationToken);
+                return await way.GiveUpAsync(job, detail, cancellationToken);
 
             default:
                 throw new NotSupportedException("A launch is ready, waiting, held, refused or over.");
@@ -109,38 +102,10 @@ public sealed class HostedProvisioningStep(
             return later;
         }
 
-        StepResult.Fail late = NoProvider(asked, $"Replicate gave training {row.TrainingId} no machine within {LongestWait(figures).TotalMinutes:0} minutes");
+        StepResult.Fail late = HostedReturn.NoProvider(asked, $"Replicate gave training {row.TrainingId} no machine within {LongestWait(figures).TotalMinutes:0} minutes");
         return await HostedRunningStep.EndAsync(provider, asked, row, late, later, clock, cancellationToken);
-    }
-
-    /// <summary>What came of it, unless the job can go back to the provider that has not been asked.</summary>
-    private async Task<StepResult> OrBackAsync(TrainingJob job, StepResult result, CancellationToken cancellationToken)
-    {
-        string? why = result switch
-        {
-            StepResult.Fail { Failure.Detail: var detail } => detail,
-            StepResult.Again { Reason: var reason } => reason,
-            _ => null,
-        };
-        return why is not null && await way.IsOpenAsync(job, cancellationToken)
-            ? new StepResult.HandOver(job, new JobFailure(FailureCode.NoProvider, why), new ErrorDetail("no_provider", "replicate.create", why, null))
-            : result;
-    }
-
-    /// <summary>
-    /// The other provider was tried already or takes no jobs, so the job waits for this one, like a job in the queue. A new creation begins after it: what failed before has been
-    /// told, and the wait is none of the provider's.
-    /// </summary>
-    private StepResult Wait(TrainingJob job, NoPlace why, TrainingRules figures)
-    {
-        DateTimeOffset now = clock.GetUtcNow();
-        return QueuedStep.Wait(job with { StateSince = now }, why, now, figures);
     }
 
     /// <summary>A provider that only lets us wait is none.</summary>
     private static TimeSpan LongestWait(TrainingRules figures) => figures.QueueWait > figures.ReadyWithin ? figures.QueueWait : figures.ReadyWithin;
-
-    /// <summary>Whatever the attempt has there is cancelled when the job ends.</summary>
-    private static StepResult.Fail NoProvider(TrainingJob job, string detail) => new(
-        job, new JobFailure(FailureCode.NoProvider, detail), FileProof.TrainingNeverStarted, new ErrorDetail("no_provider", "replicate.create", detail, null));
 }

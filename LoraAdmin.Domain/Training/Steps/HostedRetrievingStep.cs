@@ -45,7 +45,7 @@ public sealed class HostedRetrievingStep(
         string name = SpoolNames.File(job.Id, job.Attempt);
         return await spool.FindAsync(name, cancellationToken) switch
         {
-            SpoolReading<SpoolFile>.Unreadable unread => SpoolAway(here, ArtifactFetch.AwayWords(unread.Reason), figures),
+            SpoolReading<SpoolFile>.Unreadable unread => SpoolAway(Anywhere(here), ArtifactFetch.AwayWords(unread.Reason), figures),
             SpoolReading<SpoolFile>.Found { Value.Path: var path } when path == name => await ProveAsync(here, name, figures, cancellationToken),
             _ => await FetchAsync(here, name, files, figures, cancellationToken),
         };
@@ -120,7 +120,7 @@ public sealed class HostedRetrievingStep(
                     {
                         WeightsOutcome.Taken => await ProveAsync(job, name, figures, cancellationToken),
                         WeightsOutcome.Refused refused => Corrupt(job, refused.Reason),
-                        WeightsOutcome.NoRoom full => NoRoom(job, full.Reason, figures),
+                        WeightsOutcome.NoRoom full => NoRoom(await spool.DeleteAsync(name, cancellationToken) ? Anywhere(job) : job, full.Reason, figures),
                         WeightsOutcome.Stalled stalled => Unless(job, Later(job, stalled.Reason, figures)),
                         _ => throw new NotSupportedException("Weights are taken, refused, stalled or without room."),
                     };
@@ -173,6 +173,9 @@ public sealed class HostedRetrievingStep(
                 return Later(job, "The weights are gone from the spool", figures);
         }
     }
+
+    /// <summary>Nothing of the attempt is known to lie here: another instance, whose disk has room, may take the job before the hour is over.</summary>
+    private static TrainingJob Anywhere(TrainingJob job) => job with { Spool = null };
 
     /// <summary>A disk empties itself only as storage takes its files: a person has less than an hour to make room.</summary>
     private StepResult.Again NoRoom(TrainingJob job, string reason, TrainingRules figures) =>

@@ -46,7 +46,11 @@ public abstract record StepResult
     public sealed record TryAgain(TimeSpan In, TrainingJob Job, string Reason, ErrorDetail Error, Alongside? Alongside = null) : StepResult;
 
     /// <summary>The present attempt ends as failed, and the job goes on at the other provider, whichever that is, instead of failing (E1).</summary>
-    public sealed record HandOver(TrainingJob Job, JobFailure Failure, ErrorDetail Error) : StepResult;
+    public sealed record HandOver(TrainingJob Job, JobFailure Failure, ErrorDetail Error) : StepResult
+    {
+        /// <summary>What comes of it instead when the month's budget has no room for the other provider; null: the job ends.</summary>
+        public StepResult? WithoutRoom { get; init; }
+    }
 
     /// <summary>The job ends badly by a rule of the failure table.</summary>
     /// <param name="Proof">What is known about the trained file, for the pod's sake.</param>

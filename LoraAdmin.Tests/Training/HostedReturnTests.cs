@@ -1,0 +1,138 @@
+using LoraAdmin.Domain.Breaker;
+using LoraAdmin.Domain.Budget;
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
+using LoraAdmin.Domain.Training.Hosted;
+using LoraAdmin.Platform.LocalCloud;
+using LoraAdmin.Tests.Simulation;
+using Xunit;
+
+namespace LoraAdmin.Tests.Training;
+
+/// <summary>Jobs that came to Replicate unasked at RunPod, and are not taken there either: they fail when both had their turn, or when they have waited long enough.</summary>
+[Trait("Requirement", "E1")]
+public sealed class HostedReturnTests
+{
+    private readonly TrainingBench bench = HostedBench.New();
+
+    [Fact]
+    public async Task ReplicateFailsAfterItsRetries_WhatRunPodWasNotAskedForWaitsAndIsTrainedThere()
+    {
+        bench.Faults.Add(FaultKind.ReplicateCreate500, seconds: 100_000);
+        JobId id = await DivertedAsync();
+        await bench.RunForAsync(TimeSpan.FromMinutes(20));
+        Assert.Equal((TrainingState.Provisioning, "replicate"), (bench.Job(id).State, bench.Job(id).Provider));
+        Assert.True(bench.Hosted(id).Count > 4);
+
+        await ResetRunPodAsync();
+        await bench.RunToRestAsync(id);
+        AssertTrainedAtRunPod(id);
+        bench.AssertNothingIsLeft();
+    }
+
+    [Fact]
+    public async Task ReplicateFailsAndRunPodStaysClosed_JobFailsAfterTheQueueWaitAndNotBefore()
+    {
+        bench.Faults.Add(FaultKind.ReplicateCreate500, seconds: 100_000);
+        JobId id = await DivertedAsync();
+        DateTimeOffset began = bench.Now;
+        await bench.RunToStateAsync(id, TrainingState.Failed);
+        Assert.Equal(FailureCode.NoProvider, bench.Job(id).Failure!.Code);
+        Assert.InRange(bench.Now - began, bench.World.Training.QueueWait, bench.World.Training.QueueWait + TimeSpan.FromMinutes(2));
+    }
+
+    [Fact]
+    public async Task PortalIsStartedWithoutReplicatesKeys_WhatRunPodWasNotAskedForWaitsForIt()
+    {
+        bench.Faults.Add(FaultKind.ReplicateBalance402, seconds: 100_000);
+        JobId id = await DivertedAsync();
+        await bench.RunUntilAsync(() => bench.Hosted(id).Any(static one => one.Reason == HostedReasons.Refused), "a refusal");
+        bench.World.Hosted = bench.World.Hosted with { WhyNot = "Replicate is not configured: set Replicate:ApiToken" };
+        bench.Restart();
+        await bench.RunForAsync(TimeSpan.FromMinutes(10));
+        Assert.Equal((TrainingState.Provisioning, "Replicate is not configured: set Replicate:ApiToken"), (bench.Job(id).State, bench.Job(id).WaitReason));
+
+        await ResetRunPodAsync();
+        await bench.RunToStateAsync(id, TrainingState.Completed);
+        AssertTrainedAtRunPod(id);
+    }
+
+    /// <summary>Others opened the breaker while the job had tried once.</summary>
+    [Fact]
+    public async Task OneTryAtRunPod_IsNoTurnThere()
+    {
+        bench.Faults.Add(FaultKind.Create500);
+        bench.Faults.Add(FaultKind.ReplicateBalance402, seconds: 100_000);
+        JobId id = await bench.SubmitAsync();
+        await bench.RunUntilAsync(() => bench.Pods(id) is [{ WantReason: PodReasons.InDoubt }], "a try that failed");
+        await bench.IsolateAsync();
+        await bench.RunForAsync(TimeSpan.FromMinutes(10));
+        Assert.Equal("replicate", bench.Job(id).Provider);
+
+        await ResetRunPodAsync();
+        await bench.RunToRestAsync(id);
+        AssertTrainedAtRunPod(id);
+    }
+
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task NoMoneyForAPod_JobWaitsOnAndGoesBackWhenThereIsSome()
+    {
+        bench.Faults.Add(FaultKind.ReplicateBalance402, seconds: 100_000);
+        JobId id = await DivertedAsync();
+        await bench.RunUntilAsync(() => bench.Hosted(id).Any(static one => one.Reason == HostedReasons.Refused), "a refusal");
+        Usd reserved = bench.Month.Reserved;
+        SetSpent(bench.World.Budget.MonthlyLimit);
+        await ResetRunPodAsync();
+        await bench.RunForAsync(TimeSpan.FromMinutes(10));
+        Assert.Equal((TrainingState.Provisioning, "replicate", 2), (bench.Job(id).State, bench.Job(id).Provider, bench.Attempts(id).Count));
+        Assert.StartsWith("Replicate's credit is used up", bench.Job(id).WaitReason, StringComparison.Ordinal);
+        Assert.Equal(reserved, bench.Month.Reserved);
+        Assert.Equal(AttemptState.Active, bench.Attempts(id)[1].State);
+
+        SetSpent(Usd.Zero);
+        await bench.RunToRestAsync(id);
+        AssertTrainedAtRunPod(id);
+        bench.AssertNothingIsLeft();
+    }
+
+    [Fact]
+    public async Task TheWait_IsOneHoweverOftenTheJobGoesFromOneProviderToTheOther()
+    {
+        bench.Faults.Add(FaultKind.ReplicateBalance402, seconds: 100_000);
+        bench.Faults.Add(FaultKind.NoCapacity, seconds: 100_000);
+        JobId id = await DivertedAsync();
+        DateTimeOffset began = bench.Now;
+        await bench.RunForAsync(TimeSpan.FromMinutes(40));
+        await ResetRunPodAsync();
+        await bench.RunUntilAsync(() => bench.Job(id).Provider == "runpod", "the way back");
+        await bench.RunToRestAsync(id);
+
+        Assert.Equal(FailureCode.NoProvider, bench.Job(id).Failure!.Code);
+        Assert.InRange(bench.Job(id).CompletedAt!.Value - began, bench.World.Training.QueueWait, bench.World.Training.QueueWait + TimeSpan.FromMinutes(5));
+        bench.AssertNothingIsLeft();
+    }
+
+    private void SetSpent(Usd spent)
+    {
+        BudgetMonth month = bench.Month;
+        bench.World.Database.Months.Set(month.Month, month with { Spent = spent });
+    }
+
+    private void AssertTrainedAtRunPod(JobId id)
+    {
+        Assert.Equal((TrainingState.Completed, "runpod"), (bench.Job(id).State, bench.Job(id).Provider));
+        Assert.Equal(["runpod", "replicate", "runpod"], bench.Attempts(id).Select(static one => one.Provider));
+        Assert.Empty(bench.VendorTrainings);
+        Assert.Empty(bench.Facts(id, TrainingEvents.Failed));
+    }
+
+    private Task ResetRunPodAsync() => bench.Portal.BreakerDesk.ResetAsync(BreakerSubject.RunPod, "RunPod has moved", TrainingBench.Person, TrainingBench.Token);
+
+    private async Task<JobId> DivertedAsync()
+    {
+        await bench.IsolateAsync();
+        return await bench.SubmitAsync();
+    }
+}
