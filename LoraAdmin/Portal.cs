@@ -47,7 +47,8 @@ public static class Portal
         return broken.Length == 0 ? 0 : 1;
     }
 
-    public static WebApplication Build(string[] args)
+    /// <param name="clock">What it takes for the present; null: the machine's clock, or the database's.</param>
+    public static WebApplication Build(string[] args, TimeProvider? clock = null)
     {
         // Published: wwwroot/ lies beside the program. From source: dotnet run starts in the repository's root.
         bool published = Directory.Exists(Path.Combine(AppContext.BaseDirectory, "wwwroot"));
@@ -67,6 +68,11 @@ public static class Portal
         bool started = false;
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", level => started && level >= LogLevel.Information);
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(10));
+        if (clock is not null)
+        {
+            builder.Services.AddSingleton(clock);
+        }
+
         builder.Services.AddFeatures(builder.Configuration, builder.Environment);
         WebApplication app = builder.Build();
         app.Lifetime.ApplicationStarted.Register(() => started = true);

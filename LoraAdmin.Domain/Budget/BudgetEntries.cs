@@ -105,5 +105,8 @@ public sealed record CostSplit(Usd Training, Usd Validation, Usd Failed, Usd Idl
         return new CostSplit(training, validation, failed, Min(Idle, most - training - failed - validation));
     }
 
+    /// <summary>Without what turned out to be another's: a pod that no job worked with was paid for nothing.</summary>
+    public CostSplit Without(Usd others) => (this with { Failed = Failed - Min(Failed, others) }).UpTo(Sum - others);
+
     private static Usd Min(Usd a, Usd b) => a < b ? a : b;
 }

@@ -125,12 +125,12 @@ public static class BudgetFacts
     /// What a correction means to its month: one that is over nobody looks at any more, so that the correction tells itself that the limit is passed; of the
     /// calendar's month <see cref="BudgetWatch"/> tells.
     /// </summary>
-    /// <param name="month">With the correction.</param>
+    /// <param name="month">With the correction, and the limit that held when it ended.</param>
     /// <returns>Null: the month is not over.</returns>
     public static IncidentSignal? SignalOfOver(BudgetMonth month, DateTimeOffset now)
     {
         ArgumentNullException.ThrowIfNull(month);
-        string figures = $"{month.Month} has cost {month.Spent} by its bills, {month.Reserved} is reserved in it, and the limit is {month.Limit}";
+        string figures = $"{month.Month} has cost {month.Spent} by its bills, {month.Reserved} is reserved in it, and its limit was {month.Limit}";
         return month.Month.End > now ? null : new IncidentSignal(BudgetIncidents.CameOutAbove, month.Month.ToString(), figures, Over: month.Free >= Usd.Zero);
     }
 

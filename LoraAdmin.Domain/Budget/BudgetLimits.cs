@@ -36,4 +36,19 @@ public sealed record BudgetLimit(BudgetRules Rules, BudgetRules Options, Actor? 
 /// <param name="After">What holds since.</param>
 /// <param name="FollowsOptions">The configuration holds again, or has changed itself.</param>
 public sealed record BudgetLimitChange(
-    Guid Id, DateTimeOffset At, Actor Actor, string Reason, BudgetRules Before, BudgetRules After, bool FollowsOptions);
+    Guid Id, DateTimeOffset At, Actor Actor, string Reason, BudgetRules Before, BudgetRules After, bool FollowsOptions)
+{
+    /// <summary>Nobody set it: the configuration said something else at a start than at the start before.</summary>
+    public bool IsOfConfiguration => Actor.Kind == ActorKind.Portal;
+
+    /// <summary>What held right before an instant that is over.</summary>
+    /// <param name="changes">All that were kept, newest first.</param>
+    /// <param name="options">What the configuration says now.</param>
+    public static BudgetRules HeldBefore(DateTimeOffset instant, IReadOnlyList<BudgetLimitChange> changes, BudgetRules options)
+    {
+        ArgumentNullException.ThrowIfNull(changes);
+        return changes.FirstOrDefault(one => !one.IsOfConfiguration && one.At < instant) is { FollowsOptions: false } set
+            ? set.After
+            : changes.LastOrDefault(one => one.IsOfConfiguration && one.At >= instant)?.Before ?? options;
+    }
+}

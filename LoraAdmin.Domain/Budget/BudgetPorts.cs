@@ -64,8 +64,10 @@ public interface IBudgetStore
 {
     /// <summary>
     /// Makes the month's row if it is absent, then reserves by one guarded update (<c>spent + reserved + amount &lt;= limit</c>), so that no
-    /// interleaving of any number of instances passes the limit. Asking again for the same job and attempt answers the reservation it has.
+    /// interleaving of any number of instances passes the limit. Asking again for the same job and attempt, under the same id or another one, answers the
+    /// reservation it has and books nothing: so asks whoever could not hear whether a commit took effect.
     /// </summary>
+    /// <param name="id">Of no other job's or attempt's reservation.</param>
     /// <param name="rules">What the configuration says; a limit that was set over it goes first, and counts for the very next reservation.</param>
     Task<ReserveResult> TryReserveAsync(Guid id, JobId job, int attempt, Usd amount, DateTimeOffset now, BudgetRules rules, CancellationToken cancellationToken);
 
@@ -86,6 +88,15 @@ public interface IBudgetStore
 
     /// <summary>What is booked as spent under pods' names in the ledger; a pod without an entry is left out.</summary>
     Task<IReadOnlyList<PodBooked>> SumForPodsAsync(IReadOnlyCollection<string> pods, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// What is booked beyond the reservation of an attempt, corrections left out, in no order: also what took it back, and entries of nothing that say
+    /// that it is over.
+    /// </summary>
+    Task<IReadOnlyList<BudgetEntry>> ListBeyondAsync(JobId job, int attempt, CancellationToken cancellationToken);
+
+    /// <summary>The same of a pod that no reservation pays for, by its name in the pod ledger.</summary>
+    Task<IReadOnlyList<BudgetEntry>> ListBeyondAsync(string pod, CancellationToken cancellationToken);
 
     /// <summary>Open reservations, oldest first, a page at a time.</summary>
     /// <param name="after">The last one of the page before; null: from the oldest.</param>

@@ -4,8 +4,8 @@ namespace LoraAdmin.Domain.Budget;
 
 /// <summary>
 /// Looks whether the calendar's month has passed its limit (by leaks, dearer prices, corrections, a lowered limit, or in soft mode by what runs) or its
-/// warning mark, and whether a LoRA costs too much. Tells each of them when it changes, and once when a process begins, because an incident of the process
-/// before may be over.
+/// warning mark, and whether a LoRA costs too much. Tells each of them when it changes; when a process or a month begins, also that an incident from before
+/// is over.
 /// </summary>
 public sealed class BudgetWatch(IUnitOfWork work, ILoraCosts costs, TimeProvider clock, Func<BudgetRules> options)
 {
@@ -23,33 +23,38 @@ public sealed class BudgetWatch(IUnitOfWork work, ILoraCosts costs, TimeProvider
         (BudgetMonth month, BudgetRules rules) = await work.ReadAsync(ReadAsync, cancellationToken);
         if ((month.Month, BudgetFacts.LimitSignal(month).Over) != toldLimit)
         {
-            toldLimit = await TellAsync(static (month, _) => BudgetFacts.LimitSignal(month), FactOfLimit, cancellationToken);
+            toldLimit = await TellAsync(static (month, _) => BudgetFacts.LimitSignal(month), FactOfLimit, toldLimit is { Over: false }, cancellationToken);
         }
 
         if ((month.Month, BudgetFacts.MarkSignal(month, rules).Over) != toldMark)
         {
-            toldMark = await TellAsync(BudgetFacts.MarkSignal, FactOfMark, cancellationToken);
+            toldMark = await TellAsync(BudgetFacts.MarkSignal, FactOfMark, toldMark is { Over: false }, cancellationToken);
         }
 
         if (BudgetFacts.CostSignal(await costs.ReadCostAsync(cancellationToken)) is { } cost && cost.Over != toldCostOver)
         {
-            await work.RunAsync((unit, token) => unit.Events.AppendAsync(FactOfCost(cost), token), cancellationToken);
+            await work.RunAsync((unit, token) => AppendAsync(unit, cost, FactOfCost(cost), toldCostOver is false, token), cancellationToken);
             toldCostOver = cost.Over;
         }
     }
 
     /// <summary>By what the month is when it is told.</summary>
     private async Task<(Month Month, bool Over)> TellAsync(
-        Func<BudgetMonth, BudgetRules, IncidentSignal> judge, Func<IncidentSignal, BudgetMonth, OperationalEvent> fact, CancellationToken cancellationToken) =>
+        Func<BudgetMonth, BudgetRules, IncidentSignal> judge, Func<IncidentSignal, BudgetMonth, OperationalEvent> fact, bool wasWrong,
+        CancellationToken cancellationToken) =>
         await work.RunAsync(
             async (unit, token) =>
             {
                 (BudgetMonth month, BudgetRules rules) = await ReadAsync(unit, token);
                 IncidentSignal signal = judge(month, rules);
-                await unit.Events.AppendAsync(fact(signal, month), token);
+                await AppendAsync(unit, signal, fact(signal, month), wasWrong, token);
                 return (month.Month, signal.Over);
             },
             cancellationToken);
+
+    /// <summary>That all is well is news when this process has told otherwise, or when it ends what another one has told.</summary>
+    private static Task AppendAsync(IUnit unit, IncidentSignal signal, OperationalEvent fact, bool wasWrong, CancellationToken cancellationToken) =>
+        signal.Over && !wasWrong ? unit.AppendIfItEndsAsync(fact, cancellationToken) : unit.Events.AppendAsync(fact, cancellationToken);
 
     /// <summary>
     /// Also the incidents of months that are over are over: nothing can be admitted in them. What their bills have corrected is told for as long as bills

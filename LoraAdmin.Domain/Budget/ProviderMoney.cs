@@ -43,6 +43,9 @@ public sealed record PodDrift(
 
     /// <summary>What of the drift is not corrected.</summary>
     public Usd? Uncorrected => Drift is { } drift ? drift - Corrected : null;
+
+    /// <summary>Its whole bill is known.</summary>
+    public bool IsBilled => State is DriftState.Agrees or DriftState.Differs && Billed is not null;
 }
 
 /// <param name="Pods">Ours by the instant of their end, the last first and living ones before all; then those that are not ours.</param>
@@ -50,7 +53,10 @@ public sealed record PodDrift(
 public sealed record DriftReport(DateTimeOffset From, DateTimeOffset Until, IReadOnlyList<PodDrift> Pods, bool IsCut)
 {
     /// <summary>Of the listed pods that are ours and whose whole bill is known.</summary>
-    public DriftTotals Closed => DriftTotals.Of(from pod in Pods where pod.State is DriftState.Agrees or DriftState.Differs select pod);
+    public DriftTotals Closed => DriftTotals.Of(from pod in Pods where pod.IsBilled select pod);
+
+    /// <summary>Of those that cost too little for a bill to be waited for, and have none.</summary>
+    public DriftTotals TooSmall => DriftTotals.Of(from pod in Pods where pod is { State: DriftState.Agrees, Billed: null } select pod);
 
     /// <summary>Billed on the account for pods that are not ours.</summary>
     public Usd NotOurs => DriftTotals.Of(from pod in Pods where pod.State == DriftState.NotOurs select pod).Billed;

@@ -41,7 +41,7 @@ public static class ReservationBooks
             return null;
         }
 
-        Usd within = more < reservation.Rest ? more : reservation.Rest;
+        Usd within = Min(more, reservation.Rest);
         Usd beyond = more - within;
         Reservation after = reservation with
         {
@@ -64,28 +64,56 @@ public static class ReservationBooks
         return new ReservationChange(reservation, after, entries);
     }
 
-    /// <summary>Takes back what was booked beyond a settled reservation for something that was not the attempt's after all.</summary>
+    /// <summary>
+    /// Takes back what a settled attempt did not cost after all: first what was booked beyond its reservation, in the calendar's month, and then what was
+    /// paid out of it, in the reservation's.
+    /// </summary>
     /// <param name="cost">All that the attempt has cost.</param>
+    /// <param name="booked">What the ledger has beyond the reservation.</param>
+    /// <param name="pod">Name in the pod ledger of the pod that it is about.</param>
     /// <returns>Null: there is nothing to take back.</returns>
-    public static ReservationChange? TakeBack(Reservation settled, Usd cost, Excess excess, DateTimeOffset now)
+    public static ReservationChange? TakeBack(
+        Reservation settled, Usd cost, IReadOnlyList<BudgetEntry> booked, string pod, string note, DateTimeOffset now)
     {
         ArgumentNullException.ThrowIfNull(settled);
-        ArgumentNullException.ThrowIfNull(excess);
+        ArgumentNullException.ThrowIfNull(booked);
+        CostSplit paid = settled.Split ?? CostSplit.Nothing;
         Usd over = settled.Accrued + settled.Beyond - cost;
-        Usd less = over < settled.Beyond ? over : settled.Beyond;
-        if (less <= Usd.Zero)
+        Usd beyond = Min(over, settled.Beyond);
+        Usd within = Min(over - beyond, paid.Sum);
+        if (beyond + within <= Usd.Zero)
         {
             return null;
         }
 
-        Reservation after = settled with { Beyond = settled.Beyond - less, Actual = settled.Actual - less };
+        CostSplit left = paid.Without(within);
+        Reservation after = settled with
+        {
+            Accrued = settled.Accrued - within,
+            Beyond = settled.Beyond - beyond,
+            Actual = settled.Actual - beyond - within,
+            Split = settled.Split is null ? null : left,
+        };
         string which = FormattableString.Invariant($"back:{now.ToUnixTimeMilliseconds()}");
-        return new ReservationChange(settled, after, [Outside(settled, excess, Usd.Zero - less, which, now)]);
+        List<BudgetEntry> entries = [.. Back(settled, booked, beyond, pod, note, which, now)];
+        entries.AddRange(paid.Parts.Zip(left.Parts, static (was, part) => (was.Purpose, Change: part.Amount - was.Amount))
+            .Where(static part => part.Change != Usd.Zero)
+            .Select(part => Entry(settled, "settle", EntryKind.Settle, now, $"{which}:{part.Purpose.ToString().ToLowerInvariant()}") with
+            {
+                Spent = part.Change,
+                Pod = pod,
+                Purpose = part.Purpose,
+                Note = note,
+            }));
+        return new ReservationChange(settled, after, entries);
     }
 
     /// <summary>Turns an open reservation into what was really spent, in the reservation's month; what it does not cover, in the calendar's.</summary>
     /// <param name="split">All that the attempt cost.</param>
-    public static ReservationChange Settle(Reservation open, CostSplit split, Func<Excess> excess, DateTimeOffset now)
+    /// <param name="excess">How more than is booked beyond it by now is booked.</param>
+    /// <param name="booked">What the ledger has beyond the reservation; null: nothing.</param>
+    public static ReservationChange Settle(
+        Reservation open, CostSplit split, Func<Excess> excess, DateTimeOffset now, IReadOnlyList<BudgetEntry>? booked = null)
     {
         ArgumentNullException.ThrowIfNull(open);
         ArgumentNullException.ThrowIfNull(split);
@@ -105,15 +133,53 @@ public static class ReservationBooks
             .. within.Parts.Where(static part => part.Amount > Usd.Zero).Select(part =>
                 Entry(open, "settle", EntryKind.Settle, now, part.Purpose.ToString().ToLowerInvariant()) with { Spent = part.Amount, Purpose = part.Purpose }),
         ];
-        if (beyond != open.Beyond)
+        if (beyond > open.Beyond)
         {
             entries.Add(Outside(open, excess(), beyond - open.Beyond, "settled", now));
+        }
+        else
+        {
+            string note = $"Attempt {open.Attempt} of job {open.Job} cost less beyond its reservation than had been booked";
+            entries.AddRange(Back(open, booked ?? [], open.Beyond - beyond, null, note, "settled", now));
         }
 
         return new ReservationChange(open, after, entries);
     }
 
     private static Usd Max(Usd a, Usd b) => a > b ? a : b;
+
+    private static Usd Min(Usd a, Usd b) => a < b ? a : b;
+
+    /// <summary>
+    /// Takes back in the kinds and for the purposes in which it was booked, so that these come to what was really paid: the pod's own first, then what was
+    /// booked last.
+    /// </summary>
+    private static IEnumerable<BudgetEntry> Back(
+        Reservation reservation, IReadOnlyList<BudgetEntry> booked, Usd less, string? pod, string note, string which, DateTimeOffset now)
+    {
+        IEnumerable<(Excess Of, Usd Sum)> parts = booked
+            .GroupBy(static entry => (entry.Kind, Purpose: entry.Purpose ?? CostPurpose.Orphan, entry.Pod))
+            .OrderByDescending(group => pod is not null && group.Key.Pod == pod)
+            .ThenByDescending(static group => group.Max(static entry => entry.At))
+            .ThenBy(static group => group.Key.Pod, StringComparer.Ordinal)
+            .ThenBy(static group => (group.Key.Kind, group.Key.Purpose))
+            .Select(group => (
+                new Excess(group.Key.Kind, group.Key.Purpose, group.Key.Pod, note),
+                group.Aggregate(Usd.Zero, static (sum, entry) => sum + entry.Spent)));
+        int number = 0;
+
+        // Whatever the entries say, all of it is taken back.
+        foreach ((Excess of, Usd sum) in parts.Append((new Excess(EntryKind.Leak, CostPurpose.Orphan, pod, note), less)))
+        {
+            Usd part = Min(sum, less);
+            if (part > Usd.Zero)
+            {
+                less -= part;
+                yield return Outside(reservation, of, Usd.Zero - part, number == 0 ? which : FormattableString.Invariant($"{which}:{number}"), now);
+                number++;
+            }
+        }
+    }
 
     private static BudgetEntry Outside(Reservation reservation, Excess excess, Usd amount, string which, DateTimeOffset now) =>
         Entry(reservation, "beyond", excess.Kind, now, which) with

@@ -70,10 +70,10 @@ public sealed class TotalsCheck(IUnitOfWork work, TimeProvider clock, string per
     public Task<string?> CheckAsync(IUnit unit, CancellationToken cancellationToken) => Task.FromResult<string?>(null);
 
     /// <summary>What was mended is an incident until a whole look finds nothing to mend: one that comes back is not over.</summary>
-    public IReadOnlyList<IncidentSignal> EndedBy(OperationRun run)
+    public IReadOnlyList<IncidentSignal> EndedBy(PlanDraft plan)
     {
-        ArgumentNullException.ThrowIfNull(run);
-        return run.Planned == 0 ? [IncidentSignal.OverExcept(BudgetIncidents.TotalsWrong, [], "Every total is what its entries come to")] : [];
+        ArgumentNullException.ThrowIfNull(plan);
+        return plan.IsEmpty ? [IncidentSignal.OverExcept(BudgetIncidents.TotalsWrong, [], "Every total is what its entries come to")] : [];
     }
 
     private static string Words(WrongTotal one) => $"It says {Words(one.Kept, one.Which)}; its entries come to {Words(one.Right, one.Which)}";

@@ -14,12 +14,19 @@ public static class AutomationGate
         ArgumentNullException.ThrowIfNull(unit);
         OperationPause? pause = (await unit.Store<IOperationScheduleStore>().FindAsync(operation, cancellationToken))?.Pause;
         AutomationHold? hold = clocks is not null ? await unit.Store<IAutomationHoldStore>().FindAsync(cancellationToken) : null;
-        return WhyHeld(pause, hold, now) ?? clocks?.WhyHeld();
+        return WhyHeldNow(pause, hold, now) ?? clocks?.WhyHeld();
     }
 
     /// <param name="hold">Null for what is not destructive.</param>
-    internal static string? WhyHeld(OperationPause? pause, AutomationHold? hold, DateTimeOffset at) =>
-        pause?.HoldsAt(at) == true ? $"Paused by {pause.By.Name}: {pause.Reason}"
-        : hold?.HoldsAt(at) == true ? $"Destructive automation is held by {hold.By.Name}: {hold.Reason}"
+    internal static string? WhyHeldNow(OperationPause? pause, AutomationHold? hold, DateTimeOffset now) =>
+        WhyHeld(pause?.HoldsNow(now) == true ? pause : null, hold?.HoldsNow(now) == true ? hold : null);
+
+    /// <summary>The same at an instant that has passed, as far as it is still known.</summary>
+    internal static string? WhyHeldAt(OperationPause? pause, AutomationHold? hold, DateTimeOffset instant) =>
+        WhyHeld(pause?.HoldsAt(instant) == true ? pause : null, hold?.HoldsAt(instant) == true ? hold : null);
+
+    private static string? WhyHeld(OperationPause? pause, AutomationHold? hold) =>
+        pause is not null ? $"Paused by {pause.By.Name}: {pause.Reason}"
+        : hold is not null ? $"Destructive automation is held by {hold.By.Name}: {hold.Reason}"
         : null;
 }

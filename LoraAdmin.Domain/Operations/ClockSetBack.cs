@@ -12,13 +12,9 @@ internal static class ClockSetBack
     /// <summary>The mark lies further ahead than any keeper could have moved it by the present clock, an edit's silence included.</summary>
     public static bool HasHappened(OperationSchedule schedule, DateTimeOffset now, OperationRules rules) => schedule.AccountedUntil - now > rules.AsleepAfter;
 
-    /// <summary>
-    /// It has happened, and another clock agrees that it is now. A database may share the portal's machine and its dead battery: further back than history
-    /// is kept, only the provider's clock counts.
-    /// </summary>
+    /// <summary>It has happened, and the provider's clock agrees that it is now.</summary>
     public static bool IsSure(OperationSchedule schedule, DateTimeOffset now, OperationRules rules, ClockStandings clocks) =>
-        HasHappened(schedule, now, rules)
-        && clocks.IsConfirmed(schedule.AccountedUntil - now > OperationRules.KeepOccurrencesFor ? ClockStandings.Provider : null);
+        HasHappened(schedule, now, rules) && clocks.IsConfirmed();
 
     /// <param name="now">Instants after it are to come.</param>
     /// <returns>The schedule with its mark back.</returns>
@@ -35,7 +31,8 @@ internal static class ClockSetBack
             return locked;
         }
 
-        int open = await unit.Store<IOccurrenceStore>().DeleteAheadAsync(info.Key, now, cancellationToken);
+        // What lies before the mark is looked at no more: it keeps its end.
+        int open = await unit.Store<IOccurrenceStore>().DeleteAheadAsync(info.Key, now, back.AccountedUntil, cancellationToken);
         await schedules.TakeAccountedBackAsync(info.Key, back.AccountedUntil, cancellationToken);
         string text = $"The clock that {info.Title} was accounted by until {locked.AccountedUntil:u} has been set back: "
             + $"{open} instants after {back.AccountedUntil:u} that had no run are open again";

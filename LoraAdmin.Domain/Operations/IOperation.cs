@@ -58,7 +58,8 @@ public interface IOperation
     Task<string?> CheckAsync(IUnit unit, CancellationToken cancellationToken);
 
     /// <summary>What a run that went well proves to be right again.</summary>
-    IReadOnlyList<IncidentSignal> EndedBy(OperationRun run) => [];
+    /// <param name="plan">The whole of it, also where the run went on from an interrupted one and had less left to do.</param>
+    IReadOnlyList<IncidentSignal> EndedBy(PlanDraft plan) => [];
 }
 
 /// <summary>An operation whose plan is a list of items, each applied by itself.</summary>

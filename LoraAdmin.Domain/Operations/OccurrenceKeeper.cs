@@ -39,10 +39,12 @@ public sealed class OccurrenceKeeper(
 
     private bool hasLooked;
 
-    /// <summary>Timestamps of the process, which no setting of its clock changes: since when it looks without a gap, its newest turn, the first one in doubt.</summary>
-    private long awakeSince;
+    /// <summary>Its newest turn, as a timestamp of the process, which no setting of its clock changes.</summary>
     private long? lastTurn;
-    private long? doubtedSince;
+
+    /// <summary>What no other keeper has looked since: its newest account, and the first turn of a doubt that is not over.</summary>
+    private Stretch? sinceAccount;
+    private Stretch? sinceDoubt;
 
     /// <summary>What this process has told of operations that it could not account for, and of those whose owed run did not begin.</summary>
     private readonly Dictionary<string, Told> unaccounted = new(StringComparer.Ordinal);
@@ -68,15 +70,23 @@ public sealed class OccurrenceKeeper(
     public async Task TickAsync(CancellationToken cancellationToken)
     {
         DateTimeOffset now = clock.GetUtcNow();
-        awakeSince = AwakeSince();
+        long turn = clock.GetTimestamp();
+        DateTimeOffset? beat = await work.ReadAsync((unit, token) => unit.Store<IOperationScheduleStore>().ReadHeartbeatAsync(token), cancellationToken);
+        if (lastTurn is { } last && clock.GetElapsedTime(last) > rules().AsleepAfter)
+        {
+            sinceDoubt = null;
+        }
+
+        sinceDoubt = sinceDoubt?.IfStill(beat);
         if (clocks.WhyHeld() is null)
         {
-            await AccountAsync(now, cancellationToken);
-            doubtedSince = null;
+            await AccountAsync(now, beat, cancellationToken);
+            sinceAccount = Stretch.From(turn, now);
+            sinceDoubt = null;
         }
         else
         {
-            doubtedSince ??= clock.GetTimestamp();
+            sinceDoubt ??= Stretch.From(turn, beat);
         }
 
         if (clocks.IsConfirmed())
@@ -93,10 +103,10 @@ public sealed class OccurrenceKeeper(
     public async Task<DueRuns> PreviewAsync(CancellationToken cancellationToken)
     {
         DateTimeOffset now = clock.GetUtcNow();
-        Silence? silence = await SilenceAsync(now, AwakeSince(), cancellationToken);
         return await work.ReadAsync(
             async (unit, token) =>
             {
+                Silence? silence = SilenceOf(now, await unit.Store<IOperationScheduleStore>().ReadHeartbeatAsync(token));
                 List<OperationRun> interrupted = [];
                 foreach (OperationRun run in await unit.Store<IOperationRunStore>().ListStrandedAsync(now, token))
                 {
@@ -129,7 +139,7 @@ public sealed class OccurrenceKeeper(
     private async Task<OwedRun?> OwedAsync(IUnit unit, OperationInfo info, DateTimeOffset now, Silence? silence, CancellationToken cancellationToken)
     {
         if (await unit.Store<IOperationScheduleStore>().FindAsync(info.Key, cancellationToken) is not { } schedule
-            || RunStarter.WhyHeld(info, schedule.Pause, await unit.Store<IAutomationHoldStore>().FindAsync(cancellationToken), now) is not null)
+            || RunStarter.WhyHeldNow(info, schedule.Pause, await unit.Store<IAutomationHoldStore>().FindAsync(cancellationToken), now) is not null)
         {
             return null;
         }
@@ -139,6 +149,12 @@ public sealed class OccurrenceKeeper(
             schedule = await ClockSetBack.ReadBackAsync(unit, schedule, now, cancellationToken);
         }
 
+        if (SinceHistory(schedule, now) is not { } since)
+        {
+            return null;
+        }
+
+        schedule = since;
         Accounting accounting = await DecideAsync(unit, info, schedule, now, silence, int.MaxValue, cancellationToken);
 
         // Those of a look whose portal died before it began the run are owed still.
@@ -242,9 +258,9 @@ public sealed class OccurrenceKeeper(
         return page.Runs.Any(run => run.EndedAt >= since && (!isOfSchedule || run.Trigger == RunTrigger.Schedule));
     }
 
-    private async Task AccountAsync(DateTimeOffset now, CancellationToken cancellationToken)
+    private async Task AccountAsync(DateTimeOffset now, DateTimeOffset? beat, CancellationToken cancellationToken)
     {
-        Silence? silence = await SilenceAsync(now, awakeSince, cancellationToken);
+        Silence? silence = SilenceOf(now, beat);
         foreach (IOperation operation in operations.All)
         {
             if (await AloneAsync(operation.Info, token => AccountAsync(operation.Info, now, silence, token), cancellationToken) && unaccounted.Remove(operation.Info.Key))
@@ -265,16 +281,16 @@ public sealed class OccurrenceKeeper(
         }
     }
 
-    /// <summary>Where the present row of turns of this process began: at its newest turn, unless that is too long ago.</summary>
-    private long AwakeSince() => lastTurn is { } turn && clock.GetElapsedTime(turn) <= rules().AsleepAfter ? awakeSince : clock.GetTimestamp();
-
-    /// <summary>A process whose clock was in doubt has left no beat, but it was there: its scheduler fires what comes.</summary>
-    private async Task<Silence?> SilenceAsync(DateTimeOffset now, long awake, CancellationToken cancellationToken)
+    /// <summary>
+    /// When nobody was awake since the newest beat. A process whose clock was in doubt has left no beat, but it was there: its scheduler fires what comes. So
+    /// was the only process on its database, which may have waited behind a long statement; time in which its machine slept it has not lived.
+    /// </summary>
+    private Silence? SilenceOf(DateTimeOffset now, DateTimeOffset? beat)
     {
-        DateTimeOffset? beat = await work.ReadAsync((unit, token) => unit.Store<IOperationScheduleStore>().ReadHeartbeatAsync(token), cancellationToken);
+        Stretch? lived = sinceDoubt?.IfStill(beat) ?? (firesInMemory ? sinceAccount?.IfStill(beat) : null);
+        DateTimeOffset until = lived is null ? now : now - clock.GetElapsedTime(lived.Since);
 
         // A scheduler in memory was made with this process: what came between the last look and its start nobody can fire any more, however short it was.
-        DateTimeOffset until = now - clock.GetElapsedTime(awake);
         return beat is { } from && (until - from > rules().AsleepAfter || (firesInMemory && !hasLooked)) ? new Silence(from, until) : null;
     }
 
@@ -297,11 +313,12 @@ public sealed class OccurrenceKeeper(
             schedule = await ClockSetBack.TakeBackAsync(unit, info, schedule, now, Self, cancellationToken);
         }
 
-        if (schedule.AccountedUntil >= now)
+        if (schedule.AccountedUntil >= now || SinceHistory(schedule, now) is not { } since)
         {
             return true;
         }
 
+        schedule = since;
         if (crons.NextAfter(schedule.Cron, schedule.TimeZone, schedule.AccountedUntil) is not { } first || first > now)
         {
             await EndPauseAsync(unit, info, schedule, now, cancellationToken);
@@ -316,6 +333,19 @@ public sealed class OccurrenceKeeper(
         // A mark that waits for an instant is not behind: what lies before it is whole.
         return accounting.Until >= now || crons.NextAfter(schedule.Cron, schedule.TimeZone, accounting.Until) is not { } next
             || next > now || accounting.Until.AddMilliseconds(1) == next;
+    }
+
+    /// <summary>
+    /// The schedule with its mark where history begins, when it lies before: no instant from before is kept, and those of decades would be noted one by one when
+    /// a clock that began in 1970 is set.
+    /// </summary>
+    /// <returns>Null: so long a time is accounted for on the provider's word alone; either clock may be wrong by it.</returns>
+    private OperationSchedule? SinceHistory(OperationSchedule schedule, DateTimeOffset now)
+    {
+        DateTimeOffset kept = now - OperationRules.KeepOccurrencesFor;
+        return schedule.AccountedUntil >= kept ? schedule
+            : clocks.IsConfirmed() ? schedule with { AccountedUntil = kept }
+            : null;
     }
 
     /// <summary>
@@ -352,10 +382,10 @@ public sealed class OccurrenceKeeper(
             rows,
             now,
             silence,
-            doubtedSince is { } doubt ? now - clock.GetElapsedTime(doubt) : null,
+            sinceDoubt is { } doubt ? now - clock.GetElapsedTime(doubt.Since) : null,
             rules().Grace,
             schedule.CatchUp,
-            at => RunStarter.WhyHeld(info, schedule.Pause, hold, at)));
+            instant => RunStarter.WhyHeldAt(info, schedule.Pause, hold, instant)));
     }
 
     private static async Task WriteAsync(IUnit unit, OperationInfo info, Accounting accounting, DateTimeOffset now, CancellationToken cancellationToken)
@@ -399,7 +429,7 @@ public sealed class OccurrenceKeeper(
             OperationEvents.Missed, text, Self, EventSeverity.Warning, new IncidentSignal(OperationIncidents.Missed, info.Key, text)) with { Reason = "missed" };
     }
 
-    /// <summary>Only when another clock agrees that its time is over; until then <see cref="AutomationHold.HoldsAt"/> alone decides what it holds.</summary>
+    /// <summary>Only when another clock agrees that its time is over; until then <see cref="AutomationHold.HoldsNow"/> alone decides what it holds.</summary>
     private async Task EndHoldAsync(DateTimeOffset now, CancellationToken cancellationToken) => await work.RunAsync(
         async (unit, token) =>
         {
@@ -415,7 +445,7 @@ public sealed class OccurrenceKeeper(
         IReadOnlyList<OperationRun> stranded = await work.ReadAsync((unit, token) => unit.Store<IOperationRunStore>().ListStrandedAsync(now, token), cancellationToken);
         foreach (OperationRun run in stranded)
         {
-            if (operations.Find(run.Operation) is { } operation)
+            if (!host.IsAtWork(run.Id) && operations.Find(run.Operation) is { } operation)
             {
                 await BeginAloneAsync(operation.Info, token => starter.RecoverAsync(run.Id, token), cancellationToken);
             }
@@ -436,6 +466,17 @@ public sealed class OccurrenceKeeper(
     }
 
     private sealed record Told(string Why, DateTimeOffset At);
+
+    /// <summary>A time that this process has lived through and in which no other keeper has looked.</summary>
+    /// <param name="Since">A timestamp of the process.</param>
+    /// <param name="Beat">The newest look before it, in milliseconds since 1970; null: there was none.</param>
+    private sealed record Stretch(long Since, long? Beat)
+    {
+        public static Stretch From(long since, DateTimeOffset? beat) => new(since, beat?.ToUnixTimeMilliseconds());
+
+        /// <summary>Null: another keeper has looked meanwhile.</summary>
+        public Stretch? IfStill(DateTimeOffset? beat) => Beat == beat?.ToUnixTimeMilliseconds() ? this : null;
+    }
 
     /// <summary>No instant can be told from an operation's schedule.</summary>
     private sealed class UnreadableScheduleException(string message) : Exception(message);

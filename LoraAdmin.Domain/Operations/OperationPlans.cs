@@ -80,6 +80,9 @@ public sealed record PlanDraft(DateTimeOffset AsOf, PlanShape Shape, IReadOnlyLi
 
     public bool IsEmpty => Count == 0;
 
+    /// <summary>A clock that was ahead has looked: what it took for old enough may not be.</summary>
+    public bool IsAheadOf(DateTimeOffset now) => AsOf > now;
+
     public static PlanDraft OfItems(DateTimeOffset asOf, IReadOnlyList<PlanItem> items)
     {
         ArgumentNullException.ThrowIfNull(items);
@@ -160,6 +163,7 @@ public sealed record OperationPlan(
         string? problem = State == PlanState.Taken ? "A run has applied it already"
             : State == PlanState.Superseded ? "A newer look has taken its place"
             : Installation != installation ? $"It was made by installation {Installation}, of which this database is a copy with a world of its own"
+            : Draft.IsAheadOf(now) ? $"It shows the world of {Draft.AsOf:u}, which is still to come: the clock that it was made by was ahead"
             : now - Draft.AsOf > validFor
                 ? FormattableString.Invariant($"It shows the world of {Draft.AsOf:u}; a plan is applied within {validFor.TotalMinutes:0.#} minutes of its look")
             : operation?.WhyStale(Draft, now);

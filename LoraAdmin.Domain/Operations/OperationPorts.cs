@@ -46,7 +46,7 @@ public interface IOperationScheduleStore
 /// <summary>The kill switch for destructive automation. Bound to a unit of work.</summary>
 public interface IAutomationHoldStore
 {
-    /// <summary>Null: it is off. One whose time is over is still returned: ask <see cref="AutomationHold.HoldsAt"/>.</summary>
+    /// <summary>Null: it is off. One whose time is over is still returned: ask <see cref="AutomationHold.HoldsNow"/>.</summary>
     Task<AutomationHold?> FindAsync(CancellationToken cancellationToken);
 
     /// <summary>Null: off.</summary>
@@ -132,8 +132,10 @@ public interface IOperationPlanStore
     /// <summary>Writes an item's outcome. False: it has one.</summary>
     Task<bool> TryEndItemAsync(Guid plan, int number, ItemOutcome outcome, DateTimeOffset at, CancellationToken cancellationToken);
 
-    /// <summary>Plans of the operation that wait for approval give way to a look of the given instant; those of a later look stay.</summary>
-    Task SupersedeAsync(string operation, DateTimeOffset asOf, CancellationToken cancellationToken);
+    /// <summary>
+    /// Plans of the operation that wait for approval give way to a look of the given instant; those of a later look stay, unless it is still to come.
+    /// </summary>
+    Task SupersedeAsync(string operation, DateTimeOffset asOf, DateTimeOffset now, CancellationToken cancellationToken);
 
     /// <summary>Plans that wait for a person, oldest first.</summary>
     Task<IReadOnlyList<OperationPlan>> ListAwaitingAsync(CancellationToken cancellationToken);
@@ -162,8 +164,8 @@ public interface IOccurrenceStore
     /// <summary>The oldest one that <see cref="Occurrence.IsAheadOf"/> the instant; null: there is none.</summary>
     Task<DateTimeOffset?> FindAheadAsync(string operation, DateTimeOffset now, CancellationToken cancellationToken);
 
-    /// <summary>Deletes those that <see cref="Occurrence.IsAheadOf"/> the instant.</summary>
-    Task<int> DeleteAheadAsync(string operation, DateTimeOffset now, CancellationToken cancellationToken);
+    /// <summary>Deletes those after the mark that <see cref="Occurrence.IsAheadOf"/> the instant.</summary>
+    Task<int> DeleteAheadAsync(string operation, DateTimeOffset now, DateTimeOffset mark, CancellationToken cancellationToken);
 
     /// <summary>Hands an open instant to a run.</summary>
     /// <returns>False: it has ended.</returns>
@@ -186,4 +188,7 @@ public interface IOccurrenceStore
 public interface IRunHost
 {
     void Begin(StartedRun run);
+
+    /// <summary>Whether this process works on the run and no other process could: nobody goes on from it while that is so, whatever its lease says.</summary>
+    bool IsAtWork(Guid run);
 }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using LoraAdmin.Domain.Shared;
 
 namespace LoraAdmin.Domain.Operations;
@@ -19,6 +20,11 @@ public sealed class OperationRunner(
 {
     private const int ItemsAtOnce = 200;
 
+    private readonly ConcurrentDictionary<Guid, OperationRun> atWork = new();
+
+    /// <inheritdoc cref="IRunHost.IsAtWork"/>
+    public bool IsAtWork(Guid run) => isAlone && atWork.ContainsKey(run);
+
     /// <returns>The run as it ended; still at work, if another instance has taken it over.</returns>
     /// <exception cref="OperationFailedException">The run failed, and its row says why.</exception>
     /// <exception cref="StoreUnavailableException">The database went away: the run's lease runs out, and it is taken over.</exception>
@@ -28,10 +34,18 @@ public sealed class OperationRunner(
         ArgumentNullException.ThrowIfNull(started);
         IOperation operation = operations.Find(started.Run.Operation)
             ?? throw new ArgumentException($"There is no operation {started.Run.Operation}.", nameof(started));
-        OperationRun ended = await ToEndAsync(operation, started.Run, cancellationToken);
-        return ended.State == RunState.Failed
-            ? throw new OperationFailedException($"Run {ended.Number} of {ended.Operation} failed: {ended.Outcome}")
-            : ended;
+        atWork[started.Run.Id] = started.Run;
+        try
+        {
+            OperationRun ended = await ToEndAsync(operation, started.Run, cancellationToken);
+            return ended.State == RunState.Failed
+                ? throw new OperationFailedException($"Run {ended.Number} of {ended.Operation} failed: {ended.Outcome}")
+                : ended;
+        }
+        finally
+        {
+            atWork.TryRemove(started.Run.Id, out _);
+        }
     }
 
     private async Task<OperationRun> ToEndAsync(IOperation operation, OperationRun run, CancellationToken cancellationToken)
@@ -79,7 +93,7 @@ public sealed class OperationRunner(
         (Guid id, PlanDraft plan, bool isRead) = await PlanAsync(operation, run, lease);
         if (operation is ISetOperation set)
         {
-            await HoldAsync(set.Info, run, lease);
+            await HoldAsync(set.Info, run, plan, isRead, lease);
 
             // One transaction, which either is all there or has changed nothing.
             return await ApplySetAsync(set, run, plan, lease.Asked);
@@ -87,7 +101,7 @@ public sealed class OperationRunner(
 
         // The caps are for what nobody has read: a person who runs it at once has not.
         int most = isRead ? plan.Items.Count : plan.WithinCaps ?? plan.Items.Count;
-        await ApplyItemsAsync((IItemOperation)operation, run, id, most, lease);
+        await ApplyItemsAsync((IItemOperation)operation, run, id, plan, isRead, most, lease);
         return await EndItemsAsync(operation, run, plan, most);
     }
 
@@ -167,13 +181,13 @@ public sealed class OperationRunner(
                 }
 
                 await LogAsync(unit, run, EventSeverity.Info, outcome.Words, token);
-                await EndAsync(unit, operation, run, RunState.Succeeded, outcome.Words, done: outcome.Changed, token);
+                await EndAsync(unit, operation, run, plan, RunState.Succeeded, outcome.Words, done: outcome.Changed, token);
             },
             cancellationToken);
         return await ReadAsync(run);
     }
 
-    private async Task ApplyItemsAsync(IItemOperation operation, OperationRun run, Guid plan, int most, RunLease lease)
+    private async Task ApplyItemsAsync(IItemOperation operation, OperationRun run, Guid plan, PlanDraft draft, bool isRead, int most, RunLease lease)
     {
         int after = 0;
         while (after < most)
@@ -190,7 +204,7 @@ public sealed class OperationRunner(
                 lease.Asked.ThrowIfCancellationRequested();
                 if (item.Outcome is null)
                 {
-                    await HoldAsync(operation.Info, run, lease);
+                    await HoldAsync(operation.Info, run, draft, isRead, lease);
                     await ApplyItemAsync(operation, run, plan, item, lease);
                 }
             }
@@ -200,29 +214,31 @@ public sealed class OperationRunner(
     }
 
     /// <summary>
-    /// The kill switch ends a run that nobody asked for before its next item, or before its set. A clock that is far off interrupts it: an instance whose
-    /// clock is right goes on from there.
+    /// The kill switch ends a run that nobody asked for before its next item, or before its set. A clock that is far off interrupts what nobody has read,
+    /// and so does one that was set back behind the run's own look: an instance whose clock is right goes on from there.
     /// </summary>
-    private async Task HoldAsync(OperationInfo operation, OperationRun run, RunLease lease)
+    private async Task HoldAsync(OperationInfo operation, OperationRun run, PlanDraft plan, bool isRead, RunLease lease)
     {
-        if (run.StartedBy.Kind != ActorKind.Portal)
+        if (isRead)
         {
             return;
         }
 
-        if (operation.IsDestructive)
+        if (operation.IsDestructive && run.StartedBy.Kind == ActorKind.Portal)
         {
             AutomationHold? hold = await work.ReadAsync((unit, token) => unit.Store<IAutomationHoldStore>().FindAsync(token), lease.Token);
-            if (hold?.HoldsAt(clock.GetUtcNow()) == true)
+            if (hold?.HoldsNow(clock.GetUtcNow()) == true)
             {
                 lease.Hear(new RunPulse(new CancelAsk(hold.By, hold.Reason, hold.Since)));
                 lease.Asked.ThrowIfCancellationRequested();
             }
         }
 
-        if (operation.NeedsRightClock && clocks.WhyHeld() is { } doubt)
+        DateTimeOffset now = clock.GetUtcNow();
+        string? ahead = plan.IsAheadOf(now) ? $"It looked at {plan.AsOf:u}, which is still to come: the clock has been set back" : null;
+        if (operation.NeedsRightClock && (clocks.WhyHeld() ?? ahead) is { } doubt)
         {
-            lease.Hear(new RunPulse(new CancelAsk(Actor.Portal(ClockStandings.Name), doubt, clock.GetUtcNow())));
+            lease.Hear(new RunPulse(new CancelAsk(Actor.Portal(ClockStandings.Name), doubt, now)));
             lease.Asked.ThrowIfCancellationRequested();
         }
     }
@@ -258,7 +274,7 @@ public sealed class OperationRunner(
                     : RunState.Succeeded;
                 string words = Words(now, draft, most) + (broken is null ? "" : $" After it, this does not hold: {broken}");
                 await HoldBackAsync(unit, operation, run, draft, most, token);
-                await EndAsync(unit, operation, run, state, words, done: null, token);
+                await EndAsync(unit, operation, run, draft, state, words, done: null, token);
             },
             CancellationToken.None);
         return await ReadAsync(run);
@@ -298,8 +314,9 @@ public sealed class OperationRunner(
     {
         IOperationPlanStore plans = unit.Store<IOperationPlanStore>();
         OperationPlan[] waited = [.. (await plans.ListAwaitingAsync(cancellationToken)).Where(plan => plan.Operation == operation.Info.Key)];
-        await plans.SupersedeAsync(operation.Info.Key, draft.AsOf, cancellationToken);
-        if (waited.Any(plan => plan.Draft.AsOf > draft.AsOf))
+        DateTimeOffset now = clock.GetUtcNow();
+        await plans.SupersedeAsync(operation.Info.Key, draft.AsOf, now, cancellationToken);
+        if (waited.Any(plan => plan.Draft.AsOf > draft.AsOf && !plan.Draft.IsAheadOf(now)))
         {
             return;
         }
@@ -316,7 +333,7 @@ public sealed class OperationRunner(
 
         PlanDraft rest = PlanDraft.OfItems(draft.AsOf, [.. draft.Items.Skip(most)]) with { CapWords = draft.CapWords };
         OperationPlan waiting = new(
-            ids.Next(), operation.Info.Key, installation().Id, rest, rest.Hash(), run.StartedBy, clock.GetUtcNow(), PlanState.AwaitsApproval, null)
+            ids.Next(), operation.Info.Key, installation().Id, rest, rest.Hash(), run.StartedBy, now, PlanState.AwaitsApproval, null)
         {
             IsReadable = true,
         };
@@ -338,7 +355,7 @@ public sealed class OperationRunner(
     {
         try
         {
-            await work.RunAsync((unit, token) => EndAsync(unit, operation, run, state, words, done: null, token), CancellationToken.None);
+            await work.RunAsync((unit, token) => EndAsync(unit, operation, run, plan: null, state, words, done: null, token), CancellationToken.None);
         }
         catch (FenceLostException)
         {
@@ -365,8 +382,9 @@ public sealed class OperationRunner(
         CancellationToken.None);
 
     /// <summary>Writes the end of the run and of its instant. A run that was taken over writes nothing.</summary>
+    /// <param name="plan">What it has applied; null: it did not come to its end.</param>
     private async Task EndAsync(
-        IUnit unit, IOperation operation, OperationRun run, RunState state, string words, long? done, CancellationToken cancellationToken)
+        IUnit unit, IOperation operation, OperationRun run, PlanDraft? plan, RunState state, string words, long? done, CancellationToken cancellationToken)
     {
         IOperationRunStore runs = unit.Store<IOperationRunStore>();
         DateTimeOffset now = clock.GetUtcNow();
@@ -401,10 +419,10 @@ public sealed class OperationRunner(
             await LogAsync(unit, run, state == RunState.Cancelled ? EventSeverity.Warning : EventSeverity.Error, words, cancellationToken);
         }
 
-        await unit.Events.AppendAsync(EndFact(operation, present with { Number = run.Number, Done = done ?? present.Done }, state, words), cancellationToken);
+        await unit.Events.AppendAsync(EndFact(operation, present with { Number = run.Number, Done = done ?? present.Done }, plan, state, words), cancellationToken);
     }
 
-    private static OperationalEvent EndFact(IOperation operation, OperationRun run, RunState state, string words)
+    private static OperationalEvent EndFact(IOperation operation, OperationRun run, PlanDraft? plan, RunState state, string words)
     {
         string key = operation.Info.Key;
         string text = $"Run {run.Number} of {operation.Info.Title}: {words}";
@@ -428,7 +446,7 @@ public sealed class OperationRunner(
                 [
                     OperationFacts.Over(OperationIncidents.Failed, key, $"Run {run.Number} went well"),
                     OperationFacts.Over(OperationIncidents.Missed, key, $"Run {run.Number} went well"),
-                    .. operation.EndedBy(run),
+                    .. plan is null ? [] : operation.EndedBy(plan),
 
                     // That its schedule can be read and followed, only a run of the schedule proves.
                     .. run.Trigger == RunTrigger.Schedule

@@ -7,7 +7,10 @@ namespace LoraAdmin.Domain.Operations;
 /// <param name="Until">When it ends by itself; null: when a person resumes.</param>
 public sealed record OperationPause(string Reason, Actor By, DateTimeOffset Since, DateTimeOffset? Until)
 {
-    public bool HoldsAt(DateTimeOffset instant) => Since <= instant && !(Until <= instant);
+    public bool HoldsAt(DateTimeOffset instant) => Since <= instant && HoldsNow(instant);
+
+    /// <summary>At present: it has been made already, also when the present clock is behind that of whoever made it.</summary>
+    public bool HoldsNow(DateTimeOffset now) => !(Until <= now);
 }
 
 /// <summary>The kill switch: nothing destructive happens by itself. What a person starts, and the end of pods whose own job ended, goes on.</summary>
@@ -15,7 +18,10 @@ public sealed record OperationPause(string Reason, Actor By, DateTimeOffset Sinc
 /// <param name="Until">When it ends by itself; null: when a person releases it.</param>
 public sealed record AutomationHold(string Reason, Actor By, DateTimeOffset Since, DateTimeOffset? Until)
 {
-    public bool HoldsAt(DateTimeOffset instant) => Since <= instant && !(Until <= instant);
+    public bool HoldsAt(DateTimeOffset instant) => Since <= instant && HoldsNow(instant);
+
+    /// <summary>At present: it has been made already, also when the present clock is behind that of whoever made it.</summary>
+    public bool HoldsNow(DateTimeOffset now) => !(Until <= now);
 }
 
 /// <summary>When an operation runs: the truth, from which the scheduler is filled.</summary>

@@ -75,19 +75,28 @@ public sealed class RunStarter(
             }
         }
 
-        return work.RunAsync((unit, token) => StartAsync(unit, operation, request, token), cancellationToken);
+        return request.By.Kind == ActorKind.Portal && WhyTooYoung(operation.Info) is { } young
+            ? Task.FromResult<StartOutcome>(new StartOutcome.Left(young))
+            : work.RunAsync((unit, token) => StartAsync(unit, operation, request, token), cancellationToken);
     }
 
     /// <summary>Goes on from a run whose lease is over, or that was interrupted.</summary>
     public Task<StartOutcome> RecoverAsync(Guid stranded, CancellationToken cancellationToken) =>
         work.RunAsync((unit, token) => RecoverAsync(unit, stranded, token), cancellationToken);
 
-    /// <summary>Why the operation does not run by itself at an instant; null: it does.</summary>
-    internal static string? WhyHeld(OperationInfo info, OperationPause? pause, AutomationHold? hold, DateTimeOffset at) =>
-        AutomationGate.WhyHeld(pause, info.IsDestructive ? hold : null, at);
+    /// <summary>Why the operation does not run by itself now; null: it does.</summary>
+    internal static string? WhyHeldNow(OperationInfo info, OperationPause? pause, AutomationHold? hold, DateTimeOffset now) =>
+        AutomationGate.WhyHeldNow(pause, info.IsDestructive ? hold : null, now);
+
+    /// <summary>The same at an instant that has passed.</summary>
+    internal static string? WhyHeldAt(OperationInfo info, OperationPause? pause, AutomationHold? hold, DateTimeOffset instant) =>
+        AutomationGate.WhyHeldAt(pause, info.IsDestructive ? hold : null, instant);
 
     /// <summary>Why it must not be begun by this process's clock; null: it may.</summary>
     private string? WhyDoubted(OperationInfo info) => info.NeedsRightClock ? clocks.WhyHeld() : null;
+
+    /// <summary>Why the portal must not yet begin it by itself; null: it may.</summary>
+    private string? WhyTooYoung(OperationInfo info) => info.NeedsRightClock ? clocks.WhyTooYoung() : null;
 
     private async Task<StartOutcome> StartAsync(IUnit unit, IOperation operation, RunRequest request, CancellationToken cancellationToken)
     {
@@ -122,7 +131,7 @@ public sealed class RunStarter(
         if (request.Instant is { } instant)
         {
             AutomationHold? hold = await unit.Store<IAutomationHoldStore>().FindAsync(cancellationToken);
-            string? why = WhyHeld(operation.Info, schedule.Pause, hold, now);
+            string? why = WhyHeldNow(operation.Info, schedule.Pause, hold, now);
             if (await ClaimAsync(unit, run, instant, why, running, cancellationToken) is { } not)
             {
                 return not;
@@ -287,9 +296,14 @@ public sealed class RunStarter(
             return new StartOutcome.Accounted();
         }
 
-        if (stranded.Cancel is null && IsByPortal(stranded) && WhyDoubted(operation.Info) is { } doubt)
+        if (stranded.Cancel is null && WhyTooEarly(stranded, now) is { } doubt)
         {
             return new StartOutcome.Left(doubt);
+        }
+
+        if (stranded.Cancel is null && WhyNotByThisClock(operation, stranded, await PlanOfAsync(unit, stranded, cancellationToken), now) is { } unsure)
+        {
+            return new StartOutcome.Left(unsure);
         }
 
         if (await unit.Store<IOperationScheduleStore>().LockAsync(stranded.Operation, cancellationToken) is null)
@@ -360,11 +374,9 @@ public sealed class RunStarter(
             return new StartOutcome.Accounted();
         }
 
-        // What a person has read and asked for is gone on with, however old; what the portal planned by itself long ago is planned anew.
-        if (plan?.Installation == installation().Id && operation.WhyStale(plan.Draft, now) is null
-            && (!IsByPortal(stranded) || now - plan.Draft.AsOf <= rules().PlanValidFor))
+        if (IsGoneOnWith(operation, stranded, plan, now))
         {
-            await unit.Store<IOperationPlanStore>().HandOnAsync(plan.Id, run.Id, cancellationToken);
+            await unit.Store<IOperationPlanStore>().HandOnAsync(plan!.Id, run.Id, cancellationToken);
             run = run with { Plan = plan.Id };
         }
 
@@ -380,14 +392,44 @@ public sealed class RunStarter(
     internal async Task<bool> IsGoneOnFromAsync(IUnit unit, OperationRun stranded, CancellationToken cancellationToken) =>
         stranded.Cancel is null
         && operations.Find(stranded.Operation) is { } operation
+        && WhyTooEarly(stranded, clock.GetUtcNow()) is null
         && WhyGivenUp(stranded, await PlanOfAsync(unit, stranded, cancellationToken)) is null
         && await WhyNotYetAsync(unit, operation.Info, stranded, clock.GetUtcNow(), cancellationToken) is null;
+
+    /// <summary>
+    /// The clock is behind, or it was ahead when the run began: a month's reset that went on by a clock which is still in the month before would close the instant and reset
+    /// nobody. RunPod's clock can say that the present one is right, and even then an instant that is still to come is waited for.
+    /// </summary>
+    /// <returns>Null: it is not too early.</returns>
+    private string? WhyTooEarly(OperationRun stranded, DateTimeOffset now) =>
+        stranded.StartedAt > now && (stranded.Instant > now || !clocks.IsConfirmed())
+            ? $"It began {stranded.StartedAt:u}, which by this portal's clock is still to come"
+            : null;
 
     private string? WhyGivenUp(OperationRun stranded, OperationPlan? plan) =>
         stranded.Attempt >= MostAttempts ? $"{MostAttempts} runs in a row were interrupted; it is not resumed once more"
         : plan is not null && plan.Installation != installation().Id && !IsByPortal(stranded)
             ? "its plan was made by the installation that this database is a copy of"
+        : IsRead(stranded, plan) && plan!.Draft.IsAheadOf(clock.GetUtcNow())
+            ? "the clock that its plan was made by was ahead; preview again"
         : null;
+
+    /// <summary>What a person has asked for is gone on with, however old; what the portal planned by itself long ago, or a clock ahead did, is planned anew.</summary>
+    private bool IsGoneOnWith(IOperation operation, OperationRun stranded, OperationPlan? plan, DateTimeOffset now) =>
+        plan is not null && plan.Installation == installation().Id && operation.WhyStale(plan.Draft, now) is null && !plan.Draft.IsAheadOf(now)
+        && (!IsByPortal(stranded) || now - plan.Draft.AsOf <= rules().PlanValidFor);
+
+    private static bool IsRead(OperationRun stranded, OperationPlan? plan) => !IsByPortal(stranded) && plan is { IsReadable: true };
+
+    /// <summary>Why a run must not be gone on from by this process's clock, whoever began it: it would do what nobody has read. Null: it may.</summary>
+    private string? WhyNotByThisClock(IOperation operation, OperationRun stranded, OperationPlan? plan, DateTimeOffset now)
+    {
+        bool goesOn = IsGoneOnWith(operation, stranded, plan, now);
+        return IsRead(stranded, plan) && plan!.Draft.IsAheadOf(now) && !clocks.IsConfirmed()
+                ? $"By this portal's clock {plan.Draft.AsOf:u}, of which its plan is, is still to come"
+            : goesOn && IsRead(stranded, plan) ? null
+            : WhyDoubted(operation.Info) ?? (goesOn ? null : WhyTooYoung(operation.Info));
+    }
 
     /// <summary>A pause and the kill switch hold what the portal began by itself until they end.</summary>
     private static async Task<string?> WhyNotYetAsync(
@@ -399,7 +441,7 @@ public sealed class RunStarter(
         }
 
         OperationSchedule? schedule = await unit.Store<IOperationScheduleStore>().FindAsync(operation.Key, cancellationToken);
-        return WhyHeld(operation, schedule?.Pause, await unit.Store<IAutomationHoldStore>().FindAsync(cancellationToken), now);
+        return WhyHeldNow(operation, schedule?.Pause, await unit.Store<IAutomationHoldStore>().FindAsync(cancellationToken), now);
     }
 
     private static bool IsByPortal(OperationRun run) => run.StartedBy.Kind == ActorKind.Portal;

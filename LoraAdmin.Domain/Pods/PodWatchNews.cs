@@ -5,7 +5,7 @@ namespace LoraAdmin.Domain.Pods;
 
 /// <summary>
 /// Tells, once each, what people must know of the account: a plan that the caps hold back, another portal's pods, and that it can't be listed. The
-/// first look of a process tells what is over whatever an earlier process had told.
+/// first look of a process ends what an earlier process, or another portal, had told and is over.
 /// </summary>
 internal sealed class PodWatchNews(IUnitOfWork work, TimeProvider clock)
 {
@@ -50,6 +50,7 @@ internal sealed class PodWatchNews(IUnitOfWork work, TimeProvider clock)
         string text = $"RunPod's account can't be listed since {blindSince.ToString("HH:mm", CultureInfo.InvariantCulture)} UTC: {error.Detail}. Pods go on running and costing money"
             + (refused ? ", and can't be ended either" : "");
         await AppendAsync(
+            null,
             [
                 Fact(PodEvents.AccountUnreadable, text, EventSeverity.Error, "unreadable", new IncidentSignal(PodIncidents.AccountUnreadable, PodIncidents.AccountSubject, text))
                     with { Error = new ErrorDetail(error.Status is { } status ? $"http_{status}" : error.Failure.ToString(), "runpod.list", error.Detail, error.RequestId) },
@@ -64,11 +65,7 @@ internal sealed class PodWatchNews(IUnitOfWork work, TimeProvider clock)
     {
         List<OperationalEvent> facts = [];
         HashSet<string> seen = [.. planned.Census.Where(pod => pod.LooksLikeOurs).Select(pod => pod.Pod!.Id)];
-        if (strangers is null)
-        {
-            facts.Add(FirstLook(planned, seen));
-        }
-        else if (!strangers.IsSubsetOf(seen))
+        if (strangers?.IsSubsetOf(seen) == false)
         {
             facts.Add(Fact(
                 PodEvents.ForeignGone, "A pod of another installation is gone from this account, or has been claimed", EventSeverity.Info, "foreign",
@@ -87,7 +84,7 @@ internal sealed class PodWatchNews(IUnitOfWork work, TimeProvider clock)
             facts.Add(Fact(PodEvents.AccountReadable, "RunPod's account can be listed again", EventSeverity.Info, "readable", AccountSeen()));
         }
 
-        await AppendAsync(facts, cancellationToken);
+        await AppendAsync(strangers is null ? FirstLook(planned, seen) : null, facts, cancellationToken);
 
         // Only what is written has been told.
         strangers = seen;
@@ -142,11 +139,17 @@ internal sealed class PodWatchNews(IUnitOfWork work, TimeProvider clock)
         Signals = signals,
     };
 
-    private Task AppendAsync(List<OperationalEvent> facts, CancellationToken cancellationToken) => facts.Count == 0
+    /// <param name="first">Comes before the others, if it ends an incident.</param>
+    private Task AppendAsync(OperationalEvent? first, List<OperationalEvent> facts, CancellationToken cancellationToken) => first is null && facts.Count == 0
         ? Task.CompletedTask
         : work.RunAsync(
             async (unit, token) =>
             {
+                if (first is not null)
+                {
+                    await unit.AppendIfItEndsAsync(first, token);
+                }
+
                 foreach (OperationalEvent fact in facts)
                 {
                     await unit.Events.AppendAsync(fact, token);

@@ -67,8 +67,12 @@ public sealed class ClockStandings(TimeProvider clock, Func<ClockRules> rules)
     /// <summary>The clock that the portal decides by beside the GPU provider's.</summary>
     public const string Provider = "runpod";
 
+    /// <summary>For so long after its start a process waits for the provider's first word; where the provider can't be reached it goes on without.</summary>
+    private static readonly TimeSpan FirstWordWithin = TimeSpan.FromMinutes(5);
+
     private readonly Lock gate = new();
     private readonly SortedDictionary<string, Known> known = new(StringComparer.Ordinal);
+    private readonly long began = clock.GetTimestamp();
 
     /// <summary>In order of their subjects.</summary>
     public IReadOnlyList<ClockStanding> All
@@ -102,9 +106,12 @@ public sealed class ClockStandings(TimeProvider clock, Func<ClockRules> rules)
         {
             Known before = known.TryGetValue(subject, out Known? found) ? found : new Known(ClockStanding.Unknown(subject), 0, null, default);
             long stamp = clock.GetTimestamp();
-            known[subject] = heard is ClockReading.Read
-                ? new Known(before.Standing.After(heard, rules(), now), stamp, stamp, now)
-                : before with { Standing = before.Standing.After(heard, rules(), now), NotedAt = stamp };
+            ClockStanding standing = before.Standing.After(heard, rules(), now);
+
+            // An answer that took so long that it leaves hours open says nothing of the clock, and takes back nothing that was said of it.
+            known[subject] = heard is ClockReading.Read read && read.AtMost < rules().HoldAt
+                ? new Known(standing, stamp, stamp, now)
+                : before with { Standing = standing, NotedAt = stamp };
         }
     }
 
@@ -118,28 +125,33 @@ public sealed class ClockStandings(TimeProvider clock, Func<ClockRules> rules)
     }
 
     /// <summary>
-    /// Whether another clock vouches for this process's as it stands now: one was read since this one was last set, and none differs so far that
-    /// destructive work is held. That nobody contradicts it is not enough: a process that has just begun has read no other.
+    /// Whether the provider's clock vouches for this process's as it stands now: it was read since this one was last set, and no clock differs so far that
+    /// destructive work is held. That nobody contradicts it is not enough: a process that has just begun has read no other. The database's word does not
+    /// count: it may run on the same machine, or be the very clock that the process goes by.
     /// </summary>
-    /// <param name="subject">Whose word is asked for; null: anybody's.</param>
-    public bool IsConfirmed(string? subject = null)
+    public bool IsConfirmed()
     {
         DateTimeOffset now = clock.GetUtcNow();
         TimeSpan holdAt = rules().HoldAt;
         lock (gate)
         {
             return known.Values.All(static one => one.Standing.Grade != ClockGrade.FarOff)
-                && known.Any(pair => (subject is null || pair.Key == subject) && pair.Value.IsOf(now, clock, holdAt));
+                && known.TryGetValue(Provider, out Known? provider) && provider.IsOf(now, clock, holdAt);
         }
     }
 
-    /// <summary>Why this process must not end or delete anything by itself; null: its clock may be relied on.</summary>
+    /// <summary>Why this process must not by itself do what a wrong clock would make wrong; null: its clock may be relied on.</summary>
     public string? WhyHeld() => All.Where(static one => one.Grade == ClockGrade.FarOff).MaxBy(static one => one.Reading!.AtMost) is { } worst
-        ? $"This portal's clock can't be relied on: {ClockWords.Difference(worst)}. It ends and deletes nothing by age until they agree"
+        ? $"This portal's clock can't be relied on: {ClockWords.Difference(worst)}. Until they agree it {ClockWords.NotDone}"
+        : null;
+
+    /// <summary>Why this process must not yet begin it by itself: it is young, and nobody has said whether its clock is right; null: it may.</summary>
+    public string? WhyTooYoung() => !IsConfirmed() && clock.GetElapsedTime(began) < FirstWordWithin
+        ? "This portal has just started, and RunPod has not yet said whether its clock is right"
         : null;
 
     /// <param name="NotedAt">When something was last heard, a failure too, as a timestamp of the process.</param>
-    /// <param name="ReadAt">The same of the newest reading; null: none yet.</param>
+    /// <param name="ReadAt">The same of the newest reading that says something; null: none yet.</param>
     /// <param name="ReadOn">What this process's clock said then.</param>
     private sealed record Known(ClockStanding Standing, long NotedAt, long? ReadAt, DateTimeOffset ReadOn)
     {

@@ -5,6 +5,9 @@ namespace LoraAdmin.Domain.Shared;
 /// <summary>Differences between clocks as a person reads them.</summary>
 internal static class ClockWords
 {
+    /// <summary>What a portal leaves alone whose clock is far off.</summary>
+    public const string NotDone = "by itself ends and deletes nothing by age, resets no limits and books no bills";
+
     /// <summary>Which clock, by how much, since when, what it stops and what to do.</summary>
     /// <param name="host">The machine of the process.</param>
     /// <param name="all">What the process knows of every clock.</param>
@@ -13,7 +16,7 @@ internal static class ClockWords
         bool follows = all.Any(static one => one.Subject == ClockStandings.Database);
         string own = standing.Subject == ClockStandings.Provider && follows ? $"The database's clock, which {host} goes by," : $"The clock of {host}";
         string since = standing.Since is { } at ? string.Create(CultureInfo.InvariantCulture, $" since {at:yyyy-MM-dd HH:mm} UTC") : "";
-        string held = standing.Grade == ClockGrade.FarOff ? $" {host} ends and deletes nothing by age meanwhile." : "";
+        string held = standing.Grade == ClockGrade.FarOff ? $" Meanwhile {host} {NotDone}." : "";
         return $"{own} is {Beside(standing)}{since}.{held} {Remedy(standing, host, follows, all)}";
     }
 

@@ -63,6 +63,9 @@ public sealed record IncidentSignal(string Rule, string Subject, string Text, bo
     /// </summary>
     public IReadOnlyList<string>? Except { get; init; }
 
+    /// <summary>Whether it ends an incident of its rule about this subject.</summary>
+    public bool Ends(string subject) => Over && (Except is { } left ? !left.Contains(subject) : subject == Subject);
+
     /// <summary>The rule is over for every subject but these.</summary>
     public static IncidentSignal OverExcept(string rule, IReadOnlyList<string> subjects, string text) => new(rule, "", text, Over: true) { Except = subjects };
 }

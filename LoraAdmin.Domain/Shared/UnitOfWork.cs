@@ -9,7 +9,10 @@ public interface IUnitOfWork
     /// Runs <paramref name="work"/> in one transaction and commits it. When the database is busy or two transactions collide it is rolled back and
     /// run again, and also when the function throws <see cref="ConcurrentWriteException"/>, so it must have no effect outside the unit. An exception rolls everything back.
     /// </summary>
-    /// <exception cref="StoreUnavailableException">The database could not be reached or stayed busy; nothing was written.</exception>
+    /// <exception cref="StoreUnavailableException">
+    /// The database could not be reached or stayed busy; nothing was written, unless it went away while it committed. That is never repeated here: whoever
+    /// asks again looks first, or asks for what is done once under one id or key.
+    /// </exception>
     Task<T> RunAsync<T>(Func<IUnit, CancellationToken, Task<T>> work, CancellationToken cancellationToken);
 
     /// <summary>Runs reads on one context without holding a write lock. Writes made here are not committed.</summary>
@@ -61,7 +64,7 @@ public sealed class ConcurrentWriteException : Exception
     }
 }
 
-/// <summary>The database is away or stayed busy. Nothing was written; the caller tries again later.</summary>
+/// <summary>The database is away or stayed busy: nothing was written, unless it went away while it committed. The caller tries again later.</summary>
 public sealed class StoreUnavailableException : Exception
 {
     public StoreUnavailableException()

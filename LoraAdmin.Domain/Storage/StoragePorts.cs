@@ -69,6 +69,13 @@ public interface IObjectStore
 /// <summary>A link that a person may open without signing in, for one object, one hour at most (S3).</summary>
 public sealed record SignedLink(string Url, DateTimeOffset ExpiresAt);
 
+/// <summary>Keys of the signers that are registered beside the one for people.</summary>
+public static class LinkSigners
+{
+    /// <summary>For providers that fetch something when a machine is free: an hour, however short the links of people are made.</summary>
+    public const string OfAnHour = "links.hour";
+}
+
 /// <summary>Makes links that open one stored object for a while. Caller: pages and the API. Nothing is looked up: the object may be gone.</summary>
 public interface ILinkSigner
 {

@@ -20,11 +20,11 @@ internal sealed record AttemptCosts(IReadOnlyList<LedgerPod> Pods, IReadOnlyList
 
     /// <summary>
     /// What may be booked while it runs. A training that the provider has not called over may be over for hours: while nobody can ask, it takes by the clock
-    /// alone no more than was reserved.
+    /// alone no more than was reserved. One that the provider shows as running takes what it takes.
     /// </summary>
     public Usd AccruedBy(DateTimeOffset now, Usd reserved)
     {
-        Usd running = Hosted.Where(static one => !one.IsFinal).Aggregate(Usd.Zero, (sum, one) => sum + one.CostUntil(now));
+        Usd running = Hosted.Where(one => one.IsByClockAlone(now)).Aggregate(Usd.Zero, (sum, one) => sum + one.CostUntil(now));
         Usd known = Until(now) - running;
         Usd left = reserved > known ? reserved - known : Usd.Zero;
         return known + (running < left ? running : left);

@@ -10,7 +10,8 @@ namespace LoraAdmin.Domain.Training;
 /// pods are verified gone, and its trainings at the other provider are over. Running it twice, or on two instances, changes nothing: every change is
 /// guarded by the reservation's row.
 /// </summary>
-public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock, Func<BudgetRules> rules, Func<TrainingRules> training)
+/// <param name="clocks">While this process's clock can't be relied on, nothing is booked that rests on the present instant alone.</param>
+public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock, Func<BudgetRules> rules, Func<TrainingRules> training, ClockStandings clocks)
 {
     public const string Name = "training.settlement";
 
@@ -67,12 +68,18 @@ public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock, Func
         List<Func<CancellationToken, Task>> turns = [.. due.Select<Reservation, Func<CancellationToken, Task>>(one => async token =>
             settled += await work.RunAsync((unit, stop) => TrySettleAsync(unit, one, training().PodLifetime, clock.GetUtcNow(), stop), token) ? 1 : 0)];
         turns.AddRange(tooDear.Select<(Reservation, LedgerPod), Func<CancellationToken, Task>>(one => token => dearer.TopUpAsync(one.Item1, one.Item2, token)));
-        if (running.Count > 0)
+
+        // What runs on is booked until now: by a clock that is days ahead that would be days too much, which nothing takes back for as long as it runs.
+        bool byClock = clocks.WhyHeld() is null;
+        if (byClock && running.Count > 0)
         {
             turns.Add(token => work.RunAsync((unit, stop) => AccrueAsync(unit, running, training().PodLifetime, clock.GetUtcNow(), stop), token));
         }
 
-        turns.Add(token => strays.BookAsync(alive.Strays, now, token));
+        if (byClock)
+        {
+            turns.Add(token => strays.BookAsync(alive.Strays, now, token));
+        }
 
         await Each.InTurnAsync(turns, static (turn, token) => turn(token), cancellationToken);
         return settled;
@@ -150,9 +157,13 @@ public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock, Func
         }
 
         TrainingJob? job = await store.FindAsync(reservation.Job, cancellationToken);
+        IBudgetStore money = unit.Store<IBudgetStore>();
+        IReadOnlyList<BudgetEntry> booked = reservation.Beyond > Usd.Zero
+            ? await money.ListBeyondAsync(reservation.Job, reservation.Attempt, cancellationToken)
+            : [];
         ReservationChange change = ReservationBooks.Settle(
-            reservation, costs.Split(attempt, job, now), () => costs.ExcessOf(reservation, attempt, podLifetime, now), now);
-        if ((await unit.Store<IBudgetStore>().ApplyAsync([change], cancellationToken)).Count == 0)
+            reservation, costs.Split(attempt, job, now), () => costs.ExcessOf(reservation, attempt, podLifetime, now), now, booked);
+        if ((await money.ApplyAsync([change], cancellationToken)).Count == 0)
         {
             return false;
         }
@@ -163,7 +174,7 @@ public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock, Func
         await store.SetCleanupStatusAsync(reservation.Job, CleanupWords.Done, cancellationToken);
         await BudgetFacts.TellBeyondAsync(unit, change, again: false, Self, cancellationToken);
         List<IncidentSignal> over = [new(TrainingIncidents.OverTime, reservation.Job.ToString(), "The job ended and its pods are gone", Over: true)];
-        if (change.After.Beyond > Usd.Zero)
+        if (change.Before.Beyond > Usd.Zero || change.After.Beyond > Usd.Zero)
         {
             over.Add(BudgetFacts.BeyondIsOver(reservation.Job.ToString()));
         }

@@ -33,7 +33,21 @@ internal sealed class DearerPods(IUnitOfWork work, TimeProvider clock, Func<Budg
             .Where(one => one is { Saw: PodSaw.Gone, LiveUntil: not null } && one.Name != pod.Name)
             .Aggregate(Usd.Zero, (sum, one) => sum + (one.GoneAt > one.LiveUntil ? AttemptCosts.WholeCost(one, one.LiveUntil.Value) : one.CostUntil(now)));
 
-    public Task TopUpAsync(Reservation seen, LedgerPod pod, CancellationToken cancellationToken) => work.RunAsync(
+    public async Task TopUpAsync(Reservation seen, LedgerPod pod, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await TopUpAsync(seen, pod, refusedBy: null, cancellationToken);
+        }
+        catch (NoRoomException full)
+        {
+            await TopUpAsync(seen, pod, full.Month, cancellationToken);
+        }
+    }
+
+    /// <param name="refusedBy">The month that had no room for it; null: it is asked.</param>
+    /// <exception cref="NoRoomException">The month has no room for it; nothing was written.</exception>
+    private Task TopUpAsync(Reservation seen, LedgerPod pod, Month? refusedBy, CancellationToken cancellationToken) => work.RunAsync(
         async (unit, token) =>
         {
             IBudgetStore money = unit.Store<IBudgetStore>();
@@ -50,6 +64,19 @@ internal sealed class DearerPods(IUnitOfWork work, TimeProvider clock, Func<Budg
             string others = before == Usd.Zero ? "" : $", pods before it cost {before}";
             string dearer = $"Pod {pod.PodId} may cost {open.Amount + missing - before} at {pod.HourlyRate} an hour{others}, "
                 + $"and {open.Amount} is reserved for attempt {seen.Attempt}";
+            if (refusedBy is { } month)
+            {
+                // Once its training has ended the file is worth more than the difference, which is booked as a price change.
+                if (job.State.CanCancel())
+                {
+                    string reason = $"{dearer}, and {month} has no room for {missing} more";
+                    await store.WishCancelAsync(job.Id, new CancelWish(Self, reason, now), token);
+                    await unit.Events.AppendAsync(TrainingFacts.Of(job, TrainingEvents.CancelRequested, reason, Self, EventSeverity.Warning, "budget_exhausted"), token);
+                }
+
+                return;
+            }
+
             switch (await money.TryTopUpAsync(ReservationBooks.TopUp(open, missing, now), rules(), token))
             {
                 case ReserveResult.Reserved raised:
@@ -57,15 +84,8 @@ internal sealed class DearerPods(IUnitOfWork work, TimeProvider clock, Func<Budg
                         TrainingFacts.Of(job, TrainingEvents.ToppedUp, $"{dearer}: {raised.Reservation.Amount - open.Amount} more is reserved", Self), token);
                     break;
 
-                case ReserveResult.DoesNotFit full when job.State.CanCancel():
-                    string reason = $"{dearer}, and {full.Month.Month} has no room for {missing} more";
-                    await store.WishCancelAsync(job.Id, new CancelWish(Self, reason, now), token);
-                    await unit.Events.AppendAsync(TrainingFacts.Of(job, TrainingEvents.CancelRequested, reason, Self, EventSeverity.Warning, "budget_exhausted"), token);
-                    break;
-
-                default:
-                    // Its training has ended: the file is worth more than the difference, which is booked as a price change.
-                    break;
+                case ReserveResult.DoesNotFit full:
+                    throw new NoRoomException(full.Month);
             }
         },
         cancellationToken);

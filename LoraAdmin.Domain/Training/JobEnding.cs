@@ -35,8 +35,18 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
         await unit.Events.AppendAsync(fact, cancellationToken);
     }
 
+    /// <param name="mayGoOn">Whether another attempt may follow by itself, as the failure table says.</param>
+    /// <exception cref="NoRoomException">The month has no room for that attempt: the unit is over, and in another one it may not go on.</exception>
     public async Task FailAsync(
-        IUnit unit, TrainingJob job, long fence, JobFailure failure, FileProof proof, ErrorDetail error, DateTimeOffset now, CancellationToken cancellationToken)
+        IUnit unit,
+        TrainingJob job,
+        long fence,
+        JobFailure failure,
+        FileProof proof,
+        ErrorDetail error,
+        bool mayGoOn,
+        DateTimeOffset now,
+        CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(unit);
         ArgumentNullException.ThrowIfNull(job);
@@ -47,21 +57,14 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
         bool open = await HostedLedger.ReleaseAsync(unit, job.Id, job.Attempt, now, cancellationToken);
         await EndAttemptAsync(unit, job, cancelled ? AttemptState.Cancelled : AttemptState.Failed, failure.Code, now, cancellationToken);
         open |= await AttemptPods.ReleaseAsync(unit, job.Id, job.Attempt, proof, PodReasons.JobEnded, now, cancellationToken);
-        if (rule.Retry == RetryRule.OnceByItself && await MayTrainAgainAsync(unit, job, cancellationToken)
-            && await TryNextAttemptAsync(
-                unit,
-                job,
-                fence,
-                failure,
-                error,
-                new Next(
-                    ProvisioningStep.Provider,
-                    await EstimateOfPodAsync(unit, job, cancellationToken),
-                    TrainingEvents.StateChanged,
-                    $"{failure.Rule.Message}: {failure.Detail ?? failure.Rule.Message}. Training starts again by itself"),
-                now,
-                cancellationToken))
+        if (mayGoOn && rule.Retry == RetryRule.OnceByItself && await MayTrainAgainAsync(unit, job, cancellationToken))
         {
+            Next again = new(
+                ProvisioningStep.Provider,
+                await EstimateOfPodAsync(unit, job, now, cancellationToken),
+                TrainingEvents.StateChanged,
+                $"{failure.Rule.Message}: {failure.Detail ?? failure.Rule.Message}. Training starts again by itself");
+            await GoOnAsync(unit, job, fence, failure, error, again, now, cancellationToken);
             return;
         }
 
@@ -93,8 +96,9 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
     /// The attempt ends without a provider, and the other provider is asked before anybody hears of a failure (E1, C1), also the one that it came from. What does
     /// not fit into the month's budget there ends the job, unless the step has another answer to that.
     /// </summary>
-    /// <exception cref="NoRoomException">It does not fit, and the step has another answer: the transaction must not be committed.</exception>
-    public async Task HandOverAsync(IUnit unit, StepResult.HandOver handOver, long fence, DateTimeOffset now, CancellationToken cancellationToken)
+    /// <param name="mayGoOn">False: the other provider was asked about, and the month has no room for it.</param>
+    /// <exception cref="NoRoomException">The month has no room for it: the unit is over, and in another one it may not go on.</exception>
+    public async Task HandOverAsync(IUnit unit, StepResult.HandOver handOver, long fence, bool mayGoOn, DateTimeOffset now, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(unit);
         ArgumentNullException.ThrowIfNull(handOver);
@@ -107,7 +111,7 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
         (string name, Next next) = isBack
             ? (GateWords.RunPod.Provider, new Next(
                 ProvisioningStep.Provider,
-                await EstimateOfPodAsync(unit, job, cancellationToken),
+                await EstimateOfPodAsync(unit, job, now, cancellationToken),
                 TrainingEvents.HandedOver,
                 $"{why}. {GateWords.RunPod.Provider} can be asked again, and is"))
             : (HostedLedger.ProviderName, new Next(
@@ -115,16 +119,14 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
                 hosted().EstimateFor(training().MaxDuration),
                 TrainingEvents.HandedOver,
                 $"{why}. {HostedLedger.ProviderName} is asked instead"));
-        if (!await TryNextAttemptAsync(unit, job, fence, failure, error, next, now, cancellationToken))
+        if (mayGoOn)
         {
-            if (handOver.WithoutRoom is not null)
-            {
-                throw new NoRoomException($"{name} would take up to {next.Estimate}.");
-            }
-
-            string words = $"{failure.Detail?.TrimEnd('.')}. {name} would take up to {next.Estimate}, which the month's budget does not have";
-            await FailAsync(unit, job, fence, new JobFailure(FailureCode.BudgetExhausted, words), FileProof.TrainingNeverStarted, error, now, cancellationToken);
+            await GoOnAsync(unit, job, fence, failure, error, next, now, cancellationToken);
+            return;
         }
+
+        string words = $"{failure.Detail?.TrimEnd('.')}. {name} would take up to {next.Estimate}, which the month's budget does not have";
+        await FailAsync(unit, job, fence, new JobFailure(FailureCode.BudgetExhausted, words), FileProof.TrainingNeverStarted, error, mayGoOn, now, cancellationToken);
     }
 
     /// <summary>What a job fails of is not over with it: it stays for a person until the job has gone another way.</summary>
@@ -157,20 +159,29 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
             && attempts.Any(static one => one.Provider == HostedLedger.Provider)
             && attempts.Count(attempt => attempt.Failure is { } code && FailureTable.For(code).Retry == RetryRule.OnceByItself) <= 1);
 
-    /// <summary>What the job's last pod was given; its attempts elsewhere say nothing about a pod.</summary>
-    private async Task<Usd> EstimateOfPodAsync(IUnit unit, TrainingJob job, CancellationToken cancellationToken)
+    /// <summary>
+    /// What the job's last pod was given, without what was reserved on top for pods that its attempt had given up; its attempts elsewhere say nothing about
+    /// a pod.
+    /// </summary>
+    private async Task<Usd> EstimateOfPodAsync(IUnit unit, TrainingJob job, DateTimeOffset now, CancellationToken cancellationToken)
     {
         HashSet<int> onPods =
         [
             .. (await unit.Store<ITrainingStore>().ListAttemptsAsync(job.Id, cancellationToken))
                 .Where(attempt => attempt.Provider == ProvisioningStep.Provider).Select(attempt => attempt.Number),
         ];
-        Reservation? before = (await unit.Store<IBudgetStore>().ListForJobAsync(job.Id, cancellationToken)).LastOrDefault(one => onPods.Contains(one.Attempt));
-        return before?.Amount ?? training().WorstHourlyPrice.PerHourFor(training().PodLifetime);
+        if ((await unit.Store<IBudgetStore>().ListForJobAsync(job.Id, cancellationToken)).LastOrDefault(one => onPods.Contains(one.Attempt)) is not { } before)
+        {
+            return training().WorstHourlyPrice.PerHourFor(training().PodLifetime);
+        }
+
+        IReadOnlyList<LedgerPod> pods = await unit.Store<IPodLedger>().ListForAttemptAsync(job.Id, before.Attempt, cancellationToken);
+        return pods.Count == 0 ? before.Amount : before.Amount - await DearerPods.BeforeAsync(unit, pods[^1], now, cancellationToken);
     }
 
-    /// <summary>The job goes on by itself with another attempt, if the budget has room for it: what was lost or refused is nobody's fault.</summary>
-    private async Task<bool> TryNextAttemptAsync(
+    /// <summary>The job goes on by itself with another attempt: what was lost or refused is nobody's fault.</summary>
+    /// <exception cref="NoRoomException">The month has no room for it.</exception>
+    private async Task GoOnAsync(
         IUnit unit,
         TrainingJob job,
         long fence,
@@ -189,9 +200,9 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
 
         ITrainingStore store = unit.Store<ITrainingStore>();
         int next = (await store.ListAttemptsAsync(job.Id, cancellationToken)).Max(attempt => attempt.Number) + 1;
-        if (await money.TryReserveAsync(ids.Next(), job.Id, next, to.Estimate, now, budget(), cancellationToken) is not ReserveResult.Reserved)
+        if (await money.TryReserveAsync(ids.Next(), job.Id, next, to.Estimate, now, budget(), cancellationToken) is ReserveResult.DoesNotFit full)
         {
-            return false;
+            throw new NoRoomException(full.Month);
         }
 
         bool handedOver = to.Provider == HostedLedger.Provider;
@@ -225,7 +236,6 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
                     : [],
             },
             cancellationToken);
-        return true;
     }
 
     /// <summary>The attempt that follows by itself.</summary>
@@ -260,29 +270,4 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
         await store.SaveAsync(ended, fence, release: true, cancellationToken);
         await store.SetCleanupStatusAsync(job.Id, open ? CleanupWords.Pending : CleanupWords.Done, cancellationToken);
     }
-}
-
-/// <summary>The month's budget has no room for the provider that a job was to be handed to.</summary>
-public sealed class NoRoomException : Exception
-{
-    public NoRoomException()
-    {
-    }
-
-    public NoRoomException(string message)
-        : base(message)
-    {
-    }
-
-    public NoRoomException(string message, Exception innerException)
-        : base(message, innerException)
-    {
-    }
-}
-
-/// <summary>Words of the shared column <c>lora_training_jobs.cleanup_status</c>.</summary>
-public static class CleanupWords
-{
-    public const string Pending = "pending";
-    public const string Done = "done";
 }

@@ -40,6 +40,7 @@ public sealed class JobsOfACopy(IUnitOfWork work, JobEnding ending, TimeProvider
                 new JobFailure(FailureCode.Cancelled, Detail),
                 FileProof.None,
                 new ErrorDetail("cancelled", "installation.copied", Detail, null),
+                mayGoOn: false,
                 now,
                 cancellationToken);
         }

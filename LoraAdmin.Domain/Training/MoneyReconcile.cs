@@ -24,6 +24,7 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
     private const string Correct = "correct";
     private const string Keep = "keep";
     private const string List = "list";
+    private const string ReadLater = "Bills that were read later are kept already";
 
     public OperationInfo Info { get; } = new(
         Key,
@@ -149,12 +150,19 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
         DateTimeOffset now = clock.GetUtcNow();
         Work work = JsonSerializer.Deserialize<Work>(item.Detail!)!;
         IReadOnlyList<BillRecord> records = Kept.Records(item.Target, work.Bills);
-        PodMoney money = (await PodMoneys.ReadAsync(
-            unit, [item.Target], new Dictionary<string, IReadOnlyList<BillRecord>>(StringComparer.Ordinal) { [item.Target] = records }, now, cancellationToken))[0];
+
+        // Kept first, and judged by what is kept: bills that somebody has read since the look go before those of the look.
+        await unit.Store<IBillStore>().SaveAsync(ProvisioningStep.Provider, records, work.ReadAt, cancellationToken);
+        PodMoney money = (await PodMoneys.ReadAsync(unit, [item.Target], read: null, now, cancellationToken))[0];
         PodDrift drift = PodBills.Judge(money, now);
         if (drift.State != DriftState.Differs || drift.Uncorrected?.Micros != work.Micros)
         {
             return ItemOutcome.Ineligible($"What is booked or billed has changed since the look: {drift.Why}");
+        }
+
+        if (!await TryKeepAsync(unit, item, work, records, cancellationToken))
+        {
+            return ItemOutcome.Ineligible(ReadLater);
         }
 
         LedgerPod row = money.Row!;
@@ -179,10 +187,10 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
             return ItemOutcome.Ineligible("It was corrected meanwhile");
         }
 
-        await unit.Store<IBillStore>().SaveAsync(ProvisioningStep.Provider, records, work.ReadAt, cancellationToken);
         await CorrectJobAsync(unit, row, amount, cancellationToken);
         BudgetMonth month = await unit.Store<IBudgetStore>().ReadMonthAsync(entry.Month, rules(), cancellationToken);
-        IncidentSignal? signal = BudgetFacts.SignalOfOver(month, now);
+        IReadOnlyList<BudgetLimitChange> changes = await unit.Store<IBudgetLimitStore>().ListChangesAsync(int.MaxValue, cancellationToken);
+        IncidentSignal? signal = BudgetFacts.SignalOfOver(month with { Limit = BudgetLimitChange.HeldBefore(month.Month.End, changes, rules()).MonthlyLimit }, now);
         await unit.Events.AppendAsync(
             new OperationalEvent
             {
@@ -210,10 +218,15 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
             return ItemOutcome.Ineligible("Its bills are kept already");
         }
 
-        await bills.SaveAsync(ProvisioningStep.Provider, news, work.ReadAt, cancellationToken);
-        return news.Except(await bills.ListAsync(ProvisioningStep.Provider, [item.Target], cancellationToken)).Any()
-            ? ItemOutcome.Ineligible("Bills that were read later are kept already")
-            : ItemOutcome.Done;
+        return await TryKeepAsync(unit, item, work, news, cancellationToken) ? ItemOutcome.Done : ItemOutcome.Ineligible(ReadLater);
+    }
+
+    /// <returns>False: a later look has kept others in the place of some, as when an older preview is applied after a run.</returns>
+    private static async Task<bool> TryKeepAsync(IUnit unit, PlanItem item, Work work, IReadOnlyList<BillRecord> records, CancellationToken cancellationToken)
+    {
+        IBillStore bills = unit.Store<IBillStore>();
+        await bills.SaveAsync(ProvisioningStep.Provider, records, work.ReadAt, cancellationToken);
+        return !records.Except(await bills.ListAsync(ProvisioningStep.Provider, [item.Target], cancellationToken)).Any();
     }
 
     private static async Task<CostPurpose> PurposeAsync(IUnit unit, LedgerPod row, CancellationToken cancellationToken)
@@ -238,7 +251,7 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
 
     private static IReadOnlyList<Figure> TotalsOf(IReadOnlyList<PlanItem> items, IReadOnlyList<PodMoney> pods, DateTimeOffset now)
     {
-        DriftTotals closed = DriftTotals.Of(pods.Select(money => PodBills.Judge(money, now)).Where(pod => pod.State is DriftState.Agrees or DriftState.Differs));
+        DriftTotals closed = DriftTotals.Of(pods.Select(money => PodBills.Judge(money, now)).Where(static pod => pod.IsBilled));
         return
         [
             new Figure("Pods whose bill is complete", closed.Pods.ToString(CultureInfo.InvariantCulture)),

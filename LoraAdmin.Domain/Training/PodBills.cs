@@ -12,7 +12,9 @@ namespace LoraAdmin.Domain.Training;
 /// <param name="Corrected">Sum of the corrections that were booked for it.</param>
 /// <param name="Corrections">How many there were.</param>
 /// <param name="Reservations">Those of its attempts; none where it was taken over, or nobody knew it.</param>
-/// <param name="Unbooked">What it cost when its attempt had been settled, and is in no entry yet: the settlement's loop books it.</param>
+/// <param name="Unbooked">
+/// What it cost when its attempt had been settled, and is in no entry yet, or, negative, what was booked too much: the settlement's loop puts it right.
+/// </param>
 public sealed record PodMoney(
     string PodId,
     IReadOnlyList<LedgerPod> Rows,
@@ -125,9 +127,11 @@ public static class PodBills
             return (DriftState.Incomplete, money.Records.Count == 0 ? "No bill of it can be counted" : $"The day {gap:yyyy-MM-dd} has no bill that can be counted");
         }
 
-        if (money.Unbooked > Usd.Zero)
+        if (money.Unbooked != Usd.Zero)
         {
-            return (DriftState.Unsettled, $"{money.Unbooked.ToExact()} that it cost when its attempt had been settled is not booked yet");
+            return (DriftState.Unsettled, money.Unbooked > Usd.Zero
+                ? $"{money.Unbooked.ToExact()} that it cost when its attempt had been settled is not booked yet"
+                : $"{(Usd.Zero - money.Unbooked).ToExact()} that it did not cost when its attempt had been settled is not taken back yet");
         }
 
         if (money.Billed is not { } billed)

@@ -57,7 +57,7 @@ internal static class PodMoneys
         Usd BookedFor(LedgerPod row) => reservations[(row.Job, row.Attempt)].Any() ? row.CostUntil(now) : booked.GetValueOrDefault(row.Name)?.Other ?? Usd.Zero;
     }
 
-    /// <summary>What settled attempts lack in the ledger of what their pods cost that were still there, or there again.</summary>
+    /// <summary>What settled attempts lack in the ledger of what their pods cost that were still there, or there again; negative: it has too much.</summary>
     private static async Task<Dictionary<(JobId, int), Usd>> LackingAsync(
         IUnit unit, IReadOnlyList<LedgerPod> rows, ILookup<(JobId, int), Reservation> reservations, DateTimeOffset now, CancellationToken cancellationToken)
     {
@@ -66,7 +66,7 @@ internal static class PodMoneys
         {
             AttemptCosts costs = await AttemptCosts.ReadAsync(unit, settled.Job, settled.Attempt, cancellationToken);
             Usd lacks = costs.Until(now) - settled.Accrued - settled.Beyond;
-            if (lacks > Usd.Zero)
+            if (lacks != Usd.Zero)
             {
                 lacking[(settled.Job, settled.Attempt)] = lacks;
             }

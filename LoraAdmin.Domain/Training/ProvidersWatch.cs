@@ -5,8 +5,8 @@ namespace LoraAdmin.Domain.Training;
 
 /// <summary>
 /// Tells whether any provider takes trainings, by what both of their breakers say now and not by what some job met: an incident begins though no job waits, and
-/// ends though none comes. Each instance tells for itself, and at its start whatever is true then: what a portal before it had told does not outlive it.
-/// As long as both are down it is told again, because another instance may be configured otherwise and have ended the incident.
+/// ends though none comes. Each instance tells for itself; at its start it ends what a portal before it had told and is true no more. As long as both are
+/// down it is told again, because another instance may be configured otherwise and have ended the incident.
 /// </summary>
 public sealed class ProvidersWatch(IUnitOfWork work, BreakerGate runPod, HostedFallback fallback, TimeProvider clock)
 {
@@ -46,7 +46,8 @@ public sealed class ProvidersWatch(IUnitOfWork work, BreakerGate runPod, HostedF
             Reason = areDown ? "providers_down" : "providers_up",
             Signals = [new IncidentSignal(TrainingIncidents.ProvidersDown, TrainingIncidents.ProvidersSubject, words, Over: !areDown)],
         };
-        await work.RunAsync((unit, token) => unit.Events.AppendAsync(fact, token), cancellationToken);
+        bool isNews = areDown || told is not null;
+        await work.RunAsync((unit, token) => isNews ? unit.Events.AppendAsync(fact, token) : unit.AppendIfItEndsAsync(fact, token), cancellationToken);
         told = areDown;
         toldAt = clock.GetUtcNow();
     }

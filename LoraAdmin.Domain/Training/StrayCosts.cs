@@ -20,8 +20,8 @@ internal sealed class StrayCosts(IUnitOfWork work, TimeProvider clock)
 
     private static readonly Actor Self = AttemptSettlement.Self;
 
-    // When each was looked at by this process, and whether it was gone or disowned then: such a one costs nothing more.
-    private readonly Dictionary<string, (DateTimeOffset At, bool Gone, bool LetOut)> looked = new(StringComparer.Ordinal);
+    // When each was looked at by this process, and how it was then: one that is gone or disowned costs nothing more while it stays so.
+    private readonly Dictionary<string, (DateTimeOffset At, DateTimeOffset? GoneAt, bool LetOut)> looked = new(StringComparer.Ordinal);
 
     // Until when this process has booked every pod that went; null: it has not looked yet.
     private DateTimeOffset? done;
@@ -48,7 +48,18 @@ internal sealed class StrayCosts(IUnitOfWork work, TimeProvider clock)
         ILookup<(JobId, int), Reservation> reservations = (await unit.Store<IBudgetStore>()
                 .ListForJobsAsync([.. ofAttempts.Select(static pod => pod.Job).Distinct()], cancellationToken))
             .ToLookup(static one => (one.Job, one.Attempt));
-        return [.. apart, .. ofAttempts.Where(pod => reservations[(pod.Job, pod.Attempt)].Any(one => IsLate(pod, one)))];
+        List<LedgerPod> strays = [.. apart, .. ofAttempts.Where(pod => reservations[(pod.Job, pod.Attempt)].Any(one => IsLate(pod, one)))];
+
+        // One that was there at the last look and is in no list went at an instant further back: it is noted once its absence is proven, however late that is.
+        foreach (string name in looked.Where(static one => one.Value.GoneAt is null).Select(static one => one.Key).Except(strays.Select(static pod => pod.Name)).ToList())
+        {
+            if (await ledger.FindAsync(name, cancellationToken) is { } pod)
+            {
+                strays.Add(pod);
+            }
+        }
+
+        return strays;
     }
 
     /// <param name="strays">What <see cref="ListAsync"/> said.</param>
@@ -68,14 +79,16 @@ internal sealed class StrayCosts(IUnitOfWork work, TimeProvider clock)
             async (pod, token) =>
             {
                 await work.RunAsync((unit, stop) => BookAsync(unit, pod, clock.GetUtcNow(), stop), token);
-                looked[pod.Name] = (now, pod.Saw == PodSaw.Gone, pod.IsLetOut);
+                looked[pod.Name] = (now, pod.GoneAt, pod.IsLetOut);
             },
             cancellationToken);
         done = asOf;
     }
 
-    private bool IsDue(LedgerPod pod, DateTimeOffset now) => !looked.TryGetValue(pod.Name, out (DateTimeOffset At, bool Gone, bool LetOut) last)
-        || (pod.IsLetOut ? !last.LetOut : pod.Saw == PodSaw.Gone ? !last.Gone : now - last.At >= AttemptSettlement.AccrueEvery);
+    private bool IsDue(LedgerPod pod, DateTimeOffset now) =>
+        !looked.TryGetValue(pod.Name, out (DateTimeOffset At, DateTimeOffset? GoneAt, bool LetOut) last)
+        || (last.GoneAt, last.LetOut) != (pod.GoneAt, pod.IsLetOut)
+        || (pod.Saw != PodSaw.Gone && now - last.At >= AttemptSettlement.AccrueEvery);
 
     private static async Task BookAsync(IUnit unit, LedgerPod pod, DateTimeOffset now, CancellationToken cancellationToken)
     {
@@ -107,19 +120,23 @@ internal sealed class StrayCosts(IUnitOfWork work, TimeProvider clock)
         IUnit unit, IBudgetStore money, LedgerPod pod, PodBooked booked, DateTimeOffset now, CancellationToken cancellationToken)
     {
         Usd cost = pod.CostUntil(now);
-        if (cost > booked.Other)
+        Usd more = cost - booked.Other;
+        bool isGone = pod.Saw == PodSaw.Gone;
+        if (more > Usd.Zero || (isGone && more < Usd.Zero))
         {
-            await LeakAsync(money, pod, booked, cost - booked.Other, $"Pod {pod.PodId} was asked for by no attempt", now, cancellationToken);
-            if (pod.Saw != PodSaw.Gone && booked.Other == Usd.Zero)
+            string note = more > Usd.Zero ? $"Pod {pod.PodId} was asked for by no attempt" : WasGone(pod);
+            bool isTold = IsTold(await money.ListBeyondAsync(pod.Name, cancellationToken), since: null);
+            await LeakAsync(money, pod, booked, more, note, now, cancellationToken);
+            if (!isGone && !isTold)
             {
                 string text = $"Pod {pod.PodId} costs {pod.HourlyRate} an hour, and no attempt asked for it";
                 await unit.Events.AppendAsync(BudgetFacts.Beyond(pod.Name, text, Self) with { Pod = pod.Name }, cancellationToken);
             }
         }
 
-        if (pod.Saw == PodSaw.Gone)
+        if (isGone && (cost > Usd.Zero || booked.Entries > 0))
         {
-            await CloseAsync(unit, money, pod, cost, pod.Name, now, cancellationToken);
+            await CloseAsync(unit, pod.Name, pod, cost, Entry(pod, KeyOfEnd(pod, cost), Usd.Zero, "", now), cancellationToken);
         }
     }
 
@@ -128,20 +145,21 @@ internal sealed class StrayCosts(IUnitOfWork work, TimeProvider clock)
         IUnit unit, IBudgetStore money, Reservation settled, LedgerPod pod, DateTimeOffset now, CancellationToken cancellationToken)
     {
         AttemptCosts costs = await AttemptCosts.ReadAsync(unit, settled.Job, settled.Attempt, cancellationToken);
-        Reservation after = settled;
-        if (ReservationBooks.Accrue(settled, costs.Until(now), () => AttemptCosts.LateExcess(settled, pod), now) is { } change)
+        Usd cost = costs.Until(now);
+        IReadOnlyList<BudgetEntry> beyond = await money.ListBeyondAsync(settled.Job, settled.Attempt, cancellationToken);
+        ReservationChange? change = ReservationBooks.Accrue(settled, cost, () => AttemptCosts.LateExcess(settled, pod), now)
+            ?? (costs.AreFinal ? ReservationBooks.TakeBack(settled, cost, beyond, pod.Name, WasGone(pod), now) : null);
+        if (change is not null)
         {
             await ApplyAsync(unit, money, change, cancellationToken);
-            after = change.After;
-
-            // What was told until the attempt was settled ended with it.
-            bool again = !(settled.AccruedAt > settled.SettledAt) || (pod.IsStray && settled.AccruedAt < pod.RequestedAt);
-            await BudgetFacts.TellBeyondAsync(unit, change, again, Self, cancellationToken);
+            await BudgetFacts.TellBeyondAsync(unit, change, again: !IsTold(beyond, settled.SettledAt), Self, cancellationToken);
         }
 
+        Reservation after = change?.After ?? settled;
         if (costs.AreFinal && after.AccruedAt > after.SettledAt)
         {
-            await CloseAsync(unit, money, pod, after.Beyond, settled.Job.ToString(), now, cancellationToken);
+            BudgetEntry end = Entry(pod, KeyOfEnd(pod, after.Beyond), Usd.Zero, "", now) with { Job = settled.Job, Attempt = settled.Attempt };
+            await CloseAsync(unit, settled.Job.ToString(), pod, after.Beyond, end, cancellationToken);
         }
     }
 
@@ -154,11 +172,11 @@ internal sealed class StrayCosts(IUnitOfWork work, TimeProvider clock)
         if (reservation is { SettledAt: not null })
         {
             AttemptCosts costs = await AttemptCosts.ReadAsync(unit, reservation.Job, reservation.Attempt, cancellationToken);
-            Excess excess = AttemptCosts.LateExcess(reservation, pod) with { Note = note };
-            if (ReservationBooks.TakeBack(reservation, costs.Until(now), excess, now) is { } change)
+            IReadOnlyList<BudgetEntry> beyond = await money.ListBeyondAsync(reservation.Job, reservation.Attempt, cancellationToken);
+            if (ReservationBooks.TakeBack(reservation, costs.Until(now), beyond, pod.Name, note, now) is { } change)
             {
                 await ApplyAsync(unit, money, change, cancellationToken);
-                back = change.Before.Beyond - change.After.Beyond;
+                back = change.Before.Actual!.Value - change.After.Actual!.Value;
             }
         }
         else if (reservation is null && booked.Other != Usd.Zero)
@@ -226,13 +244,26 @@ internal sealed class StrayCosts(IUnitOfWork work, TimeProvider clock)
         }
     }
 
+    /// <summary>
+    /// Whether it was told that it costs money and no end was told since: an end is an entry of nothing, or one that takes something back, and the settlement.
+    /// </summary>
+    /// <param name="since">When the attempt was settled; null: it never had a reservation.</param>
+    private static bool IsTold(IReadOnlyList<BudgetEntry> beyond, DateTimeOffset? since)
+    {
+        DateTimeOffset? last = beyond.Max(static entry => (DateTimeOffset?)entry.At);
+        return last is not null && !(last <= since) && beyond.Where(entry => entry.At == last).All(static entry => entry.Spent > Usd.Zero);
+    }
+
+    private static string WasGone(LedgerPod pod) => $"Pod {pod.PodId} was gone before that was noted: what was booked for the time after is taken back";
+
+    /// <summary>A pod that was taken for gone and is found again ends again, at another cost.</summary>
+    private static string KeyOfEnd(LedgerPod pod, Usd total) => string.Create(CultureInfo.InvariantCulture, $"leak:{pod.Name}:gone:{total.Micros}");
+
     /// <summary>Says once that it costs nothing any more.</summary>
-    /// <param name="total">Part of the key: a pod that was taken for gone and is found again is closed again, at another cost.</param>
-    private static async Task CloseAsync(
-        IUnit unit, IBudgetStore money, LedgerPod pod, Usd total, string subject, DateTimeOffset now, CancellationToken cancellationToken)
+    private static async Task CloseAsync(IUnit unit, string subject, LedgerPod pod, Usd total, BudgetEntry end, CancellationToken cancellationToken)
     {
         string text = $"Pod {pod.PodId} is gone; {total} were paid that nobody had reserved";
-        if (total > Usd.Zero && await money.BookAsync(Entry(pod, $"leak:{pod.Name}:gone:{total.Micros}", Usd.Zero, text, now), cancellationToken))
+        if (await unit.Store<IBudgetStore>().BookAsync(end with { Note = text }, cancellationToken))
         {
             await unit.Events.AppendAsync(BudgetFacts.BeyondEnded(subject, text, Self) with { Pod = pod.Name }, cancellationToken);
         }

@@ -1,3 +1,4 @@
+using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Library;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
@@ -111,15 +112,18 @@ public sealed class TrainingConductor(
     {
         try
         {
-            await WriteAsync(leased, result, cancellationToken);
+            await CommitAsync(leased, result, mayGoOn: true, cancellationToken);
         }
-        catch (NoRoomException) when (result is StepResult.HandOver { WithoutRoom: { } instead })
+        catch (NoRoomException)
         {
-            await WriteAsync(leased, instead, cancellationToken);
+            StepResult instead = result is StepResult.HandOver { WithoutRoom: { } other } ? other : result;
+            await CommitAsync(leased, instead, mayGoOn: false, cancellationToken);
         }
     }
 
-    private Task WriteAsync(LeasedJob leased, StepResult result, CancellationToken cancellationToken) => work.RunAsync(
+    /// <param name="mayGoOn">Whether another attempt may follow by itself.</param>
+    /// <exception cref="NoRoomException">The month has no room for that attempt; nothing was written.</exception>
+    private Task CommitAsync(LeasedJob leased, StepResult result, bool mayGoOn, CancellationToken cancellationToken) => work.RunAsync(
         async (unit, token) =>
         {
             DateTimeOffset now = clock.GetUtcNow();
@@ -153,13 +157,13 @@ public sealed class TrainingConductor(
                     break;
 
                 case StepResult.HandOver handOver:
-                    await ending.HandOverAsync(unit, handOver, leased.Fence, now, token);
+                    await ending.HandOverAsync(unit, handOver, leased.Fence, mayGoOn, now, token);
                     break;
 
                 case StepResult.Fail fail:
                     await AlongsideAsync(fail.Alongside, unit, token);
                     FileProof proof = fail.ProofNow is { } look ? await look(unit, token) : fail.Proof;
-                    await ending.FailAsync(unit, fail.Job, leased.Fence, fail.Failure, proof, fail.Error, now, token);
+                    await ending.FailAsync(unit, fail.Job, leased.Fence, fail.Failure, proof, fail.Error, mayGoOn, now, token);
                     break;
 
                 default:

@@ -3,6 +3,7 @@ using LoraAdmin.Alerts;
 using LoraAdmin.Domain.Access;
 using LoraAdmin.Domain.Alerts;
 using LoraAdmin.Domain.Breaker;
+using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Clocks;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
@@ -57,6 +58,9 @@ public sealed class NeedsAttentionTests : LoraBunitContext
     [InlineData(BreakerIncidents.Isolated, "RunPod's breaker is held open", "/breaker")]
     [InlineData(BreakerIncidents.RedisAway, "Redis is away", "/breaker")]
     [InlineData(PodIncidents.CapReached, "The sweep holds pods back", "/pods")]
+    [InlineData(BudgetIncidents.Beyond, "Something costs money that nobody reserved", "/pods")]
+    [InlineData(BudgetIncidents.LimitPassed, "The month's limit is passed", "/budget")]
+    [InlineData(BudgetIncidents.CameOutAbove, "A month came out above its limit", "/budget/ledger?month=pod00001")]
     [InlineData(TrainingIncidents.OverTime, "A training passed its limit", "/training/00000000-0000-4000-8000-000000000007")]
     [InlineData(TrainingIncidents.Stuck, "A training does not move", "/training/00000000-0000-4000-8000-000000000007")]
     [InlineData(TrainingIncidents.Crashing, "A job can't go on", "/training/00000000-0000-4000-8000-000000000007")]

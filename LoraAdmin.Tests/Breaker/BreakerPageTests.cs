@@ -191,7 +191,7 @@ public sealed class BreakerPageTests : LoraBunitContext
 
         Assert.StartsWith("Replicate's breaker open", text, StringComparison.Ordinal);
         Assert.Contains("A job that asks for a training now: It waits. At 09:30:00 UTC one job tries Replicate out; if its training is made, the others go on.", text, StringComparison.Ordinal);
-        Assert.Contains("After 1 h 00 min it fails (Training:QueueWait).", text, StringComparison.Ordinal);
+        Assert.Contains("It goes back into the queue as soon as pods may be asked for again, unless its own has failed. After 1 h 00 min it fails (Training:QueueWait).", text, StringComparison.Ordinal);
         Assert.Contains("words of 5", text, StringComparison.Ordinal);
         Assert.DoesNotContain("RunPod", text, StringComparison.Ordinal);
     }

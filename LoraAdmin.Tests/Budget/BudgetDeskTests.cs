@@ -126,6 +126,30 @@ public sealed class BudgetDeskTests : IDisposable
         Assert.Contains("what ada set still holds", database.Events[^1].Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Limit_ThatHeldOnce_IsKnownFromTheChanges()
+    {
+        BudgetRules first = options;
+        FakeTimeProvider time = (FakeTimeProvider)database.Clock;
+        await Desk.NoteOptionsAsync(Token);
+        BudgetRules second = options = new BudgetRules(Usd.FromDollars(300), Usd.FromDollars(250));
+        time.SetUtcNow(Now.AddHours(1));
+        await Desk.NoteOptionsAsync(Token);
+        time.SetUtcNow(Now.AddHours(2));
+        await Desk.SetLimitAsync(new LimitWish(Wanted, "A dear month"), Ada, Token);
+        options = first;
+        time.SetUtcNow(Now.AddHours(3));
+        await Desk.NoteOptionsAsync(Token);
+        time.SetUtcNow(Now.AddHours(4));
+        await Desk.SetLimitAsync(new LimitWish(null, "It is over"), Ada, Token);
+        IReadOnlyList<BudgetLimitChange> changes = await Desk.ListChangesAsync(10, Token);
+
+        Assert.Equal(
+            [first, first, second, second, Wanted, Wanted, first],
+            new[] { 0, 1, 1.5, 2, 2.5, 4, 4.5 }.Select(hours => BudgetLimitChange.HeldBefore(Now.AddHours(hours), changes, options)));
+    }
+
     private Task<ReserveResult> ReserveAsync(Usd amount) => database.RunAsync(
         (unit, token) => unit.Store<IBudgetStore>().TryReserveAsync(ids.Next(), new JobId(ids.Next()), 1, amount, Now, options, token), Token);
 }

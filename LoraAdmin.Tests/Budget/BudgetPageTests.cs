@@ -271,12 +271,14 @@ public sealed partial class BudgetPageTests : LoraBunitContext
         PodDrift agrees = new("pod1", "lora-1", BudgetSamples.IdOf(1), 1, BudgetSamples.Dollars(2), Usd.Zero, BudgetSamples.Dollars(2), DriftState.Agrees, "It agrees", Start.AddDays(-1));
         PodDrift differs = agrees with { PodId = "pod2", Billed = BudgetSamples.Dollars(2.5m), State = DriftState.Differs, Why = "Billed more" };
         PodDrift strange = new("pod3", null, null, null, Usd.Zero, Usd.Zero, BudgetSamples.Dollars(7), DriftState.NotOurs, "Never in the ledger", null);
-        money.Drift = new DriftReport(Start.AddDays(-30), Start, [agrees, differs, strange], IsCut: false);
+        PodDrift small = agrees with { PodId = "pod4", Booked = BudgetSamples.Dollars(0.008m), Billed = null };
+        money.Drift = new DriftReport(Start.AddDays(-30), Start, [agrees, small, differs, strange], IsCut: false);
         IRenderedComponent<BudgetPage> page = Loaded();
 
-        page.WaitForAssertion(() => Assert.Equal(["pod2", "pod3", "pod1"], Panel(page, "drift").QuerySelectorAll("td.stack-head code").Select(cell => cell.TextContent)));
+        page.WaitForAssertion(() => Assert.Equal(["pod2", "pod3", "pod1", "pod4"], Panel(page, "drift").QuerySelectorAll("td.stack-head code").Select(cell => cell.TextContent)));
         string words = Words(Panel(page, "drift").TextContent);
-        Assert.Contains("Of 2 pods", words, StringComparison.Ordinal);
+        Assert.Contains("Of 2 pods that ended in the last 30 days and whose whole bill is known: $4.00 booked, $0.00 corrected, $4.50 billed.", words, StringComparison.Ordinal);
+        Assert.Contains("1 more pod cost less than a cent a day and has no bill: $0.008 booked.", words, StringComparison.Ordinal);
         Assert.Contains("corrects $0.50", words, StringComparison.Ordinal);
         Assert.Contains("$7.00 for pods that are not ours", words, StringComparison.Ordinal);
         Assert.Contains("+$0.50", words, StringComparison.Ordinal);

@@ -67,10 +67,8 @@ public sealed class KeptTotalsTests
     public async Task Total_ThatWasWrong_IsAnIncidentUntilALookFindsNothingToMend()
     {
         TrainingBench bench = new();
-        await bench.RunToRestAsync(await bench.SubmitAsync());
         MemoryDatabase database = bench.World.Database;
-        BudgetMonth month = database.Months.Rows.Single();
-        database.Months.Set(month.Month, month with { Spent = month.Spent + Usd.FromDollars(1) });
+        BudgetMonth month = await SpoilAsync(bench);
         TotalsCheck check = new(database, bench.World.Clock, Permissions.ReconcileMoney);
         OperationHouse house = new(bench.World.Clock, database, [check]) { Installation = bench.World.Installation };
         await house.FillAsync();
@@ -91,6 +89,40 @@ public sealed class KeptTotalsTests
         }
     }
 
+    [Fact]
+    public async Task Total_ThatWasMendedByARunWhosePortalThenDied_IsAnIncidentUntilALookFindsNothingToMend()
+    {
+        TrainingBench bench = new();
+        MemoryDatabase database = bench.World.Database;
+        BudgetMonth month = await SpoilAsync(bench);
+        DyingCheck check = new(new TotalsCheck(database, bench.World.Clock, Permissions.ReconcileMoney)) { DiesAtItsEnd = true };
+        OperationHouse house = new(bench.World.Clock, database, [check]) { Installation = bench.World.Installation };
+        await house.FillAsync();
+        await house.Desk.RunNowAsync(TotalsCheck.Key, "of a test", OperationHouse.Ada, Token);
+        await Assert.ThrowsAsync<StoreUnavailableException>(house.EndBegunAsync);
+        Assert.Equal(month, database.Months.Rows.Single());
+
+        check.DiesAtItsEnd = false;
+        bench.World.Clock.Advance(house.Rules.LeaseFor);
+        OperationRun next = Assert.Single(await house.TickAsync());
+
+        Assert.Equal((RunTrigger.Recovery, RunState.Succeeded, 0L), (next.Trigger, next.State, next.Planned));
+        Assert.Equal([true], house.Told(BudgetIncidents.TotalsWrong));
+        await house.Desk.RunNowAsync(TotalsCheck.Key, "of a test", OperationHouse.Ada, Token);
+        await house.EndBegunAsync();
+        Assert.Equal([true, false], house.Told(BudgetIncidents.TotalsWrong));
+    }
+
+    /// <summary>Trains, and adds a dollar to the month past the portal.</summary>
+    /// <returns>What the month's total was, and should be.</returns>
+    private static async Task<BudgetMonth> SpoilAsync(TrainingBench bench)
+    {
+        await bench.RunToRestAsync(await bench.SubmitAsync());
+        BudgetMonth month = bench.World.Database.Months.Rows.Single();
+        bench.World.Database.Months.Set(month.Month, month with { Spent = month.Spent + Usd.FromDollars(1) });
+        return month;
+    }
+
     private static Task<IReadOnlyList<WrongTotal>> FindAsync(TestDatabase database) =>
         database.Work.ReadAsync((unit, token) => unit.Store<IKeptTotalsStore>().FindWrongAsync(100, token), Token);
 
@@ -104,4 +136,23 @@ public sealed class KeptTotalsTests
 
     private static async Task WriteAsync(TestDatabase database, params string[] statements) => await database.Work.RunAsync(
         (unit, token) => ((EfUnit)unit).Db.RunAsync([.. statements.Select(static sql => new Statement(sql, []))], token), Token);
+
+    /// <summary>Its portal dies between its last item and its end.</summary>
+    private sealed class DyingCheck(TotalsCheck real) : IItemOperation
+    {
+        public bool DiesAtItsEnd { get; set; }
+
+        public OperationInfo Info => real.Info;
+
+        public Task<Planning> PlanAsync(CancellationToken cancellationToken) => real.PlanAsync(cancellationToken);
+
+        public Task ApplyAsync(PlanItem item, IItemTurn turn, CancellationToken cancellationToken) => real.ApplyAsync(item, turn, cancellationToken);
+
+        public Task<IReadOnlyList<Figure>> MeasureAsync(IUnit unit, CancellationToken cancellationToken) => real.MeasureAsync(unit, cancellationToken);
+
+        public Task<string?> CheckAsync(IUnit unit, CancellationToken cancellationToken) =>
+            DiesAtItsEnd ? throw new StoreUnavailableException("dies here") : real.CheckAsync(unit, cancellationToken);
+
+        public IReadOnlyList<IncidentSignal> EndedBy(PlanDraft plan) => real.EndedBy(plan);
+    }
 }

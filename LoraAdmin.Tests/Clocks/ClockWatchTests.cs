@@ -67,7 +67,7 @@ public sealed class ClockWatchTests : IDisposable
         Incident worse = Assert.Single(await OpenAsync());
         Assert.Equal((EventSeverity.Error, 2), (worse.Severity, worse.Count));
         Assert.Contains("9 min 0 s ahead of RunPod's", worse.Text, StringComparison.Ordinal);
-        Assert.Contains("portal-a ends and deletes nothing by age meanwhile", worse.Text, StringComparison.Ordinal);
+        Assert.Contains("Meanwhile portal-a by itself ends and deletes nothing by age, resets no limits and books no bills.", worse.Text, StringComparison.Ordinal);
 
         here.Clocks.NoteAhead(TimeSpan.FromSeconds(2));
         await LookAsync(here, looks: 2);

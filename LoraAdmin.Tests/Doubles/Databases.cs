@@ -24,6 +24,7 @@ using LoraAdmin.Pods;
 using LoraAdmin.Storage;
 using LoraAdmin.Training;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 
@@ -59,12 +60,13 @@ public sealed class TestDatabase : IAsyncDisposable
 
     /// <summary>A new database with the schema of this version.</summary>
     /// <param name="below">Where a file's folder is made; null: among the machine's temporary files.</param>
-    public static async Task<TestDatabase> CreateAsync(DatabaseKind kind, TimeProvider? clock = null, string? below = null)
+    /// <param name="listener">Hears of what is done to it.</param>
+    public static async Task<TestDatabase> CreateAsync(DatabaseKind kind, TimeProvider? clock = null, string? below = null, IInterceptor? listener = null)
     {
         string template = await (kind == DatabaseKind.Postgres ? PostgresTemplate : SqliteTemplate).Value;
         if (kind == DatabaseKind.Postgres)
         {
-            return new TestDatabase(Build(new DatabaseTarget.Postgres(await PostgresServer.NewDatabaseAsync(template)), clock), folder: null);
+            return new TestDatabase(Build(new DatabaseTarget.Postgres(await PostgresServer.NewDatabaseAsync(template)), clock, listener), folder: null);
         }
 
         string folder = below is null
@@ -72,7 +74,7 @@ public sealed class TestDatabase : IAsyncDisposable
             : Directory.CreateDirectory(Path.Combine(below, $"loraadmin-db-{Path.GetRandomFileName()}")).FullName;
         string file = Path.Combine(folder, "test.db");
         File.Copy(template, file);
-        return new TestDatabase(Build(new DatabaseTarget.Sqlite(file), clock), folder);
+        return new TestDatabase(Build(new DatabaseTarget.Sqlite(file), clock, listener), folder);
     }
 
     /// <summary>A new database without any table.</summary>
@@ -88,7 +90,7 @@ public sealed class TestDatabase : IAsyncDisposable
     }
 
     /// <summary>All stores and the unit of work on the target, as the host registers them.</summary>
-    internal static ServiceProvider Build(DatabaseTarget target, TimeProvider? clock = null)
+    internal static ServiceProvider Build(DatabaseTarget target, TimeProvider? clock = null, IInterceptor? listener = null)
     {
         ServiceCollection services = new();
         services.AddLogging();
@@ -98,6 +100,11 @@ public sealed class TestDatabase : IAsyncDisposable
         services.AddSingleton(new BudgetRules(Usd.FromDollars(200), Usd.FromDollars(150)));
         services.AddSingleton(new LimitRules(10, 30));
         services.AddDatabase();
+        if (listener is not null)
+        {
+            services.AddSingleton(listener);
+        }
+
         services.AddStore<ITrainingStore, TrainingStore>();
         services.AddStore<ITrainingUploadStore, TrainingUploadStore>();
         services.AddStore<IHostedTrainingStore, HostedTrainingStore>();
@@ -109,6 +116,7 @@ public sealed class TestDatabase : IAsyncDisposable
         services.AddStore<IGpuPriceStore, GpuPriceStore>();
         services.AddStore<ITrainingPauseStore, TrainingPauseStore>();
         services.AddStore<IIncidentStore, IncidentStore>();
+        services.AddStore<IOpenIncidents, OpenIncidents>();
         services.AddStore<IBudgetStore, BudgetStore>();
         services.AddStore<IBudgetLimitStore, BudgetLimitStore>();
         services.AddStore<IKeptTotalsStore, KeptTotalsStore>();

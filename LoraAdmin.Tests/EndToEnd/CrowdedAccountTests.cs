@@ -47,7 +47,7 @@ public sealed class CrowdedAccountTests(ITestOutputHelper output)
         {
             await using (PortalProcess first = await PortalOnAsync(filling))
             {
-                await LookedAsync(database);
+                await LookedAsync(filling);
                 await OrderOrphansAsync(filling, FewOrphans);
                 await OrphansAreGoneAsync(first);
                 small = ResidentMemory.Peak(first.Id);
@@ -128,8 +128,6 @@ public sealed class CrowdedAccountTests(ITestOutputHelper output)
         }
     }
 
-    private static Task LookedAsync(PortalDatabase database) => Until.TrueAsync(
-        "The pod loop has looked at the account",
-        async () => await database.NumberAsync($"SELECT COUNT(*) FROM operational_events WHERE kind = '{PodEvents.FirstLook}'") > 0,
-        Eventually.DefaultDeadline);
+    private static Task LookedAsync(LocalCloudProcess cloud) => Until.TrueAsync(
+        "The portal has looked at the account", async () => (await cloud.AccountAsync()).Requests > 0, Eventually.DefaultDeadline);
 }

@@ -36,18 +36,21 @@ internal sealed class InProcessPortal : IAsyncDisposable
 
     /// <param name="settings">Keys as in appsettings.json.</param>
     /// <param name="more">Adds to the pipeline, before the routes.</param>
-    public static async Task<InProcessPortal> StartAsync(IReadOnlyDictionary<string, string>? settings = null, Action<WebApplication>? more = null)
+    /// <param name="clock">Null: the machine's.</param>
+    public static async Task<InProcessPortal> StartAsync(
+        IReadOnlyDictionary<string, string>? settings = null, Action<WebApplication>? more = null, TimeProvider? clock = null)
     {
         TemporaryFolder folder = new();
         WebApplication? app = null;
         try
         {
-            app = Portal.Build(
+            string[] args =
             [
                 "--urls", "http://127.0.0.1:0", "--contentRoot", ProgramRun.Root, "--applicationName", "LoraAdmin", "--Data:Path", folder.Under("data"),
                 "--Api:BootstrapToken", PortalProcess.Token, "--RateLimits:SignInPerMinute", "1000", "--Logging:LogLevel:Default", "Error",
                 .. (settings ?? new Dictionary<string, string>()).Select(setting => $"--{setting.Key}={setting.Value}"),
-            ]);
+            ];
+            app = Portal.Build(args, clock);
             more?.Invoke(app);
             await Portal.PrepareAsync(app, CancellationToken.None);
             await app.StartAsync();

@@ -44,6 +44,11 @@ internal sealed class WatchedLocalCloud : IAsyncDisposable
                 range = IsArtifact(path) ? calls.Count(call => IsArtifact(call.Path)) : 0;
             }
 
+            if (IsArtifact(path) || path.StartsWith(WeightsPath, StringComparison.Ordinal))
+            {
+                await FilesReady.WaitAsync(context.RequestAborted);
+            }
+
             if (Weights is { } weights && path.StartsWith(WeightsPath, StringComparison.Ordinal))
             {
                 await context.Response.Body.WriteAsync(weights);
@@ -64,6 +69,9 @@ internal sealed class WatchedLocalCloud : IAsyncDisposable
 
     /// <summary>How much of it is sent before.</summary>
     public int HeldAfterBytes { get; init; }
+
+    /// <summary>Until it is over, no trained file is served: no job can end well.</summary>
+    public Task FilesReady { get; set; } = Task.CompletedTask;
 
     /// <summary>What Replicate answers for any training's weights; null: what the training made.</summary>
     public byte[]? Weights { get; set; }

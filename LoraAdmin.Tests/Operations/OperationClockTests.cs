@@ -1,6 +1,7 @@
 using LoraAdmin.Domain.Operations;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Tests.Doubles;
+using Microsoft.Extensions.Time.Testing;
 using Xunit;
 
 namespace LoraAdmin.Tests.Operations;
@@ -287,8 +288,100 @@ public sealed class OperationClockTests
         Assert.Null((await house.Database.Operations.FindAsync(Key, CancellationToken.None))!.Pause);
     }
 
+    /// <summary>The portal is stopped over a run, and its machine boots with a clock that is behind: what goes on by it would be the work of another time.</summary>
+    [Theory]
+    [InlineData(null)]
+    [InlineData(2)]
+    public async Task InterruptedRun_WhoseInstantIsStillToComeByTheClock_WaitsUntilItIsRight(int? hoursBehind)
+    {
+        await house.FillAsync();
+        await house.TickAsync();
+        house.Clock.SetUtcNow(Start.AddHours(1));
+        await StopAsync(await StartedAsync(house.Starter.StartAsync(OfSchedule(Start.AddHours(1)), CancellationToken.None)));
+        OperationHouse next = new(house.Clock, house.Database, [operation], KnownClocks.New(house.Clock));
+        house.Clock.AdjustTime(hoursBehind is { } hours ? Start.AddHours(1 - hours) : DateTimeOffset.UnixEpoch);
+        await next.FillAsync();
+
+        Assert.Empty((await next.Keeper.PreviewAsync(CancellationToken.None)).Interrupted);
+        Assert.Empty(await next.TickAsync());
+        Assert.Empty(operation.Done);
+
+        house.Clock.AdjustTime(Start.AddHours(1).AddMinutes(2));
+        OperationRun run = Assert.Single(await next.TickAsync());
+        Assert.Equal((RunTrigger.Recovery, RunState.Succeeded), (run.Trigger, run.State));
+        Assert.Equal(OccurrenceState.Late, Assert.Single(house.Occurrences(Key)).State);
+        Assert.Equal(["a", "b", "c"], operation.Done);
+    }
+
     [Fact]
-    public async Task ScheduleThatWasEditedUnderAClockAhead_HasNoInstantsBeforeTheEdit()
+    public async Task InterruptedRun_ThatAPersonBeganByAClockAhead_GoesOnWhenAnotherClockSaysSo()
+    {
+        await house.FillAsync();
+        await house.TickAsync();
+        house.Clock.AdjustTime(Start.AddDays(1));
+        await house.Desk.RunNowAsync(Key, "now", OperationHouse.Ada, CancellationToken.None);
+        await StopAsync(house.Begun[^1]);
+        house.Begun.Clear();
+        OperationHouse next = new(house.Clock, house.Database, [operation], KnownClocks.New(house.Clock));
+        house.Clock.AdjustTime(Start.AddMinutes(1));
+        Assert.Empty(await next.TickAsync());
+
+        next.Clocks.NoteAhead(TimeSpan.Zero);
+
+        Assert.Equal(RunTrigger.Recovery, Assert.Single(await next.TickAsync()).Trigger);
+    }
+
+    [Fact]
+    public async Task PauseAndKillSwitch_UnderAClockThatIsBehind_HoldAllTheSame()
+    {
+        await house.FillAsync();
+        await house.TickAsync();
+        house.Clock.SetUtcNow(Start.AddHours(1));
+        await StopAsync(await StartedAsync(house.Starter.StartAsync(OfSchedule(Start.AddHours(1)), CancellationToken.None)));
+        house.Clock.SetUtcNow(Start.AddHours(4));
+        await house.Desk.HoldAutomationAsync("stop", null, OperationHouse.Ada, CancellationToken.None);
+        OperationHouse next = new(house.Clock, house.Database, [operation], KnownClocks.New(house.Clock));
+        house.Clock.AdjustTime(Start.AddHours(2));
+
+        Assert.Empty(await next.TickAsync());
+
+        Assert.Empty(operation.Done);
+        foreach (DateTimeOffset present in new[] { Start.AddHours(2), DateTimeOffset.UnixEpoch })
+        {
+            string? why = await house.Database.ReadAsync(
+                (unit, token) => AutomationGate.WhyHeldAsync(unit, Key, next.Clocks, present, token), CancellationToken.None);
+            Assert.Equal("Destructive automation is held by ada: stop", why);
+        }
+
+        await next.Desk.ReleaseAutomationAsync(OperationHouse.Ada, CancellationToken.None);
+        house.Clock.AdjustTime(Start.AddHours(4));
+        await next.Desk.PauseAsync(Key, "mending", null, OperationHouse.Ada, CancellationToken.None);
+        house.Clock.AdjustTime(Start.AddHours(2));
+        Assert.Empty(await next.TickAsync());
+    }
+
+    /// <summary>Half a million instants would be noted one by one.</summary>
+    [Fact]
+    public async Task FirstStart_In1970_BeginsWithWhatHistoryKeeps_OnceAnotherClockAgrees()
+    {
+        FakeTimeProvider clock = new(DateTimeOffset.UnixEpoch.AddHours(7.5));
+        OperationHouse first = new(clock, null, [operation], KnownClocks.New(clock));
+        await first.FillAsync();
+        await first.TickAsync();
+        clock.AdjustTime(Start.AddMinutes(30));
+        Assert.Empty(await first.TickAsync());
+        Assert.Empty(first.Database.Operations.Occurrences.Rows);
+        Assert.Empty((await first.Keeper.PreviewAsync(CancellationToken.None)).Owed);
+
+        first.Clocks.NoteAhead(TimeSpan.Zero);
+        Assert.Equal(Start, Assert.Single(await first.TickAsync()).Instant);
+
+        Assert.Equal((int)OperationRules.KeepOccurrencesFor.TotalHours, first.Occurrences(Key).Count);
+        Assert.Equal(Start, first.Occurrences(Key)[^1].Instant);
+    }
+
+    [Fact]
+    public async Task ScheduleThatWasEditedUnderAClockAhead_HasNoInstantsBeforeTheEdit_AndLeavesNoInstantOfTheOldOneWithoutAnEnd()
     {
         await house.FillAsync();
         await house.TickAsync();
@@ -299,7 +392,9 @@ public sealed class OperationClockTests
 
         Assert.Empty(await house.TickAsync());
 
-        Assert.DoesNotContain(house.Occurrences(Key), one => one.Instant < Start.AddDays(1));
+        // Those that have truly passed keep the end that the clock ahead gave them: the old text is not looked at any more.
+        Assert.Equal([Start.AddHours(1), Start.AddHours(2), Start.AddHours(3), Start.AddDays(1)], house.Occurrences(Key).Select(one => one.Instant));
+        Assert.All(house.Occurrences(Key).SkipLast(1), one => Assert.Equal(OccurrenceState.Missed, one.State));
         house.Clock.SetUtcNow(Start.AddHours(3).AddMinutes(5));
         Assert.IsType<StartOutcome.Started>(await house.FireAsync(Key, Start.AddHours(3).AddMinutes(5)));
     }
@@ -354,6 +449,18 @@ public sealed class OperationClockTests
         another.Clocks.NoteAhead(TimeSpan.Zero);
         another.Clock.Advance(another.Rules.Grace + TimeSpan.FromSeconds(1));
         Assert.Equal(RunTrigger.CatchUp, Assert.Single(await another.TickAsync()).Trigger);
+    }
+
+    private static RunRequest OfSchedule(DateTimeOffset instant) => new(Key, RunTrigger.Schedule, Actor.Portal(Key), instant);
+
+    private static async Task<StartedRun> StartedAsync(Task<StartOutcome> start) => Assert.IsType<StartOutcome.Started>(await start).Run;
+
+    /// <summary>The portal ends before the run has done anything.</summary>
+    private async Task StopAsync(StartedRun run)
+    {
+        using CancellationTokenSource stopping = new();
+        await stopping.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => house.EndAsync(run, stopping.Token));
     }
 
     private async Task<DateTimeOffset> MarkAsync() => (await house.Database.Operations.FindAsync(Key, CancellationToken.None))!.AccountedUntil;

@@ -22,10 +22,11 @@ internal sealed class OperationHouse : IRunHost
 
     /// <param name="database">Null: an empty one.</param>
     /// <param name="clocks">What another process on it knows of its clock; null: RunPod has just agreed.</param>
-    public OperationHouse(FakeTimeProvider clock, MemoryDatabase? database, IReadOnlyList<IOperation> operations, ClockStandings? clocks = null)
+    /// <param name="life">Which process on the database it is: each has ids of its own.</param>
+    public OperationHouse(FakeTimeProvider clock, MemoryDatabase? database, IReadOnlyList<IOperation> operations, ClockStandings? clocks = null, int life = 1)
     {
         Clock = clock;
-        ids = new SeededIds(clocks is null ? 11 : 13);
+        ids = new SeededIds(clocks is null ? 11 : 11 + (2 * life));
         Clocks = clocks ?? KnownClocks.New(clock).NoteAhead(TimeSpan.Zero);
         Registry = new OperationRegistry(operations);
         Database = database ?? new MemoryDatabase(Clock);
@@ -62,7 +63,12 @@ internal sealed class OperationHouse : IRunHost
     /// <summary>Runs that the desk or the keeper has started and that were not let run.</summary>
     public List<StartedRun> Begun { get; } = [];
 
+    /// <summary>What a host that is alone on its database says of a run; by default it is not alone.</summary>
+    public Func<Guid, bool> AtWork { get; set; } = static _ => false;
+
     public void Begin(StartedRun run) => Begun.Add(run);
+
+    public bool IsAtWork(Guid run) => AtWork(run);
 
     public RunStarter NewStarter(string instance) => new(Database, Registry, Crons, ids, Clock, () => Rules, () => Installation, Clocks, instance);
 

@@ -18,6 +18,7 @@ public abstract class OperationPageContext : LoraBunitContext
     {
         Work = new TestItems(Key, () => todo)
         {
+            AsOf = Start,
             Info = new OperationInfo(Key, "Sweep of a test", "Does what the test says.", "0 0 * * * ?", Permissions.SweepPods) { IsDestructive = true },
         };
         House = new OperationHouse(Clock, null, [Work]);

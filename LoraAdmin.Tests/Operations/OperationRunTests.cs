@@ -317,6 +317,39 @@ public sealed class OperationRunTests
         Assert.Equal(RunState.Running, (await working).State);
     }
 
+    [Fact]
+    public async Task Lease_ThatTheOnlyProcessCanNotRenew_LetsNobodyGoOnFromItsRun()
+    {
+        TroubledWork work = new(house.Database);
+        OperationRunner alone = new(work, house.Registry, new SeededIds(12), house.Clock, () => house.Rules, () => house.Installation, house.Clocks, isAlone: true);
+        house.AtWork = alone.IsAtWork;
+        await house.FillAsync();
+        RunRequest request = new(Key, RunTrigger.Schedule, Actor.Portal(Key), Instant);
+        StartedRun started = Assert.IsType<StartOutcome.Started>(await house.Starter.StartAsync(request, CancellationToken.None)).Run;
+        operation.Before = async (word, _) =>
+        {
+            if (word == "b")
+            {
+                // A statement over all rows is at work, behind which every renewal waits in vain.
+                work.Failure = new StoreUnavailableException("the database is busy");
+                for (int look = 0; look < 3; look++)
+                {
+                    house.Clock.Advance(house.Rules.LeaseFor);
+                    Assert.True((await house.RunAsync(started.Run.Id)).LeaseUntil <= house.Clock.GetUtcNow());
+                    Assert.Empty(await house.LookAsync());
+                }
+
+                work.Failure = null;
+            }
+        };
+
+        OperationRun ended = await alone.ExecuteAsync(started, CancellationToken.None);
+
+        Assert.Equal((RunState.Succeeded, 3L), (ended.State, ended.Done));
+        Assert.Equal(["a", "b", "c"], operation.Done);
+        Assert.False(alone.IsAtWork(started.Run.Id));
+    }
+
     /// <summary>A run that looks for what there is to do until it is broken off, on a database of its own troubles.</summary>
     private async Task<(Task<OperationRun> Working, CancellationToken Asked)> LookAsync(IUnitOfWork work)
     {
@@ -376,7 +409,8 @@ public sealed class OperationRunTests
         await house.FillAsync();
         Guid preview = Assert.IsType<OperationCommand.Planned>(await house.Desk.PreviewAsync(Key, OperationHouse.Ada, CancellationToken.None)).Plan;
         operation.WithinCaps = 1;
-        operation.AsOf = Instant.AddMinutes(1);
+        house.Clock.Advance(TimeSpan.FromMinutes(2));
+        operation.AsOf = OperationHouse.Start.AddMinutes(1);
         await house.FireAsync(Key, Instant);
         OperationPlan waiting = Assert.Single(house.Database.Operations.Plans.Rows, plan => plan.State == PlanState.AwaitsApproval);
 
@@ -386,7 +420,7 @@ public sealed class OperationRunTests
         Assert.Equal([true], house.Told(OperationIncidents.Approval));
 
         operation.WithinCaps = null;
-        operation.AsOf = Instant.AddMinutes(2);
+        operation.AsOf = OperationHouse.Start.AddMinutes(2);
         await house.FireAsync(Key, Instant.AddHours(1));
         Assert.Equal(PlanState.Superseded, (await house.Database.Operations.Plans.FindAsync(waiting.Id, CancellationToken.None))!.State);
         Assert.Equal([true, false], house.Told(OperationIncidents.Approval));

@@ -1,20 +1,24 @@
 using LoraAdmin.Domain.Limits;
 using LoraAdmin.Domain.Operations;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Tests.Simulation.Memory;
+using Microsoft.Extensions.Time.Testing;
 using Xunit;
 
 namespace LoraAdmin.Tests.Operations;
 
 /// <summary>
 /// A leap year of the engine with a process that dies at any moment, stays away for minutes or days, and whose clock jumps by hours or days and is set
-/// back; a scheduler that fires or forgets; and users who go on training. Each true fire runs, is skipped for a reason of its time, or finds that its
-/// instant had a run already.
+/// back, or begins hours behind or in 1970, alone or beside another clock; a scheduler that fires or forgets; and users who go on training. Each true fire
+/// runs, is skipped for a reason of its time, or finds that its instant had a run already; by a clock that is behind nothing runs.
 /// </summary>
 public sealed class OperationYearTests
 {
-    private static readonly DateTimeOffset From = new(2028, 1, 1, 0, 0, 0, TimeSpan.Zero);
-    private static readonly DateTimeOffset Until = new(2029, 1, 1, 0, 30, 0, TimeSpan.Zero);
+    private static readonly Span WholeYear = new(new DateTimeOffset(2028, 1, 1, 0, 0, 0, TimeSpan.Zero), new DateTimeOffset(2029, 1, 1, 0, 30, 0, TimeSpan.Zero), Rarity: 4000);
+
+    /// <summary>A leap day, the end of two months and the hour that Berlin leaves out.</summary>
+    private static readonly Span Weeks = new(new DateTimeOffset(2028, 2, 20, 0, 0, 0, TimeSpan.Zero), new DateTimeOffset(2028, 4, 2, 0, 30, 0, TimeSpan.Zero), Rarity: 1000);
 
     [Theory]
     [InlineData(1)]
@@ -23,23 +27,52 @@ public sealed class OperationYearTests
     [Trait("Run", "Long")]
     public async Task Year_WithDownTimeAndJumps_AccountsForEachInstantOnce(int seed)
     {
-        Year year = new(seed);
+        Year year = new(seed, WholeYear);
         await year.RunAsync();
 
+        // Thirteen first days of a month, from January to January.
+        await HoldsAsync(year, firsts: 13);
+        Assert.True(year.Outages > 20, $"{year.Outages} outages");
+        Assert.True(year.DaysAhead > 3, $"{year.DaysAhead} times a day ahead");
+        Assert.True(year.AfterSetBack > 100, $"{year.AfterSetBack} instants ran that the clock had been ahead of");
+        Assert.True(year.Behind > 20 && year.In1970 > 5, $"{year.Behind} times behind, {year.In1970} times in 1970");
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    [Trait("Requirement", "J3")]
+    public async Task Weeks_WithClocksAheadAndBehind_AccountForEachInstantOnce(int seed)
+    {
+        Year year = new(seed, Weeks);
+        await year.RunAsync();
+
+        await HoldsAsync(year, firsts: 2);
+        Assert.True(year.Behind > 5 && year.In1970 > 0, $"{year.Behind} times behind, {year.In1970} times in 1970");
+        Assert.True(year.DaysAhead > 0, $"{year.DaysAhead} times a day ahead");
+        Assert.True(year.Left > 30, $"{year.Left} instants were left alone by a clock that is behind");
+    }
+
+    private static async Task HoldsAsync(Year year, int firsts)
+    {
         foreach (IOperation operation in year.House.Registry.All)
         {
             await year.EveryInstantEndedOnceAsync(operation.Info.Key);
         }
 
-        // Thirteen first days of a month, from January to January.
-        Assert.Equal(13 * Year.Users, year.Zeroed.Count);
+        Assert.Equal(firsts * Year.Users, year.Zeroed.Count);
         Assert.All(year.Zeroed.Values, times => Assert.Equal(1, times));
-        Assert.True(year.Outages > 20, $"{year.Outages} outages");
-        Assert.True(year.DaysAhead > 3, $"{year.DaysAhead} times a day ahead");
-        Assert.True(year.AfterSetBack > 100, $"{year.AfterSetBack} instants ran that the clock had been ahead of");
         Assert.Contains(year.House.Database.Operations.Occurrences.Rows, one => one.State == OccurrenceState.Missed);
         Assert.Contains(year.House.Database.Operations.Occurrences.Rows, one => one.State == OccurrenceState.Late);
         Assert.Contains(year.House.Database.Operations.Occurrences.Rows, one => one.State == OccurrenceState.Skipped);
+    }
+
+    /// <param name="Rarity">One moment of so many is of each kind.</param>
+    private sealed record Span(DateTimeOffset From, DateTimeOffset Until, int Rarity)
+    {
+        /// <summary>When the first process begins.</summary>
+        public DateTimeOffset Start => From.AddSeconds(-30);
     }
 
     private sealed class Year
@@ -48,27 +81,35 @@ public sealed class OperationYearTests
         private const string Hourly = "tests.hourly";
 
         private readonly Random random;
+        private readonly Span span;
+        private readonly SettableClock clock = new(OperationHouse.Start);
         private readonly UserId[] users;
         private DateTimeOffset aheadUntil;
+        private int life;
 
-        public Year(int seed)
+        public Year(int seed, Span span)
         {
             random = new Random(seed);
+            this.span = span;
             users = [.. Enumerable.Range(1, Users).Select(number => new UserId(new Guid(number, 0, 0, new byte[8])))];
 
             // The reset needs the house's stores, which are made with it.
             MonthReset? reset = null;
             House = new OperationHouse(
-                new TestItems(Hourly, () => ["a"]),
-                new TestItems("tests.berlin", () => ["b"], "0 30 2 * * ?"),
-                new TestItems("tests.leap", () => ["c"], "0 0 12 29 2 ?"),
-                new TestItems("tests.often", () => [], "0 0/20 * * * ?"),
-                new Late(() => reset!));
+                clock,
+                null,
+                [
+                    new TestItems(Hourly, () => ["a"]),
+                    new TestItems("tests.berlin", () => ["b"], "0 30 2 * * ?"),
+                    new TestItems("tests.leap", () => ["c"], "0 0 12 29 2 ?"),
+                    new TestItems("tests.often", () => [], "0 0/20 * * * ?"),
+                    new Late(() => reset!),
+                ]);
             reset = new MonthReset(House.Database, House.Clock, "tests:run");
             House.Rules = House.Rules with { KeeperEvery = TimeSpan.FromMinutes(5) };
         }
 
-        public OperationHouse House { get; }
+        public OperationHouse House { get; private set; }
 
         public int Outages { get; private set; }
 
@@ -78,6 +119,15 @@ public sealed class OperationYearTests
         /// <summary>Instants that ran although a clock that was ahead had accounted for their time.</summary>
         public int AfterSetBack { get; private set; }
 
+        /// <summary>How often the clock was hours behind.</summary>
+        public int Behind { get; private set; }
+
+        /// <summary>How often a machine had forgotten the time.</summary>
+        public int In1970 { get; private set; }
+
+        /// <summary>Instants of a clock that was behind, which nothing ran for.</summary>
+        public int Left { get; private set; }
+
         /// <summary>How often a user's count was zeroed, by user and month.</summary>
         public Dictionary<(UserId User, Month Month), int> Zeroed { get; } = [];
 
@@ -85,7 +135,7 @@ public sealed class OperationYearTests
 
         public async Task RunAsync()
         {
-            House.Clock.SetUtcNow(From.AddSeconds(-30));
+            House.Clock.SetUtcNow(span.Start);
             await House.FillAsync();
             await House.Desk.EditScheduleAsync("tests.berlin", new ScheduleWish("0 30 2 * * ?", "Europe/Berlin", CatchUp.Once), OperationHouse.Ada, CancellationToken.None);
             foreach (UserId user in users)
@@ -94,13 +144,13 @@ public sealed class OperationYearTests
             }
 
             await TickAsync();
-            while (Now < Until)
+            while (Now < span.Until)
             {
                 await PassAsync();
             }
 
-            // What is still within its grace is left to the end of it.
-            House.Clock.Advance(TimeSpan.FromHours(1));
+            // What is still within its grace, or held by a pause, is left to the end of it.
+            House.Clock.Advance(TimeSpan.FromDays(1));
             await TickAsync();
             await TickAsync();
         }
@@ -108,8 +158,8 @@ public sealed class OperationYearTests
         public async Task EveryInstantEndedOnceAsync(string key)
         {
             OperationSchedule schedule = (await House.Database.Operations.FindAsync(key, CancellationToken.None))!;
-            HashSet<DateTimeOffset> due = [.. House.Crons.Between(schedule, From.AddSeconds(-30), Until, int.MaxValue)];
-            Occurrence[] ended = [.. House.Occurrences(key).Where(one => one.Instant <= Until)];
+            HashSet<DateTimeOffset> due = [.. House.Crons.Between(schedule, span.Start, span.Until, int.MaxValue)];
+            Occurrence[] ended = [.. House.Occurrences(key).Where(one => one.Instant <= span.Until)];
 
             // The key of a row is its instant: one row is one end.
             Assert.Equal(due.Order(), ended.Select(one => one.Instant));
@@ -122,7 +172,7 @@ public sealed class OperationYearTests
 
         private async Task PassAsync()
         {
-            switch (random.Next(4000))
+            switch (random.Next(span.Rarity))
             {
                 case < 12:
                     await OutageAsync(TimeSpan.FromMinutes(random.Next(1, 600)));
@@ -143,6 +193,17 @@ public sealed class OperationYearTests
                 case < 20:
                     await ChargeAsync(users[random.Next(Users)]);
                     break;
+                case < 26:
+                    await BehindAsync(TimeSpan.FromHours(random.Next(1, 30)), restarts: random.Next(2) == 0);
+                    break;
+                case < 28:
+                    await BehindAsync(null, restarts: true);
+                    break;
+                case 28:
+                    // Nobody has noticed that it was ahead when it is found behind.
+                    await JumpAsync(TimeSpan.FromHours(random.Next(1, 60)));
+                    await BehindAsync(random.Next(2) == 0 ? TimeSpan.FromHours(random.Next(1, 30)) : null, restarts: true);
+                    break;
                 default:
                     break;
             }
@@ -155,16 +216,81 @@ public sealed class OperationYearTests
         {
             DateTimeOffset before = Now;
             DateTimeOffset end = before + length;
+            bool isStopped = false;
             foreach ((string key, DateTimeOffset instant) in await DueAsync(before, end))
             {
                 House.Clock.SetUtcNow(instant);
                 if (random.Next(200) > 0)
                 {
-                    await FireAsync(key, instant);
+                    isStopped |= await FireAsync(key, instant);
                 }
             }
 
             House.Clock.SetUtcNow(end);
+            if (isStopped)
+            {
+                // What it was doing waits for the next process, and the machine may have forgotten the time.
+                await BehindAsync(random.Next(2) == 0 ? TimeSpan.FromHours(random.Next(1, 30)) : null, restarts: true);
+            }
+
+            await TickAsync();
+        }
+
+        /// <summary>
+        /// The clock is set back while the portal runs, or the machine boots with one that is behind, or in 1970; nobody tells it for a while, or another clock
+        /// contradicts it. Then it is right again, which another clock confirms at once or later.
+        /// </summary>
+        /// <param name="by">Null: the machine has forgotten the time.</param>
+        private async Task BehindAsync(TimeSpan? by, bool restarts)
+        {
+            Behind += by is null ? 0 : 1;
+            In1970 += by is null ? 1 : 0;
+            DateTimeOffset right = Now;
+            long stamp = clock.GetTimestamp();
+            if (restarts)
+            {
+                life++;
+                House = new OperationHouse(House.Clock, House.Database, [.. House.Registry.All], KnownClocks.New(House.Clock), life) { Rules = House.Rules };
+            }
+
+            clock.Set(by is { } length ? right - length : DateTimeOffset.UnixEpoch.AddMinutes(random.Next(5000)));
+            if (random.Next(3) == 0)
+            {
+                House.Clocks.NoteAhead(Now - right);
+            }
+
+            await House.FillAsync();
+            for (int step = random.Next(1, 4); step > 0; step--)
+            {
+                await StepBehindAsync(by is { } whole && whole < TimeSpan.FromHours(2) ? TimeSpan.FromMinutes(10) : TimeSpan.FromMinutes(20));
+            }
+
+            clock.Set(right + clock.GetElapsedTime(stamp));
+            if (random.Next(2) == 0)
+            {
+                House.Clocks.NoteAhead(TimeSpan.Zero);
+            }
+
+            await TickAsync();
+            await StepAsync(TimeSpan.FromMinutes(10));
+            House.Clocks.NoteAhead(TimeSpan.Zero);
+            await TickAsync();
+        }
+
+        /// <summary>The scheduler of a clock that is behind fires what that clock comes to; all of it had its end long ago.</summary>
+        private async Task StepBehindAsync(TimeSpan length)
+        {
+            DateTimeOffset end = Now + length;
+            foreach ((string key, DateTimeOffset instant) in await DueAsync(Now, end))
+            {
+                House.Clock.SetUtcNow(instant);
+                StartOutcome outcome = await House.Starter.StartAsync(new RunRequest(key, RunTrigger.Schedule, Actor.Portal(key), instant), CancellationToken.None);
+                Assert.True(outcome is StartOutcome.Left or StartOutcome.Accounted, $"{key} at {instant:u}, by a clock that is behind: {outcome}");
+                Left++;
+            }
+
+            House.Clock.SetUtcNow(end);
+            await ChargeAsync(users[random.Next(Users)]);
             await TickAsync();
         }
 
@@ -180,28 +306,51 @@ public sealed class OperationYearTests
             return due;
         }
 
-        private async Task FireAsync(string key, DateTimeOffset instant)
+        /// <returns>Whether the process was stopped over it, and noted that it was.</returns>
+        private async Task<bool> FireAsync(string key, DateTimeOffset instant)
         {
             StartOutcome outcome = await House.Starter.StartAsync(new RunRequest(key, RunTrigger.Schedule, Actor.Portal(key), instant), CancellationToken.None);
-            Occurrence row = (await House.Database.Operations.Occurrences.FindAsync(key, instant, CancellationToken.None))!;
+            Occurrence? row = await House.Database.Operations.Occurrences.FindAsync(key, instant, CancellationToken.None);
+            bool waits = outcome is StartOutcome.Left && !House.Clocks.IsConfirmed();
             Assert.True(
-                outcome is StartOutcome.Started or StartOutcome.Skipped || row.Run is not null || row.State == OccurrenceState.Owed, $"{key} at {instant:u}: {outcome}, {row}");
+                outcome is StartOutcome.Started or StartOutcome.Skipped || waits || row is { Run: not null } or { State: OccurrenceState.Owed },
+                $"{key} at {instant:u}: {outcome}, {row}");
             AfterSetBack += outcome is StartOutcome.Started && instant <= aheadUntil ? 1 : 0;
-            if (outcome is StartOutcome.Started started && random.Next(300) > 0)
+            if (outcome is not StartOutcome.Started started)
             {
-                await WatchAsync(() => House.EndAsync(started.Run));
+                return false;
             }
 
-            // Else its process dies here: the row stands, and the lease runs out.
+            // The month's reset is what must not be lost.
+            switch (random.Next(key == MonthReset.Key ? 3 : 300))
+            {
+                case 0:
+                    // Its process dies here: the row stands, and the lease runs out.
+                    return false;
+                case 1:
+                    await StopAsync(started.Run);
+                    return true;
+                default:
+                    await WatchAsync(() => House.EndAsync(started.Run));
+                    return false;
+            }
+        }
+
+        /// <summary>The portal is stopped before the run has done anything.</summary>
+        private async Task StopAsync(StartedRun run)
+        {
+            using CancellationTokenSource stopping = new();
+            await stopping.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => House.EndAsync(run, stopping.Token));
         }
 
         /// <summary>The machine's clock is set forward while the portal runs, or was away; and back again.</summary>
         private async Task JumpAsync(TimeSpan ahead)
         {
             DateTimeOffset right = Now;
-            House.Clock.AdjustTime(right + ahead);
+            clock.Set(right + ahead);
             await TickAsync();
-            House.Clock.AdjustTime(right);
+            clock.Set(right);
             aheadUntil = aheadUntil > right + ahead ? aheadUntil : right + ahead;
         }
 
@@ -244,6 +393,20 @@ public sealed class OperationYearTests
                 Zeroed[(user, now)] = Zeroed.GetValueOrDefault((user, now)) + 1;
             }
         }
+    }
+
+    /// <summary>A machine's clock: whoever sets it changes nothing of how much time has passed for its processes.</summary>
+    private sealed class SettableClock(DateTimeOffset start) : FakeTimeProvider(start)
+    {
+        private TimeSpan set;
+
+        public void Set(DateTimeOffset to)
+        {
+            set += to - GetUtcNow();
+            AdjustTime(to);
+        }
+
+        public override long GetTimestamp() => base.GetTimestamp() - set.Ticks;
     }
 
     /// <summary>An operation that is made after the house it lives in.</summary>

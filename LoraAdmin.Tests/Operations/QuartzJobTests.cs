@@ -15,7 +15,7 @@ public sealed class QuartzJobTests : IAsyncLifetime
 {
     private const string Key = "tests.work";
 
-    private readonly TestItems operation = new(Key, () => ["a"], "* * * * * ?");
+    private readonly TestItems operation = new(Key, () => ["a"], "* * * * * ?") { AsOf = TimeProvider.System.GetUtcNow() };
     private readonly OperationHouse house;
     private readonly ServiceProvider services;
     private IScheduler scheduler = null!;
@@ -23,7 +23,7 @@ public sealed class QuartzJobTests : IAsyncLifetime
     public QuartzJobTests()
     {
         // The scheduler goes by the machine's clock; the house is told that time once.
-        house = new OperationHouse(new FakeTimeProvider(TimeProvider.System.GetUtcNow()), null, [operation]);
+        house = new OperationHouse(new FakeTimeProvider(operation.AsOf), null, [operation]);
         ServiceCollection collection = new();
         collection.AddLogging();
         collection.AddSingleton(house.Starter);

@@ -104,6 +104,60 @@ public sealed class ClockStandingTests
         Assert.Contains("7 min 0 s behind the database's", clocks.WhyHeld(), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Clock_IsVouchedForByTheProviderAlone()
+    {
+        Assert.False(clocks.IsConfirmed());
+        clocks.Note(ClockStandings.Database, new ClockReading.Read(TimeSpan.Zero, TimeSpan.Zero));
+        Assert.False(clocks.IsConfirmed());
+        Note(2, 0.5);
+        Assert.True(clocks.IsConfirmed());
+        clocks.Note(ClockStandings.Provider, new ClockReading.Unread("no answer"));
+        Assert.True(clocks.IsConfirmed());
+
+        clocks.Note(ClockStandings.Database, new ClockReading.Read(TimeSpan.FromMinutes(-7), TimeSpan.Zero));
+        Assert.False(clocks.IsConfirmed());
+    }
+
+    [Fact]
+    public void ReadingThatLeavesHoursOpen_VouchesForNothing_AndTakesNothingBack()
+    {
+        Note(0, 7200);
+        Assert.False(clocks.IsConfirmed());
+        Note(0, 1);
+        Note(0, 7200);
+        Assert.True(clocks.IsConfirmed());
+    }
+
+    [Theory]
+    [InlineData(6)]
+    [InlineData(-6)]
+    public void ClockThatIsSet_IsNotVouchedForByWhatWasReadBefore(double minutes)
+    {
+        SettableClock machine = new(Start);
+        ClockStandings known = KnownClocks.New(machine).NoteAhead(TimeSpan.Zero);
+        machine.Advance(TimeSpan.FromHours(3));
+        Assert.True(known.IsConfirmed());
+
+        machine.Set(machine.GetUtcNow().AddMinutes(minutes));
+        Assert.False(known.IsConfirmed());
+
+        known.NoteAhead(TimeSpan.Zero);
+        Assert.True(known.IsConfirmed());
+    }
+
+    [Fact]
+    public void YoungProcess_WaitsForTheFirstWord_AndNotForEver()
+    {
+        clocks.Note(ClockStandings.Database, new ClockReading.Read(TimeSpan.Zero, TimeSpan.Zero));
+        clock.Advance(TimeSpan.FromMinutes(4.9));
+        Assert.Contains("has just started", clocks.WhyTooYoung(), StringComparison.Ordinal);
+        clock.Advance(TimeSpan.FromMinutes(0.1));
+        Assert.Null(clocks.WhyTooYoung());
+
+        Assert.Null(KnownClocks.New(clock).NoteAhead(TimeSpan.Zero).WhyTooYoung());
+    }
+
     private ClockStanding Standing => Assert.Single(clocks.All);
 
     private void Note(double ahead, double margin) =>

@@ -72,6 +72,7 @@ public sealed class CrashEnumerationTests
         FaultKind.ReplicateCreateHangButCreated,
         FaultKind.ReplicateThrottled,
         FaultKind.ReplicateBalance402,
+        CrashRun.GoesBack,
         FaultKind.ReplicateRead500,
         FaultKind.ReplicateList500,
         FaultKind.ReplicateWeightsTar,

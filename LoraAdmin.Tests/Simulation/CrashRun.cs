@@ -3,6 +3,7 @@ using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
+using LoraAdmin.Domain.Training.Hosted;
 using LoraAdmin.Platform.LocalCloud;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Training;
@@ -31,6 +32,9 @@ internal sealed class CrashRun
 
     /// <summary>A person cancels the job while it is trained by the fallback provider; beside it may go wrong what stands after <see cref="During"/>, three times.</summary>
     public const string Cancelled = "a person cancels";
+
+    /// <summary>The fallback provider refuses the job, and RunPod may be asked again when it has: the job goes back.</summary>
+    public const string GoesBack = "replicate refuses and RunPod is back";
 
     /// <summary>After a fault: it begins when the fallback provider has the training, and lasts some minutes.</summary>
     public const string WhileItTrains = " while it trains";
@@ -114,6 +118,10 @@ internal sealed class CrashRun
             if (words.Length == 1 && (OfListings.Contains(fault) || fault.EndsWith(WhileItTrains, StringComparison.Ordinal)))
             {
                 awaited = fault;
+            }
+            else if (fault == GoesBack)
+            {
+                world.Cloud.World.Faults.Add(FaultKind.ReplicateBalance402, seconds: Patience.TotalSeconds);
             }
             else if (fault == FaultKind.ReplicateTrainingLost)
             {
@@ -252,6 +260,11 @@ internal sealed class CrashRun
 
     private async Task TurnAsync(TrainingRequest request, CancellationToken cancellationToken)
     {
+        if (fault == GoesBack && world.Redis.State.Isolation is not null && world.Database.Hosted.Rows.Any(static one => one.Reason == HostedReasons.Refused))
+        {
+            world.Redis.State = CircuitMachine.Apply(world.Redis.State, new CircuitCall.Reset("ada", "RunPod has moved"), world.Clock.GetUtcNow(), world.Breaker).Circuit;
+        }
+
         await slot.TurnAsync(cancellationToken);
         if (!admitted && slot.IsAwake)
         {

@@ -42,6 +42,7 @@ public sealed partial class Invariants
         ours = $"lora-{world.Installation.Id}-";
         sums = new MoneySums(world.Database);
         pods = new VendorPods(world);
+        world.ProvidersSeen = CheckProviders;
         FollowJobs();
         FollowWants();
         FollowMoney();
@@ -239,8 +240,8 @@ public sealed partial class Invariants
         Require(places.Count <= world.Training.MaxConcurrentPods, $"{places.Count} jobs have a pod, {world.Training.MaxConcurrentPods} may");
     }
 
-    /// <summary>What the ledger holds or cannot end has an open incident (invariant 1).</summary>
-    private void CheckIncidents()
+    /// <summary>Takes in what facts have said of incidents since the last look.</summary>
+    private void NoteIncidents()
     {
         for (; facts < world.Database.Events.Count; facts++)
         {
@@ -249,7 +250,12 @@ public sealed partial class Invariants
                 _ = signal.Over ? openIncidents.Remove((signal.Rule, signal.Subject)) : openIncidents.Add((signal.Rule, signal.Subject));
             }
         }
+    }
 
+    /// <summary>What the ledger holds or cannot end has an open incident (invariant 1).</summary>
+    private void CheckIncidents()
+    {
+        NoteIncidents();
         foreach (LedgerPod pod in world.Database.OpenPods.Rows)
         {
             if (pod.PodId is { } id)

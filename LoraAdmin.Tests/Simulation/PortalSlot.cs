@@ -32,6 +32,7 @@ public sealed class PortalSlot(int number, SimulatedWorld world, SimulationPlan 
     private Task? turn;
     private DateTimeOffset backAt = world.Clock.GetUtcNow();
     private DateTimeOffset watchAt;
+    private DateTimeOffset providersAt;
     private int life;
 
     public int Deaths { get; private set; }
@@ -121,6 +122,7 @@ public sealed class PortalSlot(int number, SimulatedWorld world, SimulationPlan 
             new FailingObjectStore(world.Storage, faults, storesClock));
         NoteDatabase();
         watchAt = now;
+        providersAt = now;
     }
 
     private void FollowDatabase(DateTimeOffset now)
@@ -189,6 +191,7 @@ public sealed class PortalSlot(int number, SimulatedWorld world, SimulationPlan 
             await alive.Conductor.StepAsync(leased, cancellationToken);
         }
 
+        await LookAtProvidersAsync(alive, cancellationToken);
         world.Refresh();
         bool toEnd = world.Database.OpenPods.Rows.Any(static pod => pod is { Want: PodWant.Released, TerminateAttempts: 0, PodId: not null });
         if (watchAt > now && !toEnd)
@@ -214,6 +217,25 @@ public sealed class PortalSlot(int number, SimulatedWorld world, SimulationPlan 
         }
 
         await alive.Settlement.RunAsync(cancellationToken);
+    }
+
+    /// <summary>What the host's loop does, as far as this place has turns; without a fallback provider there is nothing to be seen.</summary>
+    private async Task LookAtProvidersAsync(SimulatedPortal alive, CancellationToken cancellationToken)
+    {
+        DateTimeOffset began = world.Clock.GetUtcNow();
+        if (!plan.HasFallback || providersAt > began)
+        {
+            return;
+        }
+
+        await alive.Providers.LookAsync(cancellationToken);
+        DateTimeOffset looked = world.Clock.GetUtcNow();
+        providersAt = looked + ProvidersWatch.Every;
+        if (looked == began)
+        {
+            world.Refresh();
+            world.ProvidersSeen();
+        }
     }
 
     private static StoreFaults StartedFaults(SimulatedWorld world)

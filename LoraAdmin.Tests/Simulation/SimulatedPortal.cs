@@ -71,12 +71,22 @@ public sealed class SimulatedPortal
         HostedFallback fallback = new(hostedGate, refusals, () => world.Hosted);
         Providers = new ProvidersWatch(work, gate, fallback, clock);
         HostedLauncher hostedLauncher = new(
-            work, new TrainingMaking(Hosted, new HostedImages(work, objects, new MemoryScratch(), world.Links)), hostedGate, clock, () => world.Installation);
+            work,
+            new TrainingMaking(Hosted, new HostedImages(work, objects, new MemoryScratch(), world.Links)),
+            hostedGate,
+            clock,
+            () => world.Installation,
+            () => world.Hosted);
         HostedValidation validation = new(
             work,
             predictions,
             new HostedLauncher(
-                work, new PredictionMaking(work, Hosted, predictions, clock, () => world.Training), new UngatedCreations(), clock, () => world.Installation),
+                work,
+                new PredictionMaking(work, Hosted, predictions, clock, () => world.Training),
+                new UngatedCreations(),
+                clock,
+                () => world.Installation,
+                () => world.Hosted),
             spool,
             world.Pictures,
             clock,
@@ -122,7 +132,7 @@ public sealed class SimulatedPortal
         Watch = new PodWatch(work, new WitnessedProvider(provider, world.EndedUnlisted), Sweep, proofs, clock, () => world.Pods, Clocks);
         Pods = new PodDesk(work, provider, Sweep, proofs, clock, () => world.Installation);
         Switches = new TrainingSwitches(work, clock);
-        Settlement = new AttemptSettlement(work, clock, () => world.Budget, () => world.Training);
+        Settlement = new AttemptSettlement(work, clock, () => world.Budget, () => world.Training, Clocks);
         Files = new SpoolSweep(work, spool, clock);
         Uploads = new SpoolUploads(work, objects, spool, clock);
         Reconcile = new SpoolReconcile(work, spool, clock);

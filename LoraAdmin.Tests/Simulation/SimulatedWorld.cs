@@ -76,6 +76,9 @@ public sealed class SimulatedWorld
     /// <summary>Called after every commit of the portal's.</summary>
     public Action Committed { get; set; } = static () => { };
 
+    /// <summary>Called when an instance has just looked whether any provider takes trainings, and nothing has happened meanwhile.</summary>
+    public Action ProvidersSeen { get; set; } = static () => { };
+
     /// <summary>How long the account was looked at with nothing in the way.</summary>
     public WatchedTime Watched { get; } = new();
 

@@ -102,6 +102,51 @@ public sealed class AccrualTests
         Assert.Contains(bench.Facts(id, TrainingEvents.Settled)[0].Signals, signal => signal is { Rule: BudgetIncidents.Beyond, Over: true });
     }
 
+    /// <summary>Replicate takes no cancel. What it shows as running costs money; what nobody can read may have been over for hours.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    [Trait("Requirement", "E4")]
+    [Trait("Requirement", "M6")]
+    public async Task TrainingElsewhere_ThatDoesNotEnd_IsBookedBeyondItsReservationWhileItIsShown(bool isShown)
+    {
+        TrainingBench bench = HostedBench.New(static cloud => cloud.Training = TimeSpan.FromHours(7));
+        bench.Faults.Add(FaultKind.ReplicateCancel500, count: 1_000_000);
+        await bench.IsolateAsync();
+        JobId id = await bench.SubmitAsync();
+        await bench.RunToStateAsync(id, TrainingState.Failed);
+        if (!isShown)
+        {
+            bench.Faults.Add(FaultKind.ReplicateRead500, seconds: 4 * 3_600);
+        }
+
+        await bench.RunForAsync(TimeSpan.FromHours(2));
+        Reservation open = bench.Reservation(id, 2);
+        Assert.Equal((open.Amount, isShown), (open.Accrued, open.Beyond > Usd.Zero));
+        Assert.Equal(isShown ? 1 : 0, bench.Facts(id, BudgetEvents.Beyond).Count);
+        if (isShown)
+        {
+            Assert.True(open.Accrued + open.Beyond > bench.World.Hosted.HourlyPrice.PerHourFor(TimeSpan.FromHours(3.5)));
+        }
+
+        await bench.RunToRestAsync(id);
+        Assert.Equal(Usd.FromDollars(7 * 3_600 * ReplicateWorld.UsdPerSecond), bench.Reservation(id, 2).Actual);
+    }
+
+    /// <summary>The page's "more since" is what will be booked, if it is known to be.</summary>
+    [Theory]
+    [InlineData(false, 5)]
+    [InlineData(true, 2)]
+    [Trait("Requirement", "M6")]
+    public void Unbooked_OfWhatNobodyCanRead_IsNoMoreThanWasReserved(bool isByClockAlone, int dollars)
+    {
+        DateTimeOffset now = SimulatedWorld.Start;
+        JobId job = new(new Guid(1, 0, 0, new byte[8]));
+        RunningCost running = new(job, 2, Usd.FromDollars(12), Usd.FromDollars(5), isByClockAlone);
+        Reservation open = new(Guid.Empty, job, 2, Month.Of(now), Usd.FromDollars(10), now.AddHours(-3), null, null) { Accrued = Usd.FromDollars(8), AccruedAt = now.AddHours(-1) };
+        Assert.Equal(Usd.FromDollars(dollars), running.Unbooked(open, now));
+    }
+
     [Fact]
     [Trait("Requirement", "M6")]
     public async Task Pod_ThatTurnedOutDearer_HasItsReservationRaised()
@@ -318,6 +363,11 @@ public sealed class AccrualTests
         Assert.True(whole <= reserved, $"{whole} alone is more than {reserved}");
         Assert.Equal(whole + pods[0].CostUntil(bench.Now), bench.Reservation(id).Amount);
         Assert.Contains($"pods before it cost {pods[0].CostUntil(bench.Now)}", Assert.Single(bench.Facts(id, TrainingEvents.ToppedUp)).Message, StringComparison.Ordinal);
+
+        // Another attempt begins with one pod, and needs no more than that.
+        bench.World.Cloud.World.Terminate(bench.VendorPods.Single(pod => pod.Status != PodStatus.Terminated));
+        await bench.RunUntilAsync(() => bench.Attempts(id).Count == 2, "a second attempt");
+        Assert.Equal(whole, bench.Reservation(id, 2).Amount);
     }
 
     [Fact]

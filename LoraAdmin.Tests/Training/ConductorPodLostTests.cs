@@ -1,3 +1,4 @@
+using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
@@ -30,6 +31,22 @@ public sealed class ConductorPodLostTests
             bench.World.Database.Attempts.Rows.Select(attempt => (attempt.Number, attempt.State, attempt.Failure)));
         Assert.Equal(2, bench.VendorPods.Count);
         Assert.Equal(bench.Reservation(id, 1).Actual + bench.Reservation(id, 2).Actual, bench.Job(id).Cost);
+    }
+
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Pod_VanishesAndTheMonthHasNoRoomForAnother_TheJobFailsWithRefund()
+    {
+        TrainingBench bench = new();
+        JobId id = await bench.SubmitAsync();
+        bench.World.Budget = new BudgetRules(bench.Month.Reserved, Usd.Zero);
+        await LoseThePodAsync(bench, id);
+        await bench.RunToRestAsync(id);
+
+        Assert.Equal((TrainingState.Failed, FailureCode.PodLost), (bench.Job(id).State, bench.Job(id).Failure!.Code));
+        Assert.Single(bench.Attempts(id));
+        Assert.True(bench.Refunded(id));
+        Assert.Equal((Usd.Zero, bench.Job(id).Cost), (bench.Month.Reserved, bench.Month.Spent));
     }
 
     [Fact]

@@ -169,7 +169,7 @@ public sealed class HostedLateTests
         int written = 0;
         SimulatedPortal racing = new(bench.World, new Mortality(Writes), "racing", bench.World.Spool);
         LeasedJob leased = Assert.Single(await racing.Conductor.LeaseDueAsync(1, TrainingBench.Token));
-        await racing.Conductor.StepAsync(leased, TrainingBench.Token).WaitAsync(TimeSpan.FromSeconds(30), TrainingBench.Token);
+        await Task.Run(() => racing.Conductor.StepAsync(leased, TrainingBench.Token)).WaitAsync(TimeSpan.FromSeconds(30), TrainingBench.Token);
 
         Assert.Equal(1, written);
         Assert.True(bench.Hosted(id)[0].IsNeeded);
@@ -179,7 +179,7 @@ public sealed class HostedLateTests
 
         bool Writes(string point)
         {
-            if (written == 0 && point == "after GET v1")
+            if (written == 0 && point == "after GET replicate")
             {
                 written++;
                 HostedTraining row = bench.Hosted(id)[0];

@@ -115,6 +115,68 @@ public sealed class HostedRefusalTests
         Assert.Equal((TrainingState.Completed, "replicate"), (bench.Job(next).State, bench.Job(next).Provider));
     }
 
+    /// <summary>Under the same configuration nobody knows whether it was mended, until a training is made.</summary>
+    [Theory]
+    [InlineData("mark-1", false)]
+    [InlineData("mark-2", true)]
+    public async Task Refusal_IsEndedByAStartWithAnotherConfiguration(string mark, bool isEnded)
+    {
+        bench.World.Hosted = bench.World.Hosted with { Mark = "mark-1" };
+        bench.Faults.Add(FaultKind.ReplicateBalance402, seconds: 60);
+        await bench.IsolateAsync();
+        JobId id = await bench.SubmitAsync();
+        await bench.RunUntilAsync(() => Told.Count == 1, "an incident");
+        Assert.Equal("replicate/mark-1", Told[0].Subject);
+
+        bench.World.Hosted = bench.World.Hosted with { Mark = mark };
+        bench.Restart();
+        await new HostedAccountWatch(bench.World.Work, new GoodAccount(), bench.World.Clock, () => bench.World.Hosted).LookAsync(TrainingBench.Token);
+
+        Assert.Equal(isEnded, Told[^1].Ends("replicate/mark-1"));
+        await bench.RunToRestAsync(id);
+        Assert.True(Told[^1].Ends($"replicate/{mark}"));
+    }
+
+    /// <summary>A refusal that a clock noted three days ahead holds nobody back for three days.</summary>
+    [Fact]
+    [Trait("Requirement", "C1")]
+    public async Task Refusal_NotedByAClockThatWasAhead_IsNone()
+    {
+        bench.Faults.Add(FaultKind.ReplicateBalance402, seconds: 60);
+        await bench.IsolateAsync();
+        JobId first = await bench.SubmitAsync();
+        await bench.RunUntilAsync(() => bench.Hosted(first).Any(static one => one.Reason == HostedReasons.Refused), "a refusal");
+        await bench.CancelAsync(first, TrainingBench.Person);
+        await bench.RunToRestAsync(first);
+        HostedTraining refused = bench.Hosted(first)[0];
+        bench.World.Database.Hosted.Set(refused.Name, refused with { RequestedAt = bench.Now.AddDays(3), EndedAt = bench.Now.AddDays(3) });
+        await bench.RunForAsync(TimeSpan.FromMinutes(2));
+
+        JobId next = await bench.SubmitAsync();
+        await bench.RunToRestAsync(next);
+        Assert.Equal((TrainingState.Completed, "replicate"), (bench.Job(next).State, bench.Job(next).Provider));
+    }
+
+    /// <summary>Replicate counts as up again, and one job is about to ask it.</summary>
+    [Fact]
+    [Trait("Requirement", "C1")]
+    public async Task WhileOneJobFindsOut_TheOthersDoNotSayThatBothAreDown()
+    {
+        bench.Faults.Add(FaultKind.ReplicateBalance402, seconds: 60);
+        await bench.IsolateAsync();
+        JobId first = await bench.SubmitAsync();
+        await bench.RunUntilAsync(() => bench.Hosted(first).Any(static one => one.Reason == HostedReasons.Refused), "a refusal");
+        await bench.CancelAsync(first, TrainingBench.Person);
+        await bench.RunForAsync(TimeSpan.FromMinutes(8));
+        Assert.True(await bench.World.Database.RunAsync(
+            (unit, token) => unit.Store<ILeaseStore>().TryTakeAsync(HostedRefusals.LeaseName, "another job", bench.Now, TimeSpan.FromMinutes(2), token), TrainingBench.Token));
+        JobId second = await bench.SubmitAsync();
+        await bench.RunUntilAsync(() => bench.Job(second).WaitReason?.Contains("Replicate", StringComparison.Ordinal) == true, "a job that waits for either");
+
+        Assert.StartsWith("RunPod's breaker is held open", bench.Job(second).WaitReason, StringComparison.Ordinal);
+        Assert.EndsWith("One job finds out whether that lasts: Replicate's credit is used up. Add credit to the account", bench.Job(second).WaitReason, StringComparison.Ordinal);
+    }
+
     /// <summary>Another instance, that is configured otherwise, has ended the incident.</summary>
     [Fact]
     [Trait("Requirement", "C1")]
@@ -140,4 +202,9 @@ public sealed class HostedRefusalTests
 
     private IReadOnlyList<IncidentSignal> Told =>
         [.. bench.World.Database.Events.SelectMany(static fact => fact.Signals).Where(static signal => signal.Rule == TrainingIncidents.CreateRefused)];
+
+    private sealed class GoodAccount : IHostedAccount
+    {
+        public Task<HostedAccountLook> LookAsync(CancellationToken cancellationToken) => Task.FromResult<HostedAccountLook>(new HostedAccountLook.Good());
+    }
 }

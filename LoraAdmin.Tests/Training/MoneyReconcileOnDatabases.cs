@@ -79,6 +79,38 @@ public sealed class MoneyReconcileOnDatabases
     [InlineData(DatabaseKind.Sqlite)]
     [InlineData(DatabaseKind.Postgres)]
     [Trait("Requirement", "M6")]
+    public async Task Correction_OfAPreviewThatIsOlderThanABillThatAgrees_BooksNothing(DatabaseKind kind)
+    {
+        await using TestDatabase database = await TestDatabase.CreateAsync(kind, clock);
+        IUnitOfWork work = database.Work;
+        MoneyReconcile operation = new(work, billing, clock, static () => Rules, Permissions.ReconcileMoney);
+        await work.RunAsync(
+            async (unit, token) =>
+            {
+                await unit.Store<IPodLedger>().AddAsync(Pod("pod1", new JobId(new Guid(1, 0, 0, new byte[8]))), token);
+                await unit.Store<IBudgetStore>().BookAsync(Leak("leak:pod1:1", 1m), token);
+            },
+            Token);
+        billing.Records = [Bill("pod1", 1.25m)];
+        PlanItem older = Assert.Single((await PlanAsync(operation)).Items);
+        clock.Advance(TimeSpan.FromMinutes(5));
+        billing.Records = [Bill("pod1", 1m)];
+        PlanItem keep = Assert.Single((await PlanAsync(operation)).Items);
+        Assert.Equal(("correct", "keep"), (older.Action, keep.Action));
+        await operation.ApplyAsync(keep, new FreeTurn(work), Token);
+        FreeTurn late = new(work);
+
+        await operation.ApplyAsync(older, late, Token);
+
+        Assert.Equal(ItemEnd.Ineligible, late.Outcome!.End);
+        Assert.Equal(Usd.FromDollars(1m), await SpentAsync(work));
+        Assert.Equal(0, (await PlanAsync(operation)).Count);
+    }
+
+    [Theory]
+    [InlineData(DatabaseKind.Sqlite)]
+    [InlineData(DatabaseKind.Postgres)]
+    [Trait("Requirement", "M6")]
     public async Task Correction_OfASettledAttempt_ChangesItsJobAndItsMonth(DatabaseKind kind)
     {
         await using TestDatabase database = await TestDatabase.CreateAsync(kind, clock);
@@ -135,7 +167,11 @@ public sealed class MoneyReconcileOnDatabases
         AttemptSettlement[] instances =
         [
             .. Enumerable.Range(0, 4).Select(number => new AttemptSettlement(
-                work, new FakeTimeProvider(Day.AddHours(14).AddSeconds(number)), () => Rules, () => new SimulatedWorld(1).Training)),
+                work,
+                new FakeTimeProvider(Day.AddHours(14).AddSeconds(number)),
+                () => Rules,
+                () => new SimulatedWorld(1).Training,
+                new ClockStandings(clock, static () => new ClockRules(TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(1))))),
         ];
         await Task.WhenAll(instances.Select(one => Task.Run(() => one.RunAsync(Token), Token)));
 

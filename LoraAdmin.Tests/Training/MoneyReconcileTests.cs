@@ -1,3 +1,4 @@
+using System.Text.Json;
 using LoraAdmin.Domain.Access;
 using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Operations;
@@ -158,6 +159,32 @@ public sealed class MoneyReconcileTests
         Assert.Equal(ItemEnd.Ineligible, late.Outcome!.End);
         Assert.Equal(billed, Assert.Single((await ReportAsync()).Pods).Billed);
         Assert.NotEqual(BilledFor(Assert.Single(bench.VendorPods)), billed);
+    }
+
+    [Fact]
+    public async Task Correction_OfAPreviewThatIsAppliedAfterALaterLookKeptAnotherBill_IsNotBooked()
+    {
+        JobId id = await TrainAsync();
+        await CloseAsync();
+        PlanItem older = Assert.Single((await PlanAsync()).Items, item => item.Action == "correct");
+        JsonElement bill = JsonSerializer.Deserialize<JsonElement>(older.Detail!).GetProperty("Bills")[0];
+        BillRecord newer = new(
+            older.Target,
+            DateTimeOffset.FromUnixTimeMilliseconds(bill.GetProperty("At").GetInt64()),
+            new Usd(bill.GetProperty("Total").GetInt64() + 1),
+            new Usd(bill.GetProperty("Gpu").GetInt64() + 1),
+            new Usd(bill.GetProperty("Cpu").GetInt64()),
+            new Usd(bill.GetProperty("Disk").GetInt64()));
+        await bench.RunForAsync(TimeSpan.FromMinutes(5));
+        await bench.World.Database.RunAsync((unit, token) => unit.Store<IBillStore>().SaveAsync("runpod", [newer], bench.Now, token), Token);
+        Usd spent = bench.Month.Spent;
+        FreeTurn late = new(bench.World.Database);
+
+        await operation.ApplyAsync(older, late, Token);
+
+        Assert.Equal(ItemOutcome.Ineligible("Bills that were read later are kept already"), late.Outcome);
+        Assert.Equal(spent, bench.Month.Spent);
+        Assert.Empty(bench.Facts(id, ProviderMoneyEvents.Corrected));
     }
 
     [Fact]
@@ -324,6 +351,29 @@ public sealed class MoneyReconcileTests
         Assert.Equal((opened.Rule, opened.Subject, true), (ended.Rule, ended.Subject, ended.Over));
     }
 
+    [Theory]
+    [InlineData("0.01", "200", false)]
+    [InlineData("200", "0.01", true)]
+    [Trait("Requirement", "M6")]
+    public async Task Correction_OfAMonthThatIsOver_IsHeldAgainstTheLimitThatItEndedWith(string ended, string later, bool holds)
+    {
+        BudgetDesk limits = new(bench.World.Database, bench.World.Ids, bench.World.Clock, () => bench.World.Budget);
+        JobId id = await TrainAsync();
+        await SetAsync(ended);
+        await bench.RunForAsync(TimeSpan.FromDays(4));
+        await SetAsync(later);
+        bench.Faults.Add(FaultKind.BillingDearer, count: EachWindow);
+
+        await RunAsync();
+
+        IncidentSignal told = Assert.Single(Assert.Single(bench.Facts(id, ProviderMoneyEvents.Corrected)).Signals);
+        Assert.Equal((BudgetIncidents.CameOutAbove, "2026-03", holds), (told.Rule, told.Subject, told.Over));
+        Assert.EndsWith($"its limit was {Limit(ended)}", told.Text, StringComparison.Ordinal);
+
+        async Task SetAsync(string dollars) => Assert.IsType<LimitOutcome.Set>(await limits.SetLimitAsync(
+            new LimitWish(new BudgetRules(Limit(dollars), Usd.Zero), "of a test", AllowBelow: true), OperationHouse.Ada, Token));
+    }
+
     [Fact]
     public async Task Training_AtReplicate_HasNoBillAndIsNoDrift()
     {
@@ -340,6 +390,8 @@ public sealed class MoneyReconcileTests
         Assert.Equal(spent, bench.Month.Spent);
         Assert.DoesNotContain((await ReportAsync()).Pods, pod => pod.Job == id);
     }
+
+    private static Usd Limit(string dollars) => Usd.FromDollars(decimal.Parse(dollars, System.Globalization.CultureInfo.InvariantCulture));
 
     private async Task<JobId> TrainAsync()
     {

@@ -113,6 +113,9 @@ public sealed class PodBillsTests
         PodMoney money = Money([Pod()], 1m) with { Booked = Usd.FromDollars(0.25m), Unbooked = Usd.FromDollars(0.75m) };
 
         Assert.Equal(DriftState.Unsettled, PodBills.Judge(money, Closed).State);
+        Assert.Equal(
+            (DriftState.Unsettled, "$0.25 that it did not cost when its attempt had been settled is not taken back yet"),
+            StateOf(money with { Booked = Usd.FromDollars(1.25m), Unbooked = Usd.FromDollars(-0.25m) }, Closed));
     }
 
     [Fact]

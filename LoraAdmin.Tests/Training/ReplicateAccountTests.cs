@@ -2,6 +2,7 @@ using LoraAdmin.Commands;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Domain.Training.Hosted;
+using LoraAdmin.Platform.Web;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Tests.Platform.Vendors;
 using LoraAdmin.Tests.Simulation.Memory;
@@ -182,6 +183,59 @@ public sealed class ReplicateAccountTests : IDisposable
         Assert.Equal(told, database.Events.Count);
     }
 
+    [Theory]
+    [InlineData(null)]
+    [InlineData("Replicate is not configured: set Replicate:ApiToken")]
+    public async Task Start_OfWhatIsWell_EndsWhatAnotherPortalHasTold_AndElseSaysNothing(string? whyNot)
+    {
+        vendor.Answer(200, "{}");
+        rules = rules with { WhyNot = whyNot };
+        await NewWatch().LookAsync(CancellationToken.None);
+        Assert.Empty(database.Events);
+
+        await RaiseAsync(HostedIncidents.Account, "replicate");
+        await RaiseAsync(HostedIncidents.ValidationModel, "replicate");
+        await NewWatch().LookAsync(CancellationToken.None);
+        Assert.All([HostedIncidents.Account, HostedIncidents.ValidationModel], rule => Assert.Contains(database.Events[^1].Signals, signal => signal.Rule == rule && signal.Ends("replicate")));
+
+        int told = database.Events.Count;
+        await NewWatch().LookAsync(CancellationToken.None);
+        Assert.Equal(told, database.Events.Count);
+    }
+
+    /// <summary>Token, trainer, destination and input field are what a refusal is about.</summary>
+    [Fact]
+    [Trait("Requirement", "E1")]
+    public async Task Start_WithAnotherConfiguration_EndsWhatWasRefusedUnderTheOneBefore()
+    {
+        vendor.Answer(200, "{}");
+        rules = rules with { Mark = MarkOf(static _ => { }) };
+        await RaiseAsync(TrainingIncidents.CreateRefused, $"replicate/{rules.Mark}");
+        await RaiseAsync(TrainingIncidents.CreateRefused, "runpod");
+        await NewWatch().LookAsync(CancellationToken.None);
+        Assert.Equal(2, database.Events.Count);
+
+        foreach (Action<ReplicateOptions> change in new Action<ReplicateOptions>[]
+        {
+            static one => one.ApiToken = "r8_another", static one => one.Model = "o/other", static one => one.Version = new string('c', 64),
+            static one => one.Destination = "o/others", static one => one.InputField = "images_zip",
+        })
+        {
+            rules = rules with { Mark = MarkOf(change) };
+            await NewWatch().LookAsync(CancellationToken.None);
+
+            IncidentSignal over = Assert.Single(database.Events[^1].Signals);
+            Assert.True(over.Rule == TrainingIncidents.CreateRefused && over.Ends($"replicate/{MarkOf(static _ => { })}") && over.Ends("replicate"));
+            Assert.False(over.Ends("runpod") || over.Ends($"replicate/{rules.Mark}"));
+            await RaiseAsync(TrainingIncidents.CreateRefused, $"replicate/{MarkOf(static _ => { })}");
+        }
+
+        rules = rules with { Mark = MarkOf(static one => one.UsdPerSecond = 1) };
+        int told = database.Events.Count;
+        await NewWatch().LookAsync(CancellationToken.None);
+        Assert.Equal(told, database.Events.Count);
+    }
+
     [Fact]
     public async Task Start_WithTheDatabaseAway_IsToldAtTheNextLook()
     {
@@ -195,6 +249,24 @@ public sealed class ReplicateAccountTests : IDisposable
     }
 
     private List<(string Rule, bool Over)> SignalsOfLast() => [.. database.Events[^1].Signals.Select(static signal => (signal.Rule, signal.Over))];
+
+    private HostedAccountWatch NewWatch() => new(database, Account(), clock, () => rules);
+
+    private Task RaiseAsync(string rule, string subject)
+    {
+        OperationalEvent fact = new() { Kind = "tests.raised", Message = "wrong", Actor = Actor.Portal("another"), Signals = [new IncidentSignal(rule, subject, "wrong")] };
+        return database.RunAsync((unit, token) => unit.Events.AppendAsync(fact, token), CancellationToken.None);
+    }
+
+    private string MarkOf(Action<ReplicateOptions> change)
+    {
+        ReplicateOptions changed = new()
+        {
+            BaseUrl = options.BaseUrl, ApiToken = options.ApiToken, Model = options.Model, Version = options.Version, Destination = options.Destination,
+        };
+        change(changed);
+        return ReplicateRegistration.RulesOf(changed, new PortalOptions { PublicUrl = "https://portal.example.org" }).Mark;
+    }
 
     private ReplicateAccount Account() => new(
         new ReplicateClient(vendor.Client(), Options.Create(options), new OpenGate(), static _ => null, clock, NullLogger<ReplicateClient>.Instance), Options.Create(options));

@@ -1,4 +1,5 @@
 using LoraAdmin.Domain.Alerts;
+using LoraAdmin.Domain.Shared;
 using LoraAdmin.Platform.Data;
 using LoraAdmin.Platform.Data.Events;
 
@@ -11,6 +12,7 @@ public static class AlertsFeature
     {
         ArgumentNullException.ThrowIfNull(services);
         services.AddStore<IIncidentStore, IncidentStore>();
+        services.AddStore<IOpenIncidents, OpenIncidents>();
         services.AddSingleton(new ExpiredRows("incident_facts", IncidentStore.DeleteConsumedFactsAsync));
         services.AddSingleton<IncidentKeeper>();
         services.AddSingleton<IEventConsumer, IncidentConsumer>();

@@ -69,7 +69,7 @@ public static class AlertsPageTexts
                 "Redis is away", "Each portal guards the creation of pods by itself, by the same rules; pages of other portals refresh late. Nothing is lost.",
                 "Start Redis again, or mend ConnectionStrings:Redis. The stricter of both breakers holds when it is back.", "/breaker", "To the breaker"),
             TrainingIncidents.CreateRefused when IsOfReplicate(incident) => new(
-                "Replicate refuses to train", "It takes no jobs: those that RunPod makes no pod for wait, go back to RunPod when that makes pods again, and fail after a while. Nothing is spent meanwhile.",
+                "Replicate refuses to train", "It did not take what it was asked for last. While RunPod's breaker is open jobs wait, and go back to RunPod when that may be asked; one that RunPod has failed fails. Nothing is spent meanwhile.",
                 "Do what the text says: the account's credit, the token's rights or the configuration has to be mended. Replicate is asked again every 5 minutes while jobs wait.",
                 "/breaker", "To the fallback"),
             TrainingIncidents.CreateRefused => new(
@@ -127,6 +127,17 @@ public static class AlertsPageTexts
             ProviderMoneyIncidents.BalanceUnreadable => new(
                 "RunPod's balance can't be read", "Nobody is told before it runs out; trainings go on meanwhile.",
                 "Look at the balance in RunPod's console. The command “check” says what is wrong with the key; if RunPod has moved the call, RunPod:GraphQlUrl names where it is now.", null, null),
+            BudgetIncidents.Beyond => new(
+                "Something costs money that nobody reserved", "It counts in this month beyond every guard, and takes the room of new jobs, until what takes it is gone.",
+                "See what the text names. A pod: see on the pods page that it ends; one that is not ours, say so there with “Not ours”, and the money is taken back.",
+                job ?? "/pods", job is null ? "To the pods page" : "Open the job"),
+            BudgetIncidents.LimitPassed => new(
+                "The month's limit is passed", "New jobs are refused; running ones go on.",
+                "See on the budget page what passed it. Set another limit there with “Change limit”, or wait for the next month.", "/budget", "To the budget"),
+            BudgetIncidents.CameOutAbove => new(
+                "A month came out above its limit", "RunPod billed more than had been booked. Nothing of it can be undone; nobody is refused because of it.",
+                "Look at the corrections in the month's ledger, and at RunPod's console where they are large. It resolves by itself.",
+                $"/budget/ledger?month={Uri.EscapeDataString(incident.Subject)}", "To the ledger"),
             BudgetIncidents.TotalsWrong => new(
                 "A total of the ledger was wrong", "It is mended. Until then pages showed it and admission went by it: jobs may have been refused, or admitted beyond the limit.",
                 "Find out who wrote into the database past the portal; if nobody did, it is a bug. It resolves with the next check that finds every total right.",
@@ -161,7 +172,7 @@ public static class AlertsPageTexts
                 "Destructive automation is held", "Orphaned pods go on costing money, and nothing old is deleted.",
                 "Press “Release” in the banner when what it was held for is mended.", "/operations", "To the operations"),
             ClockIncidents.Off => new(
-                "A clock is wrong", "Ages, limits and months are told by it. A portal whose clock is more than Clocks:HoldAt off ends and deletes nothing by age; orphaned pods go on costing money.",
+                "A clock is wrong", "Ages, limits and months are told by it. A portal whose clock is more than Clocks:HoldAt off ends and deletes nothing by age, resets no limits and books no bills; orphaned pods go on costing money.",
                 "Synchronise the clock that the text names by NTP. It resolves by itself within some minutes; nothing has to be restarted.", null, null),
             StorageIncidents.FilesMissing => new(
                 "Trained files are missing in storage", "The LoRAs count as completed, and nobody can use them.",
@@ -183,7 +194,8 @@ public static class AlertsPageTexts
         _ => (Tone.Quiet, Icons.Material.Outlined.Info, "to know"),
     };
 
-    private static bool IsOfReplicate(Incident incident) => incident.Subject == BreakerSubject.Replicate.Provider;
+    /// <summary>What it refuses is told of it as it is configured, by a mark behind its name.</summary>
+    private static bool IsOfReplicate(Incident incident) => incident.Subject.Split('/')[0] == BreakerSubject.Replicate.Provider;
 
     private static string Operation(Incident incident) => $"/operations/{Uri.EscapeDataString(incident.Subject)}";
 

@@ -25,14 +25,15 @@ public static class BreakerPageTexts
         int left = board.Rules.Failures - circuit.Failures.Count;
         DateTimeOffset now = board.Reply.Now;
 
-        // A job that was handed over has left the queue, and waits for this provider alone as long as one in it.
+        // A job that was handed over has left the queue, and waits as long as one in it for whichever provider may be asked first.
         string waits = board.Taker is { } taker ? $"It is trained at {taker}"
             : board.IsTakerUnknown ? $"It goes to {BreakerSubject.Replicate.Name} if that takes jobs, which can't be read now; else it waits in the queue"
             : board.Subject == BreakerSubject.RunPod ? "It waits in the queue"
             : "It waits";
         string gone = board.Taker is not null ? ""
             : board.QueueWait > TimeSpan.Zero
-            ? $" After {Relative.Duration(board.QueueWait)}{(board.Subject == BreakerSubject.RunPod ? " in the queue" : "")} it fails (Training:QueueWait)."
+            ? (board.Subject == BreakerSubject.RunPod ? "" : " It goes back into the queue as soon as pods may be asked for again, unless its own has failed.")
+                + $" After {Relative.Duration(board.QueueWait)}{(board.Subject == BreakerSubject.RunPod ? " in the queue" : "")} it fails (Training:QueueWait)."
             : " It does not wait but fails at once: Training:QueueWait is 0.";
         return board.Reply.Status switch
         {

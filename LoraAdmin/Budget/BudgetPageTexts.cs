@@ -46,10 +46,10 @@ public static class BudgetPageTexts
     {
         EntryKind.Opening => "What the month held before the ledger began",
         EntryKind.Reserve => "An attempt was admitted and set its worst case aside",
-        EntryKind.TopUp => "An attempt's pod was dearer than reserved, and there was room for the difference",
+        EntryKind.TopUp => "An attempt's pod was dearer than reserved, or came after others that had taken a part of it, and there was room",
         EntryKind.Accrue => "What an attempt cost since it was last looked at, out of its reservation",
-        EntryKind.Settle => "An attempt is over: what it cost by purpose, and what it gives back",
-        EntryKind.Leak => "Paid beyond every reservation: a pod past its lifetime, an orphan",
+        EntryKind.Settle => "An attempt is over: what it cost by purpose, and what it gives back; later what a pod took of it that a person says is not ours",
+        EntryKind.Leak => "Paid beyond every reservation: a pod past its lifetime, an orphan, several pods of one attempt; taken back when a person says that a pod is not ours",
         EntryKind.PriceChange => "Paid beyond a reservation because the price had risen",
         EntryKind.Correction => "What the provider billed less what had been settled",
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, null),
@@ -68,8 +68,8 @@ public static class BudgetPageTexts
     public static string Explain(CostPurpose purpose) => purpose switch
     {
         CostPurpose.Training => "Steps that led to a file",
-        CostPurpose.Validation => "From the end of the training until the pod was let go: validation images and the file",
-        CostPurpose.Failed => "Attempts that came to nothing",
+        CostPurpose.Validation => "From the end of the training until the pod was let go; predictions elsewhere that made the images",
+        CostPurpose.Failed => "Everything of attempts that came to nothing, and of tries that a LoRA did not need",
         CostPurpose.Idle => "Boot, and the time from the release until the pod was gone",
         CostPurpose.Orphan => "Pods that nothing needed",
         _ => throw new ArgumentOutOfRangeException(nameof(purpose), purpose, null),
@@ -147,6 +147,11 @@ public static class BudgetPageTexts
                 : $"Of {Counted(closed.Pods, "pod")} that ended in the last {LedgerDays.AverageOver} days and whose whole bill is known: "
                     + $"{closed.Booked} booked, {closed.Corrected} corrected, {closed.Billed} billed.",
         ];
+        if (report.TooSmall is { Pods: > 0 } small)
+        {
+            sentences.Add($"{Counted(small.Pods, "more pod")} cost less than a cent a day and {(small.Pods == 1 ? "has" : "have")} no bill: {small.Booked.ToExact()} booked.");
+        }
+
         if (closed.Uncorrected != Usd.Zero)
         {
             sentences.Add($"The next reconciliation corrects {closed.Uncorrected}.");

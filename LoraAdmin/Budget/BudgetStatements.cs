@@ -105,6 +105,18 @@ internal static class BudgetStatements
         ];
     }
 
+    /// <summary>Takes an entry out of its day, and others out of their months, which the unit has counted in and never wrote.</summary>
+    public static IReadOnlyList<Statement> CountBack(BudgetEntry ofDay, IEnumerable<BudgetEntry> ofMonths)
+    {
+        List<object> day = DayOf([ofDay], sign: -1);
+        return
+        [
+            new(AddDay, day),
+            new(ClearDay, day[..4]),
+            .. AddToMonths(ofMonths.Select(static entry => entry with { Spent = Usd.Zero - entry.Spent, Reserved = Usd.Zero - entry.Reserved })),
+        ];
+    }
+
     /// <summary>Rows of the entries' months, in order of month. Rows that are there already are not taken.</summary>
     public static IEnumerable<Statement> AddMonths(LoraDb db, IEnumerable<BudgetEntry> entries) =>
         entries.Select(static entry => entry.Month).Distinct().OrderBy(static month => month.Start).Select(month => AddMonth(db, month, limit: null));

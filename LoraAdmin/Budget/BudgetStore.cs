@@ -52,7 +52,7 @@ internal sealed class BudgetStore(LoraDb db) : IBudgetStore
         Reservation wanted = new(id, job, attempt, Month.Of(now), amount, Instants.FromMillis(now.ToMillis()), Actual: null, SettledAt: null);
         BudgetEntry entry = ReservationBooks.Reserve(wanted);
 
-        (_, bool fits) = await TryRaiseAsync(
+        (IReadOnlyList<Answer> answers, bool fits) = await TryRaiseAsync(
             id,
             entry,
             [
@@ -61,6 +61,11 @@ internal sealed class BudgetStore(LoraDb db) : IBudgetStore
             ],
             rules,
             cancellationToken);
+        if (answers[^1].Written == 0)
+        {
+            return new ReserveResult.Reserved(await FindAgainAsync(wanted, fits ? [entry] : [], cancellationToken));
+        }
+
         if (fits)
         {
             return new ReserveResult.Reserved(wanted);
@@ -68,14 +73,7 @@ internal sealed class BudgetStore(LoraDb db) : IBudgetStore
 
         IReadOnlyList<Answer> undone = await db.RunAsync(
             [.. BudgetStatements.Unreserve(id, entry), new Statement(RemoveReservation, [id]), BudgetStatements.Read(wanted.Month, rules)], cancellationToken);
-        if (undone[^2].Written == 1)
-        {
-            return new ReserveResult.DoesNotFit(Totals.AddTo(BudgetStatements.ToMonth(wanted.Month, undone[^1])), amount);
-        }
-
-        BudgetReservationRow present = await Reservations.AsNoTracking()
-            .SingleAsync(row => row.JobId == job.Value && row.Attempt == attempt, cancellationToken);
-        return new ReserveResult.Reserved(present.ToReservation());
+        return new ReserveResult.DoesNotFit(Totals.AddTo(BudgetStatements.ToMonth(wanted.Month, undone[^1])), amount);
     }
 
     public async Task<ReserveResult> TryTopUpAsync(ReservationChange change, BudgetRules rules, CancellationToken cancellationToken)
@@ -152,6 +150,12 @@ internal sealed class BudgetStore(LoraDb db) : IBudgetStore
         return booked;
     }
 
+    public Task<IReadOnlyList<BudgetEntry>> ListBeyondAsync(JobId job, int attempt, CancellationToken cancellationToken) => ListBeyondAsync(
+        db.Set<BudgetEntryRow>().Where(row => row.JobId == job.Value && row.Attempt == attempt), cancellationToken);
+
+    public Task<IReadOnlyList<BudgetEntry>> ListBeyondAsync(string pod, CancellationToken cancellationToken) => ListBeyondAsync(
+        db.Set<BudgetEntryRow>().Where(row => row.Pod == pod), cancellationToken);
+
     public async Task<IReadOnlyList<Reservation>> ListForJobsAsync(IReadOnlyCollection<JobId> jobs, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(jobs);
@@ -203,6 +207,14 @@ internal sealed class BudgetStore(LoraDb db) : IBudgetStore
         return BudgetStatements.ToMonth(month, (await db.RunAsync([BudgetStatements.Read(month, rules)], cancellationToken))[0]);
     }
 
+    private static async Task<IReadOnlyList<BudgetEntry>> ListBeyondAsync(IQueryable<BudgetEntryRow> entries, CancellationToken cancellationToken)
+    {
+        List<BudgetEntryRow> rows = await entries.AsNoTracking()
+            .Where(row => row.Kind == EntryKind.Leak || row.Kind == EntryKind.PriceChange)
+            .ToListAsync(cancellationToken);
+        return rows.ConvertAll(static row => row.ToEntry());
+    }
+
     /// <summary>
     /// Raises what a month holds reserved, if it has room. Whatever else the unit has to write of the ledger goes before, so that the month's row is taken
     /// once and as shortly as can be; refused, what the unit has booked of that month waits on.
@@ -239,6 +251,23 @@ internal sealed class BudgetStore(LoraDb db) : IBudgetStore
         }
 
         return ([.. answers.Skip(made.Count).Take(first.Count)], fits);
+    }
+
+    /// <summary>
+    /// The reservation that was there before. By another id the ledger was left as it is; by the same one its day was counted once more, and its month
+    /// where there was room: that is taken back. Rare as it is, it costs those nothing who ask once.
+    /// </summary>
+    /// <param name="raised">What the month was raised by.</param>
+    private async Task<Reservation> FindAgainAsync(Reservation wanted, IReadOnlyList<BudgetEntry> raised, CancellationToken cancellationToken)
+    {
+        BudgetReservationRow present = await Reservations.AsNoTracking()
+            .SingleAsync(row => row.JobId == wanted.Job.Value && row.Attempt == wanted.Attempt, cancellationToken);
+        if (present.Id == wanted.Id)
+        {
+            await db.RunAsync(BudgetStatements.CountBack(ReservationBooks.Reserve(wanted), raised), cancellationToken);
+        }
+
+        return present.ToReservation();
     }
 
     private Statement Change(Reservation before, Reservation after)

@@ -54,8 +54,11 @@ internal sealed class OccurrenceStore(LoraDb db) : IOccurrenceStore
     public async Task<DateTimeOffset?> FindAheadAsync(string operation, DateTimeOffset now, CancellationToken cancellationToken) =>
         Instants.FromMillis(await Ahead(operation, now).MinAsync(row => (long?)row.Instant, cancellationToken));
 
-    public Task<int> DeleteAheadAsync(string operation, DateTimeOffset now, CancellationToken cancellationToken) =>
-        Ahead(operation, now).ExecuteDeleteAsync(cancellationToken);
+    public Task<int> DeleteAheadAsync(string operation, DateTimeOffset now, DateTimeOffset mark, CancellationToken cancellationToken)
+    {
+        long after = mark.ToMillis();
+        return Ahead(operation, now).Where(row => row.Instant > after).ExecuteDeleteAsync(cancellationToken);
+    }
 
     public async Task<bool> TryClaimAsync(string operation, DateTimeOffset instant, Guid run, CancellationToken cancellationToken) =>
         await Open(operation, instant).ExecuteUpdateAsync(

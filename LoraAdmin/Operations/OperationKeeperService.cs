@@ -52,6 +52,8 @@ internal sealed partial class RunHost(OperationRunner runner, IHostApplicationLi
         _ = task.ContinueWith(Forget, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
+    public bool IsAtWork(Guid run) => runner.IsAtWork(run);
+
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     /// <summary>The runs have been told to stop; each writes that it was interrupted, for the next start to go on from.</summary>

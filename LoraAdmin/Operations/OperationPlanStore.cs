@@ -48,10 +48,12 @@ internal sealed class OperationPlanStore(LoraDb db) : IOperationPlanStore
             cancellationToken) > 0;
     }
 
-    public Task SupersedeAsync(string operation, DateTimeOffset asOf, CancellationToken cancellationToken)
+    public Task SupersedeAsync(string operation, DateTimeOffset asOf, DateTimeOffset now, CancellationToken cancellationToken)
     {
         long look = asOf.ToMillis();
-        return Rows.Where(row => row.RunId == null && row.Operation == operation && row.State == PlanState.AwaitsApproval && row.AsOf <= look)
+        long present = now.ToMillis();
+        return Rows
+            .Where(row => row.RunId == null && row.Operation == operation && row.State == PlanState.AwaitsApproval && (row.AsOf <= look || row.AsOf > present))
             .ExecuteUpdateAsync(set => set.SetProperty(row => row.State, PlanState.Superseded), cancellationToken);
     }
 

@@ -24,7 +24,7 @@ public sealed record OperationLine(
 {
     public OperationRun? Last => Newest.FirstOrDefault(run => run.State != RunState.Running);
 
-    public bool IsPausedAt(DateTimeOffset now) => Schedule.Pause?.HoldsAt(now) == true;
+    public bool IsPausedAt(DateTimeOffset now) => Schedule.Pause?.HoldsNow(now) == true;
 }
 
 /// <param name="Hold">The kill switch; null: it is off.</param>
@@ -186,7 +186,7 @@ internal sealed class OperationQueries(
         IOperationRunStore runs = unit.Store<IOperationRunStore>();
         DateTimeOffset now = clock.GetUtcNow();
         DateTimeOffset from = now;
-        if (schedule.Pause is { } pause && pause.HoldsAt(now))
+        if (schedule.Pause is { } pause && pause.HoldsNow(now))
         {
             from = Before(pause.Until);
         }
@@ -217,11 +217,13 @@ internal sealed class OperationQueries(
     private static DateTimeOffset Before(DateTimeOffset? end) => end?.AddMilliseconds(-1) ?? DateTimeOffset.MaxValue;
 
     private async Task<string?> WhyItWaitsAsync(IUnit unit, OperationRun run, CancellationToken cancellationToken) =>
-        run is { State: RunState.Interrupted, ResumedBy: null, StartedBy.Kind: ActorKind.Portal } && operations.Find(run.Operation)?.Info is { } info
-            ? await AutomationGate.WhyHeldAsync(unit, info.Key, info.IsDestructive ? clocks : null, clock.GetUtcNow(), cancellationToken)
+        run is { State: RunState.Interrupted, ResumedBy: null } && operations.Find(run.Operation)?.Info is { } info
+            ? (run.StartedBy.Kind == ActorKind.Portal
+                    ? await AutomationGate.WhyHeldAsync(unit, info.Key, info.IsDestructive ? clocks : null, clock.GetUtcNow(), cancellationToken)
+                    : null)
                 ?? (info.NeedsRightClock ? clocks.WhyHeld() : null)
             : null;
 
     private async Task<AutomationHold?> HoldAsync(IUnit unit, CancellationToken cancellationToken) =>
-        await unit.Store<IAutomationHoldStore>().FindAsync(cancellationToken) is { } hold && hold.HoldsAt(clock.GetUtcNow()) ? hold : null;
+        await unit.Store<IAutomationHoldStore>().FindAsync(cancellationToken) is { } hold && hold.HoldsNow(clock.GetUtcNow()) ? hold : null;
 }

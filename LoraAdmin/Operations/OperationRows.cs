@@ -270,7 +270,10 @@ internal sealed class OperationPlanRow : IEntityTypeConfiguration<OperationPlanR
         new Actor(MadeByKind, MadeByName),
         Instants.FromMillis(MadeAt),
         State,
-        RunId);
+        RunId)
+    {
+        IsReadable = IsReadable,
+    };
 }
 
 internal sealed class OperationPlanItemRow : IEntityTypeConfiguration<OperationPlanItemRow>

@@ -31,12 +31,9 @@ public static class StorageFeature
             provider.GetRequiredService<IOptions<StorageOptions>>().Value.MinimumFreeBytes));
         services.AddSingleton<IObjectStore>(provider => provider.GetRequiredService<FileObjectStore>());
         services.AddSingleton<IObjectListing>(provider => provider.GetRequiredService<FileObjectStore>());
-        services.AddSingleton(provider => new LinkSigner(
-            SigningKey(provider, dataPath),
-            () => configuration["Portal:PublicUrl"] ?? "",
-            provider.GetRequiredService<IOptions<StorageOptions>>().Value.SignedLinkLifetime,
-            provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => Signer(provider, provider.GetRequiredService<IOptions<StorageOptions>>().Value.SignedLinkLifetime));
         services.AddSingleton<ILinkSigner>(provider => provider.GetRequiredService<LinkSigner>());
+        services.AddKeyedSingleton<ILinkSigner>(LinkSigners.OfAnHour, (provider, _) => Signer(provider, LinkSigner.MaxLifetime));
         services.AddSingleton<ISpool>(provider =>
         {
             SpoolOptions options = provider.GetRequiredService<IOptions<SpoolOptions>>().Value;
@@ -51,6 +48,9 @@ public static class StorageFeature
             InstanceId(provider, dataPath),
             Environment.MachineName));
         return services;
+
+        LinkSigner Signer(IServiceProvider provider, TimeSpan lifetime) => new(
+            SigningKey(provider, dataPath), () => configuration["Portal:PublicUrl"] ?? "", lifetime, provider.GetRequiredService<TimeProvider>());
     }
 
     private static string InstanceId(IServiceProvider provider, string dataPath) =>

@@ -52,14 +52,17 @@ internal sealed class HostedTrainingStore(LoraDb db) : IHostedTrainingStore
         (await Trainings.AsNoTracking().Where(row => row.TrainingId == trainingId).OrderByDescending(row => row.RequestedAt).FirstOrDefaultAsync(cancellationToken))
             ?.ToTraining();
 
-    public async Task<HostedTraining?> FindRefusalAsync(HostedKind kind, CancellationToken cancellationToken) =>
-        await Trainings.AsNoTracking()
-            .Where(row => row.Kind == kind && (row.TrainingId != null || row.Reason == HostedReasons.Refused))
+    public async Task<HostedTraining?> FindRefusalAsync(HostedKind kind, DateTimeOffset until, CancellationToken cancellationToken)
+    {
+        long last = until.ToMillis();
+        return await Trainings.AsNoTracking()
+            .Where(row => row.Kind == kind && row.RequestedAt <= last && (row.TrainingId != null || row.Reason == HostedReasons.Refused))
             .OrderByDescending(row => row.RequestedAt)
             .ThenByDescending(row => row.Name)
             .FirstOrDefaultAsync(cancellationToken) is { TrainingId: null } refused
             ? refused.ToTraining()
             : null;
+    }
 
     public Task<IReadOnlyList<HostedTraining>> ListForAttemptAsync(JobId job, int attempt, CancellationToken cancellationToken) =>
         ReadAsync(Trainings.Where(row => row.JobId == job.Value && row.Attempt == attempt).OrderBy(row => row.Try), cancellationToken);

@@ -26,7 +26,8 @@ internal sealed class PaidWork : IBatchedQuery<PaidWorkQuestion, PaidWorkNow>
 
     private const string Hosted =
         $"""
-        SELECT h.job_id, h.attempt, h.saw, h.hourly_micros, h.started_at, h.ended_at, h.worked_for
+        SELECT h.job_id, h.attempt, h.saw, h.hourly_micros, h.started_at, h.ended_at, h.worked_for,
+            h.is_needed, h.training_id, h.last_error, h.absent_since, h.next_action_at
         FROM {Runs} JOIN hosted_trainings h ON h.job_id = runs.job_id AND h.attempt = runs.attempt
         """;
 
@@ -89,6 +90,11 @@ internal sealed class PaidWork : IBatchedQuery<PaidWorkQuestion, PaidWorkNow>
         StartedAt = Cell.NumberOrNull(row[4]),
         EndedAt = Cell.NumberOrNull(row[5]),
         WorkedFor = Cell.NumberOrNull(row[6]),
+        IsNeeded = Cell.Number(row[7]) != 0,
+        TrainingId = row[8] as string,
+        LastError = row[9] as string,
+        AbsentSince = Cell.NumberOrNull(row[10]),
+        NextActionAt = Cell.NumberOrNull(row[11]),
     }.ToTraining();
 
     /// <summary>As far as its cost goes.</summary>

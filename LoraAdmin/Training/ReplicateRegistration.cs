@@ -1,3 +1,4 @@
+using LoraAdmin.Domain.Breaker;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
@@ -62,10 +63,11 @@ public static class ReplicateRegistration
                     provider.GetRequiredService<IUnitOfWork>(),
                     TrainingFeature.TimedObjects(provider),
                     provider.GetRequiredService<IScratch>(),
-                    new AbsoluteLinks(provider.GetRequiredService<ILinkSigner>(), provider.GetRequiredService<PortalAddress>()))),
+                    new AbsoluteLinks(provider.GetRequiredKeyedService<ILinkSigner>(LinkSigners.OfAnHour), provider.GetRequiredService<PortalAddress>()))),
             provider.GetRequiredKeyedService<BreakerGate>(Key),
             provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<Func<Installation>>()));
+            provider.GetRequiredService<Func<Installation>>(),
+            provider.GetRequiredService<HostedRules>));
         services.AddSingleton(Validation);
         services.AddStore<IHostedTrainingStore, HostedTrainingStore>();
         services.AddHostedService<HostedWatchService>();
@@ -87,6 +89,8 @@ public static class ReplicateRegistration
                 : null;
         return new HostedRules(why, Usd.FromDollars(replicate.UsdPerSecond * 3600))
         {
+            Mark = KeyMarks.Of(string.Join(
+                '\n', replicate.BaseUrl, replicate.ApiToken, replicate.Model, replicate.Version, replicate.Destination, replicate.InputField)),
             Validation = replicate.ValidationModel.Length > 0
                 ? new HostedValidationRules(Usd.FromDollars(replicate.ValidationUsdPerSecond * 3600), replicate.ValidationWithin)
                 : null,
@@ -103,7 +107,8 @@ public static class ReplicateRegistration
         return new HostedValidation(
             work,
             predictions,
-            new HostedLauncher(work, making, new UngatedCreations(), clock, provider.GetRequiredService<Func<Installation>>()),
+            new HostedLauncher(
+                work, making, new UngatedCreations(), clock, provider.GetRequiredService<Func<Installation>>(), provider.GetRequiredService<HostedRules>),
             provider.GetRequiredService<ISpool>(),
             provider.GetRequiredService<IImageInspector>(),
             clock,

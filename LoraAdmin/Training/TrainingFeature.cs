@@ -92,7 +92,8 @@ public static class TrainingFeature
             provider.GetRequiredService<IUnitOfWork>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<BudgetRules>,
-            provider.GetRequiredService<TrainingRules>));
+            provider.GetRequiredService<TrainingRules>,
+            provider.GetRequiredService<ClockStandings>()));
         services.AddSingleton<SpoolSweep>();
         services.AddSpoolLoops();
         services.AddSingleton(provider => new ProvidersWatch(

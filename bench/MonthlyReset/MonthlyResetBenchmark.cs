@@ -140,7 +140,7 @@ internal sealed class MonthlyResetBenchmark : Benchmark
                 (unit, token) => unit.Store<IOperationScheduleStore>().TryAddAsync(
                     new OperationSchedule(MonthReset.Key, "0 0 0 1 * ?", OperationSchedule.Utc, CatchUp.Once, false, null, FirstOfMonth), token),
                 CancellationToken.None);
-            ClockStandings clocks = KnownClocks.New(clock);
+            ClockStandings clocks = KnownClocks.New(clock).NoteAhead(TimeSpan.Zero);
             return new Engine(
                 new RunStarter(database.Work, registry, new QuartzCrons(), ids, clock, () => rules, () => installation, clocks, "bench"),
                 new OperationRunner(database.Work, registry, ids, clock, () => rules, () => installation, clocks, isAlone: false));

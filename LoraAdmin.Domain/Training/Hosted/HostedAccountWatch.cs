@@ -1,4 +1,5 @@
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training.Steps;
 
 namespace LoraAdmin.Domain.Training.Hosted;
 
@@ -38,7 +39,8 @@ public interface IHostedAccount
 
 /// <summary>
 /// Looks at the provider's account when the portal starts, and from time to time, so that a missing destination is an incident before the first job needs it.
-/// Each instance looks by itself: each has a configuration of its own. What is wrong is told again as long as it is.
+/// Each instance looks by itself: each has a configuration of its own. What is wrong is told again as long as it is. At its start it ends what was refused
+/// under another configuration, which nobody may ever be refused by again.
 /// </summary>
 public sealed class HostedAccountWatch(IUnitOfWork work, IHostedAccount account, TimeProvider clock, Func<HostedRules> rules)
 {
@@ -56,6 +58,7 @@ public sealed class HostedAccountWatch(IUnitOfWork work, IHostedAccount account,
     private HostedAccountLook? told;
     private DateTimeOffset toldAt;
     private int unanswered;
+    private bool hasBegun;
 
     /// <returns>How long it need not be looked at.</returns>
     /// <exception cref="StoreUnavailableException">The database is away; what there is to tell is told next time.</exception>
@@ -64,6 +67,13 @@ public sealed class HostedAccountWatch(IUnitOfWork work, IHostedAccount account,
         HostedAccountLook look = rules().WhyNot is { } why ? new HostedAccountLook.Unused(why) : await account.LookAsync(cancellationToken);
         unanswered = look is HostedAccountLook.Unavailable ? unanswered + 1 : 0;
         bool isLong = clock.GetUtcNow() - toldAt >= WrongAgain;
+        if (!hasBegun)
+        {
+            OperationalEvent begun = Fact("Replicate is configured otherwise than when it refused", EventSeverity.Info, RefusedOtherwise);
+            await work.RunAsync((unit, token) => unit.AppendIfItEndsAsync(begun, token), cancellationToken);
+            hasBegun = true;
+        }
+
         switch (look)
         {
             case HostedAccountLook.Good when told is not HostedAccountLook.Good:
@@ -98,21 +108,32 @@ public sealed class HostedAccountWatch(IUnitOfWork work, IHostedAccount account,
 
     private async Task TellAsync(HostedAccountLook look, string words, EventSeverity severity, CancellationToken cancellationToken)
     {
-        OperationalEvent fact = new()
-        {
-            Kind = HostedEvents.AccountLooked,
-            Message = words,
-            Severity = severity,
-            Actor = Self,
-            Signals = [.. Signals(look, words)],
-        };
-        await work.RunAsync((unit, token) => unit.Events.AppendAsync(fact, token), cancellationToken);
+        bool isWell = look is HostedAccountLook.Good or HostedAccountLook.Unused;
+        bool wasWell = told is null or HostedAccountLook.Good or HostedAccountLook.Unused;
+        OperationalEvent fact = Fact(words, severity, [.. Signals(look, words)]);
+        await work.RunAsync(
+            (unit, token) => isWell && wasWell ? unit.AppendIfItEndsAsync(fact, token) : unit.Events.AppendAsync(fact, token), cancellationToken);
         told = look;
         toldAt = clock.GetUtcNow();
     }
 
+    private static OperationalEvent Fact(string words, EventSeverity severity, params IReadOnlyList<IncidentSignal> signals) => new()
+    {
+        Kind = HostedEvents.AccountLooked,
+        Message = words,
+        Severity = severity,
+        Actor = Self,
+        Signals = signals,
+    };
+
+    /// <summary>RunPod's refusals are about RunPod.</summary>
+    private IncidentSignal RefusedOtherwise => IncidentSignal.OverExcept(
+        TrainingIncidents.CreateRefused,
+        rules().WhyNot is null ? [ProvisioningStep.Provider, HostedLedger.RefusedAs(rules())] : [ProvisioningStep.Provider],
+        "Replicate is configured otherwise by now");
+
     /// <summary>Whoever can't see the trainer says nothing of the validation model.</summary>
-    private static IEnumerable<IncidentSignal> Signals(HostedAccountLook look, string words)
+    private IEnumerable<IncidentSignal> Signals(HostedAccountLook look, string words)
     {
         yield return new IncidentSignal(
             HostedIncidents.Account, HostedLedger.Provider, words, Over: look is HostedAccountLook.Good or HostedAccountLook.Unjudged or HostedAccountLook.Unused);
@@ -124,7 +145,7 @@ public sealed class HostedAccountWatch(IUnitOfWork work, IHostedAccount account,
         // Nobody will be refused any more who could tell that it is over.
         if (look is HostedAccountLook.Unused)
         {
-            yield return new IncidentSignal(TrainingIncidents.CreateRefused, HostedLedger.Provider, words, Over: true);
+            yield return RefusedOtherwise;
         }
     }
 }

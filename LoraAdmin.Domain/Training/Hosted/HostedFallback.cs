@@ -4,7 +4,8 @@ using LoraAdmin.Domain.Training.Steps;
 namespace LoraAdmin.Domain.Training.Hosted;
 
 /// <summary>
-/// The way round a closed road: whether a job that gets no pod can be given to the other provider now (E1, C1). An attempt at the fallback is never handed on.
+/// The way round a closed road: whether a job that gets no pod can be given to the other provider now (E1, C1).
+/// What becomes of one that it does not take says <see cref="HostedReturn"/>.
 /// </summary>
 public sealed class HostedFallback(BreakerGate gate, HostedRefusals refusals, Func<HostedRules> rules)
 {

@@ -41,7 +41,8 @@ public abstract record HostedLaunch
 /// the job over after a crash calls it again. A creation is told to the gate once: made, or failed after its retries. One that failed and whose training can't be ruled out, because
 /// the account can't be listed, is told as failed when its retries would be over; a training found later is made.
 /// </summary>
-public sealed class HostedLauncher(IUnitOfWork work, IHostedMaking making, ICreationGate gate, TimeProvider clock, Func<Installation> installation)
+public sealed class HostedLauncher(
+    IUnitOfWork work, IHostedMaking making, ICreationGate gate, TimeProvider clock, Func<Installation> installation, Func<HostedRules> rules)
 {
     /// <summary>How soon a failed look at the account is repeated.</summary>
     public static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(15);
@@ -399,7 +400,7 @@ public sealed class HostedLauncher(IUnitOfWork work, IHostedMaking making, ICrea
         OperationalEvent fact = HostedLedger.FactOf(row, HostedEvents.Created, $"Replicate {HostedWords.Does(row.Kind)} as {found.Id} ({row.Name})", actor) with
         {
             Signals = row.Kind == HostedKind.Training
-                ? [HostedLedger.Resolved(row), new IncidentSignal(TrainingIncidents.CreateRefused, HostedLedger.Provider, "Replicate has made a training", Over: true)]
+                ? [HostedLedger.Resolved(row), new IncidentSignal(TrainingIncidents.CreateRefused, HostedLedger.RefusedAs(rules()), "Replicate has made a training", Over: true)]
                 : [HostedLedger.Resolved(row)],
         };
         await work.RunAsync(
@@ -451,7 +452,7 @@ public sealed class HostedLauncher(IUnitOfWork work, IHostedMaking making, ICrea
             guard,
             HostedLedger.FactOf(over, HostedEvents.CreateFailed, $"Replicate did not take {row.Name}: {words}", actor, asksAPerson ? EventSeverity.Error : EventSeverity.Warning, reason) with
             {
-                Signals = asksAPerson ? [new IncidentSignal(TrainingIncidents.CreateRefused, HostedLedger.Provider, words)] : [],
+                Signals = asksAPerson ? [new IncidentSignal(TrainingIncidents.CreateRefused, HostedLedger.RefusedAs(rules()), words)] : [],
             },
             cancellationToken);
     }

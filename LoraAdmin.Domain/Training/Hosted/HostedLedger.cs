@@ -11,6 +11,9 @@ internal static class HostedLedger
     /// <summary>As people know it.</summary>
     public const string ProviderName = "Replicate";
 
+    /// <summary>What an incident about refusals is about: this provider as it is configured.</summary>
+    public static string RefusedAs(HostedRules rules) => rules.Mark.Length == 0 ? Provider : $"{Provider}/{rules.Mark}";
+
     public static bool IsHosted(TrainingJob job) => job.Provider == Provider;
 
     public static Task<IReadOnlyList<HostedTraining>> ListAsync(IUnitOfWork work, TrainingJob job, CancellationToken cancellationToken) => work.ReadAsync(

@@ -14,6 +14,11 @@ public sealed record HostedRules(string? WhyNot, Usd HourlyPrice)
     /// <summary>How LoRAs that were trained there are validated; null: there is no model for it, and they complete as not validated.</summary>
     public HostedValidationRules? Validation { get; init; }
 
+    /// <summary>
+    /// Of all that a refusal may be about: token, trainer, destination and input. One made under another mark says nothing of the present configuration.
+    /// </summary>
+    public string Mark { get; init; } = "";
+
     /// <summary>What one attempt costs at most: its training, and the predictions that make its validation images.</summary>
     public Usd EstimateFor(TimeSpan maxDuration) => HourlyPrice.PerHourFor(maxDuration + CancelTakes)
         + (Validation is { } model ? model.HourlyPrice.PerHourFor(model.Within + CancelTakes) : Usd.Zero);
@@ -222,8 +227,10 @@ public interface IHostedTrainingStore
 
     Task<HostedTraining?> FindByTrainingIdAsync(string trainingId, CancellationToken cancellationToken);
 
-    /// <summary>The newest of that kind that was asked for and answered for sure, if it was refused (<see cref="HostedReasons.Refused"/>); null: it was made.</summary>
-    Task<HostedTraining?> FindRefusalAsync(HostedKind kind, CancellationToken cancellationToken);
+    /// <summary>
+    /// The newest of that kind that was asked for by then and answered for sure, if it was refused (<see cref="HostedReasons.Refused"/>); null: it was made.
+    /// </summary>
+    Task<HostedTraining?> FindRefusalAsync(HostedKind kind, DateTimeOffset until, CancellationToken cancellationToken);
 
     /// <summary>All tries of one attempt, of both kinds, in order of try.</summary>
     Task<IReadOnlyList<HostedTraining>> ListForAttemptAsync(JobId job, int attempt, CancellationToken cancellationToken);

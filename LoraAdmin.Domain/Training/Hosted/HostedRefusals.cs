@@ -32,9 +32,9 @@ public sealed class HostedRefusals(IUnitOfWork work, TimeProvider clock)
 
     /// <summary>Why this job should not be handed over before it is known whether the refusal lasts; null: there is none, or this job finds out for all.</summary>
     public async Task<string?> WhyNotTriedAsync(JobId job, CancellationToken cancellationToken) =>
-        await FindAsync(cancellationToken) is { LastError: var words } && !await work.RunAsync(
+        await FindAsync(cancellationToken) is { LastError: { } words } && !await work.RunAsync(
             (unit, token) => unit.Store<ILeaseStore>().TryTakeAsync(LeaseName, job.ToString(), clock.GetUtcNow(), FindingOutTakes, token), cancellationToken)
-            ? words
+            ? $"One job finds out whether that lasts: {words}"
             : null;
 
     private async Task<string?> WhyAsync(TimeSpan counts, CancellationToken cancellationToken) =>
@@ -54,6 +54,7 @@ public sealed class HostedRefusals(IUnitOfWork work, TimeProvider clock)
         };
     }
 
-    private Task<HostedTraining?> FindAsync(CancellationToken cancellationToken) =>
-        work.ReadAsync((unit, token) => unit.Store<IHostedTrainingStore>().FindRefusalAsync(HostedKind.Training, token), cancellationToken);
+    /// <summary>What was noted by a clock that was ahead would hold, when that is set back, until its time has come.</summary>
+    private Task<HostedTraining?> FindAsync(CancellationToken cancellationToken) => work.ReadAsync(
+        (unit, token) => unit.Store<IHostedTrainingStore>().FindRefusalAsync(HostedKind.Training, clock.GetUtcNow(), token), cancellationToken);
 }

@@ -98,6 +98,13 @@ public sealed record HostedTraining
     /// <summary>Guards concurrent writers: a save with an older version is refused.</summary>
     public long Version { get; init; }
 
+    /// <summary>
+    /// Whether its cost is a matter of our clock alone: it was not called over, and the provider has not lately shown that it still runs. Its job ends it in time while
+    /// it is read; afterwards each answered cancel shows it (<see cref="HostedWatch"/>).
+    /// </summary>
+    public bool IsByClockAlone(DateTimeOffset now) =>
+        !IsFinal && (IsNeeded || TrainingId is null || LastError is not null || AbsentSince is not null || !(now < NextActionAt + HostedWatch.LongestPause));
+
     public bool IsFinal => Saw is HostedSaw.Over or HostedSaw.Lost or HostedSaw.NeverMade;
 
     /// <summary>Nothing is left to be done about it.</summary>

@@ -23,7 +23,8 @@ public sealed class HostedWatch(IUnitOfWork work, IHostedTrainings trainings, IH
 
     private const int CancelsUntilTold = 3;
 
-    private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(5);
+    /// <summary>Between two cancels of one that does not end.</summary>
+    internal static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(5);
     private static readonly Actor Self = Actor.Portal(Name);
 
     /// <returns>How many rows were looked at.</returns>
@@ -55,7 +56,7 @@ public sealed class HostedWatch(IUnitOfWork work, IHostedTrainings trainings, IH
 
     private async Task EndAsync(HostedTraining row, string id, CancellationToken cancellationToken)
     {
-        HostedReading answer = await HostedCancel.SendAsync(ProviderOf(row), id, cancellationToken);
+        (HostedReading answer, HostedView? shown) = await HostedCancel.AskAsync(ProviderOf(row), id, cancellationToken);
         DateTimeOffset now = clock.GetUtcNow();
         (HostedReading reading, DateTimeOffset? absent) = await HostedAbsence.ProveAsync(ProviderOf(row), row, answer, now, cancellationToken);
         switch (reading)
@@ -85,11 +86,12 @@ public sealed class HostedWatch(IUnitOfWork work, IHostedTrainings trainings, IH
                 break;
 
             case HostedReading.Found { Training: var running }:
-                await NotEndedAsync(row.Seen(running, now), id, $"it is {running.StatusText}", now, cancellationToken);
+                await NotEndedAsync(row.Seen(running, now) with { LastError = running.Error }, id, $"it is {running.StatusText}", now, cancellationToken);
                 break;
 
             case HostedReading.Unavailable { Error: var error }:
-                await NotEndedAsync(row with { LastError = error.Detail }, id, error.Detail, now, cancellationToken);
+                HostedTraining seen = shown is null ? row with { LastError = error.Detail } : row.Seen(shown, now) with { LastError = shown.Error };
+                await NotEndedAsync(seen, id, error.Detail, now, cancellationToken);
                 break;
         }
     }

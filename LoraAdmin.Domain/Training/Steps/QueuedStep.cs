@@ -30,7 +30,7 @@ public sealed class QueuedStep(
         if (await breaker.WhyHeldAsync(cancellationToken) is { } held)
         {
             return await fallback.WhyNotDivertAsync(job, cancellationToken) is not { } why ? Divert(job, held.Reason)
-                : fallback.IsConfigured ? BothDown(job, held, why)
+                : fallback.IsConfigured ? Wait(job, held with { Reason = await BothAsync(held.Reason, why, cancellationToken) }, clock.GetUtcNow(), rules())
                 : Wait(job, held, clock.GetUtcNow(), rules());
         }
 
@@ -43,9 +43,9 @@ public sealed class QueuedStep(
     internal static StepResult.HandOver Divert(TrainingJob job, string reason) => new(
         job, new JobFailure(FailureCode.NoProvider, reason), new ErrorDetail("no_provider", "training.queue", reason, null));
 
-    /// <summary>A state of its own, which <see cref="ProvidersWatch"/> tells once for all jobs that wait.</summary>
-    private StepResult BothDown(TrainingJob job, NoPlace held, string why) =>
-        Wait(job, held with { Reason = $"Both providers are down. {held.Reason.TrimEnd('.')}. {why}" }, clock.GetUtcNow(), rules());
+    /// <summary>Both down is a state of its own, which <see cref="ProvidersWatch"/> tells once for all jobs that wait; it is none while another job finds out.</summary>
+    private async Task<string> BothAsync(string held, string why, CancellationToken cancellationToken) =>
+        $"{(await fallback.WhyNotAsync(cancellationToken) is null ? "" : "Both providers are down. ")}{held.TrimEnd('.')}. {why}";
 
     /// <summary>Waits for a place; a pause that a person made never fails the job.</summary>
     public static StepResult Wait(TrainingJob job, NoPlace full, DateTimeOffset now, TrainingRules rules)

@@ -58,6 +58,12 @@ internal sealed class MemoryBudgetStore(MemoryDatabase database) : IBudgetStore
                 database.EntriesOfPod[pod].Count)),
         ]);
 
+    public Task<IReadOnlyList<BudgetEntry>> ListBeyondAsync(JobId job, int attempt, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<BudgetEntry>>([.. database.BeyondOf[(job, attempt)]]);
+
+    public Task<IReadOnlyList<BudgetEntry>> ListBeyondAsync(string pod, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<BudgetEntry>>([.. database.EntriesOfPod[pod].Where(static entry => entry.Kind is EntryKind.Leak or EntryKind.PriceChange)]);
+
     public Task<IReadOnlyList<Reservation>> ListForJobsAsync(IReadOnlyCollection<JobId> jobs, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<Reservation>>([.. jobs.Distinct().SelectMany(job => database.ReservationsOf[job])]);
 

@@ -66,6 +66,9 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
         PodsById = new(Pods, static pod => (pod.PodId is not null, pod.PodId ?? ""));
         SweptPods = new(Pods, static pod => pod is { Want: PodWant.Released, WantReason: { } reason } && PodReasons.OfTheSweep.Contains(reason));
         EntriesOfPod = new(Entries, static entry => (entry.Pod is not null, entry.Pod ?? ""));
+        BeyondOf = new(
+            Entries,
+            static entry => (entry is { Kind: EntryKind.Leak or EntryKind.PriceChange, Job: not null, Attempt: not null }, (entry.Job ?? default, entry.Attempt ?? 0)));
         OpenReservations = new(Reservations, static one => one.SettledAt is null);
         ReservationsOf = new(Reservations, static one => (true, one.Job));
         ChargesOf = new(Charges, static charge => (true, (charge.User, charge.Period)));
@@ -82,6 +85,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
         Prices = new(this);
         Balances = new(this);
         Operations = new MemoryOperations(this);
+        openSubjects = new MemoryOpenIncidents(this);
         stores = new()
         {
             [typeof(ITrainingStore)] = new MemoryTrainingStore(this),
@@ -104,6 +108,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
             [typeof(IBalanceStore)] = new MemoryBalanceStore(this),
             [typeof(ITrainingPauseStore)] = new MemoryTrainingPauseStore(this),
             [typeof(IIncidentStore)] = new MemoryIncidentStore(this),
+            [typeof(IOpenIncidents)] = openSubjects,
             [typeof(IBreakerToldStore)] = new MemoryBreakerToldStore(this),
             [typeof(IClockDifferenceStore)] = new MemoryClockDifferenceStore(this),
             [typeof(IStorageCensusStore)] = new MemoryCensusStore(this),
@@ -116,6 +121,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
     }
 
     private readonly Dictionary<Type, object> stores;
+    private readonly MemoryOpenIncidents openSubjects;
 
     /// <summary>Puts another store into the place of one.</summary>
     public void Replace<TStore>(Func<TStore, TStore> by)
@@ -172,6 +178,9 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
     public MemoryOpenRows<(JobId, int), Reservation> OpenReservations { get; }
     public MemoryIndex<(JobId, int), Reservation, JobId> ReservationsOf { get; }
     public MemoryIndex<string, BudgetEntry, string> EntriesOfPod { get; }
+
+    /// <summary>What is booked beyond each attempt's reservation.</summary>
+    public MemoryIndex<string, BudgetEntry, (JobId, int)> BeyondOf { get; }
     public MemoryIndex<(JobId, int), ChargeRow, (UserId, Month)> ChargesOf { get; }
     public MemoryIndex<Guid, TrainingUpload, JobId> UploadsOf { get; }
     public MemoryOpenRows<Guid, Incident> OpenIncidents { get; }
@@ -273,6 +282,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
         }
 
         Events.RemoveRange(facts, Events.Count - facts);
+        openSubjects.Forget(facts);
     }
 
     private sealed class Unit(MemoryDatabase database) : IUnit, IEventSink

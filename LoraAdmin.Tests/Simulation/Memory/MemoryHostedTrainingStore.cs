@@ -32,12 +32,12 @@ internal sealed class MemoryHostedTrainingStore(MemoryDatabase database) : IHost
     public Task<HostedTraining?> FindByTrainingIdAsync(string trainingId, CancellationToken cancellationToken) =>
         Task.FromResult(database.Hosted.Rows.Where(one => one.TrainingId == trainingId).MaxBy(one => one.RequestedAt));
 
-    public Task<HostedTraining?> FindRefusalAsync(HostedKind kind, CancellationToken cancellationToken)
+    public Task<HostedTraining?> FindRefusalAsync(HostedKind kind, DateTimeOffset until, CancellationToken cancellationToken)
     {
         HostedTraining? last = null;
         foreach (HostedTraining one in database.Hosted.Rows)
         {
-            bool isAnswered = one.Kind == kind && (one.TrainingId is not null || one.Reason == HostedReasons.Refused);
+            bool isAnswered = one.Kind == kind && one.RequestedAt <= until && (one.TrainingId is not null || one.Reason == HostedReasons.Refused);
             if (isAnswered && (last is null || (one.RequestedAt, one.Name).CompareTo((last.RequestedAt, last.Name)) > 0))
             {
                 last = one;

@@ -350,10 +350,10 @@ public sealed class MemoryPlanStore(MemoryDatabase database) : IOperationPlanSto
         return Task.FromResult(true);
     }
 
-    public Task SupersedeAsync(string operation, DateTimeOffset asOf, CancellationToken cancellationToken)
+    public Task SupersedeAsync(string operation, DateTimeOffset asOf, DateTimeOffset now, CancellationToken cancellationToken)
     {
         foreach (OperationPlan plan in plans.Rows
-            .Where(plan => plan.Operation == operation && plan.State == PlanState.AwaitsApproval && plan.Draft.AsOf <= asOf).ToList())
+            .Where(plan => plan.Operation == operation && plan.State == PlanState.AwaitsApproval && (plan.Draft.AsOf <= asOf || plan.Draft.AsOf > now)).ToList())
         {
             plans.Set(plan.Id, plan with { State = PlanState.Superseded });
         }
@@ -432,9 +432,9 @@ public sealed class MemoryOccurrenceStore(MemoryDatabase database) : IOccurrence
     public Task<DateTimeOffset?> FindAheadAsync(string operation, DateTimeOffset now, CancellationToken cancellationToken) =>
         Task.FromResult(Ahead(operation, now).Select(one => (DateTimeOffset?)one.Instant).Min());
 
-    public Task<int> DeleteAheadAsync(string operation, DateTimeOffset now, CancellationToken cancellationToken)
+    public Task<int> DeleteAheadAsync(string operation, DateTimeOffset now, DateTimeOffset mark, CancellationToken cancellationToken)
     {
-        List<Occurrence> ahead = [.. Ahead(operation, now)];
+        List<Occurrence> ahead = [.. Ahead(operation, now).Where(one => one.Instant > mark)];
         foreach (Occurrence one in ahead)
         {
             occurrences.Set((one.Operation, one.Instant), null);

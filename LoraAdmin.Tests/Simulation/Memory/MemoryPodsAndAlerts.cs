@@ -30,6 +30,44 @@ internal sealed class MemoryTrainingPauseStore(MemoryDatabase database) : ITrain
     }
 }
 
+/// <summary>Facts in memory are taken in by nobody, or by a test's keeper in the order in which they were written.</summary>
+internal sealed class MemoryOpenIncidents(MemoryDatabase database) : IOpenIncidents
+{
+    private readonly HashSet<(string Rule, string Subject)> open = [];
+    private int seen;
+
+    public Task<IReadOnlyCollection<string>> ListSubjectsAsync(string rule, CancellationToken cancellationToken)
+    {
+        if (seen > database.Events.Count)
+        {
+            open.Clear();
+            seen = 0;
+        }
+
+        // A process asks at its start alone, and the simulated year has hundreds of starts: each fact is looked at once.
+        for (; seen < database.Events.Count; seen++)
+        {
+            foreach (IncidentSignal signal in database.Events[seen].Signals ?? [])
+            {
+                if (!signal.Over)
+                {
+                    open.Add((signal.Rule, signal.Subject));
+                }
+
+                open.RemoveWhere(one => one.Rule == signal.Rule && signal.Ends(one.Subject));
+            }
+        }
+
+        string[] kept = [.. database.OpenIncidents.Rows.Where(incident => incident.Rule == rule).Select(static incident => incident.Subject)];
+        return Task.FromResult<IReadOnlyCollection<string>>(kept.Length == 0
+            ? [.. open.Where(one => one.Rule == rule).Select(static one => one.Subject)]
+            : kept.After(rule, database.Events.SelectMany(static fact => fact.Signals)));
+    }
+
+    /// <summary>What was taken back and looked at is to be looked at anew.</summary>
+    public void Forget(int facts) => seen = seen > facts ? int.MaxValue : seen;
+}
+
 internal sealed class MemoryIncidentStore(MemoryDatabase database) : IIncidentStore
 {
     public Task<bool> TryTakeInAsync(Guid eventId, CancellationToken cancellationToken)

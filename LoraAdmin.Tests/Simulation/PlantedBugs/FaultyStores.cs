@@ -73,6 +73,11 @@ public static class FaultyStores
         public Task<IReadOnlyList<PodBooked>> SumForPodsAsync(IReadOnlyCollection<string> pods, CancellationToken cancellationToken) =>
             inner.SumForPodsAsync(pods, cancellationToken);
 
+        public Task<IReadOnlyList<BudgetEntry>> ListBeyondAsync(JobId job, int attempt, CancellationToken cancellationToken) =>
+            inner.ListBeyondAsync(job, attempt, cancellationToken);
+
+        public Task<IReadOnlyList<BudgetEntry>> ListBeyondAsync(string pod, CancellationToken cancellationToken) => inner.ListBeyondAsync(pod, cancellationToken);
+
         public Task<IReadOnlyList<Reservation>> ListForJobsAsync(IReadOnlyCollection<JobId> jobs, CancellationToken cancellationToken) =>
             inner.ListForJobsAsync(jobs, cancellationToken);
 

@@ -150,6 +150,14 @@ internal static partial class PlantedBugTable
             "4: attempt … of … was settled at … and … were billed at the fallback provider", Grounds.CrashElsewhereWith(FaultKind.ReplicateNoMetrics),
             "saw == HostedSaw.Over ? view.CompletedAt ?? EndedAt ?? now : null,", "saw == HostedSaw.Over ? EndedAt ?? now : null,"),
         new(
+            "leave it untold that both providers are down", "Training/ProvidersWatch.cs",
+            "both providers are down at … and no incident says so", Grounds.Diverted,
+            "bool areDown = pods is not null;", "bool areDown = pods is not null && hosted is null;"),
+        new(
+            "leave it open that both providers were down", "Training/ProvidersWatch.cs",
+            "a provider takes trainings at … and an incident says that both are down", Grounds.Diverted,
+            "if (areDown == told && !(areDown &&", "if ((!areDown && told == true) || areDown == told && !(areDown &&"),
+        new(
             "settle a training that failed at nothing", "Training/AttemptCosts.cs",
             "4: attempt … of … was settled at … and … were billed at the fallback provider", Grounds.CrashElsewhereWith(FaultKind.ReplicateTrainingFails),
             "+ Hosted.Aggregate(Usd.Zero, (sum, one) => sum + one.CostUntil(now));", "+ Hosted.Where(one => one.LastError is null).Aggregate(Usd.Zero, (sum, one) => sum + one.CostUntil(now));"),

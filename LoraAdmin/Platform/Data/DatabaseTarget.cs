@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Npgsql;
 
@@ -31,23 +32,25 @@ public sealed class LoraDbFactory : IDbContextFactory<LoraDb>, IAsyncDisposable
     private readonly NpgsqlDataSource? dataSource;
     private readonly NpgsqlDataSource? preparingSource;
 
-    public LoraDbFactory(DatabaseTarget target)
+    /// <param name="listeners">Hear of what every context does, such as its commits, beside those that the portal needs.</param>
+    public LoraDbFactory(DatabaseTarget target, IEnumerable<IInterceptor>? listeners = null)
     {
         Target = target;
+        IInterceptor[] all = [new NewRowsFirst(), .. listeners ?? []];
         switch (target)
         {
             case DatabaseTarget.Sqlite sqlite:
                 string file = SqliteConnectionString(sqlite.File);
-                PooledDbContextFactory<SqliteLoraDb> sqlitePool = new(SqliteOptions(sqlite.File), MostSqliteContexts);
+                PooledDbContextFactory<SqliteLoraDb> sqlitePool = new(SqliteOptions(sqlite.File, all), MostSqliteContexts);
                 create = () => OnKeptConnection(sqlitePool.CreateDbContext(), file);
                 createForWriting = create;
                 break;
             case DatabaseTarget.Postgres postgres:
                 NpgsqlConnectionStringBuilder connection = PostgresConnection(postgres.ConnectionString);
                 dataSource = NpgsqlDataSource.Create(connection);
-                create = new PooledDbContextFactory<PostgresLoraDb>(PostgresOptions(dataSource)).CreateDbContext;
+                create = new PooledDbContextFactory<PostgresLoraDb>(PostgresOptions(dataSource, all)).CreateDbContext;
                 preparingSource = NpgsqlDataSource.Create(Preparing(connection));
-                createForWriting = new PooledDbContextFactory<PostgresLoraDb>(PostgresOptions(preparingSource)).CreateDbContext;
+                createForWriting = new PooledDbContextFactory<PostgresLoraDb>(PostgresOptions(preparingSource, all)).CreateDbContext;
                 break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(target), target, null);
@@ -81,18 +84,18 @@ public sealed class LoraDbFactory : IDbContextFactory<LoraDb>, IAsyncDisposable
         }
     }
 
-    internal static DbContextOptions<SqliteLoraDb> SqliteOptions(string file) =>
+    internal static DbContextOptions<SqliteLoraDb> SqliteOptions(string file, params IInterceptor[] interceptors) =>
         new DbContextOptionsBuilder<SqliteLoraDb>()
             .UseSqlite(SqliteConnectionString(file), static sqlite => sqlite.MigrationsHistoryTable(LoraDb.MigrationsHistory))
             .UseSnakeCaseNamingConvention()
-            .AddInterceptors(new NewRowsFirst())
+            .AddInterceptors(interceptors)
             .Options;
 
-    internal static DbContextOptions<PostgresLoraDb> PostgresOptions(NpgsqlDataSource dataSource) =>
+    internal static DbContextOptions<PostgresLoraDb> PostgresOptions(NpgsqlDataSource dataSource, params IInterceptor[] interceptors) =>
         new DbContextOptionsBuilder<PostgresLoraDb>()
             .UseNpgsql(dataSource, postgres => postgres.MigrationsHistoryTable(LoraDb.MigrationsHistory))
             .UseSnakeCaseNamingConvention()
-            .AddInterceptors(new NewRowsFirst())
+            .AddInterceptors(interceptors)
             .Options;
 
     /// <summary>A context that was made new gets a connection for as long as the pool keeps it.</summary>

@@ -23,8 +23,10 @@ public abstract class LoraDb(DbContextOptions options) : DbContext(options), IDa
     /// <summary>Ends a SELECT whose rows nobody may write until the unit has ended; others may read them so at the same moment.</summary>
     public string ShareLocked => IsPostgres ? "FOR SHARE" : "";
 
-    /// <summary>Ends a SELECT whose rows the unit is about to write.</summary>
-    public string UpdateLocked => IsPostgres ? "FOR UPDATE" : "";
+    /// <summary>
+    /// Ends a SELECT whose rows the unit is about to write, but for their keys: whoever only refers to such a row, as every foreign key does, waits for nobody.
+    /// </summary>
+    public string UpdateLocked => IsPostgres ? "FOR NO KEY UPDATE" : "";
 
     /// <summary>What waits for the unit's next statement; see <see cref="LoraDbStatements.AddNew"/>.</summary>
     internal List<object> NewRows { get; } = [];

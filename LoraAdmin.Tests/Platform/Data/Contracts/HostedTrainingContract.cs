@@ -107,8 +107,11 @@ public abstract class HostedTrainingContract : StoreContract
 
         await Add(NewTraining(NextJob(), 1, 1) with { RequestedAt = Start.AddDays(3), TrainingId = "madeafter" });
         Assert.Null(await Refusal());
+        Assert.Equal(refused.Name, (await Refusal(2))?.Name);
+        Assert.Null(await Refusal(0.9));
 
-        Task<HostedTraining?> Refusal() => Read<IHostedTrainingStore, HostedTraining?>(store => store.FindRefusalAsync(HostedKind.Training, None));
+        Task<HostedTraining?> Refusal(double days = 3) =>
+            Read<IHostedTrainingStore, HostedTraining?>(store => store.FindRefusalAsync(HostedKind.Training, Start.AddDays(days), None));
     }
 
     private static HostedTraining NewTraining(JobId job, int attempt, int number) => new()

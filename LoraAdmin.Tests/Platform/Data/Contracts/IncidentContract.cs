@@ -117,6 +117,52 @@ public abstract class IncidentContract : StoreContract
         Assert.Equal((8, Start, Start.AddSeconds(7), "sighting 7"), (incident.Count, incident.Since, incident.LastSeenAt, incident.Text));
     }
 
+    [Fact]
+    public async Task OpenSubjects_AreThoseOfIncidents_AndOfFactsThatAreNotTakenInYet()
+    {
+        await TakeIn(Start, Raised("it leaks", subject: "taken"));
+        await TakeIn(Start, Raised("it leaks", subject: "over"));
+        await Append(Raised("it leaks", subject: "waiting"), Raised("it leaks", subject: "brief"));
+        await Append(Fact() with { Signals = [new IncidentSignal(Rule, "over", "It is gone", Over: true), new IncidentSignal(Rule, "brief", "It is gone", Over: true)] });
+        await Append(Fact() with { Signals = [new IncidentSignal($"{Rule}.otherwise", "other", "something else")] });
+
+        Assert.Equal(["taken", "waiting"], (await OpenSubjects()).Order(StringComparer.Ordinal));
+
+        await Append(Fact() with { Signals = [IncidentSignal.OverExcept(Rule, ["taken"], "All others are gone")] });
+        Assert.Equal(["taken"], await OpenSubjects());
+    }
+
+    [Fact]
+    public async Task FactThatSomethingIsRight_IsAppendedIfItEndsAnIncident_AndElseNot()
+    {
+        Assert.False(await AppendIfItEnds(Over()));
+        await TakeIn(Start, Raised("it leaks", subject: "other567"));
+        Assert.False(await AppendIfItEnds(Over()));
+        Assert.False(await AppendIfItEnds(Raised("it leaks")));
+
+        // Another portal has just written it.
+        await Append(Raised("it leaks"));
+        Assert.True(await AppendIfItEnds(Over()));
+        Assert.False(await AppendIfItEnds(Over()));
+        Assert.True(await AppendIfItEnds(Fact() with { Signals = [IncidentSignal.OverExcept(Rule, [], "All are gone")] }));
+        Assert.Empty(await OpenSubjects());
+    }
+
+    private Task<bool> AppendIfItEnds(OperationalEvent fact) => Work.RunAsync((unit, token) => unit.AppendIfItEndsAsync(fact, token), None);
+
+    private Task Append(params IReadOnlyList<OperationalEvent> facts) => Work.RunAsync(
+        async (unit, token) =>
+        {
+            foreach (OperationalEvent fact in facts)
+            {
+                await unit.Events.AppendAsync(fact, token);
+            }
+        },
+        None);
+
+    private Task<IReadOnlyCollection<string>> OpenSubjects() =>
+        Read<IOpenIncidents, IReadOnlyCollection<string>>(store => store.ListSubjectsAsync(Rule, None));
+
     private static OperationalEvent Raised(string text, EventSeverity severity = EventSeverity.Warning, string subject = Subject) =>
         Fact() with { Severity = severity, Signals = [new IncidentSignal(Rule, subject, text)] };
 

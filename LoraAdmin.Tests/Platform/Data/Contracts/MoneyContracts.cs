@@ -44,6 +44,66 @@ public abstract class BudgetStoreContract : StoreContract
         Assert.Equal(Usd.FromDollars(6), (await Month()).Reserved);
     }
 
+    /// <summary>As after a commit whose answer was lost.</summary>
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Reserve_AskedAgainUnderItsId_AnswersTheSameReservationAndBooksNothing()
+    {
+        (JobId job, Guid id) = (NextJob(), NextId());
+        ReserveResult first = await Reserve(job, Usd.FromDollars(4), id);
+        BudgetMonth once = await Month();
+
+        Assert.Equal(first, await Reserve(job, Usd.FromDollars(4), id));
+        Assert.Equal(first, await Reserve(job, Usd.FromDollars(5), id, Start.AddDays(1)));
+        Assert.Equal(first, await Reserve(job, Usd.FromDollars(4), id, Start.AddMonths(1)));
+        await Set(new BudgetRules(Usd.FromDollars(1), Usd.Zero));
+        Assert.Equal(first, await Reserve(job, Usd.FromDollars(4), id));
+        Assert.True(await Settle(job, Usd.FromDollars(3)));
+        Assert.Equal(Usd.FromDollars(3), Assert.IsType<ReserveResult.Reserved>(await Reserve(job, Usd.FromDollars(4), id)).Reservation.Actual);
+
+        Assert.Equal(Usd.FromDollars(4), once.Reserved);
+        Assert.Equal((Usd.FromDollars(3), Usd.Zero), ((await Month()).Spent, (await Month()).Reserved));
+        Assert.Equal((Usd.Zero, Usd.Zero), ((await Month(Start.AddMonths(1))).Spent, (await Month(Start.AddMonths(1))).Reserved));
+        await AssertTotalsAreWhatTheEntriesComeTo(Usd.FromDollars(3), Usd.Zero);
+    }
+
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Reserve_AskedUnderOneIdByManyAtOnce_BooksOnce()
+    {
+        (JobId job, Guid id) = (NextJob(), NextId());
+
+        ReserveResult[] results = await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => Task.Run(() => Reserve(job, Usd.FromDollars(4), id))));
+
+        Assert.Single(results.Distinct());
+        Assert.Equal(Usd.FromDollars(4), (await Month()).Reserved);
+        await AssertTotalsAreWhatTheEntriesComeTo(Usd.Zero, Usd.FromDollars(4));
+    }
+
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Reserve_AskedAgainInTheUnitThatSettlesAnother_BooksBothOnce()
+    {
+        (JobId job, Guid id, JobId other) = (NextJob(), NextId(), NextJob());
+        await Reserve(job, Usd.FromDollars(4), id);
+        await Reserve(other, Usd.FromDollars(5));
+
+        ReserveResult again = await Work.RunAsync(
+            async (unit, token) =>
+            {
+                IBudgetStore store = unit.Store<IBudgetStore>();
+                Reservation open = Assert.Single(await store.ListForJobAsync(other, token));
+                await store.ApplyAsync([ReservationBooks.Settle(open, CostSplit.Nothing with { Failed = Usd.FromDollars(1) }, Leak, Start)], token);
+                await store.TryReserveAsync(id, job, 1, Usd.FromDollars(4), Start, Rules, token);
+                return await store.TryReserveAsync(id, job, 1, Usd.FromDollars(4), Start, Rules, token);
+            },
+            None);
+
+        Assert.Equal(id, Assert.IsType<ReserveResult.Reserved>(again).Reservation.Id);
+        Assert.Equal((Usd.FromDollars(1), Usd.FromDollars(4)), ((await Month()).Spent, (await Month()).Reserved));
+        await AssertTotalsAreWhatTheEntriesComeTo(Usd.FromDollars(1), Usd.FromDollars(4));
+    }
+
     [Fact]
     public async Task Settle_Twice_BooksOnceInTheReservationsMonth()
     {
@@ -282,6 +342,31 @@ public abstract class BudgetStoreContract : StoreContract
     }
 
     [Fact]
+    public async Task Beyond_OfAnAttemptAndOfAPod_IsLeaksAndPriceChangesAlone()
+    {
+        JobId job = NextJob();
+        JobId other = NextJob();
+        await Reserve(job, Usd.FromDollars(1));
+        await Reserve(other, Usd.FromDollars(1));
+        await Accrue(job, Usd.FromDollars(1.5m));
+        await Accrue(other, Usd.FromDollars(3));
+        await Settle(job, Usd.FromDollars(0.75m));
+        BudgetEntry correction = new()
+        {
+            Key = "correct:pod-1:1", Month = Domain.Shared.Month.Of(Start), At = Start, Kind = EntryKind.Correction, Spent = Usd.FromDollars(9), Job = job, Attempt = 1, Pod = "pod-1",
+        };
+        await In<IBudgetStore, bool>(store => store.BookAsync(correction, None));
+
+        IReadOnlyList<BudgetEntry> beyond = await Read<IBudgetStore, IReadOnlyList<BudgetEntry>>(store => store.ListBeyondAsync(job, 1, None));
+        Assert.Equal([-500_000, 500_000], beyond.Select(static entry => entry.Spent.Micros).Order());
+        Assert.All(beyond, entry => Assert.Equal((job, 1, EntryKind.Leak), (entry.Job!.Value, entry.Attempt!.Value, entry.Kind)));
+        IReadOnlyList<BudgetEntry> ofPod = await Read<IBudgetStore, IReadOnlyList<BudgetEntry>>(store => store.ListBeyondAsync("pod-1", None));
+        Assert.Equal([500_000, 2_000_000], ofPod.Select(static entry => entry.Spent.Micros).Order());
+        Assert.Empty(await Read<IBudgetStore, IReadOnlyList<BudgetEntry>>(store => store.ListBeyondAsync("pod-2", None)));
+        Assert.Empty(await Read<IBudgetStore, IReadOnlyList<BudgetEntry>>(store => store.ListBeyondAsync(job, 2, None)));
+    }
+
+    [Fact]
     [Trait("Requirement", "M6")]
     public async Task Totals_OfEveryKindOfWrite_AreWhatTheEntriesComeTo()
     {
@@ -369,22 +454,38 @@ public abstract class BudgetStoreContract : StoreContract
     [Trait("Requirement", "M6")]
     public async Task Limit_LoweredWhileManyReserve_NothingIsAdmittedBeyondItAfterwards()
     {
+        int runs = 0;
         Task<ReserveResult>[] callers = [.. Enumerable.Range(0, 64).Select(_ => (Id: NextId(), Job: NextJob())).ToArray()
-            .Select(one => Task.Run(() => Reserve(one.Job, Usd.FromDollars(0.2m), one.Id)))];
+            .Select(one => Task.Run(() => In<IBudgetStore, ReserveResult>(store =>
+            {
+                Interlocked.Increment(ref runs);
+                return store.TryReserveAsync(one.Id, one.Job, 1, Usd.FromDollars(0.2m), Start, Rules, None);
+            })))];
         Usd lowered = Usd.FromDollars(3);
         BudgetLimitChange change = Change(new BudgetRules(lowered, Usd.Zero));
         BudgetMonth seen = await Task.Run(() => Work.RunAsync(
             async (unit, token) =>
             {
+                Interlocked.Increment(ref runs);
                 await unit.Store<IBudgetLimitStore>().SetAsync(change, token);
                 return await unit.Store<IBudgetStore>().ReadMonthAsync(Domain.Shared.Month.Of(Start), Rules, token);
             },
             None));
         await Task.WhenAll(callers);
 
+        // Nobody was broken off for the others' sake and ran again.
+        Assert.Equal(callers.Length + 1, runs);
         Usd most = seen.Reserved > lowered ? seen.Reserved : lowered;
         BudgetMonth end = await Month();
         Assert.True(end.Reserved <= most, $"{end.Reserved} is reserved; {seen.Reserved} was when the limit became {lowered}.");
+    }
+
+    /// <summary>Of every month and day, and of all of them together.</summary>
+    private async Task AssertTotalsAreWhatTheEntriesComeTo(Usd spent, Usd reserved)
+    {
+        Assert.Empty(await Read<IKeptTotalsStore, IReadOnlyList<WrongTotal>>(store => store.FindWrongAsync(10, None)));
+        EntrySums sums = await Read<IKeptTotalsStore, EntrySums>(store => store.SumAsync(None));
+        Assert.Equal((spent, reserved), (sums.Spent, sums.Reserved));
     }
 
     private Task<ReserveResult> Reserve(JobId job, Usd amount, Guid? id = null, DateTimeOffset? at = null)

@@ -1,5 +1,6 @@
 using LoraAdmin.Domain.Operations;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Tests.Doubles;
 using Xunit;
 
 namespace LoraAdmin.Tests.Platform.Data.Contracts;
@@ -351,6 +352,78 @@ public abstract class OperationStoreContract : StoreContract
     }
 
     [Fact]
+    public async Task Records_WithEveryFieldGiven_AreReadBackWhole()
+    {
+        await Add(Schedule());
+        OperationSchedule schedule = Whole.Filled(new OperationSchedule(
+            Key, "0 0 2 * * ?", "Europe/Berlin", CatchUp.Never, true, new OperationPause("mending", Ada, Start, Start.AddHours(2)), Start.AddHours(1))
+        {
+            InForceFrom = Start.AddMinutes(7),
+        });
+        await In<IOperationScheduleStore>(store => store.SaveTimesAsync(schedule, None));
+        await In<IOperationScheduleStore>(store => store.SavePauseAsync(Key, schedule.Pause, None));
+        await In<IOperationScheduleStore>(store => store.SetAccountedAsync(Key, schedule.AccountedUntil, None));
+        AutomationHold hold = Whole.Filled(new AutomationHold("it ends the wrong ones", Ada, Start, Start.AddHours(3)));
+        await In<IAutomationHoldStore>(store => store.SaveAsync(hold, None));
+        OperationRun run = Whole.Filled(Run(number: 7) with
+        {
+            Trigger = RunTrigger.Person,
+            StartedBy = Ada,
+            Reason = "of a test",
+            State = RunState.PartlyFailed,
+            EndedAt = Start.AddMinutes(1),
+            Plan = NextId(),
+            Planned = 9,
+            Done = 5,
+            Ineligible = 3,
+            Failed = 1,
+            Outcome = "5 of 9 done",
+            Cancel = new CancelAsk(Ada, "enough", Start),
+            Resumes = NextId(),
+            ResumedBy = NextId(),
+            Attempt = 2,
+            Before = [new Figure("Rows", "7")],
+            After = [new Figure("Rows", "2")],
+        });
+        await In<IOperationRunStore>(store => store.AddAsync(run, None));
+        RunLine line = Whole.Filled(new RunLine(1, Start, EventSeverity.Error, "first"));
+        await In<IOperationRunStore>(store => store.AppendLineAsync(run.Id, line.At, line.Severity, line.Text, None));
+        Occurrence occurrence = Whole.Filled(new Occurrence(Key, Start, OccurrenceState.Missed, "down", NextId(), NextId(), Start.AddHours(1)));
+        await In<IOccurrenceStore>(store => store.TryAddAsync(occurrence with { MadeUpBy = null }, None));
+        await In<IOccurrenceStore>(store => store.MakeUpAsync(Key, Start, occurrence.MadeUpBy!.Value, None));
+
+        Whole.Same(schedule, await FindSchedule());
+        Whole.Same(hold, await Read<IAutomationHoldStore, AutomationHold?>(store => store.FindAsync(None)));
+        Whole.Same(run, await FindRun(run.Id));
+        Whole.Same(line, Assert.Single(await Read<IOperationRunStore, IReadOnlyList<RunLine>>(store => store.ListLinesAsync(run.Id, None))));
+        Whole.Same(occurrence, await Read<IOccurrenceStore, Occurrence?>(store => store.FindAsync(Key, Start, None)));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Plan_WithEveryFieldGiven_IsReadBackWhole(bool isReadable)
+    {
+        PlanItem item = new("target-1", "end", "nothing needs it") { Label = "a name", Bytes = 5, Money = new Usd(7), Detail = "{}" };
+        PlanDraft draft = PlanDraft.OfSet(Start, "rows of a test", "p", 7, [item]) with { Totals = [new Figure("Rows", "1")], WithinCaps = 2, CapWords = "no more" };
+        OperationPlan plan = Whole.Filled(new OperationPlan(NextId(), Key, "inst0001", draft, draft.Hash(), Ada, Start, PlanState.Taken, NextId()) { IsReadable = true })
+            with { IsReadable = isReadable };
+        await In<IOperationPlanStore>(store => store.AddAsync(plan, None));
+        PlannedItem ended = Whole.Filled(new PlannedItem(1, item, ItemOutcome.Failed("the disk is full"), Start.AddMinutes(1)));
+        await In<IOperationPlanStore>(store => store.TryEndItemAsync(plan.Id, 1, ended.Outcome!, ended.EndedAt!.Value, None));
+        OperationPlan waiting = plan with { Id = NextId(), State = PlanState.AwaitsApproval, Run = null };
+        await In<IOperationPlanStore>(store => store.AddAsync(waiting, None));
+
+        OperationPlan read = (await Read<IOperationPlanStore, OperationPlan?>(store => store.FindAsync(plan.Id, None)))!;
+        IReadOnlyList<PlannedItem> items = await Items(plan.Id);
+        Whole.Same(plan, read with { Draft = read.Draft with { Items = [.. items.Select(one => one.Item)] } });
+        Whole.Same(ended, Assert.Single(items));
+        Whole.Same(
+            waiting with { Draft = draft with { Items = [] } },
+            Assert.Single(await Read<IOperationPlanStore, IReadOnlyList<OperationPlan>>(store => store.ListAwaitingAsync(None))));
+    }
+
+    [Fact]
     public async Task Plan_TakenByManyAtOnce_GoesToOne()
     {
         OperationPlan plan = Plan(Key);
@@ -391,11 +464,13 @@ public abstract class OperationStoreContract : StoreContract
         Assert.Equal([mine.Id, others.Id], (await Awaiting()).Select(plan => plan.Id));
 
         // A look of before it leaves it.
-        await In<IOperationPlanStore>(store => store.SupersedeAsync(Key, Start.AddMilliseconds(-1), None));
+        await In<IOperationPlanStore>(store => store.SupersedeAsync(Key, Start.AddMilliseconds(-1), Start, None));
         Assert.Equal(2, (await Awaiting()).Count);
-        await In<IOperationPlanStore>(store => store.SupersedeAsync(Key, Start, None));
+        await In<IOperationPlanStore>(store => store.SupersedeAsync(Key, Start, Start, None));
 
         Assert.Equal([others.Id], (await Awaiting()).Select(plan => plan.Id));
+        await In<IOperationPlanStore>(store => store.SupersedeAsync("tests.other", Start.AddHours(-1), Start.AddMilliseconds(-1), None));
+        Assert.Empty(await Awaiting());
         Assert.False(await In<IOperationPlanStore, bool>(store => store.TryTakeAsync(mine.Id, NextId(), None)));
 
         Task<IReadOnlyList<OperationPlan>> Awaiting() => Read<IOperationPlanStore, IReadOnlyList<OperationPlan>>(store => store.ListAwaitingAsync(None));
@@ -501,7 +576,9 @@ public abstract class OperationStoreContract : StoreContract
         }
 
         Assert.Equal(Start.AddHours(-3), await Read<IOccurrenceStore, DateTimeOffset?>(store => store.FindAheadAsync(Key, Start, None)));
-        Assert.Equal(4, await In<IOccurrenceStore, int>(store => store.DeleteAheadAsync(Key, Start, None)));
+        Assert.Equal(3, await In<IOccurrenceStore, int>(store => store.DeleteAheadAsync(Key, Start, Start.AddHours(-3), None)));
+        Assert.Equal(ahead[0], await Read<IOccurrenceStore, Occurrence?>(store => store.FindAsync(Key, ahead[0].Instant, None)));
+        Assert.Equal(1, await In<IOccurrenceStore, int>(store => store.DeleteAheadAsync(Key, Start, Start.AddHours(-3).AddMilliseconds(-1), None)));
 
         Assert.Null(await Read<IOccurrenceStore, DateTimeOffset?>(store => store.FindAheadAsync(Key, Start, None)));
         Assert.Equal(kept, await Read<IOccurrenceStore, IReadOnlyList<Occurrence>>(store => store.ListAsync(Key, Start.AddDays(-1), later, None)));

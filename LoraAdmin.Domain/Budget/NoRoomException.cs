@@ -1,0 +1,12 @@
+using LoraAdmin.Domain.Shared;
+
+namespace LoraAdmin.Domain.Budget;
+
+/// <summary>
+/// Leaves a unit whose reservation the month has no room for. PostgreSQL keeps the row of a month that it had to wait for, also when nothing is written then:
+/// only the end of the unit gives it back. What follows from the refusal takes other rows, and is written in a unit of its own.
+/// </summary>
+internal sealed class NoRoomException(BudgetMonth month) : Exception($"{month.Month} has no room for it.")
+{
+    public Month Month { get; } = month.Month;
+}

@@ -1,0 +1,210 @@
+using LoraAdmin.Domain.Budget;
+using LoraAdmin.Domain.Pods;
+using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
+using LoraAdmin.Platform.LocalCloud;
+using LoraAdmin.Tests.Pods;
+using LoraAdmin.Tests.Simulation;
+using Xunit;
+
+namespace LoraAdmin.Tests.Training;
+
+/// <summary>Pods that come, go and come back past every reservation: the ledger has what they really cost, and its incident is open while they cost it.</summary>
+public sealed class StrayCostsTests
+{
+    private readonly TrainingBench bench = new(cloud => cloud.Training = TimeSpan.FromMinutes(90));
+
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Pod_DisownedAndThenOursAgain_IsBookedAlsoWhenItWentBetweenTwoLooks()
+    {
+        LedgerPod row = await FindStrayAsync();
+        Usd before = bench.Month.Spent;
+        await DisownAsync(row);
+        await SettleAsync();
+        Assert.Equal(Usd.Zero, bench.Month.Spent);
+
+        bench.World.Clock.Advance(TimeSpan.FromMinutes(10));
+        Set(row, now => now with { WantReason = PodReasons.ByPerson, GoneAt = bench.Now });
+        await SettleAsync();
+
+        Assert.True(before > Usd.Zero);
+        Assert.Equal(Assert.Single(bench.World.Database.Pods.Rows).CostUntil(bench.Now), bench.Month.Spent);
+        Assert.True(bench.Month.Spent > before);
+    }
+
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Pod_WhoseAbsenceIsProvenLate_IsBookedUntilItWasGoneAndItsIncidentEnds()
+    {
+        (JobId id, LedgerPod row) = await SettledAsync();
+        await LiveAgainAsync(row, TimeSpan.FromHours(2));
+        Usd tooMuch = bench.Reservation(id).Actual!.Value;
+        Assert.Equal([false], Ended());
+
+        Set(row, now => now with { Saw = PodSaw.Gone, GoneAt = bench.Now.AddMinutes(-90) });
+        bench.World.Clock.Advance(TimeSpan.FromMinutes(1));
+        await SettleAsync();
+        await SettleAsync();
+
+        Usd cost = Assert.Single(bench.Pods(id)).CostUntil(bench.Now);
+        Assert.True(cost < tooMuch);
+        AssertCosts(id, cost);
+        Assert.Equal([false, true], Ended());
+    }
+
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Pod_OfASettledAttemptThatIsBackTwice_IsToldTwice()
+    {
+        (JobId id, LedgerPod row) = await SettledAsync();
+        for (int time = 1; time <= 2; time++)
+        {
+            await LiveAgainAsync(row, TimeSpan.FromMinutes(30));
+            bench.World.Clock.Advance(TimeSpan.FromMinutes(30));
+            await SettleAsync();
+            await GoAsync(row);
+        }
+
+        Assert.Equal([false, true, false, true], Ended());
+        AssertCosts(id, Assert.Single(bench.Pods(id)).CostUntil(bench.Now));
+    }
+
+    [Fact]
+    [Trait("Requirement", "M2")]
+    public async Task Pod_ThatNobodyAskedForAndThatIsBack_IsToldTwice()
+    {
+        LedgerPod row = await FindStrayAsync();
+        await GoAsync(row);
+        await LiveAgainAsync(row, TimeSpan.FromMinutes(30));
+        bench.World.Clock.Advance(TimeSpan.FromMinutes(30));
+        await SettleAsync();
+        await GoAsync(row);
+
+        Assert.Equal([false, true, false, true], Ended());
+        Assert.Equal(Assert.Single(bench.World.Database.Pods.Rows).CostUntil(bench.Now), bench.Month.Spent);
+    }
+
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Pod_FoundWhileItsAttemptRanAndDisownedAfterIt_IsTakenBackOutOfTheReservation()
+    {
+        JobId id = await bench.SubmitAsync();
+        await bench.RunToStateAsync(id, TrainingState.Training);
+        PodHouse.AddPod(bench.World, PodNames.For(bench.World.Installation.Id, id, 1, 9));
+        await bench.RunToRestAsync(id);
+        LedgerPod stray = Assert.Single(bench.Pods(id), static pod => pod.IsStray);
+        Usd others = stray.CostUntil(bench.Now);
+        Reservation settled = bench.Reservation(id);
+        Assert.True(others > Usd.Zero && settled.Split!.Failed == others && settled.Beyond == Usd.Zero, $"{others} {settled}");
+
+        await DisownAsync(stray);
+        await SettleAsync();
+        await SettleAsync();
+
+        AssertCosts(id, settled.Actual!.Value - others);
+        Assert.Equal(settled.Split! with { Failed = Usd.Zero }, bench.Reservation(id).Split);
+        Assert.Equal(bench.Reservation(id).Accrued, bench.Reservation(id).Split!.Sum);
+        BudgetEntry back = Assert.Single(bench.World.Database.EntriesOfPod[stray.Name]);
+        Assert.Equal((EntryKind.Settle, CostPurpose.Failed, Usd.Zero - others, settled.Month), (back.Kind, back.Purpose, back.Spent, back.Month));
+        Assert.Contains("is not ours", back.Note, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Excess_ThatWasBookedTooHigh_IsTakenBackInItsKindAndPurpose()
+    {
+        bench.Faults.Add(FaultKind.DeleteIgnored, count: 1_000_000, seconds: 12 * 3_600);
+        JobId id = await bench.SubmitAsync();
+        await bench.RunToStateAsync(id, TrainingState.Completed);
+        PodRecord pod = Assert.Single(bench.VendorPods);
+        pod.Agent.LeaseUntil = bench.Now.AddDays(30);
+        bench.World.Cloud.World.Touch(pod);
+        await bench.RunForAsync(TimeSpan.FromHours(5));
+        Assert.True(bench.Reservation(id).Beyond > Usd.Zero);
+        bench.PodLoopRuns = false;
+
+        Set(Assert.Single(bench.Pods(id)), now => now with { Saw = PodSaw.Gone, GoneAt = now.RequestedAt.AddMinutes(100) });
+        await SettleAsync();
+
+        AssertCosts(id, Assert.Single(bench.Pods(id)).CostUntil(bench.Now));
+        Assert.Equal(Usd.Zero, bench.Reservation(id).Beyond);
+        IReadOnlyList<BudgetEntry> beyond = [.. bench.World.Database.BeyondOf[(id, 1)]];
+        Assert.Equal(Usd.Zero, beyond.Aggregate(Usd.Zero, static (sum, entry) => sum + entry.Spent));
+        Assert.All(beyond, static entry => Assert.Equal((EntryKind.Leak, CostPurpose.Orphan), (entry.Kind, entry.Purpose)));
+        Assert.Equal(
+            $"Attempt 1 of job {id} cost less beyond its reservation than had been booked", Assert.Single(beyond, static entry => entry.Spent < Usd.Zero).Note);
+        Assert.Equal([false, true], Ended());
+    }
+
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Cost_ByAClockThatIsFarOff_IsBookedBySettlementAlone()
+    {
+        TrainingBench wrong = new(cloud => cloud.Training = TimeSpan.FromMinutes(90), ahead: TimeSpan.FromMinutes(10));
+        JobId id = await wrong.SubmitAsync();
+        await wrong.RunToStateAsync(id, TrainingState.Training);
+        PodHouse.AddPod(wrong.World, PodNames.For(wrong.World.Installation.Id, new JobId(wrong.World.Ids.Next()), 1, 1), agentKnowsUs: false);
+        await wrong.RunForAsync(TimeSpan.FromHours(1));
+
+        Assert.NotNull(wrong.Portal.Clocks.WhyHeld());
+        Assert.Equal(EntryKind.Reserve, Assert.Single(wrong.World.Database.Entries.Rows).Kind);
+
+        await wrong.RunToRestAsync(id);
+        Assert.True(wrong.Month.Spent > Usd.Zero);
+        Assert.Equal(wrong.Reservation(id).Actual, wrong.Month.Spent);
+    }
+
+    /// <summary>A pod that no attempt asked for; nobody looks at the account any more.</summary>
+    private async Task<LedgerPod> FindStrayAsync()
+    {
+        PodHouse.AddPod(bench.World, PodNames.For(bench.World.Installation.Id, new JobId(bench.World.Ids.Next()), 1, 1), agentKnowsUs: false);
+        await bench.RunForAsync(TimeSpan.FromHours(1));
+        bench.PodLoopRuns = false;
+        return Assert.Single(bench.World.Database.Pods.Rows);
+    }
+
+    /// <summary>A settled attempt and its one pod; nobody looks at the account any more.</summary>
+    private async Task<(JobId Id, LedgerPod Pod)> SettledAsync()
+    {
+        JobId id = await bench.SubmitAsync();
+        await bench.RunToRestAsync(id);
+        bench.PodLoopRuns = false;
+        return (id, Assert.Single(bench.Pods(id)));
+    }
+
+    /// <summary>It was taken for gone and is listed again.</summary>
+    private async Task LiveAgainAsync(LedgerPod pod, TimeSpan length)
+    {
+        Set(pod, static now => now with { Saw = PodSaw.Running, GoneAt = null });
+        bench.World.Clock.Advance(length);
+        await SettleAsync();
+    }
+
+    private async Task GoAsync(LedgerPod pod)
+    {
+        bench.World.Clock.Advance(TimeSpan.FromMinutes(1));
+        Set(pod, now => now with { Saw = PodSaw.Gone, GoneAt = bench.Now });
+        await SettleAsync();
+    }
+
+    private Task DisownAsync(LedgerPod pod) =>
+        bench.Portal.Pods.ClaimAsync(pod.PodId!, ClaimVerdict.NotOurs, "a colleague's", TrainingBench.Person, TrainingBench.Token);
+
+    private Task<int> SettleAsync() => bench.Portal.Settlement.RunAsync(TrainingBench.Token);
+
+    private void Set(LedgerPod pod, Func<LedgerPod, LedgerPod> change) =>
+        bench.World.Database.Pods.Set(pod.Name, change(bench.World.Database.Pods.Find(pod.Name)!));
+
+    private IEnumerable<bool> Ended() => bench.World.Database.Events.SelectMany(static fact => fact.Signals)
+        .Where(static signal => signal.Rule == BudgetIncidents.Beyond).Select(static signal => signal.Over);
+
+    /// <summary>Everything that says what the attempt cost says the same.</summary>
+    private void AssertCosts(JobId id, Usd cost)
+    {
+        Reservation settled = bench.Reservation(id);
+        Assert.Equal((cost, cost), (settled.Actual, settled.Accrued + settled.Beyond));
+        Assert.Equal((cost, cost, cost), (bench.Job(id).Cost, bench.Attempts(id)[0].Cost, bench.Month.Spent));
+        Assert.Equal(cost, bench.World.Database.Entries.Rows.Aggregate(Usd.Zero, static (sum, entry) => sum + entry.Spent));
+    }
+}
