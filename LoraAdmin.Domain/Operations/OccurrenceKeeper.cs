@@ -48,6 +48,9 @@ public sealed class OccurrenceKeeper(
 
     /// <summary>What this process has told of operations that it could not account for, and of those whose owed run did not begin.</summary>
     private readonly Dictionary<string, Told> unaccounted = new(StringComparer.Ordinal);
+
+    /// <summary>Operations that this process has accounted for: what another one told of them before is over.</summary>
+    private readonly HashSet<string> accountedOnce = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Told> notBegun = new(StringComparer.Ordinal);
 
     /// <summary>
@@ -263,9 +266,20 @@ public sealed class OccurrenceKeeper(
         Silence? silence = SilenceOf(now, beat);
         foreach (IOperation operation in operations.All)
         {
-            if (await AloneAsync(operation.Info, token => AccountAsync(operation.Info, now, silence, token), cancellationToken) && unaccounted.Remove(operation.Info.Key))
+            if (!await AloneAsync(operation.Info, token => AccountAsync(operation.Info, now, silence, token), cancellationToken))
             {
-                await work.RunAsync((unit, token) => unit.Events.AppendAsync(OperationFacts.Accounted(operation.Info, Self), token), cancellationToken);
+                continue;
+            }
+
+            bool isFirst = accountedOnce.Add(operation.Info.Key);
+            OperationalEvent fact = OperationFacts.Accounted(operation.Info, Self);
+            if (unaccounted.Remove(operation.Info.Key))
+            {
+                await work.RunAsync((unit, token) => unit.Events.AppendAsync(fact, token), cancellationToken);
+            }
+            else if (isFirst)
+            {
+                await work.RunAsync((unit, token) => unit.AppendIfItEndsAsync(fact, token), cancellationToken);
             }
         }
 

@@ -271,3 +271,10 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
         await store.SetCleanupStatusAsync(job.Id, open ? CleanupWords.Pending : CleanupWords.Done, cancellationToken);
     }
 }
+
+/// <summary>Words of the shared column <c>lora_training_jobs.cleanup_status</c>.</summary>
+public static class CleanupWords
+{
+    public const string Pending = "pending";
+    public const string Done = "done";
+}

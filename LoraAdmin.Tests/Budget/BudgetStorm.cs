@@ -132,7 +132,7 @@ internal sealed class BudgetStorm(TestDatabase database, StormFaults faults, Sto
         FakeTimeProvider clock = new(Booking.AddMinutes(20 * Interlocked.Increment(ref settlements)));
         try
         {
-            return await new AttemptSettlement(work, clock, static () => Rules, static () => Training).RunAsync(Token) > 0;
+            return await new AttemptSettlement(work, clock, static () => Rules, static () => Training, KnownClocks.New(clock)).RunAsync(Token) > 0;
         }
         catch (Exception failure) when (StormFaults.IsPlanned(failure))
         {
@@ -198,7 +198,7 @@ internal sealed class BudgetStorm(TestDatabase database, StormFaults faults, Sto
     }
 
     private static async Task<bool> RepriceAsync(IUnit unit, JobId job, Usd rate, DateTimeOffset now) =>
-        (await ListAliveAsync(unit, job)).FirstOrDefault() is { } pod
+        await ListAliveAsync(unit, job) is [var pod, ..]
         && await unit.Store<IPodLedger>().SaveAsync(pod.Repriced(rate, NotBefore(pod, now)), Token);
 
     /// <summary>First the attempt ends and lets its pod go, then its pods are gone one by one.</summary>
@@ -206,7 +206,7 @@ internal sealed class BudgetStorm(TestDatabase database, StormFaults faults, Sto
     private static async Task<bool> EndAsync(IUnit unit, JobId job, DateTimeOffset now)
     {
         ITrainingStore jobs = unit.Store<ITrainingStore>();
-        if ((await ListAliveAsync(unit, job)).LastOrDefault() is not { } pod)
+        if (await ListAliveAsync(unit, job) is not [.., var pod])
         {
             return false;
         }
@@ -270,7 +270,8 @@ internal sealed class BudgetStorm(TestDatabase database, StormFaults faults, Sto
                 }
             },
             Token);
-        await new AttemptSettlement(work, new FakeTimeProvider(End), static () => Rules, static () => Training).RunAsync(Token);
+        FakeTimeProvider end = new(End);
+        await new AttemptSettlement(work, end, static () => Rules, static () => Training, KnownClocks.New(end)).RunAsync(Token);
         await ledger.LookAsync(Token);
         await work.ReadAsync(
             async (unit, token) =>

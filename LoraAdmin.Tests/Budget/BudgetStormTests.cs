@@ -43,7 +43,7 @@ public sealed class BudgetStormTests(ITestOutputHelper output)
     private async Task RunAsync(DatabaseKind kind, int seed)
     {
         StormTally tally = new();
-        StormFaults faults = new(tally);
+        StormFaults faults = new(tally, seed);
 
         // Nothing here is about what outlives a machine.
         await using TestDatabase database = await TestDatabase.CreateAsync(kind, below: Directory.Exists(Memory) ? Memory : null, listener: faults);

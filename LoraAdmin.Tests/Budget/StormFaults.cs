@@ -14,7 +14,7 @@ namespace LoraAdmin.Tests.Budget;
 /// A database that fails statements that write the ledger, before they have done anything and after, and commits, before they took effect and after: then
 /// nobody hears that they did. It also hears of every commit.
 /// </summary>
-internal sealed class StormFaults(StormTally tally) : DbTransactionInterceptor
+internal sealed class StormFaults(StormTally tally, int seed) : DbTransactionInterceptor
 {
     private const string Word = "storm";
     private const string Before = "before";
@@ -51,6 +51,8 @@ internal sealed class StormFaults(StormTally tally) : DbTransactionInterceptor
             $"CREATE TRIGGER {Word}_{when}_{how}_{one.Table} {when} {how} ON {one.Table} WHEN abs(random() % {one.OneOf}) = 0 BEGIN SELECT RAISE(ABORT, '{Word} {when}'); END;")}
         """;
 
+    private readonly Random random = new(seed);
+    private readonly Lock gate = new();
     private volatile bool areOn;
 
     /// <summary>Runs when a unit has committed and, on SQLite, before another one can begin. Is given the number of the commit.</summary>
@@ -106,9 +108,12 @@ internal sealed class StormFaults(StormTally tally) : DbTransactionInterceptor
 
     private void Throw(TransactionEventData eventData, string when, int oneOf)
     {
-        if (!areOn || Random.Shared.Next(oneOf) > 0)
+        lock (gate)
         {
-            return;
+            if (!areOn || random.Next(oneOf) > 0)
+            {
+                return;
+            }
         }
 
         string text = $"{Word} {when}";

@@ -286,6 +286,26 @@ public sealed class OccurrenceKeeperTests
         Assert.Equal([true, false], house.Told(OperationIncidents.Accounting));
     }
 
+    /// <summary>The portal that told of it was ended before it could account for the instants again.</summary>
+    [Fact]
+    public async Task Accounting_ThatSucceedsAfterAStart_EndsWhatThePortalBeforeHadTold()
+    {
+        await AwakeAsync();
+        FailingCrons failing = new(house.Crons) { IsFailing = true };
+        house.Clock.Advance(house.Rules.KeeperEvery);
+        await Keeper().TickAsync(CancellationToken.None);
+        failing.IsFailing = false;
+        house.Clock.Advance(house.Rules.KeeperEvery);
+
+        await Keeper().TickAsync(CancellationToken.None);
+        await Keeper().TickAsync(CancellationToken.None);
+
+        Assert.Equal([true, false], house.Told(OperationIncidents.Accounting));
+
+        OccurrenceKeeper Keeper() =>
+            new(house.Database, house.Registry, failing, house.Starter, house, house.Clock, () => house.Rules, house.Clocks, firesInMemory: false);
+    }
+
     [Fact]
     public async Task InstantsWithinAPause_AreSkippedAndRemindedOf()
     {

@@ -48,7 +48,7 @@ public sealed class BudgetReachedTests
         Assert.Equal("replicate", bench.Job(elsewhere).Provider);
         Assert.Equal(FailureCode.BudgetExhausted, bench.Job(dearer).Failure!.Code);
         Assert.True(bench.Refunded(dearer));
-        Assert.Empty(bench.World.Database.Entries.Rows.Where(static entry => entry.Kind == EntryKind.TopUp));
+        Assert.DoesNotContain(bench.World.Database.Entries.Rows, static entry => entry.Kind == EntryKind.TopUp);
         bench.AssertNothingIsLeft();
         Assert.IsType<SubmitOutcome.Accepted>(await bench.Portal.Desk.SubmitAsync(bench.Request(), null, TrainingBench.Gateway, TrainingBench.Token));
     }

@@ -128,7 +128,8 @@ public sealed class HostedReturnTests
         Assert.Empty(bench.Facts(id, TrainingEvents.Failed));
     }
 
-    private Task ResetRunPodAsync() => bench.Portal.BreakerDesk.ResetAsync(BreakerSubject.RunPod, "RunPod has moved", TrainingBench.Person, TrainingBench.Token);
+    private Task<BreakerCommandOutcome> ResetRunPodAsync() =>
+        bench.Portal.BreakerDesk.ResetAsync(BreakerSubject.RunPod, "RunPod has moved", TrainingBench.Person, TrainingBench.Token);
 
     private async Task<JobId> DivertedAsync()
     {

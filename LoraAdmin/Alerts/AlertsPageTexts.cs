@@ -131,9 +131,6 @@ public static class AlertsPageTexts
                 "Something costs money that nobody reserved", "It counts in this month beyond every guard, and takes the room of new jobs, until what takes it is gone.",
                 "See what the text names. A pod: see on the pods page that it ends; one that is not ours, say so there with “Not ours”, and the money is taken back.",
                 job ?? "/pods", job is null ? "To the pods page" : "Open the job"),
-            BudgetIncidents.LimitPassed => new(
-                "The month's limit is passed", "New jobs are refused; running ones go on.",
-                "See on the budget page what passed it. Set another limit there with “Change limit”, or wait for the next month.", "/budget", "To the budget"),
             BudgetIncidents.CameOutAbove => new(
                 "A month came out above its limit", "RunPod billed more than had been booked. Nothing of it can be undone; nobody is refused because of it.",
                 "Look at the corrections in the month's ledger, and at RunPod's console where they are large. It resolves by itself.",
