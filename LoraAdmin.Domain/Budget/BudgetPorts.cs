@@ -11,6 +11,17 @@ public sealed record BudgetMonth(Month Month, Usd Limit, Usd Spent, Usd Reserved
     public BudgetMode Mode { get; init; }
 
     public Usd Free => Limit - Spent - Reserved;
+
+    /// <summary>Whether a reservation of so much would be made now, as the guarded update decides.</summary>
+    public bool HasRoomFor(Usd amount) => Mode == BudgetMode.Soft ? Spent < Limit : amount <= Free;
+
+    /// <summary>Why a job can't go to a provider, where <see cref="HasRoomFor"/> says no.</summary>
+    /// <param name="amount">What it would reserve there.</param>
+    public string WhyNoRoom(string provider, Usd amount)
+    {
+        string room = Mode == BudgetMode.Soft ? "is spent" : $"has {(Free < Usd.Zero ? Usd.Zero : Free)} free";
+        return $"{provider} would reserve up to {amount} for a job, and the budget of {Month} {room}";
+    }
 }
 
 /// <summary>
