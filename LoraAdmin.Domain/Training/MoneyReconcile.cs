@@ -152,17 +152,16 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
         IReadOnlyList<BillRecord> records = Kept.Records(item.Target, work.Bills);
 
         // Kept first, and judged by what is kept: bills that somebody has read since the look go before those of the look.
-        await unit.Store<IBillStore>().SaveAsync(ProvisioningStep.Provider, records, work.ReadAt, cancellationToken);
+        if (!await TryKeepAsync(unit, item, work, records, cancellationToken))
+        {
+            return ItemOutcome.Ineligible(ReadLater);
+        }
+
         PodMoney money = (await PodMoneys.ReadAsync(unit, [item.Target], read: null, now, cancellationToken))[0];
         PodDrift drift = PodBills.Judge(money, now);
         if (drift.State != DriftState.Differs || drift.Uncorrected?.Micros != work.Micros)
         {
             return ItemOutcome.Ineligible($"What is booked or billed has changed since the look: {drift.Why}");
-        }
-
-        if (!await TryKeepAsync(unit, item, work, records, cancellationToken))
-        {
-            return ItemOutcome.Ineligible(ReadLater);
         }
 
         LedgerPod row = money.Row!;

@@ -143,7 +143,7 @@ internal sealed record RawMoney(
 
     private long BookedOf(PodLedgerRow row) => ReservationOf(row) is null ? BookedUnder(row.Name) : CostOf(row) - LackingOf(row);
 
-    /// <summary>Of a pod that was there after its attempt was settled: what its attempt lacks in the ledger, at most what the pod cost.</summary>
+    /// <summary>Of a pod that was there after its attempt was settled: what its attempt lacks in the ledger, at most what the pod cost; negative: has too much.</summary>
     private long LackingOf(PodLedgerRow row)
     {
         if (ReservationOf(row) is not { SettledAt: { } settled } reservation || row.GoneAt <= settled)
@@ -153,7 +153,7 @@ internal sealed record RawMoney(
 
         long attempt = Pods.Where(one => one.JobId == row.JobId && one.Attempt == row.Attempt && !IsAnothers(one)).Sum(CostOf)
             + Hosted.Where(one => one.JobId == row.JobId && one.Attempt == row.Attempt).Sum(CostOf);
-        return Math.Clamp(attempt - reservation.AccruedMicros - reservation.BeyondMicros, 0, CostOf(row));
+        return Math.Min(attempt - reservation.AccruedMicros - reservation.BeyondMicros, CostOf(row));
     }
 
     private DriftState StateOf(PodLedgerRow row, BillingRecordRow[] bills, long? billed)
@@ -180,7 +180,7 @@ internal sealed record RawMoney(
             }
         }
 
-        return LackingOf(row) > 0 ? DriftState.Unsettled
+        return LackingOf(row) != 0 ? DriftState.Unsettled
             : billed is null || billed == BookedOf(row) + CorrectedUnder(row.Name) ? DriftState.Agrees
             : ReservationOf(row) is { SettledAt: null } ? DriftState.Unsettled
             : DriftState.Differs;

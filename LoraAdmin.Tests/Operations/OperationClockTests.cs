@@ -307,6 +307,7 @@ public sealed class OperationClockTests
         Assert.Empty(operation.Done);
 
         house.Clock.AdjustTime(Start.AddHours(1).AddMinutes(2));
+        next.Clocks.NoteAhead(TimeSpan.Zero);
         OperationRun run = Assert.Single(await next.TickAsync());
         Assert.Equal((RunTrigger.Recovery, RunState.Succeeded), (run.Trigger, run.State));
         Assert.Equal(OccurrenceState.Late, Assert.Single(house.Occurrences(Key)).State);

@@ -164,7 +164,7 @@ internal static partial class PlantedBugTable
         new(
             "take a training whose cancel failed for one that is over", "Training/Hosted/HostedWatch.cs",
             "1: training … is alive and the ledger has no open row …", Grounds.CrashElsewhereWith(CrashRun.Cancelled + CrashRun.During + FaultKind.ReplicateCancel500),
-            "await NotEndedAsync(row with { LastError = error.Detail }, id, error.Detail, now, cancellationToken);",
+            "await NotEndedAsync(seen, id, error.Detail, now, cancellationToken);",
             "await SaveAsync(row with { Saw = HostedSaw.Over, EndedAt = now, NextActionAt = now }, null, cancellationToken);"),
         new(
             "need the training of a cancelled job for ever", "Training/Hosted/HostedLedger.cs",
@@ -173,7 +173,8 @@ internal static partial class PlantedBugTable
         new(
             "fail a job for credit that is used up", "Training/Steps/HostedProvisioningStep.cs",
             "the one job ended as …, … pods were left to people", Grounds.CrashElsewhereWith(FaultKind.ReplicateBalance402),
-            "Wait(job, new NoPlace(refused, Counts: true), figures)", "NoProvider(job, refused)"),
+            "return await way.WaitAsync(job, new NoPlace(HostedRefusals.WordsOf(refusal), Counts: true), cancellationToken);",
+            "return HostedReturn.NoProvider(job, HostedRefusals.WordsOf(refusal));"),
         new(
             "make the images anew when they are not shown at once", "Training/Hosted/HostedValidation.cs",
             "… predictions were made for the one job", Grounds.CrashElsewhereWith(FaultKind.ReplicateOutputLate + CrashRun.OfImages),
