@@ -117,7 +117,7 @@ public sealed class TrainingConductor(
         catch (NoRoomException full)
         {
             StepResult instead = result is StepResult.HandOver { Job: var job, WithoutRoom: var stays }
-                ? stays.Because(full.Month.WhyNoRoom(JobEnding.OtherThanOf(job), full.Asked))
+                ? stays.Because(full.Month.WhyNoRoom(JobEnding.OtherThanOf(job), full.Asked, isWithItsOwn: true))
                 : result;
             await CommitAsync(leased, instead, mayGoOn: false, cancellationToken);
         }

@@ -39,6 +39,7 @@ public sealed class FallbackPanelTests : LoraBunitContext
 
         Assert.Equal("no room in the budget", panel.Find(".chip").TextContent.Trim());
         Assert.StartsWith(words, panel.Find("p").TextContent, StringComparison.Ordinal);
+        Assert.EndsWith(" To the budget", panel.Find("p").TextContent, StringComparison.Ordinal);
         Assert.Equal("/budget", panel.Find("p a").GetAttribute("href"));
         Assert.Contains("$13.02", panel.Markup, StringComparison.Ordinal);
     }

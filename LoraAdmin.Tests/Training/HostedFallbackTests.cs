@@ -301,7 +301,7 @@ public sealed class HostedFallbackTests
 
         Assert.Equal(TrainingState.Queued, bench.Job(id).State);
         Assert.StartsWith("RunPod's breaker is held open by ada: RunPod moves. Replicate would reserve up to $10.92 for a job", bench.Job(id).WaitReason, StringComparison.Ordinal);
-        Assert.EndsWith("has $8.00 free", bench.Job(id).WaitReason, StringComparison.Ordinal);
+        Assert.EndsWith("has $8.00 free, its own reservation included", bench.Job(id).WaitReason, StringComparison.Ordinal);
         Assert.Equal(AttemptState.Active, Assert.Single(bench.Attempts(id)).State);
         Assert.Equal(bench.Reservation(id).Amount, bench.Month.Reserved);
         Assert.Single(bench.Facts(id, TrainingEvents.Waiting));

@@ -14,6 +14,6 @@ public sealed class HostedRoom(IUnitOfWork work, TimeProvider clock, Func<Hosted
     {
         BudgetMonth month = await work.ReadAsync(
             (unit, token) => unit.Store<IBudgetStore>().ReadMonthAsync(Month.Of(clock.GetUtcNow()), budget(), token), cancellationToken);
-        return month.HasRoomFor(Reserves) ? null : month.WhyNoRoom(HostedLedger.ProviderName, Reserves);
+        return month.HasRoomFor(Reserves) ? null : month.WhyNoRoom(HostedLedger.ProviderName, Reserves, isWithItsOwn: false);
     }
 }
