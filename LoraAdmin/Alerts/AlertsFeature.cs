@@ -12,7 +12,7 @@ public static class AlertsFeature
     {
         ArgumentNullException.ThrowIfNull(services);
         services.AddStore<IIncidentStore, IncidentStore>();
-        services.AddStore<IOpenIncidents, OpenIncidents>();
+        services.AddStore<IOpenIncidents, OpenIncidentStore>();
         services.AddSingleton(new ExpiredRows("incident_facts", IncidentStore.DeleteConsumedFactsAsync));
         services.AddSingleton<IncidentKeeper>();
         services.AddSingleton<IEventConsumer, IncidentConsumer>();

@@ -6,7 +6,7 @@ using Microsoft.EntityFrameworkCore;
 namespace LoraAdmin.Alerts;
 
 /// <summary>The table of incidents, and the facts that no consumer has taken in yet.</summary>
-internal sealed class OpenIncidents(LoraDb db) : IOpenIncidents
+internal sealed class OpenIncidentStore(LoraDb db) : IOpenIncidents
 {
     public async Task<IReadOnlyCollection<string>> ListSubjectsAsync(string rule, CancellationToken cancellationToken)
     {
