@@ -116,7 +116,7 @@ public sealed class TestDatabase : IAsyncDisposable
         services.AddStore<IGpuPriceStore, GpuPriceStore>();
         services.AddStore<ITrainingPauseStore, TrainingPauseStore>();
         services.AddStore<IIncidentStore, IncidentStore>();
-        services.AddStore<IOpenIncidents, OpenIncidents>();
+        services.AddStore<IOpenIncidents, OpenIncidentStore>();
         services.AddStore<IBudgetStore, BudgetStore>();
         services.AddStore<IBudgetLimitStore, BudgetLimitStore>();
         services.AddStore<IKeptTotalsStore, KeptTotalsStore>();
