@@ -107,6 +107,11 @@ public sealed record Circuit
     /// <summary>Newest first; as many as were asked for.</summary>
     public IReadOnlyList<CircuitEntry> History { get; init; } = [];
 
+    /// <summary>The failures that opened it, while it is open, as far back as the history was asked for.</summary>
+    public IReadOnlyList<CircuitFailure> Causes => OpenedAt is { } at
+        ? History.FirstOrDefault(entry => entry.At == at && entry.Kind is CircuitEntryKinds.Opened or CircuitEntryKinds.Reopened)?.Failures ?? []
+        : [];
+
     public CircuitMark Mark => new(Born, Entries, Generation);
 
     /// <summary>Has less than somebody has seen: its life is a later one, or it has not come as far.</summary>

@@ -19,13 +19,10 @@ public sealed record CircuitFindings(long Generation, int Trips, IReadOnlyList<C
     {
         ArgumentNullException.ThrowIfNull(seed);
         ArgumentNullException.ThrowIfNull(local);
-        FoundTrip? trip = local is { IsOpen: true, OpenedAt: { } at, OpenUntil: { } until } && at != seed.OpenedAt ? new FoundTrip(until, CausesOf(local, at)) : null;
+        FoundTrip? trip = local is { IsOpen: true, OpenedAt: { } at, OpenUntil: { } until } && at != seed.OpenedAt ? new FoundTrip(until, local.Causes) : null;
         HashSet<string> seeded = [.. seed.Failures.Select(failure => failure.Id)];
         CircuitFailure[] own = [.. (trip?.Causes ?? []).Concat(local.Failures).Where(failure => !seeded.Contains(failure.Id))];
         Isolation? isolation = local.Isolation == seed.Isolation ? null : local.Isolation;
         return own.Length > 0 || trip is not null || isolation is not null ? new CircuitFindings(local.Generation, local.Trips, own, trip, isolation) : null;
     }
-
-    private static IReadOnlyList<CircuitFailure> CausesOf(Circuit local, DateTimeOffset at) =>
-        local.History.FirstOrDefault(entry => entry.At == at && entry.Kind is CircuitEntryKinds.Opened or CircuitEntryKinds.Reopened)?.Failures ?? [];
 }

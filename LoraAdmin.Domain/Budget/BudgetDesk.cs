@@ -58,8 +58,7 @@ public sealed class BudgetDesk(IUnitOfWork work, IIds ids, TimeProvider clock, F
             Actor configuration = Actor.Portal("configuration");
             string text = $"The configuration of the budget changed from {Say(before)} to {Say(now)}; {holds}";
             await store.AddChangeAsync(new BudgetLimitChange(ids.Next(), clock.GetUtcNow(), configuration, text, before, now, FollowsOptions: true), token);
-            await unit.Events.AppendAsync(
-                BudgetFacts.Of(BudgetEvents.OptionsChanged, text, configuration, EventSeverity.Warning, BudgetFacts.LimitSignal(await MonthAsync(unit, token))), token);
+            await unit.Events.AppendAsync(FactOf(BudgetEvents.OptionsChanged, text, configuration, await MonthAsync(unit, token)), token);
         },
         cancellationToken);
 
@@ -106,11 +105,15 @@ public sealed class BudgetDesk(IUnitOfWork work, IIds ids, TimeProvider clock, F
         }
 
         await unit.Events.AppendAsync(
-            BudgetFacts.Of(
-                BudgetEvents.LimitSet, $"{actor.Name} set the budget from {Say(before)} to {Say(after)}: {wish.Reason.Trim()}", actor, EventSeverity.Warning,
-                BudgetFacts.LimitSignal(month)),
-            cancellationToken);
+            FactOf(BudgetEvents.LimitSet, $"{actor.Name} set the budget from {Say(before)} to {Say(after)}: {wish.Reason.Trim()}", actor, month), cancellationToken);
         return new LimitOutcome.Set(await store.ReadAsync(configured, cancellationToken), month);
+    }
+
+    /// <summary>A limit below what the month has taken refuses every job: that is as urgent as when <see cref="BudgetWatch"/> finds it.</summary>
+    private static OperationalEvent FactOf(string kind, string text, Actor actor, BudgetMonth month)
+    {
+        IncidentSignal signal = BudgetFacts.LimitSignal(month);
+        return BudgetFacts.Of(kind, text, actor, signal.Over ? EventSeverity.Warning : EventSeverity.Error, signal);
     }
 
     private static List<FieldProblem> Check(LimitWish wish)

@@ -11,6 +11,19 @@ public sealed record BudgetMonth(Month Month, Usd Limit, Usd Spent, Usd Reserved
     public BudgetMode Mode { get; init; }
 
     public Usd Free => Limit - Spent - Reserved;
+
+    /// <summary>Whether a reservation of so much would be made now, as the guarded update decides.</summary>
+    public bool HasRoomFor(Usd amount) => Mode == BudgetMode.Soft ? Spent < Limit : amount <= Free;
+
+    /// <summary>Why a job can't go to a provider, where <see cref="HasRoomFor"/> says no.</summary>
+    /// <param name="amount">What it would reserve there.</param>
+    /// <param name="isWithItsOwn">The month is as it would be without the reservation that the job has.</param>
+    public string WhyNoRoom(string provider, Usd amount, bool isWithItsOwn)
+    {
+        string free = $"has {(Free < Usd.Zero ? Usd.Zero : Free)} free{(isWithItsOwn ? ", its own reservation included" : "")}";
+        string room = Mode == BudgetMode.Soft ? "is spent" : free;
+        return $"{provider} would reserve up to {amount} for a job, and the budget of {Month} {room}";
+    }
 }
 
 /// <summary>

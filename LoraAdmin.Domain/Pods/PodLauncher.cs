@@ -357,7 +357,7 @@ public sealed class PodLauncher(IUnitOfWork work, IPodProvider provider, ICreati
 
             case CreateOutcome.InDoubt doubt:
                 await SaveAsync(
-                    row with { LastError = doubt.Error.Detail },
+                    row with { LastError = doubt.Error.Words },
                     guard,
                     PodFacts.Of(row, PodEvents.CreateFailed, $"The answer to creating {name} was unclear: {doubt.Error.Detail}", actor, EventSeverity.Warning, PodReasons.InDoubt)
                         with { Error = ErrorOf(doubt.Error) },

@@ -1,3 +1,4 @@
+using System.Globalization;
 using LoraAdmin.Domain.Shared;
 
 namespace LoraAdmin.Domain.Pods;
@@ -80,7 +81,11 @@ public enum ProviderFailure
 /// <param name="Detail">The provider's own words, shortened, without secrets.</param>
 /// <param name="RetryAfter">For <see cref="ProviderFailure.RateLimited"/>: not sooner than this.</param>
 /// <param name="RequestId">The provider's <c>x-request-id</c>.</param>
-public sealed record ProviderError(ProviderFailure Failure, int? Status, string Detail, TimeSpan? RetryAfter = null, string? RequestId = null);
+public sealed record ProviderError(ProviderFailure Failure, int? Status, string Detail, TimeSpan? RetryAfter = null, string? RequestId = null)
+{
+    /// <summary>With the status by which it was judged: the provider's own words mostly do not tell it.</summary>
+    public string Words => Status is { } status ? string.Create(CultureInfo.InvariantCulture, $"HTTP {status}: {Detail}") : Detail;
+}
 
 /// <summary>Outcome of a create. Only <see cref="Created"/> and <see cref="Refused"/> are certain.</summary>
 public abstract record CreateOutcome

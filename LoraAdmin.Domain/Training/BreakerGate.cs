@@ -51,7 +51,7 @@ public sealed class BreakerGate(IBreaker breaker, string worker, string keyMark,
         {
             CreationResult.Made => new CircuitCall.Success(ticket, worker),
             CreationResult.Failed failed => new CircuitCall.Failure(
-                ticket, name, worker, failed.Error.Detail, CreationOutcomes.Of(EndOf(failed.Error)).Effect ?? FailureEffect.Ignored, keyMark),
+                ticket, name, worker, failed.Error.Words, CreationOutcomes.Of(EndOf(failed.Error)).Effect ?? FailureEffect.Ignored, keyMark),
             _ => new CircuitCall.Failure(ticket, name, worker, "not asked", FailureEffect.Ignored, keyMark),
         };
         return breaker.CallAsync(call, cancellationToken);

@@ -41,7 +41,7 @@ internal sealed class DearerPods(IUnitOfWork work, TimeProvider clock, Func<Budg
         }
         catch (NoRoomException full)
         {
-            await TopUpAsync(seen, pod, full.Month, cancellationToken);
+            await TopUpAsync(seen, pod, full.Month.Month, cancellationToken);
         }
     }
 
@@ -85,7 +85,7 @@ internal sealed class DearerPods(IUnitOfWork work, TimeProvider clock, Func<Budg
                     break;
 
                 case ReserveResult.DoesNotFit full:
-                    throw new NoRoomException(full.Month);
+                    throw new NoRoomException(full);
             }
         },
         cancellationToken);

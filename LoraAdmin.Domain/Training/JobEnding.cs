@@ -92,42 +92,29 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
         await unit.Events.AppendAsync(cancelled ? fact : fact with { Error = error }, cancellationToken);
     }
 
-    /// <summary>
-    /// The attempt ends without a provider, and the other provider is asked before anybody hears of a failure (E1, C1), also the one that it came from. What does
-    /// not fit into the month's budget there ends the job, unless the step has another answer to that.
-    /// </summary>
-    /// <param name="mayGoOn">False: the other provider was asked about, and the month has no room for it.</param>
-    /// <exception cref="NoRoomException">The month has no room for it: the unit is over, and in another one it may not go on.</exception>
-    public async Task HandOverAsync(IUnit unit, StepResult.HandOver handOver, long fence, bool mayGoOn, DateTimeOffset now, CancellationToken cancellationToken)
+    /// <summary>The attempt ends without a provider, and the other provider is asked before anybody hears of a failure (E1, C1), also the one that it came from.</summary>
+    /// <exception cref="NoRoomException">The month has no room for it there: the unit is over, and <see cref="StepResult.HandOver.WithoutRoom"/> comes of it.</exception>
+    public async Task HandOverAsync(IUnit unit, StepResult.HandOver handOver, long fence, DateTimeOffset now, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(unit);
         ArgumentNullException.ThrowIfNull(handOver);
-        (TrainingJob job, JobFailure failure, ErrorDetail error) = handOver;
+        (TrainingJob job, JobFailure failure, ErrorDetail error) = (handOver.Job, handOver.Failure, handOver.Error);
         await EndAttemptAsync(unit, job, AttemptState.Failed, failure.Code, now, cancellationToken);
         await AttemptPods.ReleaseAsync(unit, job.Id, job.Attempt, FileProof.TrainingNeverStarted, PodReasons.JobEnded, now, cancellationToken);
         await HostedLedger.ReleaseAsync(unit, job.Id, job.Attempt, now, cancellationToken);
         string why = (failure.Detail ?? failure.Rule.Message).TrimEnd('.');
-        bool isBack = HostedLedger.IsHosted(job);
-        (string name, Next next) = isBack
-            ? (GateWords.RunPod.Provider, new Next(
+        Next next = HostedLedger.IsHosted(job)
+            ? new Next(
                 ProvisioningStep.Provider,
                 await EstimateOfPodAsync(unit, job, now, cancellationToken),
                 TrainingEvents.HandedOver,
-                $"{why}. {GateWords.RunPod.Provider} can be asked again, and is"))
-            : (HostedLedger.ProviderName, new Next(
-                HostedLedger.Provider,
-                hosted().EstimateFor(training().MaxDuration),
-                TrainingEvents.HandedOver,
-                $"{why}. {HostedLedger.ProviderName} is asked instead"));
-        if (mayGoOn)
-        {
-            await GoOnAsync(unit, job, fence, failure, error, next, now, cancellationToken);
-            return;
-        }
-
-        string words = $"{failure.Detail?.TrimEnd('.')}. {name} would take up to {next.Estimate}, which the month's budget does not have";
-        await FailAsync(unit, job, fence, new JobFailure(FailureCode.BudgetExhausted, words), FileProof.TrainingNeverStarted, error, mayGoOn, now, cancellationToken);
+                $"{why}. {OtherThanOf(job)} can be asked again, and is")
+            : new Next(HostedLedger.Provider, hosted().EstimateFor(training().MaxDuration), TrainingEvents.HandedOver, $"{why}. {OtherThanOf(job)} is asked instead");
+        await GoOnAsync(unit, job, fence, failure, error, next, now, cancellationToken);
     }
+
+    /// <summary>The provider to which the job would be handed over, as people know it.</summary>
+    public static string OtherThanOf(TrainingJob job) => HostedLedger.IsHosted(job) ? GateWords.RunPod.Provider : HostedLedger.ProviderName;
 
     /// <summary>What a job fails of is not over with it: it stays for a person until the job has gone another way.</summary>
     private static bool OutlivesTheJob(IncidentSignal signal, JobFailure failure) =>
@@ -202,7 +189,7 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
         int next = (await store.ListAttemptsAsync(job.Id, cancellationToken)).Max(attempt => attempt.Number) + 1;
         if (await money.TryReserveAsync(ids.Next(), job.Id, next, to.Estimate, now, budget(), cancellationToken) is ReserveResult.DoesNotFit full)
         {
-            throw new NoRoomException(full.Month);
+            throw new NoRoomException(full);
         }
 
         bool handedOver = to.Provider == HostedLedger.Provider;

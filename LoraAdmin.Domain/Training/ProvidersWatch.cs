@@ -4,9 +4,9 @@ using LoraAdmin.Domain.Training.Hosted;
 namespace LoraAdmin.Domain.Training;
 
 /// <summary>
-/// Tells whether any provider takes trainings, by what both of their breakers say now and not by what some job met: an incident begins though no job waits, and
-/// ends though none comes. Each instance tells for itself; at its start it ends what a portal before it had told and is true no more. As long as both are
-/// down it is told again, because another instance may be configured otherwise and have ended the incident.
+/// Tells whether any provider takes trainings, by what both of their breakers and the month's budget say now and not by what some job met: an incident begins though
+/// no job waits, and ends though none comes. Each instance tells for itself; at its start it ends what a portal before it had told and is true no more. As long as
+/// neither takes any it is told again, because another instance may be configured otherwise and have ended the incident.
 /// </summary>
 public sealed class ProvidersWatch(IUnitOfWork work, BreakerGate runPod, HostedFallback fallback, TimeProvider clock)
 {
@@ -26,7 +26,7 @@ public sealed class ProvidersWatch(IUnitOfWork work, BreakerGate runPod, HostedF
     public async Task LookAsync(CancellationToken cancellationToken)
     {
         // Without a fallback RunPod's own incidents say all there is to say.
-        string? hosted = fallback.IsConfigured ? await fallback.WhyDownAsync(cancellationToken) : null;
+        HostedDown? hosted = fallback.IsConfigured ? await fallback.WhyDownAsync(cancellationToken) : null;
         string? pods = hosted is null ? null : await runPod.WhyDownAsync(cancellationToken);
         bool areDown = pods is not null;
         if (areDown == told && !(areDown && clock.GetUtcNow() - toldAt >= DownAgain))
@@ -34,7 +34,7 @@ public sealed class ProvidersWatch(IUnitOfWork work, BreakerGate runPod, HostedF
             return;
         }
 
-        string words = areDown ? $"Both providers are down. {pods!.TrimEnd('.')}. {hosted}"
+        string words = areDown ? $"{(hosted!.IsOfMoney ? "" : "Both providers are down. ")}{pods!.TrimEnd('.')}. {hosted.Why}"
             : hosted is null ? "Trainings have a provider: RunPod, or Replicate where it is configured"
             : "Trainings have a provider: RunPod";
         OperationalEvent fact = new()

@@ -262,7 +262,7 @@ internal sealed class StrayCosts(IUnitOfWork work, TimeProvider clock)
     /// <summary>Says once that it costs nothing any more.</summary>
     private static async Task CloseAsync(IUnit unit, string subject, LedgerPod pod, Usd total, BudgetEntry end, CancellationToken cancellationToken)
     {
-        string text = $"Pod {pod.PodId} is gone; {total} were paid that nobody had reserved";
+        string text = $"Pod {pod.PodId} is gone; {total} in all were paid that nobody had reserved";
         if (await unit.Store<IBudgetStore>().BookAsync(end with { Note = text }, cancellationToken))
         {
             await unit.Events.AppendAsync(BudgetFacts.BeyondEnded(subject, text, Self) with { Pod = pod.Name }, cancellationToken);

@@ -114,9 +114,11 @@ public sealed class TrainingConductor(
         {
             await CommitAsync(leased, result, mayGoOn: true, cancellationToken);
         }
-        catch (NoRoomException)
+        catch (NoRoomException full)
         {
-            StepResult instead = result is StepResult.HandOver { WithoutRoom: { } other } ? other : result;
+            StepResult instead = result is StepResult.HandOver { Job: var job, WithoutRoom: var stays }
+                ? stays.Because(full.Month.WhyNoRoom(JobEnding.OtherThanOf(job), full.Asked, isWithItsOwn: true))
+                : result;
             await CommitAsync(leased, instead, mayGoOn: false, cancellationToken);
         }
     }
@@ -157,7 +159,7 @@ public sealed class TrainingConductor(
                     break;
 
                 case StepResult.HandOver handOver:
-                    await ending.HandOverAsync(unit, handOver, leased.Fence, mayGoOn, now, token);
+                    await ending.HandOverAsync(unit, handOver, leased.Fence, now, token);
                     break;
 
                 case StepResult.Fail fail:

@@ -211,6 +211,34 @@ public sealed class NeedsAttentionTests : LoraBunitContext
         Assert.True(page.Markup.IndexOf("Needs attention", StringComparison.Ordinal) < page.Markup.IndexOf("class=\"tiles\"", StringComparison.Ordinal));
     }
 
+    /// <summary>At three in the morning "read the log" is no remedy.</summary>
+    [Fact]
+    public void Words_EveryRuleOfTheDomain_HasItsOwn()
+    {
+        string[] rules =
+        [
+            .. typeof(Incident).Assembly.GetExportedTypes()
+                .Where(static type => type.Name.EndsWith("Incidents", StringComparison.Ordinal))
+                .SelectMany(static type => type.GetFields())
+                .Where(static field => field.IsLiteral)
+                .Select(static field => (string)field.GetRawConstantValue()!)
+                .Where(static text => text.Contains('.', StringComparison.Ordinal)),
+        ];
+        Assert.True(rules.Length > 30, $"{rules.Length} rules");
+        string unknown = AlertsPageTexts.Of(One("no.rule", "subject", EventSeverity.Error)).WhatHelps;
+        Assert.Empty(rules.Where(rule => AlertsPageTexts.Of(One(rule, "subject", EventSeverity.Error)).WhatHelps == unknown));
+    }
+
+    /// <summary>Its figures go on, and its text does not go on with them.</summary>
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public void Incident_SaysAsOfWhenItsFiguresAre()
+    {
+        incidents.Open.Add(One(BudgetIncidents.LimitPassed, "2026-11", EventSeverity.Error));
+
+        Assert.Equal("The text of the incident (as of 30 s ago)", System.Text.RegularExpressions.Regex.Replace(Show().Find(".incident .text").TextContent, @"\s+", " ").Trim());
+    }
+
     /// <summary>The frame brings its own providers.</summary>
     private IRenderedComponent<MainLayout> RenderLayout()
     {

@@ -11,7 +11,7 @@ namespace LoraAdmin.Tests.Breaker;
 /// <summary>What the breaker does to whole jobs, with the portal's real vendor client on LocalCloud.</summary>
 public sealed class BreakerJobsTests
 {
-    private const string VendorWords = "Something went wrong. Please try again later or contact support.";
+    private const string VendorWords = "HTTP 500: Something went wrong. Please try again later or contact support.";
 
     private readonly TrainingBench bench = new();
 

@@ -57,6 +57,40 @@ public sealed class BreakerPageTests : LoraBunitContext
         Assert.Equal(["words of 1", "words of 2", "words of 3"], page.FindAll("table q").Select(words => words.TextContent));
     }
 
+    /// <summary>What it has counted begins anew with its opening.</summary>
+    [Fact]
+    public void Open_SaysWhichFailuresOpenedIt()
+    {
+        Show(Open() with
+        {
+            History =
+            [
+                new CircuitEntry(2, Start.AddSeconds(5), CircuitEntryKinds.Late, 1, "worker-2", "503", [Failure(4)]),
+                new CircuitEntry(1, Start, CircuitEntryKinds.Opened, 1, "worker-1", "503", [Failure(1), Failure(2), Failure(3)]),
+            ],
+        });
+        IRenderedComponent<BreakerPage> page = Page();
+
+        Assert.Contains("Opened by 3 failures", Text(page), StringComparison.Ordinal);
+        Assert.Equal(["words of 1", "words of 2", "words of 3"], page.FindAll("dl.facts q").Select(words => words.TextContent));
+        Assert.DoesNotContain("0 of 3", Text(page), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(null, false, "The next job tries RunPod out")]
+    [InlineData("Replicate", false, "The next job tries RunPod out, the others go to Replicate")]
+    [InlineData("Replicate", true, "One job tries RunPod out, the others go to Replicate")]
+    public void Tile_HalfOpen_SaysAsThePageDoesThatOneJobTries(string? takes, bool isTried, string words)
+    {
+        taker = takes;
+        Clock.Advance(Rules.OpenFor);
+        Show(Open() with { Probe = isTried ? new Probe("lora-a-1", "worker-7", Start + Rules.OpenFor + Rules.ProbeLease) : null });
+        IRenderedComponent<BreakerTile> tile = RenderPage<BreakerTile>();
+
+        tile.WaitForAssertion(() => tile.Find("a.tile"));
+        Assert.Equal(words, tile.Find(".tile-note").TextContent.Trim());
+    }
+
     [Fact]
     public void HalfOpen_SaysWhoTries()
     {

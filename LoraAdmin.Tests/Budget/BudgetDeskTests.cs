@@ -66,7 +66,9 @@ public sealed class BudgetDeskTests : IDisposable
 
         Assert.IsType<LimitOutcome.Set>(await Desk.SetLimitAsync(new LimitWish(Wanted, "A dear month", AllowBelow: true), Ada, Token));
 
-        IncidentSignal opened = Assert.Single(Assert.Single(database.Events).Signals);
+        OperationalEvent told = Assert.Single(database.Events);
+        Assert.Equal(EventSeverity.Error, told.Severity);
+        IncidentSignal opened = Assert.Single(told.Signals);
         Assert.Equal((BudgetIncidents.LimitPassed, "2026-11", false), (opened.Rule, opened.Subject, opened.Over));
         Assert.IsType<ReserveResult.DoesNotFit>(await ReserveAsync(new Usd(1)));
     }

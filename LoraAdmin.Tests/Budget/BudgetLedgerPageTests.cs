@@ -48,6 +48,16 @@ public sealed class BudgetLedgerPageTests : LoraBunitContext
     }
 
     [Fact]
+    public void EndOfALeak_IsNoLeakOfNothing()
+    {
+        money.Entries.Add(BudgetSamples.Entry(2, EntryKind.Leak, spent: 0.02m));
+        money.Entries.Add(BudgetSamples.Entry(1, EntryKind.Leak) with { Note = "Pod p1 is gone; $0.02 in all were paid that nobody had reserved" });
+        IRenderedComponent<BudgetLedgerPage> page = RenderPage<BudgetLedgerPage>();
+
+        page.WaitForAssertion(() => Assert.Equal(["leak over", "leak"], page.FindAll("tbody .chip").Select(chip => chip.TextContent.Trim())));
+    }
+
+    [Fact]
     public void OlderPages_FollowTheKeyset_AndKeepTheSums()
     {
         Fill(120);
@@ -94,6 +104,25 @@ public sealed class BudgetLedgerPageTests : LoraBunitContext
         Assert.Equal("Every month", page.Find(".months strong").TextContent);
         Assert.Equal($"/training/{job}", page.Find("tbody a").GetAttribute("href"));
         Assert.Equal((null, job), (money.Filters[0].Month, money.Filters[0].Job));
+    }
+
+    /// <summary>Ids of jobs of one minute begin alike.</summary>
+    [Theory]
+    [InlineData("4b1f77aa")]
+    [InlineData("job …4B1F77AA")]
+    [InlineData("01a21849-4727-7f00-8000-00004b1f77aa")]
+    public void Job_IsToldFromItsNeighboursAndFoundByWhatThePageShows(string typed)
+    {
+        JobId job = new(Guid.Parse("01a21849-4727-7f00-8000-00004b1f77aa"));
+        money.Entries.Add(BudgetSamples.Entry(1, spent: 1, job: job));
+        money.Entries.Add(BudgetSamples.Entry(2, spent: 1, job: new JobId(Guid.Parse("01a21849-4727-7f00-8000-00009c0e1d52"))));
+        IRenderedComponent<BudgetLedgerPage> page = RenderPage<BudgetLedgerPage>();
+        page.WaitForAssertion(() => Assert.Equal(["job …4b1f77aa", "job …9c0e1d52"], page.FindAll("tbody a").Select(link => link.TextContent)));
+        Assert.Equal(job.ToString(), page.FindAll("tbody a")[0].GetAttribute("title"));
+
+        Address.NavigateTo(new LedgerAddress(null, [], typed, null).ToUri());
+
+        page.WaitForAssertion(() => Assert.Equal("job …4b1f77aa", Assert.Single(page.FindAll("tbody a")).TextContent));
     }
 
     [Fact]

@@ -41,7 +41,7 @@ internal sealed class PageMoney : IBudgetQueries, IProviderMoney
             [.. rest.Take(size)],
             rest.Length > size ? new LedgerCursor(rest[size - 1].At, rest[size - 1].Key) : null,
             totals,
-            filter is { Month: { } month, Job: null, Kinds.Count: 0 } ? Row ?? new BudgetMonth(month, Board.Month.Limit, totals.Spent, totals.Reserved) : null);
+            filter is { Month: { } month, IsOfJob: false, Kinds.Count: 0 } ? Row ?? new BudgetMonth(month, Board.Month.Limit, totals.Spent, totals.Reserved) : null);
     });
 
     public Task<IReadOnlyList<BudgetEntry>> ListForwardAsync(
@@ -61,6 +61,7 @@ internal sealed class PageMoney : IBudgetQueries, IProviderMoney
     private IEnumerable<BudgetEntry> Matching(LedgerFilter filter) => Entries.Where(entry =>
         (filter.Month is not { } month || month == entry.Month)
         && (filter.Job is not { } job || job == entry.Job)
+        && (filter.JobShort is not { } end || entry.Job?.Short == end)
         && (filter.Kinds.Count == 0 || filter.Kinds.Contains(entry.Kind)));
 
     private static int Compare(BudgetEntry entry, LedgerCursor cursor) =>

@@ -11,7 +11,7 @@ namespace LoraAdmin.Tests.Pods;
 [Trait("Requirement", "E1")]
 public sealed class PodLauncherTests
 {
-    private const string VendorWords = "Something went wrong. Please try again later or contact support.";
+    private const string VendorWords = "HTTP 500: Something went wrong. Please try again later or contact support.";
 
     [Fact]
     public async Task Create_FailsOnce_IsRepeatedAfterTwoSecondsAndTheJobCompletes()

@@ -1,4 +1,5 @@
 using LoraAdmin.Domain.Breaker;
+using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Domain.Training.Hosted;
 
@@ -48,7 +49,21 @@ public sealed partial class Invariants
         DateTimeOffset millis = DateTimeOffset.FromUnixTimeMilliseconds(now.ToUnixTimeMilliseconds());
         return world.Redis.State.StatusAt(millis) == CircuitStatus.Closed ? false
             : world.HostedRedis.State.StatusAt(millis) != CircuitStatus.Closed ? true
-            : IsRefused(now);
+            : IsRefused(now) is not false and var isRefused ? isRefused
+            : HasNoRoom(now);
+    }
+
+    /// <summary>Whether the month has no room for what a job reserves at the fallback provider; at a month's end each clock has its own month.</summary>
+    private bool? HasNoRoom(DateTimeOffset now)
+    {
+        Month month = Month.Of(now);
+        if (Month.Of(now - AgesDifferBy) != month || Month.Of(now + AgesDifferBy) != month)
+        {
+            return null;
+        }
+
+        Usd taken = world.Database.Months.Find(month) is { } row ? row.Spent + row.Reserved : Usd.Zero;
+        return taken + world.Hosted.EstimateFor(world.Training.MaxDuration) > world.Budget.MonthlyLimit;
     }
 
     /// <summary>Whether the newest training that the fallback provider has answered for was refused, so lately that nobody need ask again.</summary>

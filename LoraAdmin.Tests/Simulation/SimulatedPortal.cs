@@ -68,7 +68,7 @@ public sealed class SimulatedPortal
         ReplicateClient hosted = new(http, Options.Create(replicate), hostedGate, WebhookOf, clock, NullLogger<ReplicateClient>.Instance);
         ReplicatePredictions predictions = new(hosted, Options.Create(replicate), WebhookOf);
         Hosted = hosted;
-        HostedFallback fallback = new(hostedGate, refusals, () => world.Hosted);
+        HostedFallback fallback = new(hostedGate, refusals, new HostedRoom(work, clock, () => world.Hosted, () => world.Training.MaxDuration, () => world.Budget), () => world.Hosted);
         Providers = new ProvidersWatch(work, gate, fallback, clock);
         HostedLauncher hostedLauncher = new(
             work,

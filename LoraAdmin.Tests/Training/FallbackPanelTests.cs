@@ -28,6 +28,22 @@ public sealed class FallbackPanelTests : LoraBunitContext
         Assert.StartsWith(words, panel.Find("p").TextContent, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [Trait("Requirement", "M6")]
+    [InlineData(true, "RunPod makes no pods: jobs wait in the queue for it, or until the month has room for them here. It would reserve too much.")]
+    [InlineData(false, "A job that RunPod makes no pod for fails now; while RunPod's breaker is open, jobs wait in the queue. It would reserve too much.")]
+    public void Panel_WithoutRoomInTheBudget_SaysWhatJobsDoAndLeadsToTheBudget(bool isRunPodHeld, string words)
+    {
+        IRenderedComponent<FallbackPanel> panel = Show(
+            Calm with { WhyDown = "It would reserve too much", IsOfMoney = true, IsRunPodHeld = isRunPodHeld, Reserves = Usd.FromDollars(13.02m) });
+
+        Assert.Equal("no room in the budget", panel.Find(".chip").TextContent.Trim());
+        Assert.StartsWith(words, panel.Find("p").TextContent, StringComparison.Ordinal);
+        Assert.EndsWith(" To the budget", panel.Find("p").TextContent, StringComparison.Ordinal);
+        Assert.Equal("/budget", panel.Find("p a").GetAttribute("href"));
+        Assert.Contains("$13.02", panel.Markup, StringComparison.Ordinal);
+    }
+
     [Fact]
     [Trait("Requirement", "C1")]
     public void Panel_WithTrainings_SaysWhichShareWasDivertedAndWhatItCostsMore()

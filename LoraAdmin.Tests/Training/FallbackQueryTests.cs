@@ -1,5 +1,6 @@
 using LoraAdmin.Breaker;
 using LoraAdmin.Domain.Breaker;
+using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Library;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
@@ -19,6 +20,7 @@ public sealed class FallbackQueryTests
     private static readonly BreakerRules Figures = new(3, TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(30), TimeSpan.FromMinutes(5), null);
 
     private readonly FakeTimeProvider clock = new(Now);
+    private BudgetRules budget = new(Usd.FromDollars(200), Usd.FromDollars(150));
 
     [Theory]
     [InlineData(DatabaseKind.Sqlite)]
@@ -75,6 +77,28 @@ public sealed class FallbackQueryTests
         Assert.Equal([TrainingEvents.ProvidersDown], told.Events.Select(static fact => fact.Kind));
     }
 
+    /// <summary>Page, breaker and incident say the same of a job that would be too dear at Replicate.</summary>
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Board_WhileTheMonthHasNoRoomForAJobThere_SaysSoAsTheIncidentDoes()
+    {
+        await using TestDatabase database = await TestDatabase.CreateAsync(DatabaseKind.Sqlite);
+        Circuit held = CircuitMachine.Apply(Circuit.Fresh, new CircuitCall.Isolate("ada", "RunPod moves", null, ""), Now, Figures).Circuit;
+        FallbackBoard before = await Queries(database, held, Circuit.Fresh, null).ReadAsync(CancellationToken.None);
+        Assert.Equal((null, false, Usd.FromDollars(13)), (before.WhyDown, before.IsOfMoney, before.Reserves));
+
+        budget = new BudgetRules(Usd.FromDollars(12), Usd.FromDollars(10));
+        const string words = "Replicate would reserve up to $13.00 for a job, and the budget of 2026-11 has $12.00 free";
+        FallbackBoard board = await Queries(database, held, Circuit.Fresh, null).ReadAsync(CancellationToken.None);
+        Assert.Equal((words, true), (board.WhyDown, board.IsOfMoney));
+
+        using MemoryDatabase told = new(clock);
+        HostedFallback fallback = Fallback(told, Circuit.Fresh, null);
+        Assert.Equal(new DetourView(null, null), await LoraAdmin.Rules.LookRoundAsync(fallback, CancellationToken.None));
+        await new ProvidersWatch(told, Gate(held, GateWords.RunPod), fallback, clock).LookAsync(CancellationToken.None);
+        Assert.Equal($"RunPod's breaker is held open by ada: RunPod moves. {words}", Assert.Single(told.Events).Message);
+    }
+
     /// <summary>RunPod's breaker lives in Redis: its page goes on without the database.</summary>
     [Fact]
     [Trait("Requirement", "C1")]
@@ -123,12 +147,14 @@ public sealed class FallbackQueryTests
     }
 
     private FallbackQueryStore Queries(TestDatabase database, Circuit runPod, Circuit hosted, string? whyNot) => new(
-        database.Work, Gate(runPod, GateWords.RunPod), Fallback(database.Work, hosted, whyNot), () => new HostedRules(whyNot, Usd.FromDollars(5)), clock);
+        database.Work, Gate(runPod, GateWords.RunPod), Fallback(database.Work, hosted, whyNot), Room(database.Work), () => new HostedRules(whyNot, Usd.FromDollars(5)), clock);
+
+    private HostedRoom Room(IUnitOfWork work) => new(work, clock, static () => new HostedRules(null, Usd.FromDollars(6)), static () => TimeSpan.FromMinutes(120), () => budget);
 
     private HostedFallback Fallback(IUnitOfWork work, Circuit hosted, string? whyNot)
     {
         HostedRefusals refusals = new(work, clock);
-        return new HostedFallback(Gate(hosted, GateWords.Replicate, refusals), refusals, () => new HostedRules(whyNot, Usd.FromDollars(5)));
+        return new HostedFallback(Gate(hosted, GateWords.Replicate, refusals), refusals, Room(work), () => new HostedRules(whyNot, Usd.FromDollars(5)));
     }
 
     private BreakerGate Gate(Circuit state, GateWords words, HostedRefusals? refusals = null) =>

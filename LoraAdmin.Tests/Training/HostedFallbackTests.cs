@@ -291,16 +291,69 @@ public sealed class HostedFallbackTests
 
     [Fact]
     [Trait("Requirement", "M6")]
-    public async Task Replicate_DoesNotFitIntoTheBudget_JobFailsAsBudgetExhausted()
+    [Trait("Requirement", "C1")]
+    public async Task Replicate_DoesNotFitIntoTheBudget_JobWaitsForRunPodAndIsTrainedThere()
     {
         bench.World.Budget = new BudgetRules(Usd.FromDollars(8), Usd.FromDollars(6));
         await bench.IsolateAsync();
         JobId id = await bench.SubmitAsync();
-        await bench.RunToRestAsync(id);
+        await bench.RunForAsync(TimeSpan.FromMinutes(10));
 
-        Assert.Equal(FailureCode.BudgetExhausted, bench.Job(id).Failure!.Code);
+        Assert.Equal(TrainingState.Queued, bench.Job(id).State);
+        Assert.StartsWith("RunPod's breaker is held open by ada: RunPod moves. Replicate would reserve up to $10.92 for a job", bench.Job(id).WaitReason, StringComparison.Ordinal);
+        Assert.EndsWith("has $8.00 free, its own reservation included", bench.Job(id).WaitReason, StringComparison.Ordinal);
+        Assert.Equal(AttemptState.Active, Assert.Single(bench.Attempts(id)).State);
+        Assert.Equal(bench.Reservation(id).Amount, bench.Month.Reserved);
+        Assert.Single(bench.Facts(id, TrainingEvents.Waiting));
+        Assert.StartsWith("RunPod's breaker is held open by ada: RunPod moves. Replicate would reserve up to $10.92", Assert.Single(Told).Text, StringComparison.Ordinal);
+
+        await bench.Portal.BreakerDesk.ResetAsync(BreakerSubject.RunPod, "RunPod has moved", TrainingBench.Person, TrainingBench.Token);
+        await bench.RunToRestAsync(id);
+        Assert.Equal((TrainingState.Completed, "runpod"), (bench.Job(id).State, bench.Job(id).Provider));
         Assert.Empty(bench.Hosted(id));
+        Assert.Empty(bench.Facts(id, TrainingEvents.HandedOver));
+        Assert.Equal([false, true], Told.Select(static signal => signal.Over));
+        bench.AssertNothingIsLeft();
+    }
+
+    [Fact]
+    [Trait("Requirement", "M6")]
+    [Trait("Requirement", "E1")]
+    public async Task Replicate_DoesNotFitIntoTheBudget_JobFailsForWantOfAProviderWhenRunPodHadItsTurnOrTheQueueWaitIsOver()
+    {
+        bench.World.Budget = new BudgetRules(Usd.FromDollars(8), Usd.FromDollars(6));
+        bench.Faults.Add(FaultKind.Create500, seconds: 100_000);
+        for (int number = 1; number <= 3; number++)
+        {
+            JobId failed = await bench.SubmitAsync();
+            await bench.RunToStateAsync(failed, TrainingState.Failed);
+            Assert.Equal(FailureCode.NoProvider, bench.Job(failed).Failure!.Code);
+            Assert.Contains("Replicate would reserve up to $10.92 for a job", bench.Job(failed).Failure!.Detail, StringComparison.Ordinal);
+        }
+
+        JobId waiting = await bench.SubmitAsync();
+        DateTimeOffset began = bench.Now;
+        await bench.RunToStateAsync(waiting, TrainingState.Failed);
+        Assert.Equal(FailureCode.NoProvider, bench.Job(waiting).Failure!.Code);
+        Assert.Contains("Replicate would reserve up to $10.92 for a job", bench.Job(waiting).Failure!.Detail, StringComparison.Ordinal);
+        Assert.InRange(bench.Now - began, bench.World.Training.QueueWait, bench.World.Training.QueueWait + TimeSpan.FromMinutes(2));
         Assert.Equal(0, bench.UserCount);
+        await bench.RunToRestAsync(waiting);
+        bench.AssertNothingIsLeft();
+    }
+
+    /// <summary>Money that comes free meanwhile is as good as RunPod.</summary>
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Replicate_FitsAgainWhileTheJobWaits_JobIsTrainedThere()
+    {
+        bench.World.Budget = new BudgetRules(Usd.FromDollars(8), Usd.FromDollars(6));
+        await bench.IsolateAsync();
+        JobId id = await bench.SubmitAsync();
+        await bench.RunForAsync(TimeSpan.FromMinutes(10));
+        bench.World.Budget = new BudgetRules(Usd.FromDollars(20), Usd.FromDollars(6));
+        await bench.RunToRestAsync(id);
+        Assert.Equal((TrainingState.Completed, "replicate"), (bench.Job(id).State, bench.Job(id).Provider));
         bench.AssertNothingIsLeft();
     }
 

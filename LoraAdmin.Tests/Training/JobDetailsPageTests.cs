@@ -40,6 +40,20 @@ public sealed class JobDetailsPageTests : LoraBunitContext
     }
 
     [Theory]
+    [Trait("Requirement", "E1")]
+    [InlineData(TrainingState.Provisioning, "runpod", "Asks RunPod for a pod")]
+    [InlineData(TrainingState.Provisioning, "replicate", "Asks Replicate for a training")]
+    [InlineData(TrainingState.Training, "runpod", "Trains on the pod")]
+    [InlineData(TrainingState.Training, "replicate", "Trains at Replicate")]
+    public void Job_AtEitherProvider_SaysWhereItIs(TrainingState state, string provider, string words)
+    {
+        JobDetail detail = PageSamples.Job(4, state, Start);
+        IRenderedComponent<JobDetailsPage> page = Show(detail with { Job = detail.Job with { Provider = provider, WaitReason = null } });
+
+        Assert.Equal(words, page.Find("p.what").TextContent);
+    }
+
+    [Theory]
     [InlineData(FailureCode.InvalidTrainingImages)]
     [InlineData(FailureCode.NoProvider)]
     [InlineData(FailureCode.TrainingTimeout)]

@@ -57,15 +57,15 @@ public static class AlertsPageTexts
                 "Another portal's pod is in this account", "It is never touched. Its cost is another installation's, on the same bill.",
                 "If it belongs to this portal, press “Ours” on the pod; if it does not, press nothing.", pod, "Show the pod"),
             BreakerIncidents.Open when IsOfReplicate(incident) => new(
-                "Replicate's breaker is open", "No training is asked for there: while RunPod's breaker is open too, jobs wait; a job that RunPod makes no pod for fails.",
-                "Usually nothing: one creation is tried when its time is over. If Replicate works again, press “Reset” in its part of the page Breaker.", "/breaker", "To the breaker"),
+                "Replicate's breaker is open", "No training is asked for there until its time is over; then one job tries Replicate out. While RunPod's breaker is open too, jobs wait; a job that RunPod makes no pod for fails.",
+                "Usually nothing: it closes as soon as a training is made. If Replicate works again, press “Reset” in its part of the page Breaker.", "/breaker", "To the breaker"),
             BreakerIncidents.Isolated when IsOfReplicate(incident) => new(
                 "Replicate's breaker is held open", "There is no fallback until it is reset or its time is over. If Replicate refused the token, trainings can't be cancelled either.",
                 "Read the reason on the page Breaker. A refused token: put a valid one into Replicate:ApiToken and restart, or press “Reset” when the same token works again.",
                 "/breaker", "To the breaker"),
             BreakerIncidents.Open => new(
-                "RunPod's breaker is open", "No pod is asked for. Jobs are trained at Replicate while it takes them; else they wait, and fail after a while.",
-                "Usually nothing: one creation is tried when its time is over. If RunPod works again, press “Reset” on the page Breaker.", "/breaker", "To the breaker"),
+                "RunPod's breaker is open", "No pod is asked for until its time is over; then one job tries RunPod out. Jobs are trained at Replicate while it takes them; else they wait, and fail after a while.",
+                "Usually nothing: it closes as soon as a pod is made. If RunPod works again, press “Reset” on the page Breaker.", "/breaker", "To the breaker"),
             BreakerIncidents.Isolated => new(
                 "RunPod's breaker is held open", "No pod is asked for until it is reset or its time is over; jobs go to Replicate while it takes them. If RunPod refused the key, pods can't be stopped either.",
                 "Read the reason on the page Breaker. A refused key: put a valid one into RunPod:ApiKey and restart, or press “Reset” when the same key works again.",
@@ -81,8 +81,9 @@ public static class AlertsPageTexts
                 "RunPod refuses to create pods", "Jobs wait. After Training:QueueWait they go to Replicate while it takes them; else they fail.",
                 "Read RunPod's words: the key, its rights, the account's balance or the request (image, GPU types, volume) has to be mended. Jobs then go on by themselves; after a refused key press “Reset” on the page Breaker.", "/training?state=queued", "Show the jobs that wait"),
             TrainingIncidents.ProvidersDown => new(
-                "No provider takes trainings", "RunPod and Replicate are both down for us: jobs wait, and fail after a while. Nothing is spent meanwhile.",
-                "Read both reasons on the page Breaker. The first provider that works again is used by itself.", "/breaker", "To the breaker"),
+                "No provider takes trainings", "RunPod makes no pods for us and Replicate takes no jobs: they wait, and fail after a while. Nothing is spent meanwhile.",
+                "Read both reasons on the page Breaker. The first provider that works again is used by itself. Where the month has no room for Replicate, press “Change limit” on the page Budget.",
+                "/breaker", "To the breaker"),
             HostedIncidents.NotEnding => new(
                 "A training at Replicate does not end", "It may cost money until it ends. The portal goes on cancelling it.",
                 "If it stays, cancel it at Replicate; the portal notices by itself.", job, job is null ? null : "Open the job"),

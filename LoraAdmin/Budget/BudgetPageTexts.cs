@@ -29,6 +29,16 @@ public static class BudgetPageTexts
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, null),
     };
 
+    /// <summary>The end of a leak is noted under its kind and changes no amount: nothing more is paid.</summary>
+    public static (string Name, Tone Tone, string Icon, string Explanation) Of(BudgetEntry entry)
+    {
+        ArgumentNullException.ThrowIfNull(entry);
+        (Tone tone, string icon) = Look(entry.Kind);
+        return entry is { Kind: EntryKind.Leak, Spent.Micros: 0, Reserved.Micros: 0 }
+            ? ("leak over", Tone.Quiet, Icons.Material.Outlined.CheckCircle, "What leaked costs nothing more. The amounts stand in the entries before this one")
+            : (NameOf(entry.Kind), tone, icon, Explain(entry.Kind));
+    }
+
     public static (Tone Tone, string Icon) Look(EntryKind kind) => kind switch
     {
         EntryKind.Opening => (Tone.Quiet, Icons.Material.Outlined.Flag),

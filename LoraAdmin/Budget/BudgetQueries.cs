@@ -18,7 +18,13 @@ public sealed record BudgetBoard(MoneyNow Money, BudgetFigures Figures, IReadOnl
 
 /// <summary>What a list of entries is narrowed to; parts combine. Without a job the month is always there.</summary>
 /// <param name="Kinds">Empty: every kind.</param>
-public sealed record LedgerFilter(Month? Month, IReadOnlyList<EntryKind> Kinds, JobId? Job);
+public sealed record LedgerFilter(Month? Month, IReadOnlyList<EntryKind> Kinds, JobId? Job)
+{
+    /// <summary>Instead of the whole id its <see cref="JobId.Short"/>; should it be that of several jobs, they are all meant.</summary>
+    public string? JobShort { get; init; }
+
+    public bool IsOfJob => Job is not null || JobShort is not null;
+}
 
 /// <summary>Where a page of entries ends: newest first by instant, then key.</summary>
 public sealed record LedgerCursor(DateTimeOffset At, string Key);

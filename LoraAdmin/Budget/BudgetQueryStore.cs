@@ -62,7 +62,7 @@ internal sealed class BudgetQueryStore(
 
         // One more than asked tells whether there is a next page.
         List<Statement> statements = [LedgerStatements.Totals(filter), LedgerStatements.Backward(filter, after, size + 1)];
-        Month? whole = filter is { Month: { } asked, Job: null, Kinds.Count: 0 } ? asked : null;
+        Month? whole = filter is { Month: { } asked, IsOfJob: false, Kinds.Count: 0 } ? asked : null;
         if (whole is { } its)
         {
             statements.Add(BudgetStatements.Read(its, rules()));

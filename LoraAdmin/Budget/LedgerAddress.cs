@@ -8,7 +8,7 @@ namespace LoraAdmin.Budget;
 
 /// <summary>What the ledger's page shows, as its address says it: a link, a reload and a step back show the same rows.</summary>
 /// <param name="Month">Null: the present one, or of a job every month.</param>
-/// <param name="Job">As it was typed; <see cref="JobProblem"/> says whether it is an id.</param>
+/// <param name="Job">As it was typed; <see cref="JobProblem"/> says whether it is one.</param>
 /// <param name="After">Where the page before this one ended; null on the first.</param>
 public sealed record LedgerAddress(Month? Month, IReadOnlyList<EntryKind> Kinds, string? Job, LedgerCursor? After)
 {
@@ -22,7 +22,9 @@ public sealed record LedgerAddress(Month? Month, IReadOnlyList<EntryKind> Kinds,
 
     public bool IsFiltered => Kinds.Count > 0 || Job is not null;
 
-    public string? JobProblem => Job is null || Guid.TryParse(Job, out _) ? null : "This is no job id. A job id looks like 3f2b8c1e-9a4d-4c1b-8f0e-2d6a7b5c4e10.";
+    public string? JobProblem => Job is null || Guid.TryParse(Job, out _) || JobId.ShortOf(Job) is not null
+        ? null
+        : "This is no job id. Give the last 8 characters, as pages show them (7b5c4e10), or the whole id (3f2b8c1e-9a4d-4c1b-8f0e-2d6a7b5c4e10).";
 
     /// <summary>Reads the parts of an address; unknown months and kinds and broken cursors count as absent.</summary>
     public static LedgerAddress Parse(string? month, IEnumerable<string>? kinds, string? job, string? after) => new(
@@ -32,7 +34,10 @@ public sealed record LedgerAddress(Month? Month, IReadOnlyList<EntryKind> Kinds,
         ParseCursor(after));
 
     public LedgerFilter ToFilter(DateTimeOffset now) => new(
-        Month ?? (Job is null ? Domain.Shared.Month.Of(now) : null), Kinds, Guid.TryParse(Job, out Guid job) ? new JobId(job) : null);
+        Month ?? (Job is null ? Domain.Shared.Month.Of(now) : null), Kinds, Guid.TryParse(Job, out Guid job) ? new JobId(job) : null)
+    {
+        JobShort = JobId.ShortOf(Job),
+    };
 
     public LedgerAddress Toggle(EntryKind kind)
     {

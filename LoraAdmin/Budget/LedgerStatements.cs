@@ -26,7 +26,7 @@ internal static class LedgerStatements
     public static Statement Totals(LedgerFilter filter)
     {
         (string where, List<object> values) = Where(filter);
-        string sums = filter.Job is null
+        string sums = !filter.IsOfJob
             ? "SELECT COALESCE(SUM(entries), 0), COALESCE(SUM(spent_micros), 0), COALESCE(SUM(reserved_micros), 0) FROM budget_days"
             : "SELECT COUNT(*), COALESCE(SUM(spent_micros), 0), COALESCE(SUM(reserved_micros), 0) FROM budget_entries";
         return new Statement($"{sums} WHERE {where}", values) { Returns = true };
@@ -101,7 +101,7 @@ internal static class LedgerStatements
     /// <summary>Kinds stand in the text: they are words of ours, and the rare ones' index is found by them.</summary>
     private static (string Where, List<object> Values) Where(LedgerFilter filter)
     {
-        if (filter is { Month: null, Job: null })
+        if (filter is { Month: null, IsOfJob: false })
         {
             throw new ArgumentException("A list of entries is of a month or of a job.", nameof(filter));
         }
@@ -120,10 +120,17 @@ internal static class LedgerStatements
             parts.Add($"job_id = ${values.Count}");
         }
 
+        if (filter.JobShort is { } end)
+        {
+            // Attempts are few, and each has a reservation: an index by the ends of ids is not worth its writes.
+            values.Add($"%{end}");
+            parts.Add($"job_id IN (SELECT job_id FROM budget_reservations WHERE lower(CAST(job_id AS TEXT)) LIKE ${values.Count})");
+        }
+
         if (filter.Kinds.Count > 0)
         {
             parts.Add($"kind IN ({WordsOf(filter.Kinds.Distinct().Order())})");
-            if (filter.Job is null && filter.Kinds.All(Rare.Contains))
+            if (!filter.IsOfJob && filter.Kinds.All(Rare.Contains))
             {
                 parts.Add(IsRare);
             }

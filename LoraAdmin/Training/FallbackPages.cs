@@ -22,6 +22,12 @@ public sealed record FallbackBoard(string? WhyNotConfigured, string? WhyDown, bo
 {
     public const int Days = 30;
 
+    /// <summary>Why it takes none is that the month has no room for what one reserves there.</summary>
+    public bool IsOfMoney { get; init; }
+
+    /// <summary>What a job reserves there at most.</summary>
+    public Usd Reserves { get; init; }
+
     /// <summary>Completed elsewhere, of all that completed; null when nothing did.</summary>
     public double? DivertedShare => RunPod.Completed + Hosted.Completed is > 0 and int all ? (double)Hosted.Completed / all : null;
 
@@ -51,6 +57,7 @@ public static class FallbackPages
             provider.GetRequiredService<IUnitOfWork>(),
             provider.GetRequiredService<BreakerGate>(),
             provider.GetRequiredService<HostedFallback>(),
+            provider.GetRequiredService<HostedRoom>(),
             provider.GetRequiredService<HostedRules>,
             provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(new Slot(SlotPlaces.BreakerNotice, typeof(FallbackPanel)));

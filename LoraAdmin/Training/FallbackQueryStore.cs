@@ -8,7 +8,8 @@ using Microsoft.EntityFrameworkCore;
 namespace LoraAdmin.Training;
 
 /// <summary>Whether each takes jobs is asked as <see cref="ProvidersWatch"/> asks it, so that page and incident say the same.</summary>
-internal sealed class FallbackQueryStore(IUnitOfWork work, BreakerGate runPod, HostedFallback fallback, Func<HostedRules> rules, TimeProvider clock) : IFallbackQueries
+internal sealed class FallbackQueryStore(
+    IUnitOfWork work, BreakerGate runPod, HostedFallback fallback, HostedRoom room, Func<HostedRules> rules, TimeProvider clock) : IFallbackQueries
 {
     private const string HostedProvider = "replicate";
 
@@ -23,12 +24,17 @@ internal sealed class FallbackQueryStore(IUnitOfWork work, BreakerGate runPod, H
                 .Select(group => new { group.Key, Count = group.Count(), Cost = group.Sum(row => row.CostMicros ?? 0) })
                 .ToDictionaryAsync(group => group.Key, group => new ProviderShare(group.Key, group.Count, new Usd(group.Cost)), token),
             cancellationToken);
+        HostedDown? down = figures.WhyNot is null ? await fallback.WhyDownAsync(cancellationToken) : null;
         return new FallbackBoard(
             figures.WhyNot,
-            figures.WhyNot is null ? await fallback.WhyDownAsync(cancellationToken) : null,
+            down?.Why,
             await runPod.WhyDownAsync(cancellationToken) is not null,
             figures.HourlyPrice,
             shares.GetValueOrDefault(ProvisioningStep.Provider) ?? new ProviderShare(ProvisioningStep.Provider, 0, Usd.Zero),
-            shares.GetValueOrDefault(HostedProvider) ?? new ProviderShare(HostedProvider, 0, Usd.Zero));
+            shares.GetValueOrDefault(HostedProvider) ?? new ProviderShare(HostedProvider, 0, Usd.Zero))
+        {
+            IsOfMoney = down?.IsOfMoney == true,
+            Reserves = room.Reserves,
+        };
     }
 }

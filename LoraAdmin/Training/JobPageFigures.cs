@@ -1,3 +1,4 @@
+using LoraAdmin.Domain.Breaker;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
@@ -34,13 +35,13 @@ public static class JobPageFigures
         _ => Icons.Material.Outlined.HelpOutline,
     };
 
-    /// <summary>What the portal does in the state, for a person.</summary>
+    /// <summary>What the portal does in the state, for a person, wherever the job is trained.</summary>
     public static string Explain(TrainingState state) => state switch
     {
         TrainingState.Queued => "Waits for its turn",
         TrainingState.Preparing => "Checks every training image",
-        TrainingState.Provisioning => "Asks a GPU provider for a pod",
-        TrainingState.Training => "Trains on the pod",
+        TrainingState.Provisioning => "Asks a GPU provider",
+        TrainingState.Training => "Trains on a rented GPU",
         TrainingState.Retrieving => "Fetches the trained file and checks it",
         TrainingState.Uploading => "Stores the file and reads it back",
         TrainingState.Validating => "Scores the validation images",
@@ -53,6 +54,20 @@ public static class JobPageFigures
     /// <param name="isUnjudged">Nobody judged what it makes.</param>
     public static string Explain(TrainingState state, bool isUnjudged) =>
         state == TrainingState.Completed && isUnjudged ? "Trained and stored; not validated" : Explain(state);
+
+    /// <summary>What the portal does with the job now.</summary>
+    public static string Explain(TrainingJob job)
+    {
+        ArgumentNullException.ThrowIfNull(job);
+        return (job.State, job.Provider == BreakerSubject.Replicate.Provider) switch
+        {
+            (TrainingState.Provisioning, true) => "Asks Replicate for a training",
+            (TrainingState.Provisioning, false) => "Asks RunPod for a pod",
+            (TrainingState.Training, true) => "Trains at Replicate",
+            (TrainingState.Training, false) => "Trains on the pod",
+            _ => Explain(job.State, job.NotValidated is not null),
+        };
+    }
 
     public static string ProviderName(string provider) => provider switch
     {
@@ -103,7 +118,7 @@ public static class JobPageFigures
     public static string WhatNext(FailureRule rule) => rule.Failure switch
     {
         FailureCode.InvalidTrainingImages => "The images are the problem, so a retry can't help. Submit a new job with other images; the detail names the bad ones.",
-        FailureCode.NoProvider => "No pod could be rented: no GPU was free within the waiting time, or RunPod failed; the detail says which. Retry, or choose another GPU type in a new job.",
+        FailureCode.NoProvider => "No provider took it: no GPU was free within the waiting time, a provider failed, or the month had no room for the dearer one; the detail says which. Retry, or choose another GPU type in a new job.",
         FailureCode.TrainingTimeout => "The training passed its deadline. Retry; if it happens again, look at the trainer's pace in the timeline.",
         FailureCode.TrainingFailed => "The trainer gave up. Its words are in the timeline. Retry once; if it fails alike, the images or the trainer are at fault.",
         FailureCode.ArtifactCorrupt => "The file that came from the pod was damaged. Retry trains it again.",
@@ -111,7 +126,7 @@ public static class JobPageFigures
         FailureCode.UploadFailed => "Nothing is lost: the file lies checked in the spool. Retry uploads it again and never trains.",
         FailureCode.QualityValidationFailed => "Too few validation images passed; scores are below. Retry trains anew, other images may do better.",
         FailureCode.TrainingLost => "The provider does not have the training any more, and one automatic retry did not help. Retry when it is well again.",
-        FailureCode.BudgetExhausted => "The month's money is reserved or spent. Retry next month, or when running jobs have settled for less than their reservation.",
+        FailureCode.BudgetExhausted => "The month's money is reserved or spent. Retry when running jobs have settled for less than their reservation, when the limit is raised on the page Budget, or next month.",
         _ => "Retry starts it again from the last thing that is proven.",
     };
 

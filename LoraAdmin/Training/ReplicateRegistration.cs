@@ -1,4 +1,5 @@
 using LoraAdmin.Domain.Breaker;
+using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
@@ -47,8 +48,17 @@ public static class ReplicateRegistration
             provider.GetRequiredService<HostedRules>));
         services.AddSingleton<HostedRefusals>();
         services.AddSingleton<HostedHints>();
+        services.AddSingleton(provider => new HostedRoom(
+            provider.GetRequiredService<IUnitOfWork>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<HostedRules>,
+            () => provider.GetRequiredService<TrainingRules>().MaxDuration,
+            provider.GetRequiredService<BudgetRules>));
         services.AddSingleton(provider => new HostedFallback(
-            provider.GetRequiredKeyedService<BreakerGate>(Key), provider.GetRequiredService<HostedRefusals>(), provider.GetRequiredService<HostedRules>));
+            provider.GetRequiredKeyedService<BreakerGate>(Key),
+            provider.GetRequiredService<HostedRefusals>(),
+            provider.GetRequiredService<HostedRoom>(),
+            provider.GetRequiredService<HostedRules>));
         services.AddSingleton(provider => new HostedWatch(
             provider.GetRequiredService<IUnitOfWork>(),
             provider.GetRequiredService<IHostedTrainings>(),

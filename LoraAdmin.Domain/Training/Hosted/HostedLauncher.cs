@@ -300,7 +300,7 @@ public sealed class HostedLauncher(
 
             case HostedCreation.InDoubt { Error: var doubt }:
                 await SaveAsync(
-                    row with { LastError = doubt.Detail },
+                    row with { LastError = doubt.Words },
                     guard,
                     HostedLedger.FactOf(
                         row, HostedEvents.CreateFailed, $"Replicate's answer to {row.Name} was unclear: {doubt.Detail}", actor, EventSeverity.Warning, HostedReasons.InDoubt) with

@@ -19,7 +19,7 @@ public sealed class HostedReturn(IUnitOfWork work, BreakerGate runPod, TimeProvi
         ArgumentNullException.ThrowIfNull(why);
         StepResult waits = Stay(job, why);
         return await IsOpenAsync(job, cancellationToken)
-            ? new StepResult.HandOver(job, new JobFailure(FailureCode.NoProvider, why.Reason), ErrorOf(why.Reason)) { WithoutRoom = waits }
+            ? new StepResult.HandOver(job, new JobFailure(FailureCode.NoProvider, why.Reason), ErrorOf(why.Reason), waits)
             : waits;
     }
 

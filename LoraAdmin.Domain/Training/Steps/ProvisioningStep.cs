@@ -91,9 +91,8 @@ public sealed class ProvisioningStep(
                     : new StepResult.Again(TimeSpan.Zero, job, refusal);
 
             case LaunchOutcome.Held held:
-                return await fallback.WhyNotDivertAsync(job, cancellationToken) is null
-                    ? QueuedStep.Divert(asking, held.Reason)
-                    : Requeue(QueuedStep.Wait(asking, new NoPlace(held.Reason, held.Counts), clock.GetUtcNow(), figures));
+                StepResult waits = Requeue(QueuedStep.Wait(asking, new NoPlace(held.Reason, held.Counts), clock.GetUtcNow(), figures));
+                return await fallback.WhyNotDivertAsync(job, cancellationToken) is null ? QueuedStep.Divert(asking, held.Reason, waits) : waits;
 
             case LaunchOutcome.NoCapacity none:
                 return await prices.AnyInStockAsync(order.GpuTypes, cancellationToken) == true

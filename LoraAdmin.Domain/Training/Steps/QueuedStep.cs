@@ -29,9 +29,10 @@ public sealed class QueuedStep(
         // Held open, RunPod makes no pods, and a place among them is not what the job waits for (C1).
         if (await breaker.WhyHeldAsync(cancellationToken) is { } held)
         {
-            return await fallback.WhyNotDivertAsync(job, cancellationToken) is not { } why ? Divert(job, held.Reason)
+            StepResult waits = Wait(job, held, clock.GetUtcNow(), rules());
+            return await fallback.WhyNotDivertAsync(job, cancellationToken) is not { } why ? Divert(job, held.Reason, waits)
                 : fallback.IsConfigured ? Wait(job, held with { Reason = await BothAsync(held.Reason, why, cancellationToken) }, clock.GetUtcNow(), rules())
-                : Wait(job, held, clock.GetUtcNow(), rules());
+                : waits;
         }
 
         return full is not null
@@ -40,8 +41,8 @@ public sealed class QueuedStep(
     }
 
     /// <summary>The job goes to the other provider without having asked this one.</summary>
-    internal static StepResult.HandOver Divert(TrainingJob job, string reason) => new(
-        job, new JobFailure(FailureCode.NoProvider, reason), new ErrorDetail("no_provider", "training.queue", reason, null));
+    internal static StepResult.HandOver Divert(TrainingJob job, string reason, StepResult withoutRoom) => new(
+        job, new JobFailure(FailureCode.NoProvider, reason), new ErrorDetail("no_provider", "training.queue", reason, null), withoutRoom);
 
     /// <summary>Both down is a state of its own, which <see cref="ProvidersWatch"/> tells once for all jobs that wait; it is none while another job finds out.</summary>
     private async Task<string> BothAsync(string held, string why, CancellationToken cancellationToken) =>

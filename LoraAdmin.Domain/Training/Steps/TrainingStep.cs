@@ -46,11 +46,8 @@ public abstract record StepResult
     public sealed record TryAgain(TimeSpan In, TrainingJob Job, string Reason, ErrorDetail Error, Alongside? Alongside = null) : StepResult;
 
     /// <summary>The present attempt ends as failed, and the job goes on at the other provider, whichever that is, instead of failing (E1).</summary>
-    public sealed record HandOver(TrainingJob Job, JobFailure Failure, ErrorDetail Error) : StepResult
-    {
-        /// <summary>What comes of it instead when the month's budget has no room for the other provider; null: the job ends.</summary>
-        public StepResult? WithoutRoom { get; init; }
-    }
+    /// <param name="WithoutRoom">What comes of it instead when the month's budget has no room for the other provider: the job is where it was admitted, and waits there.</param>
+    public sealed record HandOver(TrainingJob Job, JobFailure Failure, ErrorDetail Error, StepResult WithoutRoom) : StepResult;
 
     /// <summary>The job ends badly by a rule of the failure table.</summary>
     /// <param name="Proof">What is known about the trained file, for the pod's sake.</param>
@@ -74,6 +71,17 @@ internal static class StepNotes
         StepResult.Fail fail => fail with { Alongside = Both(fail.Alongside, note) },
         _ => result,
     };
+
+    /// <summary>The result with one reason more.</summary>
+    public static StepResult Because(this StepResult result, string why) => result switch
+    {
+        StepResult.Again again => again with { Reason = Joined(again.Reason, why) },
+        StepResult.Requeue requeue => requeue with { Reason = Joined(requeue.Reason, why) },
+        StepResult.Fail fail => fail with { Failure = fail.Failure with { Detail = Joined(fail.Failure.Detail, why) } },
+        _ => result,
+    };
+
+    private static string Joined(string? first, string second) => first is null ? second : $"{first.TrimEnd('.')}. {second}";
 
     private static Alongside Both(Alongside? first, Alongside second) => first is null ? second : async (unit, token) =>
     {

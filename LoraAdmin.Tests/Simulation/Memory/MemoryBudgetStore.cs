@@ -86,8 +86,7 @@ internal sealed class MemoryBudgetStore(MemoryDatabase database) : IBudgetStore
     private ReserveResult TryRaise(Reservation after, BudgetEntry entry, BudgetRules rules)
     {
         BudgetMonth month = MonthOf(entry.Month, rules);
-        bool fits = month.Mode == BudgetMode.Soft ? month.Spent < month.Limit : month.Spent + month.Reserved + entry.Reserved <= month.Limit;
-        if (!fits)
+        if (!month.HasRoomFor(entry.Reserved))
         {
             return new ReserveResult.DoesNotFit(month, entry.Reserved);
         }
