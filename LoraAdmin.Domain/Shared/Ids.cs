@@ -3,17 +3,17 @@ namespace LoraAdmin.Domain.Shared;
 /// <summary>One wish to train one LoRA: the key of <c>lora_training_jobs</c>.</summary>
 public readonly record struct JobId(Guid Value)
 {
-    private const int ShortLength = 8;
+    private const int TailLength = 8;
 
     /// <summary>Its end, as pages show it: the beginning is the instant at which it was made, and the same for all jobs of a minute.</summary>
-    public string Short => ToString()[^ShortLength..];
+    public string Tail => ToString()[^TailLength..];
 
-    /// <summary>The <see cref="Short"/> that a person has typed or copied, also as pages write it: <c>job …2d6a7b5c</c>. Null: it is none.</summary>
-    public static string? ShortOf(string? text)
+    /// <summary>The <see cref="Tail"/> that a person has typed or copied, also as pages write it: <c>job …2d6a7b5c</c>. Null: it is none.</summary>
+    public static string? TailOf(string? text)
     {
         string end = (text ?? "").Trim();
         end = (end.StartsWith("job ", StringComparison.OrdinalIgnoreCase) ? end[4..] : end).TrimStart(' ', '…', '.').ToLowerInvariant();
-        return end.Length == ShortLength && end.All(char.IsAsciiHexDigit) ? end : null;
+        return end.Length == TailLength && end.All(char.IsAsciiHexDigit) ? end : null;
     }
 
     public override string ToString() => Value.ToString("D");

@@ -61,7 +61,7 @@ internal sealed class PageMoney : IBudgetQueries, IProviderMoney
     private IEnumerable<BudgetEntry> Matching(LedgerFilter filter) => Entries.Where(entry =>
         (filter.Month is not { } month || month == entry.Month)
         && (filter.Job is not { } job || job == entry.Job)
-        && (filter.JobShort is not { } end || entry.Job?.Short == end)
+        && (filter.JobTail is not { } end || entry.Job?.Tail == end)
         && (filter.Kinds.Count == 0 || filter.Kinds.Contains(entry.Kind)));
 
     private static int Compare(BudgetEntry entry, LedgerCursor cursor) =>

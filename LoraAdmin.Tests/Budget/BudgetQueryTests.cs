@@ -67,13 +67,13 @@ public sealed class BudgetQueryTests
         JobId job = new(rows.Entries.First(row => row.JobId is not null).JobId!.Value);
 
         // Whoever has reserved is found by the end of the id too.
-        string end = new JobId(rows.Entries.First(row => row is { JobId: not null, Kind: EntryKind.Reserve } && !row.Key.StartsWith("random:", StringComparison.Ordinal)).JobId!.Value).Short;
+        string end = new JobId(rows.Entries.First(row => row is { JobId: not null, Kind: EntryKind.Reserve } && !row.Key.StartsWith("random:", StringComparison.Ordinal)).JobId!.Value).Tail;
         LedgerFilter[] filters =
         [
             new(November, [], null), new(new Month(2026, 10), [], null), new(new Month(2020, 1), [], null), new(November, [EntryKind.Leak], null),
             new(November, [EntryKind.Correction, EntryKind.Opening, EntryKind.Correction], null), new(November, [EntryKind.Accrue, EntryKind.Leak], null), new(null, [], job),
             new(null, [EntryKind.Reserve, EntryKind.Settle, EntryKind.Leak], job), new(November, [EntryKind.Leak], job),
-            new(null, [], null) { JobShort = end }, new(November, [EntryKind.Settle], null) { JobShort = end }, new(null, [], null) { JobShort = "0123abcd" },
+            new(null, [], null) { JobTail = end }, new(November, [EntryKind.Settle], null) { JobTail = end }, new(null, [], null) { JobTail = "0123abcd" },
         ];
 
         foreach (LedgerFilter filter in filters)
@@ -83,7 +83,7 @@ public sealed class BudgetQueryTests
                 .. rows.Entries
                     .Where(row => (filter.Month is null || row.Month == filter.Month.ToString())
                         && (filter.Job is null || row.JobId == filter.Job.Value.Value)
-                        && (filter.JobShort is null || (row.JobId is { } its && new JobId(its).Short == filter.JobShort)) && (filter.Kinds.Count == 0 || filter.Kinds.Contains(row.Kind)))
+                        && (filter.JobTail is null || (row.JobId is { } its && new JobId(its).Tail == filter.JobTail)) && (filter.Kinds.Count == 0 || filter.Kinds.Contains(row.Kind)))
                     .OrderByDescending(row => row.At).ThenByDescending(row => row.Key, StringComparer.Ordinal),
             ];
             (List<BudgetEntry> seen, LedgerPage first) = await WalkAsync(queries, filter);

@@ -20,10 +20,10 @@ public sealed record BudgetBoard(MoneyNow Money, BudgetFigures Figures, IReadOnl
 /// <param name="Kinds">Empty: every kind.</param>
 public sealed record LedgerFilter(Month? Month, IReadOnlyList<EntryKind> Kinds, JobId? Job)
 {
-    /// <summary>Instead of the whole id its <see cref="JobId.Short"/>; should it be that of several jobs, they are all meant.</summary>
-    public string? JobShort { get; init; }
+    /// <summary>Instead of the whole id its <see cref="JobId.Tail"/>; should it be that of several jobs, they are all meant.</summary>
+    public string? JobTail { get; init; }
 
-    public bool IsOfJob => Job is not null || JobShort is not null;
+    public bool IsOfJob => Job is not null || JobTail is not null;
 }
 
 /// <summary>Where a page of entries ends: newest first by instant, then key.</summary>

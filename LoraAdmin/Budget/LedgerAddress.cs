@@ -22,7 +22,7 @@ public sealed record LedgerAddress(Month? Month, IReadOnlyList<EntryKind> Kinds,
 
     public bool IsFiltered => Kinds.Count > 0 || Job is not null;
 
-    public string? JobProblem => Job is null || Guid.TryParse(Job, out _) || JobId.ShortOf(Job) is not null
+    public string? JobProblem => Job is null || Guid.TryParse(Job, out _) || JobId.TailOf(Job) is not null
         ? null
         : "This is no job id. Give the last 8 characters, as pages show them (7b5c4e10), or the whole id (3f2b8c1e-9a4d-4c1b-8f0e-2d6a7b5c4e10).";
 
@@ -36,7 +36,7 @@ public sealed record LedgerAddress(Month? Month, IReadOnlyList<EntryKind> Kinds,
     public LedgerFilter ToFilter(DateTimeOffset now) => new(
         Month ?? (Job is null ? Domain.Shared.Month.Of(now) : null), Kinds, Guid.TryParse(Job, out Guid job) ? new JobId(job) : null)
     {
-        JobShort = JobId.ShortOf(Job),
+        JobTail = JobId.TailOf(Job),
     };
 
     public LedgerAddress Toggle(EntryKind kind)

@@ -45,7 +45,7 @@ public static class LedgerExport
             return;
         }
 
-        string name = filter.Month is { } one ? $"ledger-{one}" : $"ledger-{filter.Job?.ToString() ?? filter.JobShort}";
+        string name = filter.Month is { } one ? $"ledger-{one}" : $"ledger-{filter.Job?.ToString() ?? filter.JobTail}";
         await using StreamWriter writer = Csv.Open(context, name, now);
         await WriteRowsAsync(writer, queries, filter, entries, now, cancellationToken);
     }

@@ -120,7 +120,7 @@ internal static class LedgerStatements
             parts.Add($"job_id = ${values.Count}");
         }
 
-        if (filter.JobShort is { } end)
+        if (filter.JobTail is { } end)
         {
             // Attempts are few, and each has a reservation: an index by the ends of ids is not worth its writes.
             values.Add($"%{end}");
