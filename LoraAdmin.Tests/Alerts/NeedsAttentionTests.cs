@@ -226,7 +226,7 @@ public sealed class NeedsAttentionTests : LoraBunitContext
         ];
         Assert.True(rules.Length > 30, $"{rules.Length} rules");
         string unknown = AlertsPageTexts.Of(One("no.rule", "subject", EventSeverity.Error)).WhatHelps;
-        Assert.Empty(rules.Where(rule => AlertsPageTexts.Of(One(rule, "subject", EventSeverity.Error)).WhatHelps == unknown));
+        Assert.DoesNotContain(rules, rule => AlertsPageTexts.Of(One(rule, "subject", EventSeverity.Error)).WhatHelps == unknown);
     }
 
     /// <summary>Its figures go on, and its text does not go on with them.</summary>
