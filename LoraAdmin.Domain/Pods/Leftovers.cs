@@ -7,11 +7,11 @@ namespace LoraAdmin.Domain.Pods;
 /// <summary>
 /// Pods that nothing needs and that a look left running, as they were told: each once by M2, and all together while a pause or the kill switch is why.
 /// </summary>
-/// <param name="Told">Ids of the pods that were told, by whether the ledger knew them: of one that it knows, the ledger tells the end.</param>
+/// <param name="Told">Ids of the pods that were told and are still there.</param>
 /// <param name="HeldText">What was told of the pause or the hold; null: nothing.</param>
-internal sealed record Leftovers(IReadOnlyDictionary<string, bool> Told, string? HeldText)
+internal sealed record Leftovers(IReadOnlySet<string> Told, string? HeldText)
 {
-    public static readonly Leftovers None = new(new Dictionary<string, bool>(), null);
+    public static readonly Leftovers None = new(new HashSet<string>(), null);
 
     /// <summary>Pods that are told anew in one look: an account can have thousands, and the next look is a minute away.</summary>
     private const int MostAtOnce = 100;
@@ -24,12 +24,10 @@ internal sealed record Leftovers(IReadOnlyDictionary<string, bool> Told, string?
         AutomationBar? bar = planned.Plan.Bar;
         SweepItem[] running = Running(planned.Plan);
         Dictionary<string, CountedPod> census = ById(planned.Census);
-        SweepItem[] anew = [.. running.Where(item => !before.Told.ContainsKey(item.PodId)).Take(MostAtOnce)];
-        string[] over = [.. before.Told.Where(told => IsOver(census.GetValueOrDefault(told.Key), isKnown: told.Value)).Select(told => told.Key)];
-        Dictionary<string, bool> told = before.Told.Keys.Where(census.ContainsKey).Except(over).Concat(anew.Select(item => item.PodId))
-            .ToDictionary(id => id, id => census[id].Row is not null);
+        SweepItem[] anew = [.. running.Where(item => !before.Told.Contains(item.PodId)).Take(MostAtOnce)];
+        HashSet<string> told = [.. before.Told.Where(id => IsLeft(census.GetValueOrDefault(id))), .. anew.Select(item => item.PodId)];
         string? text = TextOf(running, bar);
-        List<OperationalEvent> facts = [.. anew.Select(item => Detected(item, census[item.PodId].Row, bar)), .. over.Select(OrphanOver)];
+        List<OperationalEvent> facts = [.. anew.Select(item => Detected(item, census[item.PodId].Row, bar))];
         if (text is not null && text != before.HeldText)
         {
             facts.Add(Fact(PodEvents.SweepHeld, text, EventSeverity.Error, new IncidentSignal(PodIncidents.SweepHeld, PodIncidents.SweepSubject, text)));
@@ -46,15 +44,27 @@ internal sealed record Leftovers(IReadOnlyDictionary<string, bool> Told, string?
     /// <summary>What an earlier process may have told and is over now. A pod that the ledger knows is told by it.</summary>
     public static IEnumerable<IncidentSignal> OverAtFirstLook(SweepPlanning.Planned planned)
     {
-        yield return IncidentSignal.OverExcept(
-            PodIncidents.Orphaned,
-            [.. ById(planned.Census).Where(pod => pod.Value.Class is not (PodClass.Needed or PodClass.Foreign)).Select(pod => pod.Key)],
-            "It is gone from the account, or needed again");
+        yield return OrphansOver(planned);
         if (TextOf(Running(planned.Plan), planned.Plan.Bar) is null)
         {
             yield return NothingHeld(planned.Plan.Bar);
         }
     }
+
+    /// <summary>
+    /// Ends what is open about pods that are gone or needed, whoever told it: a portal that stood still after its look can tell of a pod whose end another one has
+    /// told already.
+    /// </summary>
+    public static OperationalEvent Over(SweepPlanning.Planned planned)
+    {
+        IncidentSignal over = OrphansOver(planned);
+        return Fact(PodEvents.OrphanOver, $"Of a pod that nothing needed: {over.Text}", EventSeverity.Info, over);
+    }
+
+    private static IncidentSignal OrphansOver(SweepPlanning.Planned planned) => IncidentSignal.OverExcept(
+        PodIncidents.Orphaned,
+        [.. ById(planned.Census).Where(static pod => IsLeft(pod.Value)).Select(static pod => pod.Key)],
+        "It is gone from the account, or needed again");
 
     /// <summary>What this look does nothing about. A pod that is given time for its file is still wanted.</summary>
     private static SweepItem[] Running(SweepPlan plan) => plan.Bar?.Kind == BarKind.Clock
@@ -74,7 +84,7 @@ internal sealed record Leftovers(IReadOnlyDictionary<string, bool> Told, string?
         return $"{pods} {hourly}/h, and the sweep ends none since {since.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture)} UTC. {bar.Words}";
     }
 
-    private static bool IsOver(CountedPod? pod, bool isKnown) => pod is null ? !isKnown : pod.Class == PodClass.Needed;
+    private static bool IsLeft(CountedPod? pod) => pod is { Class: not (PodClass.Needed or PodClass.Foreign) };
 
     private static OperationalEvent Detected(SweepItem item, LedgerPod? row, AutomationBar? bar) => new()
     {
@@ -88,12 +98,6 @@ internal sealed record Leftovers(IReadOnlyDictionary<string, bool> Told, string?
         Reason = item.Reason,
         Signals = [PodOrphans.Signal(item.PodId)],
     };
-
-    private static OperationalEvent OrphanOver(string podId)
-    {
-        string how = $"Pod {podId} is gone from the account by itself, or is needed again";
-        return Fact(PodEvents.OrphanOver, how, EventSeverity.Info, new IncidentSignal(PodIncidents.Orphaned, podId, how, Over: true));
-    }
 
     private static IncidentSignal NothingHeld(AutomationBar? bar) => new(
         PodIncidents.SweepHeld,

@@ -89,7 +89,7 @@ internal sealed class PodWatchNews(IUnitOfWork work, TimeProvider clock)
             facts.Add(Fact(PodEvents.AccountReadable, "RunPod's account can be listed again", EventSeverity.Info, "readable", AccountSeen()));
         }
 
-        await AppendAsync(strangers is null ? FirstLook(planned, seen) : null, facts, cancellationToken);
+        await AppendAsync(strangers is null ? FirstLook(planned, seen) : Leftovers.Over(planned), facts, cancellationToken);
 
         // Only what is written has been told.
         strangers = seen;

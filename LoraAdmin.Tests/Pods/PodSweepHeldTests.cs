@@ -145,6 +145,5 @@ public sealed class PodSweepHeldTests
         .SkipWhile(signal => signal.Over)];
 
     /// <summary>Subjects whose incident is open by what was told.</summary>
-    private string[] Open(string rule) =>
-        [.. Signals(rule).GroupBy(signal => signal.Subject).Where(told => !told.Last().Over).Select(told => told.Key)];
+    private IReadOnlyCollection<string> Open(string rule) => Array.Empty<string>().After(rule, pods.Facts.SelectMany(static fact => fact.Signals));
 }

@@ -247,7 +247,9 @@ public sealed partial class Invariants
         {
             foreach (IncidentSignal signal in world.Database.Events[facts].Signals ?? [])
             {
-                _ = signal.Over ? openIncidents.Remove((signal.Rule, signal.Subject)) : openIncidents.Add((signal.Rule, signal.Subject));
+                _ = signal.Over
+                    ? openIncidents.RemoveWhere(incident => incident.Rule == signal.Rule && signal.Ends(incident.Subject)) > 0
+                    : openIncidents.Add((signal.Rule, signal.Subject));
             }
         }
     }

@@ -189,6 +189,9 @@ public static class AlertsPageTexts
         };
     }
 
+    /// <summary>Whether one cause can bring many of the rule at once.</summary>
+    public static bool ComesInCrowds(string rule) => rule is PodIncidents.Orphaned or PodIncidents.Leaking or PodIncidents.Held or PodIncidents.Foreign;
+
     /// <summary>Many of one rule, in one line.</summary>
     public static IncidentWords OfMany(AttentionLine line)
     {

@@ -1,5 +1,4 @@
 using LoraAdmin.Domain.Alerts;
-using LoraAdmin.Domain.Pods;
 
 namespace LoraAdmin.Alerts;
 
@@ -27,7 +26,7 @@ public static class AttentionLines
     public static IReadOnlyList<AttentionLine> Of(IReadOnlyList<Incident> open)
     {
         ArgumentNullException.ThrowIfNull(open);
-        Dictionary<string, List<Incident>> crowds = open.Where(incident => ComesInCrowds(incident.Rule))
+        Dictionary<string, List<Incident>> crowds = open.Where(incident => AlertsPageTexts.ComesInCrowds(incident.Rule))
             .GroupBy(incident => incident.Rule)
             .Where(group => group.Count() >= Crowd)
             .ToDictionary(group => group.Key, group => group.ToList());
@@ -47,6 +46,4 @@ public static class AttentionLines
 
         return lines;
     }
-
-    private static bool ComesInCrowds(string rule) => rule is PodIncidents.Orphaned or PodIncidents.Leaking or PodIncidents.Held or PodIncidents.Foreign;
 }
