@@ -69,7 +69,8 @@ public sealed class HostedLinkTests
         using HttpRequestMessage request = new(method, $"{LocalCloudHandler.Base}/replicate{path}") { Content = body };
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", portal.Services.GetRequiredService<LocalCloudKeys>().ApiKey);
         using HttpResponseMessage answer =
-            await portal.Services.GetRequiredService<IHttpClientFactory>().CreateClient(ReplicateClient.HttpClientName).SendAsync(request);
+            await portal.Services.GetRequiredService<IHttpClientFactory>().CreateClient(ReplicateClient.HttpClientName)
+                .SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
         answer.EnsureSuccessStatusCode();
         return await answer.Content.ReadFromJsonAsync<JsonElement>();
     }
