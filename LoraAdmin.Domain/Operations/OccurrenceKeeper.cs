@@ -51,7 +51,7 @@ public sealed class OccurrenceKeeper(
     /// <summary>What this process has told of operations that it could not account for, and of those whose owed run did not begin.</summary>
     private readonly Dictionary<string, Told> unaccounted = new(StringComparer.Ordinal);
 
-    /// <summary>Operations that this process has accounted for: what another one told of them before is over.</summary>
+    /// <summary>Operations that this process has accounted for, while no other keeper looked: what was told of them before is over.</summary>
     private readonly HashSet<string> accountedOnce = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Told> notBegun = new(StringComparer.Ordinal);
 
@@ -285,6 +285,11 @@ public sealed class OccurrenceKeeper(
     private async Task AccountAsync(DateTimeOffset now, DateTimeOffset? beat, CancellationToken cancellationToken)
     {
         Silence? silence = SilenceOf(now, beat);
+        if (sinceAccount?.IfStill(beat) is null)
+        {
+            accountedOnce.Clear();
+        }
+
         foreach (IOperation operation in operations.All)
         {
             if (!await AloneAsync(operation.Info, token => AccountAsync(operation.Info, now, silence, token), cancellationToken))
@@ -292,15 +297,11 @@ public sealed class OccurrenceKeeper(
                 continue;
             }
 
-            bool isFirst = accountedOnce.Add(operation.Info.Key);
-            OperationalEvent fact = OperationFacts.Accounted(operation.Info, Self);
-            if (unaccounted.Remove(operation.Info.Key))
+            if (unaccounted.ContainsKey(operation.Info.Key) || !accountedOnce.Contains(operation.Info.Key))
             {
-                await work.RunAsync((unit, token) => unit.Events.AppendAsync(fact, token), cancellationToken);
-            }
-            else if (isFirst)
-            {
-                await work.RunAsync((unit, token) => unit.AppendIfItEndsAsync(fact, token), cancellationToken);
+                await work.RunAsync((unit, token) => unit.AppendIfItEndsAsync(OperationFacts.Accounted(operation.Info, Self), token), cancellationToken);
+                unaccounted.Remove(operation.Info.Key);
+                accountedOnce.Add(operation.Info.Key);
             }
         }
 
