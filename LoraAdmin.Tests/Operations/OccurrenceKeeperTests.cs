@@ -306,6 +306,32 @@ public sealed class OccurrenceKeeperTests
             new(house.Database, house.Registry, failing, house.Starter, house, house.Clock, () => house.Rules, house.Clocks, firesInMemory: false);
     }
 
+    /// <summary>Another portal takes the keeper's lease over, can't account for the instants, tells of it and dies; the first one comes back.</summary>
+    [Fact]
+    public async Task Accounting_ThatSucceedsAfterATakeover_EndsWhatTheOtherKeeperHadTold()
+    {
+        await AwakeAsync();
+        FailingCrons failing = new(house.Crons) { IsFailing = true };
+        OccurrenceKeeper other = new(house.Database, house.Registry, failing, house.Starter, house, house.Clock, () => house.Rules, house.Clocks, firesInMemory: false);
+        house.Clock.Advance(house.Rules.KeeperEvery);
+        await house.Keeper.TickAsync(CancellationToken.None);
+        for (int look = 0; look < 2; look++)
+        {
+            house.Clock.Advance(house.Rules.KeeperEvery);
+            await other.TickAsync(CancellationToken.None);
+        }
+
+        Assert.Equal([true], house.Told(OperationIncidents.Accounting));
+        for (int look = 0; look < 3; look++)
+        {
+            house.Clock.Advance(house.Rules.KeeperEvery);
+            await house.Keeper.TickAsync(CancellationToken.None);
+        }
+
+        Assert.Equal([true, false], house.Told(OperationIncidents.Accounting));
+        Assert.Single(house.Database.Events, fact => fact.Kind == OperationEvents.AccountedAgain);
+    }
+
     [Fact]
     public async Task InstantsWithinAPause_AreSkippedAndRemindedOf()
     {
