@@ -13,7 +13,7 @@ public sealed class ClockWatch(
 {
     public const string Name = "clocks.watch";
 
-    /// <summary>Looks after which an owner whose answers have told nothing is asked: its calls are counted.</summary>
+    /// <summary>Looks after which an owner whose answers have told nothing is asked: its calls are counted. While its word is waited for it is asked in each look.</summary>
     private const int SilentLooks = 5;
 
     private static readonly TimeSpan SayStillEvery = TimeSpan.FromMinutes(5);
@@ -27,7 +27,8 @@ public sealed class ClockWatch(
     public async Task LookAsync(CancellationToken cancellationToken)
     {
         TimeSpan silent = rules().MeasureEvery * SilentLooks;
-        foreach (IOutsideClock one in outside.Where(one => clocks.IsSilent(one.Subject, silent)))
+        bool waits = clocks.WhyUnvouched() is not null;
+        foreach (IOutsideClock one in outside.Where(one => clocks.IsSilent(one.Subject, silent) || (waits && one.Subject == ClockStandings.Provider)))
         {
             string? why = await one.AskAsync(cancellationToken);
             if (clocks.IsSilent(one.Subject, silent))

@@ -75,7 +75,7 @@ public sealed class RunStarter(
             }
         }
 
-        return request.By.Kind == ActorKind.Portal && WhyTooYoung(operation.Info) is { } young
+        return request.By.Kind == ActorKind.Portal && WhyUnvouched(operation.Info) is { } young
             ? Task.FromResult<StartOutcome>(new StartOutcome.Left(young))
             : work.RunAsync((unit, token) => StartAsync(unit, operation, request, token), cancellationToken);
     }
@@ -96,7 +96,7 @@ public sealed class RunStarter(
     private string? WhyDoubted(OperationInfo info) => info.NeedsRightClock ? clocks.WhyHeld() : null;
 
     /// <summary>Why the portal must not yet begin it by itself; null: it may.</summary>
-    private string? WhyTooYoung(OperationInfo info) => info.NeedsRightClock ? clocks.WhyTooYoung() : null;
+    private string? WhyUnvouched(OperationInfo info) => info.NeedsRightClock ? clocks.WhyUnvouched() : null;
 
     private async Task<StartOutcome> StartAsync(IUnit unit, IOperation operation, RunRequest request, CancellationToken cancellationToken)
     {
@@ -430,7 +430,7 @@ public sealed class RunStarter(
         return IsRead(stranded, plan) && plan!.Draft.IsAheadOf(now) && !clocks.IsConfirmed()
                 ? $"By this portal's clock {plan.Draft.AsOf:u}, of which its plan is, is still to come"
             : goesOn && IsRead(stranded, plan) ? null
-            : WhyDoubted(operation.Info) ?? (goesOn ? null : WhyTooYoung(operation.Info));
+            : WhyDoubted(operation.Info) ?? (goesOn ? null : WhyUnvouched(operation.Info));
     }
 
     /// <summary>A pause and the kill switch hold what the portal began by itself until they end.</summary>

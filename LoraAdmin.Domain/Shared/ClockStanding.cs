@@ -67,12 +67,20 @@ public sealed class ClockStandings(TimeProvider clock, Func<ClockRules> rules)
     /// <summary>The clock that the portal decides by beside the GPU provider's.</summary>
     public const string Provider = "runpod";
 
-    /// <summary>For so long after its start a process waits for the provider's first word; where the provider can't be reached it goes on without.</summary>
-    private static readonly TimeSpan FirstWordWithin = TimeSpan.FromMinutes(5);
+    /// <summary>
+    /// For so long after its start, or after its clock was set, a process waits for the provider's word; where the provider can't be reached it goes on without.
+    /// </summary>
+    private static readonly TimeSpan WordWithin = TimeSpan.FromMinutes(5);
 
     private readonly Lock gate = new();
     private readonly SortedDictionary<string, Known> known = new(StringComparer.Ordinal);
-    private readonly long began = clock.GetTimestamp();
+
+    /// <summary>Where the clock stood at the start, when it was vouched for, or when it was found to have been set: from there it goes on as time does.</summary>
+    private (DateTimeOffset On, long At) stood = (clock.GetUtcNow(), clock.GetTimestamp());
+
+    /// <summary>Since when the provider's word is waited for.</summary>
+    private long waitsSince = clock.GetTimestamp();
+    private bool wasSet;
 
     /// <summary>In order of their subjects.</summary>
     public IReadOnlyList<ClockStanding> All
@@ -107,11 +115,20 @@ public sealed class ClockStandings(TimeProvider clock, Func<ClockRules> rules)
             Known before = known.TryGetValue(subject, out Known? found) ? found : new Known(ClockStanding.Unknown(subject), 0, null, default);
             long stamp = clock.GetTimestamp();
             ClockStanding standing = before.Standing.After(heard, rules(), now);
+            NoticeIfSet(now);
 
             // An answer that took so long that it leaves hours open says nothing of the clock, and takes back nothing that was said of it.
-            known[subject] = heard is ClockReading.Read read && read.AtMost < rules().HoldAt
-                ? new Known(standing, stamp, stamp, now)
-                : before with { Standing = standing, NotedAt = stamp };
+            if (heard is not ClockReading.Read read || read.AtMost >= rules().HoldAt)
+            {
+                known[subject] = before with { Standing = standing, NotedAt = stamp };
+                return;
+            }
+
+            known[subject] = new Known(standing, stamp, stamp, now);
+            if (subject == Provider)
+            {
+                stood = (now, stamp);
+            }
         }
     }
 
@@ -131,12 +148,9 @@ public sealed class ClockStandings(TimeProvider clock, Func<ClockRules> rules)
     /// </summary>
     public bool IsConfirmed()
     {
-        DateTimeOffset now = clock.GetUtcNow();
-        TimeSpan holdAt = rules().HoldAt;
         lock (gate)
         {
-            return known.Values.All(static one => one.Standing.Grade != ClockGrade.FarOff)
-                && known.TryGetValue(Provider, out Known? provider) && provider.IsOf(now, clock, holdAt);
+            return IsConfirmedNow();
         }
     }
 
@@ -145,10 +159,38 @@ public sealed class ClockStandings(TimeProvider clock, Func<ClockRules> rules)
         ? $"This portal's clock can't be relied on: {ClockWords.Difference(worst)}. Until they agree it {ClockWords.NotDone}"
         : null;
 
-    /// <summary>Why this process must not yet begin it by itself: it is young, and nobody has said whether its clock is right; null: it may.</summary>
-    public string? WhyTooYoung() => !IsConfirmed() && clock.GetElapsedTime(began) < FirstWordWithin
-        ? "This portal has just started, and RunPod has not yet said whether its clock is right"
-        : null;
+    /// <summary>
+    /// Why this process must not yet begin by itself what a wrong clock would make wrong: it has just started or its clock was set, and nobody has said whether the
+    /// clock is right; null: it may.
+    /// </summary>
+    public string? WhyUnvouched()
+    {
+        lock (gate)
+        {
+            return IsConfirmedNow() || clock.GetElapsedTime(waitsSince) >= WordWithin ? null
+                : wasSet ? "This portal's clock was set, and RunPod has not yet said whether it is right"
+                : "This portal has just started, and RunPod has not yet said whether its clock is right";
+        }
+    }
+
+    private bool IsConfirmedNow()
+    {
+        DateTimeOffset now = clock.GetUtcNow();
+        NoticeIfSet(now);
+        return known.Values.All(static one => one.Standing.Grade != ClockGrade.FarOff)
+            && known.TryGetValue(Provider, out Known? provider) && provider.IsOf(now, clock, rules().HoldAt);
+    }
+
+    /// <summary>Small steps add up: where it stood is kept until it is found to have been set.</summary>
+    private void NoticeIfSet(DateTimeOffset now)
+    {
+        if ((now - stood.On - clock.GetElapsedTime(stood.At)).Duration() > rules().HoldAt)
+        {
+            waitsSince = clock.GetTimestamp();
+            stood = (now, waitsSince);
+            wasSet = true;
+        }
+    }
 
     /// <param name="NotedAt">When something was last heard, a failure too, as a timestamp of the process.</param>
     /// <param name="ReadAt">The same of the newest reading that says something; null: none yet.</param>

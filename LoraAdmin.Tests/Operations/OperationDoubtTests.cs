@@ -101,6 +101,7 @@ public sealed class OperationDoubtTests
         DateTimeOffset right = clock.GetUtcNow();
         operation.WithinCaps = 1;
         clock.Set(Start.AddDays(1));
+        house.Clocks.NoteAhead(TimeSpan.Zero);
         operation.AsOf = Start.AddDays(1);
         await house.FireAsync(Key, Start.AddHours(1));
         OperationPlan ahead = Assert.Single(house.Database.Operations.Plans.Rows, plan => plan.State == PlanState.AwaitsApproval);
@@ -261,6 +262,29 @@ public sealed class OperationDoubtTests
 
         Assert.Equal(["a", "b", "c"], operation.Done);
         Assert.Equal(Start.AddHours(2), Assert.Single(house.Database.Operations.Runs.Rows, run => run is { Operation: Key, Trigger: RunTrigger.CatchUp }).Instant);
+    }
+
+    /// <summary>Long after its start: RunPod had vouched for the clock, and nobody contradicts it before RunPod is heard again.</summary>
+    [Fact]
+    public async Task MachineThatJumpsAhead_LaterInItsLife_BeginsNothingThatNeedsTheRightTime_UntilRunPodIsHeard()
+    {
+        await OldAsync();
+        DateTimeOffset right = clock.GetUtcNow();
+        clock.Set(right.AddDays(2));
+
+        Assert.Equal(Harmless, Assert.Single(await house.TickAsync()).Operation);
+        StartOutcome.Left left = Assert.IsType<StartOutcome.Left>(await house.FireAsync(Key, Start.AddDays(2).AddHours(1)));
+        Assert.Contains("clock was set", left.Why, StringComparison.Ordinal);
+        await PassAsync(house, TimeSpan.FromMinutes(4.5));
+        Assert.Empty(operation.Done);
+        house.Clocks.NoteAhead(TimeSpan.FromDays(2));
+        await PassAsync(house, TimeSpan.FromMinutes(10));
+        Assert.Empty(operation.Done);
+
+        clock.Set(right.AddMinutes(15));
+        house.Clocks.NoteAhead(TimeSpan.Zero);
+        clock.SetUtcNow(Start.AddHours(1));
+        Assert.IsType<StartOutcome.Started>(await house.FireAsync(Key, Start.AddHours(1)));
     }
 
     [Fact]

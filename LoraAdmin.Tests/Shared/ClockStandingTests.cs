@@ -151,11 +151,52 @@ public sealed class ClockStandingTests
     {
         clocks.Note(ClockStandings.Database, new ClockReading.Read(TimeSpan.Zero, TimeSpan.Zero));
         clock.Advance(TimeSpan.FromMinutes(4.9));
-        Assert.Contains("has just started", clocks.WhyTooYoung(), StringComparison.Ordinal);
+        Assert.Contains("has just started", clocks.WhyUnvouched(), StringComparison.Ordinal);
         clock.Advance(TimeSpan.FromMinutes(0.1));
-        Assert.Null(clocks.WhyTooYoung());
+        Assert.Null(clocks.WhyUnvouched());
 
-        Assert.Null(KnownClocks.New(clock).NoteAhead(TimeSpan.Zero).WhyTooYoung());
+        Assert.Null(KnownClocks.New(clock).NoteAhead(TimeSpan.Zero).WhyUnvouched());
+    }
+
+    [Theory]
+    [InlineData(6)]
+    [InlineData(-6)]
+    [InlineData(60 * 48)]
+    public void ClockThatIsSet_LongAfterTheStart_IsWaitedForAnew_AndNotForEver(double minutes)
+    {
+        SettableClock machine = new(Start);
+        ClockStandings known = KnownClocks.New(machine).NoteAhead(TimeSpan.Zero);
+        machine.Advance(TimeSpan.FromHours(3));
+        Assert.Null(known.WhyUnvouched());
+
+        machine.Set(machine.GetUtcNow().AddMinutes(minutes));
+        Assert.Equal("This portal's clock was set, and RunPod has not yet said whether it is right", known.WhyUnvouched());
+        machine.Advance(TimeSpan.FromMinutes(4.9));
+        machine.Set(machine.GetUtcNow().AddMinutes(minutes));
+        Assert.NotNull(known.WhyUnvouched());
+        machine.Advance(TimeSpan.FromMinutes(4.9));
+        Assert.NotNull(known.WhyUnvouched());
+        machine.Advance(TimeSpan.FromMinutes(0.1));
+        Assert.Null(known.WhyUnvouched());
+    }
+
+    [Fact]
+    public void ClockThatIsSetInSmallSteps_IsWaitedForOnceTheyAddUp_AndNotWhenItIsVouchedForInBetween()
+    {
+        SettableClock machine = new(Start);
+        ClockStandings known = KnownClocks.New(machine).NoteAhead(TimeSpan.Zero);
+        machine.Advance(TimeSpan.FromHours(3));
+        Step();
+        known.NoteAhead(TimeSpan.Zero);
+        Step();
+        Assert.Null(known.WhyUnvouched());
+
+        Step();
+        Assert.NotNull(known.WhyUnvouched());
+        known.NoteAhead(TimeSpan.Zero);
+        Assert.Null(known.WhyUnvouched());
+
+        void Step() => machine.Set(machine.GetUtcNow().AddMinutes(3));
     }
 
     private ClockStanding Standing => Assert.Single(clocks.All);
