@@ -54,6 +54,7 @@ public sealed class OccurrenceKeeper(
     /// <summary>Operations that this process has accounted for, while no other keeper looked: what was told of them before is over.</summary>
     private readonly HashSet<string> accountedOnce = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Told> notBegun = new(StringComparer.Ordinal);
+    private readonly LeaseWatch leases = new(clock, rules, clocks);
 
     /// <summary>
     /// Before the first look of a process: gives each operation its schedule's row. A schedule that nobody edited follows a new default, after the instants of the old one are accounted for.
@@ -99,7 +100,7 @@ public sealed class OccurrenceKeeper(
             await EndHoldAsync(now, cancellationToken);
         }
 
-        await RecoverAsync(now, cancellationToken);
+        await RecoverAsync(cancellationToken);
         await CatchUpAsync(now, cancellationToken);
         lastTurn = clock.GetTimestamp();
     }
@@ -135,19 +136,9 @@ public sealed class OccurrenceKeeper(
     /// <summary>Where a start is alone on its database, whoever has a lease there is gone.</summary>
     private async Task<(List<OperationRun> Interrupted, List<OperationRun> Leased)> InterruptedAsync(IUnit unit, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        IOperationRunStore runs = unit.Store<IOperationRunStore>();
-        List<OperationRun> candidates = [.. await runs.ListStrandedAsync(now, cancellationToken)];
-        foreach (IOperation operation in operations.All)
-        {
-            if (await runs.FindRunningAsync(operation.Info.Key, cancellationToken) is { } running && running.LeaseUntil > now)
-            {
-                candidates.Add(running);
-            }
-        }
-
         List<OperationRun> interrupted = [];
         List<OperationRun> leased = [];
-        foreach (OperationRun run in candidates.OrderBy(static run => run.StartedAt).ThenBy(static run => run.Id))
+        foreach (OperationRun run in await unit.Store<IOperationRunStore>().ListUnfinishedAsync(cancellationToken))
         {
             if (await starter.IsGoneOnFromAsync(unit, run, cancellationToken))
             {
@@ -476,14 +467,15 @@ public sealed class OccurrenceKeeper(
         },
         cancellationToken);
 
-    private async Task RecoverAsync(DateTimeOffset now, CancellationToken cancellationToken)
+    private async Task RecoverAsync(CancellationToken cancellationToken)
     {
-        IReadOnlyList<OperationRun> stranded = await work.ReadAsync((unit, token) => unit.Store<IOperationRunStore>().ListStrandedAsync(now, token), cancellationToken);
-        foreach (OperationRun run in stranded)
+        IReadOnlyList<OperationRun> unfinished = await work.ReadAsync((unit, token) => unit.Store<IOperationRunStore>().ListUnfinishedAsync(token), cancellationToken);
+        IReadOnlyList<OperationRun> dead = leases.FindDead(unfinished.Where(static run => run.State == RunState.Running));
+        foreach (OperationRun run in unfinished.Where(run => run.State == RunState.Interrupted || dead.Contains(run)))
         {
             if (!host.IsAtWork(run.Id) && operations.Find(run.Operation) is { } operation)
             {
-                await BeginAloneAsync(operation.Info, token => starter.RecoverAsync(run.Id, token), cancellationToken);
+                await BeginAloneAsync(operation.Info, token => starter.RecoverAsync(run, token), cancellationToken);
             }
         }
     }

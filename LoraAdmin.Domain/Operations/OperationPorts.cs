@@ -66,8 +66,8 @@ public interface IOperationRunStore
 
     Task<OperationRun?> FindRunningAsync(string operation, CancellationToken cancellationToken);
 
-    /// <summary>Runs whose lease is over, and interrupted ones that nobody went on from.</summary>
-    Task<IReadOnlyList<OperationRun>> ListStrandedAsync(DateTimeOffset now, CancellationToken cancellationToken);
+    /// <summary>Runs at work, and interrupted ones that nobody went on from, in the order of their start.</summary>
+    Task<IReadOnlyList<OperationRun>> ListUnfinishedAsync(CancellationToken cancellationToken);
 
     /// <summary>Renews the lease and counts an item that ended. Null: the run is not at work any more, or was taken over.</summary>
     Task<RunPulse?> TouchAsync(Guid id, long number, ItemEnd? ended, DateTimeOffset leaseUntil, CancellationToken cancellationToken);
@@ -79,9 +79,10 @@ public interface IOperationRunStore
     Task<bool> EndAsync(OperationRun ended, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Ends a run at work whose lease is over as interrupted; its counts stay. False: it is not at work any more, or its lease was renewed.
+    /// Ends a run at work as interrupted whose lease still is the one by which it was found dead; its counts stay. False: it is not at work any more, or its lease
+    /// was renewed.
     /// </summary>
-    Task<bool> TryInterruptAsync(Guid id, DateTimeOffset now, string outcome, CancellationToken cancellationToken);
+    Task<bool> TryInterruptAsync(Guid id, DateTimeOffset leaseUntil, DateTimeOffset now, string outcome, CancellationToken cancellationToken);
 
     /// <summary>Notes who went on from an interrupted run. False: somebody did already, its end was asked for, or it is not interrupted.</summary>
     Task<bool> TrySetResumedByAsync(Guid id, Guid by, CancellationToken cancellationToken);

@@ -108,7 +108,8 @@ public sealed record OperationRun
     /// <summary>Items that had their turn.</summary>
     public long Ended => Done + Ineligible + Failed;
 
-    public TimeSpan? Duration => EndedAt - StartedAt;
+    /// <summary>Null also when the clock was set back under it.</summary>
+    public TimeSpan? Duration => EndedAt >= StartedAt ? EndedAt - StartedAt : null;
 }
 
 /// <param name="Number">From 1 within the run.</param>

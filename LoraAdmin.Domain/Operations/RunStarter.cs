@@ -28,7 +28,7 @@ public abstract record StartOutcome
     /// <summary>Another run of the operation is at work; what was asked for can be asked again later.</summary>
     public sealed record Busy(OperationRun Running) : StartOutcome;
 
-    /// <summary>This instance must not, and nothing was written: another one does it, or this one later.</summary>
+    /// <summary>This instance must not: another one does it, or this one later.</summary>
     public sealed record Left(string Why) : StartOutcome;
 
     public sealed record Refused(FieldProblem Problem) : StartOutcome;
@@ -75,14 +75,33 @@ public sealed class RunStarter(
             }
         }
 
-        return request.By.Kind == ActorKind.Portal && WhyUnvouched(operation.Info) is { } young
-            ? Task.FromResult<StartOutcome>(new StartOutcome.Left(young))
+        return request.By.Kind == ActorKind.Portal && WhyUnvouched(operation.Info) is { } early
+            ? Task.FromResult<StartOutcome>(new StartOutcome.Left(early))
             : work.RunAsync((unit, token) => StartAsync(unit, operation, request, token), cancellationToken);
     }
 
-    /// <summary>Goes on from a run whose lease is over, or that was interrupted.</summary>
-    public Task<StartOutcome> RecoverAsync(Guid stranded, CancellationToken cancellationToken) =>
+    /// <summary>
+    /// Goes on from a run that is interrupted, or dead. What is dead is noted as interrupted first, whatever this process's clock says, so that it keeps its operation busy no
+    /// longer; whether and when it is gone on from is decided then.
+    /// </summary>
+    /// <param name="stranded">As it was read. One at work must be known to be dead by the lease that it was read with.</param>
+    public Task<StartOutcome> RecoverAsync(OperationRun stranded, CancellationToken cancellationToken) =>
         work.RunAsync((unit, token) => RecoverAsync(unit, stranded, token), cancellationToken);
+
+    /// <summary>Why nobody goes on from an interrupted run at this moment; null: somebody does, or there is nothing to go on from. Reads only.</summary>
+    public async Task<string?> WhyItWaitsAsync(IUnit unit, OperationRun run, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(run);
+        if (run is not { State: RunState.Interrupted, ResumedBy: null, Cancel: null } || operations.Find(run.Operation) is not { } operation)
+        {
+            return null;
+        }
+
+        DateTimeOffset now = clock.GetUtcNow();
+        return await WhyNotYetAsync(unit, operation.Info, run, now, cancellationToken)
+            ?? WhyTooEarly(run, now)
+            ?? WhyNotByThisClock(operation, run, await PlanOfAsync(unit, run, cancellationToken), now);
+    }
 
     /// <summary>Why the operation does not run by itself now; null: it does.</summary>
     internal static string? WhyHeldNow(OperationInfo info, OperationPause? pause, AutomationHold? hold, DateTimeOffset now) =>
@@ -286,50 +305,16 @@ public sealed class RunStarter(
         return null;
     }
 
-    private async Task<StartOutcome> RecoverAsync(IUnit unit, Guid id, CancellationToken cancellationToken)
+    private async Task<StartOutcome> RecoverAsync(IUnit unit, OperationRun read, CancellationToken cancellationToken)
     {
         IOperationRunStore runs = unit.Store<IOperationRunStore>();
         DateTimeOffset now = clock.GetUtcNow();
-        if (await runs.FindAsync(id, cancellationToken) is not { } stranded
-            || operations.Find(stranded.Operation) is not { } operation)
+        if (operations.Find(read.Operation) is not { } operation
+            || await unit.Store<IOperationScheduleStore>().LockAsync(read.Operation, cancellationToken) is null
+            || (read.State == RunState.Running && !await TryInterruptAsync(unit, operation.Info, read, now, cancellationToken))
+            || await runs.FindAsync(read.Id, cancellationToken) is not { } stranded)
         {
             return new StartOutcome.Accounted();
-        }
-
-        if (stranded.Cancel is null && WhyTooEarly(stranded, now) is { } doubt)
-        {
-            return new StartOutcome.Left(doubt);
-        }
-
-        if (stranded.Cancel is null && WhyNotByThisClock(operation, stranded, await PlanOfAsync(unit, stranded, cancellationToken), now) is { } unsure)
-        {
-            return new StartOutcome.Left(unsure);
-        }
-
-        if (await unit.Store<IOperationScheduleStore>().LockAsync(stranded.Operation, cancellationToken) is null)
-        {
-            return new StartOutcome.Accounted();
-        }
-
-        if (stranded.State == RunState.Running)
-        {
-            // Read again after it: until then the one that was thought dead may have ended an item, or have been asked to end.
-            string silent = stranded.LeaseUntil == OperationRun.NoLease
-                ? $"{stranded.Instance} was killed: it was gone when the portal was started again"
-                : $"{stranded.Instance} was not heard of since its lease ended {stranded.LeaseUntil:u}";
-            if (!await runs.TryInterruptAsync(id, now, silent, cancellationToken) || await runs.FindAsync(id, cancellationToken) is not { } interrupted)
-            {
-                return new StartOutcome.Accounted();
-            }
-
-            stranded = interrupted;
-            await unit.Events.AppendAsync(
-                OperationFacts.Of(
-                    OperationEvents.RunInterrupted,
-                    $"Run {stranded.Number} of {operation.Info.Title} was interrupted after {stranded.Ended} of {stranded.Planned}: {stranded.Outcome}",
-                    Actor.Portal(stranded.Operation),
-                    EventSeverity.Warning),
-                cancellationToken);
         }
 
         if (stranded.Cancel is { } ask)
@@ -339,6 +324,11 @@ public sealed class RunStarter(
         }
 
         OperationPlan? plan = await PlanOfAsync(unit, stranded, cancellationToken);
+        if ((WhyTooEarly(stranded, now) ?? WhyNotByThisClock(operation, stranded, plan, now)) is { } doubt)
+        {
+            return new StartOutcome.Left(doubt);
+        }
+
         if (WhyGivenUp(stranded, plan) is { } why)
         {
             await GiveUpAsync(unit, operation.Info, stranded, why, now, cancellationToken);
@@ -388,6 +378,29 @@ public sealed class RunStarter(
         }
 
         return new StartOutcome.Started(new StartedRun(await AddAsync(unit, run, cancellationToken)));
+    }
+
+    /// <returns>False: it has ended, or its lease was renewed: until now the one that was thought dead may have ended an item, or the run.</returns>
+    private static async Task<bool> TryInterruptAsync(IUnit unit, OperationInfo operation, OperationRun read, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        IOperationRunStore runs = unit.Store<IOperationRunStore>();
+        string silent = read.LeaseUntil == OperationRun.NoLease ? $"{read.Instance} was killed: it was gone when the portal was started again"
+            : read.LeaseUntil <= now ? $"{read.Instance} was not heard of since its lease ended {read.LeaseUntil:u}"
+            : $"{read.Instance} was not heard of any more, although its lease was until {read.LeaseUntil:u}";
+        if (!await runs.TryInterruptAsync(read.Id, read.LeaseUntil, now, silent, cancellationToken)
+            || await runs.FindAsync(read.Id, cancellationToken) is not { } interrupted)
+        {
+            return false;
+        }
+
+        await unit.Events.AppendAsync(
+            OperationFacts.Of(
+                OperationEvents.RunInterrupted,
+                $"Run {interrupted.Number} of {operation.Title} was interrupted after {interrupted.Ended} of {interrupted.Planned}: {silent}",
+                Actor.Portal(interrupted.Operation),
+                EventSeverity.Warning),
+            cancellationToken);
+        return true;
     }
 
     /// <summary>Whether an interrupted run would be gone on from at this moment. Reads only.</summary>

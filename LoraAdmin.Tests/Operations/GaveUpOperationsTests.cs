@@ -22,7 +22,7 @@ public sealed class GaveUpOperationsTests
     {
         house = new OperationHouse(work);
         source = new GaveUpOperations(
-            new OperationQueries(house.Database, house.Registry, house.Crons, house.Clock, () => house.Rules, () => house.Installation, house.Clocks), house.Desk);
+            new OperationQueries(house.Database, house.Registry, house.Crons, house.Clock, () => house.Rules, () => house.Installation, house.Starter), house.Desk);
     }
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;

@@ -29,7 +29,7 @@ public abstract class OperationPageContext : LoraBunitContext
         House.FillAsync().GetAwaiter().GetResult();
         Clock.AdjustTime(now);
         Queries = new SwitchableQueries(
-            new OperationQueries(House.Database, House.Registry, House.Crons, Clock, () => House.Rules, () => House.Installation, House.Clocks));
+            new OperationQueries(House.Database, House.Registry, House.Crons, Clock, () => House.Rules, () => House.Installation, House.Starter));
         Services.AddSingleton<IOperationQueries>(Queries);
         Services.AddSingleton<IOperationDesk>(House.Desk);
         Services.AddSingleton<ICronSchedules>(House.Crons);

@@ -80,7 +80,7 @@ internal sealed class OperationQueries(
     TimeProvider clock,
     Func<OperationRules> rules,
     Func<Installation> installation,
-    ClockStandings clocks)
+    RunStarter starter)
     : IOperationQueries
 {
     public const int PageSize = 50;
@@ -153,7 +153,7 @@ internal sealed class OperationQueries(
                 items,
                 await runs.ListLinesAsync(run, token),
                 RunEstimate.Left(found, before.Runs, clock.GetUtcNow()),
-                await WhyItWaitsAsync(unit, found, token),
+                await starter.WhyItWaitsAsync(unit, found, token),
                 found.Resumes is { } resumes ? await runs.FindAsync(resumes, token) : null,
                 found.ResumedBy is { } by ? await runs.FindAsync(by, token) : null);
         },
@@ -217,14 +217,6 @@ internal sealed class OperationQueries(
 
     /// <summary>An instant at which a pause or the kill switch ends is free of it.</summary>
     private static DateTimeOffset Before(DateTimeOffset? end) => end?.AddMilliseconds(-1) ?? DateTimeOffset.MaxValue;
-
-    private async Task<string?> WhyItWaitsAsync(IUnit unit, OperationRun run, CancellationToken cancellationToken) =>
-        run is { State: RunState.Interrupted, ResumedBy: null } && operations.Find(run.Operation)?.Info is { } info
-            ? (run.StartedBy.Kind == ActorKind.Portal
-                    ? await AutomationGate.WhyHeldAsync(unit, info.Key, info.IsDestructive ? clocks : null, clock.GetUtcNow(), cancellationToken)
-                    : null)
-                ?? (info.NeedsRightClock ? clocks.WhyHeld() : null)
-            : null;
 
     private async Task<AutomationHold?> HoldAsync(IUnit unit, CancellationToken cancellationToken) =>
         await unit.Store<IAutomationHoldStore>().FindAsync(cancellationToken) is { } hold && hold.HoldsNow(clock.GetUtcNow()) ? hold : null;

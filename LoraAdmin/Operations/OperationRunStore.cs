@@ -38,11 +38,10 @@ internal sealed class OperationRunStore(LoraDb db) : IOperationRunStore
     public async Task<OperationRun?> FindRunningAsync(string operation, CancellationToken cancellationToken) =>
         (await Rows.AsNoTracking().SingleOrDefaultAsync(row => row.Operation == operation && row.State == RunState.Running, cancellationToken))?.ToRun();
 
-    public async Task<IReadOnlyList<OperationRun>> ListStrandedAsync(DateTimeOffset now, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<OperationRun>> ListUnfinishedAsync(CancellationToken cancellationToken)
     {
-        long present = now.ToMillis();
         List<OperationRunRow> rows = await Rows.AsNoTracking()
-            .Where(row => row.ResumedBy == null && ((row.State == RunState.Running && row.LeaseUntil <= present) || row.State == RunState.Interrupted))
+            .Where(row => row.ResumedBy == null && (row.State == RunState.Running || row.State == RunState.Interrupted))
             .OrderBy(row => row.StartedAt).ThenBy(row => row.Id)
             .ToListAsync(cancellationToken);
         return rows.ConvertAll(row => row.ToRun());
@@ -83,13 +82,15 @@ internal sealed class OperationRunStore(LoraDb db) : IOperationRunStore
             cancellationToken) > 0;
     }
 
-    public async Task<bool> TryInterruptAsync(Guid id, DateTimeOffset now, string outcome, CancellationToken cancellationToken)
+    public async Task<bool> TryInterruptAsync(
+        Guid id, DateTimeOffset leaseUntil, DateTimeOffset now, string outcome, CancellationToken cancellationToken)
     {
-        long present = now.ToMillis();
-        return await Rows.Where(row => row.Id == id && row.State == RunState.Running && row.LeaseUntil <= present).ExecuteUpdateAsync(
+        long lease = leaseUntil.ToMillis();
+        long? present = now.ToMillis();
+        return await Rows.Where(row => row.Id == id && row.State == RunState.Running && row.LeaseUntil == lease).ExecuteUpdateAsync(
             set => set
                 .SetProperty(row => row.State, RunState.Interrupted)
-                .SetProperty(row => row.EndedAt, (long?)present)
+                .SetProperty(row => row.EndedAt, present)
                 .SetProperty(row => row.Outcome, outcome),
             cancellationToken) > 0;
     }

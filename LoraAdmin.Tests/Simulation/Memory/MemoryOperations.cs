@@ -152,9 +152,9 @@ public sealed class MemoryRunStore(MemoryDatabase database, MemoryPlanStore plan
 
     public Task<OperationRun?> FindRunningAsync(string operation, CancellationToken cancellationToken) => Task.FromResult(running.Find(operation));
 
-    public Task<IReadOnlyList<OperationRun>> ListStrandedAsync(DateTimeOffset now, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<OperationRun>>(
+    public Task<IReadOnlyList<OperationRun>> ListUnfinishedAsync(CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<OperationRun>>(
     [
-        .. stranded.Rows.Concat(running.Rows.Where(run => run.LeaseUntil <= now)).OrderBy(run => run.StartedAt).ThenBy(run => run.Id),
+        .. stranded.Rows.Concat(running.Rows).OrderBy(run => run.StartedAt).ThenBy(run => run.Id),
     ]);
 
     public Task<RunPulse?> TouchAsync(Guid id, long number, ItemEnd? ended, DateTimeOffset leaseUntil, CancellationToken cancellationToken)
@@ -188,9 +188,10 @@ public sealed class MemoryRunStore(MemoryDatabase database, MemoryPlanStore plan
         After = ended.After,
     }));
 
-    public Task<bool> TryInterruptAsync(Guid id, DateTimeOffset now, string outcome, CancellationToken cancellationToken) => Task.FromResult(TrySet(
-        runs.Find(id) is { State: RunState.Running } run && run.LeaseUntil <= now ? run : null,
-        row => row with { State = RunState.Interrupted, EndedAt = now, Outcome = outcome }));
+    public Task<bool> TryInterruptAsync(Guid id, DateTimeOffset leaseUntil, DateTimeOffset now, string outcome, CancellationToken cancellationToken) =>
+        Task.FromResult(TrySet(
+            runs.Find(id) is { State: RunState.Running } run && run.LeaseUntil == leaseUntil ? run : null,
+            row => row with { State = RunState.Interrupted, EndedAt = now, Outcome = outcome }));
 
     public Task<bool> TrySetResumedByAsync(Guid id, Guid by, CancellationToken cancellationToken) =>
         Task.FromResult(TrySet(stranded.Find(id) is { Cancel: null } found ? found : null, run => run with { ResumedBy = by }));

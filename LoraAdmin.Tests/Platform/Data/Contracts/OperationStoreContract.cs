@@ -186,26 +186,25 @@ public abstract class OperationStoreContract : StoreContract
     }
 
     [Fact]
-    public async Task Stranded_AreThoseWithoutALeaseAndInterruptedOnesThatNobodyGoesOnFrom()
+    public async Task Unfinished_AreThoseAtWorkAndInterruptedOnesThatNobodyGoesOnFrom()
     {
-        OperationRun late = Run() with { LeaseUntil = Start.AddSeconds(-1) };
-        OperationRun alive = Run() with { Operation = "tests.alive", LeaseUntil = Start.AddSeconds(1) };
+        OperationRun atWork = Run() with { LeaseUntil = Start.AddSeconds(1) };
         OperationRun interrupted = Run() with { Operation = "tests.stopped", State = RunState.Interrupted, StartedAt = Start.AddHours(-1) };
         OperationRun resumed = Run() with { Operation = "tests.stopped", State = RunState.Interrupted, ResumedBy = NextId() };
-        foreach (OperationRun run in new[] { late, alive, interrupted, resumed })
+        foreach (OperationRun run in new[] { atWork, interrupted, resumed, Ended(Key, Start) })
         {
             await In<IOperationRunStore>(store => store.AddAsync(run, None));
         }
 
-        Assert.Equal([interrupted.Id, late.Id], (await Stranded()).Select(run => run.Id));
-        Assert.True(await In<IOperationRunStore, bool>(store => store.TrySetResumedByAsync(interrupted.Id, alive.Id, None)));
-        Assert.False(await In<IOperationRunStore, bool>(store => store.TrySetResumedByAsync(interrupted.Id, late.Id, None)));
+        Assert.Equal([interrupted.Id, atWork.Id], (await Unfinished()).Select(run => run.Id));
+        Assert.True(await In<IOperationRunStore, bool>(store => store.TrySetResumedByAsync(interrupted.Id, resumed.Id, None)));
+        Assert.False(await In<IOperationRunStore, bool>(store => store.TrySetResumedByAsync(interrupted.Id, atWork.Id, None)));
         Assert.False(await In<IOperationRunStore, bool>(store => store.TryEndInterruptedAsync(resumed.Id, RunState.Failed, "no more", None)));
-        Assert.Equal([late.Id], (await Stranded()).Select(run => run.Id));
+        Assert.Equal([atWork.Id], (await Unfinished()).Select(run => run.Id));
     }
 
     [Fact]
-    public async Task Interruption_OfARunWithoutALease_KeepsItsCounts_AndLeavesOneThatRenewedIt()
+    public async Task Interruption_OfARunByItsLease_KeepsItsCounts_AndLeavesOneThatRenewedIt()
     {
         OperationRun run = Run() with { LeaseUntil = Start };
         await In<IOperationRunStore>(store => store.AddAsync(run, None));
@@ -216,11 +215,12 @@ public abstract class OperationStoreContract : StoreContract
         Assert.True(await Interrupt(Start.AddMinutes(9)));
 
         OperationRun ended = (await FindRun(run.Id))!;
-        Assert.Equal((RunState.Interrupted, Start.AddMinutes(9), "not heard of", 1L), (ended.State, ended.EndedAt, ended.Outcome, ended.Done));
+        Assert.Equal((RunState.Interrupted, Start.AddMinutes(2), "not heard of", 1L), (ended.State, ended.EndedAt, ended.Outcome, ended.Done));
         Assert.Null(await Touch(run, ItemEnd.Done));
-        Assert.False(await Interrupt(Start.AddMinutes(10)));
+        Assert.False(await Interrupt(Start.AddMinutes(9)));
 
-        Task<bool> Interrupt(DateTimeOffset at) => In<IOperationRunStore, bool>(store => store.TryInterruptAsync(run.Id, at, "not heard of", None));
+        Task<bool> Interrupt(DateTimeOffset lease) =>
+            In<IOperationRunStore, bool>(store => store.TryInterruptAsync(run.Id, lease, Start.AddMinutes(2), "not heard of", None));
     }
 
     [Theory]
@@ -234,7 +234,7 @@ public abstract class OperationStoreContract : StoreContract
         Assert.True(await In<IOperationRunStore, bool>(store => store.TryEndInterruptedAsync(run.Id, state, "no more", None)));
 
         Assert.Equal((state, "no more"), ((await FindRun(run.Id))!.State, (await FindRun(run.Id))!.Outcome));
-        Assert.Empty(await Stranded());
+        Assert.Empty(await Unfinished());
         Assert.False(await In<IOperationRunStore, bool>(store => store.TryEndInterruptedAsync(run.Id, state, "again", None)));
     }
 
@@ -251,7 +251,7 @@ public abstract class OperationStoreContract : StoreContract
         Assert.False(await In<IOperationRunStore, bool>(store => store.AskCancelAsync(resumed.Id, ask, None)));
 
         Assert.False(await In<IOperationRunStore, bool>(store => store.TrySetResumedByAsync(run.Id, NextId(), None)));
-        Assert.Equal(ask, Assert.Single(await Stranded()).Cancel);
+        Assert.Equal(ask, Assert.Single(await Unfinished()).Cancel);
     }
 
     [Fact]
@@ -659,7 +659,7 @@ public abstract class OperationStoreContract : StoreContract
     private Task<RunPulse?> Touch(OperationRun run, ItemEnd? ended) =>
         In<IOperationRunStore, RunPulse?>(store => store.TouchAsync(run.Id, run.Number, ended, Start.AddMinutes(9), None));
 
-    private Task<IReadOnlyList<OperationRun>> Stranded() => Read<IOperationRunStore, IReadOnlyList<OperationRun>>(store => store.ListStrandedAsync(Start, None));
+    private Task<IReadOnlyList<OperationRun>> Unfinished() => Read<IOperationRunStore, IReadOnlyList<OperationRun>>(store => store.ListUnfinishedAsync(None));
 
     private Task<RunPage> List(RunFilter? filter = null, RunCursor? after = null, int size = 50) =>
         Read<IOperationRunStore, RunPage>(store => store.ListAsync(filter ?? RunFilter.All, after, size, None));
