@@ -73,11 +73,12 @@ public static class OccurrenceAccounting
 
     private static Accounting MakeUp(AccountingInput input, List<Verdict> verdicts, List<DateTimeOffset> overdue, DateTimeOffset until)
     {
-        DateTimeOffset? newestRun = input.Known.Values
-            .Where(one => one.State is OccurrenceState.Claimed or OccurrenceState.Ran or OccurrenceState.Late)
+        // One that was fired, and is owed until the clock is vouched for, is as good as one that ran.
+        DateTimeOffset? newest = input.Known.Values
+            .Where(one => one.State is OccurrenceState.Owed or OccurrenceState.Claimed or OccurrenceState.Ran or OccurrenceState.Late)
             .Select(one => (DateTimeOffset?)one.Instant)
             .Max();
-        DateTimeOffset? owed = input.CatchUp == CatchUp.Once && overdue.Count > 0 && !(newestRun > overdue[^1]) ? overdue[^1] : null;
+        DateTimeOffset? owed = input.CatchUp == CatchUp.Once && overdue.Count > 0 && !(newest > overdue[^1]) ? overdue[^1] : null;
         foreach (DateTimeOffset instant in overdue)
         {
             verdicts.Add(instant == owed
@@ -87,7 +88,7 @@ public static class OccurrenceAccounting
 
         DateTimeOffset[] outdated =
         [
-            .. input.Known.Values.Where(one => one.State == OccurrenceState.Owed && (one.Instant < owed || one.Instant < newestRun)).Select(one => one.Instant),
+            .. input.Known.Values.Where(one => one.State == OccurrenceState.Owed && (one.Instant < owed || one.Instant < newest)).Select(one => one.Instant),
         ];
         return new Accounting([.. verdicts.OrderBy(one => one.Instant)], outdated, until);
     }

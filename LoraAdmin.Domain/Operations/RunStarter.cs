@@ -75,7 +75,7 @@ public sealed class RunStarter(
             }
         }
 
-        return request.By.Kind == ActorKind.Portal && WhyUnvouched(operation.Info) is { } early
+        return request.Trigger != RunTrigger.Schedule && request.By.Kind == ActorKind.Portal && WhyUnvouched(operation.Info) is { } early
             ? Task.FromResult<StartOutcome>(new StartOutcome.Left(early))
             : work.RunAsync((unit, token) => StartAsync(unit, operation, request, token), cancellationToken);
     }
@@ -130,6 +130,13 @@ public sealed class RunStarter(
         if (request is { Trigger: RunTrigger.Schedule, Instant: { } fired } && await WhyNotOfScheduleAsync(unit, operation.Info, schedule, fired, now, cancellationToken) is { } none)
         {
             return none;
+        }
+
+        if (request is { Trigger: RunTrigger.Schedule, Instant: { } waits } && WhyUnvouched(operation.Info) is { } early)
+        {
+            // Nobody fires it again. It is not missed either: whoever may begin it first does.
+            Occurrence owed = new(key, waits, OccurrenceState.Owed, null, null, null, null);
+            return await unit.Store<IOccurrenceStore>().TryAddAsync(owed, cancellationToken) ? new StartOutcome.Left(early) : new StartOutcome.Accounted();
         }
 
         OperationRun run = new()

@@ -287,6 +287,71 @@ public sealed class OperationDoubtTests
         Assert.IsType<StartOutcome.Started>(await house.FireAsync(Key, Start.AddHours(1)));
     }
 
+    /// <summary>Nothing is wrong: it was fired at its instant, and only waits. Its grace is shorter than the wait.</summary>
+    [Fact]
+    public async Task Instant_ThatComesInAProcessesFirstMinutes_RunsWithRunPodsWord_AndIsNoIncident()
+    {
+        await OldAsync();
+        await PassAsync(house, TimeSpan.FromMinutes(53));
+        OperationHouse next = Next();
+        next.Rules = next.Rules with { Grace = TimeSpan.FromMinutes(1) };
+        await next.TickAsync();
+        clock.SetUtcNow(Start.AddHours(1));
+        Assert.IsType<StartOutcome.Left>(await next.FireAsync(Key, Start.AddHours(1)));
+        await next.FireAsync(Harmless, Start.AddHours(1));
+        await PassAsync(next, TimeSpan.FromMinutes(3));
+        Assert.Empty(operation.Done);
+
+        next.Clocks.NoteAhead(TimeSpan.Zero);
+        OperationRun run = Assert.Single(await next.TickAsync());
+
+        Assert.Equal((Key, (DateTimeOffset?)Start.AddHours(1), RunState.Succeeded), (run.Operation, run.Instant, run.State));
+        Assert.Equal((OccurrenceState.Late, run.Id), (Assert.Single(house.Occurrences(Key)).State, house.Occurrences(Key)[0].Run));
+        await PassAsync(next, TimeSpan.FromMinutes(10));
+        Assert.DoesNotContain(true, house.Told(OperationIncidents.Missed));
+    }
+
+    [Fact]
+    public async Task Instant_ThatAYoungPortalIsFiredAt_IsBegunByAnotherThatIsVouchedFor()
+    {
+        await OldAsync();
+        await PassAsync(house, TimeSpan.FromMinutes(54));
+        clock.SetUtcNow(Start.AddHours(1));
+        OperationHouse next = Next();
+        Assert.IsType<StartOutcome.Left>(await next.FireAsync(Key, Start.AddHours(1)));
+
+        OperationRun run = Assert.Single(await house.TickAsync());
+
+        Assert.Equal((Key, (DateTimeOffset?)Start.AddHours(1)), (run.Operation, run.Instant));
+        Assert.IsType<StartOutcome.Accounted>(await next.FireAsync(Key, Start.AddHours(1)));
+        Assert.DoesNotContain(true, house.Told(OperationIncidents.Missed));
+    }
+
+    [Fact]
+    public async Task InstantsOfTheFirstMinutes_AreOneRun_AndAPauseThatBeganMeanwhileHoldsIt()
+    {
+        TestItems often = new("tests.often", () => ["a"], "0 * * * * ?");
+        OperationHouse old = new(clock, null, [often]);
+        await old.FillAsync();
+        await old.TickAsync();
+        OperationHouse next = new(clock, old.Database, [often], KnownClocks.New(clock));
+        await next.TickAsync();
+        for (int minute = 1; minute <= 3; minute++)
+        {
+            clock.SetUtcNow(Start.AddMinutes(minute));
+            Assert.IsType<StartOutcome.Left>(await next.FireAsync("tests.often", Start.AddMinutes(minute)));
+            await next.TickAsync();
+        }
+
+        next.Clocks.NoteAhead(TimeSpan.Zero);
+        await next.Desk.PauseAsync("tests.often", "mending", Start.AddMinutes(4), OperationHouse.Ada, Token);
+        Assert.Empty(await next.TickAsync());
+        Assert.Equal(
+            [OccurrenceState.Missed, OccurrenceState.Missed, OccurrenceState.Skipped], next.Occurrences("tests.often").Select(one => one.State));
+        Assert.Equal("A newer instant took its place", next.Occurrences("tests.often")[0].Why);
+        Assert.Empty(often.Done);
+    }
+
     [Fact]
     public async Task MachineThatJumpsAhead_AfterItsClockWasRead_EndsNoPauseForGood()
     {
