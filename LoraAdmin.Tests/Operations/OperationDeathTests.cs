@@ -134,7 +134,7 @@ public sealed class OperationDeathTests
     private static Task<string?> WhyItWaitsAsync(OperationHouse portal, OperationRun run) =>
         portal.Database.ReadAsync((unit, token) => portal.Starter.WhyItWaitsAsync(unit, run, token), Token);
 
-    private Task RenewAsync(StartedRun run, DateTimeOffset until) => house.Database.RunAsync(
+    private Task<RunPulse?> RenewAsync(StartedRun run, DateTimeOffset until) => house.Database.RunAsync(
         (unit, token) => unit.Store<IOperationRunStore>().TouchAsync(run.Run.Id, run.Run.Number, ended: null, until, token), Token);
 
     /// <summary>A run that begins under a clock ahead, which RunPod was misunderstood to agree with, and does nothing before its portal is killed.</summary>
