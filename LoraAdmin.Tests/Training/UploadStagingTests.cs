@@ -197,6 +197,20 @@ public sealed class UploadStagingTests : IDisposable
         Assert.Equal(new UploadSweepResult(1, 0), await sweep.RunAsync(clock.GetUtcNow(), CancellationToken.None));
     }
 
+    /// <summary>Its machine may have booted days ahead, while somebody is choosing images.</summary>
+    [Fact]
+    public async Task Sweep_OfAProcessWhoseClockNobodyHasVouchedForYet_RemovesNothing()
+    {
+        Assert.IsType<StagingOutcome.Staged>(await StageGoodAsync());
+        clock.Advance(TimeSpan.FromMinutes(61));
+        ClockStandings unheard = KnownClocks.New(clock);
+        UploadSweep first = new(uploads, store, unheard);
+        Assert.Equal(new UploadSweepResult(0, 0), await first.RunAsync(clock.GetUtcNow(), CancellationToken.None));
+
+        unheard.NoteAhead(TimeSpan.Zero);
+        Assert.Equal(new UploadSweepResult(1, 0), await first.RunAsync(clock.GetUtcNow(), CancellationToken.None));
+    }
+
     [Fact]
     public async Task Sweep_StorageCannotDelete_KeepsTheRowForTheNextRun()
     {

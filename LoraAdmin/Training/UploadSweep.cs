@@ -9,7 +9,7 @@ namespace LoraAdmin.Training;
 public sealed record UploadSweepResult(int Removed, int Left);
 
 /// <summary>
-/// Removes staged images that no training job claimed, unless the clock by which their age is told is far off. Looks at what is there, so running it twice, at the same time or after a crash does no harm.
+/// Removes staged images that no training job claimed, unless the clock by which their age is told is far off, or nobody has vouched for it yet. Looks at what is there, so running it twice, at the same time or after a crash does no harm.
 /// </summary>
 public sealed class UploadSweep(IUnitOfWork unitOfWork, IObjectStore store, ClockStandings clocks)
 {
@@ -25,7 +25,7 @@ public sealed class UploadSweep(IUnitOfWork unitOfWork, IObjectStore store, Cloc
     /// <exception cref="AggregateException">Some failed unexpectedly; all others had their turn.</exception>
     public async Task<UploadSweepResult> RunAsync(DateTimeOffset now, CancellationToken cancellationToken)
     {
-        if (clocks.WhyHeld() is not null)
+        if ((clocks.WhyHeld() ?? clocks.WhyUnvouched()) is not null)
         {
             return new UploadSweepResult(0, 0);
         }

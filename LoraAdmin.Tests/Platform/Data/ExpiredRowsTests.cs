@@ -44,7 +44,7 @@ public sealed class ExpiredRowsTests
         await WriteAsync(database, "new", Now, new Guid("0193f0a0-0000-7000-8000-000000000003"));
 
         using ExpiredRowsService service = new(
-            Tables, database.Services.GetRequiredService<LoraDbFactory>(), KnownClocks.New(clock), clock, NullLogger<ExpiredRowsService>.Instance);
+            Tables, database.Services.GetRequiredService<LoraDbFactory>(), KnownClocks.New(clock).NoteAhead(TimeSpan.Zero), clock, NullLogger<ExpiredRowsService>.Instance);
         await service.StartAsync(CancellationToken.None);
         await Eventually.TrueAsync(async () => (await FactsAsync(database)).Count == 2, "the fact that was taken in long ago is deleted");
         await service.StopAsync(CancellationToken.None);
@@ -55,6 +55,28 @@ public sealed class ExpiredRowsTests
         Assert.Equal(["new"], await db.Set<SignInSessionRow>().Select(row => row.Person).ToListAsync());
         Assert.Contains(Waiting, await FactsAsync(database));
         Assert.DoesNotContain(Taken, await FactsAsync(database));
+    }
+
+    [Fact]
+    public async Task FirstTurn_OfAProcessWhoseClockNobodyHasVouchedForYet_DeletesNothing()
+    {
+        TurnsClock clock = new();
+        await using TestDatabase database = await TestDatabase.CreateAsync(DatabaseKind.Sqlite, new FakeTimeProvider(Now));
+        TaskCompletionSource<DateTimeOffset> deleted = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        ExpiredRows table = new("watched", (_, at, _) =>
+        {
+            deleted.TrySetResult(at);
+            return Task.FromResult(0);
+        });
+        using ExpiredRowsService service = new(
+            [table], database.Services.GetRequiredService<LoraDbFactory>(), KnownClocks.New(clock), clock, NullLogger<ExpiredRowsService>.Instance);
+        await service.StartAsync(CancellationToken.None);
+        await clock.Waits.WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken);
+
+        clock.Advance(TimeSpan.FromMinutes(10));
+
+        Assert.Equal(Now.AddMinutes(10), await deleted.Task.WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken));
+        await service.StopAsync(CancellationToken.None);
     }
 
     [Fact]
@@ -90,5 +112,20 @@ public sealed class ExpiredRowsTests
     {
         await using LoraDb db = database.NewContext();
         return await db.Set<IncidentFactRow>().Select(row => row.EventId).ToListAsync();
+    }
+
+    /// <summary>Tells when the loop has had its first turn and waits for the next.</summary>
+    private sealed class TurnsClock() : FakeTimeProvider(Now)
+    {
+        private readonly TaskCompletionSource waits = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task Waits => waits.Task;
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            ITimer timer = base.CreateTimer(callback, state, dueTime, period);
+            waits.TrySetResult();
+            return timer;
+        }
     }
 }

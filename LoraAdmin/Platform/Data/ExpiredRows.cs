@@ -8,7 +8,7 @@ namespace LoraAdmin.Platform.Data;
 public sealed record ExpiredRows(string Table, Func<LoraDb, DateTimeOffset, CancellationToken, Task<int>> DeleteAsync);
 
 /// <summary>
-/// Deletes expired rows. Every instance runs it: deleting what another has deleted does nothing. One whose clock is far off leaves it to the others.
+/// Deletes expired rows. Every instance runs it: deleting what another has deleted does nothing. One whose clock is far off, or not vouched for yet, leaves it to the others.
 /// </summary>
 internal sealed class ExpiredRowsService(
     IEnumerable<ExpiredRows> tables, LoraDbFactory contexts, ClockStandings clocks, TimeProvider clock, ILogger<ExpiredRowsService> logger)
@@ -18,7 +18,7 @@ internal sealed class ExpiredRowsService(
 
     protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
     {
-        foreach (ExpiredRows expired in clocks.WhyHeld() is null ? tables : [])
+        foreach (ExpiredRows expired in (clocks.WhyHeld() ?? clocks.WhyUnvouched()) is null ? tables : [])
         {
             await AttemptAsync(
                 $"emptying {expired.Table}",
