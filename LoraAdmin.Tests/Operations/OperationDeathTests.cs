@@ -1,5 +1,6 @@
 using LoraAdmin.Domain.Operations;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Operations;
 using LoraAdmin.Tests.Doubles;
 using Xunit;
 
@@ -109,6 +110,29 @@ public sealed class OperationDeathTests
         {
             Assert.Equal(RunState.Interrupted, (await house.RunAsync(run.Run.Id)).State);
         }
+    }
+
+    [Fact]
+    public async Task Board_AfterAClockAhead_ShowsTheRunThatTrulyWasLast_AndWhatIsTrulyMissed()
+    {
+        StartedRun dead = await DieAheadAsync(new RunRequest(Key, RunTrigger.Schedule, Actor.Portal(Key), Ahead), startEndsLeases: true);
+        OperationHouse next = Next(clock);
+        next.Clocks.NoteAhead(TimeSpan.Zero);
+        await next.TickAsync();
+        OperationQueries queries = new(next.Database, next.Registry, next.Crons, clock, () => next.Rules, () => next.Installation, next.Starter);
+        Assert.Equal(dead.Run.Id, (await LineAsync()).Last!.Id);
+        clock.SetUtcNow(Start.AddHours(1));
+        StartedRun run = Assert.IsType<StartOutcome.Started>(await next.FireAsync(Key, Start.AddHours(1))).Run;
+        Assert.Equal((run.Run.Id, null), ((await LineAsync()).Last!.Id, (await LineAsync()).Missed));
+
+        await next.Database.RunAsync(
+            (unit, token) => unit.Store<IOccurrenceStore>().TryAddAsync(
+                new Occurrence(Key, Start.AddHours(2), OccurrenceState.Missed, "of a test", null, null, Start.AddHours(2)), token),
+            Token);
+        clock.SetUtcNow(Start.AddHours(2));
+        Assert.Equal(Start.AddHours(2), (await LineAsync()).Missed);
+
+        async Task<OperationLine> LineAsync() => (await queries.FindAsync(Key, Token))!.Line;
     }
 
     /// <summary>What was thought dead renews its lease between the look and the word.</summary>

@@ -200,9 +200,13 @@ internal sealed class OperationQueries(
 
         string? unreadable = crons.WhyUnreadable(schedule, now);
         IReadOnlyList<DateTimeOffset> next = from == DateTimeOffset.MaxValue || unreadable is not null ? [] : crons.Between(schedule, from, DateTimeOffset.MaxValue, NextFires);
-        IReadOnlyList<OperationRun> newest = (await runs.ListAsync(RunFilter.All with { Operation = info.Key }, null, NewestRuns, cancellationToken)).Runs;
-        IReadOnlyList<Occurrence> last = await unit.Store<IOccurrenceStore>().ListNewestAsync(info.Key, 1, cancellationToken);
-        bool isMissed = last is [{ State: OccurrenceState.Missed }] && !newest.Any(run => run.State == RunState.Succeeded && run.StartedAt > last[0].Instant);
+
+        // One that began under a clock that was ahead is not the last one until then: numbers rise whatever the clock says.
+        IReadOnlyList<OperationRun> newest =
+            [.. (await runs.ListAsync(RunFilter.All with { Operation = info.Key }, null, NewestRuns, cancellationToken)).Runs.OrderByDescending(static run => run.Number)];
+        Occurrence? last = (await unit.Store<IOccurrenceStore>().ListNewestAsync(info.Key, RecentInstants, cancellationToken)).FirstOrDefault(one => one.Instant <= now);
+        bool isMissed = last is { State: OccurrenceState.Missed }
+            && !newest.Any(run => run.State == RunState.Succeeded && run.StartedAt > last.Instant && run.StartedAt <= now);
         return new OperationLine(
             info,
             schedule,
@@ -211,7 +215,7 @@ internal sealed class OperationQueries(
             newest,
             await runs.FindRunningAsync(info.Key, cancellationToken),
             awaiting.LastOrDefault(plan => plan.Operation == info.Key),
-            isMissed ? last[0].Instant : null,
+            isMissed ? last!.Instant : null,
             unreadable);
     }
 
