@@ -266,11 +266,14 @@ public sealed class OccurrenceKeeper(
         known[info.Key] = new Told(why, clock.GetUtcNow());
     }
 
-    private static async Task<bool> HasGoneWellAsync(IUnit unit, string operation, DateTimeOffset since, bool isOfSchedule, CancellationToken cancellationToken)
+    private async Task<bool> HasGoneWellAsync(IUnit unit, string operation, DateTimeOffset since, bool isOfSchedule, CancellationToken cancellationToken)
     {
         const int newest = 20;
         RunPage page = await unit.Store<IOperationRunStore>().ListAsync(new RunFilter(operation, [RunState.Succeeded], null), after: null, newest, cancellationToken);
-        return page.Runs.Any(run => run.EndedAt >= since && (!isOfSchedule || run.Trigger == RunTrigger.Schedule));
+        DateTimeOffset now = clock.GetUtcNow();
+
+        // One that ended under a clock that was ahead did so before: it would have been told anew with every look until that time.
+        return page.Runs.Any(run => run.EndedAt >= since && run.EndedAt <= now && (!isOfSchedule || run.Trigger == RunTrigger.Schedule));
     }
 
     private async Task AccountAsync(DateTimeOffset now, DateTimeOffset? beat, CancellationToken cancellationToken)

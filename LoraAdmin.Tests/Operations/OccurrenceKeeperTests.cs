@@ -306,6 +306,25 @@ public sealed class OccurrenceKeeperTests
             new(house.Database, house.Registry, failing, house.Starter, house, house.Clock, () => house.Rules, house.Clocks, firesInMemory: false);
     }
 
+    [Fact]
+    public async Task Accounting_ThatFails_AfterARunUnderAClockAhead_IsToldOnce()
+    {
+        await AwakeAsync();
+        DateTimeOffset right = house.Clock.GetUtcNow();
+        house.Clock.AdjustTime(right.AddDays(30));
+        Assert.IsType<StartOutcome.Started>(await house.FireNextAsync(Key));
+        house.Clock.AdjustTime(right);
+        FailingCrons failing = new(house.Crons) { IsFailing = true };
+        OccurrenceKeeper keeper = new(house.Database, house.Registry, failing, house.Starter, house, house.Clock, () => house.Rules, house.Clocks, firesInMemory: false);
+        for (int look = 0; look < 3; look++)
+        {
+            house.Clock.Advance(house.Rules.KeeperEvery);
+            await keeper.TickAsync(CancellationToken.None);
+        }
+
+        Assert.Single(house.Database.Events, fact => fact.Kind == OperationEvents.NotAccounted);
+    }
+
     /// <summary>Another portal takes the keeper's lease over, can't account for the instants, tells of it and dies; the first one comes back.</summary>
     [Fact]
     public async Task Accounting_ThatSucceedsAfterATakeover_EndsWhatTheOtherKeeperHadTold()
