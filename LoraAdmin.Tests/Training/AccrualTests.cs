@@ -5,6 +5,7 @@ using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Domain.Training.Hosted;
 using LoraAdmin.Platform.LocalCloud;
+using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Tests.Pods;
 using LoraAdmin.Tests.Simulation;
 using Xunit;
@@ -310,6 +311,7 @@ public sealed class AccrualTests
         bench.World.Database.Pods.Set(row.Name, row with { GoneAt = bench.Now.AddHours(1) });
         bench.World.Clock.Advance(TimeSpan.FromDays(2));
         bench.Restart();
+        bench.Portal.Clocks.NoteAhead(TimeSpan.Zero);
 
         await bench.Portal.Settlement.RunAsync(TrainingBench.Token);
         await bench.Portal.Settlement.RunAsync(TrainingBench.Token);
