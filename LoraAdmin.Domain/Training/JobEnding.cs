@@ -186,7 +186,8 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
         }
 
         ITrainingStore store = unit.Store<ITrainingStore>();
-        int next = (await store.ListAttemptsAsync(job.Id, cancellationToken)).Max(attempt => attempt.Number) + 1;
+        IReadOnlyList<TrainingAttempt> attempts = await store.ListAttemptsAsync(job.Id, cancellationToken);
+        int next = attempts.Max(attempt => attempt.Number) + 1;
         if (await money.TryReserveAsync(ids.Next(), job.Id, next, to.Estimate, now, budget(), cancellationToken) is ReserveResult.DoesNotFit full)
         {
             throw new NoRoomException(full);
@@ -208,6 +209,9 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
             Figures = null,
             Artifact = null,
             WaitReason = null,
+
+            // What was waited for RunPod is none of the wait for the other provider, once: whoever comes back from there goes on with one and the same wait.
+            WaitingSince = handedOver && !WasElsewhere(attempts, job.Attempt) ? null : job.WaitingSince,
             FailingSince = null,
             Spool = null,
             StepTries = 0,
@@ -224,6 +228,10 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
             },
             cancellationToken);
     }
+
+    /// <summary>Whether the job came to the other provider before, since anything last trained it.</summary>
+    private static bool WasElsewhere(IReadOnlyList<TrainingAttempt> attempts, int number) => TrainingAttempt.FollowedBy(attempts, number)
+        .TakeWhile(static one => one.Failure == FailureCode.NoProvider).Any(static one => one.Provider == HostedLedger.Provider);
 
     /// <summary>The attempt that follows by itself.</summary>
     /// <param name="Kind">Of the fact that says so.</param>
