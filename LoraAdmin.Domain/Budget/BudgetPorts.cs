@@ -118,6 +118,9 @@ public interface IBudgetStore
     /// <summary>Every reservation of one job, in order of attempt.</summary>
     Task<IReadOnlyList<Reservation>> ListForJobAsync(JobId job, CancellationToken cancellationToken);
 
+    /// <summary>What the attempt reserved at first, without top-ups; null: the ledger has no entry of that, as of what was reserved before there was one.</summary>
+    Task<Usd?> FindAdmittedAsync(JobId job, int attempt, CancellationToken cancellationToken);
+
     /// <summary>Every reservation of the jobs.</summary>
     Task<IReadOnlyList<Reservation>> ListForJobsAsync(IReadOnlyCollection<JobId> jobs, CancellationToken cancellationToken);
 

@@ -5,10 +5,11 @@ namespace LoraAdmin.Domain.Budget;
 /// <summary>One step of the way from nothing to what was spent.</summary>
 public sealed record CostStep(CostPurpose Purpose, Usd Spent);
 
-/// <summary>M4: from when on people are told what a LoRA costs on average.</summary>
+/// <summary>M4: from when on people are told what a LoRA costs on average; M12: what it is to cost.</summary>
 /// <param name="AlertAbove">The average that is still right.</param>
+/// <param name="Target">What the average is to stay below; nobody is told that it does not.</param>
 /// <param name="Least">LoRAs from which on an average says something: of fewer, one of them can make it. At least 1.</param>
-public sealed record LoraCostRules(Usd AlertAbove, int Least)
+public sealed record LoraCostRules(Usd AlertAbove, Usd Target, int Least)
 {
     /// <summary>The average at which it is right again: some less than the mark, which the next job would pass again otherwise.</summary>
     public Usd RightAgainAt => new(AlertAbove.Micros / 100 * 95);
@@ -36,6 +37,10 @@ public sealed record LoraCost(int Completed, IReadOnlyList<CostStep> Steps, Usd 
 
     /// <summary>M4: people are told.</summary>
     public bool IsTooDear => !IsOfFew && PerLora > Rules.AlertAbove;
+
+    /// <summary>M12, to the cent, as people read both; null while too few were completed to say.</summary>
+    public bool? MeetsTarget =>
+        IsOfFew || PerLora is not { } average ? null : decimal.Round(average.Dollars, 2, MidpointRounding.AwayFromZero) < Rules.Target.Dollars;
 
     /// <summary>What was told of it is over.</summary>
     public bool IsRightAgain => IsOfFew || PerLora <= Rules.RightAgainAt;

@@ -16,6 +16,9 @@ public static class ReservationBooks
         return Entry(reservation, "reserve", EntryKind.Reserve, reservation.CreatedAt) with { Reserved = reservation.Amount };
     }
 
+    /// <summary>Of the entry by which the attempt reserved.</summary>
+    public static string KeyOfReserve(JobId job, int attempt) => KeyOf("reserve", job, attempt, null);
+
     /// <param name="more">By how much the reservation is raised.</param>
     public static ReservationChange TopUp(Reservation open, Usd more, DateTimeOffset now)
     {
@@ -193,11 +196,14 @@ public static class ReservationBooks
 
     private static BudgetEntry Entry(Reservation reservation, string what, EntryKind kind, DateTimeOffset at, object? which = null) => new()
     {
-        Key = FormattableString.Invariant($"{what}:{reservation.Job}:{reservation.Attempt}{(which is null ? "" : $":{which}")}"),
+        Key = KeyOf(what, reservation.Job, reservation.Attempt, which),
         Month = reservation.Month,
         At = at,
         Kind = kind,
         Job = reservation.Job,
         Attempt = reservation.Attempt,
     };
+
+    private static string KeyOf(string what, JobId job, int attempt, object? which) =>
+        FormattableString.Invariant($"{what}:{job}:{attempt}{(which is null ? "" : $":{which}")}");
 }

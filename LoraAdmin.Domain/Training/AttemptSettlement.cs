@@ -10,7 +10,9 @@ namespace LoraAdmin.Domain.Training;
 /// pods are verified gone, and its trainings at the other provider are over. Running it twice, or on two instances, changes nothing: every change is
 /// guarded by the reservation's row.
 /// </summary>
-/// <param name="clocks">While this process's clock can't be relied on, nothing is booked that rests on the present instant alone.</param>
+/// <param name="clocks">
+/// While this process's clock can't be relied on, or nobody has yet said whether it can, nothing is booked that rests on the present instant alone.
+/// </param>
 public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock, Func<BudgetRules> rules, Func<TrainingRules> training, ClockStandings clocks)
 {
     public const string Name = "training.settlement";
@@ -70,7 +72,7 @@ public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock, Func
         turns.AddRange(tooDear.Select<(Reservation, LedgerPod), Func<CancellationToken, Task>>(one => token => dearer.TopUpAsync(one.Item1, one.Item2, token)));
 
         // What runs on is booked until now: by a clock that is days ahead that would be days too much, which nothing takes back for as long as it runs.
-        bool byClock = clocks.WhyHeld() is null;
+        bool byClock = (clocks.WhyHeld() ?? clocks.WhyTooYoung()) is null;
         if (byClock && running.Count > 0)
         {
             turns.Add(token => work.RunAsync((unit, stop) => AccrueAsync(unit, running, training().PodLifetime, clock.GetUtcNow(), stop), token));

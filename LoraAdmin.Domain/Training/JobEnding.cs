@@ -61,7 +61,7 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
         {
             Next again = new(
                 ProvisioningStep.Provider,
-                await EstimateOfPodAsync(unit, job, now, cancellationToken),
+                await EstimateOfPodAsync(unit, job, cancellationToken),
                 TrainingEvents.StateChanged,
                 $"{failure.Rule.Message}: {failure.Detail ?? failure.Rule.Message}. Training starts again by itself");
             await GoOnAsync(unit, job, fence, failure, error, again, now, cancellationToken);
@@ -106,7 +106,7 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
         Next next = HostedLedger.IsHosted(job)
             ? new Next(
                 ProvisioningStep.Provider,
-                await EstimateOfPodAsync(unit, job, now, cancellationToken),
+                await EstimateOfPodAsync(unit, job, cancellationToken),
                 TrainingEvents.HandedOver,
                 $"{why}. {OtherThanOf(job)} can be asked again, and is")
             : new Next(HostedLedger.Provider, hosted().EstimateFor(training().MaxDuration), TrainingEvents.HandedOver, $"{why}. {OtherThanOf(job)} is asked instead");
@@ -147,23 +147,37 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
             && attempts.Count(attempt => attempt.Failure is { } code && FailureTable.For(code).Retry == RetryRule.OnceByItself) <= 1);
 
     /// <summary>
-    /// What the job's last pod was given, without what was reserved on top for pods that its attempt had given up; its attempts elsewhere say nothing about
-    /// a pod.
+    /// The most that the pod of another attempt is known to cost: what the job's last attempt on pods was admitted with, or the dearest pod that it was given for its
+    /// lifetime. What was reserved on top because several pods came one after the other is none of it; attempts elsewhere say nothing about a pod.
     /// </summary>
-    private async Task<Usd> EstimateOfPodAsync(IUnit unit, TrainingJob job, DateTimeOffset now, CancellationToken cancellationToken)
+    private async Task<Usd> EstimateOfPodAsync(IUnit unit, TrainingJob job, CancellationToken cancellationToken)
     {
+        IBudgetStore money = unit.Store<IBudgetStore>();
         HashSet<int> onPods =
         [
             .. (await unit.Store<ITrainingStore>().ListAttemptsAsync(job.Id, cancellationToken))
                 .Where(attempt => attempt.Provider == ProvisioningStep.Provider).Select(attempt => attempt.Number),
         ];
-        if ((await unit.Store<IBudgetStore>().ListForJobAsync(job.Id, cancellationToken)).LastOrDefault(one => onPods.Contains(one.Attempt)) is not { } before)
+        TimeSpan lifetime = training().PodLifetime;
+        if ((await money.ListForJobAsync(job.Id, cancellationToken)).LastOrDefault(one => onPods.Contains(one.Attempt)) is not { } before)
         {
-            return training().WorstHourlyPrice.PerHourFor(training().PodLifetime);
+            return training().WorstHourlyPrice.PerHourFor(lifetime);
         }
 
-        IReadOnlyList<LedgerPod> pods = await unit.Store<IPodLedger>().ListForAttemptAsync(job.Id, before.Attempt, cancellationToken);
-        return pods.Count == 0 ? before.Amount : before.Amount - await DearerPods.BeforeAsync(unit, pods[^1], now, cancellationToken);
+        LedgerPod[] given =
+        [
+            .. (await unit.Store<IPodLedger>().ListForAttemptAsync(job.Id, before.Attempt, cancellationToken))
+                .Where(static pod => pod is { PodId: not null, IsApart: false, IsLetOut: false }),
+        ];
+
+        // A stopped pod is priced as such, and a price that changed is not what its reservation was raised to: all that was reserved is enough for it.
+        if (given.Any(static pod => pod is { HourlyRate: null } or { BilledUntil: not null }))
+        {
+            return before.Amount;
+        }
+
+        Usd admitted = await money.FindAdmittedAsync(job.Id, before.Attempt, cancellationToken) ?? before.Amount;
+        return given.Select(pod => pod.HourlyRate!.Value.PerHourFor(lifetime)).Append(admitted).Max();
     }
 
     /// <summary>The job goes on by itself with another attempt: what was lost or refused is nobody's fault.</summary>
@@ -186,7 +200,8 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
         }
 
         ITrainingStore store = unit.Store<ITrainingStore>();
-        int next = (await store.ListAttemptsAsync(job.Id, cancellationToken)).Max(attempt => attempt.Number) + 1;
+        IReadOnlyList<TrainingAttempt> attempts = await store.ListAttemptsAsync(job.Id, cancellationToken);
+        int next = attempts.Max(attempt => attempt.Number) + 1;
         if (await money.TryReserveAsync(ids.Next(), job.Id, next, to.Estimate, now, budget(), cancellationToken) is ReserveResult.DoesNotFit full)
         {
             throw new NoRoomException(full);
@@ -208,6 +223,9 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
             Figures = null,
             Artifact = null,
             WaitReason = null,
+
+            // What was waited for RunPod is none of the wait for the other provider, once: whoever comes back from there goes on with one and the same wait.
+            WaitingSince = handedOver && !WasElsewhere(attempts, job.Attempt) ? null : job.WaitingSince,
             FailingSince = null,
             Spool = null,
             StepTries = 0,
@@ -224,6 +242,10 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
             },
             cancellationToken);
     }
+
+    /// <summary>Whether the job came to the other provider before, since anything last trained it.</summary>
+    private static bool WasElsewhere(IReadOnlyList<TrainingAttempt> attempts, int number) => TrainingAttempt.FollowedBy(attempts, number)
+        .TakeWhile(static one => one.Failure == FailureCode.NoProvider).Any(static one => one.Provider == HostedLedger.Provider);
 
     /// <summary>The attempt that follows by itself.</summary>
     /// <param name="Kind">Of the fact that says so.</param>

@@ -58,7 +58,9 @@ public sealed record TrainingJob
     /// <summary>Why the job does not move at the moment, for a person; null when it does.</summary>
     public string? WaitReason { get; init; }
 
-    /// <summary>Since when the job has been waiting for a provider, whatever states it tried meanwhile; null once it has a pod.</summary>
+    /// <summary>
+    /// Since when the job has been waiting for a provider, whatever states it tried meanwhile; null once it has a pod, and when it first comes to the other provider.
+    /// </summary>
     public DateTimeOffset? WaitingSince { get; init; }
 
     /// <summary>

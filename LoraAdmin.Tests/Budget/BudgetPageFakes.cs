@@ -108,7 +108,7 @@ internal static class BudgetSamples
     public static readonly DateTimeOffset Now = new(2026, 11, 24, 9, 0, 0, TimeSpan.Zero);
     public static readonly Month November = new(2026, 11);
 
-    public static readonly LoraCostRules CostRules = new(Dollars(2.5m), 5);
+    public static readonly LoraCostRules CostRules = new(Dollars(2.5m), Dollars(2.02m), 5);
 
     public static readonly BalanceView NoBalance = new(null, null, null, null, 0, Usd.Zero, null, Usd.Zero, null, false, [], Now);
 

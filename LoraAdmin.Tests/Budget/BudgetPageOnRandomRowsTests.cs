@@ -104,8 +104,8 @@ public sealed partial class BudgetPageOnRandomRowsTests : LoraBunitContext
         string words = Text(page.Find("[aria-labelledby=budget-cost] .lead"));
         Assert.Contains(
             Plain(completed == 0 ? "No LoRA was completed in them."
-                : completed < 5 ? $"A completed LoRA cost {Each(total)}, of {completed} only: one of them can make the average."
-                : $"A completed LoRA cost {Each(total)}, {(isDear ? "above" : "within")} the mark of $2.50."),
+                : completed < 5 ? $"A completed LoRA cost {Each(total)} (target: less than $2.02), of {completed} only: one of them can make the average."
+                : $"A completed LoRA cost {Each(total)} (target: less than $2.02, {(Math.Round(average / 1_000_000, 2, MidpointRounding.AwayFromZero) < 2.02m ? "met" : "not met")}), {(isDear ? "above" : "within")} the mark of $2.50."),
             words,
             StringComparison.Ordinal);
         Assert.Equal(isDear, page.FindAll("[aria-labelledby=budget-cost] .chip").Count == 1);

@@ -144,16 +144,19 @@ public sealed partial class BudgetPageTests : LoraBunitContext
                 "Orphans|$0.00|0.0 %|$0.00", "Running|$1.00|0.9 %|$0.03", "All|$117.00|100.0 %|$2.93",
             ],
             rows);
-        Assert.Contains("A completed LoRA cost $2.93, above the mark of $2.50. 24.8 % of it was waste.", Panel(page, "budget-cost").TextContent, StringComparison.Ordinal);
+        Assert.Contains("A completed LoRA cost $2.93 (target: less than $2.02, not met), above the mark of $2.50. 24.8 % of it was waste.", Panel(page, "budget-cost").TextContent, StringComparison.Ordinal);
         string failed = page.FindAll(".waterfall .bar > span")[2].GetAttribute("style")!;
         Assert.StartsWith("margin-left:74.36%;width:24.79%", failed, StringComparison.Ordinal);
     }
 
     [Theory]
-    [InlineData(46, true, "A completed LoRA cost $2.54, above the mark of $2.50.")]
-    [InlineData(47, false, "A completed LoRA cost $2.49, within the mark of $2.50.")]
-    [InlineData(4, false, "A completed LoRA cost $29.25, of 4 only: one of them can make the average.")]
+    [InlineData(46, true, "A completed LoRA cost $2.54 (target: less than $2.02, not met), above the mark of $2.50.")]
+    [InlineData(47, false, "A completed LoRA cost $2.49 (target: less than $2.02, not met), within the mark of $2.50.")]
+    [InlineData(58, false, "A completed LoRA cost $2.02 (target: less than $2.02, not met), within the mark of $2.50.")]
+    [InlineData(59, false, "A completed LoRA cost $1.98 (target: less than $2.02, met), within the mark of $2.50.")]
+    [InlineData(4, false, "A completed LoRA cost $29.25 (target: less than $2.02), of 4 only: one of them can make the average.")]
     [Trait("Requirement", "M4")]
+    [Trait("Requirement", "M12")]
     public void AverageCost_IsHeldAgainstItsMark(int completed, bool isDear, string words)
     {
         money.Board = BudgetSamples.Board(read => read with { Work = read.Work with { CompletedLoras = completed } });

@@ -135,7 +135,7 @@ internal sealed class BudgetStorm(TestDatabase database, StormFaults faults, Sto
         FakeTimeProvider clock = new(Booking.AddMinutes(20 * Interlocked.Increment(ref settlements)));
         try
         {
-            return await new AttemptSettlement(work, clock, static () => Rules, static () => Training, KnownClocks.New(clock)).RunAsync(Token) > 0;
+            return await new AttemptSettlement(work, clock, static () => Rules, static () => Training, KnownClocks.New(clock).NoteAhead(TimeSpan.Zero)).RunAsync(Token) > 0;
         }
         catch (Exception failure) when (StormFaults.IsPlanned(failure))
         {
@@ -274,7 +274,7 @@ internal sealed class BudgetStorm(TestDatabase database, StormFaults faults, Sto
             },
             Token);
         FakeTimeProvider end = new(End);
-        await new AttemptSettlement(work, end, static () => Rules, static () => Training, KnownClocks.New(end)).RunAsync(Token);
+        await new AttemptSettlement(work, end, static () => Rules, static () => Training, KnownClocks.New(end).NoteAhead(TimeSpan.Zero)).RunAsync(Token);
         await ledger.LookAsync(Token);
         await work.ReadAsync(
             async (unit, token) =>

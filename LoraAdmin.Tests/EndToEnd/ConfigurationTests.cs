@@ -103,6 +103,7 @@ public sealed class ConfigurationTests : IDisposable
     [InlineData("RunPod:DiskGb", "-40")]
     [InlineData("RunPod:WorstHourlyPriceUsd", "-1")]
     [InlineData("Budget:AverageAlertUsd", "0")]
+    [InlineData("Budget:AverageTargetUsd", "0")]
     [InlineData("Budget:AverageAlertFrom", "0")]
     [InlineData("RateLimits:ApiPerMinute", "-1")]
     [InlineData("LocalCloud:Speed", "-60")]

@@ -1,4 +1,6 @@
 using LoraAdmin.Domain.Breaker;
+using LoraAdmin.Domain.Budget;
+using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Domain.Training.Hosted;
@@ -53,7 +55,9 @@ public sealed partial class Invariants
             : HasNoRoom(now);
     }
 
-    /// <summary>Whether the month has no room for what a job reserves at the fallback provider; at a month's end each clock has its own month.</summary>
+    /// <summary>
+    /// Whether the month has no room for what a job reserves at the fallback provider, whichever of those that wait it is; at a month's end each clock has its own month.
+    /// </summary>
     private bool? HasNoRoom(DateTimeOffset now)
     {
         Month month = Month.Of(now);
@@ -63,7 +67,22 @@ public sealed partial class Invariants
         }
 
         Usd taken = world.Database.Months.Find(month) is { } row ? row.Spent + row.Reserved : Usd.Zero;
-        return taken + world.Hosted.EstimateFor(world.Training.MaxDuration) > world.Budget.MonthlyLimit;
+        Usd lacks = taken + world.Hosted.EstimateFor(world.Training.MaxDuration) - world.Budget.MonthlyLimit;
+        return lacks > Usd.Zero && !world.Database.Jobs.Rows.Any(job =>
+            job.State is TrainingState.Queued or TrainingState.Preparing or TrainingState.Provisioning && job.Provider != "replicate" && ComesBack(job, month) >= lacks);
+    }
+
+    /// <summary>
+    /// What the month has back of a job when its attempt ends: what its entries have set aside, less what its pods have cost. Nothing while one of them is not gone.
+    /// </summary>
+    private Usd ComesBack(TrainingJob job, Month month)
+    {
+        LedgerPod[] pods = [.. world.Database.Pods.Rows.Where(pod => pod.Job == job.Id && pod.Attempt == job.Attempt && !pod.IsLetOut)];
+        BudgetEntry[] entries = [.. world.Database.Entries.Rows.Where(entry => entry.Job == job.Id && entry.Attempt == job.Attempt && entry.Month == month)];
+        return pods.Any(static pod => pod.Saw != PodSaw.Gone) || entries.Any(static entry => entry.Kind == EntryKind.Settle)
+            ? Usd.Zero
+            : entries.Where(static entry => entry.Kind is EntryKind.Reserve or EntryKind.TopUp).Aggregate(Usd.Zero, static (sum, entry) => sum + entry.Reserved)
+                - pods.Aggregate(Usd.Zero, (sum, pod) => sum + pod.CostUntil(pod.GoneAt!.Value));
     }
 
     /// <summary>Whether the newest training that the fallback provider has answered for was refused, so lately that nobody need ask again.</summary>

@@ -92,6 +92,9 @@ public static class SimulationPlans
         MaxConcurrentPods = 3,
     };
 
+    /// <summary>The same in a month that has room for one job at the fallback provider, and then for none.</summary>
+    public static SimulationPlan Pinched { get; } = Diverted with { Name = nameof(Pinched), MonthlyBudget = Usd.FromDollars(24) };
+
     /// <summary>An ordinary year of a service with many users: a process that dies about twice a day, a bad moment every other day.</summary>
     public static SimulationPlan Year { get; } = new(TimeSpan.FromDays(365), JobsPerDay: 20, DeathsPerThousandCrossings: 0.1)
     {

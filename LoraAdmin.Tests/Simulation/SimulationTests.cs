@@ -62,6 +62,16 @@ public sealed class SimulationTests(ITestOutputHelper output)
         Assert.True(report.Events.Any(line => line.Contains(" training.handed_over ", StringComparison.Ordinal)), "No job was diverted: the run proves nothing about the fallback.");
     }
 
+    [Theory]
+    [MemberData(nameof(FewSeeds))]
+    [Trait("Requirement", "M6")]
+    public async Task TwoDays_TheMonthHasHardlyRoomForTheOtherProvider_InvariantsHoldAndNothingBillsAtRest(int seed)
+    {
+        SimulationReport report = await RunTwiceAsync(seed, SimulationPlans.Pinched);
+
+        Assert.True(report.Events.Any(line => line.Contains("Replicate would reserve up to", StringComparison.Ordinal)), "There was always room: the run proves nothing about a month without.");
+    }
+
     [Fact]
     [Trait("Requirement", "C1")]
     public async Task TwoDays_OfSomeSeedsWithBothProviders_MeetEachEndOfATrainingElsewhere()

@@ -5,6 +5,7 @@ using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Domain.Training.Hosted;
 using LoraAdmin.Platform.LocalCloud;
+using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Tests.Pods;
 using LoraAdmin.Tests.Simulation;
 using Xunit;
@@ -310,6 +311,7 @@ public sealed class AccrualTests
         bench.World.Database.Pods.Set(row.Name, row with { GoneAt = bench.Now.AddHours(1) });
         bench.World.Clock.Advance(TimeSpan.FromDays(2));
         bench.Restart();
+        bench.Portal.Clocks.NoteAhead(TimeSpan.Zero);
 
         await bench.Portal.Settlement.RunAsync(TrainingBench.Token);
         await bench.Portal.Settlement.RunAsync(TrainingBench.Token);
@@ -383,9 +385,63 @@ public sealed class AccrualTests
         Assert.Equal(whole + pods[0].CostUntil(bench.Now), bench.Reservation(id).Amount);
         Assert.Contains($"pods before it cost {pods[0].CostUntil(bench.Now)}", Assert.Single(bench.Facts(id, TrainingEvents.ToppedUp)).Message, StringComparison.Ordinal);
 
-        // Another attempt begins with one pod, and needs no more than that.
-        bench.World.Cloud.World.Terminate(bench.VendorPods.Single(pod => pod.Status != PodStatus.Terminated));
-        await bench.RunUntilAsync(() => bench.Attempts(id).Count == 2, "a second attempt");
+        // Another attempt begins with one pod, and needs no more than what the job was admitted with.
+        await LosePodAsync(bench, id);
+        Assert.Equal(reserved, bench.Reservation(id, 2).Amount);
+    }
+
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task AttemptAfterALostPod_OfWhichADearerOneHadBeenGivenUp_ReservesForTheDearerOneAlone()
+    {
+        TrainingBench bench = new(cloud => cloud.Training = Training);
+        bench.Faults.Add(FaultKind.StuckProvisioning);
+        JobId id = await bench.SubmitAsync();
+        IReadOnlyList<string> types = bench.World.Training.GpuTypes;
+        bench.Rules(static rules => rules with { GpuTypes = ["NVIDIA H100 80GB HBM3"] });
+        await bench.RunUntilAsync(() => bench.Pods(id) is [{ HourlyRate: not null, PodId: not null }], "a dear pod that never becomes ready");
+        bench.Rules(rules => rules with { GpuTypes = types });
+        await bench.RunToStateAsync(id, TrainingState.Training);
+        Assert.True(bench.Pods(id)[0].HourlyRate > bench.Pods(id)[1].HourlyRate);
+        await LosePodAsync(bench, id);
+
+        Assert.Equal(bench.Pods(id)[0].HourlyRate!.Value.PerHourFor(bench.World.Training.PodLifetime), bench.Reservation(id, 2).Amount);
+    }
+
+    /// <summary>A pod that nobody asked for is none of what the next attempt may need.</summary>
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task AttemptAfterALostPod_OfWhichAStrayTurnedUpLast_ReservesWhatTheJobWasAdmittedWith()
+    {
+        TrainingBench bench = new(cloud => cloud.Training = Training);
+        JobId id = await bench.SubmitAsync();
+        await bench.RunToStateAsync(id, TrainingState.Training);
+        await bench.RunForAsync(TimeSpan.FromMinutes(30));
+        PodHouse.AddPod(bench.World, PodNames.For(bench.World.Installation.Id, id, 1, 9));
+        await bench.RunUntilAsync(() => bench.Pods(id).Count == 2, "a stray");
+        await LosePodAsync(bench, id);
+
+        Assert.True(bench.Pods(id).Single(static pod => pod.IsStray).Try > 1);
+        Assert.Equal(bench.Reservation(id).Amount, bench.Reservation(id, 2).Amount);
+    }
+
+    /// <summary>What a stopped pod costs an hour says nothing about the next one.</summary>
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task AttemptAfterALostPod_ThatWasDearerAndHadStopped_ReservesWhatThatOneWasGiven()
+    {
+        TrainingBench bench = new(cloud => cloud.Training = Training);
+        JobId id = await bench.SubmitAsync();
+        Usd admitted = bench.Month.Reserved;
+        bench.Rules(static rules => rules with { MaxDuration = TimeSpan.FromHours(3) });
+        await bench.RunToStateAsync(id, TrainingState.Training);
+        await bench.RunForAsync(TimeSpan.FromMinutes(2));
+        Usd whole = Assert.Single(bench.Pods(id)).HourlyRate!.Value.PerHourFor(bench.World.Training.PodLifetime);
+        bench.World.Cloud.World.Stop(Assert.Single(bench.VendorPods));
+        await bench.RunUntilAsync(() => bench.Pods(id)[0].BilledUntil is not null, "the price of a stopped pod");
+        await LosePodAsync(bench, id);
+
+        Assert.True(whole > admitted);
         Assert.Equal(whole, bench.Reservation(id, 2).Amount);
     }
 
@@ -410,6 +466,13 @@ public sealed class AccrualTests
         BudgetEntry leak = Assert.Single(Entries(bench, EntryKind.Leak));
         Assert.Equal(CostPurpose.Failed, leak.Purpose);
         Assert.Equal($"The pods that attempt 1 of job {id} had one after the other cost together more than was reserved for one", leak.Note);
+    }
+
+    private static async Task LosePodAsync(TrainingBench bench, JobId id)
+    {
+        string works = bench.Pods(id).Single(static pod => pod is { Want: PodWant.Needed, PodId: not null, IsStray: false }).PodId!;
+        bench.World.Cloud.World.Terminate(bench.VendorPods.Single(pod => pod.Id == works));
+        await bench.RunUntilAsync(() => bench.Attempts(id).Count == 2, "a second attempt");
     }
 
     /// <summary>Its pod was taken for gone, and lives on.</summary>

@@ -2,6 +2,7 @@ using LoraAdmin.Breaker;
 using LoraAdmin.Domain.Breaker;
 using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Library;
+using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Domain.Training.Hosted;
@@ -99,6 +100,35 @@ public sealed class FallbackQueryTests
         Assert.Equal($"RunPod's breaker is held open by ada: RunPod moves. {words}", Assert.Single(told.Events).Message);
     }
 
+    /// <summary>It gives back what it holds when it goes over; one that has a pod, or is at Replicate already, does not.</summary>
+    [Theory]
+    [InlineData(DatabaseKind.Sqlite)]
+    [InlineData(DatabaseKind.Postgres)]
+    [Trait("Requirement", "M6")]
+    public async Task Board_WhileAJobWaitsWhoseOwnReservationMakesTheRoom_HasRoom(DatabaseKind kind)
+    {
+        await using TestDatabase database = await TestDatabase.CreateAsync(kind);
+        Circuit held = CircuitMachine.Apply(Circuit.Fresh, new CircuitCall.Isolate("ada", "RunPod moves", null, ""), Now, Figures).Circuit;
+        budget = new BudgetRules(Usd.FromDollars(13), Usd.FromDollars(10));
+        JobId id = await AddAsync(database, One(1, "runpod", AttemptState.Active, Now, null));
+        Reservation open = await database.Work.RunAsync(
+            async (unit, token) => Assert.IsType<ReserveResult.Reserved>(
+                await unit.Store<IBudgetStore>().TryReserveAsync(new Guid(9, 0, 0, new byte[8]), id, 1, Usd.FromDollars(2), Now, budget, token)).Reservation,
+            CancellationToken.None);
+        FallbackQueryStore queries = Queries(database, held, Circuit.Fresh, null);
+        Assert.Null((await queries.ReadAsync(CancellationToken.None)).WhyDown);
+
+        budget = new BudgetRules(Usd.FromDollars(12), Usd.FromDollars(10));
+        Assert.Equal(
+            "Replicate would reserve up to $13.00 for a job, and the budget of 2026-11 has $12.00 free, its own reservation included",
+            (await queries.ReadAsync(CancellationToken.None)).WhyDown);
+
+        budget = new BudgetRules(Usd.FromDollars(13), Usd.FromDollars(10));
+        await database.Work.RunAsync((unit, token) => unit.Store<IPodLedger>().AddAsync(PodOf(open), token), CancellationToken.None);
+        Assert.Equal(
+            "Replicate would reserve up to $13.00 for a job, and the budget of 2026-11 has $11.00 free", (await queries.ReadAsync(CancellationToken.None)).WhyDown);
+    }
+
     /// <summary>RunPod's breaker lives in Redis: its page goes on without the database.</summary>
     [Fact]
     [Trait("Requirement", "C1")]
@@ -112,7 +142,20 @@ public sealed class FallbackQueryTests
     private static TrainingAttempt One(int number, string provider, AttemptState state, DateTimeOffset started, int? dollars) => new(
         new JobId(new Guid(1, 0, 0, new byte[8])), number, provider, state, started, started.AddHours(1), null, dollars is { } cost ? Usd.FromDollars(cost) : null);
 
-    private static async Task AddAsync(TestDatabase database, params TrainingAttempt[] attempts)
+    private static LedgerPod PodOf(Reservation reservation) => new()
+    {
+        Name = PodNames.For("0a1b2c3d", reservation.Job, reservation.Attempt, 1),
+        Job = reservation.Job,
+        Attempt = reservation.Attempt,
+        Try = 1,
+        Want = PodWant.Needed,
+        Saw = PodSaw.Running,
+        PodId = "pod1",
+        GpuType = "NVIDIA A40",
+        RequestedAt = Now,
+    };
+
+    private static async Task<JobId> AddAsync(TestDatabase database, params TrainingAttempt[] attempts)
     {
         TrainingJob job = new()
         {
@@ -144,6 +187,7 @@ public sealed class FallbackQueryTests
                 }
             },
             CancellationToken.None);
+        return job.Id;
     }
 
     private FallbackQueryStore Queries(TestDatabase database, Circuit runPod, Circuit hosted, string? whyNot) => new(

@@ -375,6 +375,24 @@ public sealed class HostedFallbackTests
         bench.AssertNothingIsLeft();
     }
 
+    /// <summary>What a waiting job would give back is room, and while nobody waits it is taken.</summary>
+    [Fact]
+    [Trait("Requirement", "M6")]
+    [Trait("Requirement", "C1")]
+    public async Task BothDown_IsNotToldOfTheBudgetWhileAJobWaitsThatFits()
+    {
+        bench.World.Budget = new BudgetRules(Usd.FromDollars(11), Usd.FromDollars(8));
+        await bench.IsolateAsync();
+        JobId id = await bench.SubmitAsync();
+        Assert.True(bench.Month.Reserved > Usd.FromDollars(0.08m));
+        await bench.Portal.Providers.LookAsync(TrainingBench.Token);
+        Assert.Empty(Told);
+
+        await bench.RunUntilAsync(() => bench.Attempts(id).Count == 2, "a second attempt");
+        await bench.Portal.Providers.LookAsync(TrainingBench.Token);
+        Assert.EndsWith("has $0.08 free", Assert.Single(Told).Text, StringComparison.Ordinal);
+    }
+
     [Fact]
     [Trait("Requirement", "M6")]
     public async Task Attempt_AtReplicate_ReservesForItselfWhatItMayCost()

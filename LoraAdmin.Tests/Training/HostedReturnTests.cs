@@ -114,6 +114,44 @@ public sealed class HostedReturnTests
         bench.AssertNothingIsLeft();
     }
 
+    /// <summary>No GPU was to be had for all of the wait; when the job comes to Replicate another one is just trying that out.</summary>
+    [Fact]
+    [Trait("Requirement", "C1")]
+    public async Task TheWaitAtRunPod_IsNoneOfTheWaitForAProbeAtReplicate()
+    {
+        bench.Faults.Add(FaultKind.NoCapacity, seconds: 100_000);
+        JobId id = await bench.SubmitAsync();
+        DateTimeOffset began = bench.Now;
+        await bench.RunUntilAsync(() => bench.Job(id).Provider == "replicate", "a hand-over");
+        Assert.True(bench.Now - began >= bench.World.Training.QueueWait);
+        await bench.IsolateAsync();
+        bench.World.HostedRedis.State = Circuit.Fresh with { IsOpen = true, OpenUntil = bench.Now.AddMinutes(-1) };
+        CircuitReply probe = await bench.Portal.HostedBreaker.CallAsync(new CircuitCall.Check("the training of another job", "another portal", ""), TrainingBench.Token);
+        Assert.Equal(CircuitAnswers.Probe, probe.Answer);
+        await bench.RunForAsync(TimeSpan.FromMinutes(1));
+        Assert.Equal(TrainingState.Provisioning, bench.Job(id).State);
+        Assert.StartsWith("Replicate's breaker is half open", bench.Job(id).WaitReason, StringComparison.Ordinal);
+
+        await bench.RunToRestAsync(id);
+        Assert.Equal((TrainingState.Completed, "replicate"), (bench.Job(id).State, bench.Job(id).Provider));
+        bench.AssertNothingIsLeft();
+    }
+
+    [Fact]
+    public async Task TheWait_AfterOneThatWasUsedUpAtRunPod_IsOneMoreHoweverOftenTheJobGoesBackAndForth()
+    {
+        bench.Faults.Add(FaultKind.NoCapacity, seconds: 100_000);
+        bench.Faults.Add(FaultKind.ReplicateBalance402, seconds: 100_000);
+        JobId id = await bench.SubmitAsync();
+        DateTimeOffset began = bench.Now;
+        await bench.RunToRestAsync(id);
+
+        Assert.Equal(FailureCode.NoProvider, bench.Job(id).Failure!.Code);
+        TimeSpan two = bench.World.Training.QueueWait * 2;
+        Assert.InRange(bench.Job(id).CompletedAt!.Value - began, two, two + TimeSpan.FromMinutes(10));
+        bench.AssertNothingIsLeft();
+    }
+
     private void SetSpent(Usd spent)
     {
         BudgetMonth month = bench.Month;

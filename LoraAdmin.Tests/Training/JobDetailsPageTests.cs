@@ -1,5 +1,6 @@
 using Bunit;
 using LoraAdmin.Domain.Access;
+using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
@@ -232,6 +233,46 @@ public sealed class JobDetailsPageTests : LoraBunitContext
             Assert.EndsWith($"/validation/{index}.jpg", target.Key, StringComparison.Ordinal);
             Assert.Equal($"/files/{target}?sig={index + 1}", shown[index].QuerySelector("img")!.GetAttribute("src"));
         }
+    }
+
+    /// <summary>What is settled is that of the first attempt alone.</summary>
+    [Theory]
+    [InlineData(TrainingState.Training)]
+    [InlineData(TrainingState.Completed)]
+    [Trait("Requirement", "E1")]
+    [Trait("Requirement", "M6")]
+    public void Job_WhoseSecondAttemptIsNotSettled_ShowsWhatBothHaveCostSoFar(TrainingState state)
+    {
+        JobDetail detail = PageSamples.Job(4, state, Start);
+        JobId id = detail.Job.Id;
+        TrainingAttempt second = new(id, 2, "replicate", AttemptState.Active, Start.AddMinutes(-20), null, null, null);
+        LedgerPod pod = Assert.Single(detail.Pods);
+        IRenderedComponent<JobDetailsPage> page = Show(detail with
+        {
+            Job = detail.Job with { Attempt = 2, Provider = "replicate", Cost = Usd.FromDollars(0.02m) },
+            Attempts = [new TrainingAttempt(id, 1, "runpod", AttemptState.Failed, Start.AddMinutes(-40), Start.AddMinutes(-20), FailureCode.PodLost, Usd.FromDollars(0.02m)), second],
+            Pods = [pod, pod with { Name = $"{pod.Name}@other", Attempt = 2, Saw = PodSaw.Gone, WantReason = PodReasons.NotOurs, Billed = Usd.FromDollars(7) }],
+            Hosted =
+            [
+                new HostedTraining
+                {
+                    Name = "lora-5eed0001-0123456789abcdef0123456789abcdef-2-1",
+                    Job = id,
+                    Attempt = 2,
+                    Try = 1,
+                    IsNeeded = true,
+                    Saw = HostedSaw.Processing,
+                    TrainingId = "abcd1234efgh",
+                    RequestedAt = Start.AddMinutes(-20),
+                    WantSince = Start.AddMinutes(-20),
+                    StartedAt = Start.AddMinutes(-15),
+                    HourlyRate = Usd.FromDollars(4),
+                },
+            ],
+        });
+
+        AngleSharp.Dom.IElement cost = page.FindAll(".numbers div").Single(static one => one.QuerySelector("dt")!.TextContent.StartsWith("Cost", StringComparison.Ordinal));
+        Assert.Equal(("Cost so far", "$1.02"), (cost.QuerySelector("dt")!.TextContent, cost.QuerySelector("dd")!.TextContent.Trim()));
     }
 
     [Fact]

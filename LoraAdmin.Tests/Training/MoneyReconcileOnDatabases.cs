@@ -171,7 +171,7 @@ public sealed class MoneyReconcileOnDatabases
                 new FakeTimeProvider(Day.AddHours(14).AddSeconds(number)),
                 () => Rules,
                 () => new SimulatedWorld(1).Training,
-                new ClockStandings(clock, static () => new ClockRules(TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(1))))),
+                KnownClocks.New(clock).NoteAhead(TimeSpan.Zero))),
         ];
         await Task.WhenAll(instances.Select(one => Task.Run(() => one.RunAsync(Token), Token)));
 

@@ -155,6 +155,26 @@ public sealed class StrayCostsTests
         Assert.Equal(wrong.Reservation(id).Actual, wrong.Month.Spent);
     }
 
+    /// <summary>Nobody has contradicted its clock yet, and nobody has vouched for it.</summary>
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Cost_InTheFirstTurnOfAPortalThatStartsDaysAhead_IsNotBooked()
+    {
+        JobId id = await bench.SubmitAsync();
+        await bench.RunToStateAsync(id, TrainingState.Training);
+        PodHouse.AddPod(bench.World, PodNames.For(bench.World.Installation.Id, new JobId(bench.World.Ids.Next()), 1, 1), agentKnowsUs: false);
+        await bench.RunForAsync(TimeSpan.FromMinutes(20));
+        Usd accrued = bench.Reservation(id).Accrued;
+        Usd spent = bench.Month.Spent;
+        Assert.True(accrued > Usd.Zero && spent > accrued, $"{accrued} {spent}");
+
+        SimulatedPortal ahead = new(bench.World, new Mortality(static _ => false), "ahead", clock: new MachineClock(bench.World.Clock, TimeSpan.FromDays(3), drift: 0));
+        await ahead.Settlement.RunAsync(TrainingBench.Token);
+
+        Assert.Null(ahead.Clocks.WhyHeld());
+        Assert.Equal((accrued, spent), (bench.Reservation(id).Accrued, bench.Month.Spent));
+    }
+
     /// <summary>A pod that no attempt asked for; nobody looks at the account any more.</summary>
     private async Task<LedgerPod> FindStrayAsync()
     {

@@ -1,6 +1,7 @@
 using AngleSharp.Dom;
 using Bunit;
 using LoraAdmin.Domain.Access;
+using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Platform.Web;
@@ -43,6 +44,18 @@ public sealed class TrainingPageTests : LoraBunitContext
 
         page.WaitForAssertion(() => Assert.Contains("No job matches", page.Markup, StringComparison.Ordinal));
         Assert.DoesNotContain("No training job yet", page.Markup, StringComparison.Ordinal);
+    }
+
+    /// <summary>What is settled then is that of earlier attempts alone.</summary>
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public void List_JobWithAnotherAttempt_ShowsNoCostAsItsWhole()
+    {
+        JobDetail detail = PageSamples.Job(1, TrainingState.Training, Start);
+        queries.Jobs.Add(detail with { Job = detail.Job with { Attempt = 2, Cost = Usd.FromDollars(0.02m) } });
+        IRenderedComponent<TrainingPage> page = RenderPage<TrainingPage>();
+
+        page.WaitForAssertion(() => Assert.Equal("Not settled yet; earlier attempts cost $0.02", page.Find("td[data-label=Cost] .none").GetAttribute("title")));
     }
 
     [Fact]

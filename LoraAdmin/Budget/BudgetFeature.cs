@@ -25,6 +25,9 @@ public sealed class BudgetOptions
     /// <summary>What a LoRA may cost on average, over the last 30 days, before people are told.</summary>
     public decimal AverageAlertUsd { get; set; } = 2.50m;
 
+    /// <summary>What a LoRA is to cost less than on average: shown beside it, and told to nobody.</summary>
+    public decimal AverageTargetUsd { get; set; } = 2.02m;
+
     /// <summary>Of how many LoRAs completed in these days the average is told: of fewer, one of them can make it.</summary>
     public int AverageAlertFrom { get; set; } = 5;
 
@@ -33,7 +36,7 @@ public sealed class BudgetOptions
 
     public BudgetRules ToRules() => new(Usd.FromDollars(MonthlyLimitUsd), Usd.FromDollars(WarnAtUsd)) { Mode = Mode };
 
-    public LoraCostRules ToCostRules() => new(Usd.FromDollars(AverageAlertUsd), AverageAlertFrom);
+    public LoraCostRules ToCostRules() => new(Usd.FromDollars(AverageAlertUsd), Usd.FromDollars(AverageTargetUsd), AverageAlertFrom);
 }
 
 internal sealed class BudgetOptionsValidator : IValidateOptions<BudgetOptions>
@@ -59,6 +62,11 @@ internal sealed class BudgetOptionsValidator : IValidateOptions<BudgetOptions>
         if (options.AverageAlertUsd < 0.01m || options.AverageAlertUsd > Highest)
         {
             problems.Add($"Budget:AverageAlertUsd is {options.AverageAlertUsd}: set it between 0.01 and {Highest} dollars.");
+        }
+
+        if (options.AverageTargetUsd < 0.01m || options.AverageTargetUsd > Highest)
+        {
+            problems.Add($"Budget:AverageTargetUsd is {options.AverageTargetUsd}: set it between 0.01 and {Highest} dollars.");
         }
 
         if (options.AverageAlertFrom is < 1 or > MostLoras)

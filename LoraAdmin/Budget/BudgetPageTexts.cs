@@ -138,9 +138,10 @@ public static class BudgetPageTexts
     public static string Cost(LoraCost cost)
     {
         ArgumentNullException.ThrowIfNull(cost);
+        string target = $"target: less than {cost.Rules.Target}";
         string each = cost.PerLora is not { } average ? " No LoRA was completed in them."
-            : cost.IsOfFew ? $" A completed LoRA cost {average}, of {cost.Completed} only: one of them can make the average."
-            : $" A completed LoRA cost {average}, {(cost.IsTooDear ? "above" : "within")} the mark of {cost.Rules.AlertAbove}.";
+            : cost.MeetsTarget is not { } isMet ? $" A completed LoRA cost {average} ({target}), of {cost.Completed} only: one of them can make the average."
+            : $" A completed LoRA cost {average} ({target}, {(isMet ? "met" : "not met")}), {(cost.IsTooDear ? "above" : "within")} the mark of {cost.Rules.AlertAbove}.";
         string waste = cost.WasteShare is { } share ? $" {share.ToString("0.0 %", CultureInfo.InvariantCulture)} of it was waste." : "";
         return $"Booked over the last {LedgerDays.AverageOver} days, attempts that came to nothing and waste included.{each}{waste}";
     }

@@ -156,6 +156,13 @@ internal sealed class BudgetStore(LoraDb db) : IBudgetStore
     public Task<IReadOnlyList<BudgetEntry>> ListBeyondAsync(string pod, CancellationToken cancellationToken) => ListBeyondAsync(
         db.Set<BudgetEntryRow>().Where(row => row.Pod == pod), cancellationToken);
 
+    public async Task<Usd?> FindAdmittedAsync(JobId job, int attempt, CancellationToken cancellationToken)
+    {
+        string key = ReservationBooks.KeyOfReserve(job, attempt);
+        long? micros = await db.Set<BudgetEntryRow>().Where(row => row.Key == key).Select(row => (long?)row.ReservedMicros).SingleOrDefaultAsync(cancellationToken);
+        return micros is { } amount ? new Usd(amount) : null;
+    }
+
     public async Task<IReadOnlyList<Reservation>> ListForJobsAsync(IReadOnlyCollection<JobId> jobs, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(jobs);

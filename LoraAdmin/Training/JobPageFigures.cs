@@ -93,10 +93,22 @@ public static class JobPageFigures
         return figures.HeartbeatAt + (perStep * (figures.TotalSteps - figures.Step));
     }
 
-    /// <summary>What the job's pods and trainings elsewhere have cost so far by the ledgers, settled or not.</summary>
-    public static Usd CostSoFar(JobDetail detail, DateTimeOffset now) =>
-        detail.Pods.Aggregate(Usd.Zero, (sum, pod) => sum + pod.CostUntil(now))
-        + detail.Hosted.Aggregate(Usd.Zero, (sum, training) => sum + training.CostUntil(now));
+    /// <summary>
+    /// What the job has cost: its settled attempts as they were settled, and what the pods and trainings elsewhere of all others have cost so far by the ledgers.
+    /// </summary>
+    /// <returns>Whether all of it is settled.</returns>
+    public static (Usd Cost, bool IsSettled) CostOf(JobDetail detail, DateTimeOffset now)
+    {
+        Dictionary<int, Usd> settled = detail.Attempts.Where(static attempt => attempt.Cost is not null).ToDictionary(static attempt => attempt.Number, static attempt => attempt.Cost!.Value);
+        if (detail.Job.Cost is { } whole && settled.Count == detail.Attempts.Count)
+        {
+            return (whole, true);
+        }
+
+        Usd pods = detail.Pods.Where(pod => !settled.ContainsKey(pod.Attempt) && !pod.IsLetOut).Aggregate(Usd.Zero, (sum, pod) => sum + pod.CostUntil(now));
+        Usd hosted = detail.Hosted.Where(training => !settled.ContainsKey(training.Attempt)).Aggregate(Usd.Zero, (sum, training) => sum + training.CostUntil(now));
+        return (settled.Values.Aggregate(pods + hosted, static (sum, cost) => sum + cost), false);
+    }
 
     /// <summary>Failed jobs among those that ended well or failed; null when none ended.</summary>
     public static double? FailureRate(OverviewFigures figures) =>

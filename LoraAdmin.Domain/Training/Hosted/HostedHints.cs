@@ -3,8 +3,8 @@ using LoraAdmin.Domain.Shared;
 namespace LoraAdmin.Domain.Training.Hosted;
 
 /// <summary>
-/// Hints that a training has changed, from whoever may give them. A hint is never believed: it only makes the conductor, or the loop over trainings that nobody
-/// needs, read the training now. Given twice, late or out of order it does nothing else.
+/// Hints that a training has changed, from whoever may give them. A hint is never believed: it only makes the conductor read the training now. Given
+/// twice, late or out of order it does nothing else; those that nobody needs are left to the loop that ends them.
 /// </summary>
 public sealed class HostedHints(IUnitOfWork work, TimeProvider clock)
 {

@@ -3,17 +3,70 @@ using LoraAdmin.Domain.Shared;
 
 namespace LoraAdmin.Domain.Training.Hosted;
 
-/// <summary>Whether the present month has room for one job more at the fallback, for pages and incidents: what decides is the reservation itself.</summary>
+/// <summary>
+/// Whether the present month has room for one job more at the fallback, for pages and incidents: what decides is the reservation itself. A job that waits gives back
+/// what it holds when it goes over.
+/// </summary>
 public sealed class HostedRoom(IUnitOfWork work, TimeProvider clock, Func<HostedRules> hosted, Func<TimeSpan> maxDuration, Func<BudgetRules> budget)
 {
+    private const int AtOnce = 500;
+
     /// <summary>What a job reserves there: what it costs at most.</summary>
     public Usd Reserves => hosted().EstimateFor(maxDuration());
 
-    /// <summary>Why the month has none; null: it has.</summary>
-    public async Task<string?> WhyNoneAsync(CancellationToken cancellationToken)
+    /// <summary>Why the month has none, whichever of the jobs that wait would go over; null: it has.</summary>
+    public Task<string?> WhyNoneAsync(CancellationToken cancellationToken) => work.ReadAsync(
+        async (unit, token) =>
+        {
+            DateTimeOffset now = clock.GetUtcNow();
+            BudgetMonth month = await unit.Store<IBudgetStore>().ReadMonthAsync(Month.Of(now), budget(), token);
+            if (month.HasRoomFor(Reserves))
+            {
+                return null;
+            }
+
+            Usd back = await MostGivenBackAsync(unit, now, token);
+            BudgetMonth without = month with { Reserved = month.Reserved - back };
+            return without.HasRoomFor(Reserves) ? null : without.WhyNoRoom(HostedLedger.ProviderName, Reserves, isWithItsOwn: back > Usd.Zero);
+        },
+        cancellationToken);
+
+    /// <summary>The most that the month would have back of one job, if that went over now.</summary>
+    private static async Task<Usd> MostGivenBackAsync(IUnit unit, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        BudgetMonth month = await work.ReadAsync(
-            (unit, token) => unit.Store<IBudgetStore>().ReadMonthAsync(Month.Of(clock.GetUtcNow()), budget(), token), cancellationToken);
-        return month.HasRoomFor(Reserves) ? null : month.WhyNoRoom(HostedLedger.ProviderName, Reserves, isWithItsOwn: false);
+        Usd most = Usd.Zero;
+        foreach (Reservation one in (await ListOpenAsync(unit, cancellationToken)).Where(one => one.Month == Month.Of(now)).OrderByDescending(static one => one.Amount))
+        {
+            if (one.Amount <= most)
+            {
+                break;
+            }
+
+            if (await unit.Store<ITrainingStore>().FindAsync(one.Job, cancellationToken) is { } job && MayGoOver(job) && job.Attempt == one.Attempt
+                && await AttemptCosts.ReadAsync(unit, one.Job, one.Attempt, cancellationToken) is { AreFinal: true } costs
+                && one.Amount - costs.Until(now) is var back && back > most)
+            {
+                most = back;
+            }
+        }
+
+        return most;
+    }
+
+    private static bool MayGoOver(TrainingJob job) =>
+        job.State is TrainingState.Queued or TrainingState.Preparing or TrainingState.Provisioning && !HostedLedger.IsHosted(job);
+
+    private static async Task<IReadOnlyList<Reservation>> ListOpenAsync(IUnit unit, CancellationToken cancellationToken)
+    {
+        List<Reservation> open = [];
+        IReadOnlyList<Reservation> page;
+        do
+        {
+            page = await unit.Store<IBudgetStore>().ListOpenAsync(open.LastOrDefault(), AtOnce, cancellationToken);
+            open.AddRange(page);
+        }
+        while (page.Count == AtOnce);
+
+        return open;
     }
 }

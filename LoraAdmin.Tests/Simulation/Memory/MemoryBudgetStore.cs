@@ -64,6 +64,9 @@ internal sealed class MemoryBudgetStore(MemoryDatabase database) : IBudgetStore
     public Task<IReadOnlyList<BudgetEntry>> ListBeyondAsync(string pod, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<BudgetEntry>>([.. database.EntriesOfPod[pod].Where(static entry => entry.Kind is EntryKind.Leak or EntryKind.PriceChange)]);
 
+    public Task<Usd?> FindAdmittedAsync(JobId job, int attempt, CancellationToken cancellationToken) =>
+        Task.FromResult(database.Entries.Find(ReservationBooks.KeyOfReserve(job, attempt))?.Reserved);
+
     public Task<IReadOnlyList<Reservation>> ListForJobsAsync(IReadOnlyCollection<JobId> jobs, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<Reservation>>([.. jobs.Distinct().SelectMany(job => database.ReservationsOf[job])]);
 

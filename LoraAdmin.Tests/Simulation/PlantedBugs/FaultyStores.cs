@@ -78,6 +78,8 @@ public static class FaultyStores
 
         public Task<IReadOnlyList<BudgetEntry>> ListBeyondAsync(string pod, CancellationToken cancellationToken) => inner.ListBeyondAsync(pod, cancellationToken);
 
+        public Task<Usd?> FindAdmittedAsync(JobId job, int attempt, CancellationToken cancellationToken) => inner.FindAdmittedAsync(job, attempt, cancellationToken);
+
         public Task<IReadOnlyList<Reservation>> ListForJobsAsync(IReadOnlyCollection<JobId> jobs, CancellationToken cancellationToken) =>
             inner.ListForJobsAsync(jobs, cancellationToken);
 

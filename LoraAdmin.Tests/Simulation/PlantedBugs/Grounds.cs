@@ -18,6 +18,7 @@ public static class Grounds
     public const string Rivals = "rivals";
     public const string Choosy = "choosy";
     public const string Diverted = "diverted";
+    public const string Pinched = "pinched";
     public const string Blind = "blind";
 
     /// <summary>The same with one of the enumeration's faults at the same time.</summary>
@@ -43,6 +44,7 @@ public static class Grounds
         Rivals => SimulationPlans.Rivals,
         Choosy => SimulationPlans.Choosy,
         Diverted => SimulationPlans.Diverted,
+        Pinched => SimulationPlans.Pinched,
         Blind => SimulationPlans.Blind,
         _ => null,
     };

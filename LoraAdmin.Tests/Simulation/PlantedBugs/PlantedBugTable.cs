@@ -158,6 +158,10 @@ internal static partial class PlantedBugTable
             "a provider takes trainings at … and an incident says that both are down", Grounds.Diverted,
             "if (areDown == told && !(areDown &&", "if ((!areDown && told == true) || areDown == told && !(areDown &&"),
         new(
+            "leave out of the fallback's room what a waiting job gives back", "Training/Hosted/HostedRoom.cs",
+            "a provider takes trainings at … and an incident says that both are down", Grounds.Pinched,
+            "month with { Reserved = month.Reserved - back }", "month with { Reserved = month.Reserved }"),
+        new(
             "settle a training that failed at nothing", "Training/AttemptCosts.cs",
             "4: attempt … of … was settled at … and … were billed at the fallback provider", Grounds.CrashElsewhereWith(FaultKind.ReplicateTrainingFails),
             "+ Hosted.Aggregate(Usd.Zero, (sum, one) => sum + one.CostUntil(now));", "+ Hosted.Where(one => one.LastError is null).Aggregate(Usd.Zero, (sum, one) => sum + one.CostUntil(now));"),

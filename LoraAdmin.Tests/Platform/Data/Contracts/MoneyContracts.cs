@@ -304,6 +304,18 @@ public abstract class BudgetStoreContract : StoreContract
     }
 
     [Fact]
+    public async Task Admitted_IsWhatWasReservedAtFirst()
+    {
+        JobId job = NextJob();
+        await Reserve(job, Usd.FromDollars(3));
+        Assert.IsType<ReserveResult.Reserved>(await TopUp(job, Usd.FromDollars(2)));
+        Assert.True(await Settle(job, Usd.FromDollars(1)));
+
+        Assert.Equal(Usd.FromDollars(3), await Read<IBudgetStore, Usd?>(store => store.FindAdmittedAsync(job, 1, None)));
+        Assert.Null(await Read<IBudgetStore, Usd?>(store => store.FindAdmittedAsync(job, 2, None)));
+    }
+
+    [Fact]
     public async Task TopUp_ThatDoesNotFit_LeavesEverythingAsItWas()
     {
         JobId job = NextJob();
