@@ -72,7 +72,7 @@ public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock, Func
         turns.AddRange(tooDear.Select<(Reservation, LedgerPod), Func<CancellationToken, Task>>(one => token => dearer.TopUpAsync(one.Item1, one.Item2, token)));
 
         // What runs on is booked until now: by a clock that is days ahead that would be days too much, which nothing takes back for as long as it runs.
-        bool byClock = (clocks.WhyHeld() ?? clocks.WhyTooYoung()) is null;
+        bool byClock = (clocks.WhyHeld() ?? clocks.WhyUnvouched()) is null;
         if (byClock && running.Count > 0)
         {
             turns.Add(token => work.RunAsync((unit, stop) => AccrueAsync(unit, running, training().PodLifetime, clock.GetUtcNow(), stop), token));
