@@ -247,9 +247,12 @@ public sealed partial class Invariants
         {
             foreach (IncidentSignal signal in world.Database.Events[facts].Signals ?? [])
             {
-                _ = signal.Over
-                    ? openIncidents.RemoveWhere(incident => incident.Rule == signal.Rule && signal.Ends(incident.Subject)) > 0
-                    : openIncidents.Add((signal.Rule, signal.Subject));
+                _ = signal switch
+                {
+                    { Over: false } => openIncidents.Add((signal.Rule, signal.Subject)),
+                    { Except: null } => openIncidents.Remove((signal.Rule, signal.Subject)),
+                    _ => openIncidents.RemoveWhere(incident => incident.Rule == signal.Rule && signal.Ends(incident.Subject)) > 0,
+                };
             }
         }
     }

@@ -52,6 +52,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
         Sessions = new(this);
         LoopLeases = new(this);
         Claims = new(this);
+        Looks = new(this);
         Pauses = new(this);
         Incidents = new(this);
         IncidentFacts = new(this);
@@ -102,6 +103,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
             [typeof(ISpoolStore)] = new MemorySpoolStore(this),
             [typeof(IAccessStore)] = new MemoryAccessStore(this),
             [typeof(ILeaseStore)] = new MemoryLeaseStore(this),
+            [typeof(IAccountLookStore)] = new MemoryAccountLookStore(this),
             [typeof(IPodClaimStore)] = new MemoryPodClaimStore(this),
             [typeof(IBillStore)] = new MemoryBillStore(this),
             [typeof(IGpuPriceStore)] = new MemoryGpuPriceStore(this),
@@ -153,6 +155,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
     public MemoryTable<Guid, SignInSession> Sessions { get; }
     public MemoryTable<string, LoopLeaseRow> LoopLeases { get; }
     public MemoryTable<string, PodClaim> Claims { get; }
+    public MemoryTable<string, AccountLook> Looks { get; }
     public MemoryTable<int, TrainingPause> Pauses { get; }
     public MemoryTable<Guid, Incident> Incidents { get; }
     public MemoryTable<Guid, TakenFact> IncidentFacts { get; }
