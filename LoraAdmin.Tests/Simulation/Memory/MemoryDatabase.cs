@@ -63,6 +63,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
         OpenAttempts = new(Attempts, static attempt => attempt.State == AttemptState.Active);
         ApartPods = new(Pods, static pod => pod.IsApart);
         OpenPods = new(Pods, static pod => pod.Saw != PodSaw.Gone);
+        GonePods = new(Pods);
         PodsOf = new(Pods, static pod => (true, pod.Job));
         PodsById = new(Pods, static pod => (pod.PodId is not null, pod.PodId ?? ""));
         SweptPods = new(Pods, static pod => pod is { Want: PodWant.Released, WantReason: { } reason } && PodReasons.OfTheSweep.Contains(reason));
@@ -175,6 +176,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
     public MemoryOpenRows<(JobId, int), TrainingAttempt> OpenAttempts { get; }
     public MemoryOpenRows<string, LedgerPod> OpenPods { get; }
     public MemoryOpenRows<string, LedgerPod> ApartPods { get; }
+    public MemoryGonePods GonePods { get; }
     public MemoryIndex<string, LedgerPod, JobId> PodsOf { get; }
     public MemoryIndex<string, LedgerPod, string> PodsById { get; }
     public MemoryOpenRows<string, LedgerPod> SweptPods { get; }
