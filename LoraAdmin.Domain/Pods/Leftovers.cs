@@ -7,11 +7,12 @@ namespace LoraAdmin.Domain.Pods;
 /// <summary>
 /// Pods that nothing needs and that a look left running, as they were told: each once by M2, and all together while a pause or the kill switch is why.
 /// </summary>
-/// <param name="Told">Ids of the pods that were told and are still there.</param>
+/// <param name="Seen">Ids of the pods that nothing needed at the look.</param>
+/// <param name="Told">Ids of those of them that were told.</param>
 /// <param name="HeldText">What was told of the pause or the hold; null: nothing.</param>
-internal sealed record Leftovers(IReadOnlySet<string> Told, string? HeldText)
+internal sealed record Leftovers(IReadOnlySet<string> Seen, IReadOnlySet<string> Told, string? HeldText)
 {
-    public static readonly Leftovers None = new(new HashSet<string>(), null);
+    public static readonly Leftovers None = new(new HashSet<string>(), new HashSet<string>(), null);
 
     /// <summary>Pods that are told anew in one look: an account can have thousands, and the next look is a minute away.</summary>
     private const int MostAtOnce = 100;
@@ -23,11 +24,11 @@ internal sealed record Leftovers(IReadOnlySet<string> Told, string? HeldText)
     {
         AutomationBar? bar = planned.Plan.Bar;
         SweepItem[] running = Running(planned.Plan);
-        Dictionary<string, CountedPod> census = ById(planned.Census);
+        HashSet<string> seen = [.. planned.Census.Where(IsLeft).Select(IdOf).OfType<string>()];
         SweepItem[] anew = [.. running.Where(item => !before.Told.Contains(item.PodId)).Take(MostAtOnce)];
-        HashSet<string> told = [.. before.Told.Where(id => IsLeft(census.GetValueOrDefault(id))), .. anew.Select(item => item.PodId)];
+        HashSet<string> told = [.. before.Told.Where(seen.Contains), .. anew.Select(item => item.PodId)];
         string? text = TextOf(running, bar);
-        List<OperationalEvent> facts = [.. anew.Select(item => Detected(item, census[item.PodId].Row, bar))];
+        List<OperationalEvent> facts = [.. anew.Select(item => Detected(item, planned.Census.First(pod => IdOf(pod) == item.PodId).Row, bar))];
         if (text is not null && text != before.HeldText)
         {
             facts.Add(Fact(PodEvents.SweepHeld, text, EventSeverity.Error, new IncidentSignal(PodIncidents.SweepHeld, PodIncidents.SweepSubject, text)));
@@ -38,33 +39,40 @@ internal sealed record Leftovers(IReadOnlySet<string> Told, string? HeldText)
             facts.Add(Fact(PodEvents.SweepFree, free.Text, EventSeverity.Info, free));
         }
 
-        return (new Leftovers(told, text), facts);
+        return (new Leftovers(seen, told, text), facts);
     }
 
-    /// <summary>What an earlier process may have told and is over now. A pod that the ledger knows is told by it.</summary>
-    public static IEnumerable<IncidentSignal> OverAtFirstLook(SweepPlanning.Planned planned)
-    {
-        yield return OrphansOver(planned);
-        if (TextOf(Running(planned.Plan), planned.Plan.Bar) is null)
-        {
-            yield return NothingHeld(planned.Plan.Bar);
-        }
-    }
+    /// <summary>What was told of the pause or the hold, by whomever, and is over.</summary>
+    public static IncidentSignal? NothingHeldAnyMore(SweepPlan plan) => TextOf(Running(plan), plan.Bar) is null ? NothingHeld(plan.Bar) : null;
 
     /// <summary>
-    /// Ends what is open about pods that are gone or needed, whoever told it: a portal that stood still after its look can tell of a pod whose end another one has
-    /// told already.
+    /// Ends what is open about pods that are gone or needed, whoever told it. Of a pod that the ledger has and does not need somebody may have told since this
+    /// look began: its end is the ledger's to tell.
     /// </summary>
-    public static OperationalEvent Over(SweepPlanning.Planned planned)
+    /// <param name="seen">What nothing needed at this look.</param>
+    public static async Task<IReadOnlyList<IncidentSignal>> OverAsync(IUnit unit, IReadOnlySet<string> seen, CancellationToken cancellationToken)
     {
-        IncidentSignal over = OrphansOver(planned);
-        return Fact(PodEvents.OrphanOver, $"Of a pod that nothing needed: {over.Text}", EventSeverity.Info, over);
+        // The words first: whoever tells of a pod that it wishes to end writes its row with them.
+        IReadOnlyCollection<string> open = await unit.Store<IOpenIncidents>().ListSubjectsAsync(PodIncidents.Orphaned, cancellationToken);
+        if (open.All(seen.Contains))
+        {
+            return [];
+        }
+
+        IReadOnlyList<LedgerPod> rows = await unit.Store<IPodLedger>().ListAliveAsync(cancellationToken);
+        HashSet<string> ending = [.. rows.Where(row => row.Want != PodWant.Needed).Select(row => row.PodId).OfType<string>()];
+        return
+        [
+            .. open.Where(id => !seen.Contains(id) && !ending.Contains(id)).Order(StringComparer.Ordinal)
+                .Select(id => new IncidentSignal(PodIncidents.Orphaned, id, "It is gone from the account, or needed again", Over: true)),
+        ];
     }
 
-    private static IncidentSignal OrphansOver(SweepPlanning.Planned planned) => IncidentSignal.OverExcept(
-        PodIncidents.Orphaned,
-        [.. ById(planned.Census).Where(static pod => IsLeft(pod.Value)).Select(static pod => pod.Key)],
-        "It is gone from the account, or needed again");
+    public static OperationalEvent OrphansOver(IReadOnlyList<IncidentSignal> over) => Fact(
+        PodEvents.OrphanOver,
+        $"Of {(over.Count == 1 ? $"pod {over[0].Subject}" : string.Create(CultureInfo.InvariantCulture, $"{over.Count} pods"))} that nothing needed: gone from the account, or needed again",
+        EventSeverity.Info,
+        [.. over]);
 
     /// <summary>What this look does nothing about. A pod that is given time for its file is still wanted.</summary>
     private static SweepItem[] Running(SweepPlan plan) => plan.Bar?.Kind == BarKind.Clock
@@ -84,7 +92,9 @@ internal sealed record Leftovers(IReadOnlySet<string> Told, string? HeldText)
         return $"{pods} {hourly}/h, and the sweep ends none since {since.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture)} UTC. {bar.Words}";
     }
 
-    private static bool IsLeft(CountedPod? pod) => pod is { Class: not (PodClass.Needed or PodClass.Foreign) };
+    private static bool IsLeft(CountedPod pod) => pod.Class is not (PodClass.Needed or PodClass.Foreign);
+
+    private static string? IdOf(CountedPod pod) => pod.Pod?.Id ?? pod.Row?.PodId;
 
     private static OperationalEvent Detected(SweepItem item, LedgerPod? row, AutomationBar? bar) => new()
     {
@@ -105,18 +115,13 @@ internal sealed record Leftovers(IReadOnlySet<string> Told, string? HeldText)
         bar is null ? "The sweep acts by itself again" : "No pod runs any more that nothing needs",
         Over: true);
 
-    private static OperationalEvent Fact(string kind, string message, EventSeverity severity, IncidentSignal signal) => new()
+    private static OperationalEvent Fact(string kind, string message, EventSeverity severity, params IReadOnlyList<IncidentSignal> signals) => new()
     {
         Kind = kind,
         Message = message,
         Severity = severity,
         Actor = Self,
         Reason = "left_running",
-        Signals = [signal],
+        Signals = signals,
     };
-
-    private static Dictionary<string, CountedPod> ById(IReadOnlyList<CountedPod> census) => census
-        .Where(pod => (pod.Pod?.Id ?? pod.Row?.PodId) is not null)
-        .GroupBy(pod => (pod.Pod?.Id ?? pod.Row?.PodId)!)
-        .ToDictionary(pods => pods.Key, pods => pods.First());
 }

@@ -355,7 +355,7 @@ public static class PodEvents
     /// <summary>Nothing goes on running any more because the sweep is paused or held.</summary>
     public const string SweepFree = "pods.sweep_free";
 
-    /// <summary>A pod that nothing needed is gone by itself, or is needed again, before the sweep had done anything about it.</summary>
+    /// <summary>A pod that nothing needed is gone by itself, needed again, or somebody else's, before the sweep had done anything about it.</summary>
     public const string OrphanOver = "pods.orphan_over";
     public const string Claimed = "pods.claimed";
     public const string EndRequested = "pods.end_requested";

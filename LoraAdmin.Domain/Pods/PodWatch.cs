@@ -7,14 +7,7 @@ namespace LoraAdmin.Domain.Pods;
 /// <param name="Alive">Open rows after this look.</param>
 /// <param name="Gone">Pods verified gone by this look, so that their attempts can be settled.</param>
 /// <param name="Plan">What the sweep found; null when the account could not be read.</param>
-public sealed record PodWatchReport(TimeSpan NextIn, bool Listed, int Alive, IReadOnlyList<LedgerPod> Gone, SweepPlan? Plan)
-{
-    /// <summary>Every pod of the account in its class, as of the plan; empty when the account could not be read.</summary>
-    public IReadOnlyList<CountedPod> Census { get; init; } = [];
-
-    /// <summary>Why the account could not be listed; null when it could.</summary>
-    public ProviderError? Error { get; init; }
-}
+public sealed record PodWatchReport(TimeSpan NextIn, bool Listed, int Alive, IReadOnlyList<LedgerPod> Gone, SweepPlan? Plan);
 
 /// <summary>
 /// The pod loop: one listing of the account per tick keeps the ledger true, ends what is released, stops what is held, and sweeps up what nothing
@@ -71,15 +64,16 @@ public sealed class PodWatch
     /// <exception cref="AggregateException">Something unforeseen befell some rows; all others, and the sweep, had their turn.</exception>
     public async Task<PodWatchReport> TickAsync(CancellationToken cancellationToken)
     {
+        await news.BeginAsync(cancellationToken);
+
         // The list first, then the ledger: a pod that is created in between is then in the ledger and not taken for a stranger.
         PodListing listing = await provider.ListAsync(cancellationToken);
         if (listing is not PodListing.Complete complete)
         {
-            ProviderError error = ((PodListing.Unavailable)listing).Error;
-            await news.TellBlindAsync(error, cancellationToken);
+            await news.TellBlindAsync(((PodListing.Unavailable)listing).Error, cancellationToken);
             Acts blindly = await ActAsync(null, cancellationToken);
             blindly.ThrowIfAnyFailed();
-            return new PodWatchReport(blindly.Ending ? EveryWhileEnding : Every, false, blindly.Alive, [], null) { Error = error };
+            return new PodWatchReport(blindly.Ending ? EveryWhileEnding : Every, false, blindly.Alive, [], null);
         }
 
         ListedAccount account = new(complete);
@@ -92,11 +86,8 @@ public sealed class PodWatch
         SweepResult swept = await sweep.ApplyAsync(planned.Plan, planned.Plan.Bar is null ? planned.Plan.WithinCaps : 0, Self, cancellationToken);
         acts.ThrowIfAnyFailed();
         bool more = acts.CutOff || swept.Done.Any(item => item.Action is SweepAction.Terminate or SweepAction.Hold);
-        return new PodWatchReport(more ? AtOnce : acts.Ending ? EveryWhileEnding : Every, true, acts.Alive, gone, planned.Plan) { Census = planned.Census };
+        return new PodWatchReport(more ? AtOnce : acts.Ending ? EveryWhileEnding : Every, true, acts.Alive, gone, planned.Plan);
     }
-
-    /// <summary>Another instance has taken over: what this one has told is of no use any more.</summary>
-    public void Forget() => news.Forget();
 
     private async Task<Acts> ActAsync(ListedAccount? account, CancellationToken cancellationToken)
     {
@@ -130,7 +121,12 @@ public sealed class PodWatch
         LedgerPod[] disowned = [.. alive.Where(row => PodCensus.IsDisowned(row, said.GetValueOrDefault(row.PodId ?? "")))];
         foreach (LedgerPod row in disowned)
         {
-            await ledger.SaveAsync(row, PodCensus.LetOut(row, clock.GetUtcNow()), null, cancellationToken);
+            const string How = "A person said that it is not ours";
+            OperationalEvent fact = PodFacts.Of(row, PodEvents.OrphanOver, $"Pod {row.PodId} is let out of the ledger. {How}", Self, reason: PodReasons.NotOurs) with
+            {
+                Signals = PodIncidents.AllOver(row.PodId!, How),
+            };
+            await ledger.SaveAsync(row, PodCensus.LetOut(row, clock.GetUtcNow()), fact, cancellationToken);
         }
 
         return disowned.Length == 0 ? alive : [.. alive.Except(disowned)];

@@ -5,8 +5,9 @@ namespace LoraAdmin.Domain.Pods;
 
 /// <summary>
 /// Tells, once each, what people must know of the account: pods that nothing needs and that go on running, because the caps hold their end back or the
-/// sweep is paused or held; another portal's pods; and that it can't be listed. The first look of a process ends what an earlier process, or another
-/// portal, had told and is over.
+/// sweep is paused or held; another portal's pods; and that it can't be listed. What is told is written together with the look that it rests on, and only if
+/// no other portal has looked meanwhile: a portal that stood still after its listing would tell of pods that are gone, and end what is told of those that
+/// came since. The first look of a process, and each that follows another portal's, ends what others had told and is over.
 /// </summary>
 internal sealed class PodWatchNews(IUnitOfWork work, TimeProvider clock)
 {
@@ -20,93 +21,162 @@ internal sealed class PodWatchNews(IUnitOfWork work, TimeProvider clock)
 
     private static readonly Actor Self = Actor.Portal(PodWatch.LeaseName);
 
-    private HashSet<string>? strangers;
-    private Leftovers left = Leftovers.None;
-    private string? heldBack;
+    /// <summary>What the last look of this process has told; null: it has none, or another portal has looked since.</summary>
+    private Told? told;
+    private long? written;
+    private long newest;
     private int blindLooks;
     private bool blindTold;
     private DateTimeOffset blindSince;
 
-    public void Forget()
+    /// <summary>Before the account is listed: what is looked at from here on is newer than every look that is written.</summary>
+    public async Task BeginAsync(CancellationToken cancellationToken)
     {
-        strangers = null;
-        left = Leftovers.None;
-        heldBack = null;
-        blindLooks = 0;
-        blindTold = false;
+        newest = await work.ReadAsync((unit, token) => unit.Store<IAccountLookStore>().FindNumberAsync(token), cancellationToken);
+        if (newest != written)
+        {
+            Forget();
+        }
     }
 
     public async Task TellBlindAsync(ProviderError error, CancellationToken cancellationToken)
     {
         blindSince = blindLooks++ == 0 ? clock.GetUtcNow() : blindSince;
-        bool refused = error.Failure is ProviderFailure.Unauthorized or ProviderFailure.Forbidden;
-        if (error.Failure == ProviderFailure.RateLimited && clock.GetUtcNow() - blindSince < ThrottledUntilTold)
-        {
-            return;
-        }
+        OperationalEvent? fact = blindTold || !IsToBeTold(error) ? null : Unreadable(error);
+        bool isNewest = await work.RunAsync(
+            async (unit, token) =>
+            {
+                if (!await unit.Store<IAccountLookStore>().TryNoteFailureAsync(newest + 1, clock.GetUtcNow(), error, token))
+                {
+                    return false;
+                }
 
-        if (blindTold || blindLooks < (refused ? 1 : BlindLooksUntilTold))
-        {
-            return;
-        }
+                if (fact is not null)
+                {
+                    await unit.Events.AppendAsync(fact, token);
+                }
 
-        string text = $"RunPod's account can't be listed since {blindSince.ToString("HH:mm", CultureInfo.InvariantCulture)} UTC: {error.Detail}. Pods go on running and costing money"
-            + (refused ? ", and can't be ended either" : "");
-        await AppendAsync(
-            null,
-            [
-                Fact(PodEvents.AccountUnreadable, text, EventSeverity.Error, "unreadable", new IncidentSignal(PodIncidents.AccountUnreadable, PodIncidents.AccountSubject, text))
-                    with { Error = new ErrorDetail(error.Status is { } status ? $"http_{status}" : error.Failure.ToString(), "runpod.list", error.Detail, error.RequestId) },
-            ],
+                return true;
+            },
             cancellationToken);
+        if (!isNewest)
+        {
+            Forget();
+            return;
+        }
 
         // Only what is written has been told.
-        blindTold = true;
+        written = newest + 1;
+        blindTold |= fact is not null;
+    }
+
+    private bool IsToBeTold(ProviderError error) =>
+        (error.Failure != ProviderFailure.RateLimited || clock.GetUtcNow() - blindSince >= ThrottledUntilTold)
+        && blindLooks >= (IsRefused(error) ? 1 : BlindLooksUntilTold);
+
+    private static bool IsRefused(ProviderError error) => error.Failure is ProviderFailure.Unauthorized or ProviderFailure.Forbidden;
+
+    private OperationalEvent Unreadable(ProviderError error)
+    {
+        string text = $"RunPod's account can't be listed since {blindSince.ToString("HH:mm", CultureInfo.InvariantCulture)} UTC: {error.Detail}. Pods go on running and costing money"
+            + (IsRefused(error) ? ", and can't be ended either" : "");
+        return Fact(PodEvents.AccountUnreadable, text, EventSeverity.Error, "unreadable", new IncidentSignal(PodIncidents.AccountUnreadable, PodIncidents.AccountSubject, text)) with
+        {
+            Error = new ErrorDetail(error.Status is { } status ? $"http_{status}" : error.Failure.ToString(), "runpod.list", error.Detail, error.RequestId),
+        };
     }
 
     public async Task TellAsync(SweepPlanning.Planned planned, CancellationToken cancellationToken)
     {
-        List<OperationalEvent> facts = [];
-        HashSet<string> seen = [.. planned.Census.Where(pod => pod.LooksLikeOurs).Select(pod => pod.Pod!.Id)];
-        if (strangers?.IsSubsetOf(seen) == false)
-        {
-            facts.Add(Fact(
-                PodEvents.ForeignGone, "A pod of another installation is gone from this account, or has been claimed", EventSeverity.Info, "foreign",
-                IncidentSignal.OverExcept(PodIncidents.Foreign, [.. seen], "It is gone from the account, or a person said whose it is")));
-        }
-
-        facts.AddRange(planned.Census.Where(pod => pod.LooksLikeOurs && strangers?.Contains(pod.Pod!.Id) != true).Select(pod => Fact(
-            PodEvents.ForeignSeen,
-            $"Pod {pod.Pod!.Id} ({pod.Pod.Name}) belongs to another installation on this account. It is not touched",
-            EventSeverity.Warning,
-            "foreign",
-            new IncidentSignal(PodIncidents.Foreign, pod.Pod.Id, $"Pod {pod.Pod.Id} ({pod.Pod.Name}) belongs to another installation on this account")) with { Pod = pod.Pod.Name }));
-        (Leftovers running, IEnumerable<OperationalEvent> news) = Leftovers.Of(planned, left);
-        facts.AddRange(news);
-        string? waiting = TellCaps(planned.Plan, facts);
+        HashSet<string> strangers = [.. planned.Census.Where(pod => pod.LooksLikeOurs).Select(pod => pod.Pod!.Id)];
+        (Leftovers left, IEnumerable<OperationalEvent> ofLeft) = Leftovers.Of(planned, told?.Left ?? Leftovers.None);
+        List<OperationalEvent> facts = [.. OfStrangers(planned.Census, strangers), .. ofLeft];
+        string? heldBack = TellCaps(planned.Plan, facts);
         if (blindTold)
         {
             facts.Add(Fact(PodEvents.AccountReadable, "RunPod's account can be listed again", EventSeverity.Info, "readable", AccountSeen()));
         }
 
-        await AppendAsync(strangers is null ? FirstLook(planned, seen) : Leftovers.Over(planned), facts, cancellationToken);
+        AccountLook look = LookOf(planned);
+        bool isNewest = await work.RunAsync(
+            async (unit, token) =>
+            {
+                if (!await unit.Store<IAccountLookStore>().TryWriteAsync(look, token))
+                {
+                    return false;
+                }
+
+                if (told is null)
+                {
+                    await unit.AppendIfItEndsAsync(FirstLook(planned, strangers, await Leftovers.OverAsync(unit, left.Seen, token)), token);
+                }
+                else if (!told.Left.Seen.IsSubsetOf(left.Seen) && await Leftovers.OverAsync(unit, left.Seen, token) is { Count: > 0 } over)
+                {
+                    await unit.Events.AppendAsync(Leftovers.OrphansOver(over), token);
+                }
+
+                foreach (OperationalEvent fact in facts)
+                {
+                    await unit.Events.AppendAsync(fact, token);
+                }
+
+                return true;
+            },
+            cancellationToken);
+        if (!isNewest)
+        {
+            Forget();
+            return;
+        }
 
         // Only what is written has been told.
-        strangers = seen;
-        left = running;
-        heldBack = waiting;
+        written = look.Number;
+        told = new Told(strangers, left, heldBack);
         blindTold = false;
         blindLooks = 0;
     }
+
+    private void Forget()
+    {
+        told = null;
+        blindLooks = 0;
+        blindTold = false;
+    }
+
+    private AccountLook LookOf(SweepPlanning.Planned planned) => new(
+        newest + 1,
+        planned.Plan.AsOf,
+        [.. planned.Census.Where(pod => pod.Pod is not null).Select(pod => new ListedPod(pod.Pod!, pod.Row is not null))],
+        HeldBack(planned.Plan),
+        null,
+        null);
+
+    private IEnumerable<OperationalEvent> OfStrangers(IReadOnlyList<CountedPod> census, HashSet<string> seen)
+    {
+        if (told?.Strangers.IsSubsetOf(seen) == false)
+        {
+            yield return Fact(
+                PodEvents.ForeignGone, "A pod of another installation is gone from this account, or has been claimed", EventSeverity.Info, "foreign",
+                IncidentSignal.OverExcept(PodIncidents.Foreign, [.. seen], "It is gone from the account, or a person said whose it is"));
+        }
+
+        foreach (ProviderPod pod in census.Where(pod => pod.LooksLikeOurs && told?.Strangers.Contains(pod.Pod!.Id) != true).Select(pod => pod.Pod!))
+        {
+            string text = $"Pod {pod.Id} ({pod.Name}) belongs to another installation on this account";
+            yield return Fact(PodEvents.ForeignSeen, $"{text}. It is not touched", EventSeverity.Warning, "foreign", new IncidentSignal(PodIncidents.Foreign, pod.Id, text)) with { Pod = pod.Name };
+        }
+    }
+
+    /// <summary>A sweep that does nothing at all holds nothing back because of its caps.</summary>
+    private static int HeldBack(SweepPlan plan) => plan.Bar is null ? plan.Items.Count - plan.WithinCaps : 0;
 
     /// <summary>What goes now is no part of what is held back: the same pods that wait at the next look are not told again.</summary>
     /// <returns>What is held back; null: nothing.</returns>
     private string? TellCaps(SweepPlan plan, List<OperationalEvent> facts)
     {
-        // A sweep that does nothing at all holds nothing back because of its caps.
-        int count = plan.Bar is null ? plan.Items.Count - plan.WithinCaps : 0;
+        int count = HeldBack(plan);
         string? waiting = count > 0 ? string.Join(' ', plan.Items.Skip(plan.WithinCaps).Select(item => item.PodId).Order(StringComparer.Ordinal)) : null;
-        if (waiting is not null && waiting != heldBack)
+        if (waiting is not null && waiting != told?.HeldBack)
         {
             facts.Add(Fact(
                 PodEvents.CapReached,
@@ -116,7 +186,7 @@ internal sealed class PodWatchNews(IUnitOfWork work, TimeProvider clock)
                 new IncidentSignal(PodIncidents.CapReached, PodIncidents.SweepSubject, $"{count} pods wait for the approval of their end"))
                 with { Error = new ErrorDetail("sweep_cap", "pods.sweep", $"{count} of {plan.Items.Count} pods", null) });
         }
-        else if (waiting is null && heldBack is not null)
+        else if (waiting is null && told?.HeldBack is not null)
         {
             string how = plan.Bar is { } bar ? $"The sweep does nothing by itself, whatever its caps. {bar.Words}" : "The sweep's caps hold nothing back any more";
             facts.Add(Fact(PodEvents.CapCleared, how, EventSeverity.Info, "cap", NothingHeldBack() with { Text = how }));
@@ -125,14 +195,15 @@ internal sealed class PodWatchNews(IUnitOfWork work, TimeProvider clock)
         return waiting;
     }
 
-    private static OperationalEvent FirstLook(SweepPlanning.Planned planned, HashSet<string> foreign)
+    private static OperationalEvent FirstLook(SweepPlanning.Planned planned, HashSet<string> foreign, IReadOnlyList<IncidentSignal> orphansOver)
     {
-        IncidentSignal[] caps = planned.Plan.Bar is not null || planned.Plan.WithinCaps == planned.Plan.Items.Count ? [NothingHeldBack()] : [];
+        IncidentSignal[] caps = HeldBack(planned.Plan) == 0 ? [NothingHeldBack()] : [];
         IncidentSignal[] over =
         [
             AccountSeen(),
             IncidentSignal.OverExcept(PodIncidents.Foreign, [.. foreign], "It is gone from the account"),
-            .. Leftovers.OverAtFirstLook(planned),
+            .. orphansOver,
+            .. Leftovers.NothingHeldAnyMore(planned.Plan) is { } free ? [free] : Array.Empty<IncidentSignal>(),
             .. caps,
         ];
         int ours = planned.Census.Count(pod => pod.Class != PodClass.Foreign);
@@ -153,21 +224,6 @@ internal sealed class PodWatchNews(IUnitOfWork work, TimeProvider clock)
         Signals = signals,
     };
 
-    /// <param name="first">Comes before the others, if it ends an incident.</param>
-    private Task AppendAsync(OperationalEvent? first, List<OperationalEvent> facts, CancellationToken cancellationToken) => first is null && facts.Count == 0
-        ? Task.CompletedTask
-        : work.RunAsync(
-            async (unit, token) =>
-            {
-                if (first is not null)
-                {
-                    await unit.AppendIfItEndsAsync(first, token);
-                }
-
-                foreach (OperationalEvent fact in facts)
-                {
-                    await unit.Events.AppendAsync(fact, token);
-                }
-            },
-            cancellationToken);
+    /// <param name="HeldBack">The pods that the caps held back; null: none.</param>
+    private sealed record Told(HashSet<string> Strangers, Leftovers Left, string? HeldBack);
 }

@@ -111,6 +111,7 @@ public sealed class TestDatabase : IAsyncDisposable
         services.AddStore<IIdempotencyStore, IdempotencyStore>();
         services.AddStore<IPodLedger, PodLedger>();
         services.AddStore<IPodClaimStore, PodClaimStore>();
+        services.AddStore<IAccountLookStore, AccountLookStore>();
         services.AddStore<IBillStore, BillStore>();
         services.AddStore<IBalanceStore, BalanceStore>();
         services.AddStore<IGpuPriceStore, GpuPriceStore>();

@@ -4,6 +4,7 @@ using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Platform.LocalCloud;
 using LoraAdmin.Tests.Operations;
+using LoraAdmin.Tests.Simulation;
 using Xunit;
 
 namespace LoraAdmin.Tests.Pods;
@@ -109,11 +110,11 @@ public sealed class PodSweepHeldTests
 
         // Another process takes over, and the last one goes meanwhile.
         pods.World.Cloud.World.Terminate(orphans[1]);
-        pods.Portal.Watch.Forget();
-        await pods.RunAsync(TimeSpan.FromMinutes(1));
+        SimulatedPortal next = new(pods.World, new Mortality(_ => false), "two");
+        await pods.RunAsync(TimeSpan.FromMinutes(1), next.Watch);
 
         OperationalEvent first = pods.Facts.Last(fact => fact.Kind == PodEvents.FirstLook);
-        Assert.Contains(first.Signals, signal => signal is { Rule: PodIncidents.Orphaned, Over: true, Except: [] });
+        Assert.Contains(first.Signals, signal => signal.Rule == PodIncidents.Orphaned && signal.Ends(orphans[1].Id));
         Assert.Contains(first.Signals, signal => signal is { Rule: PodIncidents.SweepHeld, Over: true });
     }
 

@@ -134,6 +134,9 @@ public sealed class PodSweepTests
 
         Assert.Equal([PodStatus.Provisioning], pod.History.Select(change => change.Status));
         Assert.Equal((PodSaw.Gone, PodReasons.NotOurs), (house.Rows[0].Saw, house.Rows[0].WantReason));
+        Assert.All(
+            [PodIncidents.Orphaned, PodIncidents.Held],
+            rule => Assert.Empty(Array.Empty<string>().After(rule, house.Facts.SelectMany(static fact => fact.Signals))));
     }
 
     [Fact]

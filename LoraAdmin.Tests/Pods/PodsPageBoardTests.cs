@@ -22,7 +22,7 @@ public sealed class PodsPageBoardTests
         ProviderPod unknown = PodSamples.Stranger("pod00006", PodNames.For(PodSamples.Installation, PodSamples.Job(6), 1, 1), HourAgo);
         ProviderPod foreign = PodSamples.Stranger("pod00007", "somebody-else", HourAgo);
         LedgerPod[] open = [needed, held, orphan, vanished, leaking];
-        PodsBoard board = Of(Census([PodSamples.Of(needed), PodSamples.Of(held, "EXITED"), PodSamples.Of(orphan), PodSamples.Of(leaking), unknown, foreign], open), open);
+        PodsBoard board = Of(Look([PodSamples.Of(needed), PodSamples.Of(held, "EXITED"), PodSamples.Of(orphan), PodSamples.Of(leaking), unknown, foreign], open), open);
 
         Assert.Equal(
             ["pod00005", "pod00003", "pod00006", "pod00002", "pod00004", "pod00001", "pod00007"],
@@ -38,7 +38,7 @@ public sealed class PodsPageBoardTests
         LedgerPod held = PodSamples.Row(2, HourAgo, PodWant.Held, PodSaw.Exited);
         LedgerPod orphan = PodSamples.Row(3, HourAgo, PodWant.Released);
         LedgerPod[] open = [held, orphan];
-        PodsBoard board = Of(Census([PodSamples.Of(held, "EXITED"), PodSamples.Of(orphan), PodSamples.Stranger("pod00007", "x", HourAgo)], open), open);
+        PodsBoard board = Of(Look([PodSamples.Of(held, "EXITED"), PodSamples.Of(orphan), PodSamples.Stranger("pod00007", "x", HourAgo)], open), open);
 
         Assert.Equal(2, board.Alive);
         Assert.Equal(PodSamples.Rate, board.HourlyRate);
@@ -53,7 +53,7 @@ public sealed class PodsPageBoardTests
     {
         // Released half an hour ago at $0.60 an hour, stopped ten minutes ago.
         LedgerPod orphan = PodSamples.Row(3, HourAgo, PodWant.Released).Repriced(Usd.Zero, Now.AddMinutes(-10));
-        BoardPod pod = Assert.Single(Of(Census([PodSamples.Of(orphan, "EXITED")], [orphan]), [orphan]).Pods);
+        BoardPod pod = Assert.Single(Of(Look([PodSamples.Of(orphan, "EXITED")], [orphan]), [orphan]).Pods);
 
         Assert.Equal((Usd.FromDollars(0.50m), Usd.FromDollars(0.20m)), (pod.CostSoFar, pod.Burned));
     }
@@ -62,7 +62,7 @@ public sealed class PodsPageBoardTests
     public void Burned_PastLifetime_CountsFromItsEnd()
     {
         LedgerPod late = PodSamples.Row(1, HourAgo) with { LiveUntil = Now.AddMinutes(-10) };
-        BoardPod pod = Assert.Single(Of(Census([PodSamples.Of(late)], [late]), [late]).Pods);
+        BoardPod pod = Assert.Single(Of(Look([PodSamples.Of(late)], [late]), [late]).Pods);
 
         Assert.Equal(PodClass.Orphan, pod.Class);
         Assert.Equal(Usd.FromDollars(0.10m), pod.Burned);
@@ -73,28 +73,28 @@ public sealed class PodsPageBoardTests
     public void Board_PodMadeAfterTheListing_IsNotVanished()
     {
         LedgerPod young = PodSamples.Row(1, Now.AddSeconds(-5));
-        CensusNote census = Census([], []) with { ListedAt = Now.AddSeconds(-30) };
+        AccountLook look = Look([], []) with { ListedAt = Now.AddSeconds(-30) };
 
-        Assert.Equal(PodClass.Needed, Assert.Single(Of(census, [young]).Pods).Class);
+        Assert.Equal(PodClass.Needed, Assert.Single(Of(look, [young]).Pods).Class);
     }
 
     [Fact]
     public void Board_PodGoneSinceTheListing_IsNoStranger()
     {
         LedgerPod row = PodSamples.Row(1, HourAgo, PodWant.Released);
-        CensusNote census = Census([PodSamples.Of(row)], [row]);
+        AccountLook look = Look([PodSamples.Of(row)], [row]);
 
-        Assert.Empty(Of(census, []).Pods);
+        Assert.Empty(Of(look, []).Pods);
     }
 
     [Fact]
     public void Board_WishSinceTheListing_ShowsAtOnce()
     {
         LedgerPod row = PodSamples.Row(1, HourAgo);
-        CensusNote census = Census([PodSamples.Of(row)], [row]);
+        AccountLook look = Look([PodSamples.Of(row)], [row]);
         LedgerPod ended = row with { Want = PodWant.Released, WantReason = PodReasons.ByPerson, WantSince = Now };
 
-        Assert.Equal(PodClass.Orphan, Assert.Single(Of(census, [ended]).Pods).Class);
+        Assert.Equal(PodClass.Orphan, Assert.Single(Of(look, [ended]).Pods).Class);
     }
 
     [Fact]
@@ -103,7 +103,7 @@ public sealed class PodsPageBoardTests
         ProviderPod stranger = PodSamples.Stranger("pod00009", "box", HourAgo);
         PodClaim claim = new("pod00009", ClaimVerdict.Ours, new Actor(ActorKind.Person, "ada"), "my test", Now);
 
-        BoardPod pod = Assert.Single(PodQueriesBoard.Of(Census([stranger], []), [], [claim], null, PodSamples.Installation, Now).Pods);
+        BoardPod pod = Assert.Single(PodQueriesBoard.Of(Look([stranger], []), [], [claim], null, PodSamples.Installation, Now).Pods);
 
         Assert.Equal(PodClass.Unknown, pod.Class);
         Assert.Contains("ada said that it is ours: my test", pod.Why, StringComparison.Ordinal);
@@ -113,17 +113,17 @@ public sealed class PodsPageBoardTests
     public void Board_StrangerSweptSinceTheListing_IsShownOnce()
     {
         string name = PodNames.For(PodSamples.Installation, PodSamples.Job(6), 1, 1);
-        CensusNote census = Census([PodSamples.Stranger("pod00006", name, HourAgo)], []);
+        AccountLook look = Look([PodSamples.Stranger("pod00006", name, HourAgo)], []);
         LedgerPod swept = PodSamples.Row(6, HourAgo, PodWant.Released);
 
-        Assert.Equal(PodClass.Orphan, Assert.Single(Of(census, [swept]).Pods).Class);
+        Assert.Equal(PodClass.Orphan, Assert.Single(Of(look, [swept]).Pods).Class);
     }
 
     [Fact]
     public void Board_WithoutListing_ShowsTheLedgerAndNothingVanished()
     {
         LedgerPod[] open = [PodSamples.Row(1, HourAgo), PodSamples.Row(2, HourAgo, PodWant.Held), PodSamples.Row(3, HourAgo, PodWant.Released)];
-        PodsBoard board = Of(CensusNote.Nothing, open);
+        PodsBoard board = Of(AccountLook.None, open);
 
         Assert.Null(board.ListedAt);
         Assert.Equal([PodClass.Orphan, PodClass.Held, PodClass.Needed], board.Pods.Select(pod => pod.Class));
@@ -134,7 +134,7 @@ public sealed class PodsPageBoardTests
     {
         LedgerPod asked = PodSamples.Row(1, Now) with { PodId = null, Saw = PodSaw.Requested };
         LedgerPod doubt = PodSamples.Row(2, HourAgo, PodWant.Released, PodSaw.Requested) with { PodId = null, WantReason = PodReasons.InDoubt };
-        PodsBoard board = Of(Census([], []), [asked, doubt]);
+        PodsBoard board = Of(Look([], []), [asked, doubt]);
 
         Assert.Equal(["needed", "in doubt"], board.Pods.Select(pod => pod.Kind.ToWord()));
         Assert.Contains("in case it turns up", board.Pods[1].Why, StringComparison.Ordinal);
@@ -142,12 +142,8 @@ public sealed class PodsPageBoardTests
         Assert.Equal(Usd.Zero, board.HourlyRate);
     }
 
-    private static CensusNote Census(IReadOnlyList<ProviderPod> pods, IReadOnlyList<LedgerPod> open)
-    {
-        DateTimeOffset at = Now.AddSeconds(-30);
-        return new CensusNote(true, at, PodCensus.Count(new PodListing.Complete(pods, at), open, [], PodSamples.Installation, at), 0, null, null);
-    }
+    private static AccountLook Look(IReadOnlyList<ProviderPod> pods, IReadOnlyList<LedgerPod> open) => PodSamples.Look(Now.AddSeconds(-30), pods, open);
 
-    private static PodsBoard Of(CensusNote census, IReadOnlyList<LedgerPod> open) =>
-        PodQueriesBoard.Of(census, open, [], null, PodSamples.Installation, Now);
+    private static PodsBoard Of(AccountLook look, IReadOnlyList<LedgerPod> open) =>
+        PodQueriesBoard.Of(look, open, [], null, PodSamples.Installation, Now);
 }

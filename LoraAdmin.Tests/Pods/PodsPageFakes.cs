@@ -10,7 +10,7 @@ public sealed class PagePodQueries(TimeProvider clock) : IPodQueries
 {
     private readonly TaskCompletionSource held = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public CensusNote Census { get; set; } = CensusNote.Nothing;
+    public AccountLook Look { get; set; } = AccountLook.None;
 
     public List<LedgerPod> Ledger { get; } = [];
 
@@ -34,12 +34,11 @@ public sealed class PagePodQueries(TimeProvider clock) : IPodQueries
 
         return Away is { } reason
             ? throw new StoreUnavailableException(reason)
-            : PodQueriesBoard.Of(Census, Ledger, Claims, Lister, PodSamples.Installation, clock.GetUtcNow()) with { SweepBar = Bar };
+            : PodQueriesBoard.Of(Look, Ledger, Claims, Lister, PodSamples.Installation, clock.GetUtcNow()) with { SweepBar = Bar };
     }
 
-    /// <summary>The loop of this instance has listed these pods just now.</summary>
-    public void List(DateTimeOffset at, params IReadOnlyList<ProviderPod> pods) => Census = new CensusNote(
-        true, at, PodCensus.Count(new PodListing.Complete(pods, at), Ledger, Claims, PodSamples.Installation, at), 0, null, null);
+    /// <summary>The loop of some instance has listed these pods just now.</summary>
+    public void List(DateTimeOffset at, params IReadOnlyList<ProviderPod> pods) => Look = PodSamples.Look(at, pods, Ledger);
 }
 
 /// <summary>Notes what was asked and answers what the test wants.</summary>
@@ -84,6 +83,10 @@ public static class PodSamples
     public const string Installation = "0a1b2c3d";
 
     public static readonly Usd Rate = Usd.FromDollars(0.60m);
+
+    /// <summary>A look that has seen these pods, beside the ledger's open rows.</summary>
+    public static AccountLook Look(DateTimeOffset at, IReadOnlyList<ProviderPod> pods, IReadOnlyList<LedgerPod> open) =>
+        new(1, at, [.. pods.Select(pod => new ListedPod(pod, open.Any(row => row.PodId == pod.Id || row.Name == pod.Name)))], 0, null, null);
 
     public static JobId Job(int number) => new(Guid.Parse($"00000000-0000-4000-8000-{number:000000000000}"));
 

@@ -42,7 +42,7 @@ public sealed class PodsPageTests : LoraBunitContext
         Assert.Contains($"/training/{PodSamples.Job(2)}", worst.InnerHtml, StringComparison.Ordinal);
         Assert.Contains("Nothing says that it is ours", page.Markup, StringComparison.Ordinal);
         Assert.Contains("1 pod, $0.60/h", page.Find(".totals").TextContent, StringComparison.Ordinal);
-        Assert.Contains("account listed by this instance", page.Markup, StringComparison.Ordinal);
+        Assert.Contains("account listed ", page.Markup, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -119,7 +119,7 @@ public sealed class PodsPageTests : LoraBunitContext
     public void Listing_Fails_SaysSinceWhenTheProvidersWordsAndTheRemedy(ProviderFailure failure, string remedy)
     {
         ShowThree();
-        queries.Census = queries.Census with { FailingSince = Start.AddMinutes(-4), Error = new ProviderError(failure, 401, "the vendor's own words") };
+        queries.Look = queries.Look with { FailingSince = Start.AddMinutes(-4), Error = new ProviderError(failure, 401, "the vendor's own words") };
         IRenderedComponent<PodsPage> page = Show();
 
         string notice = page.Find("[role=alert]").TextContent;
@@ -131,14 +131,23 @@ public sealed class PodsPageTests : LoraBunitContext
     }
 
     [Fact]
-    public void Listing_ByAnotherInstance_NamesItAndItsTime()
+    public void Listing_ByWhicheverInstance_IsNoNoticeWhileItIsFresh()
+    {
+        ShowThree();
+        queries.Lister = new Lister("host-2", Start.AddSeconds(-40), Start.AddSeconds(140));
+
+        Assert.Empty(Show().FindAll(".notice"));
+    }
+
+    [Fact]
+    public void Listing_NotYet_SaysThatTheLedgerAloneIsShown_AndWhoLooks()
     {
         queries.Ledger.Add(PodSamples.Row(1, Start));
         queries.Lister = new Lister("host-2", Start.AddSeconds(-40), Start.AddSeconds(140));
         IRenderedComponent<PodsPage> page = Show();
 
         string notice = page.Find(".notice[role=status]").TextContent;
-        Assert.Contains("Another instance lists the account", notice, StringComparison.Ordinal);
+        Assert.Contains("The account has not been listed yet", notice, StringComparison.Ordinal);
         Assert.Contains("host-2", notice, StringComparison.Ordinal);
         Assert.Contains("40 s ago", notice, StringComparison.Ordinal);
         Assert.Contains("ledger alone", notice, StringComparison.Ordinal);
@@ -154,11 +163,37 @@ public sealed class PodsPageTests : LoraBunitContext
         Assert.Contains("nobody ends pods meanwhile", Show().Find("[role=alert]").TextContent, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Listing_IsOld_SaysSinceWhenAndThatNobodyLooks(bool isLeaseGivenBack)
+    {
+        queries.List(Start.AddMinutes(-9), Unknown(1));
+        queries.Lister = isLeaseGivenBack ? null : new Lister("host-2", Start.AddMinutes(-9), Start.AddMinutes(-6));
+        IRenderedComponent<PodsPage> page = Show();
+
+        string notice = page.Find("[role=alert]").TextContent;
+        Assert.Contains("The account was last listed 9 min ago", notice, StringComparison.Ordinal);
+        Assert.Contains("nobody ends pods meanwhile", notice, StringComparison.Ordinal);
+        Assert.Contains("pod00001", page.Find("table.pods").TextContent, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Listing_IsOldWhileItsInstanceIsAtWork_IsNotSaidToBeNobodys()
+    {
+        queries.List(Start.AddMinutes(-4), Unknown(1));
+        queries.Lister = new Lister("host-2", Start.AddMinutes(-1), Start.AddMinutes(2));
+
+        string notice = Show().Find("[role=alert]").TextContent;
+        Assert.Contains("The account was last listed 4 min ago", notice, StringComparison.Ordinal);
+        Assert.DoesNotContain("nobody", notice, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Caps_HoldBack_AsksForApproval()
     {
         ShowThree();
-        queries.Census = queries.Census with { HeldBack = 2 };
+        queries.Look = queries.Look with { HeldBack = 2 };
 
         Assert.Contains("2 pods wait for your approval", Show().Find("[role=alert]").TextContent, StringComparison.Ordinal);
     }
@@ -167,7 +202,7 @@ public sealed class PodsPageTests : LoraBunitContext
     public void Sweep_Paused_SaysWhoWhyWhatItCostsAndLeadsThere_AndNothingOfCaps()
     {
         queries.List(Start, Unknown(1), Unknown(2));
-        queries.Census = queries.Census with { HeldBack = 1 };
+        queries.Look = queries.Look with { HeldBack = 1 };
         queries.Bar = new AutomationBar(BarKind.Pause, new Actor(ActorKind.Person, "ada"), "it ends the wrong ones", Start.AddMinutes(-14), null);
         IRenderedComponent<PodsPage> page = Show();
 
@@ -246,6 +281,19 @@ public sealed class PodsPageTests : LoraBunitContext
         Assert.Contains("$1.80/h", tile.Find(".tile-note").TextContent, StringComparison.Ordinal);
         Assert.Contains("nothing needs 2, $1.20/h", tile.Find(".tile-note").TextContent, StringComparison.Ordinal);
         Assert.Equal("/pods", tile.Find("a.tile").GetAttribute("href"));
+    }
+
+    [Fact]
+    public void Tile_OfAnOldListing_IsShownAsStale()
+    {
+        queries.List(Start.AddMinutes(-2), Unknown(1));
+        IRenderedComponent<PodsTile> tile = RenderPage<PodsTile>();
+        tile.WaitForAssertion(() => Assert.Empty(tile.FindAll(".stale")));
+
+        queries.List(Start.AddMinutes(-4), Unknown(1));
+        TellChange();
+
+        tile.WaitForAssertion(() => Assert.NotEmpty(tile.FindAll(".stale")));
     }
 
     [Fact]

@@ -206,7 +206,7 @@ public sealed partial class Invariants
         HashSet<string> before = askedBefore.GetValueOrDefault(job.Id) ?? [];
         Require((job.State == TrainingState.Cancelled) == (rule.Failure == FailureCode.Cancelled), $"job {job.Id} rests as {job.State} with {rule.Code}");
         Require(lora.ErrorMessage == rule.Message, $"the LoRA of {job.Id} says {lora.ErrorMessage}, the table {rule.Message}");
-        bool asked = world.Database.Pods.Rows.Any(pod => pod.Job == job.Id && !before.Contains(pod.Name))
+        bool asked = world.Database.PodsOf[job.Id].Any(pod => !before.Contains(pod.Name))
             || world.Database.HostedOf[job.Id].Any(one => !before.Contains(one.Name) && one is not { Saw: HostedSaw.NeverMade, Reason: HostedReasons.JobEnded });
         bool refund = rule.Refund == RefundRule.Always || (rule.Refund == RefundRule.BeforePodOrByAdmin && (!asked || job.Cancel!.By.Kind == ActorKind.Person));
         Require(NewestCharge(job).Refunded == refund, $"5: job {job.Id} ended as {rule.Code}; given back {!refund}, right is {refund}");
@@ -247,9 +247,12 @@ public sealed partial class Invariants
         {
             foreach (IncidentSignal signal in world.Database.Events[facts].Signals ?? [])
             {
-                _ = signal.Over
-                    ? openIncidents.RemoveWhere(incident => incident.Rule == signal.Rule && signal.Ends(incident.Subject)) > 0
-                    : openIncidents.Add((signal.Rule, signal.Subject));
+                _ = signal switch
+                {
+                    { Over: false } => openIncidents.Add((signal.Rule, signal.Subject)),
+                    { Except: null } => openIncidents.Remove((signal.Rule, signal.Subject)),
+                    _ => openIncidents.RemoveWhere(incident => incident.Rule == signal.Rule && signal.Ends(incident.Subject)) > 0,
+                };
             }
         }
     }
@@ -280,7 +283,7 @@ public sealed partial class Invariants
             {
                 askedBefore[key.Item1] =
                 [
-                    .. world.Database.Pods.Rows.Where(pod => pod.Job == key.Item1).Select(static pod => pod.Name),
+                    .. world.Database.PodsOf[key.Item1].Select(static pod => pod.Name),
                     .. world.Database.HostedOf[key.Item1].Select(static one => one.Name),
                 ];
             }

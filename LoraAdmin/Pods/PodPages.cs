@@ -16,11 +16,9 @@ public static class PodPages
 
     public static IServiceCollection AddPodPages(this IServiceCollection services)
     {
-        services.AddSingleton<LastCensus>();
         services.AddSingleton<IPodDesk>(provider => provider.GetRequiredService<PodDesk>());
         services.AddSingleton<IPodQueries>(provider => new PodQueriesStore(
             provider.GetRequiredService<IUnitOfWork>(),
-            provider.GetRequiredService<LastCensus>(),
             provider.GetRequiredService<Func<Installation>>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ClockStandings>()));

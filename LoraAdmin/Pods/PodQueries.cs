@@ -63,11 +63,21 @@ public sealed record BoardPod(
 public sealed record Lister(string Instance, DateTimeOffset LastTurn, DateTimeOffset Until);
 
 /// <param name="Pods">Worst class first, then dearest.</param>
-/// <param name="ListedAt">Null: the account was not listed by this instance; only the ledger is shown.</param>
-/// <param name="Lister">Null: nobody has listed the account yet.</param>
-public sealed record PodsBoard(IReadOnlyList<BoardPod> Pods, CensusNote Census, Lister? Lister, DateTimeOffset AsOf)
+/// <param name="Look">What the instance that lists the account last saw of it.</param>
+/// <param name="Lister">Null: no instance looks after the account.</param>
+public sealed record PodsBoard(IReadOnlyList<BoardPod> Pods, AccountLook Look, Lister? Lister, DateTimeOffset AsOf)
 {
-    public DateTimeOffset? ListedAt => Census.ListedAt;
+    /// <summary>Looks that were to come and did not: from then on what was listed is called old.</summary>
+    private static readonly TimeSpan OldAfter = PodWatch.Every * 3;
+
+    /// <summary>Null: the account was never listed, only the ledger is shown.</summary>
+    public DateTimeOffset? ListedAt => Look.ListedAt;
+
+    /// <summary>Pods have come and gone since that nobody has seen.</summary>
+    public bool IsOld => AsOf - ListedAt > OldAfter;
+
+    /// <summary>No instance looks after the account: none ever has, or the one that had its lease is silent.</summary>
+    public bool IsAlone => Lister is null || Lister.Until < AsOf;
 
     /// <summary>What keeps the sweep from acting by itself now; null: nothing does.</summary>
     public AutomationBar? SweepBar { get; init; }

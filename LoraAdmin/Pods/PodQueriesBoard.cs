@@ -4,40 +4,40 @@ using LoraAdmin.Domain.Shared;
 namespace LoraAdmin.Pods;
 
 /// <summary>
-/// Puts the newest ledger over the loop's last census: a wish or a claim shows at once, although the account is listed only once a minute. A pure
+/// Puts the newest ledger over the loop's last look: a wish or a claim shows at once, although the account is listed only once a minute. A pure
 /// function, so that every state of the page can be proven without a database.
 /// </summary>
 public static class PodQueriesBoard
 {
     public static PodsBoard Of(
-        CensusNote census, IReadOnlyList<LedgerPod> open, IReadOnlyList<PodClaim> claims, Lister? lister, string installation, DateTimeOffset now)
+        AccountLook look, IReadOnlyList<LedgerPod> open, IReadOnlyList<PodClaim> claims, Lister? lister, string installation, DateTimeOffset now)
     {
-        ArgumentNullException.ThrowIfNull(census);
+        ArgumentNullException.ThrowIfNull(look);
         ArgumentNullException.ThrowIfNull(open);
-        IEnumerable<BoardPod> pods = census.ListedAt is { } listedAt
-            ? Listed(census, listedAt, open, claims, installation, now)
+        IEnumerable<BoardPod> pods = look.ListedAt is { } listedAt
+            ? Listed(look, listedAt, open, claims, installation, now)
             : open.Where(row => row.PodId is not null).Select(row => FromLedger(row, now));
         return new PodsBoard(
             [
                 .. pods.Concat(open.Where(row => row.PodId is null).Select(row => Nameless(row, now)))
                     .OrderBy(Rank).ThenByDescending(pod => pod.CostSoFar).ThenBy(pod => pod.Key, StringComparer.Ordinal),
             ],
-            census,
+            look,
             lister,
             now);
     }
 
     private static IEnumerable<BoardPod> Listed(
-        CensusNote census, DateTimeOffset listedAt, IReadOnlyList<LedgerPod> open, IReadOnlyList<PodClaim> claims, string installation, DateTimeOffset now)
+        AccountLook look, DateTimeOffset listedAt, IReadOnlyList<LedgerPod> open, IReadOnlyList<PodClaim> claims, string installation, DateTimeOffset now)
     {
         // A pod whose row has been closed since the listing is gone; only who was a stranger then may be one now.
         HashSet<string> known = [.. open.Select(row => row.PodId).OfType<string>()];
         HashSet<string> names = [.. open.Where(row => row.PodId is null).Select(row => row.Name)];
         List<ProviderPod> pods =
         [
-            .. census.Pods
-                .Where(pod => pod.Pod is { } seen && (pod.Row is null || known.Contains(seen.Id) || names.Contains(seen.Name)))
-                .Select(pod => pod.Pod!),
+            .. look.Pods
+                .Where(listed => !listed.IsKnown || known.Contains(listed.Pod.Id) || names.Contains(listed.Pod.Name))
+                .Select(listed => listed.Pod),
         ];
         foreach (CountedPod pod in PodCensus.Count(new PodListing.Complete(pods, listedAt), open, claims, installation, now))
         {

@@ -6,23 +6,36 @@ using Microsoft.EntityFrameworkCore;
 
 namespace LoraAdmin.Pods;
 
-/// <summary>The ledger's open rows, what people said, who lists the account, and what holds the sweep; the account itself comes from the loop's last census.</summary>
+/// <summary>The ledger's open rows, what people said, who lists the account, and what holds the sweep; the account itself as the loop last saw it.</summary>
 internal sealed class PodQueriesStore(
-    IUnitOfWork work, LastCensus census, Func<Installation> installation, TimeProvider clock, ClockStandings clocks) : IPodQueries
+    IUnitOfWork work, Func<Installation> installation, TimeProvider clock, ClockStandings clocks) : IPodQueries
 {
+    private volatile AccountLook last = AccountLook.None;
+
     public async Task<PodsBoard> ReadAsync(CancellationToken cancellationToken)
     {
-        // The census before the ledger: a pod that ends in between is then gone, and not taken for a stranger.
-        CensusNote note = census.Current;
         DateTimeOffset now = clock.GetUtcNow();
-        (IReadOnlyList<LedgerPod> open, IReadOnlyList<PodClaim> claims, Lister? lister, AutomationBar? bar) = await work.ReadAsync(
+        (AccountLook look, IReadOnlyList<LedgerPod> open, IReadOnlyList<PodClaim> claims, Lister? lister, AutomationBar? bar) = await work.ReadAsync(
             async (unit, token) => (
+                await LookAsync(unit.Store<IAccountLookStore>(), token),
                 await unit.Store<IPodLedger>().ListAliveAsync(token),
                 await unit.Store<IPodClaimStore>().ListAsync(token),
                 await ListerAsync(((EfUnit)unit).Db, token),
                 await AutomationGate.FindAsync(unit, PodSweep.OperationKey, clocks, now, token)),
             cancellationToken);
-        return PodQueriesBoard.Of(note, open, claims, lister, installation().Id, now) with { SweepBar = bar };
+        return PodQueriesBoard.Of(look, open, claims, lister, installation().Id, now) with { SweepBar = bar };
+    }
+
+    /// <summary>An account can have thousands of pods, and the page asks every two seconds: they are read when there is a newer look.</summary>
+    private async Task<AccountLook> LookAsync(IAccountLookStore looks, CancellationToken cancellationToken)
+    {
+        AccountLook known = last;
+        if (await looks.FindNumberAsync(cancellationToken) != known.Number)
+        {
+            last = known = await looks.FindAsync(cancellationToken);
+        }
+
+        return known;
     }
 
     private static async Task<Lister?> ListerAsync(LoraDb db, CancellationToken cancellationToken)

@@ -9,7 +9,6 @@ namespace LoraAdmin.Pods;
 internal sealed class PodWatchService(
     PodWatch watch,
     PodImport import,
-    LastCensus census,
     IUnitOfWork work,
     LeasedTurn turns,
     CommitSignal commits,
@@ -31,7 +30,7 @@ internal sealed class PodWatchService(
     protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
     {
         TimeSpan next = PodWatch.EveryWhileEnding;
-        bool mine = await turns.TryRunAsync(
+        await turns.TryRunAsync(
             PodWatch.LeaseName,
             LeaseFor,
             async token =>
@@ -39,16 +38,9 @@ internal sealed class PodWatchService(
                 // Pods from before this portal are the lesser part: the account is looked after even when they can't be read.
                 await AttemptAsync("taking over pods from before this portal", import.RunAsync, token);
                 PodWatchReport report = await watch.TickAsync(token);
-                census.Note(report);
                 next = report.NextIn;
             },
             stoppingToken);
-        if (!mine)
-        {
-            census.NoteElsewhere();
-            watch.Forget();
-        }
-
         return next;
     }
 

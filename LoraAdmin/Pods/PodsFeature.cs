@@ -71,6 +71,7 @@ public static class PodsFeature
         services.AddSingleton<PodDesk>();
         services.AddStore<IPodLedger, PodLedger>();
         services.AddStore<IPodClaimStore, PodClaimStore>();
+        services.AddStore<IAccountLookStore, AccountLookStore>();
         services.AddStore<IBillStore, BillStore>();
         services.AddStore<IBalanceStore, BalanceStore>();
         services.AddStore<IGpuPriceStore, GpuPriceStore>();

@@ -27,6 +27,21 @@ public sealed class PodClaimsInMemory : PodClaimContract
     protected override ValueTask<(IUnitOfWork Work, IAsyncDisposable? Owner)> CreateAsync() => MemoryRuns.New();
 }
 
+public sealed class AccountLooksOnSqlite : AccountLookContract
+{
+    protected override ValueTask<(IUnitOfWork Work, IAsyncDisposable? Owner)> CreateAsync() => DatabaseRuns.OnAsync(DatabaseKind.Sqlite);
+}
+
+public sealed class AccountLooksOnPostgres : AccountLookContract
+{
+    protected override ValueTask<(IUnitOfWork Work, IAsyncDisposable? Owner)> CreateAsync() => DatabaseRuns.OnAsync(DatabaseKind.Postgres);
+}
+
+public sealed class AccountLooksInMemory : AccountLookContract
+{
+    protected override ValueTask<(IUnitOfWork Work, IAsyncDisposable? Owner)> CreateAsync() => MemoryRuns.New();
+}
+
 public sealed class TrainingPauseOnSqlite : TrainingPauseContract
 {
     protected override ValueTask<(IUnitOfWork Work, IAsyncDisposable? Owner)> CreateAsync() => DatabaseRuns.OnAsync(DatabaseKind.Sqlite);

@@ -52,6 +52,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
         Sessions = new(this);
         LoopLeases = new(this);
         Claims = new(this);
+        Looks = new(this);
         Pauses = new(this);
         Incidents = new(this);
         IncidentFacts = new(this);
@@ -62,6 +63,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
         OpenAttempts = new(Attempts, static attempt => attempt.State == AttemptState.Active);
         ApartPods = new(Pods, static pod => pod.IsApart);
         OpenPods = new(Pods, static pod => pod.Saw != PodSaw.Gone);
+        GonePods = new(Pods);
         PodsOf = new(Pods, static pod => (true, pod.Job));
         PodsById = new(Pods, static pod => (pod.PodId is not null, pod.PodId ?? ""));
         SweptPods = new(Pods, static pod => pod is { Want: PodWant.Released, WantReason: { } reason } && PodReasons.OfTheSweep.Contains(reason));
@@ -102,6 +104,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
             [typeof(ISpoolStore)] = new MemorySpoolStore(this),
             [typeof(IAccessStore)] = new MemoryAccessStore(this),
             [typeof(ILeaseStore)] = new MemoryLeaseStore(this),
+            [typeof(IAccountLookStore)] = new MemoryAccountLookStore(this),
             [typeof(IPodClaimStore)] = new MemoryPodClaimStore(this),
             [typeof(IBillStore)] = new MemoryBillStore(this),
             [typeof(IGpuPriceStore)] = new MemoryGpuPriceStore(this),
@@ -153,6 +156,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
     public MemoryTable<Guid, SignInSession> Sessions { get; }
     public MemoryTable<string, LoopLeaseRow> LoopLeases { get; }
     public MemoryTable<string, PodClaim> Claims { get; }
+    public MemoryTable<string, AccountLook> Looks { get; }
     public MemoryTable<int, TrainingPause> Pauses { get; }
     public MemoryTable<Guid, Incident> Incidents { get; }
     public MemoryTable<Guid, TakenFact> IncidentFacts { get; }
@@ -172,6 +176,7 @@ public sealed class MemoryDatabase : IUnitOfWork, IDisposable
     public MemoryOpenRows<(JobId, int), TrainingAttempt> OpenAttempts { get; }
     public MemoryOpenRows<string, LedgerPod> OpenPods { get; }
     public MemoryOpenRows<string, LedgerPod> ApartPods { get; }
+    public MemoryGonePods GonePods { get; }
     public MemoryIndex<string, LedgerPod, JobId> PodsOf { get; }
     public MemoryIndex<string, LedgerPod, string> PodsById { get; }
     public MemoryOpenRows<string, LedgerPod> SweptPods { get; }

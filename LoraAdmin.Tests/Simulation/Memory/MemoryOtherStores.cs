@@ -75,11 +75,7 @@ internal sealed class MemoryPodLedger(MemoryDatabase database) : IPodLedger
 
     public Task<IReadOnlyList<LedgerPod>> ListGoneAsync(DateTimeOffset from, DateTimeOffset until, int max, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<LedgerPod>>(
-        [
-            .. database.Pods.Rows.Where(pod => pod.PodId is not null && pod.GoneAt >= from && pod.GoneAt < until)
-                .OrderByDescending(pod => pod.GoneAt).ThenByDescending(pod => pod.Name, StringComparer.Ordinal)
-                .Take(max),
-        ]);
+            [.. database.GonePods.Between(from, until).Take(max).Select(name => database.Pods.Find(name)!)]);
 
     public Task<int> CountPlacesAsync(CancellationToken cancellationToken) => Task.FromResult(
         database.OpenPods.Rows.Where(pod => pod.Want == PodWant.Needed).Select(pod => pod.Job).Distinct().Count());

@@ -19,6 +19,33 @@ internal sealed class MemoryPodClaimStore(MemoryDatabase database) : IPodClaimSt
     }
 }
 
+internal sealed class MemoryAccountLookStore(MemoryDatabase database) : IAccountLookStore
+{
+    private const string RunPod = "runpod";
+
+    private AccountLook Newest => database.Looks.Find(RunPod) ?? AccountLook.None;
+
+    public Task<long> FindNumberAsync(CancellationToken cancellationToken) => Task.FromResult(Newest.Number);
+
+    public Task<AccountLook> FindAsync(CancellationToken cancellationToken) => Task.FromResult(Newest);
+
+    public Task<bool> TryWriteAsync(AccountLook look, CancellationToken cancellationToken) => TrySetAsync(look);
+
+    public Task<bool> TryNoteFailureAsync(long number, DateTimeOffset at, ProviderError error, CancellationToken cancellationToken) =>
+        TrySetAsync(Newest with { Number = number, FailingSince = Newest.FailingSince ?? at, Error = error });
+
+    private Task<bool> TrySetAsync(AccountLook look)
+    {
+        if (Newest.Number != look.Number - 1)
+        {
+            return Task.FromResult(false);
+        }
+
+        database.Looks.Set(RunPod, look);
+        return Task.FromResult(true);
+    }
+}
+
 internal sealed class MemoryTrainingPauseStore(MemoryDatabase database) : ITrainingPauseStore
 {
     public Task<TrainingPause?> FindAsync(CancellationToken cancellationToken) => Task.FromResult(database.Pauses.Find(1));
@@ -33,7 +60,7 @@ internal sealed class MemoryTrainingPauseStore(MemoryDatabase database) : ITrain
 /// <summary>Facts in memory are taken in by nobody, or by a test's keeper in the order in which they were written.</summary>
 internal sealed class MemoryOpenIncidents(MemoryDatabase database) : IOpenIncidents
 {
-    private readonly HashSet<(string Rule, string Subject)> open = [];
+    private readonly Dictionary<string, HashSet<string>> open = [];
     private int seen;
 
     public Task<IReadOnlyCollection<string>> ListSubjectsAsync(string rule, CancellationToken cancellationToken)
@@ -44,23 +71,28 @@ internal sealed class MemoryOpenIncidents(MemoryDatabase database) : IOpenIncide
             seen = 0;
         }
 
-        // A process asks at its start alone, and the simulated year has hundreds of starts: each fact is looked at once.
+        // The simulated year asks thousands of times: each fact is looked at once.
         for (; seen < database.Events.Count; seen++)
         {
             foreach (IncidentSignal signal in database.Events[seen].Signals ?? [])
             {
-                if (!signal.Over)
+                if (!open.TryGetValue(signal.Rule, out HashSet<string>? subjects))
                 {
-                    open.Add((signal.Rule, signal.Subject));
+                    open[signal.Rule] = subjects = [];
                 }
 
-                open.RemoveWhere(one => one.Rule == signal.Rule && signal.Ends(one.Subject));
+                _ = signal switch
+                {
+                    { Over: false } => subjects.Add(signal.Subject) ? 1 : 0,
+                    { Except: null } => subjects.Remove(signal.Subject) ? 1 : 0,
+                    _ => subjects.RemoveWhere(signal.Ends),
+                };
             }
         }
 
         string[] kept = [.. database.OpenIncidents.Rows.Where(incident => incident.Rule == rule).Select(static incident => incident.Subject)];
         return Task.FromResult<IReadOnlyCollection<string>>(kept.Length == 0
-            ? [.. open.Where(one => one.Rule == rule).Select(static one => one.Subject)]
+            ? [.. open.GetValueOrDefault(rule) ?? []]
             : kept.After(rule, database.Events.SelectMany(static fact => fact.Signals)));
     }
 

@@ -1,3 +1,4 @@
+using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
 
@@ -90,6 +91,30 @@ public sealed class MemoryOpenRows<TKey, TRow>(MemoryTable<TKey, TRow> table, Fu
     private readonly MemoryIndex<TKey, TRow, bool> index = new(table, row => (isOpen(row), true));
 
     public IReadOnlyCollection<TRow> Rows => index[true];
+}
+
+/// <summary>Names of pods with a provider's id that are gone, in order of their end.</summary>
+public sealed class MemoryGonePods
+{
+    private readonly SortedSet<(DateTimeOffset At, string Name)> gone = new(Comparer<(DateTimeOffset At, string Name)>.Create(
+        static (a, b) => a.At != b.At ? a.At.CompareTo(b.At) : string.CompareOrdinal(a.Name, b.Name)));
+
+    public MemoryGonePods(MemoryTable<string, LedgerPod> pods) => pods.Written += (_, before, after) =>
+    {
+        if (before is { PodId: not null, GoneAt: { } was })
+        {
+            gone.Remove((was, before.Name));
+        }
+
+        if (after is { PodId: not null, GoneAt: { } at })
+        {
+            gone.Add((at, after.Name));
+        }
+    };
+
+    /// <summary>The last first.</summary>
+    public IEnumerable<string> Between(DateTimeOffset from, DateTimeOffset until) =>
+        from < until ? gone.GetViewBetween((from, ""), (until, "")).Reverse().Select(static one => one.Name) : [];
 }
 
 /// <summary>Ended jobs whose training images are still there, in order of their end.</summary>

@@ -1484,6 +1484,43 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                     b.ToTable("loop_leases", (string)null);
                 });
 
+            modelBuilder.Entity("LoraAdmin.Pods.AccountLookRow", b =>
+                {
+                    b.Property<string>("Provider")
+                        .HasColumnType("text")
+                        .HasColumnName("provider");
+
+                    b.Property<string>("Error")
+                        .HasColumnType("text")
+                        .HasColumnName("error");
+
+                    b.Property<long?>("FailingSince")
+                        .HasColumnType("bigint")
+                        .HasColumnName("failing_since");
+
+                    b.Property<int>("HeldBack")
+                        .HasColumnType("integer")
+                        .HasColumnName("held_back");
+
+                    b.Property<long?>("ListedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("listed_at");
+
+                    b.Property<long>("Number")
+                        .HasColumnType("bigint")
+                        .HasColumnName("number");
+
+                    b.Property<string>("Pods")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("pods");
+
+                    b.HasKey("Provider")
+                        .HasName("pk_account_looks");
+
+                    b.ToTable("account_looks", (string)null);
+                });
+
             modelBuilder.Entity("LoraAdmin.Pods.BalanceReadingRow", b =>
                 {
                     b.Property<string>("Provider")

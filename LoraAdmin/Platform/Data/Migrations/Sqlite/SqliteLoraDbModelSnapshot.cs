@@ -1480,6 +1480,43 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                     b.ToTable("loop_leases", (string)null);
                 });
 
+            modelBuilder.Entity("LoraAdmin.Pods.AccountLookRow", b =>
+                {
+                    b.Property<string>("Provider")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("provider");
+
+                    b.Property<string>("Error")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("error");
+
+                    b.Property<long?>("FailingSince")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("failing_since");
+
+                    b.Property<int>("HeldBack")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("held_back");
+
+                    b.Property<long?>("ListedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("listed_at");
+
+                    b.Property<long>("Number")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("number");
+
+                    b.Property<string>("Pods")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("pods");
+
+                    b.HasKey("Provider")
+                        .HasName("pk_account_looks");
+
+                    b.ToTable("account_looks", (string)null);
+                });
+
             modelBuilder.Entity("LoraAdmin.Pods.BalanceReadingRow", b =>
                 {
                     b.Property<string>("Provider")
