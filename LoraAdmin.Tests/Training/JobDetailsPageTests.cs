@@ -1,5 +1,6 @@
 using Bunit;
 using LoraAdmin.Domain.Access;
+using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
@@ -235,6 +236,26 @@ public sealed class JobDetailsPageTests : LoraBunitContext
     }
 
     [Fact]
+    public void Cost_WhileAnAttemptIsNotSettled_IsWhatItHasCostSoFar()
+    {
+        JobDetail detail = PageSamples.Job(4, TrainingState.Completed, Start);
+        JobId id = detail.Job.Id;
+        IRenderedComponent<JobDetailsPage> page = Show(detail with
+        {
+            Job = detail.Job with { Attempt = 2, Provider = "replicate", PodId = null, Cost = Usd.Zero },
+            Attempts =
+            [
+                new TrainingAttempt(id, 1, "runpod", AttemptState.Failed, Start.AddMinutes(-40), Start.AddMinutes(-39), FailureCode.NoProvider, Usd.Zero),
+                new TrainingAttempt(id, 2, "replicate", AttemptState.Succeeded, Start.AddMinutes(-39), Start.AddMinutes(-10), null, null),
+            ],
+            Pods = [],
+            Hosted = [Hosted(id, 1) with { Saw = HostedSaw.Over, TrainingId = "abcd1234efgh", Worked = TimeSpan.FromMinutes(15) }],
+        });
+
+        Assert.Equal(["Cost so far", "$1.26"], page.FindAll(".numbers > div").Last().Children.Select(one => one.TextContent));
+    }
+
+    [Fact]
     [Trait("Requirement", "E1")]
     public void Job_TrainedByTheFallback_ShowsBothAttemptsWithTheirCostAndThatNobodyJudgedIt()
     {
@@ -315,4 +336,17 @@ public sealed class JobDetailsPageTests : LoraBunitContext
         Button(page, "Cancel job").Click();
         Dialogs.WaitForAssertion(() => Dialogs.Find("#confirm-reason"));
     }
+
+    private static HostedTraining Hosted(JobId job, int number) => new()
+    {
+        Name = PodNames.For("5eed0001", job, 2, number),
+        Job = job,
+        Attempt = 2,
+        Try = number,
+        IsNeeded = true,
+        Saw = HostedSaw.Requested,
+        RequestedAt = Start.AddMinutes(-39),
+        WantSince = Start.AddMinutes(-39),
+        HourlyRate = Usd.FromDollars(5.04m),
+    };
 }

@@ -23,6 +23,7 @@ public sealed record JobFilter(IReadOnlyList<TrainingState>? States = null, User
 public sealed record JobCursor(DateTimeOffset CreatedAt, JobId Id);
 
 /// <summary>One line of a list.</summary>
+/// <param name="Cost">All attempts together; null until each is settled.</param>
 public sealed record JobLine(
     JobId Id,
     LoraId LoraId,
@@ -62,6 +63,9 @@ public sealed record JobDetail(
 {
     /// <summary>What was asked of the fallback provider, oldest first.</summary>
     public IReadOnlyList<HostedTraining> Hosted { get; init; } = [];
+
+    /// <summary>All attempts together; null until each is settled, though some of them may be.</summary>
+    public Usd? Cost => Attempts.All(static attempt => attempt.Cost is not null) ? Job.Cost : null;
 }
 
 /// <summary>The overview's tiles: true from day one, each from an indexed statement about the present, not a count of history.</summary>

@@ -4,8 +4,10 @@ using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
+using LoraAdmin.Platform.Data;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Training;
+using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
@@ -64,6 +66,48 @@ public sealed class TrainingQueryTests
         JobPage page = await Queries(database).ListAsync(new JobFilter(), null, 50, CancellationToken.None);
         Assert.Equal([unjudged.Id], page.Jobs.Where(static line => line.IsUnjudged).Select(static line => line.Id));
         Assert.Equal(2, page.Jobs.Count);
+    }
+
+    /// <summary>RunPod was never asked, which settles its attempt at once; what Replicate takes is not known yet.</summary>
+    [Theory]
+    [InlineData(DatabaseKind.Sqlite)]
+    [InlineData(DatabaseKind.Postgres)]
+    public async Task Cost_OfAJobThatWasHandedOver_IsNoPartOfIt(DatabaseKind kind)
+    {
+        await using TestDatabase database = await TestDatabase.CreateAsync(kind);
+        TrainingJob job = NewJob(new SeededIds(8)) with { State = TrainingState.Completed, CompletedAt = Now, Attempt = 2, Provider = "replicate" };
+        TrainingAttempt first = new(job.Id, 1, "runpod", AttemptState.Failed, Now, Now, FailureCode.NoProvider, null);
+        TrainingAttempt second = new(job.Id, 2, "replicate", AttemptState.Succeeded, Now, Now, null, null);
+        await AddAsync(database, job);
+        await AddAsync(database, NewJob(new SeededIds(9)));
+        await database.Work.RunAsync(
+            async (unit, token) =>
+            {
+                await unit.Store<ITrainingStore>().AddAttemptAsync(first, token);
+                await unit.Store<ITrainingStore>().AddAttemptAsync(second, token);
+            },
+            CancellationToken.None);
+        Assert.Equal((null, null, null), await SettleAsync(first, 0));
+        Usd all = Usd.FromDollars(1.25m);
+        Assert.Equal((all, all, 1.25m), await SettleAsync(second, 1.25m));
+
+        async Task<(Usd? InList, Usd? OnPage, decimal? Shared)> SettleAsync(TrainingAttempt attempt, decimal dollars)
+        {
+            Usd cost = Usd.FromDollars(dollars);
+            await database.Work.RunAsync(
+                async (unit, token) =>
+                {
+                    await unit.Store<ITrainingStore>().SaveAttemptAsync(attempt with { Cost = cost }, token);
+                    await unit.Store<ITrainingStore>().AddCostAsync(job.Id, cost, token);
+                },
+                CancellationToken.None);
+            await using LoraDb db = database.NewContext();
+            TrainingQueryStore queries = Queries(database);
+            return (
+                (await queries.ListAsync(new JobFilter(), null, 50, CancellationToken.None)).Jobs.Single(line => line.Id == job.Id).Cost,
+                (await queries.FindAsync(job.Id, CancellationToken.None))!.Cost,
+                (await db.Set<TrainingJobRow>().SingleAsync(row => row.Id == job.Id.Value)).CostUsd);
+        }
     }
 
     [Theory]
