@@ -56,7 +56,20 @@ public sealed partial class BudgetPageTests : LoraBunitContext
 
         // A dollar an hour for six minutes.
         Assert.Contains("$0.10 more since, $1.00/h", spent, StringComparison.Ordinal);
-        Assert.Contains("by 1 open attempt", Words(page.FindAll(".totals > div")[1].TextContent), StringComparison.Ordinal);
+        Assert.EndsWith("by 1 open attempt", Words(page.FindAll(".totals > div")[1].TextContent).Trim(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public void Reserved_SaysWhatOfItIsForJobsThatHaveEnded()
+    {
+        money.Board = BudgetSamples.Board(read => read with { Work = read.Work with { Ended = new HashSet<JobId> { BudgetSamples.IdOf(1), BudgetSamples.IdOf(2) } } });
+        AngleSharp.Dom.IElement note = Loaded().Find(".of-ended");
+
+        Assert.Equal(
+            $"$4.00 of it for a job that has ended, until nothing of it can cost money any more: …{BudgetSamples.IdOf(1).Tail}",
+            string.Join(' ', note.TextContent.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)));
+        Assert.Equal($"/training/{BudgetSamples.IdOf(1)}", note.QuerySelector("a")!.GetAttribute("href"));
     }
 
     [Fact]

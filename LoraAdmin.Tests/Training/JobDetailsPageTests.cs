@@ -1,5 +1,6 @@
 using Bunit;
 using LoraAdmin.Domain.Access;
+using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
@@ -253,6 +254,37 @@ public sealed class JobDetailsPageTests : LoraBunitContext
         });
 
         Assert.Equal(["Cost so far", "$1.26"], page.FindAll(".numbers > div").Last().Children.Select(one => one.TextContent));
+    }
+
+    [Theory]
+    [Trait("Requirement", "M6")]
+    [InlineData(1, 4, "Still reserves $13.02 of the month's money: Replicate never clearly answered a create call, which may have made one. They are looked for in its lists until about in 11 min.")]
+    [InlineData(4, 4, "Still reserves $13.02 of the month's money: Replicate never clearly answered 4 create calls, each of which may have made one. They are looked for in its lists until about in 11 min.")]
+    [InlineData(2, 16, "Still reserves $13.02 of the month's money: Replicate never clearly answered 2 create calls, each of which may have made one. They are looked for in its lists until about in 1 d.")]
+    [InlineData(0, 0, "Still reserves $13.02 of the month's money: it is settled within a minute or so.")]
+    public void Job_ThatHasEndedAndStillHoldsMoney_SaysWhatForAndUntilWhen(int doubts, int minutesAgo, string words)
+    {
+        JobDetail detail = PageSamples.Job(4, TrainingState.Completed, Start);
+        JobId id = detail.Job.Id;
+        IRenderedComponent<JobDetailsPage> page = Show(detail with
+        {
+            Job = detail.Job with { Attempt = 2, Provider = "replicate", PodId = null, Cost = Usd.Zero },
+            Attempts =
+            [
+                new TrainingAttempt(id, 1, "runpod", AttemptState.Failed, Start.AddMinutes(-40), Start.AddMinutes(-39), FailureCode.NoProvider, Usd.Zero),
+                new TrainingAttempt(id, 2, "replicate", AttemptState.Succeeded, Start.AddMinutes(-39), Start.AddMinutes(-3), null, null),
+            ],
+            Pods = [],
+            Reservations = [new Reservation(Guid.Empty, id, 2, new Month(2026, 11), Usd.FromDollars(13.02m), Start.AddMinutes(-40), null, null)],
+            Hosted =
+            [
+                .. Enumerable.Range(1, doubts).Select(number => Hosted(id, number) with { IsNeeded = false, Reason = HostedReasons.InDoubt, WantSince = Start.AddMinutes(-minutesAgo) }),
+                Hosted(id, 5) with { Saw = HostedSaw.Over, TrainingId = "abcd1234efgh", Worked = TimeSpan.FromSeconds(15) },
+            ],
+        });
+
+        Assert.Equal(words, string.Join(' ', Assert.Single(page.FindAll(".hold")).TextContent.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)));
+        Assert.Equal([.. Enumerable.Repeat("in doubt", doubts), "over"], page.FindAll(".pod .chip").Select(chip => chip.TextContent.Trim()));
     }
 
     [Fact]

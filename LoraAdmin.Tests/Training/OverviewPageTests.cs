@@ -71,17 +71,33 @@ public sealed class OverviewPageTests : LoraBunitContext
     }
 
     [Theory]
-    [InlineData(0, null)]
-    [InlineData(4.63, "of it $4.63 for ended jobs, until their pods are verified gone")]
-    public void Overview_Reserved_SaysWhatOfItIsForJobsThatHaveEnded(double ofEnded, string? words)
+    [InlineData("runpod", 1, null, "of it $4.63 for a job that ended 14 min ago, until their pods are verified gone: …00000001", 1)]
+    [InlineData("replicate", 3, 1, "of it $4.63 for 3 jobs that ended, the first 14 min ago, until create calls that Replicate never clearly answered have been looked for, about in 1 min: …00000001 …00000002 …00000003", 0)]
+    [InlineData("replicate", 5, null, "of it $4.63 for 5 jobs that ended, the first 14 min ago, until what they asked for at Replicate is over: …00000001 …00000002 …00000003 and 2 more", 0)]
+    [Trait("Requirement", "M6")]
+    public void Overview_Reserved_SaysWhatOfItIsForJobsThatHaveEndedAndUntilWhen(string provider, int jobs, int? minutes, string words, int linksToPods)
     {
-        queries.ReservedForEnded = Usd.FromDollars((decimal)ofEnded);
+        queries.Held =
+        [
+            new HeldMoney(
+                provider, Usd.FromDollars(4.63m), Start.AddMinutes(-14), minutes is { } more ? Start.AddMinutes(more) : null, [.. Enumerable.Range(1, jobs).Select(PageSamples.IdOf)]),
+        ];
+        IRenderedComponent<OverviewPage> page = RenderPage<OverviewPage>();
+        page.WaitForAssertion(() => page.Find(".legend .part"));
+
+        Assert.DoesNotContain("open jobs", page.Find(".legend").TextContent, StringComparison.Ordinal);
+        Assert.Equal(words, string.Join(' ', page.Find(".legend .part").TextContent.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)));
+        Assert.Equal(linksToPods, page.FindAll(".legend a[href='/pods']").Count);
+        Assert.Equal($"/training/{PageSamples.IdOf(1)}", page.FindAll(".legend a[href^='/training/']")[0].GetAttribute("href"));
+    }
+
+    [Fact]
+    public void Overview_WithNothingReservedForEndedJobs_SaysNothingOfThem()
+    {
         IRenderedComponent<OverviewPage> page = RenderPage<OverviewPage>();
         page.WaitForAssertion(() => page.Find(".legend"));
 
-        Assert.DoesNotContain("open jobs", page.Find(".legend").TextContent, StringComparison.Ordinal);
-        Assert.Equal(words, page.FindAll(".legend .part").SingleOrDefault()?.TextContent.Trim());
-        Assert.Equal(words is null ? 0 : 1, page.FindAll(".legend a[href='/pods']").Count);
+        Assert.Empty(page.FindAll(".legend .part"));
     }
 
     [Fact]

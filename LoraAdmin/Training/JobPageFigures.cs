@@ -180,7 +180,11 @@ public static class JobPageFigures
     };
 
     /// <summary>As a person says it.</summary>
-    public static string WordOf(HostedSaw saw) => saw == HostedSaw.NeverMade ? "never made" : saw.ToString().ToLowerInvariant();
+    public static string WordOf(HostedTraining training)
+    {
+        ArgumentNullException.ThrowIfNull(training);
+        return training.IsInDoubt ? "in doubt" : training.Saw == HostedSaw.NeverMade ? "never made" : training.Saw.ToString().ToLowerInvariant();
+    }
 
     public static (Tone Tone, string Icon) Look(AttemptState state) => state switch
     {

@@ -72,7 +72,7 @@ public sealed record JobDetail(
 /// <param name="Queued">Jobs that wait or prepare.</param>
 /// <param name="Running">Jobs between provisioning and validating.</param>
 /// <param name="Completed24h">Finished well in the last 24 hours.</param>
-/// <param name="ReservedForEnded">What of the month's reserved money is for jobs that have ended, until all their pods and trainings elsewhere are verified gone.</param>
+/// <param name="Held">What of the month's reserved money is for jobs that have ended, until all their pods and trainings elsewhere are verified gone.</param>
 /// <param name="WarnAt">M5: the mark that holds now, whoever set it.</param>
 /// <param name="OldestWaiting">Since when the longest waiting queued job waits.</param>
 /// <param name="FilesWaiting">Trained files in spools that no job is at work with and storage does not have: failed uploads, and files that no job knows.</param>
@@ -84,7 +84,7 @@ public sealed record OverviewFigures(
     int Failed24h,
     int Cancelled24h,
     BudgetMonth Month,
-    Usd ReservedForEnded,
+    IReadOnlyList<HeldMoney> Held,
     Usd WarnAt,
     DateTimeOffset? OldestWaiting,
     int FilesWaiting,
