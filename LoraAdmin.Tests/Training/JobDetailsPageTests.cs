@@ -236,6 +236,32 @@ public sealed class JobDetailsPageTests : LoraBunitContext
         }
     }
 
+    [Theory]
+    [Trait("Requirement", "E1")]
+    [InlineData(TrainingState.Queued, null, "Waits for a provider|12 min 00 s", "Given up|in 48 min")]
+    [InlineData(TrainingState.Provisioning, 2, "Waits for a provider|12 min 00 s", "Asked again|in 3 min", "Given up|in 48 min")]
+    [InlineData(TrainingState.Provisioning, 5, "Waits for a provider|12 min 00 s", "Given up|in 48 min")]
+    [InlineData(TrainingState.Failed, 5)]
+    public void Job_ThatWaitsForAProvider_SaysSinceWhenWhenItIsAskedAgainAndWhenItIsGivenUp(TrainingState state, int? refusedMinutesAgo, params string[] said)
+    {
+        JobDetail detail = PageSamples.Job(4, state, Start);
+        IRenderedComponent<JobDetailsPage> page = Show(detail with
+        {
+            Job = detail.Job with { Attempt = 2, Provider = "replicate", WaitingSince = Start.AddMinutes(-12), WaitReason = "Replicate's credit is used up. Add credit to the account" },
+            Hosted = refusedMinutesAgo is not { } ago ? []
+                :
+                [
+                    Hosted(detail.Job.Id, 1) with { IsNeeded = false, Reason = HostedReasons.Refused, Saw = HostedSaw.NeverMade, EndedAt = Start.AddMinutes(-ago - 5) },
+                    Hosted(detail.Job.Id, 2) with { IsNeeded = false, Reason = HostedReasons.Refused, Saw = HostedSaw.NeverMade, EndedAt = Start.AddMinutes(-ago) },
+                ],
+        });
+
+        Assert.Equal(
+            said,
+            page.FindAll(".numbers > div").Select(one => $"{one.Children[0].TextContent}|{one.Children[1].TextContent.Trim()}")
+                .Where(static one => one.StartsWith("Waits", StringComparison.Ordinal) || one.StartsWith("Asked", StringComparison.Ordinal) || one.StartsWith("Given", StringComparison.Ordinal)));
+    }
+
     [Fact]
     public void Cost_WhileAnAttemptIsNotSettled_IsWhatItHasCostSoFar()
     {

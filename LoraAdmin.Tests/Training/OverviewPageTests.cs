@@ -91,6 +91,29 @@ public sealed class OverviewPageTests : LoraBunitContext
         Assert.Equal($"/training/{PageSamples.IdOf(1)}", page.FindAll(".legend a[href^='/training/']")[0].GetAttribute("href"));
     }
 
+    /// <summary>Replicate refuses for want of credit: nothing is in the queue, and nothing runs either.</summary>
+    [Theory]
+    [Trait("Requirement", "E1")]
+    [InlineData(0, "In progress now", "Nothing waits")]
+    [InlineData(1, "1 of them waits for a provider", "None is queued")]
+    [InlineData(2, "2 of them wait for a provider", "None is queued")]
+    public void Overview_Running_SaysHowManyOfThemWaitForAProvider(int waiting, string running, string queued)
+    {
+        queries.Jobs.Clear();
+        queries.Jobs.Add(PageSamples.Job(9, TrainingState.Training, Start));
+        for (int number = 1; number <= waiting; number++)
+        {
+            JobDetail asks = PageSamples.Job(number, TrainingState.Provisioning, Start);
+            queries.Jobs.Add(asks with { Job = asks.Job with { WaitingSince = Start.AddMinutes(-1), WaitReason = "Replicate's credit is used up. Add credit to the account" } });
+        }
+
+        IRenderedComponent<OverviewPage> page = RenderPage<OverviewPage>();
+        page.WaitForAssertion(() => Assert.NotEmpty(page.FindAll("a.tile")));
+
+        Assert.Contains(queued, page.FindAll("a.tile")[0].TextContent, StringComparison.Ordinal);
+        Assert.Contains(running, page.FindAll("a.tile")[1].TextContent, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Overview_WithNothingReservedForEndedJobs_SaysNothingOfThem()
     {

@@ -90,7 +90,10 @@ public sealed class PageQueries(TimeProvider clock) : ITrainingQueries
                 waiting.Count == 0 ? null : waiting.Min(job => job.StateSince),
                 FilesWaiting,
                 OldestFile,
-                clock.GetUtcNow());
+                clock.GetUtcNow())
+            {
+                WaitingForProvider = Jobs.Count(job => JobListAddress.Running.Contains(job.Job.State) && job.Job.WaitingSince is not null),
+            };
         }
     }
 

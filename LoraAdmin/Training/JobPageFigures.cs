@@ -98,6 +98,16 @@ public static class JobPageFigures
         detail.Pods.Aggregate(Usd.Zero, (sum, pod) => sum + pod.CostUntil(now))
         + detail.Hosted.Aggregate(Usd.Zero, (sum, training) => sum + training.CostUntil(now));
 
+    /// <summary>About when the fallback is asked again after it refused; null: it did not, or is asked at the next look.</summary>
+    public static DateTimeOffset? AskedAgain(JobDetail detail, DateTimeOffset now)
+    {
+        ArgumentNullException.ThrowIfNull(detail);
+        return detail.Hosted.Where(one => one.Attempt == detail.Job.Attempt && one.Reason == HostedReasons.Refused).Max(static one => one.EndedAt) is { } refused
+            && refused + HostedRefusals.AskAgainAfter > now
+            ? refused + HostedRefusals.AskAgainAfter
+            : null;
+    }
+
     /// <summary>Failed jobs among those that ended well or failed; null when none ended.</summary>
     public static double? FailureRate(OverviewFigures figures) =>
         figures.Completed24h + figures.Failed24h is > 0 and int ended ? (double)figures.Failed24h / ended : null;

@@ -89,7 +89,11 @@ public sealed record OverviewFigures(
     DateTimeOffset? OldestWaiting,
     int FilesWaiting,
     DateTimeOffset? OldestFile,
-    DateTimeOffset AsOf);
+    DateTimeOffset AsOf)
+{
+    /// <summary>Of <see cref="Running"/> those that have nothing yet at the provider that is asked, and wait for either.</summary>
+    public int WaitingForProvider { get; init; }
+}
 
 /// <summary>Reads for pages and API: one context per call, keyset paging, filtered in the database.</summary>
 public interface ITrainingQueries

@@ -63,7 +63,7 @@ internal sealed partial class TrainingQueryStore(IUnitOfWork work, BudgetRules b
             var open = await jobs
                 .Where(row => row.IsOpen)
                 .GroupBy(row => row.State)
-                .Select(group => new { State = group.Key, Count = group.Count(), Oldest = group.Min(row => row.StateSince) })
+                .Select(group => new { State = group.Key, Count = group.Count(), Oldest = group.Min(row => row.StateSince), Waiting = group.Count(row => row.WaitingSince != null) })
                 .ToListAsync(token);
             long dayAgo = now.AddHours(-24).ToMillis();
             var ended = await jobs
@@ -86,7 +86,10 @@ internal sealed partial class TrainingQueryStore(IUnitOfWork work, BudgetRules b
                 OldestWaiting: Instants.FromMillis(open.Where(group => group.State == TrainingState.Queued).Select(group => (long?)group.Oldest).Min()),
                 FilesWaiting: files.Count,
                 OldestFile: files.Count == 0 ? null : files[0].VerifiedAt,
-                AsOf: now);
+                AsOf: now)
+            {
+                WaitingForProvider = open.Where(group => !Waits(group.State)).Sum(group => group.Waiting),
+            };
         },
         cancellationToken);
 

@@ -194,8 +194,9 @@ public sealed class TrainingQueryTests
 
         TrainingJob ended = NewJob(ids) with { State = TrainingState.Completed, CompletedAt = Now.AddHours(-25) };
         await AddAsync(database, ended);
-        TrainingJob waiting = NewJob(ids) with { StateSince = Now.AddHours(-3) };
+        TrainingJob waiting = NewJob(ids) with { StateSince = Now.AddHours(-3), WaitingSince = Now.AddHours(-3) };
         await AddAsync(database, waiting);
+        await AddAsync(database, NewJob(ids) with { State = TrainingState.Provisioning, WaitingSince = Now.AddHours(-1) });
         await database.Work.RunAsync(
             async (unit, token) =>
             {
@@ -207,7 +208,7 @@ public sealed class TrainingQueryTests
 
         OverviewFigures figures = await queries.OverviewAsync(CancellationToken.None);
 
-        Assert.Equal((3, 5), (figures.Queued, figures.Running));
+        Assert.Equal((3, 6, 1), (figures.Queued, figures.Running, figures.WaitingForProvider));
         Assert.Equal((1, 1, 1), (figures.Completed24h, figures.Failed24h, figures.Cancelled24h));
         HeldMoney held = Assert.Single(figures.Held);
         Assert.Equal((Usd.FromDollars(6.63m), Usd.FromDollars(4.63m)), (figures.Month.Reserved, held.Amount));
