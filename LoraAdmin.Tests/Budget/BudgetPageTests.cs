@@ -59,6 +59,18 @@ public sealed partial class BudgetPageTests : LoraBunitContext
         Assert.EndsWith("by 1 open attempt", Words(page.FindAll(".totals > div")[1].TextContent).Trim(), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(5_100, 31_815_100, "$0.01", "$31.82", "$168.17", "168.179800 US dollars")]
+    [InlineData(5_005_000, 194_995_000, "$5.01", "$195.00", "$0.00", "0.000000 US dollars")]
+    public void Tiles_AddUpAsTheyAreRead(long spent, long reserved, string shown, string set, string free, string exactly)
+    {
+        money.Board = BudgetSamples.Board(read => read with { Month = read.Month with { Spent = new Usd(spent), Reserved = new Usd(reserved) } });
+        IRenderedComponent<BudgetPage> page = Loaded();
+
+        Assert.Equal((shown, set, free), (Tile(page, "Spent"), Tile(page, "Reserved"), Tile(page, "Free")));
+        Assert.Equal(exactly, page.FindAll(".totals > div")[2].QuerySelector(".money")!.GetAttribute("title"));
+    }
+
     [Fact]
     [Trait("Requirement", "M6")]
     public void Reserved_SaysWhatOfItIsForJobsThatHaveEnded()

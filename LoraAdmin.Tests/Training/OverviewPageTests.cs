@@ -70,6 +70,17 @@ public sealed class OverviewPageTests : LoraBunitContext
         page.WaitForAssertion(() => Assert.Equal("Spent $61.40 and reserved $22.50 of $200.00; $116.10 free.", page.Find(".gauge").GetAttribute("aria-label")));
     }
 
+    [Fact]
+    public void Overview_Budget_AddsUpAsItIsRead()
+    {
+        queries.Month = queries.Month with { Spent = new Usd(5_100), Reserved = new Usd(31_815_100) };
+        IRenderedComponent<OverviewPage> page = RenderPage<OverviewPage>();
+
+        page.WaitForAssertion(() => Assert.Equal("Spent $0.01 and reserved $31.82 of $200.00; $168.17 free.", page.Find(".gauge").GetAttribute("aria-label")));
+        AngleSharp.Dom.IElement free = page.FindAll(".legend .money")[2];
+        Assert.Equal(("$168.17", "168.179800 US dollars"), (free.TextContent, free.GetAttribute("title")));
+    }
+
     [Theory]
     [InlineData("runpod", 1, null, "of it $4.63 for a job that ended 14 min ago, until their pods are verified gone: …00000001", 1)]
     [InlineData("replicate", 3, 1, "of it $4.63 for 3 jobs that ended, the first 14 min ago, until create calls that Replicate never clearly answered have been looked for, about in 1 min: …00000001 …00000002 …00000003", 0)]

@@ -212,9 +212,10 @@ public static class BudgetPageTexts
         string taken = board.Month.Mode == BudgetMode.Soft
             ? $"{board.Month.Spent} spent"
             : $"{board.Month.Spent} spent and {board.Month.Reserved} reserved";
+        Usd left = answer.Limit.ToCents() - board.Month.Spent.ToCents() - (board.Month.Mode == BudgetMode.Soft ? Usd.Zero : board.Month.Reserved.ToCents());
         return answer.Room < Usd.Zero
             ? $"{taken} are {Usd.Zero - answer.Room} more than {answer.Limit}: what runs goes on, and nothing would be admitted."
-            : $"{taken} would leave {answer.Room} of {answer.Limit}.";
+            : $"{taken} would leave {left} of {answer.Limit}.";
     }
 
     private static string? Fits(WhatIf answer) => answer switch
