@@ -221,7 +221,8 @@ public sealed partial class BudgetPageTests : LoraBunitContext
             [
                 "None of the 4 queued jobs would be blocked: each keeps the money that it reserved when it was accepted. An attempt after a lost pod has to reserve anew.",
                 "$93.00 spent and $4.00 reserved would leave $53.00 of $150.00.",
-                "That is room for 13 average jobs at once, or about 25 one after the other.",
+                "That is room for 13 average jobs at once, as each reserves $4.02; or for about 25 one after the other, as each attempt comes to $2.02 in the end. "
+                    + "What a completed LoRA cost, above, has attempts that came to nothing and waste in it.",
                 "It is expected to last to the end of November 2026.",
             ],
             page.FindAll(".answer li").Select(line => line.TextContent));
