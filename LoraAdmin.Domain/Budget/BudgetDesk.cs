@@ -32,6 +32,10 @@ public interface IBudgetDesk
     /// <exception cref="StoreUnavailableException">The database is away.</exception>
     Task<BudgetLimit> ReadLimitAsync(CancellationToken cancellationToken);
 
+    /// <summary>The present month, which a lower limit may stop.</summary>
+    /// <exception cref="StoreUnavailableException">The database is away.</exception>
+    Task<BudgetMonth> ReadMonthAsync(CancellationToken cancellationToken);
+
     /// <summary>Newest first.</summary>
     /// <exception cref="StoreUnavailableException">The database is away.</exception>
     Task<IReadOnlyList<BudgetLimitChange>> ListChangesAsync(int max, CancellationToken cancellationToken);
@@ -84,6 +88,8 @@ public sealed class BudgetDesk(IUnitOfWork work, IIds ids, TimeProvider clock, F
 
     public Task<BudgetLimit> ReadLimitAsync(CancellationToken cancellationToken) => work.ReadAsync(
         (unit, token) => unit.Store<IBudgetLimitStore>().ReadAsync(options(), token), cancellationToken);
+
+    public Task<BudgetMonth> ReadMonthAsync(CancellationToken cancellationToken) => work.ReadAsync(MonthAsync, cancellationToken);
 
     public Task<IReadOnlyList<BudgetLimitChange>> ListChangesAsync(int max, CancellationToken cancellationToken) => work.ReadAsync(
         (unit, token) => unit.Store<IBudgetLimitStore>().ListChangesAsync(max, token), cancellationToken);

@@ -21,6 +21,7 @@ public sealed record MoneyNow(
 /// <param name="Live">What has run up since the last booking, by our own clock: it is neither in spent nor lost.</param>
 /// <param name="PerHour">What everything that runs costs an hour.</param>
 /// <param name="OpenAttempts">Attempts of this month whose money is not settled.</param>
+/// <param name="OfEnded">The reservations among them whose job has ended: something of it may still cost money.</param>
 /// <param name="Ceiling">The most that the month can cost; null: no bound.</param>
 /// <param name="KnownDays">Whole days of history, of which a forecast needs <see cref="ForecastCurve.LeastDays"/>.</param>
 /// <param name="Forecast">Null: too little history.</param>
@@ -30,6 +31,7 @@ public sealed record BudgetFigures(
     Usd Live,
     Usd PerHour,
     int OpenAttempts,
+    IReadOnlyList<Reservation> OfEnded,
     Usd? Ceiling,
     int KnownDays,
     ForecastCurve? Forecast,
@@ -61,6 +63,7 @@ public sealed record BudgetFigures(
             Live: read.Work.Running.Aggregate(Usd.Zero, (sum, one) => sum + one.Unbooked),
             PerHour: read.Work.Running.Aggregate(Usd.Zero, (sum, one) => sum + one.PerHour),
             open.Length,
+            [.. open.Where(one => one.Rest > Usd.Zero && read.Work.Ended.Contains(one.Job))],
             MonthCeiling.Of(read.Month),
             ForecastCurve.KnownDays(basis, read.AsOf),
             ForecastCurve.Of(basis, read.AsOf),

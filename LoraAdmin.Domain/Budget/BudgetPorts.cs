@@ -12,6 +12,9 @@ public sealed record BudgetMonth(Month Month, Usd Limit, Usd Spent, Usd Reserved
 
     public Usd Free => Limit - Spent - Reserved;
 
+    /// <summary>What is free, to be shown beside the other sums: each is rounded, and this is what they leave as they are read.</summary>
+    public Usd FreeInCents => Limit.ToCents() - Spent.ToCents() - Reserved.ToCents() is var left && left < Usd.Zero && Free >= Usd.Zero ? Usd.Zero : left;
+
     /// <summary>Whether a reservation of so much would be made now, as the guarded update decides.</summary>
     public bool HasRoomFor(Usd amount) => Mode == BudgetMode.Soft ? Spent < Limit : amount <= Free;
 

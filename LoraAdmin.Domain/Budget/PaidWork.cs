@@ -19,7 +19,11 @@ public sealed record RunningCost(JobId Job, int Attempt, Usd UntilNow, Usd Booke
 /// <param name="Waiting">The first of the jobs that wait for a pod, longest waiting first.</param>
 /// <param name="WaitingCount">All of them.</param>
 /// <param name="CompletedLoras">LoRAs completed since the instant that was asked for.</param>
-public sealed record PaidWorkNow(IReadOnlyList<WaitingJob> Waiting, int WaitingCount, IReadOnlyList<RunningCost> Running, int CompletedLoras);
+public sealed record PaidWorkNow(IReadOnlyList<WaitingJob> Waiting, int WaitingCount, IReadOnlyList<RunningCost> Running, int CompletedLoras)
+{
+    /// <summary>Jobs that have ended and still have an open reservation.</summary>
+    public IReadOnlySet<JobId> Ended { get; init; } = new HashSet<JobId>();
+}
 
 /// <summary>
 /// What the figures about money need to know of the work that it pays, answered by <see cref="PaidWorkNow"/> of the same moment. Budget knows neither jobs

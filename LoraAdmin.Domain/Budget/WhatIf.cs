@@ -43,6 +43,12 @@ public sealed record WhatIfBasis(
 public sealed record WhatIf(
     Usd Limit, Usd Room, IReadOnlyList<WaitingOutlook> Waiting, int? AtOnce, int? InTurn, bool IsUnbounded, bool AdmitsNow, DateTimeOffset? NothingAdmittedFrom)
 {
+    /// <summary>What an average job reserves: by it <see cref="AtOnce"/> is worked out. Null: not known.</summary>
+    public Usd? Reserves { get; init; }
+
+    /// <summary>What is left of that on average when the attempt is over: by it <see cref="InTurn"/> is worked out. Null: not known.</summary>
+    public Usd? ComesTo { get; init; }
+
     /// <summary>Waiting jobs that would fail for want of money.</summary>
     public int Blocked => Waiting.Count(one => one.Verdict == WaitingVerdict.WouldNotFit);
 
@@ -60,7 +66,11 @@ public sealed record WhatIf(
             InTurn: isHard ? FittingInTurn(room, basis) : admits ? null : 0,
             IsUnbounded: !isHard && admits,
             AdmitsNow: admits,
-            NothingAdmittedFrom: admits ? Refusing(limit, basis) : null);
+            NothingAdmittedFrom: admits ? Refusing(limit, basis) : null)
+        {
+            Reserves = basis.Reservation,
+            ComesTo = ComingTo(basis),
+        };
     }
 
     /// <summary>A hard limit refuses before the money is spent: what open attempts reserved counts whole, and the next one needs its own.</summary>
@@ -113,7 +123,7 @@ public sealed record WhatIf(
             return 0;
         }
 
-        if (basis is not { Reservation: { Micros: > 0 } reservation, UsualShare: { } share })
+        if (basis.Reservation is not { Micros: > 0 } reservation || ComingTo(basis) is not { } cost)
         {
             return null;
         }
@@ -123,7 +133,9 @@ public sealed record WhatIf(
             return 0;
         }
 
-        Usd cost = new((long)(reservation.Micros * decimal.Clamp(share, 0m, 1m)));
         return cost <= Usd.Zero ? null : (int)Math.Min(int.MaxValue, ((room - reservation).Micros / cost.Micros) + 1);
     }
+
+    private static Usd? ComingTo(WhatIfBasis basis) =>
+        basis is { Reservation: { } reservation, UsualShare: { } share } ? new Usd((long)(reservation.Micros * decimal.Clamp(share, 0m, 1m))) : null;
 }

@@ -25,6 +25,9 @@ public readonly record struct Usd(long Micros) : IComparable<Usd>
 
     public int CompareTo(Usd other) => Micros.CompareTo(other.Micros);
 
+    /// <summary>As <see cref="ToString"/> shows it: what is worked out from sums that stand beside it adds up as it is read.</summary>
+    public Usd ToCents() => FromDollars(decimal.Round(Dollars, 2, MidpointRounding.AwayFromZero));
+
     /// <summary>Two decimals, invariant culture, with the sign: <c>$1.23</c>.</summary>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{(Micros < 0 ? "-" : "")}${Math.Abs(Dollars):0.00}");
 

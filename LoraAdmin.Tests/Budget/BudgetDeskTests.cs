@@ -61,6 +61,7 @@ public sealed class BudgetDeskTests : IDisposable
 
         Assert.Equal((Usd.FromDollars(130), Usd.FromDollars(120)), (below.Month.Reserved, below.Wanted));
         Assert.Equal(BudgetLimit.Of(options), await Desk.ReadLimitAsync(Token));
+        Assert.Equal(new BudgetMonth(new Month(2026, 11), options.MonthlyLimit, Usd.Zero, below.Month.Reserved), await Desk.ReadMonthAsync(Token));
         Assert.Empty(await Desk.ListChangesAsync(10, Token));
         Assert.Empty(database.Events);
 

@@ -91,6 +91,22 @@ public sealed class BudgetLedgerPageTests : LoraBunitContext
         Assert.Equal("/budget/ledger.csv?kind=leak", page.Find("a[href*='.csv']").GetAttribute("href"));
     }
 
+    [Theory]
+    [InlineData("kind=reserved", 1, null)]
+    [InlineData("kind=price change&kind=reserve", 1, null)]
+    [InlineData("kind=theft", 3, "The address asks for a kind that no entry has (theft): the list is shown without it.")]
+    [InlineData("kind=reserve&kind=theft&kind=loss", 1, "The address asks for kinds that no entry has (theft, loss): the list is shown without them.")]
+    public void Kinds_OfTheAddress_AreNamedAsThePageDoesOrSaidToBeNone(string query, int rows, string? words)
+    {
+        Fill(2);
+        money.Entries.Add(BudgetSamples.Entry(9, EntryKind.Reserve, reserved: 7));
+        Address.NavigateTo($"/budget/ledger?{query}");
+        IRenderedComponent<BudgetLedgerPage> page = RenderPage<BudgetLedgerPage>();
+
+        page.WaitForAssertion(() => Assert.Equal(rows, page.FindAll("tbody tr").Count));
+        Assert.Equal(words, page.FindAll(".unknown").SingleOrDefault()?.TextContent);
+    }
+
     [Fact]
     public void Job_OfAnyMonth_IsFoundByItsId()
     {

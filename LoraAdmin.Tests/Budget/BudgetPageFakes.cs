@@ -77,6 +77,11 @@ internal sealed class PageLimits : IBudgetDesk
 
     public Usd Taken { get; set; } = BudgetSamples.Dollars(97);
 
+    public FieldProblem? Refusal { get; set; }
+
+    /// <summary>What the month had taken when the dialog was opened; null: as much.</summary>
+    public Usd? KnownTaken { get; set; }
+
     public string? Away { get; set; }
 
     public List<(LimitWish Wish, Actor Actor)> Wishes { get; } = [];
@@ -92,13 +97,18 @@ internal sealed class PageLimits : IBudgetDesk
         BudgetRules rules = wish.Rules ?? Limit.Options;
         BudgetMonth month = new(BudgetSamples.November, rules.MonthlyLimit, Taken, Usd.Zero);
         return Task.FromResult<LimitOutcome>(
-            rules.WarnAt > rules.MonthlyLimit ? new LimitOutcome.Invalid([new FieldProblem("warn_at", "It is above the limit.", "Set it to the limit or below.")])
+            Refusal is { } problem ? new LimitOutcome.Invalid([problem])
             : month.Free < Usd.Zero && !wish.AllowBelow ? new LimitOutcome.Below(month, rules.MonthlyLimit)
             : new LimitOutcome.Set(Limit, month));
     }
 
     public Task<BudgetLimit> ReadLimitAsync(CancellationToken cancellationToken) =>
         Away is { } reason ? Task.FromException<BudgetLimit>(new StoreUnavailableException(reason)) : Task.FromResult(Limit);
+
+    public Task<BudgetMonth> ReadMonthAsync(CancellationToken cancellationToken) =>
+        Away is { } reason
+            ? Task.FromException<BudgetMonth>(new StoreUnavailableException(reason))
+            : Task.FromResult(new BudgetMonth(BudgetSamples.November, Limit.Rules.MonthlyLimit, KnownTaken ?? Taken, Usd.Zero));
 
     public Task<IReadOnlyList<BudgetLimitChange>> ListChangesAsync(int max, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<BudgetLimitChange>>([]);
 }

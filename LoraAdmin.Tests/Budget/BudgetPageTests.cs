@@ -56,7 +56,32 @@ public sealed partial class BudgetPageTests : LoraBunitContext
 
         // A dollar an hour for six minutes.
         Assert.Contains("$0.10 more since, $1.00/h", spent, StringComparison.Ordinal);
-        Assert.Contains("by 1 open attempt", Words(page.FindAll(".totals > div")[1].TextContent), StringComparison.Ordinal);
+        Assert.EndsWith("by 1 open attempt", Words(page.FindAll(".totals > div")[1].TextContent).Trim(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(5_100, 31_815_100, "$0.01", "$31.82", "$168.17", "168.179800 US dollars")]
+    [InlineData(5_005_000, 194_995_000, "$5.01", "$195.00", "$0.00", "0.000000 US dollars")]
+    public void Tiles_AddUpAsTheyAreRead(long spent, long reserved, string shown, string set, string free, string exactly)
+    {
+        money.Board = BudgetSamples.Board(read => read with { Month = read.Month with { Spent = new Usd(spent), Reserved = new Usd(reserved) } });
+        IRenderedComponent<BudgetPage> page = Loaded();
+
+        Assert.Equal((shown, set, free), (Tile(page, "Spent"), Tile(page, "Reserved"), Tile(page, "Free")));
+        Assert.Equal(exactly, page.FindAll(".totals > div")[2].QuerySelector(".money")!.GetAttribute("title"));
+    }
+
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public void Reserved_SaysWhatOfItIsForJobsThatHaveEnded()
+    {
+        money.Board = BudgetSamples.Board(read => read with { Work = read.Work with { Ended = new HashSet<JobId> { BudgetSamples.IdOf(1), BudgetSamples.IdOf(2) } } });
+        AngleSharp.Dom.IElement note = Loaded().Find(".of-ended");
+
+        Assert.Equal(
+            $"$4.00 of it for a job that has ended, until nothing of it can cost money any more: …{BudgetSamples.IdOf(1).Tail}",
+            string.Join(' ', note.TextContent.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)));
+        Assert.Equal($"/training/{BudgetSamples.IdOf(1)}", note.QuerySelector("a")!.GetAttribute("href"));
     }
 
     [Fact]
@@ -199,7 +224,8 @@ public sealed partial class BudgetPageTests : LoraBunitContext
             [
                 "None of the 4 queued jobs would be blocked: each keeps the money that it reserved when it was accepted. An attempt after a lost pod has to reserve anew.",
                 "$93.00 spent and $4.00 reserved would leave $53.00 of $150.00.",
-                "That is room for 13 average jobs at once, or about 25 one after the other.",
+                "That is room for 13 average jobs at once, as each reserves $4.02; or for about 25 one after the other, as each attempt comes to $2.02 in the end. "
+                    + "What a completed LoRA cost, above, has attempts that came to nothing and waste in it.",
                 "It is expected to last to the end of November 2026.",
             ],
             page.FindAll(".answer li").Select(line => line.TextContent));

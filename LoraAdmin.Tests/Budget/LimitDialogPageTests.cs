@@ -43,11 +43,29 @@ public sealed class LimitDialogPageTests : LoraBunitContext
     }
 
     [Fact]
-    public void Limit_BelowWhatTheMonthHasTaken_WantsTheWord()
+    public void Limit_BelowWhatTheMonthHasTaken_WantsTheWordAtOnce()
     {
         Open();
-        Dialogs.Find("#limit-money").Input("50");
         Dialogs.Find("#limit-warn").Input("40");
+        Dialogs.Find("#limit-reason").Input("stop it");
+        Assert.Empty(Dialogs.FindAll("#limit-word"));
+        Dialogs.Find("#limit-money").Input("50");
+        Assert.Contains("$97.00 spent and $0.00 reserved are more than $50.00", Dialogs.Markup, StringComparison.Ordinal);
+        Assert.True(Send.HasAttribute("disabled"));
+
+        Dialogs.Find("#limit-word").Input("LOWER");
+        Send.Click();
+
+        Dialogs.WaitForAssertion(() => Assert.True(Assert.Single(desk.Wishes).Wish.AllowBelow));
+    }
+
+    [Fact]
+    public void Limit_BelowWhatTheMonthHasTakenMeanwhile_WantsTheWordWhenItIsSent()
+    {
+        desk.KnownTaken = BudgetSamples.Dollars(49);
+        Open();
+        Dialogs.Find("#limit-warn").Input("40");
+        Dialogs.Find("#limit-money").Input("50");
         Dialogs.Find("#limit-reason").Input("stop it");
         Send.Click();
         Dialogs.WaitForAssertion(() => Assert.Contains("$97.00 spent and $0.00 reserved are more than $50.00", Dialogs.Markup, StringComparison.Ordinal));
@@ -63,19 +81,31 @@ public sealed class LimitDialogPageTests : LoraBunitContext
     public void Limit_ChangedAfterTheWord_IsAskedForAgain()
     {
         Open();
-        Dialogs.Find("#limit-money").Input("50");
         Dialogs.Find("#limit-warn").Input("40");
         Dialogs.Find("#limit-reason").Input("stop it");
-        Send.Click();
-        Dialogs.WaitForAssertion(() => Dialogs.Find("#limit-word"));
+        Dialogs.Find("#limit-money").Input("50");
         Dialogs.Find("#limit-word").Input("LOWER");
+        Assert.False(Send.HasAttribute("disabled"));
 
         Dialogs.Find("#limit-money").Input("45");
 
-        Assert.Empty(Dialogs.FindAll("#limit-word"));
-        Send.Click();
-        Dialogs.WaitForAssertion(() => Assert.Equal([false, false], desk.Wishes.Select(asked => asked.Wish.AllowBelow)));
         Assert.Contains("more than $45.00", Dialogs.Markup, StringComparison.Ordinal);
+        Assert.True(Value("#limit-word") is null or "");
+        Assert.True(Send.HasAttribute("disabled"));
+        Dialogs.Find("#limit-money").Input("150");
+        Assert.Empty(Dialogs.FindAll("#limit-word"));
+        Assert.False(Send.HasAttribute("disabled"));
+    }
+
+    [Theory]
+    [InlineData("0", true)]
+    [InlineData("0.01", false)]
+    public void Limit_OfNothing_SaysWhatItDoes(string text, bool says)
+    {
+        Open();
+        Dialogs.Find("#limit-money").Input(text);
+
+        Assert.Equal(says, Dialogs.Markup.Contains("0: no job is admitted.", StringComparison.Ordinal));
     }
 
     [Theory]
@@ -93,14 +123,27 @@ public sealed class LimitDialogPageTests : LoraBunitContext
     }
 
     [Fact]
-    public void Limit_ThatTheDeskRefuses_SaysTheRemedy()
+    public void WarningMark_AboveTheLimit_IsToldAtOnceAndCanNotBeSent()
     {
         Open();
-        Dialogs.Find("#limit-warn").Input("500");
+        Dialogs.Find("#limit-reason").Input("a test");
+        Dialogs.Find("#limit-warn").Input("200.01");
+
+        Assert.Contains("It is above the limit of $200.00: nobody would be warned. Set it to the limit or below.", Dialogs.Markup, StringComparison.Ordinal);
+        Assert.True(Send.HasAttribute("disabled"));
+        Dialogs.Find("#limit-warn").Input("200");
+        Assert.False(Send.HasAttribute("disabled"));
+    }
+
+    [Fact]
+    public void Limit_ThatTheDeskRefuses_SaysTheRemedy()
+    {
+        desk.Refusal = new FieldProblem("reason", "It is no reason.", "Say why.");
+        Open();
         Dialogs.Find("#limit-reason").Input("a test");
         Send.Click();
 
-        Dialogs.WaitForAssertion(() => Assert.Contains("It is above the limit. Set it to the limit or below.", Dialogs.Markup, StringComparison.Ordinal));
+        Dialogs.WaitForAssertion(() => Assert.Contains("It is no reason. Say why.", Dialogs.Markup, StringComparison.Ordinal));
     }
 
     [Fact]

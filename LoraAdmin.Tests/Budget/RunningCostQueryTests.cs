@@ -1,7 +1,9 @@
 using LoraAdmin.Budget;
 using LoraAdmin.Domain.Budget;
+using LoraAdmin.Domain.Library;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Domain.Training;
 using LoraAdmin.Domain.Training.Hosted;
 using LoraAdmin.Platform.Data;
 using LoraAdmin.Tests.Doubles;
@@ -118,14 +120,70 @@ public sealed class RunningCostQueryTests
         Assert.Equal((Dollars(5), Dollars(3)), await ReadAsync(database));
     }
 
+    /// <summary>Of two jobs that hold money one is over, and one more has nothing to hold.</summary>
+    [Theory]
+    [InlineData(DatabaseKind.Sqlite)]
+    [InlineData(DatabaseKind.Postgres)]
+    [Trait("Requirement", "M6")]
+    public async Task OpenReservation_OfAJobThatHasEnded_IsNamed(DatabaseKind kind)
+    {
+        await using TestDatabase database = await TestDatabase.CreateAsync(kind, new FakeTimeProvider(Now));
+        JobId ended = await AddJobAsync(database, 5, TrainingState.Completed);
+        await ReserveAsync(database, ended, 13);
+        await ReserveAsync(database, await AddJobAsync(database, 6, TrainingState.Training), 5);
+        await AddJobAsync(database, 7, TrainingState.Failed);
+
+        BudgetFigures figures = await FiguresAsync(database);
+
+        Assert.Equal(2, figures.OpenAttempts);
+        Assert.Equal((ended, Dollars(13)), (Assert.Single(figures.OfEnded).Job, figures.OfEnded[0].Rest));
+    }
+
+    private static async Task<JobId> AddJobAsync(TestDatabase database, int number, TrainingState state)
+    {
+        TrainingJob job = new()
+        {
+            Id = new JobId(new Guid(number, 8, 0, new byte[8])),
+            LoraId = new LoraId(new Guid(number, 9, 0, new byte[8])),
+            UserId = new UserId(new Guid(3, 0, 0, new byte[8])),
+            Name = "Mara",
+            CreatorEmail = "mara@example.org",
+            State = state,
+            StateSince = Now,
+            CreatedAt = Now,
+            UpdatedAt = Now,
+            Attempt = 1,
+            Admission = 1,
+            DueAt = Now,
+        };
+        Lora lora = new()
+        {
+            Id = job.LoraId, UserId = job.UserId, CreatorEmail = job.CreatorEmail, Name = job.Name, Status = state.ToLoraStatus(), CreatedAt = Now, UpdatedAt = Now,
+        };
+        await database.Work.RunAsync(
+            async (unit, token) =>
+            {
+                await unit.Store<ILoraStore>().AddAsync(lora, token);
+                await unit.Store<ITrainingStore>().AddAsync(job, [], null, token);
+            },
+            Token);
+        return job.Id;
+    }
+
     private static async Task<(Usd Live, Usd PerHour)> ReadAsync(TestDatabase database)
+    {
+        BudgetFigures figures = await FiguresAsync(database);
+        return (figures.Live, figures.PerHour);
+    }
+
+    private static async Task<BudgetFigures> FiguresAsync(TestDatabase database)
     {
         CountedReads reads = new(database.Services.GetRequiredService<IFixedReads>());
         BudgetBoard board = await new BudgetQueryStore(
                 new NoUnits(), reads, new PaidWork(), static () => RandomLedger.Rules, static () => BudgetSamples.CostRules, new FakeTimeProvider(Now))
             .ReadAsync(Token);
         Assert.Equal(1, reads.Count);
-        return (board.Figures.Live, board.Figures.PerHour);
+        return board.Figures;
     }
 
     private static Task AddAsync(TestDatabase database, LedgerPod pod) =>

@@ -366,6 +366,21 @@ public sealed class OperationPageTests : OperationPageContext
         page.WaitForAssertion(() => Assert.Equal(2, page.FindAll("table.runs tbody tr").Count));
     }
 
+    [Theory]
+    [InlineData("state=failed", 0, null)]
+    [InlineData("state=foo", 1, "The address asks for a state that no run has (foo): the list is shown without it.")]
+    [InlineData("state=foo&state=bar&state=failed", 0, "The address asks for states that no run has (foo, bar): the list is shown without them.")]
+    public async Task History_AskedForAStateThatThereIsNot_SaysSo(string query, int rows, string? words)
+    {
+        await RunOnceAsync();
+        Address.NavigateTo($"/operations/history?{query}");
+        IRenderedComponent<OperationHistoryPage> page = RenderPage<OperationHistoryPage>();
+
+        page.WaitForAssertion(() => Assert.Contains(rows == 0 ? "No run matches" : "as of", page.Markup, StringComparison.Ordinal));
+        Assert.Equal(rows, page.FindAll("table.runs tbody tr").Count);
+        Assert.Equal(words, page.FindAll(".unknown").SingleOrDefault()?.TextContent);
+    }
+
     [Fact]
     public async Task History_WhoseOlderFilterIsAnsweredLate_ShowsTheNewerOne()
     {

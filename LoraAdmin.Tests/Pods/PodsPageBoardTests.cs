@@ -32,17 +32,20 @@ public sealed class PodsPageBoardTests
             board.Pods.Select(pod => pod.Class));
     }
 
+    /// <summary>The account's list has zero for a stopped pod; its mount is paid for nevertheless, and the budget's page counts it.</summary>
     [Fact]
-    public void Totals_ForeignAndStoppedPods_CostNothingOfOurs()
+    public void Totals_StoppedPodCostsItsMountAndForeignOnesNothingOfOurs()
     {
-        LedgerPod held = PodSamples.Row(2, HourAgo, PodWant.Held, PodSaw.Exited);
+        Usd mount = PodPricing.StoppedPerHour(20);
+        LedgerPod held = PodSamples.Row(2, HourAgo, PodWant.Held, PodSaw.Exited) with { HourlyRate = mount };
         LedgerPod orphan = PodSamples.Row(3, HourAgo, PodWant.Released);
         LedgerPod[] open = [held, orphan];
         PodsBoard board = Of(Look([PodSamples.Of(held, "EXITED"), PodSamples.Of(orphan), PodSamples.Stranger("pod00007", "x", HourAgo)], open), open);
 
         Assert.Equal(2, board.Alive);
-        Assert.Equal(PodSamples.Rate, board.HourlyRate);
-        Assert.Equal(1, board.Wasting);
+        Assert.True(mount > Usd.Zero);
+        Assert.Equal(PodSamples.Rate + mount, board.HourlyRate);
+        Assert.Equal((1, PodSamples.Rate), (board.Wasting, board.WasteHourlyRate));
 
         // Released half an hour ago at $0.60 an hour.
         Assert.Equal(Usd.FromDollars(0.30m), board.Burned);

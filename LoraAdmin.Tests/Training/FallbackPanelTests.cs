@@ -12,7 +12,7 @@ namespace LoraAdmin.Tests.Training;
 public sealed class FallbackPanelTests : LoraBunitContext
 {
     private static readonly FallbackBoard Calm = new(
-        null, null, false, Usd.FromDollars(5.04m), new ProviderShare("runpod", 30, Usd.FromDollars(30)), new ProviderShare("replicate", 10, Usd.FromDollars(15)));
+        null, null, false, Usd.FromDollars(5.04m), new ProviderShare("runpod", 30, 30, Usd.FromDollars(30)), new ProviderShare("replicate", 10, 10, Usd.FromDollars(15)));
 
     [Theory]
     [InlineData(null, null, false, "ready", "If RunPod makes no pods, jobs are trained at Replicate")]
@@ -51,14 +51,31 @@ public sealed class FallbackPanelTests : LoraBunitContext
         IRenderedComponent<FallbackPanel> panel = Show(Calm);
 
         Assert.Equal("25.0 %", panel.Find(".figure").TextContent);
-        Assert.Contains("10 of 40 completed trainings", panel.Markup, StringComparison.Ordinal);
+        Assert.Contains("10 of 40 completed trainings<", panel.Markup, StringComparison.Ordinal);
         Assert.Contains("$0.50 more than at RunPod", panel.Markup, StringComparison.Ordinal);
+    }
+
+    /// <summary>After trouble the last ones, which are not settled yet, are just those that were diverted.</summary>
+    [Theory]
+    [InlineData(4, "$3.75", "$2.75 more than at RunPod")]
+    [InlineData(0, "–", null)]
+    [Trait("Requirement", "C1")]
+    public void Panel_WithUnsettledTrainings_CountsThemInTheShareAndInNoAverage(int settled, string average, string? difference)
+    {
+        IRenderedComponent<FallbackPanel> panel = Show(Calm with { Hosted = Calm.Hosted with { Settled = settled, Cost = settled == 0 ? Usd.Zero : Calm.Hosted.Cost } });
+
+        Assert.Equal("25.0 %", panel.Find(".figure").TextContent);
+        Assert.Contains($"10 of 40 completed trainings; {10 - settled} of them not settled yet, and in no average<", panel.Markup, StringComparison.Ordinal);
+        AngleSharp.Dom.IElement cost = panel.FindAll("dd")[1];
+        Assert.Equal(average, cost.QuerySelector("span")!.TextContent);
+        Assert.Equal(settled == 0 ? "None is settled yet" : null, cost.QuerySelector(".none")?.GetAttribute("title"));
+        Assert.Equal(difference, cost.QuerySelector(".muted")?.TextContent);
     }
 
     [Fact]
     public void Panel_WithoutTrainings_InventsNoFigures()
     {
-        ProviderShare none = new("", 0, Usd.Zero);
+        ProviderShare none = new("", 0, 0, Usd.Zero);
         IRenderedComponent<FallbackPanel> panel = Show(Calm with { RunPod = none, Hosted = none });
 
         Assert.Equal("–", panel.Find(".figure").TextContent);

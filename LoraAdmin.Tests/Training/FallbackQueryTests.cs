@@ -27,7 +27,7 @@ public sealed class FallbackQueryTests
     [InlineData(DatabaseKind.Sqlite)]
     [InlineData(DatabaseKind.Postgres)]
     [Trait("Requirement", "C1")]
-    public async Task Board_CountsWhatCompletedAndWasSettledInThirtyDays(DatabaseKind kind)
+    public async Task Board_CountsWhatCompletedInThirtyDays_AndTheCostOfTheSettledOnes(DatabaseKind kind)
     {
         await using TestDatabase database = await TestDatabase.CreateAsync(kind);
         await AddAsync(
@@ -40,9 +40,10 @@ public sealed class FallbackQueryTests
             One(7, "runpod", AttemptState.Succeeded, Now.AddDays(-31), 50));
         FallbackBoard board = await Queries(database, Circuit.Fresh, Circuit.Fresh, null).ReadAsync(CancellationToken.None);
 
-        Assert.Equal(new ProviderShare("replicate", 2, Usd.FromDollars(4)), board.Hosted);
-        Assert.Equal(new ProviderShare("runpod", 1, Usd.FromDollars(1)), board.RunPod);
+        Assert.Equal(new ProviderShare("replicate", 3, 2, Usd.FromDollars(4)), board.Hosted);
+        Assert.Equal(new ProviderShare("runpod", 1, 1, Usd.FromDollars(1)), board.RunPod);
         Assert.Equal((Usd?)Usd.FromDollars(1), board.PriceDifference);
+        Assert.Equal(0.75, board.DivertedShare);
         Assert.Equal((null, null, false, false), (board.WhyNotConfigured, board.WhyDown, board.IsRunPodHeld, board.AreBothDown));
     }
 

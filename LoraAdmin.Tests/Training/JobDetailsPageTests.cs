@@ -1,5 +1,6 @@
 using Bunit;
 using LoraAdmin.Domain.Access;
+using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
@@ -275,6 +276,63 @@ public sealed class JobDetailsPageTests : LoraBunitContext
         Assert.Equal(("Cost so far", "$1.02"), (cost.QuerySelector("dt")!.TextContent, cost.QuerySelector("dd")!.TextContent.Trim()));
     }
 
+    [Theory]
+    [Trait("Requirement", "E1")]
+    [InlineData(TrainingState.Queued, null, "Waits for a provider|12 min 00 s", "Given up|in 48 min")]
+    [InlineData(TrainingState.Provisioning, 2, "Waits for a provider|12 min 00 s", "Asked again|in 3 min", "Given up|in 48 min")]
+    [InlineData(TrainingState.Provisioning, 5, "Waits for a provider|12 min 00 s", "Given up|in 48 min")]
+    [InlineData(TrainingState.Failed, 5)]
+    public void Job_ThatWaitsForAProvider_SaysSinceWhenWhenItIsAskedAgainAndWhenItIsGivenUp(TrainingState state, int? refusedMinutesAgo, params string[] said)
+    {
+        JobDetail detail = PageSamples.Job(4, state, Start);
+        IRenderedComponent<JobDetailsPage> page = Show(detail with
+        {
+            Job = detail.Job with { Attempt = 2, Provider = "replicate", WaitingSince = Start.AddMinutes(-12), WaitReason = "Replicate's credit is used up. Add credit to the account" },
+            Hosted = refusedMinutesAgo is not { } ago ? []
+                :
+                [
+                    Hosted(detail.Job.Id, 1) with { IsNeeded = false, Reason = HostedReasons.Refused, Saw = HostedSaw.NeverMade, EndedAt = Start.AddMinutes(-ago - 5) },
+                    Hosted(detail.Job.Id, 2) with { IsNeeded = false, Reason = HostedReasons.Refused, Saw = HostedSaw.NeverMade, EndedAt = Start.AddMinutes(-ago) },
+                ],
+        });
+
+        Assert.Equal(
+            said,
+            page.FindAll(".numbers > div").Select(one => $"{one.Children[0].TextContent}|{one.Children[1].TextContent.Trim()}")
+                .Where(static one => one.StartsWith("Waits", StringComparison.Ordinal) || one.StartsWith("Asked", StringComparison.Ordinal) || one.StartsWith("Given", StringComparison.Ordinal)));
+    }
+
+    [Theory]
+    [Trait("Requirement", "M6")]
+    [InlineData(1, 4, "Still reserves $13.02 of the month's money: Replicate never clearly answered a create call, which may have made one. They are looked for in its lists until about in 11 min.")]
+    [InlineData(4, 4, "Still reserves $13.02 of the month's money: Replicate never clearly answered 4 create calls, each of which may have made one. They are looked for in its lists until about in 11 min.")]
+    [InlineData(2, 16, "Still reserves $13.02 of the month's money: Replicate never clearly answered 2 create calls, each of which may have made one. They are looked for in its lists until about in 1 d.")]
+    [InlineData(0, 0, "Still reserves $13.02 of the month's money: it is settled within a minute or so.")]
+    public void Job_ThatHasEndedAndStillHoldsMoney_SaysWhatForAndUntilWhen(int doubts, int minutesAgo, string words)
+    {
+        JobDetail detail = PageSamples.Job(4, TrainingState.Completed, Start);
+        JobId id = detail.Job.Id;
+        IRenderedComponent<JobDetailsPage> page = Show(detail with
+        {
+            Job = detail.Job with { Attempt = 2, Provider = "replicate", PodId = null, Cost = Usd.Zero },
+            Attempts =
+            [
+                new TrainingAttempt(id, 1, "runpod", AttemptState.Failed, Start.AddMinutes(-40), Start.AddMinutes(-39), FailureCode.NoProvider, Usd.Zero),
+                new TrainingAttempt(id, 2, "replicate", AttemptState.Succeeded, Start.AddMinutes(-39), Start.AddMinutes(-3), null, null),
+            ],
+            Pods = [],
+            Reservations = [new Reservation(Guid.Empty, id, 2, new Month(2026, 11), Usd.FromDollars(13.02m), Start.AddMinutes(-40), null, null)],
+            Hosted =
+            [
+                .. Enumerable.Range(1, doubts).Select(number => Hosted(id, number) with { IsNeeded = false, Reason = HostedReasons.InDoubt, WantSince = Start.AddMinutes(-minutesAgo) }),
+                Hosted(id, 5) with { Saw = HostedSaw.Over, TrainingId = "abcd1234efgh", Worked = TimeSpan.FromSeconds(15) },
+            ],
+        });
+
+        Assert.Equal(words, string.Join(' ', Assert.Single(page.FindAll(".hold")).TextContent.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)));
+        Assert.Equal([.. Enumerable.Repeat("in doubt", doubts), "over"], page.FindAll(".pod .chip").Select(chip => chip.TextContent.Trim()));
+    }
+
     [Fact]
     [Trait("Requirement", "E1")]
     public void Job_TrainedByTheFallback_ShowsBothAttemptsWithTheirCostAndThatNobodyJudgedIt()
@@ -356,4 +414,17 @@ public sealed class JobDetailsPageTests : LoraBunitContext
         Button(page, "Cancel job").Click();
         Dialogs.WaitForAssertion(() => Dialogs.Find("#confirm-reason"));
     }
+
+    private static HostedTraining Hosted(JobId job, int number) => new()
+    {
+        Name = PodNames.For("5eed0001", job, 2, number),
+        Job = job,
+        Attempt = 2,
+        Try = number,
+        IsNeeded = true,
+        Saw = HostedSaw.Requested,
+        RequestedAt = Start.AddMinutes(-39),
+        WantSince = Start.AddMinutes(-39),
+        HourlyRate = Usd.FromDollars(5.04m),
+    };
 }

@@ -19,7 +19,7 @@ public sealed class PageQueries(TimeProvider clock) : ITrainingQueries
 
     public BudgetMonth Month { get; set; } = new(new Month(2026, 11), Usd.FromDollars(200), Usd.FromDollars(61.40m), Usd.FromDollars(22.5m));
 
-    public Usd ReservedForEnded { get; set; }
+    public IReadOnlyList<HeldMoney> Held { get; set; } = [];
 
     public int FilesWaiting { get; set; }
 
@@ -85,12 +85,15 @@ public sealed class PageQueries(TimeProvider clock) : ITrainingQueries
                 Count(TrainingState.Failed),
                 Count(TrainingState.Cancelled),
                 Month,
-                ReservedForEnded,
+                Held,
                 Usd.FromDollars(150),
                 waiting.Count == 0 ? null : waiting.Min(job => job.StateSince),
                 FilesWaiting,
                 OldestFile,
-                clock.GetUtcNow());
+                clock.GetUtcNow())
+            {
+                WaitingForProvider = Jobs.Count(job => JobListAddress.Running.Contains(job.Job.State) && job.Job.WaitingSince is not null),
+            };
         }
     }
 

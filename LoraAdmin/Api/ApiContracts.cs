@@ -64,7 +64,7 @@ public sealed record JobAnswer
     public required FailureAnswer? Failure { get; init; }
     public required ProgressAnswer? Progress { get; init; }
 
-    /// <summary>All settled attempts together; null until the first is settled.</summary>
+    /// <summary>All attempts together; null until each of them is settled.</summary>
     [JsonPropertyName("cost_usd"), JsonNumberHandling(JsonNumberHandling.Strict)] public required decimal? CostUsd { get; init; }
 
     public required FileAnswer? File { get; init; }
@@ -90,6 +90,8 @@ public sealed record JobLineAnswer
     public required string State { get; init; }
     [JsonPropertyName("wait_reason")] public required string? WaitReason { get; init; }
     public required FailureAnswer? Failure { get; init; }
+
+    /// <summary>All attempts together; null until each of them is settled.</summary>
     [JsonPropertyName("cost_usd"), JsonNumberHandling(JsonNumberHandling.Strict)] public required decimal? CostUsd { get; init; }
     [JsonPropertyName("created_at")] public required DateTimeOffset CreatedAt { get; init; }
     [JsonPropertyName("completed_at")] public required DateTimeOffset? CompletedAt { get; init; }

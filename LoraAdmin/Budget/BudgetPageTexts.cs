@@ -213,16 +213,19 @@ public static class BudgetPageTexts
         string taken = board.Month.Mode == BudgetMode.Soft
             ? $"{board.Month.Spent} spent"
             : $"{board.Month.Spent} spent and {board.Month.Reserved} reserved";
+        Usd left = answer.Limit.ToCents() - board.Month.Spent.ToCents() - (board.Month.Mode == BudgetMode.Soft ? Usd.Zero : board.Month.Reserved.ToCents());
         return answer.Room < Usd.Zero
             ? $"{taken} are {Usd.Zero - answer.Room} more than {answer.Limit}: what runs goes on, and nothing would be admitted."
-            : $"{taken} would leave {answer.Room} of {answer.Limit}.";
+            : $"{taken} would leave {left} of {answer.Limit}.";
     }
 
     private static string? Fits(WhatIf answer) => answer switch
     {
         { IsUnbounded: true } => "A soft limit that is not spent refuses nobody.",
         { AtOnce: { } atOnce, InTurn: { } inTurn } when inTurn > atOnce =>
-            $"That is room for {Jobs(atOnce, "average")} at once, or about {inTurn.ToString("N0", CultureInfo.InvariantCulture)} one after the other.",
+            $"That is room for {Jobs(atOnce, "average")} at once, as each reserves {answer.Reserves}; or for about {inTurn.ToString("N0", CultureInfo.InvariantCulture)} one after the other, "
+            + $"as each attempt comes to {answer.ComesTo} in the end. What a completed LoRA cost, above, has attempts that came to nothing and waste in it.",
+        { AtOnce: > 0 and var atOnce } => $"That is room for {Jobs(atOnce, "average")} at once, as each reserves {answer.Reserves}.",
         { AtOnce: { } atOnce } => $"That is room for {Jobs(atOnce, "average")} at once.",
         _ => "What a job reserves on average is not known yet.",
     };

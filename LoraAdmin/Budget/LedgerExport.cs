@@ -54,7 +54,7 @@ public static class LedgerExport
     private static (string Field, string Problem)? Problem(LedgerAddress address, string? month, string[]? kinds) =>
         address.JobProblem is { } job ? ("job", job)
         : month is { Length: > 0 } && address.Month is null ? ("month", "This is no month. A month looks like 2026-11.")
-        : (kinds ?? []).Distinct().Count() != address.Kinds.Count
+        : address.UnknownKinds.Count > 0 || (kinds ?? []).Contains("")
             ? ("kind", $"A kind is one of {string.Join(", ", Enum.GetValues<EntryKind>().Select(BudgetPageTexts.WordOf))}.")
         : null;
 

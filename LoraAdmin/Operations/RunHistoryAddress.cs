@@ -13,14 +13,20 @@ public sealed record RunHistoryAddress(string? Operation, IReadOnlyList<RunState
 
     public static readonly RunHistoryAddress All = new(null, [], null, null);
 
+    /// <summary>Words of the address that name no state, as they were typed: the list is shown without them, and says so.</summary>
+    public IReadOnlyList<string> UnknownStates { get; private init; } = [];
+
     public bool IsFiltered => Operation is not null || States.Count > 0 || Text is not null;
 
-    /// <summary>Reads the parts of an address; unknown states and broken cursors count as absent.</summary>
-    public static RunHistoryAddress Parse(string? operation, IEnumerable<string>? states, string? text, string? after) => new(
+    /// <summary>Reads the parts of an address; broken cursors count as absent.</summary>
+    public static RunHistoryAddress Parse(string? operation, IReadOnlyList<string>? states, string? text, string? after) => new(
         Clean(operation),
         [.. (states ?? []).Select(Parse).OfType<RunState>().Distinct().Order()],
         Clean(text),
-        ParseCursor(after));
+        ParseCursor(after))
+    {
+        UnknownStates = [.. (states ?? []).Where(static state => state.Length > 0 && Parse(state) is null)],
+    };
 
     public RunFilter ToFilter() => new(Operation, States, Text);
 

@@ -9,7 +9,7 @@ namespace LoraAdmin.Pods;
 /// <param name="Job">From the ledger, or else from the pod's name.</param>
 /// <param name="StatusText">The provider's own word at the last listing; null when it was not listed.</param>
 /// <param name="Since">When it was made.</param>
-/// <param name="HourlyRate">What it costs per hour now; zero when the provider says that it is stopped; null: not known.</param>
+/// <param name="HourlyRate">What it costs per hour now, stopped its mount alone; of ours as the ledger counts it; null: not known.</param>
 /// <param name="Burned">What it has cost since nothing needs it.</param>
 /// <param name="Row">Null: the ledger does not know it.</param>
 public sealed record BoardPod(

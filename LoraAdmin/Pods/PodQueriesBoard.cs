@@ -68,7 +68,9 @@ public static class PodQueriesBoard
     private static BoardPod Board(PodClass found, ProviderPod? pod, LedgerPod? row, string? reason, string why, DateTimeOffset? listedAt, DateTimeOffset now)
     {
         DateTimeOffset? since = row?.CreatedAt ?? pod?.CreatedAt ?? row?.RequestedAt;
-        Usd? rate = pod?.HourlyRate ?? row?.HourlyRate;
+
+        // The account's list says nothing of a stopped pod's mount; the row goes on by what it costs, as the budget does.
+        Usd? rate = row?.HourlyRate ?? pod?.HourlyRate;
         Usd cost = row?.CostUntil(now) ?? (pod is { CreatedAt: { } made } ? pod.HourlyRate.PerHourFor(now - made) : Usd.Zero);
         BoardPod board = new(
             found,

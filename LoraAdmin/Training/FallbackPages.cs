@@ -7,10 +7,11 @@ using LoraAdmin.Shell;
 namespace LoraAdmin.Training;
 
 /// <summary>What the last weeks' completed attempts at one provider came to.</summary>
+/// <param name="Settled">Those of them whose cost is final.</param>
 /// <param name="Cost">Of the settled ones, together.</param>
-public sealed record ProviderShare(string Provider, int Completed, Usd Cost)
+public sealed record ProviderShare(string Provider, int Completed, int Settled, Usd Cost)
 {
-    public Usd? Average => Completed == 0 ? null : new Usd(Cost.Micros / Completed);
+    public Usd? Average => Settled == 0 ? null : new Usd(Cost.Micros / Settled);
 }
 
 /// <summary>The way round RunPod, as the breaker's page shows it.</summary>

@@ -19,10 +19,10 @@ internal sealed class FallbackQueryStore(
         long since = clock.GetUtcNow().AddDays(-FallbackBoard.Days).ToMillis();
         Dictionary<string, ProviderShare> shares = await work.ReadAsync(
             async (unit, token) => await ((EfUnit)unit).Db.Set<TrainingAttemptRow>()
-                .Where(row => row.State == AttemptState.Succeeded && row.StartedAt >= since && row.CostMicros != null)
+                .Where(row => row.State == AttemptState.Succeeded && row.StartedAt >= since)
                 .GroupBy(row => row.Provider)
-                .Select(group => new { group.Key, Count = group.Count(), Cost = group.Sum(row => row.CostMicros ?? 0) })
-                .ToDictionaryAsync(group => group.Key, group => new ProviderShare(group.Key, group.Count, new Usd(group.Cost)), token),
+                .Select(group => new { group.Key, Count = group.Count(), Settled = group.Count(row => row.CostMicros != null), Cost = group.Sum(row => row.CostMicros ?? 0) })
+                .ToDictionaryAsync(group => group.Key, group => new ProviderShare(group.Key, group.Count, group.Settled, new Usd(group.Cost)), token),
             cancellationToken);
         HostedDown? down = figures.WhyNot is null ? await fallback.WhyDownAsync(cancellationToken) : null;
         return new FallbackBoard(
@@ -30,8 +30,8 @@ internal sealed class FallbackQueryStore(
             down?.Why,
             await runPod.WhyDownAsync(cancellationToken) is not null,
             figures.HourlyPrice,
-            shares.GetValueOrDefault(ProvisioningStep.Provider) ?? new ProviderShare(ProvisioningStep.Provider, 0, Usd.Zero),
-            shares.GetValueOrDefault(HostedProvider) ?? new ProviderShare(HostedProvider, 0, Usd.Zero))
+            shares.GetValueOrDefault(ProvisioningStep.Provider) ?? new ProviderShare(ProvisioningStep.Provider, 0, 0, Usd.Zero),
+            shares.GetValueOrDefault(HostedProvider) ?? new ProviderShare(HostedProvider, 0, 0, Usd.Zero))
         {
             IsOfMoney = down?.IsOfMoney == true,
             Reserves = room.Reserves,

@@ -99,15 +99,26 @@ public static class JobPageFigures
     /// <returns>Whether all of it is settled.</returns>
     public static (Usd Cost, bool IsSettled) CostOf(JobDetail detail, DateTimeOffset now)
     {
-        Dictionary<int, Usd> settled = detail.Attempts.Where(static attempt => attempt.Cost is not null).ToDictionary(static attempt => attempt.Number, static attempt => attempt.Cost!.Value);
-        if (detail.Job.Cost is { } whole && settled.Count == detail.Attempts.Count)
+        ArgumentNullException.ThrowIfNull(detail);
+        if (detail.Cost is { } whole)
         {
             return (whole, true);
         }
 
+        Dictionary<int, Usd> settled = detail.Attempts.Where(static attempt => attempt.Cost is not null).ToDictionary(static attempt => attempt.Number, static attempt => attempt.Cost!.Value);
         Usd pods = detail.Pods.Where(pod => !settled.ContainsKey(pod.Attempt) && !pod.IsLetOut).Aggregate(Usd.Zero, (sum, pod) => sum + pod.CostUntil(now));
         Usd hosted = detail.Hosted.Where(training => !settled.ContainsKey(training.Attempt)).Aggregate(Usd.Zero, (sum, training) => sum + training.CostUntil(now));
         return (settled.Values.Aggregate(pods + hosted, static (sum, cost) => sum + cost), false);
+    }
+
+    /// <summary>About when the fallback is asked again after it refused; null: it did not, or is asked at the next look.</summary>
+    public static DateTimeOffset? AskedAgain(JobDetail detail, DateTimeOffset now)
+    {
+        ArgumentNullException.ThrowIfNull(detail);
+        return detail.Hosted.Where(one => one.Attempt == detail.Job.Attempt && one.Reason == HostedReasons.Refused).Max(static one => one.EndedAt) is { } refused
+            && refused + HostedRefusals.AskAgainAfter > now
+            ? refused + HostedRefusals.AskAgainAfter
+            : null;
     }
 
     /// <summary>Failed jobs among those that ended well or failed; null when none ended.</summary>
@@ -192,7 +203,11 @@ public static class JobPageFigures
     };
 
     /// <summary>As a person says it.</summary>
-    public static string WordOf(HostedSaw saw) => saw == HostedSaw.NeverMade ? "never made" : saw.ToString().ToLowerInvariant();
+    public static string WordOf(HostedTraining training)
+    {
+        ArgumentNullException.ThrowIfNull(training);
+        return training.IsInDoubt ? "in doubt" : training.Saw == HostedSaw.NeverMade ? "never made" : training.Saw.ToString().ToLowerInvariant();
+    }
 
     public static (Tone Tone, string Icon) Look(AttemptState state) => state switch
     {

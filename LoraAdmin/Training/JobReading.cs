@@ -6,6 +6,7 @@ using LoraAdmin.Platform.Data;
 namespace LoraAdmin.Training;
 
 /// <summary>What a poller over the API is told of a job.</summary>
+/// <param name="Cost">All attempts together; null until each is settled.</param>
 /// <param name="File">Of the trained file in storage; null until it is there.</param>
 /// <param name="CleanupStatus">Of <see cref="CleanupWords"/>; null until the job is over.</param>
 /// <param name="Attempts">By number.</param>
@@ -106,7 +107,7 @@ internal sealed class JobReader(LoraDbFactory databases) : IJobReader, IDisposab
         }
         while (row.Read());
 
-        return reading;
+        return attempts.TrueForAll(static attempt => attempt.Cost is not null) ? reading : reading with { Cost = null };
     }
 
     private static string? Text(DbDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);

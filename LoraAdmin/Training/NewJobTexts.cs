@@ -19,7 +19,7 @@ public static class NewJobTexts
     public static string BudgetExhausted(BudgetMonth month, Usd estimate, DateTimeOffset? mayFitAt)
     {
         ArgumentNullException.ThrowIfNull(month);
-        return $"The job may cost up to {estimate}, but only {(month.Free < Usd.Zero ? Usd.Zero : month.Free)} of the {month.Limit} for {month.Month} is free "
+        return $"The job may cost up to {estimate}, but only {(month.Free < Usd.Zero ? Usd.Zero : month.FreeInCents)} of the {month.Limit} for {month.Month} is free "
             + $"({month.Spent} spent, {month.Reserved} reserved). "
             + (mayFitAt is { } at ? FormattableString.Invariant($"It may fit from {at.UtcDateTime:yyyy-MM-dd HH:mm} UTC on; or raise the month's limit.") : "Raise the month's limit.");
     }

@@ -49,6 +49,9 @@ internal sealed class PaidWork : IBatchedQuery<PaidWorkQuestion, PaidWorkNow>
         WHERE p.saw <> 'gone' AND e.pod IS NOT NULL AND e.kind <> 'correction' GROUP BY e.pod
         """;
 
+    private const string Ended =
+        "SELECT DISTINCT b.job_id FROM budget_reservations b JOIN training_progress p ON p.job_id = b.job_id WHERE b.settled_at IS NULL AND NOT p.is_open";
+
     public IReadOnlyList<Statement> Ask(PaidWorkQuestion question)
     {
         ArgumentNullException.ThrowIfNull(question);
@@ -61,6 +64,7 @@ internal sealed class PaidWork : IBatchedQuery<PaidWorkQuestion, PaidWorkNow>
             new Statement(Pods, []) { Returns = true },
             new Statement(Reserved, []) { Returns = true },
             new Statement(Booked, []) { Returns = true },
+            new Statement(Ended, []) { Returns = true },
         ];
     }
 
@@ -77,7 +81,10 @@ internal sealed class PaidWork : IBatchedQuery<PaidWorkQuestion, PaidWorkNow>
                 [.. answers[5].Rows.Select(ToReservation)],
                 answers[6].Rows.ToDictionary(static row => (string)row[0], static row => new Usd(Cell.Number(row[1])), StringComparer.Ordinal),
                 question.Now),
-            (int)answers[2].Number(0));
+            (int)answers[2].Number(0))
+        {
+            Ended = answers[7].Rows.Select(static row => new JobId(Cell.Id(row[0]))).ToHashSet(),
+        };
     }
 
     /// <summary>As far as its cost goes.</summary>

@@ -23,6 +23,7 @@ public sealed record JobFilter(IReadOnlyList<TrainingState>? States = null, User
 public sealed record JobCursor(DateTimeOffset CreatedAt, JobId Id);
 
 /// <summary>One line of a list.</summary>
+/// <param name="Cost">All attempts together; null until each is settled.</param>
 public sealed record JobLine(
     JobId Id,
     LoraId LoraId,
@@ -62,13 +63,16 @@ public sealed record JobDetail(
 {
     /// <summary>What was asked of the fallback provider, oldest first.</summary>
     public IReadOnlyList<HostedTraining> Hosted { get; init; } = [];
+
+    /// <summary>All attempts together; null until each is settled, though some of them may be.</summary>
+    public Usd? Cost => Attempts.All(static attempt => attempt.Cost is not null) ? Job.Cost : null;
 }
 
 /// <summary>The overview's tiles: true from day one, each from an indexed statement about the present, not a count of history.</summary>
 /// <param name="Queued">Jobs that wait or prepare.</param>
 /// <param name="Running">Jobs between provisioning and validating.</param>
 /// <param name="Completed24h">Finished well in the last 24 hours.</param>
-/// <param name="ReservedForEnded">What of the month's reserved money is for jobs that have ended, until all their pods and trainings elsewhere are verified gone.</param>
+/// <param name="Held">What of the month's reserved money is for jobs that have ended, until all their pods and trainings elsewhere are verified gone.</param>
 /// <param name="WarnAt">M5: the mark that holds now, whoever set it.</param>
 /// <param name="OldestWaiting">Since when the longest waiting queued job waits.</param>
 /// <param name="FilesWaiting">Trained files in spools that no job is at work with and storage does not have: failed uploads, and files that no job knows.</param>
@@ -80,12 +84,16 @@ public sealed record OverviewFigures(
     int Failed24h,
     int Cancelled24h,
     BudgetMonth Month,
-    Usd ReservedForEnded,
+    IReadOnlyList<HeldMoney> Held,
     Usd WarnAt,
     DateTimeOffset? OldestWaiting,
     int FilesWaiting,
     DateTimeOffset? OldestFile,
-    DateTimeOffset AsOf);
+    DateTimeOffset AsOf)
+{
+    /// <summary>Of <see cref="Running"/> those that have nothing yet at the provider that is asked, and wait for either.</summary>
+    public int WaitingForProvider { get; init; }
+}
 
 /// <summary>Reads for pages and API: one context per call, keyset paging, filtered in the database.</summary>
 public interface ITrainingQueries

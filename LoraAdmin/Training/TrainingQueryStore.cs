@@ -5,6 +5,7 @@ using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Domain.Training.Hosted;
+using LoraAdmin.Domain.Training.Steps;
 using LoraAdmin.Platform.Data;
 using LoraAdmin.Platform.Data.Events;
 using Microsoft.EntityFrameworkCore;
@@ -62,7 +63,7 @@ internal sealed partial class TrainingQueryStore(IUnitOfWork work, BudgetRules b
             var open = await jobs
                 .Where(row => row.IsOpen)
                 .GroupBy(row => row.State)
-                .Select(group => new { State = group.Key, Count = group.Count(), Oldest = group.Min(row => row.StateSince) })
+                .Select(group => new { State = group.Key, Count = group.Count(), Oldest = group.Min(row => row.StateSince), Waiting = group.Count(row => row.WaitingSince != null) })
                 .ToListAsync(token);
             long dayAgo = now.AddHours(-24).ToMillis();
             var ended = await jobs
@@ -80,26 +81,49 @@ internal sealed partial class TrainingQueryStore(IUnitOfWork work, BudgetRules b
                 Failed24h: ended.GetValueOrDefault(TrainingState.Failed),
                 Cancelled24h: ended.GetValueOrDefault(TrainingState.Cancelled),
                 month,
-                ReservedForEnded: await ReservedForEndedAsync(unit, jobs, month, token),
+                Held: await HeldAsync(unit, jobs, month, now, token),
                 limit.Rules.WarnAt,
                 OldestWaiting: Instants.FromMillis(open.Where(group => group.State == TrainingState.Queued).Select(group => (long?)group.Oldest).Min()),
                 FilesWaiting: files.Count,
                 OldestFile: files.Count == 0 ? null : files[0].VerifiedAt,
-                AsOf: now);
+                AsOf: now)
+            {
+                WaitingForProvider = open.Where(group => !Waits(group.State)).Sum(group => group.Waiting),
+            };
         },
         cancellationToken);
 
-    private static async Task<Usd> ReservedForEndedAsync(IUnit unit, DbSet<TrainingProgressRow> jobs, BudgetMonth month, CancellationToken cancellationToken)
+    private static async Task<IReadOnlyList<HeldMoney>> HeldAsync(
+        IUnit unit, DbSet<TrainingProgressRow> jobs, BudgetMonth month, DateTimeOffset now, CancellationToken cancellationToken)
     {
         if (month.Reserved == Usd.Zero)
         {
-            return Usd.Zero;
+            return [];
         }
 
         IReadOnlyList<Reservation> open = await unit.Store<IBudgetStore>().ListOpenAsync(after: null, MostReservations, cancellationToken);
-        List<Guid> owners = [.. open.Select(one => one.Job.Value).Distinct()];
-        HashSet<Guid> atWork = [.. await jobs.Where(row => owners.Contains(row.JobId) && row.IsOpen).Select(row => row.JobId).ToListAsync(cancellationToken)];
-        return open.Where(one => one.Month == month.Month && !atWork.Contains(one.Job.Value)).Aggregate(Usd.Zero, (sum, one) => sum + one.Rest);
+        List<Guid> owners = [.. open.Where(one => one.Month == month.Month).Select(one => one.Job.Value).Distinct()];
+        Dictionary<Guid, long> ended = await jobs
+            .Where(row => owners.Contains(row.JobId) && !row.IsOpen)
+            .Select(row => new { row.JobId, At = row.CompletedAt ?? row.StateSince })
+            .ToDictionaryAsync(row => row.JobId, row => row.At, cancellationToken);
+        if (ended.Count == 0)
+        {
+            return [];
+        }
+
+        Guid[] over = [.. ended.Keys];
+        Dictionary<(Guid, int), string> providers = await Db(unit).Set<TrainingAttemptRow>()
+            .Where(row => over.Contains(row.JobId))
+            .Select(row => new { row.JobId, row.Number, row.Provider })
+            .ToDictionaryAsync(row => (row.JobId, row.Number), row => row.Provider, cancellationToken);
+        return HeldMoney.Of(
+            open.Where(one => one.Month == month.Month && ended.ContainsKey(one.Job.Value)).Select(one => new EndedReservation(
+                one,
+                providers.GetValueOrDefault((one.Job.Value, one.Attempt), ProvisioningStep.Provider),
+                Instants.FromMillis(ended[one.Job.Value]))),
+            await unit.Store<IHostedTrainingStore>().ListOpenAsync(cancellationToken),
+            now);
     }
 
     /// <summary>Oldest first. Most files pass through a spool within seconds, with their job at work: those wait for nobody.</summary>

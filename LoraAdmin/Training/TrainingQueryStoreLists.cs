@@ -18,14 +18,17 @@ internal sealed partial class TrainingQueryStore
         return work.ReadAsync(
             async (unit, token) =>
             {
+                LoraDb db = Db(unit);
+
                 // One more than asked tells whether there is a next page.
-                var rows = await Page(Db(unit).Set<TrainingProgressRow>().AsNoTracking(), filter, after)
+                var rows = await Page(db.Set<TrainingProgressRow>().AsNoTracking(), filter, after)
                     .Take(size + 1)
                     .Select(row => new
                     {
                         row.JobId, row.LoraId, row.UserId, row.Name, row.CreatorEmail, row.State, row.StateSince, row.CreatedAt, row.CompletedAt,
                         row.WaitReason, row.FailureCode, row.FailureDetail, row.Step, row.TotalSteps, row.Loss, row.HeartbeatAt, row.StepAt,
-                        row.Attempt, row.CostMicros, IsUnjudged = row.NotValidated != null,
+                        row.Attempt, row.CostMicros, IsSettled = db.Set<TrainingAttemptRow>().All(attempt => attempt.JobId != row.JobId || attempt.CostMicros != null),
+                        IsUnjudged = row.NotValidated != null,
                     })
                     .ToListAsync(token);
                 List<JobLine> lines = rows.Take(size).Select(row => new JobLine(
@@ -42,7 +45,7 @@ internal sealed partial class TrainingQueryStore
                     TrainingProgressRow.ToFailure(row.FailureCode, row.FailureDetail),
                     TrainingProgressRow.ToFigures(row.Step, row.TotalSteps, row.Loss, row.HeartbeatAt, row.StepAt),
                     row.Attempt,
-                    row.CostMicros is { } cost ? new Usd(cost) : null,
+                    row is { IsSettled: true, CostMicros: { } cost } ? new Usd(cost) : null,
                     row.IsUnjudged)).ToList();
                 return new JobPage(lines, rows.Count > size ? new JobCursor(lines[^1].CreatedAt, lines[^1].Id) : null);
             },

@@ -162,11 +162,11 @@ internal sealed partial class TrainingStore(LoraDb db) : ITrainingStore
         await Progress.Where(row => row.JobId == id.Value).ExecuteUpdateAsync(
             set => set.SetProperty(row => row.CostMicros, row => (row.CostMicros ?? 0) + cost.Micros), cancellationToken);
 
-        // From the sum in micro-dollars, so that the shared column can't drift from it.
+        // From the sum in micro-dollars, so that the shared column can't drift from it. Who reads it must not take a part for the whole.
         await Shared.Where(row => row.Id == id.Value).ExecuteUpdateAsync(
             set => set.SetProperty(
                 row => row.CostUsd,
-                row => Progress.Where(progress => progress.JobId == id.Value).Select(progress => (decimal?)progress.CostMicros).First() / 1_000_000m),
+                row => db.Set<TrainingAttemptRow>().Any(attempt => attempt.JobId == id.Value && attempt.CostMicros == null) ? null : Progress.Where(progress => progress.JobId == id.Value).Select(progress => (decimal?)progress.CostMicros).First() / 1_000_000m),
             cancellationToken);
     }
 

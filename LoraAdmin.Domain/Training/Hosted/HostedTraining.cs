@@ -107,6 +107,13 @@ public sealed record HostedTraining
 
     public bool IsFinal => Saw is HostedSaw.Over or HostedSaw.Lost or HostedSaw.NeverMade;
 
+    /// <summary>Its create call was never clearly answered, and nobody needs it: whether it exists is not known, and it is looked for.</summary>
+    public bool IsInDoubt => !IsFinal && !IsNeeded && TrainingId is null;
+
+    /// <summary>About when that is over; null: nothing is in doubt. When the account's lists did not say it in time, they are asked for a day.</summary>
+    public DateTimeOffset? DoubtUntil(DateTimeOffset now) =>
+        !IsInDoubt ? null : WantSince + (now - WantSince < HostedWatch.DoubtLasts ? HostedWatch.DoubtLasts : HostedWatch.LooksFor);
+
     /// <summary>Nothing is left to be done about it.</summary>
     public bool IsSettled => IsFinal && ImagesGone;
 

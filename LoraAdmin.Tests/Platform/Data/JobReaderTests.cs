@@ -48,10 +48,31 @@ public sealed class JobReaderTests
         Assert.NotNull(reading);
         Assert.Equal(
             new JobReading(
-                job.Id, job.LoraId, job.UserId, job.Name, job.State, job.WaitReason, job.Failure, job.Figures, job.Cost,
+                job.Id, job.LoraId, job.UserId, job.Name, job.State, job.WaitReason, job.Failure, job.Figures, null,
                 new ArtifactInfo(3_000_000_000, new string('a', 64)), job.CreatedAt, job.StartedAt, job.CompletedAt, "pending", reading.Attempts),
             reading);
         Assert.Equal(attempts, reading.Attempts);
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public async Task Cost_IsToldWhenEachAttemptIsSettled(DatabaseKind kind)
+    {
+        await using TestDatabase database = await TestDatabase.CreateAsync(kind);
+        using JobReader reader = NewReader(database);
+        TrainingJob job = NewJob() with { State = TrainingState.Completed, Cost = Usd.Zero, CompletedAt = Now };
+        TrainingAttempt last = new(job.Id, 2, "replicate", AttemptState.Succeeded, Now, Now, null, null);
+        await AddAsync(database, job, LoraOf(job), last with { Number = 1, Provider = "runpod", State = AttemptState.Failed, Cost = Usd.Zero }, last);
+        Assert.Null((await reader.FindAsync(job.Id, CancellationToken.None))!.Cost);
+
+        await database.Work.RunAsync(
+            async (unit, token) =>
+            {
+                await unit.Store<ITrainingStore>().SaveAttemptAsync(last with { Cost = Usd.FromDollars(1) }, token);
+                await unit.Store<ITrainingStore>().AddCostAsync(job.Id, Usd.FromDollars(1), token);
+            },
+            CancellationToken.None);
+        Assert.Equal(Usd.FromDollars(1), (await reader.FindAsync(job.Id, CancellationToken.None))!.Cost);
     }
 
     [Theory]
