@@ -1,3 +1,4 @@
+using System.Globalization;
 using LoraAdmin.Access;
 using LoraAdmin.Alerts;
 using LoraAdmin.Breaker;
@@ -23,6 +24,7 @@ using LoraAdmin.Platform.Data;
 using LoraAdmin.Pods;
 using LoraAdmin.Storage;
 using LoraAdmin.Training;
+using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
@@ -146,10 +148,23 @@ public sealed class TestDatabase : IAsyncDisposable
         AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(folder, recursive: true);
         string file = Path.Combine(folder, "template.db");
         await MigrateAsync(new DatabaseTarget.Sqlite(file));
+        await FoldAsync(file);
         return file;
     }
 
-    // Disposing the services closes every connection, and with the last one SQLite folds its write-ahead log into the file.
+    /// <summary>Copies are made of the file alone: whatever still lay in its write-ahead log, as after a connection that is closed late, they would lack.</summary>
+    private static async Task FoldAsync(string file)
+    {
+        await using SqliteConnection connection = new(new SqliteConnectionStringBuilder { DataSource = file, Pooling = false }.ToString());
+        await connection.OpenAsync();
+        await using SqliteCommand fold = connection.CreateCommand();
+        fold.CommandText = "PRAGMA wal_checkpoint(TRUNCATE)";
+        if (Convert.ToInt64(await fold.ExecuteScalarAsync(), CultureInfo.InvariantCulture) != 0)
+        {
+            throw new InvalidOperationException($"The write-ahead log of {file} can't be folded into it: copies would lack tables.");
+        }
+    }
+
     private static async Task MigrateAsync(DatabaseTarget target)
     {
         await using ServiceProvider services = Build(target);

@@ -126,7 +126,7 @@ public sealed class PageQueries(TimeProvider clock) : ITrainingQueries
         TrainingJob job = detail.Job;
         return new JobLine(
             job.Id, job.LoraId, job.UserId, job.Name, job.CreatorEmail, job.State, job.StateSince, job.CreatedAt, job.CompletedAt,
-            job.WaitReason, job.Failure, job.Figures, job.Attempt, job.Cost, job.NotValidated is not null);
+            job.WaitReason, job.Failure, job.Figures, job.Attempt, detail.Cost, job.NotValidated is not null);
     }
 }
 
