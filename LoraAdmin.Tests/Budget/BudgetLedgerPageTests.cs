@@ -204,7 +204,7 @@ public sealed class BudgetLedgerPageTests : LoraBunitContext
 
     [Theory]
     [InlineData("2026-13", null, null)]
-    [InlineData("0000-01", "settled", "!!")]
+    [InlineData("0000-01", "settling", "!!")]
     [InlineData("november", "SETTLE", "AAAA")]
     [InlineData("2026-1", "", "OTk5OTk5OTk5OTk5OTk5OTk5OS5h")]
     public void Address_WithNonsense_IsTheFirstPageOfThisMonth(string month, string? kind, string? after)

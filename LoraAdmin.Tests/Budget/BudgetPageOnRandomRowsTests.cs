@@ -60,18 +60,22 @@ public sealed partial class BudgetPageOnRandomRowsTests : LoraBunitContext
         (long spent, long reserved, long limit) = (rows.Spent, rows.Reserved, rows.Limit);
         BudgetReservationRow[] open = [.. rows.Open.Where(row => row.Month == "2026-11")];
         (long live, long perHour) = rows.Running();
+        BudgetReservationRow[] ended = [.. open.Where(row => row.AmountMicros > row.AccruedMicros && rows.Jobs.Any(job => job.JobId == row.JobId && !job.IsOpen))];
+        int endedJobs = ended.Select(row => row.JobId).Distinct().Count();
+        Assert.Equal(Math.Min(3, endedJobs), page.FindAll(".of-ended a").Count);
         Assert.Equal(
             [
                 Plain($"Spent {Money(spent)}{When(open.Sum(row => row.AccruedMicros) > 0, $" {Money(open.Sum(row => row.AccruedMicros))} accrued by what runs")}"
                     + When(perHour > 0, $" {Money(live)} more since, {Money(perHour)}/h")),
-                Plain($"Reserved {Money(reserved)} by {open.Length} open attempt{When(open.Length != 1, "s")}"),
-                Plain($"Free {Money(limit - spent - reserved)} {(limit > spent + reserved ? "can still be reserved" : rows.IsHard ? "nothing is admitted" : "the limit is soft")}"),
+                Plain($"Reserved {Money(reserved)} by {open.Length} open attempt{When(open.Length != 1, "s")}"
+                    + When(endedJobs > 0, $"{Money(ended.Sum(row => row.AmountMicros - row.AccruedMicros))} of it for {(endedJobs == 1 ? "a job that has" : "jobs that have")} ended, until nothing of it can cost money any more:")),
+                Plain($"Free {Money(InCents(limit) - InCents(spent) - InCents(reserved))} {(limit > spent + reserved ? "can still be reserved" : rows.IsHard ? "nothing is admitted" : "the limit is soft")}"),
                 Plain($"Limit {Money(limit)} {(rows.IsHard ? "hard: never passed" : "soft: jobs are refused once it is spent")} {(rows.Set.SetByName is { } name ? $"set by {name}" : "as configured")}"),
                 Plain($"Warning mark {Money(rows.Mark)} "
                     + (spent > rows.Mark ? "passed by what is spent: it is told" : spent + reserved >= rows.Mark ? "reached by what is spent and reserved" : "not reached")),
                 Plain($"Most this month can cost {(rows.IsHard ? $"{Money(Math.Max(limit, spent + reserved))} but for leaks and corrections" : "no bound a soft limit stops no running job")}"),
             ],
-            page.FindAll(".totals > div").Select(Text));
+            page.FindAll(".totals > div").Select(static tile => Text(tile).Split('…')[0]));
         Assert.Equal(spent + reserved >= rows.Mark, page.FindAll(".totals > div")[4].ClassList.Contains("tone-warn"));
         Assert.Equal(spent + reserved >= limit, page.FindAll(".totals > div")[2].ClassList.Contains("tone-bad"));
         Assert.Empty(page.FindAll("[role=alert]"));
@@ -208,6 +212,9 @@ public sealed partial class BudgetPageOnRandomRowsTests : LoraBunitContext
         Text(page.FindAll("dl.facts dt").Single(term => term.TextContent == label).NextElementSibling!);
 
     private static string Money(long micros) => string.Create(CultureInfo.InvariantCulture, $"{When(micros < 0, "-")}${Math.Abs(micros / 1_000_000m):0.00}");
+
+    /// <summary>What is free is what the other sums leave as they are read.</summary>
+    private static long InCents(long micros) => (long)Math.Round(micros / 10_000m, MidpointRounding.AwayFromZero) * 10_000;
 
     private static string Change(long? micros) => micros switch
     {
