@@ -9,6 +9,7 @@ using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Platform.Data;
 using LoraAdmin.Pods;
+using LoraAdmin.Shell;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Tests.Simulation;
 using LoraAdmin.Training;
@@ -59,11 +60,12 @@ public sealed partial class BudgetPageOnRandomRowsTests : LoraBunitContext
     {
         (long spent, long reserved, long limit) = (rows.Spent, rows.Reserved, rows.Limit);
         BudgetReservationRow[] open = [.. rows.Open.Where(row => row.Month == "2026-11")];
-        (long live, long perHour) = rows.Running();
+        (long live, long perHour, long? since) = rows.Running();
         Assert.Equal(
             [
                 Plain($"Spent {Money(spent)}{When(open.Sum(row => row.AccruedMicros) > 0, $" {Money(open.Sum(row => row.AccruedMicros))} accrued by what runs")}"
-                    + When(perHour > 0, $" {Money(live)} more since, {Money(perHour)}/h")),
+                    + When(perHour > 0, $" {Money(perHour)}/h now; {Money(live)} more")
+                    + When(perHour > 0 && since is not null, $" since {Relative.Instant(DateTimeOffset.FromUnixTimeMilliseconds(since ?? 0), Start)}")),
                 Plain($"Reserved {Money(reserved)} by {open.Length} open attempt{When(open.Length != 1, "s")}"),
                 Plain($"Free {Money(limit - spent - reserved)} {(limit > spent + reserved ? "can still be reserved" : rows.IsHard ? "nothing is admitted" : "the limit is soft")}"),
                 Plain($"Limit {Money(limit)} {(rows.IsHard ? "hard: never passed" : "soft: jobs are refused once it is spent")} {(rows.Set.SetByName is { } name ? $"set by {name}" : "as configured")}"),
