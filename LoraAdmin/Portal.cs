@@ -50,6 +50,8 @@ public static class Portal
     /// <param name="clock">What it takes for the present; null: the machine's clock, or the database's.</param>
     public static WebApplication Build(string[] args, TimeProvider? clock = null)
     {
+        ConfigurationArguments.Check(args);
+
         // Published: wwwroot/ lies beside the program. From source: dotnet run starts in the repository's root.
         bool published = Directory.Exists(Path.Combine(AppContext.BaseDirectory, "wwwroot"));
         WebApplicationBuilder builder = WebApplication.CreateBuilder(new WebApplicationOptions

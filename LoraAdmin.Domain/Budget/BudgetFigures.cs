@@ -19,6 +19,7 @@ public sealed record MoneyNow(
 /// <summary>Everything that the budget's page says, worked out from what was read: a pure function, so that every figure can be proven.</summary>
 /// <param name="Accrued">The part of what is spent that belongs to attempts which still run.</param>
 /// <param name="Live">What has run up since the last booking, by our own clock: it is neither in spent nor lost.</param>
+/// <param name="LiveSince">When that was booked last which has waited longest for its next booking; null: everything is booked.</param>
 /// <param name="PerHour">What everything that runs costs an hour.</param>
 /// <param name="OpenAttempts">Attempts of this month whose money is not settled.</param>
 /// <param name="OfEnded">The reservations among them whose job has ended: something of it may still cost money.</param>
@@ -29,6 +30,7 @@ public sealed record MoneyNow(
 public sealed record BudgetFigures(
     Usd Accrued,
     Usd Live,
+    DateTimeOffset? LiveSince,
     Usd PerHour,
     int OpenAttempts,
     IReadOnlyList<Reservation> OfEnded,
@@ -61,6 +63,7 @@ public sealed record BudgetFigures(
         return new BudgetFigures(
             Accrued: open.Aggregate(Usd.Zero, (sum, one) => sum + one.Accrued),
             Live: read.Work.Running.Aggregate(Usd.Zero, (sum, one) => sum + one.Unbooked),
+            LiveSince: read.Work.Running.Where(one => one.Unbooked > Usd.Zero).Min(one => (DateTimeOffset?)one.BookedUntil),
             PerHour: read.Work.Running.Aggregate(Usd.Zero, (sum, one) => sum + one.PerHour),
             open.Length,
             [.. open.Where(one => one.Rest > Usd.Zero && read.Work.Ended.Contains(one.Job))],

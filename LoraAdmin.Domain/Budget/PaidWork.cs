@@ -9,8 +9,9 @@ public sealed record WaitingJob(JobId Job, int Attempt, string Name, DateTimeOff
 /// <summary>What an attempt of which something still runs has cost by our own clock; or a pod that no attempt reserved for.</summary>
 /// <param name="UntilNow">As far as it is to be booked, parts that are gone already included.</param>
 /// <param name="Booked">How much of it is in an entry of the ledger.</param>
+/// <param name="BookedUntil">When that was booked last; when its cost began where nothing of it is.</param>
 /// <param name="PerHour">What still runs of it.</param>
-public sealed record RunningCost(JobId Job, int Attempt, Usd UntilNow, Usd Booked, Usd PerHour)
+public sealed record RunningCost(JobId Job, int Attempt, Usd UntilNow, Usd Booked, DateTimeOffset BookedUntil, Usd PerHour)
 {
     /// <summary>What the next booking adds.</summary>
     public Usd Unbooked => UntilNow > Booked ? UntilNow - Booked : Usd.Zero;

@@ -166,12 +166,15 @@ public sealed record OperationPlan(
         string? problem = State == PlanState.Taken ? "A run has applied it already"
             : State == PlanState.Superseded ? "A newer look has taken its place"
             : Installation != installation ? $"It was made by installation {Installation}, of which this database is a copy with a world of its own"
-            : Draft.IsAheadOf(now) ? $"It shows the world of {Draft.AsOf:u}, which is still to come: the clock that it was made by was ahead"
+            : Draft.IsAheadOf(now) ? $"It shows the world of {Shown}, which is still to come: the clock that it was made by was ahead"
             : now - Draft.AsOf > validFor
-                ? FormattableString.Invariant($"It shows the world of {Draft.AsOf:u}; a plan is applied within {validFor.TotalMinutes:0.#} minutes of its look")
+                ? FormattableString.Invariant($"It shows the world of {Shown}; a plan is applied within {validFor.TotalMinutes:0.#} {(validFor == TimeSpan.FromMinutes(1) ? "minute" : "minutes")} of its look")
             : operation?.WhyStale(Draft, now);
         return problem is null ? null : new FieldProblem("plan", problem, again);
     }
+
+    /// <summary>When it looked, for a person.</summary>
+    private string Shown => Draft.AsOf.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture);
 }
 
 /// <param name="Number">From 1, in the plan's order.</param>

@@ -63,6 +63,20 @@ public sealed class GpuPriceBook(IUnitOfWork work, TimeProvider clock)
         }
     }
 
+    /// <summary>The prices that hold, by type, of whichever process read them last; none when the database is away.</summary>
+    public async Task<IReadOnlyDictionary<string, Usd>> ReadAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await work.ReadAsync(ListAsync, cancellationToken);
+        }
+        catch (StoreUnavailableException)
+        {
+            // Whoever asked has another answer, and needs the database itself.
+            return new Dictionary<string, Usd>();
+        }
+    }
+
     private static async Task<IReadOnlyDictionary<string, Usd>> ChangeAsync(
         IUnit unit, CatalogReading.Read reading, DateTimeOffset now, CancellationToken cancellationToken)
     {

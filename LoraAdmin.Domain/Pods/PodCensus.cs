@@ -1,3 +1,4 @@
+using System.Globalization;
 using LoraAdmin.Domain.Shared;
 
 namespace LoraAdmin.Domain.Pods;
@@ -83,13 +84,19 @@ public static class PodCensus
     private static CountedPod Ours(ProviderPod pod, LedgerPod row, DateTimeOffset now) => row.Want switch
     {
         PodWant.Released => new CountedPod(pod, row, PodClass.Orphan, row.WantReason ?? PodReasons.JobEnded, "Its job is over; it is being ended"),
-        PodWant.Held => new CountedPod(pod, row, PodClass.Held, row.WantReason, WhyKept(pod.Status == ProviderPodStatus.Exited)),
+        PodWant.Held => new CountedPod(pod, row, PodClass.Held, row.WantReason, WhyKept(row, pod.Status == ProviderPodStatus.Exited, now)),
         _ when row.LiveUntil < now => new CountedPod(pod, row, PodClass.Orphan, PodReasons.PastLifetime, "It outlived boot, training and retrieval together"),
         _ => new CountedPod(pod, row, PodClass.Needed, row.WantReason, "Its job works with it"),
     };
 
     /// <summary>Why a held pod is there, for a person.</summary>
-    public static string WhyKept(bool stopped) => $"Kept{(stopped ? ", stopped" : "; it runs")}: its trained file may be nowhere else";
+    public static string WhyKept(LedgerPod row, bool stopped, DateTimeOffset now)
+    {
+        ArgumentNullException.ThrowIfNull(row);
+        return stopped ? "Kept, stopped: its trained file may be nowhere else"
+            : row.FetchUntil is { } until && until > now ? string.Create(CultureInfo.InvariantCulture, $"Kept, and runs until {until.UtcDateTime:HH:mm} UTC so that its trained file can be fetched")
+            : "Kept, and not stopped yet: its trained file may be nowhere else";
+    }
 
     private static CountedPod Stranger(ProviderPod pod, PodClaim? claim, string installation) => claim switch
     {

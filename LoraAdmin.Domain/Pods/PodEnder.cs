@@ -191,8 +191,8 @@ internal sealed class PodEnder(
         row = noted;
         PodActionOutcome outcome = await provider.StopAsync(row.PodId!, cancellationToken);
         ProviderError? error = (outcome as PodActionOutcome.Failed)?.Error;
-        if (error is { Failure: ProviderFailure.Conflict }
-            && await provider.GetAsync(row.PodId!, cancellationToken) is PodReading.Found { Pod.Status: ProviderPodStatus.Exited })
+        PodReading? refused = error is { Failure: ProviderFailure.Conflict } ? await provider.GetAsync(row.PodId!, cancellationToken) : null;
+        if (refused is PodReading.Found { Pod.Status: ProviderPodStatus.Exited })
         {
             // RunPod refuses a stop to what stands still; the row was older than that.
             return await ledger.SaveAsync(
@@ -208,7 +208,7 @@ internal sealed class PodEnder(
         {
             StopAttempts = attempts,
             NextActionAt = now + (attempts < rules().CleanupAttempts ? PodWatch.EveryWhileEnding : ChangeShowsWithin),
-            LastError = error?.Detail ?? row.LastError,
+            LastError = IsUnknown(error, refused) ? row.LastError : error?.Detail ?? row.LastError,
             ToldAt = tell ? now : row.ToldAt,
         };
         string text = $"Pod {row.PodId} is kept for its file but does not stop: it costs {row.HourlyRate ?? Usd.Zero}/h, {row.CostUntil(now)} so far. "
@@ -222,6 +222,10 @@ internal sealed class PodEnder(
             : null;
         return await ledger.SaveAsync(row, done, fact, cancellationToken);
     }
+
+    /// <summary>Nothing is known of the stop: it was not sent, or the refusal, which may mean that the pod stands still already, could not be looked into.</summary>
+    private static bool IsUnknown(ProviderError? error, PodReading? refused) =>
+        error is { Failure: ProviderFailure.RateLimited } || refused is not (null or PodReading.Found);
 
     /// <summary>Its dead-man switch, its machine or somebody stopped it: state and file lie on its mount.</summary>
     private async Task<LedgerPod> StartAsync(LedgerPod row, DateTimeOffset now, CancellationToken cancellationToken)

@@ -15,10 +15,10 @@ public static class PodPricing
 }
 
 /// <summary>
-/// The catalog's prices, read at most every <see cref="KeepFor"/>; when it can't be read, the last ones count, and the worst case where there are none.
-/// A catalog that failed is left alone for <see cref="LeaveAloneFor"/>.
+/// The catalog's prices, read at most every <see cref="KeepFor"/>; when it can't be read, the last ones count: those that this process has read, or else
+/// those in the book, and the worst case where no price was ever known. A catalog that failed is left alone for <see cref="LeaveAloneFor"/>.
 /// </summary>
-/// <param name="book">Keeps what was read for people to see; null: nobody does.</param>
+/// <param name="book">Keeps what was read, for people to see and for a process that could not read yet; null: nobody does.</param>
 public sealed class GpuPrices(IGpuCatalog catalog, TimeProvider clock, GpuPriceBook? book = null)
 {
     public static readonly TimeSpan KeepFor = TimeSpan.FromMinutes(5);
@@ -32,6 +32,7 @@ public sealed class GpuPrices(IGpuCatalog catalog, TimeProvider clock, GpuPriceB
     private Known known = new(null, null, null);
 
     /// <summary>The dearest hourly price among the GPU types, disk not included; <paramref name="worst"/> when one of them is unknown.</summary>
+    /// <remarks>It may read the database: not to be called inside a unit of work.</remarks>
     public async Task<Usd> DearestAsync(IReadOnlyList<string> gpuTypes, Usd worst, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(gpuTypes);
@@ -42,10 +43,11 @@ public sealed class GpuPrices(IGpuCatalog catalog, TimeProvider clock, GpuPriceB
         }
 
         CatalogReading.Read? last = known.Last;
+        IReadOnlyDictionary<string, Usd>? kept = last is null && book is not null ? await book.ReadAsync(cancellationToken) : null;
         Usd dearest = Usd.Zero;
         foreach (string type in gpuTypes)
         {
-            if (last?.Offers.FirstOrDefault(offer => offer.Id == type)?.HourlyPrice is not { } price)
+            if ((last is null ? PriceIn(kept, type) : last.Offers.FirstOrDefault(offer => offer.Id == type)?.HourlyPrice) is not { } price)
             {
                 return worst;
             }
@@ -61,6 +63,8 @@ public sealed class GpuPrices(IGpuCatalog catalog, TimeProvider clock, GpuPriceB
         !FailedLately(clock.GetUtcNow()) && await RefreshAsync(cancellationToken) is { } read
             ? read.Offers.Any(offer => offer.InStock && gpuTypes.Contains(offer.Id))
             : null;
+
+    private static Usd? PriceIn(IReadOnlyDictionary<string, Usd>? kept, string type) => kept is not null && kept.TryGetValue(type, out Usd price) ? price : null;
 
     private bool FailedLately(DateTimeOffset now) => now - known.FailedAt < LeaveAloneFor;
 

@@ -44,7 +44,11 @@ public enum SweepAction
 /// <param name="Proof">Why ending it is safe for its file.</param>
 /// <param name="ProofAt">When it was asked for: an agent's word is good for two minutes, and a person may apply the plan after them.</param>
 public sealed record SweepItem(
-    string PodId, string Name, string Reason, string Why, SweepAction Action, FileProof Proof, DateTimeOffset ProofAt, Usd HourlyRate, Usd CostSoFar);
+    string PodId, string Name, string Reason, string Why, SweepAction Action, FileProof Proof, DateTimeOffset ProofAt, Usd HourlyRate, Usd CostSoFar)
+{
+    /// <summary>The provider's own creation time; null: it does not say.</summary>
+    public DateTimeOffset? CreatedAt { get; init; }
+}
 
 /// <summary>What the sweep would do, frozen: pressing "Apply" does exactly this, less what became ineligible meanwhile.</summary>
 /// <param name="AsOf">Start of the listing that it rests on.</param>
@@ -186,7 +190,10 @@ public sealed class PodSweep(
             _ => SweepAction.Terminate,
         };
         Usd cost = pod.Row?.CostUntil(asked) ?? (seen.CreatedAt is { } made ? seen.HourlyRate.PerHourFor(asked - made) : Usd.Zero);
-        return new SweepItem(seen.Id, seen.Name, pod.Reason!, pod.Why, action, proof ?? FileProof.None, asked, seen.HourlyRate, cost);
+        return new SweepItem(seen.Id, seen.Name, pod.Reason!, pod.Why, action, proof ?? FileProof.None, asked, pod.Row?.HourlyRate ?? seen.HourlyRate, cost)
+        {
+            CreatedAt = seen.CreatedAt,
+        };
     }
 
     private static int CountWithinCaps(List<SweepItem> items, SweepRoom room)
@@ -246,7 +253,7 @@ public sealed class PodSweep(
                 return "Its ledger row is gone";
             }
 
-            LedgerPod found = await FoundAsync(ledger, item.PodId, item.Name, item.HourlyRate, now, cancellationToken);
+            LedgerPod found = await FoundAsync(ledger, item.PodId, item.Name, item.HourlyRate, item.CreatedAt, now, cancellationToken);
             await ledger.AddAsync(Wish(found, item, isApproved, now), cancellationToken);
         }
         else if (row.Saw == PodSaw.Gone ? item.Reason != PodReasons.Unknown : row.Want != PodWant.Needed)
@@ -316,8 +323,9 @@ public sealed class PodSweep(
         : row with { Saw = PodSaw.Running, GoneAt = null, AbsentSince = null, MissingReads = 0, TerminateAttempts = 0, StopAttempts = 0, LastError = null, FetchUntil = null, NextFetchAt = null };
 
     /// <summary>A row for a pod that the ledger does not know. Names are unique in the ledger and not at the provider.</summary>
+    /// <param name="createdAt">Since when it costs money, by the provider: all of that is booked with its first booking.</param>
     internal static async Task<LedgerPod> FoundAsync(
-        IPodLedger ledger, string podId, string providerName, Usd hourlyRate, DateTimeOffset now, CancellationToken cancellationToken)
+        IPodLedger ledger, string podId, string providerName, Usd hourlyRate, DateTimeOffset? createdAt, DateTimeOffset now, CancellationToken cancellationToken)
     {
         PodName? name = PodNames.Parse(providerName);
         bool taken = name is null || await ledger.FindAsync(providerName, cancellationToken) is not null;
@@ -333,6 +341,7 @@ public sealed class PodSweep(
             GpuType = "",
             HourlyRate = hourlyRate,
             RequestedAt = now,
+            CreatedAt = createdAt,
         };
     }
 }

@@ -15,12 +15,12 @@ public static class RunningCosts
     /// <param name="pods">All pods of the attempts of which something is still there.</param>
     /// <param name="hosted">All their trainings at the provider that runs them whole.</param>
     /// <param name="reservations">All of theirs, open or settled.</param>
-    /// <param name="booked">What is booked as spent under living pods' names, without corrections.</param>
+    /// <param name="booked">What is booked as spent under living pods' names, without corrections, and when it was last.</param>
     public static IReadOnlyList<RunningCost> Of(
         IReadOnlyList<LedgerPod> pods,
         IReadOnlyList<HostedTraining> hosted,
         IReadOnlyList<Reservation> reservations,
-        IReadOnlyDictionary<string, Usd> booked,
+        IReadOnlyDictionary<string, (Usd Spent, DateTimeOffset At)> booked,
         DateTimeOffset now)
     {
         ILookup<(JobId, int), LedgerPod> podsOf = pods.Where(static pod => !pod.IsLetOut).ToLookup(static pod => (pod.Job, pod.Attempt));
@@ -35,7 +35,8 @@ public static class RunningCosts
             {
                 Usd cost = reservation.SettledAt is null ? costs.AccruedBy(now, reservation.Amount) : costs.Until(now);
                 Usd perHour = parts.Aggregate(Usd.Zero, static (sum, part) => sum + part.PerHour);
-                running.Add(new RunningCost(reservation.Job, reservation.Attempt, cost, reservation.Accrued + reservation.Beyond, perHour));
+                running.Add(new RunningCost(
+                    reservation.Job, reservation.Attempt, cost, reservation.Accrued + reservation.Beyond, BookedUntil(reservation) ?? BeginOf(costs, now), perHour));
             }
             else
             {
@@ -46,12 +47,30 @@ public static class RunningCosts
         return running;
     }
 
+    private static DateTimeOffset? BookedUntil(Reservation reservation) =>
+        reservation.AccruedAt > reservation.SettledAt ? reservation.AccruedAt : reservation.SettledAt ?? reservation.AccruedAt;
+
+    /// <summary>When the first of its parts began to cost money.</summary>
+    private static DateTimeOffset BeginOf(AttemptCosts costs, DateTimeOffset now) => costs.Pods.Where(static pod => pod.PodId is not null).Select(BeginOf)
+        .Concat(costs.Hosted.Select(one => one.StartedAt ?? now))
+        .DefaultIfEmpty(now)
+        .Min();
+
+    private static DateTimeOffset BeginOf(LedgerPod pod) => pod.CreatedAt ?? pod.RequestedAt;
+
     /// <summary>Those that are still there, each by itself.</summary>
-    private static IEnumerable<RunningCost> Parts(AttemptCosts costs, IReadOnlyDictionary<string, Usd> booked, DateTimeOffset now) =>
+    private static IEnumerable<RunningCost> Parts(AttemptCosts costs, IReadOnlyDictionary<string, (Usd Spent, DateTimeOffset At)> booked, DateTimeOffset now) =>
     [
-        .. costs.Pods.Where(static pod => pod.Saw != PodSaw.Gone).Select(pod => new RunningCost(
-            pod.Job, pod.Attempt, pod.CostUntil(now), booked.GetValueOrDefault(pod.Name), pod.PodId is null ? Usd.Zero : pod.HourlyRate ?? Usd.Zero)),
+        .. costs.Pods.Where(static pod => pod.Saw != PodSaw.Gone).Select(pod => Part(pod, booked.TryGetValue(pod.Name, out (Usd Spent, DateTimeOffset At) some) ? some : null, now)),
         .. costs.Hosted.Where(static one => !one.IsFinal).Select(one => new RunningCost(
-            one.Job, one.Attempt, one.CostUntil(now), Usd.Zero, one.StartedAt is null ? Usd.Zero : one.HourlyRate)),
+            one.Job, one.Attempt, one.CostUntil(now), Usd.Zero, one.StartedAt ?? now, one.StartedAt is null ? Usd.Zero : one.HourlyRate)),
     ];
+
+    private static RunningCost Part(LedgerPod pod, (Usd Spent, DateTimeOffset At)? booked, DateTimeOffset now) => new(
+        pod.Job,
+        pod.Attempt,
+        pod.CostUntil(now),
+        booked?.Spent ?? Usd.Zero,
+        booked?.At ?? BeginOf(pod),
+        pod.PodId is null ? Usd.Zero : pod.HourlyRate ?? Usd.Zero);
 }

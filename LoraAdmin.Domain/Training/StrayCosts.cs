@@ -129,7 +129,7 @@ internal sealed class StrayCosts(IUnitOfWork work, TimeProvider clock)
             await LeakAsync(money, pod, booked, more, note, now, cancellationToken);
             if (!isGone && !isTold)
             {
-                string text = $"Pod {pod.PodId} costs {pod.HourlyRate} an hour, and no attempt asked for it";
+                string text = $"No attempt asked for pod {pod.PodId}. When this was told it had cost {cost}, at {pod.HourlyRate ?? Usd.Zero} an hour";
                 await unit.Events.AppendAsync(BudgetFacts.Beyond(pod.Name, text, Self) with { Pod = pod.Name }, cancellationToken);
             }
         }

@@ -155,6 +155,18 @@ public sealed class NeedsAttentionTests : LoraBunitContext
     }
 
     [Fact]
+    [Trait("Requirement", "M6")]
+    public void Attention_ManyThatNobodyReserved_AreOneLineThatOpens()
+    {
+        incidents.Open.AddRange(Enumerable.Range(1, 28).Select(number => One(BudgetIncidents.Beyond, $"pod{number:00000}", EventSeverity.Warning)));
+        AngleSharp.Dom.IElement line = Assert.Single(Show().FindAll(".incident"));
+
+        Assert.Equal("28 things cost money that nobody reserved", line.QuerySelector("h3")!.TextContent);
+        Assert.Equal(28, line.QuerySelectorAll("details li").Length);
+        Assert.Equal("/pods", line.QuerySelector("a.go")!.GetAttribute("href"));
+    }
+
+    [Fact]
     public void Attention_TwoOrphans_AreTwoLines()
     {
         incidents.Open.AddRange(Enumerable.Range(1, 2).Select(number => One(PodIncidents.Orphaned, $"pod{number:00000}", EventSeverity.Warning)));

@@ -147,7 +147,7 @@ internal static class BudgetSamples
             days,
             new DateOnly(2026, 10, 1),
             [new Reservation(Guid.Empty, job, 1, November, Dollars(5), Now.AddHours(-2), null, null) { Accrued = Dollars(1), AccruedAt = Now.AddMinutes(-6) }],
-            new PaidWorkNow([], 0, [new RunningCost(job, 1, Dollars(1.1m), Dollars(1), Dollars(1))], 40),
+            new PaidWorkNow([], 0, [new RunningCost(job, 1, Dollars(1.1m), Dollars(1), Now.AddMinutes(-6), Dollars(1))], 40),
             CostRules,
             Now);
         money = with?.Invoke(money) ?? money;

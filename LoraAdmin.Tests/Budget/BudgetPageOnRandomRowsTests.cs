@@ -9,6 +9,7 @@ using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Platform.Data;
 using LoraAdmin.Pods;
+using LoraAdmin.Shell;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Tests.Simulation;
 using LoraAdmin.Training;
@@ -59,14 +60,15 @@ public sealed partial class BudgetPageOnRandomRowsTests : LoraBunitContext
     {
         (long spent, long reserved, long limit) = (rows.Spent, rows.Reserved, rows.Limit);
         BudgetReservationRow[] open = [.. rows.Open.Where(row => row.Month == "2026-11")];
-        (long live, long perHour) = rows.Running();
+        (long live, long perHour, long? since) = rows.Running();
         BudgetReservationRow[] ended = [.. open.Where(row => row.AmountMicros > row.AccruedMicros && rows.Jobs.Any(job => job.JobId == row.JobId && !job.IsOpen))];
         int endedJobs = ended.Select(row => row.JobId).Distinct().Count();
         Assert.Equal(Math.Min(3, endedJobs), page.FindAll(".of-ended a").Count);
         Assert.Equal(
             [
                 Plain($"Spent {Money(spent)}{When(open.Sum(row => row.AccruedMicros) > 0, $" {Money(open.Sum(row => row.AccruedMicros))} accrued by what runs")}"
-                    + When(perHour > 0, $" {Money(live)} more since, {Money(perHour)}/h")),
+                    + When(perHour > 0, $" {Money(perHour)}/h now; {Money(live)} more")
+                    + When(perHour > 0 && since is not null, $" since {Relative.Instant(DateTimeOffset.FromUnixTimeMilliseconds(since ?? 0), Start)}")),
                 Plain($"Reserved {Money(reserved)} by {open.Length} open attempt{When(open.Length != 1, "s")}"
                     + When(endedJobs > 0, $"{Money(ended.Sum(row => row.AmountMicros - row.AccruedMicros))} of it for {(endedJobs == 1 ? "a job that has" : "jobs that have")} ended, until nothing of it can cost money any more:")),
                 Plain($"Free {Money(InCents(limit) - InCents(spent) - InCents(reserved))} {(limit > spent + reserved ? "can still be reserved" : rows.IsHard ? "nothing is admitted" : "the limit is soft")}"),

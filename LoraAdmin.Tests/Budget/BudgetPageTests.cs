@@ -55,7 +55,7 @@ public sealed partial class BudgetPageTests : LoraBunitContext
         Assert.Contains("$1.00 accrued by what runs", spent, StringComparison.Ordinal);
 
         // A dollar an hour for six minutes.
-        Assert.Contains("$0.10 more since, $1.00/h", spent, StringComparison.Ordinal);
+        Assert.Contains("$1.00/h now; $0.10 more since 6 min ago", spent, StringComparison.Ordinal);
         Assert.EndsWith("by 1 open attempt", Words(page.FindAll(".totals > div")[1].TextContent).Trim(), StringComparison.Ordinal);
     }
 

@@ -48,7 +48,7 @@ public sealed class BudgetQueryTests
         Assert.Equal(
             rows.Entries.OrderByDescending(row => row.At).ThenByDescending(row => row.Key, StringComparer.Ordinal).Where(row => row.Month == "2026-11").Take(10).Select(row => row.Key),
             board.Newest.Select(entry => entry.Key));
-        Assert.Equal(rows.Running(), (board.Figures.Live.Micros, board.Figures.PerHour.Micros));
+        Assert.Equal(rows.Running(), (board.Figures.Live.Micros, board.Figures.PerHour.Micros, board.Figures.LiveSince?.ToUnixTimeMilliseconds()));
         AssertBurned(month, board);
         AssertCost(rows, board);
         AssertForecast(rows, month, board);

@@ -66,10 +66,17 @@ internal sealed record RawMoney(
 
     public long Completed => Jobs.LongCount(row => row.State == Domain.Training.TrainingState.Completed && row.CompletedAt >= WindowStart);
 
-    /// <summary>What runs has cost beyond what is booked of it, and costs an hour.</summary>
-    public (long Live, long PerHour) Running()
+    /// <summary>What runs has cost beyond what is booked of it, and costs an hour; and since when the longest of it waits.</summary>
+    public (long Live, long PerHour, long? Since) Running()
     {
         (long live, long perHour) = (0, 0);
+        long? since = null;
+        void Count(long more, long until)
+        {
+            live += Math.Max(0, more);
+            since = more > 0 && !(since < until) ? until : since;
+        }
+
         foreach ((Guid job, int attempt) in Pods.Select(row => (row.JobId, row.Attempt)).Concat(Hosted.Select(row => (row.JobId, row.Attempt))).Distinct())
         {
             PodLedgerRow[] pods = [.. Pods.Where(row => row.JobId == job && row.Attempt == attempt && !IsAnothers(row))];
@@ -87,15 +94,19 @@ internal sealed record RawMoney(
             {
                 long known = pods.Sum(CostOf) + hosted.Except(going).Sum(CostOf);
                 long most = reservation.SettledAt is null ? Math.Max(0, reservation.AmountMicros - known) : long.MaxValue;
-                live += Math.Max(0, known + Math.Min(clocked, most) - reservation.AccruedMicros - reservation.BeyondMicros);
+                long begin = pods.Where(row => row.PodId is not null).Select(BeginOf).Concat(hosted.Select(row => row.StartedAt ?? Now)).Append(Now).Min();
+                Count(
+                    known + Math.Min(clocked, most) - reservation.AccruedMicros - reservation.BeyondMicros,
+                    new[] { reservation.AccruedAt, reservation.SettledAt }.Max() ?? begin);
             }
             else
             {
-                live += clocked + living.Sum(row => Math.Max(0, CostOf(row) - BookedUnder(row.Name)));
+                Array.ForEach(going, one => Count(CostOf(one), one.StartedAt ?? Now));
+                Array.ForEach(living, row => Count(CostOf(row) - BookedUnder(row.Name), LastBookedUnder(row.Name) ?? BeginOf(row)));
             }
         }
 
-        return (live, perHour);
+        return (live, perHour, since);
     }
 
     /// <summary>Each pod of the account as the panel of drift has it: booked and corrected, billed, and in which state.</summary>
@@ -130,6 +141,10 @@ internal sealed record RawMoney(
         milliseconds <= 0 ? 0 : (long)decimal.Round(hourly * (decimal)milliseconds / 3_600_000m, MidpointRounding.AwayFromZero);
 
     private static bool IsAnothers(PodLedgerRow row) => row.Saw == PodSaw.Gone && row.WantReason == "not_ours";
+
+    private static long BeginOf(PodLedgerRow pod) => pod.CreatedAt ?? pod.RequestedAt;
+
+    private long? LastBookedUnder(string pod) => Entries.Where(row => row.Pod == pod && row.Kind != EntryKind.Correction).Max(row => (long?)row.At);
 
     private long BookedUnder(string pod) => Entries.Where(row => row.Pod == pod && row.Kind != EntryKind.Correction).Sum(row => row.SpentMicros);
 

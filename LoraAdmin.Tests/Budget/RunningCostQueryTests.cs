@@ -35,6 +35,7 @@ public sealed class RunningCostQueryTests
         await BookAsync(database, Entry("correction:stray", EntryKind.Correction, 0.10m));
 
         Assert.Equal((Dollars(0.40m), Dollars(0.50m)), await ReadAsync(database));
+        Assert.Equal(Now.AddHours(-1), await ReadSinceAsync(database));
     }
 
     /// <summary>Both of a job that nobody knows: one is booked too high, which gives the other nothing.</summary>
@@ -84,10 +85,12 @@ public sealed class RunningCostQueryTests
         Assert.Equal((Usd.Zero, Usd.Zero), await ReadAsync(database));
         await AddAsync(database, runs);
         Assert.Equal((Dollars(1.40m), Dollars(0.50m)), await ReadAsync(database));
+        Assert.Equal(runs.CreatedAt, await ReadSinceAsync(database));
 
         await ApplyAsync(database, ReservationBooks.Accrue(open, Dollars(0.90m), static () => throw new InvalidOperationException(), Now.AddMinutes(-5))!);
 
         Assert.Equal((Dollars(0.50m), Dollars(0.50m)), await ReadAsync(database));
+        Assert.Equal(Now.AddMinutes(-5), await ReadSinceAsync(database));
     }
 
     /// <summary>By the clock it has cost $6 of the $5 that were reserved; nobody can say whether it still runs.</summary>
@@ -175,6 +178,8 @@ public sealed class RunningCostQueryTests
         BudgetFigures figures = await FiguresAsync(database);
         return (figures.Live, figures.PerHour);
     }
+
+    private static async Task<DateTimeOffset?> ReadSinceAsync(TestDatabase database) => (await FiguresAsync(database)).LiveSince;
 
     private static async Task<BudgetFigures> FiguresAsync(TestDatabase database)
     {

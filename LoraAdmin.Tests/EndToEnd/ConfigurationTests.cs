@@ -182,6 +182,19 @@ public sealed class ConfigurationTests : IDisposable
     public Task Urls_ThatCantBeListenedOn_AreRefused(string urls) => RefusedStart.IsExplainedAsync(
         folder.Under("data"), "urls", new Dictionary<string, string>(), ["--urls", urls]);
 
+    [Theory]
+    [InlineData("--Operations:PlanValidFor")]
+    [InlineData("--Operations:PlanValidFor 00:01:00")]
+    [InlineData("--Operations:PlanValidFor", "--Data:Database", "sqlite")]
+    public Task Argument_WithoutItsValue_IsRefused(params string[] arguments) => RefusedStart.IsExplainedAsync(
+        folder.Under("data"), "Operations:PlanValidFor", new Dictionary<string, string>(), ["--urls", "http://127.0.0.1:0", .. arguments]);
+
+    [Theory]
+    [InlineData("Operations:PlanValidFor")]
+    [InlineData("-v")]
+    public Task Argument_ThatIsNone_IsRefused(string argument) => RefusedStart.IsExplainedAsync(
+        folder.Under("data"), argument, new Dictionary<string, string>(), ["--urls", "http://127.0.0.1:0", argument]);
+
     [Fact]
     public async Task Command_WithAWrongKey_IsRefusedLikeAStart()
     {

@@ -114,6 +114,9 @@ public sealed class OperationDeskTests
 
         Assert.Contains("shows the world of", Refused(await ApplyAsync(Key, plan)).Problem, StringComparison.Ordinal);
         Assert.Empty(house.Begun);
+
+        house.Rules = house.Rules with { PlanValidFor = TimeSpan.FromMinutes(1) };
+        Assert.EndsWith(" UTC; a plan is applied within 1 minute of its look", Refused(await ApplyAsync(Key, plan)).Problem, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -130,6 +130,37 @@ public sealed class GpuPriceBookTests : IDisposable
         Assert.Equal(2, (await ListAsync()).Count);
     }
 
+    [Fact]
+    public async Task Catalog_ThatCannotBeReadAfterARestart_IsSpokenForByTheKeptPrices()
+    {
+        await ReadAsync(0.40m, 0.20m);
+        await ReadAsync(0.44m, null);
+        clock.Advance(TimeSpan.FromDays(2));
+        catalog.IsAway = true;
+        GpuPrices anew = new(catalog, clock, new GpuPriceBook(database, clock));
+
+        Assert.Equal(Usd.FromDollars(0.44m), await anew.DearestAsync(["A40"], Usd.FromDollars(9), Token));
+
+        // The one is not offered any more, the other never was.
+        Assert.Equal(Usd.FromDollars(9), await anew.DearestAsync(["A40", "L4"], Usd.FromDollars(9), Token));
+        Assert.Equal(Usd.FromDollars(9), await anew.DearestAsync(["H100"], Usd.FromDollars(9), Token));
+
+        catalog.IsAway = false;
+        catalog.Set(0.50m, 0.20m);
+        clock.Advance(GpuPrices.LeaveAloneFor);
+        Assert.Equal(Usd.FromDollars(0.50m), await anew.DearestAsync(["A40", "L4"], Usd.FromDollars(9), Token));
+    }
+
+    [Fact]
+    public async Task CatalogAndDatabase_ThatAreBothAway_LeaveTheWorstCase()
+    {
+        await ReadAsync(0.40m, 0.20m);
+        catalog.IsAway = true;
+        GpuPrices cut = new(catalog, clock, new GpuPriceBook(new Away(database), clock));
+
+        Assert.Equal(Usd.FromDollars(9), await cut.DearestAsync(["A40"], Usd.FromDollars(9), Token));
+    }
+
     public void Dispose() => database.Dispose();
 
     /// <summary>A reading ten minutes after the last one.</summary>
@@ -146,6 +177,8 @@ public sealed class GpuPriceBookTests : IDisposable
     {
         public IReadOnlyList<GpuOffer> Offers { get; set; } = [];
 
+        public bool IsAway { get; set; }
+
         public void Set(decimal a40, decimal? l4) => Offers =
         [
             new GpuOffer("A40", "A40", 48, Usd.FromDollars(a40), InStock: true),
@@ -153,7 +186,9 @@ public sealed class GpuPriceBookTests : IDisposable
         ];
 
         public Task<CatalogReading> ReadAsync(CancellationToken cancellationToken) =>
-            Task.FromResult<CatalogReading>(new CatalogReading.Read(Offers, DateTimeOffset.UnixEpoch));
+            Task.FromResult<CatalogReading>(IsAway
+                ? new CatalogReading.Unavailable(new ProviderError(ProviderFailure.Unreachable, null, "away"))
+                : new CatalogReading.Read(Offers, DateTimeOffset.UnixEpoch));
     }
 
     private sealed class Away(IUnitOfWork inner) : IUnitOfWork

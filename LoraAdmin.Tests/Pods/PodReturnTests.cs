@@ -163,6 +163,27 @@ public sealed class PodReturnTests
         Assert.DoesNotContain(house.Facts, fact => fact.Kind == PodEvents.StopFailed);
     }
 
+    /// <summary>Stops may use what is left of the rate limit, reads may not: that they stand still already can't be looked into then.</summary>
+    [Fact]
+    public async Task HeldPods_ThatStandStillWhenTheRateLimitIsUsedUp_HaveNoErrorOfTheirStop()
+    {
+        PodHouse house = new();
+        for (int number = 0; number < 40; number++)
+        {
+            PodRecord pod = house.AddPod(house.NextName());
+            await house.KnowAsync(pod, row => row with { Want = PodWant.Held, WantReason = PodReasons.FileUnproven });
+            pod.Status = PodStatus.Exited;
+        }
+
+        house.World.Cloud.World.Faults.Add(FaultKind.List500, count: 1);
+        await house.RunAsync(TimeSpan.FromSeconds(1));
+        int untold = house.Rows.Count(static row => row.Saw != PodSaw.Exited && row.StopAttempts == 1);
+        await house.RunAsync(TimeSpan.FromMinutes(5));
+
+        Assert.True(untold > 0);
+        Assert.All(house.Rows, static row => Assert.Equal((PodSaw.Exited, null), (row.Saw, row.LastError)));
+    }
+
     [Fact]
     public async Task HeldPod_RunsWhileItsFileIsFetched_AndIsStoppedAfterwards()
     {

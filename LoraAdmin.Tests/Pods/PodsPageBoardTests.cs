@@ -123,6 +123,21 @@ public sealed class PodsPageBoardTests
     }
 
     [Fact]
+    public void Board_HeldPodThatRunsForItsFile_SaysUntilWhen()
+    {
+        LedgerPod held = PodSamples.Row(1, HourAgo, PodWant.Held) with { FetchUntil = Now.AddMinutes(11) };
+        LedgerPod stopping = PodSamples.Row(2, HourAgo, PodWant.Held) with { FetchUntil = Now.AddMinutes(-1) };
+        LedgerPod[] open = [held, stopping];
+
+        foreach (AccountLook look in new[] { AccountLook.None, Look([.. open.Select(row => PodSamples.Of(row))], open) })
+        {
+            Assert.Equal(
+                ["Kept, and runs until 03:11 UTC so that its trained file can be fetched", "Kept, and not stopped yet: its trained file may be nowhere else"],
+                Of(look, open).Pods.OrderBy(pod => pod.Name, StringComparer.Ordinal).Select(pod => pod.Why));
+        }
+    }
+
+    [Fact]
     public void Board_WithoutListing_ShowsTheLedgerAndNothingVanished()
     {
         LedgerPod[] open = [PodSamples.Row(1, HourAgo), PodSamples.Row(2, HourAgo, PodWant.Held), PodSamples.Row(3, HourAgo, PodWant.Released)];

@@ -16,6 +16,36 @@ public sealed class StrayCostsTests
 
     [Fact]
     [Trait("Requirement", "M6")]
+    public async Task Pod_ThatNobodyAskedFor_IsBookedFirstWithAllThatItHasCostSinceItBegan()
+    {
+        PodRecord pod = PodHouse.AddPod(
+            bench.World, PodNames.For(bench.World.Installation.Id, new JobId(bench.World.Ids.Next()), 1, 1), agentKnowsUs: false);
+        bench.World.Clock.Advance(TimeSpan.FromMinutes(40));
+        await bench.RunForAsync(TimeSpan.FromMinutes(5));
+
+        LedgerPod row = Assert.Single(bench.World.Database.Pods.Rows);
+        BudgetEntry first = bench.World.Database.EntriesOfPod[row.Name].MinBy(static entry => entry.At)!;
+        Assert.InRange(first.Spent.Micros, Usd.FromDollars(pod.GpuRate).PerHourFor(first.At - pod.CreatedAt).Micros, 500_000);
+        string told = Assert.Single(bench.World.Database.Events, static fact => fact.Kind == BudgetEvents.Beyond).Message;
+        Assert.StartsWith($"No attempt asked for pod {pod.Id}. When this was told it had cost {first.Spent}, at ", told, StringComparison.Ordinal);
+    }
+
+    /// <summary>A person ends it before any look of the pod loop.</summary>
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Pod_ThatAPersonEndsBeforeItIsLookedAt_IsBookedSinceItBegan()
+    {
+        PodRecord pod = PodHouse.AddPod(bench.World, PodNames.For(bench.World.Installation.Id, new JobId(bench.World.Ids.Next()), 1, 1));
+        bench.World.Clock.Advance(TimeSpan.FromMinutes(40));
+        bench.PodLoopRuns = false;
+        Assert.IsType<EndPodOutcome.Noted>(await bench.Portal.Pods.EndAsync(pod.Id, "not needed", false, TrainingBench.Person, TrainingBench.Token));
+        await SettleAsync();
+
+        Assert.True(bench.Month.Spent >= Usd.FromDollars(pod.GpuRate).PerHourFor(TimeSpan.FromMinutes(40)), $"{bench.Month.Spent}");
+    }
+
+    [Fact]
+    [Trait("Requirement", "M6")]
     public async Task Pod_DisownedAndThenOursAgain_IsBookedAlsoWhenItWentBetweenTwoLooks()
     {
         LedgerPod row = await FindStrayAsync();

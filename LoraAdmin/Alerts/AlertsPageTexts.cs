@@ -190,7 +190,8 @@ public static class AlertsPageTexts
     }
 
     /// <summary>Whether one cause can bring many of the rule at once.</summary>
-    public static bool ComesInCrowds(string rule) => rule is PodIncidents.Orphaned or PodIncidents.Leaking or PodIncidents.Held or PodIncidents.Foreign;
+    public static bool ComesInCrowds(string rule) => rule is PodIncidents.Orphaned or PodIncidents.Leaking or PodIncidents.Held or PodIncidents.Foreign
+        or BudgetIncidents.Beyond;
 
     /// <summary>Many of one rule, in one line.</summary>
     public static IncidentWords OfMany(AttentionLine line)
@@ -213,6 +214,12 @@ public static class AlertsPageTexts
                 WhatHelps = "See their last errors. If RunPod stays in the way, end them in RunPod's own console; the portal notices by itself.",
             },
             PodIncidents.Held => many with { Title = $"{line.Count} pods are kept for their files" },
+            BudgetIncidents.Beyond => many with
+            {
+                Title = $"{line.Count} things cost money that nobody reserved",
+                HowBad = "They count in this month beyond every guard, and take the room of new jobs, until what takes the money is gone.",
+                WhatHelps = "See what each text names. Pods: see on the page Pods that they end, and what they cost now; one that is not ours, say so there with “Not ours”, and its money is taken back.",
+            },
             PodIncidents.Foreign => many with { Title = $"{line.Count} pods of another portal are in this account" },
             _ => many,
         };

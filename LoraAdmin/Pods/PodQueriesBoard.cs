@@ -53,7 +53,7 @@ public static class PodQueriesBoard
         (PodClass found, string why) = row.Want switch
         {
             PodWant.Released => (PodClass.Orphan, "Its job is over; it is being ended"),
-            PodWant.Held => (PodClass.Held, PodCensus.WhyKept(row.Saw == PodSaw.Exited)),
+            PodWant.Held => (PodClass.Held, PodCensus.WhyKept(row, row.Saw == PodSaw.Exited, now)),
             _ when row.LiveUntil < now => (PodClass.Orphan, "It outlived boot, training and retrieval together"),
             _ => (PodClass.Needed, "Its job works with it"),
         };

@@ -39,13 +39,13 @@ internal sealed class PaidWork : IBatchedQuery<PaidWorkQuestion, PaidWorkNow>
 
     private const string Reserved =
         $"""
-        SELECT b.job_id, b.attempt, b.amount_micros, b.accrued_micros, b.beyond_micros, b.settled_at
+        SELECT b.job_id, b.attempt, b.amount_micros, b.accrued_micros, b.beyond_micros, b.settled_at, b.accrued_at
         FROM {Runs} JOIN budget_reservations b ON b.job_id = runs.job_id AND b.attempt = runs.attempt
         """;
 
     private const string Booked =
         """
-        SELECT e.pod, SUM(e.spent_micros) FROM pod_ledger p JOIN budget_entries e ON e.pod = p.name
+        SELECT e.pod, SUM(e.spent_micros), MAX(e.at) FROM pod_ledger p JOIN budget_entries e ON e.pod = p.name
         WHERE p.saw <> 'gone' AND e.pod IS NOT NULL AND e.kind <> 'correction' GROUP BY e.pod
         """;
 
@@ -79,7 +79,8 @@ internal sealed class PaidWork : IBatchedQuery<PaidWorkQuestion, PaidWorkNow>
                 [.. answers[4].Rows.Select(ToPod)],
                 [.. answers[3].Rows.Select(ToHosted)],
                 [.. answers[5].Rows.Select(ToReservation)],
-                answers[6].Rows.ToDictionary(static row => (string)row[0], static row => new Usd(Cell.Number(row[1])), StringComparer.Ordinal),
+                answers[6].Rows.ToDictionary(
+                    static row => (string)row[0], static row => (new Usd(Cell.Number(row[1])), Instants.FromMillis(Cell.Number(row[2]))), StringComparer.Ordinal),
                 question.Now),
             (int)answers[2].Number(0))
         {
@@ -136,6 +137,7 @@ internal sealed class PaidWork : IBatchedQuery<PaidWorkQuestion, PaidWorkNow>
         SettledAt: Instants.FromMillis(Cell.NumberOrNull(row[5])))
     {
         Accrued = new Usd(Cell.Number(row[3])),
+        AccruedAt = Instants.FromMillis(Cell.NumberOrNull(row[6])),
         Beyond = new Usd(Cell.Number(row[4])),
     };
 

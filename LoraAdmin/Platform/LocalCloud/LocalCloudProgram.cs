@@ -53,6 +53,7 @@ public static class LocalCloudProgram
     internal static WebApplication Build(string[] args)
     {
         args = args is [Verb, .. string[] rest] ? rest : args;
+        ConfigurationArguments.Check(args);
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder(args);
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
         if (string.IsNullOrEmpty(builder.Configuration[WebHostDefaults.ServerUrlsKey]))
