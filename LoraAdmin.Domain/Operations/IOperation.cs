@@ -30,6 +30,9 @@ public sealed record OperationInfo(string Key, string Title, string Description,
     public bool NeedsRightClock => IsDestructive || JudgesByTime;
 
     public CatchUp CatchUp { get; init; } = CatchUp.Once;
+
+    /// <summary>What else stops while it is paused and what that costs, in whole sentences for who is about to pause it; null: nothing does.</summary>
+    public string? PausesToo { get; init; }
 }
 
 /// <summary>A name and a value as a person reads them, e.g. before and after a run.</summary>

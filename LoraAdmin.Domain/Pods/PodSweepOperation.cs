@@ -19,6 +19,7 @@ public sealed class PodSweepOperation(PodSweep sweep, TimeProvider clock, string
         permission)
     {
         IsDestructive = true,
+        PausesToo = "The loop that sweeps every minute stops too: pods that nothing needs run on and cost money until the sweep is resumed, or a person ends them on the page Pods.",
     };
 
     public async Task<Planning> PlanAsync(CancellationToken cancellationToken)

@@ -3,6 +3,7 @@ using LoraAdmin.Domain.Access;
 using LoraAdmin.Domain.Operations;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Operations;
+using LoraAdmin.Shell;
 using Xunit;
 
 namespace LoraAdmin.Tests.Operations;
@@ -100,6 +101,65 @@ public sealed class OperationPageTests : OperationPageContext
         Assert.Contains("by ada: mending", page.Markup, StringComparison.Ordinal);
         await Button(page, "Resume").ClickAsync();
         page.WaitForAssertion(() => Assert.Contains(House.Database.Events, fact => fact.Kind == OperationEvents.Resumed));
+    }
+
+    [Fact]
+    public void Pause_SaysBeforehandWhatElseStopsAndWhatThatCosts()
+    {
+        IRenderedComponent<OperationPage> page = OfKey();
+        page.WaitForAssertion(() => Button(page, "Pause"));
+        Button(page, "Pause").Click();
+
+        Dialogs.WaitForAssertion(() => Assert.Contains(
+            "The loop that sweeps every minute stops too: pods that nothing needs run on and cost money", Dialogs.Markup, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Next_OfAnEditedSchedule_IsTheFirstInstantThatWillBe()
+    {
+        DateTimeOffset hour = new(Clock.GetUtcNow().UtcDateTime.Date.AddDays(1), TimeSpan.Zero);
+        Clock.Advance(hour.AddSeconds(-10) - Clock.GetUtcNow());
+        await House.TickAsync();
+        IRenderedComponent<OperationPage> page = OfKey();
+        page.WaitForAssertion(() => Button(page, "Edit schedule"));
+        Button(page, "Edit schedule").Click();
+        Dialogs.WaitForAssertion(() => Dialogs.Find("#schedule-cron"));
+        Dialogs.Find("#schedule-cron").Input("0 0/5 * * * ?");
+        DateTimeOffset first = hour.AddMinutes(5);
+        Dialogs.WaitForAssertion(() => Assert.Equal(Relative.Utc(first), Dialogs.Find("ul[aria-label='Next instants'] li").TextContent));
+        await Button(Dialogs, "Save").ClickAsync();
+        page.WaitForAssertion(() => Assert.Contains(House.Database.Events, fact => fact.Kind == OperationEvents.ScheduleEdited));
+        TellChange();
+
+        page.WaitForAssertion(() => Assert.StartsWith(Relative.Utc(first), page.Find(".fire").TextContent, StringComparison.Ordinal));
+        Clock.Advance(TimeSpan.FromSeconds(10));
+        Assert.IsNotType<StartOutcome.Started>(await House.FireAsync(Key, hour));
+        Clock.Advance(TimeSpan.FromMinutes(5));
+        Assert.IsType<StartOutcome.Started>(await House.FireAsync(Key, first));
+    }
+
+    [Fact]
+    public async Task Schedule_ThatNamesOnlyAnInstantBeforeItsEditHolds_IsRefused()
+    {
+        string cron = $"{Clock.GetUtcNow().AddSeconds(10):s m H d M} ? {Clock.GetUtcNow():yyyy}";
+
+        OperationCommand.Refused refused = Assert.IsType<OperationCommand.Refused>(
+            await House.Desk.EditScheduleAsync(Key, new ScheduleWish(cron, "UTC", CatchUp.Once), Ada, CancellationToken.None));
+
+        Assert.Contains("names no instant that is still to come", refused.Problem.Problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Schedule_ThatWouldBeAPauseWithoutAReason_IsWarnedOf()
+    {
+        IRenderedComponent<OperationPage> page = OfKey();
+        page.WaitForAssertion(() => Button(page, "Edit schedule"));
+        Button(page, "Edit schedule").Click();
+        Dialogs.WaitForAssertion(() => Dialogs.Find("#schedule-cron"));
+        Dialogs.Find("#schedule-cron").Input("0 0 0 1 1 ? 2099");
+
+        Dialogs.WaitForAssertion(() => Assert.StartsWith(
+            "It does not run by itself before 2099-01-01. To stop it, pause it with a reason", Dialogs.Find(".warn-text").TextContent, StringComparison.Ordinal));
     }
 
     [Fact]

@@ -187,8 +187,8 @@ internal sealed class OperationQueries(
     {
         IOperationRunStore runs = unit.Store<IOperationRunStore>();
         DateTimeOffset now = clock.GetUtcNow();
-        DateTimeOffset from = now;
-        if (schedule.Pause is { } pause && pause.HoldsNow(now))
+        DateTimeOffset from = schedule.RunsAfter(now);
+        if (schedule.Pause is { } pause && pause.HoldsNow(now) && Before(pause.Until) > from)
         {
             from = Before(pause.Until);
         }
