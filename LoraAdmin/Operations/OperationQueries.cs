@@ -24,6 +24,9 @@ public sealed record OperationLine(
 {
     public OperationRun? Last => Newest.FirstOrDefault(run => run.State != RunState.Running);
 
+    /// <summary>The pause that held it when this was read; null: none did.</summary>
+    public OperationPause? PausedNow { get; init; }
+
     public bool IsPausedAt(DateTimeOffset now) => Schedule.Pause?.HoldsNow(now) == true;
 }
 
@@ -110,7 +113,7 @@ internal sealed class OperationQueries(
                 }
             }
 
-            return new OperationBoard(lines, hold);
+            return new OperationBoard([.. lines.OrderBy(line => line.Info.Title, StringComparer.Ordinal)], hold);
         },
         cancellationToken);
 
@@ -212,7 +215,10 @@ internal sealed class OperationQueries(
             await runs.FindRunningAsync(info.Key, cancellationToken),
             awaiting.LastOrDefault(plan => plan.Operation == info.Key),
             isMissed ? last[0].Instant : null,
-            unreadable);
+            unreadable)
+        {
+            PausedNow = schedule.Pause is { } present && present.HoldsNow(now) ? present : null,
+        };
     }
 
     /// <summary>An instant at which a pause or the kill switch ends is free of it.</summary>
