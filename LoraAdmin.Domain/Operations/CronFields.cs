@@ -36,6 +36,10 @@ public static class CronFields
             : string.Create(CultureInfo.InvariantCulture, $"it has {fields.Length} {(fields.Length == 1 ? "field" : "fields")}, and needs 6 or 7: {Order}");
     }
 
+    /// <summary>The scheduler takes a day of the month and a weekday together as "either". <c>?</c> and <c>*</c> name none.</summary>
+    internal static bool NamesBothDays(string cron) =>
+        cron.Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries) is [_, _, _, not ("?" or "*"), _, not ("?" or "*"), ..];
+
     private sealed record Field(string Name, int Least, int Most)
     {
         public string[] Names { get; init; } = [];

@@ -30,7 +30,28 @@ public sealed record OperationInfo(string Key, string Title, string Description,
     public bool NeedsRightClock => IsDestructive || JudgesByTime;
 
     public CatchUp CatchUp { get; init; } = CatchUp.Once;
+
+    /// <summary>What each word of <see cref="PlanItem.Action"/> means, where a person may wonder.</summary>
+    public IReadOnlyDictionary<string, string> Actions { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>What the money of an item is; null: its items have none.</summary>
+    public MoneyMeaning? Money { get; init; }
+
+    /// <summary>What it means that an item is done, where that is less than it sounds; null: it is done.</summary>
+    public DoneMeaning? DoneMeans { get; init; }
+
+    /// <summary>What else stops while it is paused and what that costs, in whole sentences for who is about to pause it; null: nothing does.</summary>
+    public string? PausesToo { get; init; }
 }
+
+/// <param name="Suffix">Behind each amount, e.g. <c>/h</c>.</param>
+/// <param name="Means">What the amount is, in words that follow a colon.</param>
+public sealed record MoneyMeaning(string Suffix, string Means);
+
+/// <param name="Words">In whole sentences.</param>
+/// <param name="Page">What the page is called that shows how far it is.</param>
+/// <param name="Address">Of that page, below the portal's.</param>
+public sealed record DoneMeaning(string Words, string Page, string Address);
 
 /// <summary>A name and a value as a person reads them, e.g. before and after a run.</summary>
 public sealed record Figure(string Name, string Value);

@@ -177,7 +177,7 @@ public sealed class OperationDesk(
                 ? schedule with { Cron = info.DefaultCron, TimeZone = OperationSchedule.Utc, CatchUp = info.CatchUp, IsEdited = false }
                 : schedule with { Cron = wish.Cron.Trim(), TimeZone = wish.TimeZone.Trim(), CatchUp = wish.CatchUp, IsEdited = true };
             next = next with { InForceFrom = now + rules().HeardOfWithin };
-            if (ScheduleCheck.WhyNot(crons, info, next, now) is { } problem)
+            if (ScheduleCheck.WhyNot(crons, info, next, next.RunsAfter(now)) is { } problem)
             {
                 return new OperationCommand.Refused(problem);
             }

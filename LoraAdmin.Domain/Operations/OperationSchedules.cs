@@ -36,6 +36,9 @@ public sealed record OperationSchedule(
 
     /// <summary>From when on its times are the present ones, by the clock of whoever changed them; null: from the beginning.</summary>
     public DateTimeOffset? InForceFrom { get; init; }
+
+    /// <summary>Instants that are still to come are run by these times when they lie after this.</summary>
+    public DateTimeOffset RunsAfter(DateTimeOffset now) => InForceFrom > now ? InForceFrom.Value : now;
 }
 
 /// <param name="Grace">How long after its instant a run may begin and still count as on time.</param>

@@ -41,19 +41,33 @@ public static class ScheduleCheck
             CronReading.Unreadable unreadable => new FieldProblem(
                 "cron",
                 $"\"{schedule.Cron}\" can't be read: {unreadable.Why}",
-                "Write second minute hour day month weekday, one of the two days as ?: \"0 30 3 * * ?\" is daily at 03:30."),
+                "Write second minute hour day month weekday: \"0 30 3 * * ?\" is daily at 03:30."),
             _ => throw new NotSupportedException("A cron text is valid, or it says why not."),
         };
     }
 
-    /// <summary>For times that may be kept: what whoever keeps them should know; null: nothing.</summary>
-    public static string? Warning(ICronSchedules crons, OperationSchedule schedule, DateTimeOffset now)
+    /// <summary>For times that may be kept: what whoever keeps them should know, in whole sentences.</summary>
+    public static IReadOnlyList<string> Warnings(ICronSchedules crons, OperationSchedule schedule, DateTimeOffset now)
     {
         ArgumentNullException.ThrowIfNull(crons);
         ArgumentNullException.ThrowIfNull(schedule);
-        return Gap(crons, schedule, now) is { } gap && gap < ShortestOfDestructive
-            ? $"Two runs are {Words(gap)} apart: one that is still at work then lets the next instant pass as skipped."
-            : null;
+        List<string> warnings = [];
+        if (crons.NextAfter(schedule.Cron, schedule.TimeZone, now) is { } first && first - now > OperationRules.KeepOccurrencesFor)
+        {
+            warnings.Add($"It does not run by itself before {first:yyyy-MM-dd}. To stop it, pause it with a reason: a pause is seen on every page of it, and people are reminded.");
+        }
+
+        if (Gap(crons, schedule, now) is { } gap && gap < ShortestOfDestructive)
+        {
+            warnings.Add($"Two runs are {Words(gap)} apart: one that is still at work then lets the next instant pass as skipped.");
+        }
+
+        if (CronFields.NamesBothDays(schedule.Cron))
+        {
+            warnings.Add("It names a day of the month and a weekday: it runs on each day that is the one or the other, and not only where both meet.");
+        }
+
+        return warnings;
     }
 
     private static FieldProblem? WhyTooOften(ICronSchedules crons, OperationInfo operation, OperationSchedule schedule, DateTimeOffset now) =>

@@ -40,13 +40,20 @@ public static class ScheduleWords
 
     private static string? Days(string day, string month, string weekday) => (day, month, weekday) switch
     {
-        ("*" or "?", "*", "?" or "*") => "Daily",
-        ("?" or "*", "*", "MON-FRI" or "2-6") => "On workdays",
-        ("?" or "*", "*", _) when Weekday(weekday) is { } name => $"Every {name}",
-        ("L", "*", "?") => "On the last day of every month",
-        (_, "*", "?") when Number(day, 31) is { } number and > 0 => $"On the {Ordinal(number)} of every month",
-        _ => null,
+        (_, not "*", _) => null,
+        ("*" or "?", _, "?" or "*") => "Daily",
+        ("*" or "?", _, _) => OfWeek(weekday),
+        (_, _, "?" or "*") => OfMonth(day),
+
+        // Both named: either will do.
+        _ => OfMonth(day) is { } date && OfWeek(weekday) is { } name ? $"{date}, and {char.ToLowerInvariant(name[0])}{name[1..]}," : null,
     };
+
+    private static string? OfWeek(string weekday) => weekday is "MON-FRI" or "2-6" ? "On workdays" : Weekday(weekday) is { } name ? $"Every {name}" : null;
+
+    private static string? OfMonth(string day) => day == "L" ? "On the last day of every month"
+        : Number(day, 31) is { } number and > 0 ? $"On the {Ordinal(number)} of every month"
+        : null;
 
     private static string? Weekday(string text)
     {

@@ -53,6 +53,21 @@ public enum FileProof
     NotNeeded,
 }
 
+public static class FileProofWords
+{
+    /// <summary>What is known of the file, as a person reads it below the word "proof".</summary>
+    public static string Words(this FileProof proof) => proof switch
+    {
+        FileProof.TrainingNeverStarted => "Training never started, so there is no file",
+        FileProof.AgentHasNone => "Its agent says that it has no finished file",
+        FileProof.InSpool => "The file lies verified in the spool",
+        FileProof.InStorage => "The file lies verified in storage",
+        FileProof.NotNeeded => "Its job has completed with the file of another attempt",
+        FileProof.Override => "A person took the responsibility for its file",
+        _ => "None: a trained file may lie on it alone",
+    };
+}
+
 /// <summary>
 /// A row of the pod ledger: one try to create one pod. It is committed before the create call and stays until the pod is verified gone.
 /// </summary>

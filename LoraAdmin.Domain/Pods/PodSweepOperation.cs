@@ -19,6 +19,21 @@ public sealed class PodSweepOperation(PodSweep sweep, TimeProvider clock, string
         permission)
     {
         IsDestructive = true,
+        Actions = new Dictionary<string, string>
+        {
+            [WordOf(SweepAction.Terminate)] = "the pod is ended, and with it all that lies on it",
+            [WordOf(SweepAction.Hold)] = "the pod is stopped and kept, since a trained file may lie on it alone; its disk goes on costing a little, and a person decides",
+            [WordOf(SweepAction.Prolong)] = "the pod is given time once, since its job still wants its file",
+            [WordOf(SweepAction.Undecided)] = "its file is looked for first; then the pod is ended or held",
+        },
+        Money = new MoneyMeaning("/h", "what the pod costs per hour now"),
+        DoneMeans = new DoneMeaning(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"What is to become of each pod is written down. The pod loop then asks RunPod for it, at most {PodWatch.EndsPerListing} ends at a time, and stays with each pod until it is stopped or verified gone."),
+            "Pods",
+            "/pods"),
+        PausesToo = "The loop that sweeps every minute stops too: pods that nothing needs run on and cost money until the sweep is resumed, or a person ends them on the page Pods.",
     };
 
     public async Task<Planning> PlanAsync(CancellationToken cancellationToken)
@@ -26,12 +41,16 @@ public sealed class PodSweepOperation(PodSweep sweep, TimeProvider clock, string
         switch (await sweep.PlanAsync(cancellationToken))
         {
             case SweepPlanning.CouldNotRead unread:
-                return new Planning.CouldNotRead($"RunPod's account can't be listed: {unread.Error.Detail}", "See its words and the remedy on the pods page");
+                return new Planning.CouldNotRead($"RunPod's account can't be listed: {unread.Error.Words}", "See its words and the remedy on the pods page");
             case SweepPlanning.Planned planned:
                 SweepRoom room = planned.Plan.Room!;
                 PlanDraft plan = PlanDraft.OfItems(planned.Plan.AsOf, [.. planned.Plan.Items.Select(ToItem)]) with
                 {
-                    Totals = [Cap("Ended by the sweep in the last hour", room.Ended.Kills, room.Ended.HourlyPrice), Cap("Left of its caps", room.KillsLeft, room.HourlyPriceLeft)],
+                    Totals =
+                    [
+                        Cap("Ended by the sweep in the last hour", room.Ended.Kills, room.Ended.HourlyPrice),
+                        Cap("Left of its caps, which count only what is ended", room.KillsLeft, room.HourlyPriceLeft),
+                    ],
                 };
                 return new Planning.Planned(planned.Plan.WithinCaps < planned.Plan.Items.Count
                     ? plan with { WithinCaps = planned.Plan.WithinCaps, CapWords = room.Words }
@@ -66,12 +85,14 @@ public sealed class PodSweepOperation(PodSweep sweep, TimeProvider clock, string
 
     public Task<string?> CheckAsync(IUnit unit, CancellationToken cancellationToken) => Task.FromResult<string?>(null);
 
+    private static string WordOf(SweepAction action) => action.ToString().ToLowerInvariant();
+
     private static Figure Cap(string name, int pods, Usd hourly) =>
         new(name, FormattableString.Invariant($"{pods} {(pods == 1 ? "pod" : "pods")}, {hourly}/h"));
 
     private static Figure Count(string name, IEnumerable<LedgerPod> pods) => new(name, pods.Count().ToString(CultureInfo.InvariantCulture));
 
-    private static PlanItem ToItem(SweepItem item) => new(item.PodId, item.Action.ToString().ToLowerInvariant(), item.Why)
+    private static PlanItem ToItem(SweepItem item) => new(item.PodId, WordOf(item.Action), $"{item.Why}. Proof about its file: {item.Proof.Words()}")
     {
         Label = item.Name,
         Money = item.HourlyRate,

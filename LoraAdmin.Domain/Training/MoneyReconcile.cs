@@ -35,6 +35,13 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
         permission)
     {
         JudgesByTime = true,
+        Actions = new Dictionary<string, string>
+        {
+            [Correct] = "the difference between bill and booking is booked",
+            [Keep] = "the bill is kept; nothing is booked yet",
+            [List] = "it is shown here, and nothing is booked",
+        },
+        Money = new MoneyMeaning("", "what is booked in correction"),
     };
 
     /// <summary>Key of a pod's correction: whoever corrects the same pod at the same moment has the same number.</summary>
@@ -48,7 +55,7 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
         if (reading is not BillReading.Read read)
         {
             ProviderError error = ((BillReading.Unavailable)reading).Error;
-            return new Planning.CouldNotRead($"RunPod's bills can't be read: {error.Detail}", RemedyFor(error));
+            return new Planning.CouldNotRead($"RunPod's bills can't be read: {error.Words}", RemedyFor(error));
         }
 
         BillSheet sheet = BillSheet.Of(read);
@@ -130,7 +137,7 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
         List<BillRecord> news = [.. records.Except(money.Kept)];
         return news.Count == 0
             ? null
-            : new PlanItem(money.PodId, Keep, $"{(news.Count == 1 ? "A day" : $"{news.Count} days")} billed: {PodBills.Judge(money, now).Why}")
+            : new PlanItem(money.PodId, Keep, $"{(news.Count == 1 ? "The bill of a day is" : $"The bills of {news.Count} days are")} new. {PodBills.Judge(money, now).Why}")
             {
                 Label = money.Row?.Name,
                 Detail = JsonSerializer.Serialize(new Work(null, now, Kept.Of(news))),

@@ -114,7 +114,7 @@ public static class PodBills
     {
         if (money.Rows.Any(row => row.Saw != PodSaw.Gone))
         {
-            return (DriftState.Alive, "It is not verified gone: its bill still grows");
+            return (DriftState.Alive, "The pod is not verified gone: its bill still grows");
         }
 
         if (!IsClosed(money, now, out DateTimeOffset goneAt))

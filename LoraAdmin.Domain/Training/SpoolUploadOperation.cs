@@ -21,7 +21,10 @@ public sealed class SpoolUploadOperation(IUnitOfWork work, SpoolUploads uploads,
         "Uploads of kept files",
         "Uploads trained files again whose upload failed and that are kept in a spool; after a success the job goes on with its validation. Three failed runs of a file raise an incident; the file is never given up.",
         "0 0 * * * ?",
-        permission);
+        permission)
+    {
+        PausesToo = "Each portal's own hourly tries stop too: a trained file whose upload failed stays on that portal's disk alone, and its job waits, until it is resumed or a person has the file uploaded.",
+    };
 
     public async Task<Planning> PlanAsync(CancellationToken cancellationToken)
     {

@@ -154,7 +154,7 @@ public sealed class StorageCensus(IUnitOfWork work, IObjectListing listing, IObj
     {
         string strays = census.Strays == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $", {census.Strays} of them unknown to every row");
         string missing = census.Missing == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"; {census.Missing} completed LoRAs have no file there");
-        return string.Create(CultureInfo.InvariantCulture, $"{census.Objects} objects of {census.Bytes} bytes{strays}{missing}");
+        return string.Create(CultureInfo.InvariantCulture, $"{census.Objects:N0} {(census.Objects == 1 ? "object" : "objects")} of {census.Bytes:N0} bytes{strays}{missing}");
     }
 
     private static IEnumerable<Figure> Figures(BucketCensus census) => census.Unread is not null

@@ -288,7 +288,7 @@ public sealed partial class BudgetPageTests : LoraBunitContext
             [new WaitsForBalance(BudgetSamples.IdOf(9), "Mara", Start.AddHours(-1), "RunPod's balance is $18.00")], Start);
         IRenderedComponent<BudgetPage> page = Loaded();
 
-        page.WaitForAssertion(() => Assert.Contains("9 h 00 min at this pace, until 24 November, 18:00 UTC", Fact(page, "Lasts"), StringComparison.Ordinal));
+        page.WaitForAssertion(() => Assert.Contains("9 h at this pace, until 24 November, 18:00 UTC", Fact(page, "Lasts"), StringComparison.Ordinal));
         Assert.Contains("$2.00/h by 2 pods of ours and $2.50/h by the whole account", Fact(page, "Spent now"), StringComparison.Ordinal);
         Assert.Contains("more than is left", Fact(page, "May still be taken"), StringComparison.Ordinal);
         Assert.Equal($"/training/{BudgetSamples.IdOf(9)}", page.Find(".waiting a").GetAttribute("href"));

@@ -43,11 +43,28 @@ public sealed class GaveUpOperationsTests
         Assert.StartsWith("/operations/runs/", line.Href, StringComparison.Ordinal);
 
         work.Before = null;
-        Assert.Equal(new ActionResult(true, "It runs."), await source.RetryAsync(Key, "the disk is mended", OperationHouse.Ada, Token));
+        ActionResult asked = await source.RetryAsync(Key, "the disk is mended", OperationHouse.Ada, Token);
+        Assert.Equal((true, "It runs.", $"/operations/runs/{house.Begun[^1].Run.Id}"), (asked.Done, asked.Message, asked.Link?.Href));
         Assert.Empty(await source.ReadAsync(Token));
         Assert.False((await source.RetryAsync(Key, "again", OperationHouse.Ada, Token)).Done);
         Assert.Equal("the disk is mended", (await house.EndBegunAsync()).Reason);
         Assert.Empty(await source.ReadAsync(Token));
+    }
+
+    [Fact]
+    public async Task Operation_ThatIsPaused_SaysByWhomAndWhy_BeforeItIsRunAgain()
+    {
+        await house.FillAsync();
+        work.Before = static (_, _) => throw new InvalidOperationException("the disk is full");
+        await house.FireAsync(Key, OperationHouse.Start.AddHours(1));
+        Assert.Null(Assert.Single(await source.ReadAsync(Token)).Heed);
+
+        await house.Desk.PauseAsync(Key, "it ends the wrong ones", OperationHouse.Start.AddHours(2), OperationHouse.Ada, Token);
+        Assert.Equal(
+            "ada has paused it since 2026-11-24 12:00:00Z: it ends the wrong ones. It would run all the same.", Assert.Single(await source.ReadAsync(Token)).Heed);
+
+        house.Clock.Advance(TimeSpan.FromHours(2));
+        Assert.Null(Assert.Single(await source.ReadAsync(Token)).Heed);
     }
 
     [Fact]
@@ -59,7 +76,7 @@ public sealed class GaveUpOperationsTests
 
         GaveUpLine line = Assert.Single(await source.ReadAsync(Token));
 
-        Assert.Equal("1 are held back: a test lets few through", line.Why);
+        Assert.Equal("1 is held back: a test lets few through", line.Why);
         Assert.StartsWith("/operations/plans/", line.Href, StringComparison.Ordinal);
         Assert.Contains("approve exactly that", line.WhyNot, StringComparison.Ordinal);
     }
@@ -93,6 +110,6 @@ public sealed class GaveUpOperationsTests
         await house.EndBegunAsync();
 
         Assert.Equal(["a"], work.Done);
-        Assert.Equal("1 are held back: a test lets few through", Assert.Single(await source.ReadAsync(Token)).Why);
+        Assert.Equal("1 is held back: a test lets few through", Assert.Single(await source.ReadAsync(Token)).Why);
     }
 }

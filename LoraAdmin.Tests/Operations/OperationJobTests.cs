@@ -64,7 +64,10 @@ public sealed class OperationJobTests
         PlanDraft seen = pods.World.Database.Operations.Plans.Rows.Single(plan => plan.Id == preview.Plan).Draft;
         Assert.Equal((0, 3L), (seen.WithinCaps, seen.Count));
         Assert.Equal(
-            [new Figure("Ended by the sweep in the last hour", "2 pods, $0.82/h"), new Figure("Left of its caps", "0 pods, $19.18/h")], seen.Totals);
+            [new Figure("Ended by the sweep in the last hour", "2 pods, $0.82/h"), new Figure("Left of its caps, which count only what is ended", "0 pods, $19.18/h")], seen.Totals);
+        Assert.All(
+            (await house.ItemsAsync(preview.Plan)).Select(one => one.Item),
+            item => Assert.EndsWith(". Proof about its file: Training never started, so there is no file", item.Reason, StringComparison.Ordinal));
         Assert.Contains("2 at $0.82/h went in the last one, so 0 at $19.18/h are left", seen.CapWords, StringComparison.Ordinal);
 
         await house.Desk.ApplyAsync(PodSweepOperation.Key, preview.Plan, "read and right", OperationHouse.Ada, Token);

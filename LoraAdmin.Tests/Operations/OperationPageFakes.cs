@@ -1,5 +1,6 @@
 using LoraAdmin.Domain.Access;
 using LoraAdmin.Domain.Operations;
+using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Operations;
 using LoraAdmin.Tests.Doubles;
@@ -19,7 +20,10 @@ public abstract class OperationPageContext : LoraBunitContext
         Work = new TestItems(Key, () => todo)
         {
             AsOf = Start,
-            Info = new OperationInfo(Key, "Sweep of a test", "Does what the test says.", "0 0 * * * ?", Permissions.SweepPods) { IsDestructive = true },
+            Info = new PodSweepOperation(null!, Clock, Permissions.SweepPods).Info with
+            {
+                Key = Key, Title = "Sweep of a test", Description = "Does what the test says.",
+            },
         };
         House = new OperationHouse(Clock, null, [Work]);
 
@@ -34,6 +38,7 @@ public abstract class OperationPageContext : LoraBunitContext
         Services.AddSingleton<IOperationDesk>(House.Desk);
         Services.AddSingleton<ICronSchedules>(House.Crons);
         Services.AddSingleton(House.Registry);
+        Services.AddSingleton<Func<OperationRules>>(() => House.Rules);
     }
 
     internal TestItems Work { get; }

@@ -3,6 +3,7 @@ using LoraAdmin.Domain.Access;
 using LoraAdmin.Domain.Operations;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Operations;
+using LoraAdmin.Shell;
 using Xunit;
 
 namespace LoraAdmin.Tests.Operations;
@@ -59,6 +60,9 @@ public sealed class OperationPageTests : OperationPageContext
         IRenderedComponent<OperationPage> page = OfKey();
 
         page.WaitForAssertion(() => Assert.Contains("Of a year's instants 1 ran, 1 late, 0 skipped, 2 missed", page.Markup, StringComparison.Ordinal));
+        string[] axes = [.. page.FindAll("svg text.axis").Select(text => text.TextContent)];
+        Assert.Equal(["Mon", "Wed", "Fri"], axes.TakeLast(3));
+        Assert.Superset(new HashSet<string> { "Feb", "May", "Aug" }, axes.ToHashSet());
         Assert.Contains("made up by a run", page.Markup, StringComparison.Ordinal);
         Assert.Contains("are made up for by one run", page.Markup, StringComparison.Ordinal);
     }
@@ -100,6 +104,65 @@ public sealed class OperationPageTests : OperationPageContext
         Assert.Contains("by ada: mending", page.Markup, StringComparison.Ordinal);
         await Button(page, "Resume").ClickAsync();
         page.WaitForAssertion(() => Assert.Contains(House.Database.Events, fact => fact.Kind == OperationEvents.Resumed));
+    }
+
+    [Fact]
+    public void Pause_SaysBeforehandWhatElseStopsAndWhatThatCosts()
+    {
+        IRenderedComponent<OperationPage> page = OfKey();
+        page.WaitForAssertion(() => Button(page, "Pause"));
+        Button(page, "Pause").Click();
+
+        Dialogs.WaitForAssertion(() => Assert.Contains(
+            "The loop that sweeps every minute stops too: pods that nothing needs run on and cost money", Dialogs.Markup, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Next_OfAnEditedSchedule_IsTheFirstInstantThatWillBe()
+    {
+        DateTimeOffset hour = new(Clock.GetUtcNow().UtcDateTime.Date.AddDays(1), TimeSpan.Zero);
+        Clock.Advance(hour.AddSeconds(-10) - Clock.GetUtcNow());
+        await House.TickAsync();
+        IRenderedComponent<OperationPage> page = OfKey();
+        page.WaitForAssertion(() => Button(page, "Edit schedule"));
+        Button(page, "Edit schedule").Click();
+        Dialogs.WaitForAssertion(() => Dialogs.Find("#schedule-cron"));
+        Dialogs.Find("#schedule-cron").Input("0 0/5 * * * ?");
+        DateTimeOffset first = hour.AddMinutes(5);
+        Dialogs.WaitForAssertion(() => Assert.Equal(Relative.Utc(first), Dialogs.Find("ul[aria-label='Next instants'] li").TextContent));
+        await Button(Dialogs, "Save").ClickAsync();
+        page.WaitForAssertion(() => Assert.Contains(House.Database.Events, fact => fact.Kind == OperationEvents.ScheduleEdited));
+        TellChange();
+
+        page.WaitForAssertion(() => Assert.StartsWith(Relative.Utc(first), page.Find(".fire").TextContent, StringComparison.Ordinal));
+        Clock.Advance(TimeSpan.FromSeconds(10));
+        Assert.IsNotType<StartOutcome.Started>(await House.FireAsync(Key, hour));
+        Clock.Advance(TimeSpan.FromMinutes(5));
+        Assert.IsType<StartOutcome.Started>(await House.FireAsync(Key, first));
+    }
+
+    [Fact]
+    public async Task Schedule_ThatNamesOnlyAnInstantBeforeItsEditHolds_IsRefused()
+    {
+        string cron = $"{Clock.GetUtcNow().AddSeconds(10):s m H d M} ? {Clock.GetUtcNow():yyyy}";
+
+        OperationCommand.Refused refused = Assert.IsType<OperationCommand.Refused>(
+            await House.Desk.EditScheduleAsync(Key, new ScheduleWish(cron, "UTC", CatchUp.Once), Ada, CancellationToken.None));
+
+        Assert.Contains("names no instant that is still to come", refused.Problem.Problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Schedule_ThatWouldBeAPauseWithoutAReason_IsWarnedOf()
+    {
+        IRenderedComponent<OperationPage> page = OfKey();
+        page.WaitForAssertion(() => Button(page, "Edit schedule"));
+        Button(page, "Edit schedule").Click();
+        Dialogs.WaitForAssertion(() => Dialogs.Find("#schedule-cron"));
+        Dialogs.Find("#schedule-cron").Input("0 0 0 1 1 ? 2099");
+
+        Dialogs.WaitForAssertion(() => Assert.StartsWith(
+            "It does not run by itself before 2099-01-01. To stop it, pause it with a reason", Dialogs.Find(".warn-text").TextContent, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -208,7 +271,7 @@ public sealed class OperationPageTests : OperationPageContext
 
         IRenderedComponent<OperationPage> page = OfKey();
 
-        page.WaitForAssertion(() => Assert.Contains("by ada: testing the sweep. The pause ends in 2 h 1 wait for approval", Words(page), StringComparison.Ordinal));
+        page.WaitForAssertion(() => Assert.Contains("by ada: testing the sweep. The pause ends in 2 h 1 waits for approval", Words(page), StringComparison.Ordinal));
     }
 
     [Fact]
@@ -294,6 +357,52 @@ public sealed class OperationPageTests : OperationPageContext
         TellChange();
         page.WaitForAssertion(() => Assert.Contains("enough. Nobody goes on from it.", page.Markup, StringComparison.Ordinal));
         Assert.DoesNotContain(page.FindAll("button"), one => one.TextContent.Trim() == "Cancel run");
+    }
+
+    [Fact]
+    public async Task Plan_SaysWhatItsWordsAndAmountsMean_AndWhatTheyComeTo()
+    {
+        Work.Plan = new Planning.Planned(PlanDraft.OfItems(Clock.GetUtcNow(), [Item("pod-1", "hold", "lora-a-1"), Item("pod-2", "hold", "pod-2")]));
+        Guid plan = Assert.IsType<OperationCommand.Planned>(await House.Desk.PreviewAsync(Key, Ada, CancellationToken.None)).Plan;
+        IRenderedComponent<OperationPlanPage> page = RenderPage<OperationPlanPage>(parameters => parameters.Add(one => one.Id, plan));
+
+        page.WaitForAssertion(() => Assert.Equal(["$0.40/h", "$0.40/h"], page.FindAll("td[data-label=Effect]").Select(cell => cell.TextContent.Trim())));
+        Assert.Contains("2 of 2: the pod is stopped and kept", Words(page), StringComparison.Ordinal);
+        Assert.Contains("what the pod costs per hour now; $0.80/h together", Words(page), StringComparison.Ordinal);
+        Assert.Equal(["lora-a-1 pod-1", "pod-2"], page.FindAll("table.grid tbody td.stack-head").Select(cell => string.Join(' ', cell.Children.Select(part => Words(part.TextContent)))).TakeLast(2));
+
+        static PlanItem Item(string pod, string action, string name) => new(pod, action, "Nobody needs it") { Label = name, Money = Usd.FromDollars(0.40m) };
+    }
+
+    [Fact]
+    public async Task Run_SaysWhatDoneMeansWhereThatIsLessThanItSounds()
+    {
+        OperationRun run = await RunOnceAsync();
+        IRenderedComponent<OperationRunPage> page = RenderPage<OperationRunPage>(parameters => parameters.Add(one => one.Id, run.Id));
+
+        page.WaitForAssertion(() => Assert.Contains("stays with each pod until it is stopped or verified gone. See Pods.", Words(page), StringComparison.Ordinal));
+        Assert.NotEmpty(page.FindAll("dd a[href='/pods']"));
+    }
+
+    [Fact]
+    public async Task Run_ThatCouldNotLook_ShowsNoFigures_AndCanBeRunAgainFromThere()
+    {
+        Work.Plan = new Planning.CouldNotRead("RunPod's bills can't be read: HTTP 500", "Press “Run now” later");
+        OperationRun run = await RunOnceAsync();
+        Assert.NotEmpty(run.After);
+        IRenderedComponent<OperationRunPage> page = RenderPage<OperationRunPage>(parameters => parameters.Add(one => one.Id, run.Id));
+        page.WaitForAssertion(() => Button(page, "Run now"));
+        Assert.Contains("It could not look: RunPod's bills can't be read: HTTP 500. Press “Run now” later", Words(page), StringComparison.Ordinal);
+        Assert.DoesNotContain("Words done", page.Markup, StringComparison.Ordinal);
+        Assert.DoesNotContain("Done means", page.Markup, StringComparison.Ordinal);
+
+        Button(page, "Run now").Click();
+        Dialogs.WaitForAssertion(() => Dialogs.Find("#confirm-reason"));
+        Dialogs.Find("#confirm-reason").Input("RunPod is back");
+        await Button(Dialogs, "Run now").ClickAsync();
+
+        Dialogs.WaitForAssertion(() => Assert.Equal("See the run", Dialogs.Find("[role=alert] a").TextContent));
+        Assert.Equal($"/operations/runs/{Assert.Single(House.Begun).Run.Id}", Dialogs.Find("[role=alert] a").GetAttribute("href"));
     }
 
     [Fact]

@@ -80,6 +80,20 @@ public sealed class QuartzJobTests : IAsyncLifetime
         Assert.Empty(operation.Done);
     }
 
+    [Fact]
+    public async Task Fire_OfARunThatFails_IsNoErrorOfTheScheduler()
+    {
+        operation.Plan = new Planning.CouldNotRead("RunPod says no", "Wait");
+        Fires fires = new();
+        scheduler.ListenerManager.AddJobListener(fires);
+        await scheduler.Start(Token);
+        await fires.Second.WaitAsync(Eventually.DefaultDeadline, Token);
+
+        Assert.NotEmpty(await RunsAsync());
+        Assert.All(await RunsAsync(), run => Assert.Equal(RunState.Failed, run.State));
+        Assert.Equal(0, fires.Broken);
+    }
+
     private async Task<bool> EndedAsync(int runs) => (await RunsAsync()).Count(run => run.State == RunState.Succeeded) >= runs;
 
     private async Task<IReadOnlyList<OperationRun>> RunsAsync() =>
@@ -90,8 +104,12 @@ public sealed class QuartzJobTests : IAsyncLifetime
     {
         private readonly TaskCompletionSource second = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private int ended;
+        private int broken;
 
         public string Name => "tests.fires";
+
+        /// <summary>How often the job has thrown.</summary>
+        public int Broken => broken;
 
         public Task Second => second.Task;
 
@@ -101,6 +119,11 @@ public sealed class QuartzJobTests : IAsyncLifetime
 
         public ValueTask JobWasExecuted(IJobExecutionContext context, JobExecutionException? jobException, CancellationToken cancellationToken = default)
         {
+            if (jobException is not null)
+            {
+                Interlocked.Increment(ref broken);
+            }
+
             if (Interlocked.Increment(ref ended) == 2)
             {
                 second.TrySetResult();

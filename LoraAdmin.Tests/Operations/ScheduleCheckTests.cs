@@ -143,19 +143,58 @@ public sealed class ScheduleCheckTests
         Assert.Contains("a minute or more", problem.Remedy, StringComparison.Ordinal);
 
         Assert.IsType<OperationCommand.Done>(await EditAsync(Harmless, cron, "UTC"));
-        Assert.Contains($"{gap} apart", ScheduleCheck.Warning(house.Crons, await ScheduleAsync(Harmless), OperationHouse.Start), StringComparison.Ordinal);
+        Assert.Contains($"{gap} apart", Assert.Single(ScheduleCheck.Warnings(house.Crons, await ScheduleAsync(Harmless), OperationHouse.Start)), StringComparison.Ordinal);
     }
 
     [Theory]
     [InlineData("30 * * * * ?")]
     [InlineData("0 59 23 31 12 ? 2026")]
     [InlineData("0 */5 * * * ?")]
+    [InlineData("0 0 0 1 1 ?")]
+    [InlineData("0 0 3 1 * *")]
+    [InlineData("0 0 3 * * MON")]
     public async Task EachMinuteAndLess_IsTaken_WithoutAWord(string cron)
     {
         await house.FillAsync();
 
         Assert.IsType<OperationCommand.Done>(await EditAsync(Key, cron, "UTC"));
-        Assert.Null(ScheduleCheck.Warning(house.Crons, await ScheduleAsync(Key), OperationHouse.Start));
+        Assert.Empty(ScheduleCheck.Warnings(house.Crons, await ScheduleAsync(Key), OperationHouse.Start));
+    }
+
+    [Theory]
+    [InlineData("0 0 0 1 1 ? 2099", "2099-01-01")]
+    [InlineData("0 30 12 31 12 ? 2031", "2031-12-31")]
+    [InlineData("0 0 0 29 2 ?", "2028-02-29")]
+    public async Task FirstInstant_BeyondTheHistory_IsTaken_AndTold(string cron, string day)
+    {
+        await house.FillAsync();
+
+        Assert.IsType<OperationCommand.Done>(await EditAsync(Key, cron, "UTC"));
+
+        string warning = Assert.Single(ScheduleCheck.Warnings(house.Crons, await ScheduleAsync(Key), OperationHouse.Start));
+        Assert.StartsWith($"It does not run by itself before {day}. To stop it, pause it with a reason", warning, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("0 0 12 1 * MON")]
+    [InlineData("0 0 12 1-7 * MON")]
+    [InlineData("0 0 12 */2 * MON")]
+    [InlineData("0 0 12 1 * 6#3")]
+    [InlineData("0 0 12 L * FRIL")]
+    public async Task DayAndWeekday_Together_MeanEither_AndThatIsTold(string cron)
+    {
+        await house.FillAsync();
+
+        Assert.IsType<OperationCommand.Done>(await EditAsync(Key, cron, "UTC"));
+
+        OperationSchedule both = await ScheduleAsync(Key);
+        string[] fields = cron.Split(' ');
+        OperationSchedule day = both with { Cron = $"0 0 12 {fields[3]} * ?" };
+        OperationSchedule weekday = both with { Cron = $"0 0 12 ? * {fields[5]}" };
+        Assert.Equal(Instants(day).Union(Instants(weekday)).Order(), Instants(both));
+        Assert.Contains("each day that is the one or the other", Assert.Single(ScheduleCheck.Warnings(house.Crons, both, OperationHouse.Start)), StringComparison.Ordinal);
+
+        IReadOnlyList<DateTimeOffset> Instants(OperationSchedule schedule) => house.Crons.Between(schedule, OperationHouse.Start, OperationHouse.Start.AddYears(1), 1000);
     }
 
     private async Task<FieldProblem> RefusedAsync(string operation, string cron, string zone)

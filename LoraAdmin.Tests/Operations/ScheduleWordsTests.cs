@@ -23,6 +23,11 @@ public sealed class ScheduleWordsTests
     [InlineData("0 0 6 L * ?", "On the last day of every month at 06:00, UTC")]
     [InlineData("30 0 6 ? * MON", "Every Monday at 06:00:30, UTC")]
     [InlineData("0 0 6 ? * MON-FRI", "On workdays at 06:00, UTC")]
+    [InlineData("0 0 12 1 * MON", "On the 1st of every month, and every Monday, at 12:00, UTC")]
+    [InlineData("0 0 12 L * MON-FRI", "On the last day of every month, and on workdays, at 12:00, UTC")]
+    [InlineData("0 0 12 1 * *", "On the 1st of every month at 12:00, UTC")]
+    [InlineData("0 0 12 1-7 * MON", "At the instants of \"0 0 12 1-7 * MON\", UTC")]
+    [InlineData("0 0 6 1 1 ?", "At the instants of \"0 0 6 1 1 ?\", UTC")]
     [InlineData("0 0 6 ? * 6#3", "At the instants of \"0 0 6 ? * 6#3\", UTC")]
     [InlineData("0 5,35 * * * ?", "At the instants of \"0 5,35 * * * ?\", UTC")]
     public void Words_SayTheUsualShapes_AndNothingWrongOfTheOthers(string cron, string words) => Assert.Equal(words, ScheduleWords.Of(cron, "UTC"));

@@ -104,6 +104,10 @@ public sealed class ShellComponentTests : LoraBunitContext
     [InlineData(-80, "in 1 min")]
     [InlineData(-7_199, "in 2 h")]
     [InlineData(-3_599, "in 1 h")]
+    [InlineData(-9_240, "in 2 h 34 min")]
+    [InlineData(-11_100, "in 3 h 05 min")]
+    [InlineData(-84_599, "in 23 h 30 min")]
+    [InlineData(-84_600, "in 1 d")]
     [InlineData(200_000, "2 d ago")]
     public void Relative_Instant_SaysFewWords(int secondsAgo, string words) => Assert.Equal(words, Relative.Instant(Start.AddSeconds(-secondsAgo), Start));
 

@@ -20,7 +20,7 @@ public sealed class JobPageLimitTests : LoraBunitContext
         Assert.False(limit.Passes);
         Assert.Equal(Start.AddMinutes(30), limit.Finish);
         Assert.Equal((25, 50, 100), ((int)limit.ElapsedPercent, (int)limit.FinishPercent!, (int)limit.LimitPercent));
-        Assert.Equal("At this pace it ends at 09:30 UTC, 1 h 00 min before its limit at 10:30 UTC.", limit.Words);
+        Assert.Equal("At this pace it ends at 09:30 UTC, 1 h before its limit at 10:30 UTC.", limit.Words);
     }
 
     [Fact]
@@ -32,7 +32,7 @@ public sealed class JobPageLimitTests : LoraBunitContext
         Assert.True(limit.Passes);
         Assert.Equal((12, 100, 50), ((int)limit.ElapsedPercent, (int)limit.FinishPercent!, (int)limit.LimitPercent));
         Assert.Equal(
-            "At this pace it ends at 12:30 UTC, 2 h 00 min after its limit: it would be cancelled at 10:30 UTC and its money lost.", limit.Words);
+            "At this pace it ends at 12:30 UTC, 2 h after its limit: it would be cancelled at 10:30 UTC and its money lost.", limit.Words);
     }
 
     [Fact]

@@ -311,7 +311,7 @@ public sealed class MoneyReconcileTests
 
         Planning.CouldNotRead unread = Assert.IsType<Planning.CouldNotRead>(await operation.PlanAsync(Token));
 
-        Assert.StartsWith("RunPod's bills can't be read: ", unread.Why, StringComparison.Ordinal);
+        Assert.StartsWith("RunPod's bills can't be read: HTTP 500: ", unread.Why, StringComparison.Ordinal);
         bench.Faults.Add(FaultKind.Forbidden403);
         Assert.Contains("right to read billing", Assert.IsType<Planning.CouldNotRead>(await operation.PlanAsync(Token)).Remedy, StringComparison.Ordinal);
     }

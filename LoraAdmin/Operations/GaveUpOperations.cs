@@ -18,7 +18,8 @@ internal sealed class GaveUpOperations(IOperationQueries queries, IOperationDesk
 
     public async Task<IReadOnlyList<GaveUpLine>> ReadAsync(CancellationToken cancellationToken)
     {
-        IReadOnlyList<OperationLine> lines = (await queries.ReadBoardAsync(cancellationToken)).Lines;
+        OperationBoard board = await queries.ReadBoardAsync(cancellationToken);
+        IReadOnlyList<OperationLine> lines = board.Lines;
         IEnumerable<GaveUpLine> failed = lines
             .Where(line => line.Running is null && line.Last is { State: RunState.Failed or RunState.PartlyFailed })
             .Select(line => new GaveUpLine(
@@ -29,13 +30,16 @@ internal sealed class GaveUpOperations(IOperationQueries queries, IOperationDesk
                 null,
                 $"/operations/runs/{line.Last.Id}",
                 line.Info.Permission,
-                line.Awaiting is null ? null : "A plan of it waits for approval: open that one, read it, and approve exactly that."));
+                line.Awaiting is null ? null : "A plan of it waits for approval: open that one, read it, and approve exactly that.")
+            {
+                Heed = HeedOf(line, board.Hold),
+            });
         IEnumerable<GaveUpLine> waiting = lines
             .Where(line => line.Awaiting is not null)
             .Select(line => new GaveUpLine(
                 $"{line.Info.Key} {line.Awaiting!.Id}",
                 $"A plan of “{line.Info.Title}”",
-                $"{line.Awaiting.Draft.Count} are held back: {line.Awaiting.Draft.CapWords ?? "they are beyond its caps"}",
+                $"{line.Awaiting.Draft.Count} {(line.Awaiting.Draft.Count == 1 ? "is" : "are")} held back: {line.Awaiting.Draft.CapWords ?? "they are beyond its caps"}",
                 line.Awaiting.MadeAt,
                 null,
                 $"/operations/plans/{line.Awaiting.Id}",
@@ -43,6 +47,11 @@ internal sealed class GaveUpOperations(IOperationQueries queries, IOperationDesk
                 "Open the plan, read it, and approve exactly that."));
         return [.. failed.Concat(waiting).OrderBy(line => line.Since)];
     }
+
+    private static string? HeedOf(OperationLine line, AutomationHold? hold) =>
+        line.PausedNow is { } pause ? $"{pause.By.Name} has paused it since {pause.Since:u}: {pause.Reason}. It would run all the same."
+        : line.Info.IsDestructive && hold is not null ? $"{hold.By.Name} holds destructive automation since {hold.Since:u}: {hold.Reason}. It would run all the same."
+        : null;
 
     public async Task<ActionResult> RetryAsync(string id, string reason, Actor actor, CancellationToken cancellationToken) =>
         OperationPages.Tell(await desk.RunNowAsync(id, reason, actor, cancellationToken), "It runs.");

@@ -92,13 +92,17 @@ internal sealed partial class RunHost(OperationRunner runner, IHostApplicationLi
         }
         catch (OperationFailedException failure)
         {
-            LogFailed(logger, run.Run.Operation, run.Run.Number, failure);
+            // What it came across is in its row, and in the fact that the log has; where in the program it broke is nowhere else.
+            if (failure.InnerException is { } broken)
+            {
+                LogBroken(logger, run.Run.Operation, run.Run.Number, broken);
+            }
         }
     }
 
     [LoggerMessage(EventId = 121, Level = LogLevel.Warning, Message = "The database went away under run {Number} of {Operation}; it is gone on from when the database is back")]
     private static partial void LogAway(ILogger logger, string operation, long number, Exception exception);
 
-    [LoggerMessage(EventId = 122, Level = LogLevel.Error, Message = "Run {Number} of {Operation} failed")]
-    private static partial void LogFailed(ILogger logger, string operation, long number, Exception exception);
+    [LoggerMessage(EventId = 122, Level = LogLevel.Error, Message = "Run {Number} of {Operation} broke down")]
+    private static partial void LogBroken(ILogger logger, string operation, long number, Exception exception);
 }

@@ -49,6 +49,16 @@ public static class OperationPages
         Often,
         async (services, token) => new Found<PlanDetail>(await services.GetRequiredService<IOperationQueries>().FindPlanAsync(plan, token)));
 
+    /// <summary>How much a plan is about, as a heading says it.</summary>
+    public static string Size(PlanDraft plan)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        string one = plan.Shape == PlanShape.Set ? "row" : "item";
+        return $"{plan.Count} {one}{(plan.Count == 1 ? "" : "s")}";
+    }
+
+    public static string Waits(long count) => count == 1 ? "1 waits" : $"{count} wait";
+
     public static string Word(RunState state) => state switch
     {
         RunState.PartlyFailed => "partly failed",
@@ -158,7 +168,7 @@ public static class OperationPages
     /// <summary>A refused command as one sentence and its remedy.</summary>
     public static ActionResult Tell(OperationCommand command, string done) => command is OperationCommand.Refused refused
         ? new ActionResult(false, $"{refused.Problem.Problem}. {refused.Problem.Remedy}")
-        : new ActionResult(true, done);
+        : new ActionResult(true, done) { Link = command is OperationCommand.Started started ? new ActionLink("See the run", $"/operations/runs/{started.Run}") : null };
 }
 
 /// <param name="Word">How the last run ended, or what became of the last instant.</param>

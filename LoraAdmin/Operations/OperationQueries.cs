@@ -24,6 +24,9 @@ public sealed record OperationLine(
 {
     public OperationRun? Last => Newest.FirstOrDefault(run => run.State != RunState.Running);
 
+    /// <summary>The pause that held it when this was read; null: none did.</summary>
+    public OperationPause? PausedNow { get; init; }
+
     public bool IsPausedAt(DateTimeOffset now) => Schedule.Pause?.HoldsNow(now) == true;
 }
 
@@ -110,7 +113,7 @@ internal sealed class OperationQueries(
                 }
             }
 
-            return new OperationBoard(lines, hold);
+            return new OperationBoard([.. lines.OrderBy(line => line.Info.Title, StringComparer.Ordinal)], hold);
         },
         cancellationToken);
 
@@ -187,8 +190,8 @@ internal sealed class OperationQueries(
     {
         IOperationRunStore runs = unit.Store<IOperationRunStore>();
         DateTimeOffset now = clock.GetUtcNow();
-        DateTimeOffset from = now;
-        if (schedule.Pause is { } pause && pause.HoldsNow(now))
+        DateTimeOffset from = schedule.RunsAfter(now);
+        if (schedule.Pause is { } pause && pause.HoldsNow(now) && Before(pause.Until) > from)
         {
             from = Before(pause.Until);
         }
@@ -216,7 +219,10 @@ internal sealed class OperationQueries(
             await runs.FindRunningAsync(info.Key, cancellationToken),
             awaiting.LastOrDefault(plan => plan.Operation == info.Key),
             isMissed ? last!.Instant : null,
-            unreadable);
+            unreadable)
+        {
+            PausedNow = schedule.Pause is { } present && present.HoldsNow(now) ? present : null,
+        };
     }
 
     /// <summary>An instant at which a pause or the kill switch ends is free of it.</summary>

@@ -26,7 +26,14 @@ public sealed class QuartzJob(RunStarter starter, OperationRunner runner, Operat
         RunRequest request = new(operation, RunTrigger.Schedule, Actor.Portal(operation), instant);
         if (await starter.StartAsync(request, cancellationToken) is StartOutcome.Started started)
         {
-            await runner.ExecuteAsync(started.Run, lifetime.ApplicationStopping);
+            try
+            {
+                await runner.ExecuteAsync(started.Run, lifetime.ApplicationStopping);
+            }
+            catch (OperationFailedException failure) when (failure.InnerException is null)
+            {
+                // What it came across is in its row, and in the fact that the log has.
+            }
         }
     }
 }

@@ -80,17 +80,6 @@ public static class PodPageTexts
         _ => reason.Replace('_', ' '),
     };
 
-    public static string Words(FileProof proof) => proof switch
-    {
-        FileProof.TrainingNeverStarted => "Training never started, so there is no file",
-        FileProof.AgentHasNone => "Its agent says that it has no finished file",
-        FileProof.InSpool => "The file lies verified in the spool",
-        FileProof.InStorage => "The file lies verified in storage",
-        FileProof.NotNeeded => "Its job has completed with the file of another attempt",
-        FileProof.Override => "A person took the responsibility for its file",
-        _ => "None: a trained file may lie on it alone",
-    };
-
     public static string Words(SweepAction action) => action switch
     {
         SweepAction.Terminate => "end",

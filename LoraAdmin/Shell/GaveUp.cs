@@ -16,6 +16,9 @@ public sealed record GaveUpLine(string Id, string What, string Why, DateTimeOffs
 {
     public JobId? Job { get; init; }
 
+    /// <summary>What whoever tries it again should know before, in whole sentences; null: nothing.</summary>
+    public string? Heed { get; init; }
+
     /// <summary>Name in the pod ledger.</summary>
     public string? Pod { get; init; }
 }

@@ -41,7 +41,7 @@ public static class JobPageFigures
         TrainingState.Queued => "Waits for its turn",
         TrainingState.Preparing => "Checks every training image",
         TrainingState.Provisioning => "Asks a GPU provider",
-        TrainingState.Training => "Trains on a rented GPU",
+        TrainingState.Training => "Trains the LoRA on a GPU",
         TrainingState.Retrieving => "Fetches the trained file and checks it",
         TrainingState.Uploading => "Stores the file and reads it back",
         TrainingState.Validating => "Scores the validation images",

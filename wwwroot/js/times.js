@@ -5,19 +5,23 @@ const rough = seconds =>
       : seconds >= 60 ? `${Math.floor(seconds / 60)} min`
         : `${Math.floor(seconds)} s`;
 
+const ofMinutes = minutes =>
+  minutes < 60 ? `${minutes} min`
+    : minutes % 60 === 0 ? `${minutes / 60} h`
+      : `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
+
 // What is still to come is not said to be nearer than it is.
-const nearest = seconds =>
-  seconds >= 84600 ? Math.round(seconds / 86400) * 86400
-    : seconds >= 3570 ? Math.round(seconds / 3600) * 3600
-      : seconds >= 59.5 ? Math.round(seconds / 60) * 60
-        : seconds;
+const ahead = seconds =>
+  seconds >= 84600 ? `${Math.round(seconds / 86400)} d`
+    : seconds >= 59.5 ? ofMinutes(Math.round(seconds / 60))
+      : `${Math.floor(seconds)} s`;
 
 function words(instant) {
   const age = (Date.now() - instant.getTime()) / 1000;
   if (Math.abs(age) < 2) {
     return "just now";
   }
-  return age > 0 ? `${rough(age)} ago` : `in ${rough(nearest(-age))}`;
+  return age > 0 ? `${rough(age)} ago` : `in ${ahead(-age)}`;
 }
 
 function refresh() {

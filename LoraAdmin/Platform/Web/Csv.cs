@@ -12,7 +12,7 @@ public static class Csv
         ArgumentNullException.ThrowIfNull(context);
         string stamp = now.UtcDateTime.ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture);
         context.Response.ContentType = "text/csv; charset=utf-8";
-        context.Response.Headers.ContentDisposition = $"attachment; filename=\"{name}-{stamp}.csv\"";
+        context.Response.Headers.ContentDisposition = $"attachment; filename=\"{name}-as-of-{stamp}.csv\"";
         context.Response.Headers.CacheControl = "private, no-store";
         return new StreamWriter(context.Response.Body, new UTF8Encoding(encoderShouldEmitUTF8Identifier: true), leaveOpen: true);
     }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using LoraAdmin.Domain.Shared;
 
 namespace LoraAdmin.Platform.Data.Events;
@@ -19,26 +20,33 @@ internal sealed partial class EventLog(ILogger<EventLog> logger) : IEventConsume
                 EventSeverity.Warning => LogLevel.Warning,
                 _ => LogLevel.Information,
             };
-            if (fact.Error is { } error)
+            if (logger.IsEnabled(level))
             {
-                Failure(
-                    logger, level, fact.Kind, fact.Message, fact.Job, fact.Attempt, fact.Pod, fact.Actor,
-                    error.Code, error.Where, error.ProviderWords, error.CorrelationId);
-            }
-            else
-            {
-                Fact(logger, level, fact.Kind, fact.Message, fact.Job, fact.Attempt, fact.Pod, fact.Actor);
+                Fact(logger, level, fact.Kind, fact.Message, About(fact));
             }
         }
 
         return Task.CompletedTask;
     }
 
-    [LoggerMessage(Message = "{Kind}: {Text} (job {Job}, attempt {Attempt}, pod {Pod}, by {Actor})")]
-    private static partial void Fact(ILogger logger, LogLevel level, string kind, string text, JobId? job, int? attempt, string? pod, Actor actor);
+    /// <summary>Of what it is, as far as it is of any; who did it; and what went wrong.</summary>
+    private static string About(OperationalEvent fact)
+    {
+        string?[] of =
+        [
+            fact.Job is { } job ? $"job {job}" : null,
+            fact.Attempt is { } attempt ? string.Create(CultureInfo.InvariantCulture, $"attempt {attempt}") : null,
+            fact.Pod is { } pod ? $"pod {pod}" : null,
+            $"by {fact.Actor}",
+        ];
+        string?[] wrong = fact.Error is not { } error ? [] :
+        [
+            $"{error.Code} at {error.Where}{(error.ProviderWords is { } words && !fact.Message.Contains(words, StringComparison.Ordinal) ? $": {words}" : "")}",
+            error.CorrelationId is { } id ? $"request {id}" : null,
+        ];
+        return string.Join("; ", [string.Join(", ", of.OfType<string>()), .. wrong.OfType<string>()]);
+    }
 
-    [LoggerMessage(Message = "{Kind}: {Text} (job {Job}, attempt {Attempt}, pod {Pod}, by {Actor}; {Code} at {Where}: {Words}; request {CorrelationId})")]
-    private static partial void Failure(
-        ILogger logger, LogLevel level, string kind, string text, JobId? job, int? attempt, string? pod, Actor actor,
-        string code, string where, string? words, string? correlationId);
+    [LoggerMessage(Message = "{Kind}: {Text} ({About})")]
+    private static partial void Fact(ILogger logger, LogLevel level, string kind, string text, string about);
 }
