@@ -279,7 +279,7 @@ public sealed class JobDetailsPageTests : LoraBunitContext
             Hosted = [Hosted(id, 1) with { Saw = HostedSaw.Over, TrainingId = "abcd1234efgh", Worked = TimeSpan.FromMinutes(15) }],
         });
 
-        Assert.Equal(["Cost so far", "$1.26"], page.FindAll(".numbers > div").Last().Children.Select(one => one.TextContent));
+        Assert.Equal(["Cost so far", "$1.26"], page.FindAll(".numbers > div")[^1].Children.Select(one => one.TextContent));
     }
 
     [Theory]
