@@ -29,6 +29,9 @@ public sealed class OperationsInBrowserTests(Browser browser)
         Assert.True(await wide.EvaluateAsync<bool>(TodayIsSeen));
         Assert.True(await narrow.EvaluateAsync<bool>(TodayIsSeen));
 
+        // No week is cut: each is 13 pixels wide.
+        Assert.Equal(0, await narrow.EvaluateAsync<int>("one => one.clientWidth % 13"));
+
         // Where all of it has room, it begins where its panel begins.
         Assert.Equal(await LeftAsync(wide), await LeftAsync(wide.Locator("svg")), 1.0);
         desk.AssertQuiet();

@@ -32,7 +32,7 @@ internal sealed class GaveUpOperations(IOperationQueries queries, IOperationDesk
                 line.Info.Permission,
                 line.Awaiting is null ? null : "A plan of it waits for approval: open that one, read it, and approve exactly that.")
             {
-                Heed = HeedOf(line, board.Hold),
+                Heed = HeedOf(line, board),
             });
         IEnumerable<GaveUpLine> waiting = lines
             .Where(line => line.Awaiting is not null)
@@ -48,9 +48,9 @@ internal sealed class GaveUpOperations(IOperationQueries queries, IOperationDesk
         return [.. failed.Concat(waiting).OrderBy(line => line.Since)];
     }
 
-    private static string? HeedOf(OperationLine line, AutomationHold? hold) =>
-        line.PausedNow is { } pause ? $"{pause.By.Name} has paused it since {pause.Since:u}: {pause.Reason}. It would run all the same."
-        : line.Info.IsDestructive && hold is not null ? $"{hold.By.Name} holds destructive automation since {hold.Since:u}: {hold.Reason}. It would run all the same."
+    private static string? HeedOf(OperationLine line, OperationBoard board) =>
+        line.IsPausedAt(board.At) && line.Schedule.Pause is { } pause ? $"{pause.By.Name} has paused it since {pause.Since:u}: {pause.Reason}. It would run all the same."
+        : line.Info.IsDestructive && board.Hold is { } hold ? $"{hold.By.Name} holds destructive automation since {hold.Since:u}: {hold.Reason}. It would run all the same."
         : null;
 
     public async Task<ActionResult> RetryAsync(string id, string reason, Actor actor, CancellationToken cancellationToken) =>

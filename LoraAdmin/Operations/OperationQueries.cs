@@ -24,14 +24,12 @@ public sealed record OperationLine(
 {
     public OperationRun? Last => Newest.FirstOrDefault(run => run.State != RunState.Running);
 
-    /// <summary>The pause that held it when this was read; null: none did.</summary>
-    public OperationPause? PausedNow { get; init; }
-
     public bool IsPausedAt(DateTimeOffset now) => Schedule.Pause?.HoldsNow(now) == true;
 }
 
 /// <param name="Hold">The kill switch; null: it is off.</param>
-public sealed record OperationBoard(IReadOnlyList<OperationLine> Lines, AutomationHold? Hold);
+/// <param name="At">When it was read.</param>
+public sealed record OperationBoard(IReadOnlyList<OperationLine> Lines, AutomationHold? Hold, DateTimeOffset At);
 
 /// <param name="Days">For the picture of a year: what became of each day's instants.</param>
 /// <param name="Recent">The newest instants, newest first.</param>
@@ -113,7 +111,7 @@ internal sealed class OperationQueries(
                 }
             }
 
-            return new OperationBoard([.. lines.OrderBy(line => line.Info.Title, StringComparer.Ordinal)], hold);
+            return new OperationBoard([.. lines.OrderBy(line => line.Info.Title, StringComparer.Ordinal)], hold, clock.GetUtcNow());
         },
         cancellationToken);
 
@@ -219,10 +217,7 @@ internal sealed class OperationQueries(
             await runs.FindRunningAsync(info.Key, cancellationToken),
             awaiting.LastOrDefault(plan => plan.Operation == info.Key),
             isMissed ? last!.Instant : null,
-            unreadable)
-        {
-            PausedNow = schedule.Pause is { } present && present.HoldsNow(now) ? present : null,
-        };
+            unreadable);
     }
 
     /// <summary>An instant at which a pause or the kill switch ends is free of it.</summary>
