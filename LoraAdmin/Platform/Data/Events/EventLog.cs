@@ -22,7 +22,8 @@ internal sealed partial class EventLog(ILogger<EventLog> logger) : IEventConsume
             };
             if (logger.IsEnabled(level))
             {
-                Fact(logger, level, fact.Kind, fact.Message, About(fact));
+                string about = About(fact);
+                Fact(logger, level, fact.Kind, fact.Message, about);
             }
         }
 
