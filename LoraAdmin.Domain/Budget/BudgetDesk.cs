@@ -105,7 +105,7 @@ public sealed class BudgetDesk(IUnitOfWork work, IIds ids, TimeProvider clock, F
         // Set first, then looked at: from here on no admission of the month can come between.
         await store.SetAsync(new BudgetLimitChange(ids.Next(), now, actor, wish.Reason.Trim(), before, after, FollowsOptions: wish.Rules is null), cancellationToken);
         BudgetMonth month = await MonthAsync(unit, cancellationToken);
-        if (month.Free < Usd.Zero && !wish.AllowBelow)
+        if (IsToBeConfirmed(before, month) && !wish.AllowBelow)
         {
             throw new BelowException(new LimitOutcome.Below(month, after.MonthlyLimit));
         }
@@ -113,6 +113,15 @@ public sealed class BudgetDesk(IUnitOfWork work, IIds ids, TimeProvider clock, F
         await unit.Events.AppendAsync(
             FactOf(BudgetEvents.LimitSet, $"{actor.Name} set the budget from {Say(before)} to {Say(after)}: {wish.Reason.Trim()}", actor, month), cancellationToken);
         return new LimitOutcome.Set(await store.ReadAsync(configured, cancellationToken), month);
+    }
+
+    /// <summary>A limit that goes down stops every admission: whoever sets it must know. One that goes up and is passed still, stops nothing that was not stopped before.</summary>
+    /// <param name="after">The month under the wished limit.</param>
+    public static bool IsToBeConfirmed(BudgetRules before, BudgetMonth after)
+    {
+        ArgumentNullException.ThrowIfNull(before);
+        ArgumentNullException.ThrowIfNull(after);
+        return after.IsPassed && (after.Limit < before.MonthlyLimit || (before.Mode, after.Mode) == (BudgetMode.Soft, BudgetMode.Hard));
     }
 
     /// <summary>A limit below what the month has taken refuses every job: that is as urgent as when <see cref="BudgetWatch"/> finds it.</summary>

@@ -13,10 +13,16 @@ public sealed record BudgetMonth(Month Month, Usd Limit, Usd Spent, Usd Reserved
     public Usd Free => Limit - Spent - Reserved;
 
     /// <summary>What is free, to be shown beside the other sums: each is rounded, and this is what they leave as they are read.</summary>
-    public Usd FreeInCents => Limit.ToCents() - Spent.ToCents() - Reserved.ToCents() is var left && left < Usd.Zero && Free >= Usd.Zero ? Usd.Zero : left;
+    public Usd FreeInCents => Limit.LeftInCents(Spent, Reserved);
 
     /// <summary>Whether a reservation of so much would be made now, as the guarded update decides.</summary>
     public bool HasRoomFor(Usd amount) => Mode == BudgetMode.Soft ? Spent < Limit : amount <= Free;
+
+    /// <summary>Nothing is admitted until money comes free, the limit is raised or the month is over.</summary>
+    public bool AdmitsNothing => !HasRoomFor(new Usd(1));
+
+    /// <summary>More is taken than the limit would let be taken now.</summary>
+    public bool IsPassed => Mode == BudgetMode.Soft ? Spent > Limit : Free < Usd.Zero;
 
     /// <summary>Why a job can't go to a provider, where <see cref="HasRoomFor"/> says no.</summary>
     /// <param name="amount">What it would reserve there.</param>

@@ -28,6 +28,10 @@ public readonly record struct Usd(long Micros) : IComparable<Usd>
     /// <summary>As <see cref="ToString"/> shows it: what is worked out from sums that stand beside it adds up as it is read.</summary>
     public Usd ToCents() => FromDollars(decimal.Round(Dollars, 2, MidpointRounding.AwayFromZero));
 
+    /// <summary>What is left of it, as people read it beside the rounded sums that are taken; below zero only when it truly is.</summary>
+    public Usd LeftInCents(Usd spent, Usd reserved) =>
+        ToCents() - spent.ToCents() - reserved.ToCents() is var left && left < Zero && this - spent - reserved >= Zero ? Zero : left;
+
     /// <summary>Two decimals, invariant culture, with the sign: <c>$1.23</c>.</summary>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{(Micros < 0 ? "-" : "")}${Math.Abs(Dollars):0.00}");
 

@@ -23,7 +23,7 @@ public sealed class SpoolUploadOperation(IUnitOfWork work, SpoolUploads uploads,
         "0 0 * * * ?",
         permission)
     {
-        PausesToo = "Each portal's own hourly tries stop too: a trained file whose upload failed stays on that portal's disk alone, and its job waits, until it is resumed or a person has the file uploaded.",
+        PausesToo = "Each portal's own hourly tries stop too: a trained file whose upload failed stays on that portal's disk alone, and its job stays failed, until it is resumed or a person has the file uploaded.",
     };
 
     public async Task<Planning> PlanAsync(CancellationToken cancellationToken)

@@ -51,6 +51,22 @@ public sealed class BudgetDeskTests : IDisposable
         Assert.Equal([true, false], (await Desk.ListChangesAsync(10, Token)).Select(change => change.FollowsOptions));
     }
 
+    /// <summary>What goes up, or changes the mark alone, stops nothing that was not stopped before; a soft limit is passed by what is spent.</summary>
+    [Theory]
+    [InlineData(110, BudgetMode.Hard, true)]
+    [InlineData(90, BudgetMode.Hard, false)]
+    [InlineData(90, BudgetMode.Soft, true)]
+    [Trait("Requirement", "M6")]
+    public async Task Set_WhereMoreIsReserved_AsksOnlyBeforeItGoesDown(int wanted, BudgetMode mode, bool isSet)
+    {
+        await ReserveAsync(Usd.FromDollars(130));
+        Assert.IsType<LimitOutcome.Set>(await Desk.SetLimitAsync(new LimitWish(new BudgetRules(Usd.FromDollars(100), Usd.FromDollars(80)), "A dear month", AllowBelow: true), Ada, Token));
+
+        BudgetRules rules = new(Usd.FromDollars(wanted), Usd.FromDollars(70)) { Mode = mode };
+        Assert.Equal(isSet, await Desk.SetLimitAsync(new LimitWish(rules, "Another"), Ada, Token) is LimitOutcome.Set);
+        Assert.Equal(isSet ? rules : new BudgetRules(Usd.FromDollars(100), Usd.FromDollars(80)), (await Desk.ReadLimitAsync(Token)).Rules);
+    }
+
     [Fact]
     [Trait("Requirement", "M6")]
     public async Task Set_BelowWhatIsReserved_WritesNothingUntilThePersonSaysSo()

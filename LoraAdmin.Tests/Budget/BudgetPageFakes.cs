@@ -98,7 +98,7 @@ internal sealed class PageLimits : IBudgetDesk
         BudgetMonth month = new(BudgetSamples.November, rules.MonthlyLimit, Taken, Usd.Zero);
         return Task.FromResult<LimitOutcome>(
             Refusal is { } problem ? new LimitOutcome.Invalid([problem])
-            : month.Free < Usd.Zero && !wish.AllowBelow ? new LimitOutcome.Below(month, rules.MonthlyLimit)
+            : BudgetDesk.IsToBeConfirmed(Limit.Rules, month) && !wish.AllowBelow ? new LimitOutcome.Below(month, rules.MonthlyLimit)
             : new LimitOutcome.Set(Limit, month));
     }
 

@@ -97,6 +97,31 @@ public sealed class LimitDialogPageTests : LoraBunitContext
         Assert.False(Send.HasAttribute("disabled"));
     }
 
+    [Fact]
+    public void Limit_ThatGoesUpAndIsPassedAllTheSame_SaysSoAndWantsNoWord()
+    {
+        desk.Taken = BudgetSamples.Dollars(297);
+        Open();
+        Dialogs.Find("#limit-money").Input("250");
+        Dialogs.Find("#limit-reason").Input("a dear month");
+
+        Assert.Contains("$297.00 spent and $0.00 reserved are more than $250.00", Dialogs.Markup, StringComparison.Ordinal);
+        Assert.Empty(Dialogs.FindAll("#limit-word"));
+        Assert.False(Send.HasAttribute("disabled"));
+    }
+
+    [Fact]
+    public void Limit_ThatIsSoft_IsPassedByWhatIsSpentAlone()
+    {
+        desk.Taken = BudgetSamples.Dollars(297);
+        Open();
+        Dialogs.FindAll("input[name=limit-mode]")[1].Change("on");
+        Dialogs.Find("#limit-money").Input("150");
+
+        Assert.Contains("$297.00 spent is more than $150.00", Dialogs.Markup, StringComparison.Ordinal);
+        Assert.Contains("until the month is over", Dialogs.Markup, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("0", true)]
     [InlineData("0.01", false)]

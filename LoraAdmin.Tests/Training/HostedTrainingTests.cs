@@ -387,6 +387,41 @@ public sealed class HostedTrainingTests
         slow.AssertNothingIsLeft();
     }
 
+    /// <summary>Its cancel is not taken, so that it may still make its file; for ever it is not waited for.</summary>
+    [Theory]
+    [InlineData(130, TrainingState.Completed, null)]
+    [InlineData(300, TrainingState.Failed, FailureCode.TrainingTimeout)]
+    [Trait("Requirement", "E6")]
+    public async Task Training_PastItsDeadlineThatDoesNotEnd_IsTakenWhenItEndsSoonAfter(int minutes, TrainingState end, FailureCode? failure)
+    {
+        TrainingBench slow = HostedBench.New(options => options.Training = TimeSpan.FromMinutes(minutes));
+        await slow.IsolateAsync();
+        JobId id = await slow.SubmitAsync();
+        await slow.RunToStateAsync(id, TrainingState.Training);
+        slow.Faults.Add(FaultKind.ReplicateCancel500, seconds: 1_000_000);
+        await slow.RunToRestAsync(id);
+
+        Assert.Equal((end, failure), (slow.Job(id).State, slow.Job(id).Failure?.Code));
+        Assert.Equal(ReplicateStatus.Succeeded, slow.VendorTrainings[0].Status);
+        slow.AssertNothingIsLeft();
+    }
+
+    /// <summary>The end that it was asked for comes some looks later: that is no failure of the training.</summary>
+    [Fact]
+    [Trait("Requirement", "E6")]
+    public async Task Training_PastItsDeadlineWhoseCancelIsTakenLate_HasTimedOut()
+    {
+        TrainingBench slow = HostedBench.New(options => options.Training = TimeSpan.FromHours(5));
+        await slow.IsolateAsync();
+        JobId id = await slow.SubmitAsync();
+        await slow.RunToStateAsync(id, TrainingState.Training);
+        slow.Faults.Add(FaultKind.ReplicateCancel500, seconds: 7_500);
+        await slow.RunToRestAsync(id);
+
+        Assert.Equal((FailureCode.TrainingTimeout, ReplicateStatus.Canceled), (slow.Job(id).Failure!.Code, slow.VendorTrainings[0].Status));
+        slow.AssertNothingIsLeft();
+    }
+
     /// <summary>Nobody answers for so long that it could have been given up: it ended within its time, and its weights are there.</summary>
     [Theory]
     [InlineData(TrainingState.Provisioning)]

@@ -184,7 +184,7 @@ public static class BudgetPageTexts
     {
         ArgumentNullException.ThrowIfNull(answer);
         ArgumentNullException.ThrowIfNull(board);
-        return [.. new[] { Waiting(answer, board), Room(answer, board), Fits(answer), From(answer, board) }.OfType<string>()];
+        return [.. new[] { Waiting(answer, board), Room(answer, board), Fits(answer, board), From(answer, board) }.OfType<string>()];
     }
 
     private static string Waiting(WhatIf answer, BudgetBoard board)
@@ -213,18 +213,18 @@ public static class BudgetPageTexts
         string taken = board.Month.Mode == BudgetMode.Soft
             ? $"{board.Month.Spent} spent"
             : $"{board.Month.Spent} spent and {board.Month.Reserved} reserved";
-        Usd left = answer.Limit.ToCents() - board.Month.Spent.ToCents() - (board.Month.Mode == BudgetMode.Soft ? Usd.Zero : board.Month.Reserved.ToCents());
+        Usd left = answer.Limit.LeftInCents(board.Month.Spent, board.Month.Mode == BudgetMode.Soft ? Usd.Zero : board.Month.Reserved);
         return answer.Room < Usd.Zero
             ? $"{taken} are {Usd.Zero - answer.Room} more than {answer.Limit}: what runs goes on, and nothing would be admitted."
             : $"{taken} would leave {left} of {answer.Limit}.";
     }
 
-    private static string? Fits(WhatIf answer) => answer switch
+    private static string? Fits(WhatIf answer, BudgetBoard board) => answer switch
     {
         { IsUnbounded: true } => "A soft limit that is not spent refuses nobody.",
         { AtOnce: { } atOnce, InTurn: { } inTurn } when inTurn > atOnce =>
             $"That is room for {Jobs(atOnce, "average")} at once, as each reserves {answer.Reserves}; or for about {inTurn.ToString("N0", CultureInfo.InvariantCulture)} one after the other, "
-            + $"as each attempt comes to {answer.ComesTo} in the end. What a completed LoRA cost, above, has attempts that came to nothing and waste in it.",
+            + $"as each attempt comes to {answer.ComesTo} in the end.{(board.Figures.Cost.PerLora is null ? "" : " What a completed LoRA cost, above, has attempts that came to nothing and waste in it.")}",
         { AtOnce: > 0 and var atOnce } => $"That is room for {Jobs(atOnce, "average")} at once, as each reserves {answer.Reserves}.",
         { AtOnce: { } atOnce } => $"That is room for {Jobs(atOnce, "average")} at once.",
         _ => "What a job reserves on average is not known yet.",

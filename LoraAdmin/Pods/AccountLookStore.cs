@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Text.Json;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
@@ -13,8 +14,8 @@ internal sealed class AccountLookRow : IEntityTypeConfiguration<AccountLookRow>
     public long Number { get; set; }
     public long? ListedAt { get; set; }
 
-    /// <summary>JSON.</summary>
-    public string Pods { get; set; } = "";
+    /// <summary>Packed JSON: an account can have ten thousand of them, and each look writes them.</summary>
+    public byte[] Pods { get; set; } = [];
     public int HeldBack { get; set; }
     public long? FailingSince { get; set; }
 
@@ -44,7 +45,7 @@ internal sealed class AccountLookStore(LoraDb db) : IAccountLookStore
             ? new AccountLook(
                 row.Number,
                 Instants.FromMillis(row.ListedAt),
-                [.. (JsonSerializer.Deserialize<IReadOnlyList<PodText>>(row.Pods, Json) ?? []).Select(static pod => pod.ToPod())],
+                Unpack(row.Pods),
                 row.HeldBack,
                 Instants.FromMillis(row.FailingSince),
                 row.Error is { } error ? JsonSerializer.Deserialize<ErrorText>(error, Json)!.ToError() : null)
@@ -53,7 +54,7 @@ internal sealed class AccountLookStore(LoraDb db) : IAccountLookStore
     public async Task<bool> TryWriteAsync(AccountLook look, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(look);
-        string pods = JsonSerializer.Serialize(look.Pods.Select(PodText.Of), Json);
+        byte[] pods = Pack(look.Pods);
         return await db.Database.ExecuteSqlAsync(
             $"""
             INSERT INTO account_looks (provider, number, listed_at, pods, held_back)
@@ -69,15 +70,34 @@ internal sealed class AccountLookStore(LoraDb db) : IAccountLookStore
     {
         ArgumentNullException.ThrowIfNull(error);
         string text = JsonSerializer.Serialize(ErrorText.Of(error), Json);
+        byte[] none = Pack([]);
         return await db.Database.ExecuteSqlAsync(
             $"""
             INSERT INTO account_looks (provider, number, pods, held_back, failing_since, error)
-            VALUES ({RunPod}, {number}, '[]', 0, {at.ToMillis()}, {text})
+            VALUES ({RunPod}, {number}, {none}, 0, {at.ToMillis()}, {text})
             ON CONFLICT (provider) DO UPDATE SET number = excluded.number, error = excluded.error,
                 failing_since = COALESCE(account_looks.failing_since, excluded.failing_since)
             WHERE account_looks.number = excluded.number - 1
             """,
             cancellationToken) > 0;
+    }
+
+    /// <summary>Piece by piece: a text of all pods would be megabytes, several times over.</summary>
+    private static byte[] Pack(IReadOnlyList<ListedPod> pods)
+    {
+        using MemoryStream packed = new();
+        using (GZipStream zip = new(packed, CompressionLevel.Fastest, leaveOpen: true))
+        {
+            JsonSerializer.Serialize(zip, pods.Select(PodText.Of), Json);
+        }
+
+        return packed.ToArray();
+    }
+
+    private static IReadOnlyList<ListedPod> Unpack(byte[] packed)
+    {
+        using GZipStream zip = new(new MemoryStream(packed), CompressionMode.Decompress);
+        return [.. (JsonSerializer.Deserialize<IReadOnlyList<PodText>>(zip, Json) ?? []).Select(static pod => pod.ToPod())];
     }
 
     /// <summary>A pod as it stands in the row: instants as milliseconds, the provider's status as our word.</summary>

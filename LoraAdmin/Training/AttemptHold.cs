@@ -27,8 +27,8 @@ public sealed record AttemptHold(Usd Amount, string Why, DateTimeOffset? Until)
         HostedTraining[] doubts = [.. hosted.Where(static one => one.IsInDoubt)];
         if (doubts.Length > 0)
         {
-            string calls = doubts.Length == 1 ? "a create call, which may have made one" : $"{doubts.Length} create calls, each of which may have made one";
-            return new AttemptHold(reservation.Rest, $"Replicate never clearly answered {calls}. They are looked for in its lists", doubts.Max(one => one.DoubtUntil(now)));
+            string calls = doubts.Length == 1 ? "a create call, which may have made something" : $"{doubts.Length} create calls, each of which may have made something";
+            return new AttemptHold(reservation.Rest, $"Replicate never clearly answered {calls} that costs money. It is looked for in Replicate's lists", doubts.Max(one => one.DoubtUntil(now)));
         }
 
         string why = hosted.Length > 0 ? "what it asked for at Replicate is not over yet"

@@ -83,7 +83,7 @@ internal sealed class GaveUpJobs(ITrainingQueries queries, ITrainingDesk desk, T
                     $"“{job.Name}” of {job.CreatorEmail}",
                     $"{job.Failure!.Rule.Message}. {job.Failure.Detail}".Trim(),
                     job.CompletedAt,
-                    job.Cost,
+                    job.SettledCost,
                     $"/training/{job.Id}",
                     Permissions.RetryTraining,
                     null)

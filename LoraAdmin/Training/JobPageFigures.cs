@@ -115,10 +115,7 @@ public static class JobPageFigures
     public static DateTimeOffset? AskedAgain(JobDetail detail, DateTimeOffset now)
     {
         ArgumentNullException.ThrowIfNull(detail);
-        return detail.Hosted.Where(one => one.Attempt == detail.Job.Attempt && one.Reason == HostedReasons.Refused).Max(static one => one.EndedAt) is { } refused
-            && refused + HostedRefusals.AskAgainAfter > now
-            ? refused + HostedRefusals.AskAgainAfter
-            : null;
+        return detail.RefusedAt + HostedRefusals.AskAgainAfter is { } again && again > now ? again : null;
     }
 
     /// <summary>Failed jobs among those that ended well or failed; null when none ended.</summary>

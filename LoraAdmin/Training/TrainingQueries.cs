@@ -39,7 +39,11 @@ public sealed record JobLine(
     TrainingFigures? Figures,
     int Attempt,
     Usd? Cost,
-    bool IsUnjudged);
+    bool IsUnjudged)
+{
+    /// <summary>What those of its attempts cost that are settled; null: none is.</summary>
+    public Usd? SettledCost { get; init; }
+}
 
 /// <param name="Next">Null on the last page.</param>
 public sealed record JobPage(IReadOnlyList<JobLine> Jobs, JobCursor? Next);
@@ -63,6 +67,9 @@ public sealed record JobDetail(
 {
     /// <summary>What was asked of the fallback provider, oldest first.</summary>
     public IReadOnlyList<HostedTraining> Hosted { get; init; } = [];
+
+    /// <summary>When the other provider last refused a training, whosever, while the job waits; null: it made one since, or the job does not wait.</summary>
+    public DateTimeOffset? RefusedAt { get; init; }
 
     /// <summary>All attempts together; null until each is settled, though some of them may be.</summary>
     public Usd? Cost => Attempts.All(static attempt => attempt.Cost is not null) ? Job.Cost : null;

@@ -51,6 +51,7 @@ internal sealed partial class TrainingQueryStore(IUnitOfWork work, BudgetRules b
                 await TimelineAsync(Db(unit), id, token))
             {
                 Hosted = hosted,
+                RefusedAt = job.WaitingSince is null ? null : (await unit.Store<IHostedTrainingStore>().FindRefusalAsync(HostedKind.Training, clock.GetUtcNow(), token))?.EndedAt,
             };
         },
         cancellationToken);

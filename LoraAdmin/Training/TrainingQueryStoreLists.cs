@@ -46,7 +46,10 @@ internal sealed partial class TrainingQueryStore
                     TrainingProgressRow.ToFigures(row.Step, row.TotalSteps, row.Loss, row.HeartbeatAt, row.StepAt),
                     row.Attempt,
                     row is { IsSettled: true, CostMicros: { } cost } ? new Usd(cost) : null,
-                    row.IsUnjudged)).ToList();
+                    row.IsUnjudged)
+                {
+                    SettledCost = row.CostMicros is { } settled ? new Usd(settled) : null,
+                }).ToList();
                 return new JobPage(lines, rows.Count > size ? new JobCursor(lines[^1].CreatedAt, lines[^1].Id) : null);
             },
             cancellationToken);

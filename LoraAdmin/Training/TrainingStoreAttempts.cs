@@ -7,11 +7,15 @@ namespace LoraAdmin.Training;
 
 internal sealed partial class TrainingStore
 {
-    public Task AddAttemptAsync(TrainingAttempt attempt, CancellationToken cancellationToken)
+    public async Task AddAttemptAsync(TrainingAttempt attempt, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(attempt);
-        return db.SendNewAsync(
+        await db.SendNewAsync(
             TrainingAttemptRow.From(attempt), $"Job {attempt.Job} has an active attempt, or attempt {attempt.Number}, already.", cancellationToken);
+
+        // What the attempts before it cost is a part now, and who reads the shared column must not take it for the whole.
+        await Shared.Where(row => row.Id == attempt.Job.Value && row.CostUsd != null)
+            .ExecuteUpdateAsync(set => set.SetProperty(row => row.CostUsd, (decimal?)null), cancellationToken);
     }
 
     public async Task SaveAttemptAsync(TrainingAttempt attempt, CancellationToken cancellationToken)

@@ -25,6 +25,11 @@ public sealed class HostedRoom(IUnitOfWork work, TimeProvider clock, Func<Hosted
                 return null;
             }
 
+            if (month.Mode == BudgetMode.Soft)
+            {
+                return month.WhyNoRoom(HostedLedger.ProviderName, Reserves, isWithItsOwn: false);
+            }
+
             Usd back = await MostGivenBackAsync(unit, now, token);
             BudgetMonth without = month with { Reserved = month.Reserved - back };
             return without.HasRoomFor(Reserves) ? null : without.WhyNoRoom(HostedLedger.ProviderName, Reserves, isWithItsOwn: back > Usd.Zero);

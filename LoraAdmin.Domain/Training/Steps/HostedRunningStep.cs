@@ -40,39 +40,64 @@ public sealed class HostedRunningStep(
             case HostedReading.Unavailable { Error: var error }:
                 return await UnreadAsync(job, row, error, figures, now, cancellationToken);
 
+            case HostedReading.Found { Training: { Status: HostedStatus.Canceled } view } when IsOverdue(Followed(job, view, now), figures, now):
+                // As it was asked to, some looks ago.
+                return TimedOut(Followed(job, view, now), figures, view.StatusText).With((unit, token) => HostedLedger.NoteAsync(unit, row.Name, view, now, token));
+
             case HostedReading.Found { Training: { IsOver: true } view }:
                 return Over(job, row, view, now);
 
             case HostedReading.Found { Training: var view }:
-                TrainingJob followed = job with { StartedAt = view.StartedAt ?? job.StartedAt ?? now, FailingSince = null, StuckSince = null };
+                TrainingJob followed = Followed(job, view, now);
+                StepResult.Again later = new(
+                    PollEvery(figures),
+                    followed,
+                    IsOverdue(followed, figures, now) ? $"It is past its time and was asked to end; Replicate says \"{view.StatusText}\"" : null,
+                    (unit, token) => HostedLedger.NoteAsync(unit, row.Name, view, now, token));
 
-                // The provider's clock says when it began: while ours is far off, the limit is passed only when it is by the most that ours may be wrong.
-                return now - followed.StartedAt <= figures.MaxDuration + clocks.Doubt
-                    ? new StepResult.Again(PollEvery(figures), followed, null, (unit, token) => HostedLedger.NoteAsync(unit, row.Name, view, now, token))
-                    : await EndAsync(provider, followed, row, TimedOut(followed, figures, view.StatusText), null, clock, cancellationToken);
+                // What goes on all the same may still make its file; not for ever.
+                return !IsOverdue(followed, figures, now) ? later
+                    : await EndAsync(
+                        provider,
+                        followed,
+                        row,
+                        TimedOut(followed, figures, view.StatusText),
+                        IsOverdue(followed, figures, now - figures.RetrieveWithin) ? null : later,
+                        clock,
+                        cancellationToken);
 
             default:
                 throw new NotSupportedException("A training is found, not found or unavailable.");
         }
     }
 
+    private static TrainingJob Followed(TrainingJob job, HostedView view, DateTimeOffset now) =>
+        job with { StartedAt = view.StartedAt ?? job.StartedAt ?? now, FailingSince = null, StuckSince = null };
+
+    /// <summary>The provider's clock says when it began: while ours is far off, the limit is passed only when it is by the most that ours may be wrong.</summary>
+    private bool IsOverdue(TrainingJob followed, TrainingRules figures, DateTimeOffset now) => now - followed.StartedAt > figures.MaxDuration + clocks.Doubt;
+
     /// <summary>
     /// Cancels the training right before its job ends, and takes what it came to: between any two looks it may have finished.
     /// </summary>
-    /// <param name="unanswered">What happens when nobody can say what it came to; null: the job ends all the same, because it was just seen, or a person wishes it.</param>
+    /// <param name="goesOn">
+    /// What happens when nobody can say what it came to, or it has begun and does not end; null: the job ends all the same, because it had its time for that, or a
+    /// person wishes it.
+    /// </param>
     internal static async Task<StepResult> EndAsync(
         IHostedTrainings provider,
         TrainingJob job,
         HostedTraining row,
         StepResult.Fail fail,
-        StepResult? unanswered,
+        StepResult? goesOn,
         TimeProvider clock,
         CancellationToken cancellationToken)
     {
         HostedReading reading = await HostedCancel.SendAsync(provider, row.TrainingId!, cancellationToken);
         DateTimeOffset now = clock.GetUtcNow();
-        return reading is not HostedReading.Found { Training: { } view } ? (reading is HostedReading.Unavailable ? unanswered : null) ?? fail
+        return reading is not HostedReading.Found { Training: { } view } ? (reading is HostedReading.Unavailable ? goesOn : null) ?? fail
             : view.Status == HostedStatus.Succeeded ? Over(job, row, view, now)
+            : view.Status == HostedStatus.Processing && goesOn is not null ? goesOn
             : fail.With((unit, token) => HostedLedger.NoteAsync(unit, row.Name, view, now, token));
     }
 

@@ -17,7 +17,7 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                     provider = table.Column<string>(type: "text", nullable: false),
                     number = table.Column<long>(type: "bigint", nullable: false),
                     listed_at = table.Column<long>(type: "bigint", nullable: true),
-                    pods = table.Column<string>(type: "text", nullable: false),
+                    pods = table.Column<byte[]>(type: "bytea", nullable: false),
                     held_back = table.Column<int>(type: "integer", nullable: false),
                     failing_since = table.Column<long>(type: "bigint", nullable: true),
                     error = table.Column<string>(type: "text", nullable: true)

@@ -1510,9 +1510,9 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                         .HasColumnType("bigint")
                         .HasColumnName("number");
 
-                    b.Property<string>("Pods")
+                    b.Property<byte[]>("Pods")
                         .IsRequired()
-                        .HasColumnType("text")
+                        .HasColumnType("bytea")
                         .HasColumnName("pods");
 
                     b.HasKey("Provider")

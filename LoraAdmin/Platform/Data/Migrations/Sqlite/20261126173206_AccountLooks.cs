@@ -17,7 +17,7 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                     provider = table.Column<string>(type: "TEXT", nullable: false),
                     number = table.Column<long>(type: "INTEGER", nullable: false),
                     listed_at = table.Column<long>(type: "INTEGER", nullable: true),
-                    pods = table.Column<string>(type: "TEXT", nullable: false),
+                    pods = table.Column<byte[]>(type: "BLOB", nullable: false),
                     held_back = table.Column<int>(type: "INTEGER", nullable: false),
                     failing_since = table.Column<long>(type: "INTEGER", nullable: true),
                     error = table.Column<string>(type: "TEXT", nullable: true)

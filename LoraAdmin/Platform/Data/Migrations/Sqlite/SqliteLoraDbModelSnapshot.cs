@@ -1506,9 +1506,9 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                         .HasColumnType("INTEGER")
                         .HasColumnName("number");
 
-                    b.Property<string>("Pods")
+                    b.Property<byte[]>("Pods")
                         .IsRequired()
-                        .HasColumnType("TEXT")
+                        .HasColumnType("BLOB")
                         .HasColumnName("pods");
 
                     b.HasKey("Provider")
