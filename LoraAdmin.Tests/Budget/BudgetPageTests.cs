@@ -69,7 +69,7 @@ public sealed partial class BudgetPageTests : LoraBunitContext
 
         Assert.Equal((shown, set, free), (Tile(page, "Spent"), Tile(page, "Reserved"), Tile(page, "Free")));
         Assert.Equal(exactly, page.FindAll(".totals > div")[2].QuerySelector(".money")!.GetAttribute("title"));
-        Assert.EndsWith($"; {free} free.", page.Find(".gauge").GetAttribute("aria-label"), StringComparison.Ordinal);
+        Assert.EndsWith($"; {free} free.", page.Find(".gauge[role=img]").GetAttribute("aria-label"), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -281,7 +281,7 @@ public sealed class JobDetailsPageTests : LoraBunitContext
     [InlineData(TrainingState.Queued, 12, null, "Waits for a provider|12 min", "Waits at most until|in 48 min")]
     [InlineData(TrainingState.Provisioning, 12, 2, "Waits for a provider|12 min", "Asked again|in 3 min", "Waits at most until|in 48 min")]
     [InlineData(TrainingState.Provisioning, 12, 5, "Waits for a provider|12 min", "Waits at most until|in 48 min")]
-    [InlineData(TrainingState.Provisioning, 61, 5, "Waits for a provider|1 h 1 min")]
+    [InlineData(TrainingState.Provisioning, 61, 5, "Waits for a provider|1 h 01 min")]
     [InlineData(TrainingState.Failed, 12, 5)]
     public void Job_ThatWaitsForAProvider_SaysSinceWhenWhenItIsAskedAgainAndUntilWhen(TrainingState state, int waits, int? refusedMinutesAgo, params string[] said)
     {
