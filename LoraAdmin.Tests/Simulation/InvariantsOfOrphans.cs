@@ -21,6 +21,7 @@ public sealed partial class Invariants
 
     private readonly Dictionary<string, TimeSpan> orphans = [];
     private readonly Dictionary<string, TimeSpan> duplicates = [];
+    private readonly Dictionary<string, DateTimeOffset> lifetimeOver = [];
 
     /// <summary>By how much two instances may differ over what is due.</summary>
     private TimeSpan Skew => plan?.ClocksDiffer == true ? MachineClock.MostAhead * 2 : TimeSpan.Zero;
@@ -54,7 +55,23 @@ public sealed partial class Invariants
 
         return row is null or { Want: PodWant.Released }
             || job is null || job.State.IsFinal() || job.Attempt != row.Attempt
-            || world.Clock.GetUtcNow() - pod.CreatedAt > Lifetime + world.Pods.ProlongBy;
+            || HasOutlivedItsProlongation(pod);
+    }
+
+    /// <summary>A lifetime is prolonged once, by the look that finds it over: while nobody can look it is not.</summary>
+    private bool HasOutlivedItsProlongation(PodRecord pod)
+    {
+        if (!lifetimeOver.TryGetValue(pod.Id, out DateTimeOffset found))
+        {
+            if (!(world.Watched.LastAt >= pod.CreatedAt + Lifetime))
+            {
+                return false;
+            }
+
+            lifetimeOver[pod.Id] = found = world.Watched.LastAt!.Value;
+        }
+
+        return world.Clock.GetUtcNow() - found > world.Pods.ProlongBy;
     }
 
     private bool HasAnother(LedgerPod row)

@@ -11,6 +11,9 @@ public sealed class WatchedTime
 
     public TimeSpan Total { get; private set; }
 
+    /// <summary>The last look, if it was whole and nothing hindered ends.</summary>
+    public DateTimeOffset? LastAt => last;
+
     /// <param name="next">When the loop means to look again.</param>
     public void Note(DateTimeOffset now, TimeSpan next, bool unhindered)
     {
