@@ -49,6 +49,9 @@ public sealed record SweepItem(
     /// <summary>The provider's own creation time; null: it does not say.</summary>
     public DateTimeOffset? CreatedAt { get; init; }
 
+    /// <summary><see cref="ProviderPod.CostsSince"/>.</summary>
+    public DateTimeOffset? CostsSince { get; init; }
+
     /// <summary>Start of the listing that showed it; null: of a plan from before this was kept, whose <see cref="ProofAt"/> is not much later.</summary>
     public DateTimeOffset? ListedAt { get; init; }
 }
@@ -193,10 +196,11 @@ public sealed class PodSweep(
             FileProof.None => SweepAction.Hold,
             _ => SweepAction.Terminate,
         };
-        Usd cost = pod.Row?.CostUntil(asked) ?? (seen.CreatedAt is { } made ? seen.HourlyRate.PerHourFor(asked - made) : Usd.Zero);
+        Usd cost = pod.Row?.CostUntil(asked) ?? (seen.CostsSince is { } since ? seen.HourlyRate.PerHourFor(asked - since) : Usd.Zero);
         return new SweepItem(seen.Id, seen.Name, pod.Reason!, pod.Why, action, proof ?? FileProof.None, asked, pod.Row?.HourlyRate ?? seen.HourlyRate, cost)
         {
             CreatedAt = seen.CreatedAt,
+            CostsSince = seen.CostsSince,
             ListedAt = listed,
         };
     }
@@ -258,7 +262,7 @@ public sealed class PodSweep(
                 return "Its ledger row is gone";
             }
 
-            LedgerPod found = await FoundAsync(ledger, item.PodId, item.Name, item.HourlyRate, item.CreatedAt, now, cancellationToken);
+            LedgerPod found = await FoundAsync(ledger, item.PodId, item.Name, item.HourlyRate, item.CreatedAt, item.CostsSince, now, cancellationToken);
             await ledger.AddAsync(Wish(found, item, isApproved, now), cancellationToken);
         }
         else if (row.Saw == PodSaw.Gone ? !IsListedAgain(item, row) : row.Want != PodWant.Needed)
@@ -334,9 +338,17 @@ public sealed class PodSweep(
         : row with { Saw = PodSaw.Running, GoneAt = null, AbsentSince = null, MissingReads = 0, TerminateAttempts = 0, StopAttempts = 0, LastError = null, FetchUntil = null, NextFetchAt = null };
 
     /// <summary>A row for a pod that the ledger does not know. Names are unique in the ledger and not at the provider.</summary>
-    /// <param name="createdAt">Since when it costs money, by the provider: all of that is booked with its first booking.</param>
+    /// <param name="createdAt">By the provider: its bills begin there.</param>
+    /// <param name="costsSince">Since when it is known to cost its price: all of that is booked with its first booking. What it cost before, its bills say.</param>
     internal static async Task<LedgerPod> FoundAsync(
-        IPodLedger ledger, string podId, string providerName, Usd hourlyRate, DateTimeOffset? createdAt, DateTimeOffset now, CancellationToken cancellationToken)
+        IPodLedger ledger,
+        string podId,
+        string providerName,
+        Usd hourlyRate,
+        DateTimeOffset? createdAt,
+        DateTimeOffset? costsSince,
+        DateTimeOffset now,
+        CancellationToken cancellationToken)
     {
         PodName? name = PodNames.Parse(providerName);
         bool taken = name is null || await ledger.FindAsync(providerName, cancellationToken) is not null;
@@ -353,6 +365,7 @@ public sealed class PodSweep(
             HourlyRate = hourlyRate,
             RequestedAt = now,
             CreatedAt = createdAt,
+            BilledUntil = costsSince == createdAt ? null : costsSince,
         };
     }
 }
