@@ -1,4 +1,3 @@
-using System.Globalization;
 using LoraAdmin.Domain.Shared;
 
 namespace LoraAdmin.Domain.Operations;
@@ -174,7 +173,8 @@ public sealed class OccurrenceKeeper(
 
         // Those of a look whose portal died before it began the run are owed still.
         IEnumerable<DateTimeOffset> before = (await unit.Store<IOccurrenceStore>().ListOpenAsync(cancellationToken))
-            .Where(one => one.Operation == info.Key && one.State == OccurrenceState.Owed && one.Instant <= now)
+            .Where(one => one.Operation == info.Key && one.State == OccurrenceState.Owed && one.Instant <= now
+                && !rules().IsTooLateFor(schedule.CatchUp, one.Instant, now))
             .Select(one => one.Instant);
         DateTimeOffset[] owed =
         [
@@ -444,19 +444,8 @@ public sealed class OccurrenceKeeper(
         Verdict[] missed = [.. written.Where(one => one.State != OccurrenceState.Skipped)];
         if (missed.Length > 0)
         {
-            await unit.Events.AppendAsync(MissedFact(info, missed), cancellationToken);
+            await unit.Events.AppendAsync(OperationFacts.Missed(info, missed, Self), cancellationToken);
         }
-    }
-
-    private static OperationalEvent MissedFact(OperationInfo info, Verdict[] missed)
-    {
-        string when = missed.Length == 1
-            ? $"at {missed[0].Instant:u}"
-            : string.Create(CultureInfo.InvariantCulture, $"at {missed.Length} instants from {missed[0].Instant:u} to {missed[^1].Instant:u}");
-        string then = missed[^1].State == OccurrenceState.Owed ? "One run makes up for it now" : "Nothing makes up for it";
-        string text = $"{info.Title} did not run {when}. {then}";
-        return OperationFacts.Of(
-            OperationEvents.Missed, text, Self, EventSeverity.Warning, new IncidentSignal(OperationIncidents.Missed, info.Key, text)) with { Reason = "missed" };
     }
 
     /// <summary>Only when another clock agrees that its time is over; until then <see cref="AutomationHold.HoldsNow"/> alone decides what it holds.</summary>

@@ -3,7 +3,9 @@ namespace LoraAdmin.Domain.Operations;
 /// <summary>What became of one scheduled instant. Every instant ends as exactly one of the last four.</summary>
 public enum OccurrenceState
 {
-    /// <summary>Missed, and to be made up by a run that has not begun.</summary>
+    /// <summary>
+    /// A run is to begin for it that has not: it was missed and is to be made up for, or it was fired on time and waits for RunPod's word on the clock.
+    /// </summary>
     Owed,
 
     /// <summary>A run is at work for it.</summary>
@@ -23,7 +25,7 @@ public enum OccurrenceState
 }
 
 /// <summary>One scheduled instant of an operation.</summary>
-/// <param name="Why">For skipped and missed ones.</param>
+/// <param name="Why">For skipped and missed ones, and for those that were fired and wait: what for.</param>
 /// <param name="Run">The run that was made for it.</param>
 /// <param name="MadeUpBy">For missed ones: the run that made up for it; null: none did.</param>
 public sealed record Occurrence(string Operation, DateTimeOffset Instant, OccurrenceState State, string? Why, Guid? Run, Guid? MadeUpBy, DateTimeOffset? EndedAt)

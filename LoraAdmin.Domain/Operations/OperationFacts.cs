@@ -1,3 +1,4 @@
+using System.Globalization;
 using LoraAdmin.Domain.Shared;
 
 namespace LoraAdmin.Domain.Operations;
@@ -71,6 +72,17 @@ internal static class OperationFacts
             Reason = "unreadable",
             Error = new ErrorDetail("schedule_unreadable", operation.Key, why, null),
         };
+    }
+
+    /// <param name="missed">Oldest first; the last may be owed: one run makes up for all of them.</param>
+    public static OperationalEvent Missed(OperationInfo operation, IReadOnlyList<Verdict> missed, Actor actor)
+    {
+        string when = missed.Count == 1
+            ? $"at {missed[0].Instant:u}"
+            : string.Create(CultureInfo.InvariantCulture, $"at {missed.Count} instants from {missed[0].Instant:u} to {missed[^1].Instant:u}");
+        string then = missed[^1].State == OccurrenceState.Owed ? "One run makes up for it now" : "Nothing makes up for it";
+        string text = $"{operation.Title} did not run {when}. {then}";
+        return Of(OperationEvents.Missed, text, actor, EventSeverity.Warning, new IncidentSignal(OperationIncidents.Missed, operation.Key, text)) with { Reason = "missed" };
     }
 
     /// <summary>A run that is owed can't begin, and it is not the schedule's fault.</summary>

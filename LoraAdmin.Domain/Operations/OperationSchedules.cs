@@ -57,6 +57,13 @@ public sealed record OperationRules(TimeSpan Grace, TimeSpan PlanValidFor, TimeS
     /// </summary>
     public TimeSpan HeardOfWithin => KeeperEvery * 2;
 
+    /// <summary>
+    /// Whether an instant that is still owed is not run any more, although it was fired on time: with "They stay missed" nothing runs hours after its instant, whatever kept
+    /// it from beginning.
+    /// </summary>
+    public bool IsTooLateFor(CatchUp catchUp, DateTimeOffset instant, DateTimeOffset now) =>
+        catchUp == CatchUp.Never && now - instant > Grace + ClockStandings.WordWithin;
+
     /// <summary>Silence of every keeper after which nobody was awake.</summary>
     public TimeSpan AsleepAfter => KeeperEvery * 3 + LeaseFor;
 }

@@ -132,11 +132,19 @@ public sealed class RunStarter(
             return none;
         }
 
-        if (request is { Trigger: RunTrigger.Schedule, Instant: { } waits } && WhyUnvouched(operation.Info) is { } early)
+        // What is held at its instant is skipped, whether or not anybody has vouched for the clock: a hold that is over a minute later held it all the same.
+        string? held = request.Instant is null ? null
+            : WhyHeldNow(operation.Info, schedule.Pause, await unit.Store<IAutomationHoldStore>().FindAsync(cancellationToken), now);
+        if (request is { Trigger: RunTrigger.Schedule, Instant: { } waits } && held is null && WhyUnvouched(operation.Info) is { } early)
         {
             // Nobody fires it again. It is not missed either: whoever may begin it first does.
-            Occurrence owed = new(key, waits, OccurrenceState.Owed, null, null, null, null);
+            Occurrence owed = new(key, waits, OccurrenceState.Owed, early, null, null, null);
             return await unit.Store<IOccurrenceStore>().TryAddAsync(owed, cancellationToken) ? new StartOutcome.Left(early) : new StartOutcome.Accounted();
+        }
+
+        if (request is { Trigger: RunTrigger.CatchUp, Instant: { } past } && rules().IsTooLateFor(schedule.CatchUp, past, now))
+        {
+            return await MissAsync(unit, operation.Info, past, now, cancellationToken);
         }
 
         OperationRun run = new()
@@ -156,9 +164,7 @@ public sealed class RunStarter(
         OperationRun? running = await unit.Store<IOperationRunStore>().FindRunningAsync(key, cancellationToken);
         if (request.Instant is { } instant)
         {
-            AutomationHold? hold = await unit.Store<IAutomationHoldStore>().FindAsync(cancellationToken);
-            string? why = WhyHeldNow(operation.Info, schedule.Pause, hold, now);
-            if (await ClaimAsync(unit, run, instant, why, running, cancellationToken) is { } not)
+            if (await ClaimAsync(unit, run, instant, schedule.CatchUp, held, running, cancellationToken) is { } not)
             {
                 return not;
             }
@@ -222,9 +228,22 @@ public sealed class RunStarter(
         return numbered;
     }
 
+    /// <summary>An instant that was fired and owed, and that no portal could begin in time.</summary>
+    private static async Task<StartOutcome> MissAsync(IUnit unit, OperationInfo info, DateTimeOffset instant, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        const string why = "No portal was vouched for in time";
+        if (await unit.Store<IOccurrenceStore>().TryEndAsync(info.Key, instant, OccurrenceState.Missed, why, now, cancellationToken))
+        {
+            await unit.Events.AppendAsync(
+                OperationFacts.Missed(info, [new Verdict(instant, OccurrenceState.Missed, why)], Actor.Portal(info.Key)), cancellationToken);
+        }
+
+        return new StartOutcome.Accounted();
+    }
+
     /// <returns>Why nothing starts; null: the instant is the run's.</returns>
     private async Task<StartOutcome?> ClaimAsync(
-        IUnit unit, OperationRun run, DateTimeOffset instant, string? held, OperationRun? running, CancellationToken cancellationToken)
+        IUnit unit, OperationRun run, DateTimeOffset instant, CatchUp catchUp, string? held, OperationRun? running, CancellationToken cancellationToken)
     {
         IOccurrenceStore occurrences = unit.Store<IOccurrenceStore>();
         string? why = held ?? (running is null || run.Trigger == RunTrigger.CatchUp ? null : $"Run {running.Number}, which began {running.StartedAt:u}, was still at work");
@@ -242,7 +261,11 @@ public sealed class RunStarter(
                     return new StartOutcome.Accounted();
                 }
 
-                await occurrences.MakeUpAsync(run.Operation, instant, run.Id, cancellationToken);
+                if (catchUp == CatchUp.Once)
+                {
+                    await occurrences.MakeUpAsync(run.Operation, instant, run.Id, cancellationToken);
+                }
+
                 return null;
             }
 

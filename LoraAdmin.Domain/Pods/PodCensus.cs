@@ -84,7 +84,7 @@ public static class PodCensus
     private static CountedPod Ours(ProviderPod pod, LedgerPod row, DateTimeOffset now) => row.Want switch
     {
         PodWant.Released => new CountedPod(pod, row, PodClass.Orphan, row.WantReason ?? PodReasons.JobEnded, "Its job is over; it is being ended"),
-        PodWant.Held => new CountedPod(pod, row, PodClass.Held, row.WantReason, WhyKept(row, pod.Status == ProviderPodStatus.Exited, now)),
+        PodWant.Held => new CountedPod(pod, row, PodClass.Held, row.WantReason, WhyKept(row, PodWatch.SawOf(pod.Status, row.Saw) == PodSaw.Exited, now)),
         _ when row.LiveUntil < now => new CountedPod(pod, row, PodClass.Orphan, PodReasons.PastLifetime, "It outlived boot, training and retrieval together"),
         _ => new CountedPod(pod, row, PodClass.Needed, row.WantReason, "Its job works with it"),
     };

@@ -119,7 +119,7 @@ public sealed class PodDesk(
         }
 
         LedgerPod row = known is null
-            ? await PodSweep.FoundAsync(ledger, podId, seen!.Name, seen.HourlyRate, seen.CreatedAt, now, cancellationToken)
+            ? await PodSweep.FoundAsync(ledger, podId, seen!.Name, seen.HourlyRate, seen.CreatedAt, seen.CostsSince, now, cancellationToken)
             : PodSweep.Reopened(known);
         LedgerPod ended = row with { Want = PodWant.Released, Proof = proof, ProofAt = now, NextActionAt = now };
         if (known?.Want != PodWant.Released || known.Saw == PodSaw.Gone)

@@ -48,7 +48,17 @@ public sealed record ProviderPod(
     Usd HourlyRate,
     DateTimeOffset? CreatedAt,
     DateTimeOffset? StartedAt,
-    bool Locked);
+    bool Locked)
+{
+    /// <summary>A pod's container starts within so long of the pod's creation, whatever image it pulls.</summary>
+    private static readonly TimeSpan FirstStartWithin = TimeSpan.FromMinutes(30);
+
+    /// <summary>
+    /// Since when it is known to cost <see cref="HourlyRate"/>: since its creation, or its present start when that can't be the first, as it stood still, for nobody knows how
+    /// long, before it; null: the provider does not say.
+    /// </summary>
+    public DateTimeOffset? CostsSince => StartedAt - CreatedAt > FirstStartWithin ? StartedAt : CreatedAt;
+}
 
 /// <summary>Why a provider call gave no answer to work with.</summary>
 public enum ProviderFailure

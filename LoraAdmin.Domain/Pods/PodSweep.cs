@@ -48,6 +48,12 @@ public sealed record SweepItem(
 {
     /// <summary>The provider's own creation time; null: it does not say.</summary>
     public DateTimeOffset? CreatedAt { get; init; }
+
+    /// <summary><see cref="ProviderPod.CostsSince"/>.</summary>
+    public DateTimeOffset? CostsSince { get; init; }
+
+    /// <summary>Start of the listing that showed it; null: of a plan from before this was kept, whose <see cref="ProofAt"/> is not much later.</summary>
+    public DateTimeOffset? ListedAt { get; init; }
 }
 
 /// <summary>What the sweep would do, frozen: pressing "Apply" does exactly this, less what became ineligible meanwhile.</summary>
@@ -134,9 +140,9 @@ public sealed class PodSweep(
         foreach (CountedPod[] few in census.Where(pod => IsForTheSweep(pod, now)).Chunk(AskedAtOnce))
         {
             DateTimeOffset asked = clock.GetUtcNow();
-            bool pastCaps = !everyProof && CountWithinCaps([.. items, Item(few[0], null, asked)], room) <= items.Count;
+            bool pastCaps = !everyProof && CountWithinCaps([.. items, Item(few[0], null, listing.StartedAt, asked)], room) <= items.Count;
             FileProof?[] found = pastCaps ? new FileProof?[few.Length] : await Task.WhenAll(few.Select(pod => ProofAsync(pod, cancellationToken)));
-            items.AddRange(few.Zip(found, (pod, proof) => Item(pod, proof, asked)));
+            items.AddRange(few.Zip(found, (pod, proof) => Item(pod, proof, listing.StartedAt, asked)));
         }
 
         return new SweepPlanning.Planned(new SweepPlan(listing.StartedAt, items, CountWithinCaps(items, room)) { Room = room, Bar = bar }, census);
@@ -178,8 +184,9 @@ public sealed class PodSweep(
             : await proofs.FindAsync(name.Job, name.Attempt, seen.Name, seen.Id, cancellationToken);
     }
 
+    /// <param name="listed">Start of the listing that shows it.</param>
     /// <param name="asked">When its file was asked for.</param>
-    private static SweepItem Item(CountedPod pod, FileProof? proof, DateTimeOffset asked)
+    private static SweepItem Item(CountedPod pod, FileProof? proof, DateTimeOffset listed, DateTimeOffset asked)
     {
         ProviderPod seen = pod.Pod!;
         SweepAction action = proof switch
@@ -189,10 +196,12 @@ public sealed class PodSweep(
             FileProof.None => SweepAction.Hold,
             _ => SweepAction.Terminate,
         };
-        Usd cost = pod.Row?.CostUntil(asked) ?? (seen.CreatedAt is { } made ? seen.HourlyRate.PerHourFor(asked - made) : Usd.Zero);
+        Usd cost = pod.Row?.CostUntil(asked) ?? (seen.CostsSince is { } since ? seen.HourlyRate.PerHourFor(asked - since) : Usd.Zero);
         return new SweepItem(seen.Id, seen.Name, pod.Reason!, pod.Why, action, proof ?? FileProof.None, asked, pod.Row?.HourlyRate ?? seen.HourlyRate, cost)
         {
             CreatedAt = seen.CreatedAt,
+            CostsSince = seen.CostsSince,
+            ListedAt = listed,
         };
     }
 
@@ -253,10 +262,10 @@ public sealed class PodSweep(
                 return "Its ledger row is gone";
             }
 
-            LedgerPod found = await FoundAsync(ledger, item.PodId, item.Name, item.HourlyRate, item.CreatedAt, now, cancellationToken);
+            LedgerPod found = await FoundAsync(ledger, item.PodId, item.Name, item.HourlyRate, item.CreatedAt, item.CostsSince, now, cancellationToken);
             await ledger.AddAsync(Wish(found, item, isApproved, now), cancellationToken);
         }
-        else if (row.Saw == PodSaw.Gone ? item.Reason != PodReasons.Unknown : row.Want != PodWant.Needed)
+        else if (row.Saw == PodSaw.Gone ? !IsListedAgain(item, row) : row.Want != PodWant.Needed)
         {
             return row.Saw == PodSaw.Gone ? "It is gone already" : $"It is {row.Want.ToString().ToLowerInvariant()} already";
         }
@@ -313,6 +322,12 @@ public sealed class PodSweep(
         };
     }
 
+    /// <summary>
+    /// Whether the pod was seen after it had been taken for gone. A plan waits for an hour: one that was ended since its look is gone, and is not to cost money anew.
+    /// </summary>
+    private static bool IsListedAgain(SweepItem item, LedgerPod gone) =>
+        item.Reason == PodReasons.Unknown && !(gone.GoneAt >= (item.ListedAt ?? item.ProofAt));
+
     /// <summary>An agent that had no file may have one by now: what it said long ago proves nothing, and it is asked again before its pod goes.</summary>
     private static FileProof ProofOf(SweepItem item, DateTimeOffset now) =>
         item.Proof is FileProof.AgentHasNone or FileProof.TrainingNeverStarted && now - item.ProofAt > PodEnder.AgentsWordLasts ? FileProof.None : item.Proof;
@@ -323,9 +338,17 @@ public sealed class PodSweep(
         : row with { Saw = PodSaw.Running, GoneAt = null, AbsentSince = null, MissingReads = 0, TerminateAttempts = 0, StopAttempts = 0, LastError = null, FetchUntil = null, NextFetchAt = null };
 
     /// <summary>A row for a pod that the ledger does not know. Names are unique in the ledger and not at the provider.</summary>
-    /// <param name="createdAt">Since when it costs money, by the provider: all of that is booked with its first booking.</param>
+    /// <param name="createdAt">By the provider: its bills begin there.</param>
+    /// <param name="costsSince">Since when it is known to cost its price: all of that is booked with its first booking. What it cost before, its bills say.</param>
     internal static async Task<LedgerPod> FoundAsync(
-        IPodLedger ledger, string podId, string providerName, Usd hourlyRate, DateTimeOffset? createdAt, DateTimeOffset now, CancellationToken cancellationToken)
+        IPodLedger ledger,
+        string podId,
+        string providerName,
+        Usd hourlyRate,
+        DateTimeOffset? createdAt,
+        DateTimeOffset? costsSince,
+        DateTimeOffset now,
+        CancellationToken cancellationToken)
     {
         PodName? name = PodNames.Parse(providerName);
         bool taken = name is null || await ledger.FindAsync(providerName, cancellationToken) is not null;
@@ -342,6 +365,7 @@ public sealed class PodSweep(
             HourlyRate = hourlyRate,
             RequestedAt = now,
             CreatedAt = createdAt,
+            BilledUntil = costsSince == createdAt ? null : costsSince,
         };
     }
 }

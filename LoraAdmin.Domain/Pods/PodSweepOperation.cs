@@ -22,9 +22,8 @@ public sealed class PodSweepOperation(PodSweep sweep, TimeProvider clock, string
         Actions = new Dictionary<string, string>
         {
             [WordOf(SweepAction.Terminate)] = "the pod is ended, and with it all that lies on it",
-            [WordOf(SweepAction.Hold)] = "the pod is stopped and kept, since a trained file may lie on it alone; its disk goes on costing a little, and a person decides",
+            [WordOf(SweepAction.Hold)] = "the pod is stopped and kept, since a trained file may lie on it alone. The portal starts it every hour, for a quarter of an hour at its full price, to fetch that file, and ends it then; after 7 days a person decides",
             [WordOf(SweepAction.Prolong)] = "the pod is given time once, since its job still wants its file",
-            [WordOf(SweepAction.Undecided)] = "its file is looked for first; then the pod is ended or held",
         },
         Money = new MoneyMeaning("/h", "what the pod costs per hour now"),
         DoneMeans = new DoneMeaning(

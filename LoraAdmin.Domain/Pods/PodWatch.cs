@@ -82,7 +82,12 @@ public sealed class PodWatch
         // Before the sweep asks any agent: the listing is fresh, and what is being ended costs money.
         Acts acts = await ActAsync(account, cancellationToken);
         SweepPlanning.Planned planned = await sweep.PlanAsync(complete, everyProof: false, cancellationToken);
-        await news.TellAsync(planned, cancellationToken);
+        if (!await news.TellAsync(planned, cancellationToken))
+        {
+            acts.ThrowIfAnyFailed();
+            return new PodWatchReport(AtOnce, true, acts.Alive, gone, planned.Plan);
+        }
+
         SweepResult swept = await sweep.ApplyAsync(planned.Plan, planned.Plan.Bar is null ? planned.Plan.WithinCaps : 0, Self, cancellationToken);
         acts.ThrowIfAnyFailed();
         bool more = acts.CutOff || swept.Done.Any(item => item.Action is SweepAction.Terminate or SweepAction.Hold);

@@ -86,7 +86,8 @@ internal sealed class PodWatchNews(IUnitOfWork work, TimeProvider clock)
         };
     }
 
-    public async Task TellAsync(SweepPlanning.Planned planned, CancellationToken cancellationToken)
+    /// <returns>False: another portal has looked meanwhile. What this look shows may be over, and must not be acted on.</returns>
+    public async Task<bool> TellAsync(SweepPlanning.Planned planned, CancellationToken cancellationToken)
     {
         HashSet<string> strangers = [.. planned.Census.Where(pod => pod.LooksLikeOurs).Select(pod => pod.Pod!.Id)];
         (Leftovers left, IEnumerable<OperationalEvent> ofLeft) = Leftovers.Of(planned, told?.Left ?? Leftovers.None);
@@ -126,7 +127,7 @@ internal sealed class PodWatchNews(IUnitOfWork work, TimeProvider clock)
         if (!isNewest)
         {
             Forget();
-            return;
+            return false;
         }
 
         // Only what is written has been told.
@@ -134,6 +135,7 @@ internal sealed class PodWatchNews(IUnitOfWork work, TimeProvider clock)
         told = new Told(strangers, left, heldBack);
         blindTold = false;
         blindLooks = 0;
+        return true;
     }
 
     private void Forget()

@@ -70,7 +70,7 @@ public sealed class ClockStandings(TimeProvider clock, Func<ClockRules> rules)
     /// <summary>
     /// For so long after its start, or after its clock was set, a process waits for the provider's word; where the provider can't be reached it goes on without.
     /// </summary>
-    private static readonly TimeSpan WordWithin = TimeSpan.FromMinutes(5);
+    public static readonly TimeSpan WordWithin = TimeSpan.FromMinutes(5);
 
     private readonly Lock gate = new();
     private readonly SortedDictionary<string, Known> known = new(StringComparer.Ordinal);

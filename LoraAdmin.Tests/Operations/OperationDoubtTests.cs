@@ -352,6 +352,84 @@ public sealed class OperationDoubtTests
         Assert.Empty(often.Done);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task InstantOfTheFirstMinutes_WithinAPauseOrAHold_IsSkipped_AlsoWhenThatEndsBeforeRunPodsWord(bool pause)
+    {
+        await OldAsync();
+        DateTimeOffset until = Start.AddMinutes(62);
+        Assert.IsNotType<OperationCommand.Refused>(pause
+            ? await house.Desk.PauseAsync(Key, "mending", until, OperationHouse.Ada, Token)
+            : await house.Desk.HoldAutomationAsync("mending", until, OperationHouse.Ada, Token));
+        await PassAsync(house, TimeSpan.FromMinutes(52));
+        OperationHouse next = Next();
+        await next.TickAsync();
+        clock.SetUtcNow(Start.AddHours(1));
+
+        Assert.IsType<StartOutcome.Skipped>(await next.FireAsync(Key, Start.AddHours(1)));
+        await PassAsync(next, TimeSpan.FromMinutes(3));
+        next.Clocks.NoteAhead(TimeSpan.Zero);
+        await next.TickAsync();
+
+        Occurrence skipped = Assert.Single(next.Occurrences(Key));
+        Assert.Equal(OccurrenceState.Skipped, skipped.State);
+        Assert.EndsWith("by ada: mending", skipped.Why, StringComparison.Ordinal);
+        Assert.Empty(operation.Done);
+    }
+
+    [Fact]
+    public async Task InstantThatIsToStayMissed_IsNotRunHoursLater_WhenNoPortalWasVouchedForInTime()
+    {
+        TestItems daily = Never("0 0 13 * * ?");
+        OperationHouse old = new(clock, null, [daily]);
+        await old.FillAsync();
+        await old.TickAsync();
+        clock.SetUtcNow(Start.AddHours(1));
+        OperationHouse next = new(clock, old.Database, [daily], KnownClocks.New(clock));
+        Assert.IsType<StartOutcome.Left>(await next.FireAsync(Key, Start.AddHours(1)));
+        await PassAsync(next, TimeSpan.FromMinutes(1));
+
+        clock.Advance(TimeSpan.FromHours(5));
+        OperationHouse later = new(clock, old.Database, [daily], KnownClocks.New(clock), life: 2);
+        Assert.Empty((await later.Keeper.PreviewAsync(Token)).Owed);
+        Assert.Empty(await later.TickAsync());
+        Assert.Equal(OccurrenceState.Owed, Assert.Single(later.Occurrences(Key)).State);
+        later.Clocks.NoteAhead(TimeSpan.Zero);
+        Assert.Empty(await later.TickAsync());
+
+        Occurrence missed = Assert.Single(later.Occurrences(Key));
+        Assert.Equal((OccurrenceState.Missed, "No portal was vouched for in time"), (missed.State, missed.Why));
+        Assert.Equal([true], later.Told(OperationIncidents.Missed));
+        Assert.Empty(daily.Done);
+        await PassAsync(later, TimeSpan.FromMinutes(10));
+        Assert.Equal([true], later.Told(OperationIncidents.Missed));
+    }
+
+    [Fact]
+    public async Task InstantOfTheFirstMinutes_RunsForItselfAlone_WhereMissedOnesStayMissed()
+    {
+        TestItems hourly = Never("0 0 * * * ?");
+        OperationHouse old = new(clock, null, [hourly]);
+        await old.FillAsync();
+        await old.TickAsync();
+        clock.SetUtcNow(Start.AddHours(3).AddMinutes(59));
+        OperationHouse next = new(clock, old.Database, [hourly], KnownClocks.New(clock));
+        await next.TickAsync();
+        clock.SetUtcNow(Start.AddHours(4));
+        StartOutcome.Left left = Assert.IsType<StartOutcome.Left>(await next.FireAsync(Key, Start.AddHours(4)));
+        Occurrence owed = next.Occurrences(Key)[^1];
+        Assert.Equal((OccurrenceState.Owed, left.Why), (owed.State, owed.Why));
+        await PassAsync(next, TimeSpan.FromMinutes(2));
+
+        next.Clocks.NoteAhead(TimeSpan.Zero);
+        Assert.Equal(Start.AddHours(4), Assert.Single(await next.TickAsync()).Instant);
+
+        Assert.Equal(
+            [OccurrenceState.Missed, OccurrenceState.Missed, OccurrenceState.Missed, OccurrenceState.Late], next.Occurrences(Key).Select(one => one.State));
+        Assert.All(next.Occurrences(Key), static one => Assert.Null(one.MadeUpBy));
+    }
+
     [Fact]
     public async Task MachineThatJumpsAhead_AfterItsClockWasRead_EndsNoPauseForGood()
     {
@@ -421,6 +499,11 @@ public sealed class OperationDoubtTests
         Occurrence missed = Assert.Single(other.Occurrences(Key));
         Assert.Equal((OccurrenceState.Missed, "Nothing began within the grace"), (missed.State, missed.Why));
     }
+
+    private static TestItems Never(string cron) => new(Key, static () => ["a"])
+    {
+        Info = new(Key, "Work", "Looks.", cron, "tests:run") { IsDestructive = true, CatchUp = CatchUp.Never },
+    };
 
     private OccurrenceKeeper Keeper(bool inMemory) =>
         new(house.Database, house.Registry, house.Crons, house.Starter, house, clock, () => house.Rules, house.Clocks, firesInMemory: inMemory);

@@ -80,6 +80,31 @@ public sealed class OperationJobTests
         Assert.Equal(("1 of 1 done.", 1), await RunNowAsync(house, pods));
     }
 
+    /// <summary>A plan that was read may be applied for an hour; meanwhile the loop ends what its caps let through.</summary>
+    [Fact]
+    [Trait("Requirement", "J1")]
+    public async Task Sweep_OfAPlanWhosePodsTheLoopHasEndedSince_LeavesThemGone()
+    {
+        PodHouse pods = new();
+        PodRecord pod = pods.AddPod(pods.NextName());
+        pods.Pass(PodSweep.UnknownAfter + TimeSpan.FromSeconds(1));
+        OperationHouse house = HouseOf(pods);
+        await house.FillAsync();
+        Guid plan = Assert.IsType<OperationCommand.Planned>(await house.Desk.PreviewAsync(PodSweepOperation.Key, OperationHouse.Ada, Token)).Plan;
+        await pods.RunAsync(TimeSpan.FromMinutes(3));
+        LedgerPod gone = Assert.Single(pods.Rows);
+        Assert.Equal((PodStatus.Terminated, PodSaw.Gone), (pod.Status, gone.Saw));
+        pods.Pass(TimeSpan.FromMinutes(40));
+
+        await house.Desk.ApplyAsync(PodSweepOperation.Key, plan, "I have read it", OperationHouse.Ada, Token);
+        OperationRun run = await house.EndBegunAsync();
+
+        Assert.Equal((0L, 1L), (run.Done, run.Ineligible));
+        Assert.Equal("It is gone already", Assert.Single(await house.ItemsAsync(plan)).Outcome?.Why);
+        Assert.Equal([gone], pods.Rows);
+        Assert.Single(pods.Facts, static fact => fact.Kind == PodEvents.Orphaned);
+    }
+
     [Fact]
     [Trait("Requirement", "J1")]
     public async Task Sweep_WhoseAccountCanNotBeListed_FailsAndAlerts()

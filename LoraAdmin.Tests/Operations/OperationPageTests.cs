@@ -398,11 +398,22 @@ public sealed class OperationPageTests : OperationPageContext
 
         Button(page, "Run now").Click();
         Dialogs.WaitForAssertion(() => Dialogs.Find("#confirm-reason"));
+        Assert.Equal($"/operations/{Key}", Dialogs.Find("p a").GetAttribute("href"));
         Dialogs.Find("#confirm-reason").Input("RunPod is back");
         await Button(Dialogs, "Run now").ClickAsync();
 
         Dialogs.WaitForAssertion(() => Assert.Equal("See the run", Dialogs.Find("[role=alert] a").TextContent));
         Assert.Equal($"/operations/runs/{Assert.Single(House.Begun).Run.Id}", Dialogs.Find("[role=alert] a").GetAttribute("href"));
+    }
+
+    [Fact]
+    public async Task Run_WhoseClockWasSetBackUnderIt_TookNobodyKnowsHowLong()
+    {
+        OperationRun run = await RunOnceAsync();
+
+        Assert.Equal("–", OperationPages.Took(run with { EndedAt = run.StartedAt.AddDays(-1) }, run.StartedAt));
+        Assert.Equal("5 min", OperationPages.Took(run with { EndedAt = run.StartedAt.AddMinutes(5) }, run.StartedAt.AddDays(1)));
+        Assert.Equal("5 min", OperationPages.Took(run with { EndedAt = null }, run.StartedAt.AddMinutes(5)));
     }
 
     [Fact]

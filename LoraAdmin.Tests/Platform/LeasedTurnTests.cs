@@ -60,6 +60,18 @@ public sealed class LeasedTurnTests : IDisposable
     }
 
     [Fact]
+    public async Task Turn_ThatLeavesWorkToAVouchedInstance_LeavesTheNextToItUntilItsOwnClockIs()
+    {
+        Assert.True(await here.TryRunForTheVouchedAsync(Lease, LeaseFor, static _ => Task.CompletedTask, CancellationToken.None));
+        Assert.True(await TakeElsewhereAsync());
+
+        database.LoopLeases.Set(Lease, null);
+        clocks.NoteAhead(TimeSpan.Zero);
+        Assert.True(await here.TryRunForTheVouchedAsync(Lease, LeaseFor, static _ => Task.CompletedTask, CancellationToken.None));
+        Assert.False(await TakeElsewhereAsync());
+    }
+
+    [Fact]
     public async Task Lease_TakenByAnother_BreaksTheTurnOff()
     {
         Task<bool> turn = here.TryRunAsync(Lease, LeaseFor, gate.Task.WaitAsync, CancellationToken.None);

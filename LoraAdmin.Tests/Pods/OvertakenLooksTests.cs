@@ -79,6 +79,21 @@ public sealed class OvertakenLooksTests
     }
 
     [Fact]
+    [Trait("Requirement", "M2")]
+    public async Task OldLook_SweepsNothing()
+    {
+        PodRecord pod = Orphan();
+        Task look = ListAndStandStill();
+        pods.World.Cloud.World.Terminate(pod);
+        await pods.Portal.Watch.TickAsync(Token);
+
+        await GoOnAsync(look);
+
+        Assert.Empty(pods.Rows);
+        Assert.DoesNotContain(pods.Facts, static fact => fact.Kind == PodEvents.Orphaned);
+    }
+
+    [Fact]
     public async Task OldFailure_DoesNotSayThatTheAccountCanNotBeListed()
     {
         pods.World.Cloud.World.Faults.Add(FaultKind.Unauth401, count: 1);

@@ -60,6 +60,19 @@ public sealed class PodCensusTests
     }
 
     [Theory]
+    [InlineData(ProviderPodStatus.Exited, true)]
+    [InlineData(ProviderPodStatus.Error, true)]
+    [InlineData(ProviderPodStatus.Running, false)]
+    public void HeldPod_IsSaidToBeStoppedWhereTheLedgerHasItSo(ProviderPodStatus status, bool stopped)
+    {
+        PodListing.Complete listing = new([Pod(OurName) with { Status = status }], Now);
+
+        string why = Assert.Single(PodCensus.Count(listing, [Row(PodWant.Held)], [], Own, Now)).Why;
+
+        Assert.StartsWith(stopped ? "Kept, stopped" : "Kept, and not stopped yet", why, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("deadbeef", true)]
     [InlineData(Own, false)]
     public void LooksLikeOurs_IsSaidOfAnotherInstallationsPodAlone(string installation, bool expected)

@@ -31,6 +31,26 @@ public sealed class PodSweepTests
         Assert.Contains(gone.Signals, signal => signal is { Rule: "pods.orphaned", Over: true } && signal.Subject == pod.Id);
     }
 
+    /// <summary>What it cost in the weeks before nobody knows until its bills are read.</summary>
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Sweep_UnknownPodThatStoodStillForWeeks_CostsItsPriceSinceItsPresentStart()
+    {
+        PodHouse house = new();
+        PodRecord pod = house.AddPod(house.NextName());
+        house.Pass(TimeSpan.FromDays(20));
+        pod.StartedAt = house.World.Clock.GetUtcNow();
+        house.Pass(TimeSpan.FromHours(1));
+
+        Usd planned = Assert.Single((await house.PlanAsync()).Items).CostSoFar;
+        await house.Portal.Watch.TickAsync(PodHouse.None);
+
+        LedgerPod row = Assert.Single(house.Rows);
+        Assert.Equal(pod.CreatedAt, row.CreatedAt);
+        Assert.Equal(planned, row.CostUntil(house.World.Clock.GetUtcNow()));
+        Assert.InRange(planned.Dollars, 0.40m, 0.42m);
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

@@ -27,7 +27,9 @@ internal sealed class OperationKeeperService(
         }
 
         await AttemptAsync("filling the scheduler", schedules.FillAsync, stoppingToken);
-        await turns.TryRunAsync(OccurrenceKeeper.LeaseName, rules().LeaseFor, keeper.TickAsync, stoppingToken);
+
+        // What is owed until a clock is vouched for, an instance beside this one may be able to begin already.
+        await turns.TryRunForTheVouchedAsync(OccurrenceKeeper.LeaseName, rules().LeaseFor, keeper.TickAsync, stoppingToken);
         return rules().KeeperEvery;
     }
 

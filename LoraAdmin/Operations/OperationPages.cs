@@ -98,6 +98,13 @@ public static class OperationPages
         return $"{run.Planned} planned: {string.Join(", ", parts)}{before}";
     }
 
+    /// <summary>How long a run was at work, or is by now. Of one whose clock was set back under it nobody knows.</summary>
+    public static string Took(OperationRun run, DateTimeOffset now)
+    {
+        ArgumentNullException.ThrowIfNull(run);
+        return (run.EndedAt is null ? now - run.StartedAt : run.Duration) is { } length ? Relative.Duration(length) : "–";
+    }
+
     public static Tone ToneOf(RunState state) => state switch
     {
         RunState.Running => Tone.Active,

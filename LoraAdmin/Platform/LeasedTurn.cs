@@ -49,6 +49,21 @@ internal sealed partial class LeasedTurn(IUnitOfWork work, PortalInstance instan
         return true;
     }
 
+    /// <summary>
+    /// The same for turns that leave work to an instance whose clock is vouched for: until this one's is, the lease is given back after each of them too.
+    /// </summary>
+    /// <inheritdoc cref="TryRunAsync"/>
+    public async Task<bool> TryRunForTheVouchedAsync(string lease, TimeSpan leaseFor, Func<CancellationToken, Task> turn, CancellationToken cancellationToken)
+    {
+        bool hasRun = await TryRunAsync(lease, leaseFor, turn, cancellationToken);
+        if (hasRun && clocks.WhyUnvouched() is not null)
+        {
+            await GiveBackAsync(lease, cancellationToken);
+        }
+
+        return hasRun;
+    }
+
     /// <summary>So that another instance need not wait for the lease to run out.</summary>
     public Task GiveBackAsync(string lease, CancellationToken cancellationToken) =>
         work.RunAsync((unit, token) => unit.Store<ILeaseStore>().GiveBackAsync(lease, instance.Id, token), cancellationToken);

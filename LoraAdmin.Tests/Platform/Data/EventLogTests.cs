@@ -21,10 +21,31 @@ public sealed class EventLogTests
         Assert.Equal("tests.told: It is told (by person:ada; x at runpod.create)", await LineAsync(fact with { Error = new ErrorDetail("x", "runpod.create", "is told", null) }));
     }
 
-    private static async Task<string> LineAsync(OperationalEvent fact)
+    [Fact]
+    public async Task Line_CanBeLookedForByWhatTheFactIsOf()
+    {
+        JobId job = new(new Guid(7, 0, 0, new byte[8]));
+        OperationalEvent fact = new() { Kind = "tests.told", Message = "It is told", Actor = new Actor(ActorKind.Person, "ada") };
+        Assert.Equal(["Kind", "Text", "Actor"], (await LogAsync(fact)).Properties.Keys);
+
+        IReadOnlyDictionary<string, object?> all = (await LogAsync(fact with
+        {
+            Job = job,
+            Attempt = 2,
+            Pod = "p1",
+            Error = new ErrorDetail("x", "runpod.create", "no GPU", "r-1"),
+        })).Properties;
+
+        object?[] expected = [job.ToString(), 2, "p1", "person:ada", "x", "r-1"];
+        Assert.Equal(expected, new[] { "Job", "Attempt", "Pod", "Actor", "Code", "CorrelationId" }.Select(name => all[name]));
+    }
+
+    private static async Task<string> LineAsync(OperationalEvent fact) => Assert.Single((await LogAsync(fact)).Lines);
+
+    private static async Task<RememberingLogger<EventLog>> LogAsync(OperationalEvent fact)
     {
         RememberingLogger<EventLog> logger = new();
         await new EventLog(logger).ConsumeAsync([new StoredEvent(1, Guid.Empty, DateTimeOffset.UnixEpoch, fact, 1)], CancellationToken.None);
-        return Assert.Single(logger.Lines);
+        return logger;
     }
 }

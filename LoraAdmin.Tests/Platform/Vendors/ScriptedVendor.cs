@@ -116,11 +116,17 @@ public sealed class RememberingLogger<T> : ILogger<T>
 {
     public List<string> Lines { get; } = [];
 
+    /// <summary>Of the last line: what a collector of logs can look for it by.</summary>
+    public IReadOnlyDictionary<string, object?> Properties { get; private set; } = new Dictionary<string, object?>();
+
     public IDisposable? BeginScope<TState>(TState state)
         where TState : notnull => null;
 
     public bool IsEnabled(LogLevel logLevel) => true;
 
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    {
         Lines.Add(formatter(state, exception) + exception);
+        Properties = (state as IEnumerable<KeyValuePair<string, object?>> ?? []).ToDictionary();
+    }
 }

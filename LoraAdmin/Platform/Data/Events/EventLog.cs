@@ -3,8 +3,11 @@ using LoraAdmin.Domain.Shared;
 
 namespace LoraAdmin.Platform.Data.Events;
 
-/// <summary>Writes each fact as one log line.</summary>
-internal sealed partial class EventLog(ILogger<EventLog> logger) : IEventConsumer
+/// <summary>
+/// Writes each fact as one log line, whose properties are what the fact is of: where logs are collected, they are looked for by job or pod. A source-generated
+/// method would give each line all of them, and its text empty places.
+/// </summary>
+internal sealed class EventLog(ILogger<EventLog> logger) : IEventConsumer
 {
     public string Name => "events.log";
 
@@ -22,8 +25,8 @@ internal sealed partial class EventLog(ILogger<EventLog> logger) : IEventConsume
             };
             if (logger.IsEnabled(level))
             {
-                string about = About(fact);
-                Fact(logger, level, fact.Kind, fact.Message, about);
+                string line = $"{fact.Kind}: {fact.Message} ({About(fact)})";
+                logger.Log(level, new EventId(0, fact.Kind), Properties(fact), null, (_, _) => line);
             }
         }
 
@@ -48,6 +51,22 @@ internal sealed partial class EventLog(ILogger<EventLog> logger) : IEventConsume
         return string.Join("; ", [string.Join(", ", of.OfType<string>()), .. wrong.OfType<string>()]);
     }
 
-    [LoggerMessage(Message = "{Kind}: {Text} ({About})")]
-    private static partial void Fact(ILogger logger, LogLevel level, string kind, string text, string about);
+    /// <summary>Those that the fact has, by the names that other lines of the portal give them.</summary>
+    private static List<KeyValuePair<string, object?>> Properties(OperationalEvent fact)
+    {
+        KeyValuePair<string, object?>[] all =
+        [
+            new("Kind", fact.Kind),
+            new("Text", fact.Message),
+            new("Job", fact.Job?.ToString()),
+            new("Attempt", fact.Attempt),
+            new("Pod", fact.Pod),
+            new("Actor", fact.Actor.ToString()),
+            new("Code", fact.Error?.Code),
+            new("Where", fact.Error?.Where),
+            new("Words", fact.Error?.ProviderWords),
+            new("CorrelationId", fact.Error?.CorrelationId),
+        ];
+        return [.. all.Where(static one => one.Value is not null)];
+    }
 }
