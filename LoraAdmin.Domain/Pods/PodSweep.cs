@@ -269,6 +269,10 @@ public sealed class PodSweep(
         {
             return row.Saw == PodSaw.Gone ? "It is gone already" : $"It is {row.Want.ToString().ToLowerInvariant()} already";
         }
+        else if (row.Saw != PodSaw.Gone && item.Reason == PodReasons.Unknown)
+        {
+            return "The ledger has it by now, and its job needs it";
+        }
         else if (item.Reason == PodReasons.PastLifetime && !(row.LiveUntil < now))
         {
             return "Its lifetime was prolonged";

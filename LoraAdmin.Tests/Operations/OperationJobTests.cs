@@ -107,6 +107,27 @@ public sealed class OperationJobTests
 
     [Fact]
     [Trait("Requirement", "J1")]
+    public async Task Sweep_OfAPlanWhosePodTheLedgerHasByNow_LeavesItToItsJob()
+    {
+        PodHouse pods = new();
+        PodRecord pod = pods.AddPod(pods.NextName());
+        pods.Pass(PodSweep.UnknownAfter + TimeSpan.FromSeconds(1));
+        OperationHouse house = HouseOf(pods);
+        await house.FillAsync();
+        Guid plan = Assert.IsType<OperationCommand.Planned>(await house.Desk.PreviewAsync(PodSweepOperation.Key, OperationHouse.Ada, Token)).Plan;
+        LedgerPod needed = await pods.KnowAsync(pod);
+
+        await house.Desk.ApplyAsync(PodSweepOperation.Key, plan, "I have read it", OperationHouse.Ada, Token);
+        OperationRun run = await house.EndBegunAsync();
+
+        Assert.Equal((0L, 1L), (run.Done, run.Ineligible));
+        Assert.Equal("The ledger has it by now, and its job needs it", Assert.Single(await house.ItemsAsync(plan)).Outcome?.Why);
+        Assert.Equal(needed.Want, Assert.Single(pods.Rows).Want);
+        Assert.NotEqual(PodStatus.Terminated, pod.Status);
+    }
+
+    [Fact]
+    [Trait("Requirement", "J1")]
     public async Task Sweep_WhoseAccountCanNotBeListed_FailsAndAlerts()
     {
         PodHouse pods = new();
