@@ -63,6 +63,7 @@ public sealed class WebhooksOverHttpTests
         Assert.Equal(HttpStatusCode.Unauthorized, await TellAsync(run, body, secret, now.AddMinutes(6)));
         Assert.Equal(HttpStatusCode.NotFound, await TellAsync(run, "{\"id\":\"somebodyelses\",\"status\":\"succeeded\"}"u8.ToArray(), secret, now));
         Assert.True(await TellAsync(run, new byte[5 * 1024 * 1024], secret, now) is null or HttpStatusCode.RequestEntityTooLarge);
+        Assert.Equal((HttpStatusCode.RequestEntityTooLarge, true), await OfferAsync(run, new byte[5 * 1024 * 1024], secret, now));
         Assert.Equal(before, await WrittenAsync(run));
         Assert.Equal(reads, run.Cloud.TrainingReads.Count);
 
@@ -84,10 +85,7 @@ public sealed class WebhooksOverHttpTests
     /// <returns>Null: the connection was ended while the rest was still being sent.</returns>
     private static async Task<HttpStatusCode?> TellAsync(FaultRun run, byte[] body, string secret, DateTimeOffset at)
     {
-        using HttpRequestMessage request = new(HttpMethod.Post, ReplicateWebhook.Path) { Content = new ByteArrayContent(body) };
-        request.Headers.TryAddWithoutValidation(WebhookSignature.IdHeader, "msg_1");
-        request.Headers.TryAddWithoutValidation(WebhookSignature.TimestampHeader, at.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture));
-        request.Headers.TryAddWithoutValidation(WebhookSignature.SignatureHeader, WebhookSignature.Sign(secret, "msg_1", at, body));
+        using HttpRequestMessage request = Signed(body, secret, at);
         try
         {
             using HttpResponseMessage answer = await run.Portal.Anonymous.SendAsync(request);
@@ -97,6 +95,25 @@ public sealed class WebhooksOverHttpTests
         {
             return null;
         }
+    }
+
+    /// <summary>Asks before it sends the body, so that the answer is read for certain.</summary>
+    /// <returns>The answer, and whether it says that the connection ends: the rest of a refused body must not stand before the next request.</returns>
+    private static async Task<(HttpStatusCode Status, bool Closes)> OfferAsync(FaultRun run, byte[] body, string secret, DateTimeOffset at)
+    {
+        using HttpRequestMessage request = Signed(body, secret, at);
+        request.Headers.ExpectContinue = true;
+        using HttpResponseMessage answer = await run.Portal.Anonymous.SendAsync(request);
+        return (answer.StatusCode, answer.Headers.ConnectionClose == true);
+    }
+
+    private static HttpRequestMessage Signed(byte[] body, string secret, DateTimeOffset at)
+    {
+        HttpRequestMessage request = new(HttpMethod.Post, ReplicateWebhook.Path) { Content = new ByteArrayContent(body) };
+        request.Headers.TryAddWithoutValidation(WebhookSignature.IdHeader, "msg_1");
+        request.Headers.TryAddWithoutValidation(WebhookSignature.TimestampHeader, at.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture));
+        request.Headers.TryAddWithoutValidation(WebhookSignature.SignatureHeader, WebhookSignature.Sign(secret, "msg_1", at, body));
+        return request;
     }
 
     /// <summary>Notes what came from LocalCloud, and how it was answered.</summary>

@@ -123,11 +123,7 @@ internal static class ReplicateWebhook
     /// <returns>Null: it is longer than may be.</returns>
     private static async Task<byte[]?> ReadAsync(HttpContext http)
     {
-        if (http.Request.ContentLength > MaxBodyBytes)
-        {
-            return null;
-        }
-
+        // The declared length is left to the server's own limit: only its refusal also tells the sender that the connection ends.
         using MemoryStream body = new();
         byte[] piece = new byte[16 * 1024];
         try
