@@ -173,6 +173,9 @@ public sealed class ClockStandings(TimeProvider clock, Func<ClockRules> rules)
         }
     }
 
+    /// <summary>Whether this process may do by itself what rests on the present instant alone: its clock is neither contradicted nor still to be vouched for.</summary>
+    public bool MayGoByIt() => WhyHeld() is null && WhyUnvouched() is null;
+
     private bool IsConfirmedNow()
     {
         DateTimeOffset now = clock.GetUtcNow();

@@ -20,8 +20,6 @@ public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock, Func
     /// <summary>How often a running attempt's cost is booked: what lies between is shown from the pods themselves.</summary>
     public static readonly TimeSpan AccrueEvery = TimeSpan.FromMinutes(15);
 
-    private const int AtOnce = 500;
-
     internal static readonly Actor Self = Actor.Portal(Name);
 
     private readonly StrayCosts strays = new(work, clock);
@@ -36,34 +34,23 @@ public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock, Func
         List<Reservation> due = [];
         List<Reservation> running = [];
         List<(Reservation, LedgerPod)> tooDear = [];
-        Reservation? last = null;
-        while (true)
+
+        // All of them: attempts that can't be settled yet must not stand before the others.
+        foreach (Reservation one in await work.ReadAsync((unit, token) => unit.Store<IBudgetStore>().ListAllOpenAsync(token), cancellationToken))
         {
-            // All of them: attempts that can't be settled yet must not stand before the others.
-            IReadOnlyList<Reservation> page = await work.ReadAsync((unit, token) => unit.Store<IBudgetStore>().ListOpenAsync(last, AtOnce, token), cancellationToken);
-            foreach (Reservation one in page)
+            if (!alive.Attempts.Contains((one.Job, one.Attempt)))
             {
-                if (!alive.Attempts.Contains((one.Job, one.Attempt)))
-                {
-                    due.Add(one);
-                }
-                else if (now - (one.AccruedAt ?? one.CreatedAt) >= AccrueEvery)
-                {
-                    running.Add(one);
-                }
-
-                if (alive.Needed.TryGetValue((one.Job, one.Attempt), out NeededPod? needed) && DearerPods.Missing(needed.Pod, needed.Before, one) > Usd.Zero)
-                {
-                    tooDear.Add((one, needed.Pod));
-                }
+                due.Add(one);
+            }
+            else if (now - (one.AccruedAt ?? one.CreatedAt) >= AccrueEvery)
+            {
+                running.Add(one);
             }
 
-            if (page.Count < AtOnce)
+            if (alive.Needed.TryGetValue((one.Job, one.Attempt), out NeededPod? needed) && DearerPods.Missing(needed.Pod, needed.Before, one) > Usd.Zero)
             {
-                break;
+                tooDear.Add((one, needed.Pod));
             }
-
-            last = page[^1];
         }
 
         int settled = 0;
@@ -72,7 +59,7 @@ public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock, Func
         turns.AddRange(tooDear.Select<(Reservation, LedgerPod), Func<CancellationToken, Task>>(one => token => dearer.TopUpAsync(one.Item1, one.Item2, token)));
 
         // What runs on is booked until now: by a clock that is days ahead that would be days too much, which nothing takes back for as long as it runs.
-        bool byClock = (clocks.WhyHeld() ?? clocks.WhyUnvouched()) is null;
+        bool byClock = clocks.MayGoByIt();
         if (byClock && running.Count > 0)
         {
             turns.Add(token => work.RunAsync((unit, stop) => AccrueAsync(unit, running, training().PodLifetime, clock.GetUtcNow(), stop), token));

@@ -17,9 +17,6 @@ internal sealed partial class TrainingQueryStore(IUnitOfWork work, BudgetRules b
 {
     private const int TimelineLength = 500;
 
-    /// <summary>Open reservations that the overview looks through: about one for each job at work.</summary>
-    private const int MostReservations = 1_000;
-
     public Task<JobDetail?> FindAsync(JobId id, CancellationToken cancellationToken) => work.ReadAsync(
         async (unit, token) =>
         {
@@ -102,8 +99,8 @@ internal sealed partial class TrainingQueryStore(IUnitOfWork work, BudgetRules b
             return [];
         }
 
-        IReadOnlyList<Reservation> open = await unit.Store<IBudgetStore>().ListOpenAsync(after: null, MostReservations, cancellationToken);
-        List<Guid> owners = [.. open.Where(one => one.Month == month.Month).Select(one => one.Job.Value).Distinct()];
+        Reservation[] open = [.. (await unit.Store<IBudgetStore>().ListAllOpenAsync(cancellationToken)).Where(one => one.Month == month.Month)];
+        Guid[] owners = [.. open.Select(static one => one.Job.Value).Distinct()];
         Dictionary<Guid, long> ended = await jobs
             .Where(row => owners.Contains(row.JobId) && !row.IsOpen)
             .Select(row => new { row.JobId, At = row.CompletedAt ?? row.StateSince })
@@ -119,7 +116,7 @@ internal sealed partial class TrainingQueryStore(IUnitOfWork work, BudgetRules b
             .Select(row => new { row.JobId, row.Number, row.Provider })
             .ToDictionaryAsync(row => (row.JobId, row.Number), row => row.Provider, cancellationToken);
         return HeldMoney.Of(
-            open.Where(one => one.Month == month.Month && ended.ContainsKey(one.Job.Value)).Select(one => new EndedReservation(
+            open.Where(one => ended.ContainsKey(one.Job.Value)).Select(one => new EndedReservation(
                 one,
                 providers.GetValueOrDefault((one.Job.Value, one.Attempt), ProvisioningStep.Provider),
                 Instants.FromMillis(ended[one.Job.Value]))),

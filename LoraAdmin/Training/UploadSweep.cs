@@ -25,7 +25,7 @@ public sealed class UploadSweep(IUnitOfWork unitOfWork, IObjectStore store, Cloc
     /// <exception cref="AggregateException">Some failed unexpectedly; all others had their turn.</exception>
     public async Task<UploadSweepResult> RunAsync(DateTimeOffset now, CancellationToken cancellationToken)
     {
-        if ((clocks.WhyHeld() ?? clocks.WhyUnvouched()) is not null)
+        if (!clocks.MayGoByIt())
         {
             return new UploadSweepResult(0, 0);
         }

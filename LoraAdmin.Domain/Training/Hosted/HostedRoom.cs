@@ -9,8 +9,6 @@ namespace LoraAdmin.Domain.Training.Hosted;
 /// </summary>
 public sealed class HostedRoom(IUnitOfWork work, TimeProvider clock, Func<HostedRules> hosted, Func<TimeSpan> maxDuration, Func<BudgetRules> budget)
 {
-    private const int AtOnce = 500;
-
     /// <summary>What a job reserves there: what it costs at most.</summary>
     public Usd Reserves => hosted().EstimateFor(maxDuration());
 
@@ -40,7 +38,8 @@ public sealed class HostedRoom(IUnitOfWork work, TimeProvider clock, Func<Hosted
     private static async Task<Usd> MostGivenBackAsync(IUnit unit, DateTimeOffset now, CancellationToken cancellationToken)
     {
         Usd most = Usd.Zero;
-        foreach (Reservation one in (await ListOpenAsync(unit, cancellationToken)).Where(one => one.Month == Month.Of(now)).OrderByDescending(static one => one.Amount))
+        IReadOnlyList<Reservation> open = await unit.Store<IBudgetStore>().ListAllOpenAsync(cancellationToken);
+        foreach (Reservation one in open.Where(one => one.Month == Month.Of(now)).OrderByDescending(static one => one.Amount))
         {
             if (one.Amount <= most)
             {
@@ -60,18 +59,4 @@ public sealed class HostedRoom(IUnitOfWork work, TimeProvider clock, Func<Hosted
 
     private static bool MayGoOver(TrainingJob job) =>
         job.State is TrainingState.Queued or TrainingState.Preparing or TrainingState.Provisioning && !HostedLedger.IsHosted(job);
-
-    private static async Task<IReadOnlyList<Reservation>> ListOpenAsync(IUnit unit, CancellationToken cancellationToken)
-    {
-        List<Reservation> open = [];
-        IReadOnlyList<Reservation> page;
-        do
-        {
-            page = await unit.Store<IBudgetStore>().ListOpenAsync(open.LastOrDefault(), AtOnce, cancellationToken);
-            open.AddRange(page);
-        }
-        while (page.Count == AtOnce);
-
-        return open;
-    }
 }

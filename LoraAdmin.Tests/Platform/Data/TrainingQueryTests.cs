@@ -219,6 +219,34 @@ public sealed class TrainingQueryTests
         Assert.Equal(Usd.FromDollars(200), figures.Month.Limit);
     }
 
+    [Theory]
+    [InlineData(DatabaseKind.Sqlite)]
+    [InlineData(DatabaseKind.Postgres)]
+    [Trait("Requirement", "M6")]
+    public async Task Held_ForAnEndedJobBehindAThousandThatRun_IsFound(DatabaseKind kind)
+    {
+        await using TestDatabase database = await TestDatabase.CreateAsync(kind);
+        SeededIds ids = new(14);
+        TrainingJob ended = NewJob(ids) with { State = TrainingState.Failed, CompletedAt = Now };
+        await AddAsync(database, ended);
+        await database.Work.RunAsync(
+            async (unit, token) =>
+            {
+                BudgetRules rules = new(Usd.FromDollars(200), Usd.Zero);
+                for (int number = 0; number <= 1_000; number++)
+                {
+                    await unit.Store<IBudgetStore>().TryReserveAsync(ids.Next(), new JobId(ids.Next()), 1, Usd.FromDollars(0.1m), Now, rules, token);
+                }
+
+                await unit.Store<IBudgetStore>().TryReserveAsync(ids.Next(), ended.Id, 1, Usd.FromDollars(3), Now.AddMinutes(1), rules, token);
+            },
+            CancellationToken.None);
+
+        HeldMoney held = Assert.Single((await Queries(database).OverviewAsync(CancellationToken.None)).Held);
+
+        Assert.Equal((Usd.FromDollars(3), ended.Id), (held.Amount, Assert.Single(held.Jobs)));
+    }
+
     /// <summary>Four create calls of each were never clearly answered; there is no pod that anybody could look for.</summary>
     [Theory]
     [InlineData(DatabaseKind.Sqlite)]

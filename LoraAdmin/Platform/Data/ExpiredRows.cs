@@ -18,7 +18,7 @@ internal sealed class ExpiredRowsService(
 
     protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
     {
-        foreach (ExpiredRows expired in (clocks.WhyHeld() ?? clocks.WhyUnvouched()) is null ? tables : [])
+        foreach (ExpiredRows expired in clocks.MayGoByIt() ? tables : [])
         {
             await AttemptAsync(
                 $"emptying {expired.Table}",
