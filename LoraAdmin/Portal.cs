@@ -4,6 +4,7 @@ using LoraAdmin.Platform;
 using LoraAdmin.Platform.Data;
 using LoraAdmin.Platform.Web;
 using LoraAdmin.Shell;
+using Microsoft.Extensions.Configuration.Memory;
 using Microsoft.Extensions.Options;
 
 namespace LoraAdmin;
@@ -60,6 +61,7 @@ public static class Portal
             ContentRootPath = published ? AppContext.BaseDirectory : null,
         });
         ConfigurationKeys.Check(builder.Configuration);
+        QuietLibraries(builder.Configuration);
         builder.WebHost.UseStaticWebAssets();
         if (!HasAddress(builder.Configuration))
         {
@@ -81,6 +83,15 @@ public static class Portal
         app.MapFeatures();
         return app;
     }
+
+    /// <summary>The log is about the portal. What libraries report of their own work is in it from warnings on, unless a setting says otherwise.</summary>
+    private static void QuietLibraries(ConfigurationManager configuration) => ((IConfigurationBuilder)configuration).Sources.Insert(
+        0,
+        new MemoryConfigurationSource
+        {
+            InitialData = new[] { "Quartz", "Microsoft.AspNetCore", "Microsoft.EntityFrameworkCore", "System.Net.Http.HttpClient" }
+                .Select(static library => KeyValuePair.Create<string, string?>($"Logging:LogLevel:{library}", nameof(LogLevel.Warning))),
+        });
 
     /// <summary>Everything that must hold before the first request: options, data folder, database, installation, configured token.</summary>
     /// <exception cref="StartupRefusedException">Names the key and the remedy.</exception>

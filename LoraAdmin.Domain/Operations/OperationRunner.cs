@@ -296,15 +296,17 @@ public sealed class OperationRunner(
 
         if (most < draft.Items.Count)
         {
-            parts.Add($"{draft.Items.Count - most} wait for a person's approval");
+            parts.Add($"{Waiting(draft.Items.Count - most)} for a person's approval");
         }
 
         if (draft.Count > draft.Items.Count)
         {
-            parts.Add($"{draft.Count - draft.Items.Count} wait for the next run");
+            parts.Add($"{Waiting(draft.Count - draft.Items.Count)} for the next run");
         }
 
         return string.Join(", ", parts) + ".";
+
+        static string Waiting(long items) => items == 1 ? "1 waits" : $"{items} wait";
     }
 
     /// <summary>

@@ -1,5 +1,8 @@
 using LoraAdmin.Tests.EndToEnd.Processes;
 using LoraAdmin.Tests.Storage;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 
 namespace LoraAdmin.Tests.EndToEnd;
 
@@ -80,6 +83,22 @@ public sealed class ConfigurationTests : IDisposable
 
         using HttpResponseMessage live = await portal.Api.Http.GetAsync("/health/live");
         Assert.True(live.IsSuccessStatusCode);
+    }
+
+    /// <summary>Whoever starts it first reads what the portal says, not how a scheduler was put together; who wants to know that can.</summary>
+    [Theory]
+    [InlineData("Quartz.Core.QuartzScheduler", "Logging:LogLevel:Quartz")]
+    [InlineData("System.Net.Http.HttpClient.RunPod", "Logging:LogLevel:System.Net.Http.HttpClient")]
+    public async Task Log_WithoutASettingsFile_LeavesOutWhatLibrariesDo(string category, string setting)
+    {
+        string data = $"--Data:Path={folder.Under("data")}";
+        await using WebApplication quiet = Portal.Build([data]);
+        await using WebApplication asked = Portal.Build([data, $"--{setting}=Information"]);
+
+        ILogger log = quiet.Services.GetRequiredService<ILoggerFactory>().CreateLogger(category);
+        Assert.Equal((false, true), (log.IsEnabled(LogLevel.Information), log.IsEnabled(LogLevel.Warning)));
+        Assert.True(quiet.Services.GetRequiredService<ILoggerFactory>().CreateLogger("LoraAdmin.Pods").IsEnabled(LogLevel.Information));
+        Assert.True(asked.Services.GetRequiredService<ILoggerFactory>().CreateLogger(category).IsEnabled(LogLevel.Information));
     }
 
     [Fact]

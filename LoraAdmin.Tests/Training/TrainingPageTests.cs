@@ -46,6 +46,17 @@ public sealed class TrainingPageTests : LoraBunitContext
         Assert.DoesNotContain("No training job yet", page.Markup, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void List_ByAStateThatNoJobHas_SaysThatItDoesNotFilter()
+    {
+        queries.Jobs.Add(PageSamples.Job(1, TrainingState.Queued, Start));
+        Address.NavigateTo("/training?state=foo");
+        IRenderedComponent<TrainingPage> page = RenderPage<TrainingPage>();
+
+        page.WaitForAssertion(() => Assert.Contains("“foo” is no state of a job", page.Markup, StringComparison.Ordinal));
+        Assert.Single(page.FindAll("td[data-label=Cost]"));
+    }
+
     /// <summary>What is settled then is that of earlier attempts alone.</summary>
     [Fact]
     [Trait("Requirement", "M6")]

@@ -20,6 +20,9 @@ public sealed record JobListAddress(IReadOnlyList<TrainingState> States, string?
     public static readonly TrainingState[] Running =
         [TrainingState.Provisioning, TrainingState.Training, TrainingState.Retrieving, TrainingState.Uploading, TrainingState.Validating];
 
+    /// <summary>What the address gave as a state and no job can have, as it stood there; it is no part of the filter, and no link carries it on.</summary>
+    public string? UnknownState { get; init; }
+
     public bool IsFiltered => States.Count > 0 || User is not null || Text is not null;
 
     public bool IsFirstPage => After is null;
@@ -27,20 +30,25 @@ public sealed record JobListAddress(IReadOnlyList<TrainingState> States, string?
     public string? UserProblem =>
         User is null || Guid.TryParse(User, out _) ? null : "This is no user id. A user id looks like 3f2b8c1e-9a4d-4c1b-8f0e-2d6a7b5c4e10.";
 
-    /// <summary>Reads the parts of an address; unknown states and broken cursors count as absent.</summary>
+    /// <summary>Reads the parts of an address; unknown states don't filter, and a broken cursor counts as absent.</summary>
     public static JobListAddress Parse(IEnumerable<string>? states, string? user, string? text, string? after)
     {
         List<TrainingState> known = [];
+        string? unknown = null;
         foreach (string word in states ?? [])
         {
-            if (TrainingStates.TryParse(word, out TrainingState state) && !known.Contains(state))
+            if (!TrainingStates.TryParse(word, out TrainingState state))
+            {
+                unknown ??= Clean(word);
+            }
+            else if (!known.Contains(state))
             {
                 known.Add(state);
             }
         }
 
         known.Sort();
-        return new JobListAddress(known, Clean(user), Clean(text), ParseCursor(after));
+        return new JobListAddress(known, Clean(user), Clean(text), ParseCursor(after)) { UnknownState = unknown };
     }
 
     public JobListAddress WithoutCursor() => this with { After = null };
