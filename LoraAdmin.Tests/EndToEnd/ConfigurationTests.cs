@@ -88,7 +88,7 @@ public sealed class ConfigurationTests : IDisposable
     /// <summary>Whoever starts it first reads what the portal says, not how a scheduler was put together; who wants to know that can.</summary>
     [Theory]
     [InlineData("Quartz.Core.QuartzScheduler", "Logging:LogLevel:Quartz")]
-    [InlineData("System.Net.Http.HttpClient.RunPod", "Logging:LogLevel:System.Net.Http.HttpClient")]
+    [InlineData("System.Net.Http.HttpClient.RunPod", "Logging:LogLevel:System.Net.Http")]
     public async Task Log_WithoutASettingsFile_LeavesOutWhatLibrariesDo(string category, string setting)
     {
         string data = $"--Data:Path={folder.Under("data")}";
