@@ -17,6 +17,9 @@ public enum DriftState
     /// <summary>A day of its life, or all of them, has no bill that can be counted: nothing is corrected.</summary>
     Incomplete,
 
+    /// <summary>One of its bills contradicts itself or can't be counted: nothing is corrected until RunPod says otherwise.</summary>
+    HeldBack,
+
     /// <summary>Booked and corrected, it is what was billed.</summary>
     Agrees,
 
@@ -57,6 +60,9 @@ public sealed record DriftReport(DateTimeOffset From, DateTimeOffset Until, IRea
 
     /// <summary>Of those that cost too little for a bill to be waited for, and have none.</summary>
     public DriftTotals TooSmall => DriftTotals.Of(from pod in Pods where pod is { State: DriftState.Agrees, Billed: null } select pod);
+
+    /// <summary>How many of the listed pods are not corrected because of what RunPod says of them.</summary>
+    public int HeldBack => (from pod in Pods where pod.State == DriftState.HeldBack select pod).Count();
 
     /// <summary>Billed on the account for pods that are not ours.</summary>
     public Usd NotOurs => DriftTotals.Of(from pod in Pods where pod.State == DriftState.NotOurs select pod).Billed;

@@ -164,11 +164,13 @@ public sealed partial class BudgetPageOnRandomRowsTests : LoraBunitContext
         (long booked, long corrected, long billed) = (closed.Sum(pod => pod.Booked), closed.Sum(pod => pod.Corrected), closed.Sum(pod => pod.Billed ?? 0));
         long uncorrected = closed.Where(pod => pod.Billed is not null).Sum(pod => pod.Billed!.Value - pod.Booked - pod.Corrected);
         long others = pods.Where(pod => pod.State == DriftState.NotOurs).Sum(pod => pod.Billed ?? 0);
+        int held = pods.Count(pod => pod.State == DriftState.HeldBack);
         string words = Text(page.Find("[aria-labelledby=drift] .lead"));
         Assert.StartsWith(
             Plain((closed.Length == 0 ? "No pod of the last 30 days has a whole bill yet: RunPod bills by day, and the reconciliation reads it daily."
                 : $"Of {closed.Length} pod{When(closed.Length != 1, "s")} that ended in the last 30 days and whose whole bill is known: {Money(booked)} booked, {Money(corrected)} corrected, {Money(billed)} billed.")
             + When(uncorrected != 0, $" The next reconciliation corrects {Money(uncorrected)}.")
+            + When(held > 0, $" {held} pod{When(held != 1, "s are")}{When(held == 1, " is")} held back and not corrected: RunPod's bills of {(held == 1 ? "it" : "them")} can't be counted.")
             + When(others > 0, $" The account was also billed {Money(others)} for pods that are not ours; nothing of it is booked.")
             + " Replicate bills no single training"),
             words,
@@ -207,6 +209,7 @@ public sealed partial class BudgetPageOnRandomRowsTests : LoraBunitContext
         DriftState.Waiting => "bill to come",
         DriftState.Unsettled => "not settled",
         DriftState.NotOurs => "not ours",
+        DriftState.HeldBack => "held back",
         _ => state.ToString().ToLowerInvariant(),
     };
 

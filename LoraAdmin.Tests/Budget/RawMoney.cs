@@ -184,15 +184,27 @@ internal sealed record RawMoney(
             return DriftState.Waiting;
         }
 
-        long from = row.CreatedAt ?? row.RequestedAt;
-        long until = row.GoneAt!.Value;
-        for (long day = from / Day * Day; day < until; day += Day)
+        if (row.BillHold is not null)
         {
-            double share = (Math.Min(day + Day, until) - Math.Max(day, from)) / (double)(until - from);
-            if (bills.All(bill => bill.BucketStart != day) && Math.Floor(CostOf(row) * share) >= 10_000)
+            return DriftState.HeldBack;
+        }
+
+        // Days that cost a cent by the prices of then, but for minutes about a midnight on whose other side there is a bill.
+        bool IsBilled(long day) => bills.Any(bill => bill.BucketStart == day);
+        Dictionary<long, long> lacking = [];
+        foreach ((long from, long until, long hourly) in PricesOf(row))
+        {
+            for (long day = from / Day * Day; day < until; day += Day)
             {
-                return DriftState.Incomplete;
+                long time = Math.Min(day + Day, until) - Math.Max(day, from);
+                bool isEdge = time <= 11 * 60_000 && ((from < day && IsBilled(day - Day)) || (until > day + Day && IsBilled(day + Day)));
+                lacking[day] = lacking.GetValueOrDefault(day) + (IsBilled(day) || isEdge ? 0 : Cost(hourly, time));
             }
+        }
+
+        if (lacking.Values.Any(cost => cost >= 10_000))
+        {
+            return DriftState.Incomplete;
         }
 
         return LackingOf(row) != 0 ? DriftState.Unsettled
@@ -200,4 +212,9 @@ internal sealed record RawMoney(
             : ReservationOf(row) is { SettledAt: null } ? DriftState.Unsettled
             : DriftState.Differs;
     }
+
+    private static IEnumerable<(long From, long Until, long Hourly)> PricesOf(PodLedgerRow row) => (row.EarlierPrices?.Split(';') ?? [])
+        .Select(time => Array.ConvertAll(time.Split(' '), text => long.Parse(text, System.Globalization.CultureInfo.InvariantCulture)))
+        .Select(parts => (parts[0], parts[1], parts[2]))
+        .Append((row.BilledUntil ?? BeginOf(row), row.GoneAt!.Value, row.HourlyMicros ?? 0));
 }
