@@ -59,6 +59,24 @@ public sealed partial class BudgetPageTests : LoraBunitContext
         Assert.EndsWith("by 1 open attempt", Words(page.FindAll(".totals > div")[1].TextContent).Trim(), StringComparison.Ordinal);
     }
 
+    /// <summary>In a month's first hours most of what runs is the month before's.</summary>
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public void Spent_SaysApartWhatRunsForAnEarlierMonthAndThatAPriceIsNotKnown()
+    {
+        money.Board = BudgetSamples.Board(read => read with
+        {
+            Work = read.Work with
+            {
+                Running = [.. read.Work.Running.Select(one => one with { Month = new Month(2026, 10), Rest = BudgetSamples.Dollars(0.07m), IsAtWorst = true })],
+            },
+        });
+
+        Assert.Equal(
+            ["$1.00 accrued by what runs", "up to $1.00/h now; $0.03 more since 6 min ago", "$0.07 more for an earlier month"],
+            Loaded().FindAll(".totals > div")[0].QuerySelectorAll(".note").Select(note => Words(note.TextContent)));
+    }
+
     [Theory]
     [InlineData(5_100, 31_815_100, "$0.01", "$31.82", "$168.17", "168.179800 US dollars")]
     [InlineData(5_005_000, 194_995_000, "$5.01", "$195.00", "$0.00", "0.000000 US dollars")]

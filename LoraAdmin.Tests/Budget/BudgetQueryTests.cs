@@ -16,6 +16,7 @@ public sealed class BudgetQueryTests
 {
     private static readonly DateTimeOffset Now = new(2026, 11, 24, 12, 30, 0, TimeSpan.Zero);
     private static readonly Month November = new(2026, 11);
+    private static readonly Usd Worst = Usd.FromDollars(0.77m);
 
     public static TheoryData<DatabaseKind, int> Ledgers => new(
         from kind in Enum.GetValues<DatabaseKind>() from seed in new[] { 2, 3, 4 } select (kind, seed));
@@ -48,7 +49,10 @@ public sealed class BudgetQueryTests
         Assert.Equal(
             rows.Entries.OrderByDescending(row => row.At).ThenByDescending(row => row.Key, StringComparer.Ordinal).Where(row => row.Month == "2026-11").Take(10).Select(row => row.Key),
             board.Newest.Select(entry => entry.Key));
-        Assert.Equal(rows.Running(), (board.Figures.Live.Micros, board.Figures.PerHour.Micros, board.Figures.LiveSince?.ToUnixTimeMilliseconds()));
+        Assert.Equal(
+            rows.Running(Worst.Micros),
+            (board.Figures.Live.Micros, board.Figures.LiveBefore.Micros, board.Figures.PerHour.Micros, board.Figures.LiveSince?.ToUnixTimeMilliseconds()));
+        Assert.Equal(rows.Pods.Any(row => row.Saw != Domain.Pods.PodSaw.Gone && row is { PodId: not null, HourlyMicros: null }), board.Figures.IsPerHourAtWorst);
         AssertBurned(month, board);
         AssertCost(rows, board);
         AssertForecast(rows, month, board);
@@ -261,7 +265,7 @@ public sealed class BudgetQueryTests
     private static BudgetQueryStore Queries(TestDatabase database) => new(
         database.Work,
         database.Services.GetRequiredService<IFixedReads>(),
-        new PaidWork(),
+        new PaidWork(Worst),
         static () => RandomLedger.Rules,
         static () => BudgetSamples.CostRules,
         new FakeTimeProvider(Now));
