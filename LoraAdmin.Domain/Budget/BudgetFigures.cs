@@ -56,6 +56,9 @@ public sealed record BudgetFigures(
         return days < month ? days : month;
     }
 
+    /// <summary>The first of the days that averages are taken over.</summary>
+    public static DateOnly AverageFrom(DateTimeOffset now) => DateOnly.FromDateTime(now.UtcDateTime).AddDays(1 - LedgerDays.AverageOver);
+
     /// <summary>When the first of the days begins that averages are taken over.</summary>
     public static DateTimeOffset AverageSince(DateTimeOffset now) => new(AverageFrom(now).ToDateTime(TimeOnly.MinValue), TimeSpan.Zero);
 
@@ -94,6 +97,4 @@ public sealed record BudgetFigures(
         Dictionary<(JobId, int), Usd> reservations = read.Open.ToDictionary(one => (one.Job, one.Attempt), one => one.Rest);
         return WhatIf.Of(limit, new WhatIfBasis(read.Month, read.Work.Waiting, reservations, AverageReservation, UsualShare, Forecast));
     }
-
-    private static DateOnly AverageFrom(DateTimeOffset now) => DateOnly.FromDateTime(now.UtcDateTime).AddDays(1 - LedgerDays.AverageOver);
 }

@@ -150,6 +150,31 @@ public sealed partial class BudgetPageTests : LoraBunitContext
         Assert.Contains("The limit of $90.00 is spent or reserved already.", page.Markup, StringComparison.Ordinal);
     }
 
+    /// <summary>A job reserves $4.02 on average, as the answer to "What if" says on the same page.</summary>
+    [Theory]
+    [InlineData(4.01, false, "$4.01", "less than the $4.02 that a job reserves: jobs are refused", "$4.01 free: jobs are refused")]
+    [InlineData(4.02, false, "$4.02", "can still be reserved", "by its end")]
+    [InlineData(4.01, true, "$4.01", "can still be reserved", "by its end")]
+    [InlineData(0, true, "$0.00", "the limit is soft", "by its end")]
+    [InlineData(-4, true, "-$4.00", "nothing is admitted", "The limit is reached")]
+    [InlineData(0, false, "$0.00", "nothing is admitted", "The limit is reached")]
+    [Trait("Requirement", "M6")]
+    public void Free_LessThanAJobReserves_IsSaidOnTileAndPage(double free, bool isSoft, string shown, string note, string ofTile)
+    {
+        BudgetMode mode = isSoft ? BudgetMode.Soft : BudgetMode.Hard;
+        money.Board = BudgetSamples.Board(read => read with { Month = read.Month with { Limit = BudgetSamples.Dollars(97 + (decimal)free), Mode = mode } });
+        Address.NavigateTo($"/budget?limit={97 + (decimal)free}");
+        IRenderedComponent<BudgetPage> page = Loaded();
+        IRenderedComponent<BudgetTile> tile = Render<BudgetTile>();
+        tile.WaitForAssertion(() => Assert.Contains(ofTile, Words(tile.Find("a.tile").TextContent), StringComparison.Ordinal));
+
+        AngleSharp.Dom.IElement total = page.FindAll(".totals > div")[2];
+        Assert.Equal(
+            (shown, note, note != "can still be reserved"), (Tile(page, "Free"), Words(total.QuerySelector(".note")!.TextContent), total.ClassList.Contains("tone-bad")));
+        bool admits = note is not "nothing is admitted" && !note.EndsWith("refused", StringComparison.Ordinal);
+        Assert.Equal(admits, !page.Find(".answer").TextContent.Contains("Nothing would be admitted from now on.", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void SoftLimit_HasNoMost()
     {

@@ -252,6 +252,7 @@ public sealed class BudgetQueryTests
     private static async Task AssertHeldAsync(RawMoney rows, BudgetBoard board, TestDatabase database)
     {
         OverviewFigures overview = await new TrainingQueryStore(database.Work, RandomLedger.Rules, new FakeTimeProvider(Now)).OverviewAsync(CancellationToken.None);
+        Assert.Equal(board.Figures.AverageReservation, overview.JobReserves);
         HashSet<Guid> ended = [.. rows.Jobs.Where(row => !row.IsOpen).Select(row => row.JobId)];
         BudgetReservationRow[] held = [.. rows.Open.Where(row => row.Month == "2026-11" && row.AmountMicros > row.AccruedMicros && ended.Contains(row.JobId))];
         (long, Guid[]) expected = (held.Sum(row => row.AmountMicros - row.AccruedMicros), [.. held.Select(row => row.JobId).Distinct().Order()]);
