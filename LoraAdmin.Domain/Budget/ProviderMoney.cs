@@ -91,7 +91,7 @@ public sealed record PriceSpan(string GpuType, Usd Hourly, DateTimeOffset ValidF
 /// <param name="FailingSince">Since when it can't be read; null: reading works.</param>
 /// <param name="Failure">Why it can't be read, in the provider's words.</param>
 /// <param name="LivePods">Our pods that cost money now.</param>
-/// <param name="BurnPerHour">What our live pods cost per hour.</param>
+/// <param name="BurnPerHour">What our live pods cost per hour; one without a known price with the worst.</param>
 /// <param name="AccountPerHour">What the whole account spends per hour, by the provider, when the balance was read.</param>
 /// <param name="StillToTake">The most that live pods may still take in their lives.</param>
 /// <param name="EmptyAt">When the balance is used up at the higher of both paces; null: it is not known, or nothing is spent.</param>
@@ -111,6 +111,9 @@ public sealed record BalanceView(
     IReadOnlyList<WaitsForBalance> Waiting,
     DateTimeOffset AsOf)
 {
+    /// <summary>A pod's price is not known yet: <see cref="BurnPerHour"/> is the most that it can be.</summary>
+    public bool IsBurnAtWorst { get; init; }
+
     /// <summary>How long the balance lasts from now on; null: not known, or nothing is spent.</summary>
     public TimeSpan? Runway => EmptyAt is not { } empty ? null : empty > AsOf ? empty - AsOf : TimeSpan.Zero;
 }
