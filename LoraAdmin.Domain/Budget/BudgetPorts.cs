@@ -150,6 +150,9 @@ public interface IBudgetLimitStore
 {
     Task<BudgetLimit> ReadAsync(BudgetRules options, CancellationToken cancellationToken);
 
+    /// <summary>The limit as it is, which nobody else sets before the unit has ended: who asks goes after whoever sets it at the same moment.</summary>
+    Task<BudgetLimit> LockAsync(BudgetRules options, CancellationToken cancellationToken);
+
     /// <summary>
     /// Sets the change's rules over the configuration, or lets the configuration hold again, and keeps the change. Every admission that has not
     /// committed by then goes by it.

@@ -105,6 +105,7 @@ internal sealed class PageLimits : IBudgetDesk
         BudgetMonth month = new(BudgetSamples.November, rules.MonthlyLimit, Taken, Usd.Zero);
         return Task.FromResult<LimitOutcome>(
             Refusal is { } problem ? new LimitOutcome.Invalid([problem])
+            : wish.Seen is { } seen && seen != Limit.Rules ? new LimitOutcome.Changed(Limit, new BudgetMonth(BudgetSamples.November, Limit.Rules.MonthlyLimit, Taken, Usd.Zero))
             : BudgetDesk.IsToBeConfirmed(Limit.Rules, month) && !wish.AllowBelow ? new LimitOutcome.Below(month, rules.MonthlyLimit)
             : new LimitOutcome.Set(Limit, month));
     }

@@ -275,6 +275,18 @@ public sealed partial class BudgetPageTests : LoraBunitContext
             page.FindAll(".answer li").Select(line => line.TextContent));
     }
 
+    /// <summary>There is no such figure above that it could point to.</summary>
+    [Fact]
+    public void WhatIf_WhereNoLoraWasCompleted_SaysNothingOfWhatOneCost()
+    {
+        money.Board = BudgetSamples.Board(read => read with { Work = read.Work with { CompletedLoras = 0 } });
+        Address.NavigateTo("/budget?limit=150");
+        IRenderedComponent<BudgetPage> page = Loaded();
+
+        string room = page.FindAll(".answer li").Select(line => line.TextContent).Single(static line => line.StartsWith("That is room for", StringComparison.Ordinal));
+        Assert.EndsWith("as each attempt comes to $2.02 in the end.", room, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("-5", "A limit lies between 0 and 1,000,000,000 dollars.")]
     [InlineData("1e400", "This is no amount of dollars.")]

@@ -133,6 +133,8 @@ internal sealed class MemoryBudgetLimitStore(MemoryDatabase database) : IBudgetL
 
     public Task<BudgetLimit> ReadAsync(BudgetRules options, CancellationToken cancellationToken) => Task.FromResult(Read(database, options));
 
+    public Task<BudgetLimit> LockAsync(BudgetRules options, CancellationToken cancellationToken) => ReadAsync(options, cancellationToken);
+
     public Task SetAsync(BudgetLimitChange change, CancellationToken cancellationToken)
     {
         database.BudgetLimits.Set(TheOne, Row with { Set = change.FollowsOptions ? null : change });
