@@ -59,6 +59,25 @@ public sealed class LimitDialogPageTests : LoraBunitContext
         Dialogs.WaitForAssertion(() => Assert.True(Assert.Single(desk.Wishes).Wish.AllowBelow));
     }
 
+    /// <summary>A nought too many would let jobs cost ten times what was meant.</summary>
+    [Fact]
+    public void Limit_ManyTimesThePresentOne_WantsAWord()
+    {
+        Open();
+        Dialogs.Find("#limit-reason").Input("more to do");
+        Dialogs.Find("#limit-money").Input("400");
+        Assert.Empty(Dialogs.FindAll("#limit-word"));
+        Dialogs.Find("#limit-money").Input("100000");
+        Assert.Contains("That is 500 times the present limit of $200.00.", Dialogs.Markup, StringComparison.Ordinal);
+        Dialogs.Find("#limit-word").Input("LOWER");
+        Assert.True(Send.HasAttribute("disabled"));
+
+        Dialogs.Find("#limit-word").Input("RAISE");
+        Send.Click();
+
+        Dialogs.WaitForAssertion(() => Assert.Equal((BudgetSamples.Dollars(100_000), false), (Assert.Single(desk.Wishes).Wish.Rules!.MonthlyLimit, desk.Wishes[0].Wish.AllowBelow)));
+    }
+
     [Fact]
     public void Limit_BelowWhatTheMonthHasTakenMeanwhile_WantsTheWordWhenItIsSent()
     {
