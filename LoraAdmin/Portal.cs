@@ -84,13 +84,22 @@ public static class Portal
         return app;
     }
 
-    /// <summary>The log is about the portal. What libraries report of their own work is in it from warnings on, unless a setting says otherwise.</summary>
+    /// <summary>
+    /// The log is about the portal. What libraries report of their own work is in it from warnings on, wherever the program is started, unless a setting says
+    /// otherwise.
+    /// </summary>
     private static void QuietLibraries(ConfigurationManager configuration) => ((IConfigurationBuilder)configuration).Sources.Insert(
         0,
         new MemoryConfigurationSource
         {
-            InitialData = new[] { "Quartz", "Microsoft.AspNetCore", "Microsoft.EntityFrameworkCore", "System.Net.Http.HttpClient" }
-                .Select(static library => KeyValuePair.Create<string, string?>($"Logging:LogLevel:{library}", nameof(LogLevel.Warning))),
+            InitialData = new Dictionary<string, string?>
+            {
+                ["Logging:LogLevel:Quartz"] = nameof(LogLevel.Warning),
+                ["Logging:LogLevel:Microsoft.AspNetCore"] = nameof(LogLevel.Warning),
+                ["Logging:LogLevel:Microsoft.AspNetCore.DataProtection.KeyManagement.XmlKeyManager"] = nameof(LogLevel.Error),
+                ["Logging:LogLevel:Microsoft.EntityFrameworkCore"] = nameof(LogLevel.Warning),
+                ["Logging:LogLevel:System.Net.Http"] = nameof(LogLevel.Warning),
+            },
         });
 
     /// <summary>Everything that must hold before the first request: options, data folder, database, installation, configured token.</summary>

@@ -6,7 +6,8 @@ namespace LoraAdmin.Domain.Budget;
 /// <param name="Rules">Null: what the configuration says holds again.</param>
 /// <param name="Reason">1 to 500 characters.</param>
 /// <param name="AllowBelow">The person knows that the month has spent and reserved more than the limit already.</param>
-public sealed record LimitWish(BudgetRules? Rules, string Reason, bool AllowBelow = false);
+/// <param name="Seen">What held when the person looked: where something else holds by now, nothing is set. Null: the person has not looked.</param>
+public sealed record LimitWish(BudgetRules? Rules, string Reason, bool AllowBelow = false, BudgetRules? Seen = null);
 
 /// <summary>What became of it.</summary>
 public abstract record LimitOutcome
@@ -21,6 +22,11 @@ public abstract record LimitOutcome
 
     /// <summary>The month has spent and reserved more already: nothing was written. Asked again with <see cref="LimitWish.AllowBelow"/> it is done.</summary>
     public sealed record Below(BudgetMonth Month, Usd Wanted) : LimitOutcome;
+
+    /// <summary>Somebody set another limit since the person looked: nothing was written.</summary>
+    /// <param name="Limit">What holds now.</param>
+    /// <param name="Month">The month under it.</param>
+    public sealed record Changed(BudgetLimit Limit, BudgetMonth Month) : LimitOutcome;
 }
 
 /// <summary>The commands that people give about the budget. Who gave them and why is kept, in a record of its own and as a fact.</summary>
@@ -98,7 +104,15 @@ public sealed class BudgetDesk(IUnitOfWork work, IIds ids, TimeProvider clock, F
     {
         IBudgetLimitStore store = unit.Store<IBudgetLimitStore>();
         BudgetRules configured = options();
-        BudgetRules before = (await store.ReadAsync(configured, cancellationToken)).Rules;
+
+        // Whether it goes down is told by what it takes the place of, and not by what held a moment before.
+        BudgetLimit held = await store.LockAsync(configured, cancellationToken);
+        BudgetRules before = held.Rules;
+        if (wish.Seen is { } seen && seen != before)
+        {
+            return new LimitOutcome.Changed(held, await MonthAsync(unit, cancellationToken));
+        }
+
         BudgetRules after = wish.Rules ?? configured;
         DateTimeOffset now = clock.GetUtcNow();
 

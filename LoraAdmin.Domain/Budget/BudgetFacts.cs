@@ -40,7 +40,7 @@ public static class BudgetIncidents
     /// <summary>Something costs money that nobody reserved. The subject is the id of the job, or the ledger name of a pod that no job has.</summary>
     public const string Beyond = "budget.beyond_reserved";
 
-    /// <summary>A month has spent and reserved more than its limit. The subject is the month.</summary>
+    /// <summary>A month has spent and reserved more than its limit, or with a soft one spent more. The subject is the month.</summary>
     public const string LimitPassed = "budget.limit_passed";
 
     /// <summary>M5: a month has spent more than its warning mark. The subject is the month.</summary>
@@ -90,7 +90,7 @@ public static class BudgetFacts
     {
         ArgumentNullException.ThrowIfNull(month);
         string figures = $"{month.Spent} spent and {month.Reserved} reserved of {month.Limit} in {month.Month}";
-        return month.Free < Usd.Zero
+        return month.IsPassed
             ? new IncidentSignal(BudgetIncidents.LimitPassed, month.Month.ToString(), $"The month's limit is passed: {figures}")
             : new IncidentSignal(BudgetIncidents.LimitPassed, month.Month.ToString(), $"The month's limit holds: {figures}", Over: true);
     }
@@ -131,7 +131,7 @@ public static class BudgetFacts
     {
         ArgumentNullException.ThrowIfNull(month);
         string figures = $"{month.Month} has cost {month.Spent} by its bills, {month.Reserved} is reserved in it, and its limit was {month.Limit}";
-        return month.Month.End > now ? null : new IncidentSignal(BudgetIncidents.CameOutAbove, month.Month.ToString(), figures, Over: month.Free >= Usd.Zero);
+        return month.Month.End > now ? null : new IncidentSignal(BudgetIncidents.CameOutAbove, month.Month.ToString(), figures, Over: !month.IsPassed);
     }
 
     public static OperationalEvent Of(string kind, string text, Actor actor, EventSeverity severity, params IncidentSignal[] signals) =>

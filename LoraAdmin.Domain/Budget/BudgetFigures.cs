@@ -18,9 +18,9 @@ public sealed record MoneyNow(
 
 /// <summary>Everything that the budget's page says, worked out from what was read: a pure function, so that every figure can be proven.</summary>
 /// <param name="Accrued">The part of what is spent that belongs to attempts which still run.</param>
-/// <param name="Live">What has run up since the last booking, by our own clock: it is neither in spent nor lost.</param>
-/// <param name="LiveSince">When that was booked last which has waited longest for its next booking; null: everything is booked.</param>
-/// <param name="PerHour">What everything that runs costs an hour.</param>
+/// <param name="Live">What has run up for this month since the last booking, by our own clock: it is neither in spent nor lost.</param>
+/// <param name="LiveSince">When that of it was booked last which has waited longest for its next booking; null: everything is booked.</param>
+/// <param name="PerHour">What everything that runs costs an hour, whatever month it counts in; a pod without a known price with the worst.</param>
 /// <param name="OpenAttempts">Attempts of this month whose money is not settled.</param>
 /// <param name="OfEnded">The reservations among them whose job has ended: something of it may still cost money.</param>
 /// <param name="Ceiling">The most that the month can cost; null: no bound.</param>
@@ -42,6 +42,12 @@ public sealed record BudgetFigures(
     Usd? AverageReservation,
     decimal? UsualShare)
 {
+    /// <summary>What has run up likewise for months that are over, in which attempts that still run have reserved.</summary>
+    public Usd LiveBefore { get; init; }
+
+    /// <summary>A pod's price is not known yet: <see cref="PerHour"/> is the most that it can be.</summary>
+    public bool IsPerHourAtWorst { get; init; }
+
     /// <summary>The first day that the figures need.</summary>
     public static DateOnly ReadFrom(DateTimeOffset now)
     {
@@ -50,6 +56,9 @@ public sealed record BudgetFigures(
         return days < month ? days : month;
     }
 
+    /// <summary>The first of the days that averages are taken over.</summary>
+    public static DateOnly AverageFrom(DateTimeOffset now) => DateOnly.FromDateTime(now.UtcDateTime).AddDays(1 - LedgerDays.AverageOver);
+
     /// <summary>When the first of the days begins that averages are taken over.</summary>
     public static DateTimeOffset AverageSince(DateTimeOffset now) => new(AverageFrom(now).ToDateTime(TimeOnly.MinValue), TimeSpan.Zero);
 
@@ -57,13 +66,14 @@ public sealed record BudgetFigures(
     {
         ArgumentNullException.ThrowIfNull(read);
         DateOnly from = AverageFrom(read.AsOf);
-        Reservation[] open = [.. read.Open.Where(one => one.Month == read.Month.Month)];
+        Month month = read.Month.Month;
+        Reservation[] open = [.. read.Open.Where(one => one.Month == month)];
         decimal? share = LedgerDays.UsualShare(read.Days, from);
         ForecastBasis basis = new(read.Month.Spent, read.Month.Reserved, share, LedgerDays.Spending(read.Days), read.KnownSince);
         return new BudgetFigures(
             Accrued: open.Aggregate(Usd.Zero, (sum, one) => sum + one.Accrued),
-            Live: read.Work.Running.Aggregate(Usd.Zero, (sum, one) => sum + one.Unbooked),
-            LiveSince: read.Work.Running.Where(one => one.Unbooked > Usd.Zero).Min(one => (DateTimeOffset?)one.BookedUntil),
+            Live: read.Work.Running.Aggregate(Usd.Zero, (sum, one) => sum + one.UnbookedIn(month)),
+            LiveSince: read.Work.Running.Where(one => one.UnbookedIn(month) > Usd.Zero).Min(one => (DateTimeOffset?)one.BookedUntil),
             PerHour: read.Work.Running.Aggregate(Usd.Zero, (sum, one) => sum + one.PerHour),
             open.Length,
             [.. open.Where(one => one.Rest > Usd.Zero && read.Work.Ended.Contains(one.Job))],
@@ -73,7 +83,11 @@ public sealed record BudgetFigures(
             LedgerDays.SpendingOf(read.Month.Month, read.Days),
             LoraCost.Of(read.Days, from, read.Work.CompletedLoras, read.CostRules),
             LedgerDays.AverageReservation(read.Days, from),
-            share);
+            share)
+        {
+            LiveBefore = read.Work.Running.Aggregate(Usd.Zero, (sum, one) => sum + one.Unbooked - one.UnbookedIn(month)),
+            IsPerHourAtWorst = read.Work.Running.Any(static one => one.IsAtWorst),
+        };
     }
 
     /// <summary>The same month under another limit.</summary>
@@ -83,6 +97,4 @@ public sealed record BudgetFigures(
         Dictionary<(JobId, int), Usd> reservations = read.Open.ToDictionary(one => (one.Job, one.Attempt), one => one.Rest);
         return WhatIf.Of(limit, new WhatIfBasis(read.Month, read.Work.Waiting, reservations, AverageReservation, UsualShare, Forecast));
     }
-
-    private static DateOnly AverageFrom(DateTimeOffset now) => DateOnly.FromDateTime(now.UtcDateTime).AddDays(1 - LedgerDays.AverageOver);
 }

@@ -6,36 +6,48 @@ namespace LoraAdmin.Domain.Budget;
 public static class BudgetOutlook
 {
     /// <summary>
-    /// The soonest instant at which an estimate may fit that does not fit now: when enough of the open reservations have ended, if they give back all that
-    /// they have not spent yet, or when the next month begins. Null: it is more than a month may cost.
+    /// The soonest known instant at which an estimate may fit that does not fit now: when enough of the open reservations have ended, if they give back all
+    /// that they have not spent yet, or when the next month begins.
     /// </summary>
     /// <param name="open">Open reservations, of whatever month.</param>
-    /// <param name="longest">How long an attempt takes at most from its reservation on.</param>
+    /// <param name="longest">How long an attempt takes at most from its reservation on, if it waits for nothing.</param>
+    /// <returns>
+    /// Null: it is more than a month may cost (<see cref="MayEverFit"/>); or it takes reservations whose attempts should be over by now, and nobody knows when
+    /// those give back what they hold.
+    /// </returns>
     public static DateTimeOffset? MayFitAt(BudgetMonth month, Usd estimate, IEnumerable<Reservation> open, TimeSpan longest, DateTimeOffset now)
     {
         ArgumentNullException.ThrowIfNull(month);
         ArgumentNullException.ThrowIfNull(open);
-        if (month.Mode == BudgetMode.Soft)
-        {
-            return month.Limit > Usd.Zero ? month.Month.End : null;
-        }
-
-        if (estimate > month.Limit)
+        if (!MayEverFit(month, estimate))
         {
             return null;
         }
 
+        if (month.Mode == BudgetMode.Soft)
+        {
+            return month.Month.End;
+        }
+
+        ILookup<bool, Reservation> isOverdue = open.Where(one => one.Month == month.Month).ToLookup(one => one.CreatedAt + longest <= now);
         Usd free = month.Free;
-        foreach (Reservation one in open.Where(one => one.Month == month.Month).OrderBy(static one => one.CreatedAt))
+        foreach (Reservation one in isOverdue[false].OrderBy(static one => one.CreatedAt))
         {
             free += one.Rest;
-            if (free >= estimate)
+            DateTimeOffset over = one.CreatedAt + longest;
+            if (free >= estimate && over < month.Month.End)
             {
-                DateTimeOffset over = one.CreatedAt + longest;
-                return over < now ? now : over < month.Month.End ? over : month.Month.End;
+                return over;
             }
         }
 
-        return month.Month.End;
+        return free < estimate && isOverdue[true].Aggregate(free, static (sum, one) => sum + one.Rest) >= estimate ? null : month.Month.End;
+    }
+
+    /// <summary>Whether it fits into a month of which nothing is spent or reserved, under the limit that holds now.</summary>
+    public static bool MayEverFit(BudgetMonth month, Usd estimate)
+    {
+        ArgumentNullException.ThrowIfNull(month);
+        return month.Mode == BudgetMode.Soft ? month.Limit > Usd.Zero : estimate <= month.Limit;
     }
 }

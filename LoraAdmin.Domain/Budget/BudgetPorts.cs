@@ -18,8 +18,13 @@ public sealed record BudgetMonth(Month Month, Usd Limit, Usd Spent, Usd Reserved
     /// <summary>Whether a reservation of so much would be made now, as the guarded update decides.</summary>
     public bool HasRoomFor(Usd amount) => Mode == BudgetMode.Soft ? Spent < Limit : amount <= Free;
 
-    /// <summary>Nothing is admitted until money comes free, the limit is raised or the month is over.</summary>
-    public bool AdmitsNothing => !HasRoomFor(new Usd(1));
+    /// <summary>Jobs are refused until money comes free, the limit is raised or the month is over.</summary>
+    /// <param name="reserves">What a job reserves, of those of late on average; null: not known, and as long as anything is free it may suffice.</param>
+    public bool RefusesJobs(Usd? reserves) => !HasRoomFor(reserves is { Micros: > 0 } amount ? amount : new Usd(1));
+
+    /// <summary>Something is free, and less than a job reserves. A soft limit never says so: it refuses once it is spent.</summary>
+    /// <inheritdoc cref="RefusesJobs"/>
+    public bool IsShortForJobs(Usd? reserves) => Mode == BudgetMode.Hard && Free > Usd.Zero && RefusesJobs(reserves);
 
     /// <summary>More is taken than the limit would let be taken now.</summary>
     public bool IsPassed => Mode == BudgetMode.Soft ? Spent > Limit : Free < Usd.Zero;
@@ -130,6 +135,9 @@ public interface IBudgetStore
     /// <summary>What the attempt reserved at first, without top-ups; null: the ledger has no entry of that, as of what was reserved before there was one.</summary>
     Task<Usd?> FindAdmittedAsync(JobId job, int attempt, CancellationToken cancellationToken);
 
+    /// <summary>What attempts reserved on average when they were admitted on the day or later; null: none was.</summary>
+    Task<Usd?> FindUsualReservationAsync(DateOnly from, CancellationToken cancellationToken);
+
     /// <summary>Every reservation of the jobs.</summary>
     Task<IReadOnlyList<Reservation>> ListForJobsAsync(IReadOnlyCollection<JobId> jobs, CancellationToken cancellationToken);
 
@@ -141,6 +149,9 @@ public interface IBudgetStore
 public interface IBudgetLimitStore
 {
     Task<BudgetLimit> ReadAsync(BudgetRules options, CancellationToken cancellationToken);
+
+    /// <summary>The limit as it is, which nobody else sets before the unit has ended: who asks goes after whoever sets it at the same moment.</summary>
+    Task<BudgetLimit> LockAsync(BudgetRules options, CancellationToken cancellationToken);
 
     /// <summary>
     /// Sets the change's rules over the configuration, or lets the configuration hold again, and keeps the change. Every admission that has not

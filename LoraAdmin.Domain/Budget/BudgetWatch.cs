@@ -3,7 +3,7 @@ using LoraAdmin.Domain.Shared;
 namespace LoraAdmin.Domain.Budget;
 
 /// <summary>
-/// Looks whether the calendar's month has passed its limit (by leaks, dearer prices, corrections, a lowered limit, or in soft mode by what runs) or its
+/// Looks whether the calendar's month has passed its limit (by leaks, dearer prices, corrections, a lowered limit, or with a soft limit once more than it is spent) or its
 /// warning mark, and whether a LoRA costs too much. Tells each of them when it changes; when a process or a month begins, also that an incident from before
 /// is over.
 /// </summary>

@@ -17,6 +17,9 @@ public enum DriftState
     /// <summary>A day of its life, or all of them, has no bill that can be counted: nothing is corrected.</summary>
     Incomplete,
 
+    /// <summary>One of its bills contradicts itself or can't be counted: nothing is corrected until RunPod says otherwise.</summary>
+    HeldBack,
+
     /// <summary>Booked and corrected, it is what was billed.</summary>
     Agrees,
 
@@ -58,6 +61,9 @@ public sealed record DriftReport(DateTimeOffset From, DateTimeOffset Until, IRea
     /// <summary>Of those that cost too little for a bill to be waited for, and have none.</summary>
     public DriftTotals TooSmall => DriftTotals.Of(from pod in Pods where pod is { State: DriftState.Agrees, Billed: null } select pod);
 
+    /// <summary>How many of the listed pods are not corrected because of what RunPod says of them.</summary>
+    public int HeldBack => (from pod in Pods where pod.State == DriftState.HeldBack select pod).Count();
+
     /// <summary>Billed on the account for pods that are not ours.</summary>
     public Usd NotOurs => DriftTotals.Of(from pod in Pods where pod.State == DriftState.NotOurs select pod).Billed;
 }
@@ -85,7 +91,7 @@ public sealed record PriceSpan(string GpuType, Usd Hourly, DateTimeOffset ValidF
 /// <param name="FailingSince">Since when it can't be read; null: reading works.</param>
 /// <param name="Failure">Why it can't be read, in the provider's words.</param>
 /// <param name="LivePods">Our pods that cost money now.</param>
-/// <param name="BurnPerHour">What our live pods cost per hour.</param>
+/// <param name="BurnPerHour">What our live pods cost per hour; one without a known price with the worst.</param>
 /// <param name="AccountPerHour">What the whole account spends per hour, by the provider, when the balance was read.</param>
 /// <param name="StillToTake">The most that live pods may still take in their lives.</param>
 /// <param name="EmptyAt">When the balance is used up at the higher of both paces; null: it is not known, or nothing is spent.</param>
@@ -105,6 +111,9 @@ public sealed record BalanceView(
     IReadOnlyList<WaitsForBalance> Waiting,
     DateTimeOffset AsOf)
 {
+    /// <summary>A pod's price is not known yet: <see cref="BurnPerHour"/> is the most that it can be.</summary>
+    public bool IsBurnAtWorst { get; init; }
+
     /// <summary>How long the balance lasts from now on; null: not known, or nothing is spent.</summary>
     public TimeSpan? Runway => EmptyAt is not { } empty ? null : empty > AsOf ? empty - AsOf : TimeSpan.Zero;
 }

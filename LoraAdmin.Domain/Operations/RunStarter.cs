@@ -142,9 +142,10 @@ public sealed class RunStarter(
             return await unit.Store<IOccurrenceStore>().TryAddAsync(owed, cancellationToken) ? new StartOutcome.Left(early) : new StartOutcome.Accounted();
         }
 
-        if (request is { Trigger: RunTrigger.CatchUp, Instant: { } past } && rules().IsTooLateFor(schedule.CatchUp, past, now))
+        OperationRun? running = await unit.Store<IOperationRunStore>().FindRunningAsync(key, cancellationToken);
+        if (request is { Trigger: RunTrigger.CatchUp, Instant: { } past } && held is null && rules().IsTooLateFor(schedule.CatchUp, past, now))
         {
-            return await MissAsync(unit, operation.Info, past, now, cancellationToken);
+            return await MissAsync(unit, operation.Info, past, running, now, cancellationToken);
         }
 
         OperationRun run = new()
@@ -161,7 +162,6 @@ public sealed class RunStarter(
             Instance = instance,
             LeaseUntil = now + rules().LeaseFor,
         };
-        OperationRun? running = await unit.Store<IOperationRunStore>().FindRunningAsync(key, cancellationToken);
         if (request.Instant is { } instant)
         {
             if (await ClaimAsync(unit, run, instant, schedule.CatchUp, held, running, cancellationToken) is { } not)
@@ -228,11 +228,18 @@ public sealed class RunStarter(
         return numbered;
     }
 
-    /// <summary>An instant that was fired and owed, and that no portal could begin in time.</summary>
-    private static async Task<StartOutcome> MissAsync(IUnit unit, OperationInfo info, DateTimeOffset instant, DateTimeOffset now, CancellationToken cancellationToken)
+    /// <summary>An owed instant that nothing began for in time.</summary>
+    private static async Task<StartOutcome> MissAsync(
+        IUnit unit, OperationInfo info, DateTimeOffset instant, OperationRun? running, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        const string why = "No portal was vouched for in time";
-        if (await unit.Store<IOccurrenceStore>().TryEndAsync(info.Key, instant, OccurrenceState.Missed, why, now, cancellationToken))
+        IOccurrenceStore occurrences = unit.Store<IOccurrenceStore>();
+        Occurrence? owed = await occurrences.FindAsync(info.Key, instant, cancellationToken);
+
+        // One that says no reason was missed before, and was to be made up for when the schedule said so.
+        string why = running is not null ? WhyBusy(running)
+            : owed?.Why is not null ? "No portal was vouched for in time"
+            : "Nothing began within the grace, and the schedule was changed since: missed instants stay missed";
+        if (await occurrences.TryEndAsync(info.Key, instant, OccurrenceState.Missed, why, now, cancellationToken))
         {
             await unit.Events.AppendAsync(
                 OperationFacts.Missed(info, [new Verdict(instant, OccurrenceState.Missed, why)], Actor.Portal(info.Key)), cancellationToken);
@@ -241,12 +248,14 @@ public sealed class RunStarter(
         return new StartOutcome.Accounted();
     }
 
+    private static string WhyBusy(OperationRun running) => $"Run {running.Number}, which began {running.StartedAt:u}, was still at work";
+
     /// <returns>Why nothing starts; null: the instant is the run's.</returns>
     private async Task<StartOutcome?> ClaimAsync(
         IUnit unit, OperationRun run, DateTimeOffset instant, CatchUp catchUp, string? held, OperationRun? running, CancellationToken cancellationToken)
     {
         IOccurrenceStore occurrences = unit.Store<IOccurrenceStore>();
-        string? why = held ?? (running is null || run.Trigger == RunTrigger.CatchUp ? null : $"Run {running.Number}, which began {running.StartedAt:u}, was still at work");
+        string? why = held ?? (running is null || run.Trigger == RunTrigger.CatchUp ? null : WhyBusy(running));
         if (run.Trigger == RunTrigger.CatchUp)
         {
             if (why is null)

@@ -81,6 +81,10 @@ public interface IPodBilling
 public sealed record BillSheet(
     IReadOnlyDictionary<string, IReadOnlyList<BillRecord>> Pods, IReadOnlySet<string> HeldBack, IReadOnlyList<BillOddity> Oddities)
 {
+    /// <summary>The first of what holds the pod back, in one sentence; null: nothing does.</summary>
+    public string? WhyHeldBack(string podId) =>
+        HeldBack.Contains(podId) ? Oddities.First(oddity => oddity.HoldsBack && oddity.PodId == podId).Text : null;
+
     public static BillSheet Of(BillReading.Read reading)
     {
         ArgumentNullException.ThrowIfNull(reading);

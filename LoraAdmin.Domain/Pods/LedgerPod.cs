@@ -141,6 +141,15 @@ public sealed record LedgerPod
     /// <summary>Until when <see cref="Billed"/> counts; null: nothing is accrued yet.</summary>
     public DateTimeOffset? BilledUntil { get; init; }
 
+    /// <summary>Which prices make up <see cref="Billed"/>; null: none that is known.</summary>
+    public PriceHistory? EarlierPrices { get; init; }
+
+    /// <summary>Why the provider's bills of it can't be counted, in one sentence, as the newest reconciliation found it; null: they can.</summary>
+    public string? BillHold { get; init; }
+
+    /// <summary>When the bills were read that <see cref="BillHold"/> is of; null: nothing ever held them back.</summary>
+    public DateTimeOffset? BillHoldAt { get; init; }
+
     /// <summary>While this lies ahead a held pod runs, so that its file can be fetched; otherwise it is kept stopped.</summary>
     public DateTimeOffset? FetchUntil { get; init; }
 
@@ -171,6 +180,9 @@ public sealed record LedgerPod
     /// <summary>Its name at the provider, by which its agent knows us; a ledger name can carry the provider's id behind an <c>@</c>.</summary>
     public string ProviderName => Name.Split('@')[0];
 
+    /// <summary>Since when the present price counts.</summary>
+    private DateTimeOffset PricedFrom => BilledUntil ?? CreatedAt ?? RequestedAt;
+
     /// <summary>What the pod has cost so far, by our own clock and the provider's rates. Settled figures come from this when it is gone.</summary>
     public Usd CostUntil(DateTimeOffset now)
     {
@@ -179,13 +191,50 @@ public sealed record LedgerPod
             return Usd.Zero;
         }
 
-        DateTimeOffset from = BilledUntil ?? CreatedAt ?? RequestedAt;
-        return HourlyRate is { } rate ? Billed + rate.PerHourFor((GoneAt ?? now) - from) : Billed;
+        return HourlyRate is { } rate ? Billed + rate.PerHourFor((GoneAt ?? now) - PricedFrom) : Billed;
     }
 
     /// <summary>The row with another price from <paramref name="at"/> on; what it has cost until then is accrued at the old one.</summary>
     public LedgerPod Repriced(Usd? rate, DateTimeOffset at) =>
         rate == HourlyRate ? this
         : HourlyRate is null ? this with { HourlyRate = rate }
-        : this with { Billed = CostUntil(at), BilledUntil = at, HourlyRate = rate };
+        : this with
+        {
+            Billed = CostUntil(at),
+            BilledUntil = at,
+            HourlyRate = rate,
+            EarlierPrices = PodId is null ? EarlierPrices : PriceHistory.With(EarlierPrices, new PricedTime(PricedFrom, at, HourlyRate.Value)),
+        };
+
+    /// <summary>The times of which its cost is made, in order. What is not known of <see cref="Billed"/> is spread evenly over the time that is not known.</summary>
+    public IReadOnlyList<PricedTime> PricesUntil(DateTimeOffset until)
+    {
+        if (PodId is null)
+        {
+            return [];
+        }
+
+        IReadOnlyList<PricedTime> known = EarlierPrices?.Times ?? [];
+        List<PricedTime> unknown = [];
+        DateTimeOffset at = CreatedAt ?? RequestedAt;
+        foreach (PricedTime time in known.Append(new PricedTime(PricedFrom, PricedFrom, Usd.Zero)))
+        {
+            if (time.From - at >= TimeSpan.FromSeconds(1))
+            {
+                unknown.Add(new PricedTime(at, time.From, Usd.Zero));
+            }
+
+            at = time.Until > at ? time.Until : at;
+        }
+
+        Usd left = known.Aggregate(Billed, static (sum, time) => sum - time.Cost);
+        Usd pace = unknown.Count > 0 && left > Usd.Zero
+            ? PriceHistory.PaceOf(left, unknown.Aggregate(TimeSpan.Zero, static (sum, time) => sum + time.Length))
+            : Usd.Zero;
+        return
+        [
+            .. unknown.Select(time => time with { Hourly = pace }).Concat(known).OrderBy(static time => time.From),
+            new PricedTime(PricedFrom, until, HourlyRate ?? Usd.Zero),
+        ];
+    }
 }

@@ -251,7 +251,7 @@ public interface IPodLedger
     Task AddAsync(LedgerPod pod, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Writes the row, but for <see cref="LedgerPod.HeardAt"/>, if its version is still <see cref="LedgerPod.Version"/> and raises it by one. False:
+    /// Writes the row, but for <see cref="LedgerPod.HeardAt"/> and <see cref="LedgerPod.BillHold"/>, if its version is still <see cref="LedgerPod.Version"/> and raises it by one. False:
     /// somebody else wrote it meanwhile, nothing was written.
     /// </summary>
     Task<bool> SaveAsync(LedgerPod pod, CancellationToken cancellationToken);
@@ -264,6 +264,12 @@ public interface IPodLedger
 
     /// <summary>Notes that the pod's agent has answered. Does not raise the row's version; an unknown or gone pod is passed over.</summary>
     Task NoteHeardAsync(string podId, DateTimeOffset at, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Notes on every row of the id whether its bills can be counted. Does not raise their versions; what was noted of bills that were read later stays.
+    /// </summary>
+    /// <param name="why">Null: they can.</param>
+    Task NoteBillHoldAsync(string podId, string? why, DateTimeOffset readAt, CancellationToken cancellationToken);
 
     Task<LedgerPod?> FindAsync(string name, CancellationToken cancellationToken);
 

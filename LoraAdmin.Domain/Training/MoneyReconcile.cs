@@ -39,6 +39,8 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
         {
             [Correct] = "the difference between bill and booking is booked",
             [Keep] = "the bill is kept; nothing is booked yet",
+            [BillHolds.Hold] = "why its bills can't be counted is kept; nothing of it is booked until they can",
+            [BillHolds.Free] = "its bills can be counted again",
             [List] = "it is shown here, and nothing is booked",
         },
         Money = new MoneyMeaning("", "what is booked in correction"),
@@ -66,6 +68,7 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
         [
             .. pods.Select(money => CorrectionOf(money, sheet, now)).OfType<PlanItem>(),
             .. pods.Select(money => KeepingOf(money, sheet, now)).OfType<PlanItem>(),
+            .. pods.Select(money => HoldOf(money, sheet, now)).OfType<PlanItem>(),
             .. oddities.Select(ListingOf).DistinctBy(item => item.Target),
         ];
         return new Planning.Planned(PlanDraft.OfItems(now, items) with { Totals = TotalsOf(items, pods, now) });
@@ -80,6 +83,7 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
             {
                 Correct => CorrectAsync(unit, item, turn.Actor, token),
                 Keep => KeepAsync(unit, item, token),
+                BillHolds.Hold or BillHolds.Free => BillHolds.NoteAsync(unit, item, token),
                 _ => Task.FromResult(new ItemOutcome(ItemEnd.Done, "listed; nothing is booked")),
             },
             cancellationToken);
@@ -101,18 +105,20 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
 
     public Task<string?> CheckAsync(IUnit unit, CancellationToken cancellationToken) => Task.FromResult<string?>(null);
 
-    /// <summary>What is known of every pod that has a bill or ended within the time; a pod whose bills contradict themselves is judged by the kept ones.</summary>
+    /// <summary>What is known of every pod that has a bill or ended within the time, and what this reading holds back.</summary>
     private static async Task<IReadOnlyList<PodMoney>> ReadAsync(
         IUnit unit, BillSheet sheet, DateTimeOffset from, DateTimeOffset now, CancellationToken cancellationToken)
     {
         IReadOnlyList<LedgerPod> gone = await unit.Store<IPodLedger>().ListGoneAsync(from, now, PlanDraft.MostItems, cancellationToken);
-        return await PodMoneys.ReadAsync(unit, [.. sheet.Pods.Keys.Union(gone.Select(row => row.PodId!))], sheet.Pods, now, cancellationToken);
+        IReadOnlyList<string> ids = [.. sheet.Pods.Keys.Union(sheet.HeldBack).Union(gone.Select(row => row.PodId!))];
+        IReadOnlyList<PodMoney> pods = await PodMoneys.ReadAsync(unit, ids, sheet.Pods, now, cancellationToken);
+        return [.. pods.Select(money => money with { Hold = sheet.WhyHeldBack(money.PodId) })];
     }
 
     private static PlanItem? CorrectionOf(PodMoney money, BillSheet sheet, DateTimeOffset now)
     {
         PodDrift drift = PodBills.Judge(money, now);
-        if (sheet.HeldBack.Contains(money.PodId) || drift is not { State: DriftState.Differs, Uncorrected: { } amount, Billed: { } billed })
+        if (drift is not { State: DriftState.Differs, Uncorrected: { } amount, Billed: { } billed })
         {
             return null;
         }
@@ -143,6 +149,9 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
                 Detail = JsonSerializer.Serialize(new Work(null, now, Kept.Of(news))),
             };
     }
+
+    private static PlanItem? HoldOf(PodMoney money, BillSheet sheet, DateTimeOffset now) =>
+        BillHolds.ItemOf(money, CorrectionOf(money, sheet, now) is not null || KeepingOf(money, sheet, now) is not null, now);
 
     /// <summary>An oddity is an item that does nothing, so that the run's page shows it; its target stays the same from plan to plan.</summary>
     private static PlanItem ListingOf(BillOddity oddity)
@@ -227,11 +236,13 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
         return await TryKeepAsync(unit, item, work, news, cancellationToken) ? ItemOutcome.Done : ItemOutcome.Ineligible(ReadLater);
     }
 
+    /// <summary>Bills that can be counted end what held the pod back.</summary>
     /// <returns>False: a later look has kept others in the place of some, as when an older preview is applied after a run.</returns>
     private static async Task<bool> TryKeepAsync(IUnit unit, PlanItem item, Work work, IReadOnlyList<BillRecord> records, CancellationToken cancellationToken)
     {
         IBillStore bills = unit.Store<IBillStore>();
         await bills.SaveAsync(ProvisioningStep.Provider, records, work.ReadAt, cancellationToken);
+        await unit.Store<IPodLedger>().NoteBillHoldAsync(item.Target, why: null, work.ReadAt, cancellationToken);
         return !records.Except(await bills.ListAsync(ProvisioningStep.Provider, [item.Target], cancellationToken)).Any();
     }
 

@@ -26,6 +26,9 @@ public sealed record PodMoney(
     IReadOnlyList<Reservation> Reservations,
     Usd Unbooked)
 {
+    /// <summary>Why what it was billed is not known, in one sentence: nothing of it is corrected; null: nothing is held back.</summary>
+    public string? Hold { get; init; }
+
     public bool IsSettled => Reservations.All(static one => one.SettledAt is not null);
 
     public Usd? Billed => Records.Count == 0 ? null : Records.Aggregate(Usd.Zero, (sum, record) => sum + record.Total);
@@ -36,7 +39,7 @@ public sealed record PodMoney(
 
 /// <summary>
 /// Holds the provider's bills against what was booked. A pod is corrected when everything about it is over: it is verified gone, its last day is closed for
-/// <see cref="ClosedAfter"/>, its attempt is settled, and no day of its life lacks its bill. Everything else is only shown.
+/// <see cref="ClosedAfter"/>, its attempt is settled, no day of its life lacks its bill, and no bill of it is held back. Everything else is only shown.
 /// </summary>
 public static class PodBills
 {
@@ -45,9 +48,6 @@ public static class PodBills
     /// record may come.
     /// </summary>
     public static readonly TimeSpan ClosedAfter = TimeSpan.FromHours(6);
-
-    /// <summary>A day on which a pod cost less than this by its average pace may lack a bill.</summary>
-    private static readonly Usd Cent = Usd.FromDollars(0.01m);
 
     public static PodDrift Judge(PodMoney money, DateTimeOffset now)
     {
@@ -90,7 +90,7 @@ public static class PodBills
             yield break;
         }
 
-        if (FirstGap(money) is { } gap)
+        if (BillGaps.First(money) is { } gap)
         {
             yield return new BillOddity(
                 BillOddityKind.Gap,
@@ -122,7 +122,12 @@ public static class PodBills
             return (DriftState.Waiting, $"The bill of its last day is taken for complete from {ClosedAt(goneAt):yyyy-MM-dd HH:mm} UTC on");
         }
 
-        if (FirstGap(money) is { } gap)
+        if (money.Hold is { } hold)
+        {
+            return (DriftState.HeldBack, BillHolds.WordsOf(hold));
+        }
+
+        if (BillGaps.First(money) is { } gap)
         {
             return (DriftState.Incomplete, money.Records.Count == 0 ? "No bill of it can be counted" : $"The day {gap:yyyy-MM-dd} has no bill that can be counted");
         }
@@ -152,28 +157,4 @@ public static class PodBills
     }
 
     private static DateTimeOffset ClosedAt(DateTimeOffset goneAt) => BillRecord.BucketOf(goneAt) + BillRecord.Bucket + ClosedAfter;
-
-    /// <summary>
-    /// The first day of its life on which the pod should have cost a cent or more, by its average pace, and that has no bill. A pod whose life ended some
-    /// seconds into a day by our clock may have ended before midnight by the provider's.
-    /// </summary>
-    private static DateTimeOffset? FirstGap(PodMoney money)
-    {
-        HashSet<DateTimeOffset> billed = [.. money.Records.Select(record => record.BucketStart)];
-        foreach (LedgerPod row in money.Rows)
-        {
-            (DateTimeOffset from, DateTimeOffset until) = (row.CreatedAt ?? row.RequestedAt, row.GoneAt!.Value);
-            TimeSpan life = until - from;
-            for (DateTimeOffset day = BillRecord.BucketOf(from); day < until; day += BillRecord.Bucket)
-            {
-                TimeSpan there = (day + BillRecord.Bucket < until ? day + BillRecord.Bucket : until) - (day > from ? day : from);
-                if (!billed.Contains(day) && new Usd((long)(row.CostUntil(until).Micros * (there / life))) >= Cent)
-                {
-                    return day;
-                }
-            }
-        }
-
-        return null;
-    }
 }

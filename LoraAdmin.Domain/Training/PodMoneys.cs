@@ -45,7 +45,10 @@ internal static class PodMoneys
                 under.Aggregate(Usd.Zero, (sum, one) => sum + one.Corrected),
                 under.Sum(one => one.Corrections),
                 ofAttempts,
-                own.Aggregate(Usd.Zero, (sum, row) => sum + UnbookedOf(row)));
+                own.Aggregate(Usd.Zero, (sum, row) => sum + UnbookedOf(row)))
+            {
+                Hold = own.Select(static row => row.BillHold).FirstOrDefault(static hold => hold is not null),
+            };
         }
 
         Usd UnbookedOf(LedgerPod row) => lacking.TryGetValue((row.Job, row.Attempt), out Usd lacks)

@@ -64,7 +64,10 @@ public sealed class ProviderMoney(IUnitOfWork work, TimeProvider clock, Func<Tra
                 kept?.Last is { } last ? Runway.Of(last, alive, figures, now).EmptyAt : null,
                 kept?.LowTold is not null,
                 [.. waiting.Select(job => new WaitsForBalance(job.Id, job.Name, job.WaitingSince ?? job.StateSince, job.WaitReason ?? ""))],
-                now);
+                now)
+            {
+                IsBurnAtWorst = alive.Any(static pod => pod is { PodId: not null, HourlyRate: null }),
+            };
         },
         cancellationToken);
 }

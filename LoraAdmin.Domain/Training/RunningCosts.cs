@@ -16,11 +16,13 @@ public static class RunningCosts
     /// <param name="hosted">All their trainings at the provider that runs them whole.</param>
     /// <param name="reservations">All of theirs, open or settled.</param>
     /// <param name="booked">What is booked as spent under living pods' names, without corrections, and when it was last.</param>
+    /// <param name="worstHourly">What a pod counts with per hour whose price is not known yet, as everywhere else.</param>
     public static IReadOnlyList<RunningCost> Of(
         IReadOnlyList<LedgerPod> pods,
         IReadOnlyList<HostedTraining> hosted,
         IReadOnlyList<Reservation> reservations,
         IReadOnlyDictionary<string, (Usd Spent, DateTimeOffset At)> booked,
+        Usd worstHourly,
         DateTimeOffset now)
     {
         ILookup<(JobId, int), LedgerPod> podsOf = pods.Where(static pod => !pod.IsLetOut).ToLookup(static pod => (pod.Job, pod.Attempt));
@@ -30,13 +32,18 @@ public static class RunningCosts
         foreach ((JobId, int) attempt in podsOf.Select(static one => one.Key).Union(hostedOf.Select(static one => one.Key)))
         {
             AttemptCosts costs = new([.. podsOf[attempt]], [.. hostedOf[attempt]]);
-            RunningCost[] parts = [.. Parts(costs, booked, now)];
+            RunningCost[] parts = [.. Parts(costs, booked, worstHourly, now)];
             if (parts.Length > 0 && reserved.TryGetValue(attempt, out Reservation? reservation))
             {
                 Usd cost = reservation.SettledAt is null ? costs.AccruedBy(now, reservation.Amount) : costs.Until(now);
                 Usd perHour = parts.Aggregate(Usd.Zero, static (sum, part) => sum + part.PerHour);
                 running.Add(new RunningCost(
-                    reservation.Job, reservation.Attempt, cost, reservation.Accrued + reservation.Beyond, BookedUntil(reservation) ?? BeginOf(costs, now), perHour));
+                    reservation.Job, reservation.Attempt, cost, reservation.Accrued + reservation.Beyond, BookedUntil(reservation) ?? BeginOf(costs, now), perHour)
+                {
+                    IsAtWorst = parts.Any(static part => part.IsAtWorst),
+                    Month = reservation.SettledAt is null ? reservation.Month : null,
+                    Rest = reservation.Rest,
+                });
             }
             else
             {
@@ -59,18 +66,23 @@ public static class RunningCosts
     private static DateTimeOffset BeginOf(LedgerPod pod) => pod.CreatedAt ?? pod.RequestedAt;
 
     /// <summary>Those that are still there, each by itself.</summary>
-    private static IEnumerable<RunningCost> Parts(AttemptCosts costs, IReadOnlyDictionary<string, (Usd Spent, DateTimeOffset At)> booked, DateTimeOffset now) =>
+    private static IEnumerable<RunningCost> Parts(
+        AttemptCosts costs, IReadOnlyDictionary<string, (Usd Spent, DateTimeOffset At)> booked, Usd worstHourly, DateTimeOffset now) =>
     [
-        .. costs.Pods.Where(static pod => pod.Saw != PodSaw.Gone).Select(pod => Part(pod, booked.TryGetValue(pod.Name, out (Usd Spent, DateTimeOffset At) some) ? some : null, now)),
+        .. costs.Pods.Where(static pod => pod.Saw != PodSaw.Gone).Select(pod =>
+            Part(pod, booked.TryGetValue(pod.Name, out (Usd Spent, DateTimeOffset At) some) ? some : null, worstHourly, now)),
         .. costs.Hosted.Where(static one => !one.IsFinal).Select(one => new RunningCost(
             one.Job, one.Attempt, one.CostUntil(now), Usd.Zero, one.StartedAt ?? now, one.StartedAt is null ? Usd.Zero : one.HourlyRate)),
     ];
 
-    private static RunningCost Part(LedgerPod pod, (Usd Spent, DateTimeOffset At)? booked, DateTimeOffset now) => new(
+    private static RunningCost Part(LedgerPod pod, (Usd Spent, DateTimeOffset At)? booked, Usd worstHourly, DateTimeOffset now) => new(
         pod.Job,
         pod.Attempt,
         pod.CostUntil(now),
         booked?.Spent ?? Usd.Zero,
         booked?.At ?? BeginOf(pod),
-        pod.PodId is null ? Usd.Zero : pod.HourlyRate ?? Usd.Zero);
+        pod.PodId is null ? Usd.Zero : pod.HourlyRate ?? worstHourly)
+    {
+        IsAtWorst = pod is { PodId: not null, HourlyRate: null },
+    };
 }

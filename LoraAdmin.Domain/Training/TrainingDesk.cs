@@ -16,9 +16,6 @@ public sealed class TrainingDesk(IUnitOfWork work, GpuPrices prices, ISpool spoo
 {
     public static readonly TimeSpan IdempotencyKeptFor = TimeSpan.FromDays(7);
 
-    /// <summary>The oldest end first, and each frees about what a job needs.</summary>
-    private const int OpenLookedAt = 50;
-
     public async Task<SubmitOutcome> SubmitAsync(TrainingRequest request, IdempotencyKey? key, Actor actor, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
@@ -87,7 +84,7 @@ public sealed class TrainingDesk(IUnitOfWork work, GpuPrices prices, ISpool spoo
     /// <summary>Outside the transaction that did not admit: it holds the month's row.</summary>
     private async Task<DateTimeOffset?> MayFitAtAsync(BudgetMonth month, Usd estimate, TrainingRules training, CancellationToken cancellationToken)
     {
-        IReadOnlyList<Reservation> open = await work.ReadAsync((unit, token) => unit.Store<IBudgetStore>().ListOpenAsync(null, OpenLookedAt, token), cancellationToken);
+        IReadOnlyList<Reservation> open = await work.ReadAsync((unit, token) => unit.Store<IBudgetStore>().ListAllOpenAsync(token), cancellationToken);
         return BudgetOutlook.MayFitAt(month, estimate, open, training.PodLifetime, clock.GetUtcNow());
     }
 

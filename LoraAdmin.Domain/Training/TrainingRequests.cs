@@ -43,7 +43,7 @@ public abstract record SubmitOutcome
 
     public sealed record BudgetExhausted(BudgetMonth Month, Usd Estimate) : SubmitOutcome
     {
-        /// <summary>The soonest instant at which it may fit; null: it is more than a month may cost.</summary>
+        /// <summary>The soonest known instant at which it may fit; null as in <see cref="BudgetOutlook.MayFitAt"/>.</summary>
         public DateTimeOffset? MayFitAt { get; init; }
     }
 
@@ -93,7 +93,7 @@ public abstract record RetryOutcome
 
     public sealed record BudgetExhausted(BudgetMonth Month, Usd Estimate) : RetryOutcome
     {
-        /// <summary>The soonest instant at which it may fit; null: it is more than a month may cost.</summary>
+        /// <summary>The soonest known instant at which it may fit; null as in <see cref="BudgetOutlook.MayFitAt"/>.</summary>
         public DateTimeOffset? MayFitAt { get; init; }
     }
 

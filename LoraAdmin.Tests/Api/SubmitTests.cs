@@ -151,9 +151,27 @@ public sealed class SubmitTests
             Assert.Equal(150m, problem.GetProperty("spent_usd").GetDecimal());
             Assert.Equal(49m, problem.GetProperty("reserved_usd").GetDecimal());
             Assert.Equal(2.5m, problem.GetProperty("estimate_usd").GetDecimal());
+            Assert.Equal("at", problem.GetProperty("may_fit").GetString());
             Assert.Equal("2026-11-24T14:50:00Z", problem.GetProperty("may_fit_at").GetString());
             Assert.Contains("2026-11-24 14:50 UTC", problem.GetProperty("remedy").GetString(), StringComparison.Ordinal);
         }
+    }
+
+    /// <summary>No instant: a client is told whether it is worth asking again.</summary>
+    [Theory]
+    [InlineData(2_500_000, "unknown", "jobs that are over their time")]
+    [InlineData(200_000_001, "never", "more than a month may cost")]
+    [Trait("Requirement", "M6")]
+    public async Task BudgetExhausted_WithoutAnInstant_SaysWhetherItMayEverFit(long estimate, string word, string remedy)
+    {
+        await using PortalHost host = await PortalHost.StartAsync();
+        host.Training.NextSubmit = new SubmitOutcome.BudgetExhausted(
+            new BudgetMonth(new Month(2026, 11), new Usd(200_000_000), new Usd(150_000_000), new Usd(49_000_000)), new Usd(estimate));
+
+        JsonElement problem = await PortalHost.AssertProblemAsync(await host.SubmitAsync(PortalHost.Form(2)), HttpStatusCode.PaymentRequired, "budget_exhausted");
+
+        Assert.Equal((word, JsonValueKind.Null), (problem.GetProperty("may_fit").GetString(), problem.GetProperty("may_fit_at").ValueKind));
+        Assert.Contains(remedy, problem.GetProperty("remedy").GetString(), StringComparison.Ordinal);
     }
 
     [Fact]

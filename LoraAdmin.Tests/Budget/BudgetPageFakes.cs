@@ -25,6 +25,9 @@ internal sealed class PageMoney : IBudgetQueries, IProviderMoney
 
     public List<LedgerFilter> Filters { get; } = [];
 
+    /// <summary>Happens before each part of an export is read.</summary>
+    public Action? OnForward { get; set; }
+
     public Task<BudgetBoard> ReadAsync(CancellationToken cancellationToken) => Answer(() => Board);
 
     public Task<LedgerPage> ListAsync(LedgerFilter filter, LedgerCursor? after, int size, CancellationToken cancellationToken) => Answer(() =>
@@ -45,11 +48,15 @@ internal sealed class PageMoney : IBudgetQueries, IProviderMoney
     });
 
     public Task<IReadOnlyList<BudgetEntry>> ListForwardAsync(
-        LedgerFilter filter, LedgerCursor? after, DateTimeOffset until, int size, CancellationToken cancellationToken) => Answer<IReadOnlyList<BudgetEntry>>(() =>
+        LedgerFilter filter, LedgerCursor? after, LedgerCursor until, int size, CancellationToken cancellationToken)
+    {
+        OnForward?.Invoke();
+        return Answer<IReadOnlyList<BudgetEntry>>(() =>
         [
-            .. Matching(filter).Where(entry => entry.At <= until && (after is null || Compare(entry, after) > 0))
+            .. Matching(filter).Where(entry => Compare(entry, until) <= 0 && (after is null || Compare(entry, after) > 0))
                 .OrderBy(entry => entry.At).ThenBy(entry => entry.Key, StringComparer.Ordinal).Take(size),
         ]);
+    }
 
     public Task<DriftReport> ReadDriftAsync(DateTimeOffset from, DateTimeOffset until, CancellationToken cancellationToken) =>
         Answer(() => Drift ?? new DriftReport(from, until, [], IsCut: false));
@@ -98,6 +105,7 @@ internal sealed class PageLimits : IBudgetDesk
         BudgetMonth month = new(BudgetSamples.November, rules.MonthlyLimit, Taken, Usd.Zero);
         return Task.FromResult<LimitOutcome>(
             Refusal is { } problem ? new LimitOutcome.Invalid([problem])
+            : wish.Seen is { } seen && seen != Limit.Rules ? new LimitOutcome.Changed(Limit, new BudgetMonth(BudgetSamples.November, Limit.Rules.MonthlyLimit, Taken, Usd.Zero))
             : BudgetDesk.IsToBeConfirmed(Limit.Rules, month) && !wish.AllowBelow ? new LimitOutcome.Below(month, rules.MonthlyLimit)
             : new LimitOutcome.Set(Limit, month));
     }

@@ -59,6 +59,24 @@ public sealed partial class BudgetPageTests : LoraBunitContext
         Assert.EndsWith("by 1 open attempt", Words(page.FindAll(".totals > div")[1].TextContent).Trim(), StringComparison.Ordinal);
     }
 
+    /// <summary>In a month's first hours most of what runs is the month before's.</summary>
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public void Spent_SaysApartWhatRunsForAnEarlierMonthAndThatAPriceIsNotKnown()
+    {
+        money.Board = BudgetSamples.Board(read => read with
+        {
+            Work = read.Work with
+            {
+                Running = [.. read.Work.Running.Select(one => one with { Month = new Month(2026, 10), Rest = BudgetSamples.Dollars(0.07m), IsAtWorst = true })],
+            },
+        });
+
+        Assert.Equal(
+            ["$1.00 accrued by what runs", "up to $1.00/h now; $0.03 more since 6 min ago", "$0.07 more for an earlier month"],
+            Loaded().FindAll(".totals > div")[0].QuerySelectorAll(".note").Select(note => Words(note.TextContent)));
+    }
+
     [Theory]
     [InlineData(5_100, 31_815_100, "$0.01", "$31.82", "$168.17", "168.179800 US dollars")]
     [InlineData(5_005_000, 194_995_000, "$5.01", "$195.00", "$0.00", "0.000000 US dollars")]
@@ -130,6 +148,31 @@ public sealed partial class BudgetPageTests : LoraBunitContext
         Assert.Equal("$97.00", Tile(page, "Most this month can cost"));
         Assert.Contains("nothing is admitted", page.Markup, StringComparison.Ordinal);
         Assert.Contains("The limit of $90.00 is spent or reserved already.", page.Markup, StringComparison.Ordinal);
+    }
+
+    /// <summary>A job reserves $4.02 on average, as the answer to "What if" says on the same page.</summary>
+    [Theory]
+    [InlineData(4.01, false, "$4.01", "less than the $4.02 that a job reserves: jobs are refused", "$4.01 free: jobs are refused")]
+    [InlineData(4.02, false, "$4.02", "can still be reserved", "by its end")]
+    [InlineData(4.01, true, "$4.01", "can still be reserved", "by its end")]
+    [InlineData(0, true, "$0.00", "the limit is soft", "by its end")]
+    [InlineData(-4, true, "-$4.00", "nothing is admitted", "The limit is reached")]
+    [InlineData(0, false, "$0.00", "nothing is admitted", "The limit is reached")]
+    [Trait("Requirement", "M6")]
+    public void Free_LessThanAJobReserves_IsSaidOnTileAndPage(double free, bool isSoft, string shown, string note, string ofTile)
+    {
+        BudgetMode mode = isSoft ? BudgetMode.Soft : BudgetMode.Hard;
+        money.Board = BudgetSamples.Board(read => read with { Month = read.Month with { Limit = BudgetSamples.Dollars(97 + (decimal)free), Mode = mode } });
+        Address.NavigateTo($"/budget?limit={97 + (decimal)free}");
+        IRenderedComponent<BudgetPage> page = Loaded();
+        IRenderedComponent<BudgetTile> tile = Render<BudgetTile>();
+        tile.WaitForAssertion(() => Assert.Contains(ofTile, Words(tile.Find("a.tile").TextContent), StringComparison.Ordinal));
+
+        AngleSharp.Dom.IElement total = page.FindAll(".totals > div")[2];
+        Assert.Equal(
+            (shown, note, note != "can still be reserved"), (Tile(page, "Free"), Words(total.QuerySelector(".note")!.TextContent), total.ClassList.Contains("tone-bad")));
+        bool admits = note is not "nothing is admitted" && !note.EndsWith("refused", StringComparison.Ordinal);
+        Assert.Equal(admits, !page.Find(".answer").TextContent.Contains("Nothing would be admitted from now on.", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -230,6 +273,18 @@ public sealed partial class BudgetPageTests : LoraBunitContext
                 "It is expected to last to the end of November 2026.",
             ],
             page.FindAll(".answer li").Select(line => line.TextContent));
+    }
+
+    /// <summary>There is no such figure above that it could point to.</summary>
+    [Fact]
+    public void WhatIf_WhereNoLoraWasCompleted_SaysNothingOfWhatOneCost()
+    {
+        money.Board = BudgetSamples.Board(read => read with { Work = read.Work with { CompletedLoras = 0 } });
+        Address.NavigateTo("/budget?limit=150");
+        IRenderedComponent<BudgetPage> page = Loaded();
+
+        string room = page.FindAll(".answer li").Select(line => line.TextContent).Single(static line => line.StartsWith("That is room for", StringComparison.Ordinal));
+        Assert.EndsWith("as each attempt comes to $2.02 in the end.", room, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -16,6 +16,7 @@ public sealed class BudgetQueryTests
 {
     private static readonly DateTimeOffset Now = new(2026, 11, 24, 12, 30, 0, TimeSpan.Zero);
     private static readonly Month November = new(2026, 11);
+    private static readonly Usd Worst = Usd.FromDollars(0.77m);
 
     public static TheoryData<DatabaseKind, int> Ledgers => new(
         from kind in Enum.GetValues<DatabaseKind>() from seed in new[] { 2, 3, 4 } select (kind, seed));
@@ -48,7 +49,10 @@ public sealed class BudgetQueryTests
         Assert.Equal(
             rows.Entries.OrderByDescending(row => row.At).ThenByDescending(row => row.Key, StringComparer.Ordinal).Where(row => row.Month == "2026-11").Take(10).Select(row => row.Key),
             board.Newest.Select(entry => entry.Key));
-        Assert.Equal(rows.Running(), (board.Figures.Live.Micros, board.Figures.PerHour.Micros, board.Figures.LiveSince?.ToUnixTimeMilliseconds()));
+        Assert.Equal(
+            rows.Running(Worst.Micros),
+            (board.Figures.Live.Micros, board.Figures.LiveBefore.Micros, board.Figures.PerHour.Micros, board.Figures.LiveSince?.ToUnixTimeMilliseconds()));
+        Assert.Equal(rows.Pods.Any(row => row.Saw != Domain.Pods.PodSaw.Gone && row is { PodId: not null, HourlyMicros: null }), board.Figures.IsPerHourAtWorst);
         AssertBurned(month, board);
         AssertCost(rows, board);
         AssertForecast(rows, month, board);
@@ -93,13 +97,14 @@ public sealed class BudgetQueryTests
                 (expected.Length, expected.Sum(row => row.SpentMicros), expected.Sum(row => row.ReservedMicros)), (first.Totals.Entries, first.Totals.Spent.Micros, first.Totals.Reserved.Micros));
             Assert.Equal(!filter.IsOfJob && filter.Kinds.Count == 0, first.Month is not null);
             Assert.True(first.Month is not { } month || first.Totals.AreThoseOf(month));
-            Assert.Equal(expected.Reverse().Select(row => row.Key), await WalkForwardAsync(queries, filter, Now));
+            Assert.Equal(expected.Reverse().Select(row => row.Key), await WalkForwardAsync(queries, filter, new LedgerCursor(Now.AddYears(1), "")));
         }
 
-        long early = Now.AddDays(-10).ToMillis();
+        // Up to one of several that share an instant, which it ends with.
+        BudgetEntryRow[] inOrder = [.. rows.Month.OrderBy(row => row.At).ThenBy(row => row.Key, StringComparer.Ordinal)];
+        int last = Enumerable.Range(10, inOrder.Length - 11).First(number => inOrder[number].At == inOrder[number - 1].At && inOrder[number].At == inOrder[number + 1].At);
         Assert.Equal(
-            rows.Entries.Where(row => row.Month == "2026-11" && row.At <= early).OrderBy(row => row.At).ThenBy(row => row.Key, StringComparer.Ordinal).Select(row => row.Key),
-            await WalkForwardAsync(queries, filters[0], Now.AddDays(-10)));
+            inOrder[..(last + 1)].Select(row => row.Key), await WalkForwardAsync(queries, filters[0], new LedgerCursor(Instants.FromMillis(inOrder[last].At), inOrder[last].Key)));
     }
 
     [Theory]
@@ -127,7 +132,7 @@ public sealed class BudgetQueryTests
 
         await Assert.ThrowsAsync<ArgumentException>(() => queries.ListAsync(new LedgerFilter(null, [EntryKind.Leak], null), null, 10, CancellationToken.None));
         await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => queries.ListAsync(new LedgerFilter(November, [], null), null, 1_001, CancellationToken.None));
-        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => queries.ListForwardAsync(new LedgerFilter(November, [], null), null, Now, 0, CancellationToken.None));
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => queries.ListForwardAsync(new LedgerFilter(November, [], null), null, new LedgerCursor(Now, ""), 0, CancellationToken.None));
     }
 
     private static void AssertBurned(BudgetEntryRow[] month, BudgetBoard board)
@@ -226,7 +231,7 @@ public sealed class BudgetQueryTests
         return (seen, first);
     }
 
-    private static async Task<List<string>> WalkForwardAsync(BudgetQueryStore queries, LedgerFilter filter, DateTimeOffset until)
+    private static async Task<List<string>> WalkForwardAsync(BudgetQueryStore queries, LedgerFilter filter, LedgerCursor until)
     {
         List<string> seen = [];
         LedgerCursor? after = null;
@@ -247,6 +252,7 @@ public sealed class BudgetQueryTests
     private static async Task AssertHeldAsync(RawMoney rows, BudgetBoard board, TestDatabase database)
     {
         OverviewFigures overview = await new TrainingQueryStore(database.Work, RandomLedger.Rules, new FakeTimeProvider(Now)).OverviewAsync(CancellationToken.None);
+        Assert.Equal(board.Figures.AverageReservation, overview.JobReserves);
         HashSet<Guid> ended = [.. rows.Jobs.Where(row => !row.IsOpen).Select(row => row.JobId)];
         BudgetReservationRow[] held = [.. rows.Open.Where(row => row.Month == "2026-11" && row.AmountMicros > row.AccruedMicros && ended.Contains(row.JobId))];
         (long, Guid[]) expected = (held.Sum(row => row.AmountMicros - row.AccruedMicros), [.. held.Select(row => row.JobId).Distinct().Order()]);
@@ -260,7 +266,7 @@ public sealed class BudgetQueryTests
     private static BudgetQueryStore Queries(TestDatabase database) => new(
         database.Work,
         database.Services.GetRequiredService<IFixedReads>(),
-        new PaidWork(),
+        new PaidWork(Worst),
         static () => RandomLedger.Rules,
         static () => BudgetSamples.CostRules,
         new FakeTimeProvider(Now));

@@ -53,6 +53,38 @@ public sealed class BudgetWatchTests : IDisposable
         Assert.Empty(await OpenAsync());
     }
 
+    /// <summary>What is reserved passes a soft limit by design: jobs are admitted until it is spent, and nothing is wrong.</summary>
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Limit_Soft_IsToldOnceMoreThanItIsSpent()
+    {
+        options = new BudgetRules(Usd.FromDollars(10), Usd.FromDollars(10)) { Mode = BudgetMode.Soft };
+        await SpendAsync(5);
+        await ReserveAsync(6);
+        await watch.RunAsync(Token);
+        Assert.IsType<ReserveResult.Reserved>(await ReserveAsync(7));
+        await SpendAsync(5);
+        await watch.RunAsync(Token);
+        Assert.Empty(await OpenAsync());
+
+        await SpendAsync(1);
+        await watch.RunAsync(Token);
+
+        Assert.Contains((BudgetIncidents.LimitPassed, "2026-11", "The month's limit is passed: $11.00 spent and $13.00 reserved of $10.00 in 2026-11"), await OpenAsync());
+    }
+
+    [Theory]
+    [InlineData(BudgetMode.Soft, 10, 6, true)]
+    [InlineData(BudgetMode.Soft, 10.01, 0, false)]
+    [InlineData(BudgetMode.Hard, 5, 5, true)]
+    [InlineData(BudgetMode.Hard, 5, 5.01, false)]
+    public void Correction_OfAMonthThatIsOver_IsHeldAgainstItsLimitAsAdmissionIs(BudgetMode mode, decimal spent, decimal reserved, bool holds)
+    {
+        BudgetMonth month = new(November, Usd.FromDollars(10), Usd.FromDollars(spent), Usd.FromDollars(reserved)) { Mode = mode };
+
+        Assert.Equal(holds, BudgetFacts.SignalOfOver(month, November.End)!.Over);
+    }
+
     [Fact]
     public async Task Month_ThatIsOver_EndsItsIncidents()
     {

@@ -61,6 +61,33 @@ public sealed class LedgerExportTests : IAsyncLifetime
         Assert.Equal(Enumerable.Range(1, 2_500).Reverse().Select(number => $"test:{number:0000}"), rows.Select(row => row[13]));
     }
 
+    /// <summary>Booked by an instance whose clock is ahead: the page counts it, so the file has it.</summary>
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Export_AnEntryOfALaterInstant_IsInIt()
+    {
+        money.Entries.AddRange([BudgetSamples.Entry(1, spent: 2), BudgetSamples.Entry(-3, spent: 5), BudgetSamples.Entry(-2, spent: 1)]);
+        LedgerPage page = await money.ListAsync(new LedgerFilter(BudgetSamples.November, [], null), null, 50, CancellationToken.None);
+
+        string[] lines = await LinesAsync("/budget/ledger.csv");
+
+        Assert.Equal(["test:0001", "test:-0002", "test:-0003"], lines.Skip(1).Select(line => line.Split(',')[13]));
+        Assert.Equal(page.Totals.Spent.Dollars, Number(lines[^1].Split(',')[10]));
+    }
+
+    /// <summary>The first page is being written when it is booked: the file is of the moment at which it was asked for.</summary>
+    [Fact]
+    public async Task Export_AnEntryThatIsBookedMeanwhile_IsNotInIt()
+    {
+        money.Entries.AddRange(Enumerable.Range(1, 1_500).Select(number => BudgetSamples.Entry(number, spent: 1)));
+        money.OnForward = () => money.Entries.Add(BudgetSamples.Entry(-money.Entries.Count, spent: 1));
+
+        string[] lines = await LinesAsync("/budget/ledger.csv");
+
+        Assert.Equal(1_501, lines.Length);
+        Assert.Equal(1_500m, Number(lines[^1].Split(',')[10]));
+    }
+
     [Fact]
     public async Task Export_Filtered_IsWhatTheListShows()
     {

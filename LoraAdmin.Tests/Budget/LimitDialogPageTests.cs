@@ -199,6 +199,28 @@ public sealed class LimitDialogPageTests : LoraBunitContext
     }
 
     [Fact]
+    [Trait("Requirement", "M6")]
+    public void Limit_ThatSomebodySetMeanwhile_IsShownAndJudgedAnew()
+    {
+        desk.Limit = desk.Limit with { Rules = new BudgetRules(BudgetSamples.Dollars(100), BudgetSamples.Dollars(80)) };
+        desk.Taken = BudgetSamples.Dollars(180);
+        Open();
+        Dialogs.Find("#limit-money").Input("150");
+        Dialogs.Find("#limit-reason").Input("a dear month");
+        Assert.Empty(Dialogs.FindAll("#limit-word"));
+        desk.Limit = desk.Limit with { Rules = new BudgetRules(BudgetSamples.Dollars(200), BudgetSamples.Dollars(80)), SetBy = new Actor(ActorKind.Person, "bea"), SetAt = Start, Reason = "a test" };
+
+        Send.Click();
+
+        Dialogs.WaitForAssertion(() => Assert.Contains("bea has meanwhile set $200.00 a month (warning at $80.00, hard).", Dialogs.Markup, StringComparison.Ordinal));
+        Assert.Equal("150", Value("#limit-money"));
+        Assert.True(Send.HasAttribute("disabled"));
+        Dialogs.Find("#limit-word").Input("LOWER");
+        Send.Click();
+        Dialogs.WaitForAssertion(() => Assert.Equal([(100m, false), (200m, true)], desk.Wishes.Select(asked => (asked.Wish.Seen!.MonthlyLimit.Dollars, asked.Wish.AllowBelow))));
+    }
+
+    [Fact]
     public void Database_Away_SaysSoAndSetsNothing()
     {
         Open();

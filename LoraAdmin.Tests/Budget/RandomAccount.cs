@@ -93,6 +93,15 @@ internal sealed class RandomAccount(TestDatabase database, DateTimeOffset now, i
             records.Add(new BillRecord($"alien{number}", BillRecord.BucketOf(now.AddDays(-random.Next(50))), amount, amount, Usd.Zero, Usd.Zero));
         }
 
-        await database.Work.RunAsync((unit, token) => unit.Store<IBillStore>().SaveAsync(ProvisioningStep.Provider, records, now, token), CancellationToken.None);
+        await database.Work.RunAsync(
+            async (unit, token) =>
+            {
+                await unit.Store<IBillStore>().SaveAsync(ProvisioningStep.Provider, records, now, token);
+                foreach (string pod in records.Select(record => record.PodId).Distinct().Where(_ => random.Next(12) == 0).ToList())
+                {
+                    await unit.Store<IPodLedger>().NoteBillHoldAsync(pod, $"The bill of pod {pod} is below zero", now, token);
+                }
+            },
+            CancellationToken.None);
     }
 }

@@ -66,14 +66,21 @@ internal sealed record RawMoney(
 
     public long Completed => Jobs.LongCount(row => row.State == Domain.Training.TrainingState.Completed && row.CompletedAt >= WindowStart);
 
-    /// <summary>What runs has cost beyond what is booked of it, and costs an hour; and since when the longest of it waits.</summary>
-    public (long Live, long PerHour, long? Since) Running()
+    /// <summary>
+    /// What runs has cost for this month beyond what is booked of it, and for months that are over; what it costs an hour; and since when the longest of this
+    /// month's waits.
+    /// </summary>
+    /// <param name="worst">What a pod without a known price costs.</param>
+    public (long Live, long Before, long PerHour, long? Since) Running(long worst)
     {
-        (long live, long perHour) = (0, 0);
+        (long live, long before, long perHour) = (0, 0, 0);
         long? since = null;
-        void Count(long more, long until)
+        void Count(long more, long until, long ofBefore = 0)
         {
-            live += Math.Max(0, more);
+            more = Math.Max(0, more);
+            before += Math.Min(more, ofBefore);
+            more -= Math.Min(more, ofBefore);
+            live += more;
             since = more > 0 && !(since < until) ? until : since;
         }
 
@@ -83,7 +90,7 @@ internal sealed record RawMoney(
             PodLedgerRow[] living = [.. pods.Where(row => row.Saw != PodSaw.Gone)];
             HostedTrainingRow[] hosted = [.. Hosted.Where(row => row.JobId == job && row.Attempt == attempt)];
             HostedTrainingRow[] going = [.. hosted.Where(row => row.Saw is HostedSaw.Packing or HostedSaw.Requested or HostedSaw.Starting or HostedSaw.Processing)];
-            perHour += living.Where(row => row.PodId is not null).Sum(row => row.HourlyMicros ?? 0) + going.Where(row => row.StartedAt is not null).Sum(row => row.HourlyMicros);
+            perHour += living.Where(row => row.PodId is not null).Sum(row => row.HourlyMicros ?? worst) + going.Where(row => row.StartedAt is not null).Sum(row => row.HourlyMicros);
             long clocked = going.Sum(CostOf);
             if (living.Length + going.Length == 0)
             {
@@ -97,7 +104,8 @@ internal sealed record RawMoney(
                 long begin = pods.Where(row => row.PodId is not null).Select(BeginOf).Concat(hosted.Select(row => row.StartedAt ?? Now)).Append(Now).Min();
                 Count(
                     known + Math.Min(clocked, most) - reservation.AccruedMicros - reservation.BeyondMicros,
-                    new[] { reservation.AccruedAt, reservation.SettledAt }.Max() ?? begin);
+                    new[] { reservation.AccruedAt, reservation.SettledAt }.Max() ?? begin,
+                    reservation is { SettledAt: null, Month: not "2026-11" } ? reservation.AmountMicros - reservation.AccruedMicros : 0);
             }
             else
             {
@@ -106,7 +114,7 @@ internal sealed record RawMoney(
             }
         }
 
-        return (live, perHour, since);
+        return (live, before, perHour, since);
     }
 
     /// <summary>Each pod of the account as the panel of drift has it: booked and corrected, billed, and in which state.</summary>
@@ -184,15 +192,27 @@ internal sealed record RawMoney(
             return DriftState.Waiting;
         }
 
-        long from = row.CreatedAt ?? row.RequestedAt;
-        long until = row.GoneAt!.Value;
-        for (long day = from / Day * Day; day < until; day += Day)
+        if (row.BillHold is not null)
         {
-            double share = (Math.Min(day + Day, until) - Math.Max(day, from)) / (double)(until - from);
-            if (bills.All(bill => bill.BucketStart != day) && Math.Floor(CostOf(row) * share) >= 10_000)
+            return DriftState.HeldBack;
+        }
+
+        // Days that cost a cent by the prices of then, but for minutes about a midnight on whose other side there is a bill.
+        bool IsBilled(long day) => bills.Any(bill => bill.BucketStart == day);
+        Dictionary<long, long> lacking = [];
+        foreach ((long from, long until, long hourly) in PricesOf(row))
+        {
+            for (long day = from / Day * Day; day < until; day += Day)
             {
-                return DriftState.Incomplete;
+                long time = Math.Min(day + Day, until) - Math.Max(day, from);
+                bool isEdge = time <= 11 * 60_000 && ((from < day && IsBilled(day - Day)) || (until > day + Day && IsBilled(day + Day)));
+                lacking[day] = lacking.GetValueOrDefault(day) + (IsBilled(day) || isEdge ? 0 : Cost(hourly, time));
             }
+        }
+
+        if (lacking.Values.Any(cost => cost >= 10_000))
+        {
+            return DriftState.Incomplete;
         }
 
         return LackingOf(row) != 0 ? DriftState.Unsettled
@@ -200,4 +220,9 @@ internal sealed record RawMoney(
             : ReservationOf(row) is { SettledAt: null } ? DriftState.Unsettled
             : DriftState.Differs;
     }
+
+    private static IEnumerable<(long From, long Until, long Hourly)> PricesOf(PodLedgerRow row) => (row.EarlierPrices?.Split(';') ?? [])
+        .Select(time => Array.ConvertAll(time.Split(' '), text => long.Parse(text, System.Globalization.CultureInfo.InvariantCulture)))
+        .Select(parts => (parts[0], parts[1], parts[2]))
+        .Append((row.BilledUntil ?? BeginOf(row), row.GoneAt!.Value, row.HourlyMicros ?? 0));
 }

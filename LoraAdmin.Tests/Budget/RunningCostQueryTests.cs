@@ -93,6 +93,70 @@ public sealed class RunningCostQueryTests
         Assert.Equal(Now.AddMinutes(-5), await ReadSinceAsync(database));
     }
 
+    /// <summary>
+    /// It reserved $1.20 in the month before, and its pod has cost $1.40: $0.30 is booked there already, $0.90 will be, and $0.20 that nobody reserved counts in
+    /// the calendar's month. Beside it a pod of this month's that has cost $1.
+    /// </summary>
+    [Theory]
+    [InlineData(DatabaseKind.Sqlite)]
+    [InlineData(DatabaseKind.Postgres)]
+    [Trait("Requirement", "M6")]
+    public async Task AttemptOfTheMonthBefore_CountsThereAsFarAsItIsReserved(DatabaseKind kind)
+    {
+        await using TestDatabase database = await TestDatabase.CreateAsync(kind, new FakeTimeProvider(Now));
+        LedgerPod old = Pod("old", 8) with { HourlyRate = Dollars(0.70m) };
+        await AddAsync(database, old);
+        Reservation open = await ReserveAsync(database, old.Job, 1.20m, November.Start.AddMinutes(-1));
+        await ApplyAsync(database, ReservationBooks.Accrue(open, Dollars(0.30m), static () => throw new InvalidOperationException(), Now.AddHours(-1))!);
+
+        BudgetFigures first = await FiguresAsync(database);
+
+        Assert.Equal((Dollars(0.20m), Dollars(0.90m), Dollars(0.70m)), (first.Live, first.LiveBefore, first.PerHour));
+        LedgerPod ours = Pod("ours", 9);
+        await AddAsync(database, ours);
+        Reservation another = await ReserveAsync(database, ours.Job, 5);
+        await ApplyAsync(database, ReservationBooks.Accrue(another, Dollars(0.60m), static () => throw new InvalidOperationException(), Now.AddMinutes(-5))!);
+        BudgetFigures both = await FiguresAsync(database);
+        Assert.Equal((Dollars(0.60m), Dollars(0.90m), Dollars(1.20m)), (both.Live, both.LiveBefore, both.PerHour));
+    }
+
+    /// <summary>All that it has run up is the month before's: what waits for the longest in this one is another's.</summary>
+    [Theory]
+    [InlineData(DatabaseKind.Sqlite)]
+    [InlineData(DatabaseKind.Postgres)]
+    public async Task AttemptOfTheMonthBefore_IsNotWhatThisMonthWaitsFor(DatabaseKind kind)
+    {
+        await using TestDatabase database = await TestDatabase.CreateAsync(kind, new FakeTimeProvider(Now));
+        await AddAsync(database, Pod("old", 8));
+        await ReserveAsync(database, Pod("old", 8).Job, 5, November.Start.AddMinutes(-1));
+        Assert.Equal((Usd.Zero, null), ((await FiguresAsync(database)).Live, await ReadSinceAsync(database)));
+
+        await AddAsync(database, Pod("ours", 9) with { CreatedAt = Now.AddHours(-1) });
+
+        Assert.Equal(Now.AddHours(-1), await ReadSinceAsync(database));
+    }
+
+    /// <summary>The balance counts it so, too: one page has one price for it.</summary>
+    [Theory]
+    [InlineData(DatabaseKind.Sqlite)]
+    [InlineData(DatabaseKind.Postgres)]
+    [Trait("Requirement", "M6")]
+    public async Task Pod_WithoutAKnownPrice_CostsTheWorstAnHour(DatabaseKind kind)
+    {
+        await using TestDatabase database = await TestDatabase.CreateAsync(kind, new FakeTimeProvider(Now));
+        LedgerPod priced = Pod("priced", 3);
+        await AddAsync(database, priced);
+        await ReserveAsync(database, priced.Job, 5);
+        Assert.False((await FiguresAsync(database)).IsPerHourAtWorst);
+        await AddAsync(database, Pod("unpriced", 3) with { Try = 2, HourlyRate = null });
+        await AddAsync(database, Pod("stray", 0) with { GpuType = "", Attempt = 0, HourlyRate = null });
+        await AddAsync(database, Pod("asked", 0) with { GpuType = "", Attempt = 0, HourlyRate = null, PodId = null });
+
+        BudgetFigures figures = await FiguresAsync(database);
+
+        Assert.Equal((Dollars(3), true, Dollars(1)), (figures.PerHour, figures.IsPerHourAtWorst, figures.Live));
+    }
+
     /// <summary>By the clock it has cost $6 of the $5 that were reserved; nobody can say whether it still runs.</summary>
     [Theory]
     [InlineData(DatabaseKind.Sqlite)]
@@ -185,7 +249,7 @@ public sealed class RunningCostQueryTests
     {
         CountedReads reads = new(database.Services.GetRequiredService<IFixedReads>());
         BudgetBoard board = await new BudgetQueryStore(
-                new NoUnits(), reads, new PaidWork(), static () => RandomLedger.Rules, static () => BudgetSamples.CostRules, new FakeTimeProvider(Now))
+                new NoUnits(), reads, new PaidWork(Dollars(1.25m)), static () => RandomLedger.Rules, static () => BudgetSamples.CostRules, new FakeTimeProvider(Now))
             .ReadAsync(Token);
         Assert.Equal(1, reads.Count);
         return board.Figures;
@@ -197,9 +261,9 @@ public sealed class RunningCostQueryTests
     private static async Task BookAsync(TestDatabase database, BudgetEntry entry) =>
         Assert.True(await database.Work.RunAsync((unit, token) => unit.Store<IBudgetStore>().BookAsync(entry, token), Token));
 
-    private static async Task<Reservation> ReserveAsync(TestDatabase database, JobId job, decimal dollars) => Assert.IsType<ReserveResult.Reserved>(
+    private static async Task<Reservation> ReserveAsync(TestDatabase database, JobId job, decimal dollars, DateTimeOffset? at = null) => Assert.IsType<ReserveResult.Reserved>(
         await database.Work.RunAsync(
-            (unit, token) => unit.Store<IBudgetStore>().TryReserveAsync(job.Value, job, 1, Dollars(dollars), Now.AddHours(-3), RandomLedger.Rules, token), Token)).Reservation;
+            (unit, token) => unit.Store<IBudgetStore>().TryReserveAsync(job.Value, job, 1, Dollars(dollars), at ?? Now.AddHours(-3), RandomLedger.Rules, token), Token)).Reservation;
 
     private static async Task ApplyAsync(TestDatabase database, ReservationChange change) =>
         Assert.Single(await database.Work.RunAsync((unit, token) => unit.Store<IBudgetStore>().ApplyAsync([change], token), Token));

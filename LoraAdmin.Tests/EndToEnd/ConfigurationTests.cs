@@ -1,3 +1,5 @@
+using LoraAdmin.Domain.Budget;
+using LoraAdmin.Domain.Shared;
 using LoraAdmin.Tests.EndToEnd.Processes;
 using LoraAdmin.Tests.Storage;
 using Microsoft.AspNetCore.Builder;
@@ -88,7 +90,7 @@ public sealed class ConfigurationTests : IDisposable
     /// <summary>Whoever starts it first reads what the portal says, not how a scheduler was put together; who wants to know that can.</summary>
     [Theory]
     [InlineData("Quartz.Core.QuartzScheduler", "Logging:LogLevel:Quartz")]
-    [InlineData("System.Net.Http.HttpClient.RunPod", "Logging:LogLevel:System.Net.Http.HttpClient")]
+    [InlineData("System.Net.Http.HttpClient.RunPod", "Logging:LogLevel:System.Net.Http")]
     public async Task Log_WithoutASettingsFile_LeavesOutWhatLibrariesDo(string category, string setting)
     {
         string data = $"--Data:Path={folder.Under("data")}";
@@ -99,6 +101,34 @@ public sealed class ConfigurationTests : IDisposable
         Assert.Equal((false, true), (log.IsEnabled(LogLevel.Information), log.IsEnabled(LogLevel.Warning)));
         Assert.True(quiet.Services.GetRequiredService<ILoggerFactory>().CreateLogger("LoraAdmin.Pods").IsEnabled(LogLevel.Information));
         Assert.True(asked.Services.GetRequiredService<ILoggerFactory>().CreateLogger(category).IsEnabled(LogLevel.Information));
+    }
+
+    /// <summary>Whoever sets the limit alone is warned at three quarters of it.</summary>
+    [Theory]
+    [Trait("Requirement", "M5")]
+    [InlineData(null, null, 200, 150)]
+    [InlineData("100", null, 100, 75)]
+    [InlineData("100", "100", 100, 100)]
+    [InlineData("100", "0", 100, 0)]
+    [InlineData("0", null, 0, 0)]
+    public async Task WarningMark_LeftOut_FollowsTheLimit(string? limit, string? mark, int limits, int warns)
+    {
+        string[] keys = [.. new[] { ("MonthlyLimitUsd", limit), ("WarnAtUsd", mark) }.Where(key => key.Item2 is not null).Select(key => $"--Budget:{key.Item1}={key.Item2}")];
+        await using WebApplication portal = Portal.Build([$"--Data:Path={folder.Under("data")}", .. keys]);
+
+        Assert.Equal(new BudgetRules(Usd.FromDollars(limits), Usd.FromDollars(warns)), portal.Services.GetRequiredService<BudgetRules>());
+    }
+
+    /// <summary>Nobody would be warned before the limit stops every job.</summary>
+    [Fact]
+    [Trait("Requirement", "M5")]
+    public async Task WarningMark_AboveTheLimit_IsRefused()
+    {
+        string screen = await RefusedStart.IsExplainedAsync(
+            folder.Under("data"), "Budget:WarnAtUsd", new Dictionary<string, string> { ["Budget:MonthlyLimitUsd"] = "100", ["Budget:WarnAtUsd"] = "100.01" });
+
+        Assert.Contains("Budget:WarnAtUsd is 100.01, above Budget:MonthlyLimitUsd of 100", screen, StringComparison.Ordinal);
+        Assert.Contains("leave it out", screen, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -406,6 +406,71 @@ public sealed class OperationDoubtTests
         Assert.Equal([true], later.Told(OperationIncidents.Missed));
     }
 
+    /// <summary>Somebody has vouched soon; it was a person's run that kept it from beginning.</summary>
+    [Fact]
+    public async Task InstantThatIsToStayMissed_SaysThatAnotherRunWasAtWork()
+    {
+        OperationHouse next = await OwedAsync(Never("0 0 13 * * ?"));
+        Assert.IsType<OperationCommand.Started>(await next.Desk.RunNowAsync(Key, "of a test", OperationHouse.Ada, Token));
+        OperationRun manual = next.Begun[^1].Run;
+        next.Begun.Clear();
+        next.Clocks.NoteAhead(TimeSpan.Zero);
+        for (int minute = 0; minute < 11; minute++)
+        {
+            clock.Advance(TimeSpan.FromMinutes(1));
+            await RenewAsync(next, manual);
+            Assert.Empty(await next.TickAsync());
+        }
+
+        Occurrence missed = Assert.Single(next.Occurrences(Key));
+        Assert.Equal((OccurrenceState.Missed, $"Run {manual.Number}, which began {manual.StartedAt:u}, was still at work"), (missed.State, missed.Why));
+    }
+
+    [Fact]
+    public async Task InstantThatWasToBeMadeUpFor_AndIsToStayMissedSince_SaysThatTheScheduleWasChanged()
+    {
+        TestItems daily = new(Key, static () => ["a"], "0 0 13 * * ?");
+        OperationHouse portal = new(clock, null, [daily]);
+        await portal.FillAsync();
+        await portal.TickAsync();
+        clock.SetUtcNow(Start.AddMinutes(59));
+        Assert.IsType<OperationCommand.Started>(await portal.Desk.RunNowAsync(Key, "of a test", OperationHouse.Ada, Token));
+        clock.SetUtcNow(Start.AddMinutes(66));
+        await RenewAsync(portal, portal.Begun[^1].Run);
+        Assert.Empty(await portal.LookAsync());
+        Assert.Equal((OccurrenceState.Owed, null), (portal.Occurrences(Key)[^1].State, portal.Occurrences(Key)[^1].Why));
+        clock.SetUtcNow(Start.AddMinutes(71));
+        await portal.EndBegunAsync();
+        await portal.Desk.EditScheduleAsync(Key, new ScheduleWish("0 0 13 * * ?", "UTC", CatchUp.Never), OperationHouse.Ada, Token);
+
+        Assert.Empty(await portal.TickAsync());
+
+        Occurrence missed = Assert.Single(portal.Occurrences(Key));
+        Assert.Equal(
+            (OccurrenceState.Missed, "Nothing began within the grace, and the schedule was changed since: missed instants stay missed"), (missed.State, missed.Why));
+    }
+
+    /// <summary>Nobody vouched in time, and when somebody does it is on purpose that nothing runs.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task InstantThatIsToStayMissed_WithinAPauseOrAHoldWhenItsTurnComes_IsSkipped(bool pause)
+    {
+        OperationHouse next = await OwedAsync(Never("0 0 13 * * ?"));
+        Assert.IsNotType<OperationCommand.Refused>(pause
+            ? await next.Desk.PauseAsync(Key, "mending", null, OperationHouse.Ada, Token)
+            : await next.Desk.HoldAutomationAsync("mending", null, OperationHouse.Ada, Token));
+        clock.Advance(TimeSpan.FromMinutes(20));
+        next.Clocks.NoteAhead(TimeSpan.Zero);
+
+        Assert.Empty(await next.TickAsync());
+
+        Occurrence skipped = Assert.Single(next.Occurrences(Key));
+        Assert.Equal(OccurrenceState.Skipped, skipped.State);
+        Assert.EndsWith("by ada: mending", skipped.Why, StringComparison.Ordinal);
+        Assert.DoesNotContain(next.Database.Events, static fact => fact.Kind == OperationEvents.Missed);
+    }
+
     [Fact]
     public async Task InstantOfTheFirstMinutes_RunsForItselfAlone_WhereMissedOnesStayMissed()
     {
@@ -499,6 +564,22 @@ public sealed class OperationDoubtTests
         Occurrence missed = Assert.Single(other.Occurrences(Key));
         Assert.Equal((OccurrenceState.Missed, "Nothing began within the grace"), (missed.State, missed.Why));
     }
+
+    /// <summary>A portal that has just started, and to which the instant at 13:00 came before anybody had vouched for its clock.</summary>
+    private async Task<OperationHouse> OwedAsync(TestItems daily)
+    {
+        OperationHouse old = new(clock, null, [daily]);
+        await old.FillAsync();
+        await old.TickAsync();
+        clock.SetUtcNow(Start.AddHours(1));
+        OperationHouse next = new(clock, old.Database, [daily], KnownClocks.New(clock));
+        Assert.IsType<StartOutcome.Left>(await next.FireAsync(Key, Start.AddHours(1)));
+        return next;
+    }
+
+    /// <summary>The run is at work still.</summary>
+    private async Task RenewAsync(OperationHouse portal, OperationRun run) => Assert.NotNull(await portal.Database.RunAsync(
+        (unit, token) => unit.Store<IOperationRunStore>().TouchAsync(run.Id, run.Number, null, clock.GetUtcNow() + portal.Rules.LeaseFor, token), Token));
 
     private static TestItems Never(string cron) => new(Key, static () => ["a"])
     {

@@ -218,6 +218,23 @@ public sealed class OperationPageTests : OperationPageContext
         page.WaitForAssertion(() => Assert.Contains(House.Database.Events, fact => fact.Kind == OperationEvents.ScheduleEdited));
     }
 
+    /// <summary>What is previewed would be looked for a second time, by a run that nobody has read.</summary>
+    [Fact]
+    public async Task RunNow_WhileAPreviewIsMade_CanNotBePressed()
+    {
+        TaskCompletionSource looking = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Work.Looking = token => looking.Task.WaitAsync(token);
+        IRenderedComponent<OperationPage> page = OfKey();
+        page.WaitForAssertion(() => Assert.False(Button(page, "Run now").HasAttribute("disabled")));
+
+        Task pressed = Button(page, "Preview").ClickAsync();
+
+        page.WaitForAssertion(() => Assert.True(Button(page, "Preview").HasAttribute("disabled")));
+        Assert.True(Button(page, "Run now").HasAttribute("disabled"));
+        looking.SetResult();
+        await pressed;
+    }
+
     [Fact]
     public async Task Preview_LeadsToThePlan_AndApplyDoesExactlyThat()
     {

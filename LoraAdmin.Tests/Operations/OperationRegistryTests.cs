@@ -1,8 +1,10 @@
+using System.Net.Http.Headers;
 using LoraAdmin.Domain.Breaker;
 using LoraAdmin.Domain.Operations;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
+using LoraAdmin.Platform.LocalCloud;
 using LoraAdmin.Tests.EndToEnd.Processes;
 using LoraAdmin.Tests.Simulation;
 using LoraAdmin.Tests.Simulation.Memory;
@@ -27,6 +29,12 @@ public sealed class OperationRegistryTests
         OperationRegistry registry = app.Services.GetRequiredService<OperationRegistry>();
 
         Assert.Equal(OperationScenes.All.Keys.Order(), registry.All.Select(operation => operation.Info.Key).Order());
+        foreach (IOperation operation in registry.All)
+        {
+            IOperation looked = (await OperationScenes.All[operation.Info.Key]()).Operation;
+            Assert.Equal((operation.Info.Key, operation.GetType()), (looked.Info.Key, looked.GetType()));
+        }
+
         Assert.All(registry.All, operation => Assert.Contains(operation.Info.Permission, Domain.Access.Permissions.All));
         Assert.All(registry.All, operation => Assert.IsType<CronReading.Valid>(
             app.Services.GetRequiredService<ICronSchedules>().Read(operation.Info.DefaultCron, OperationSchedule.Utc, OperationHouse.Start)));
@@ -37,7 +45,7 @@ public sealed class OperationRegistryTests
     public async Task DryRun_WritesNothing(string key)
     {
         OperationScene scene = await OperationScenes.All[key]();
-        SceneSpy spy = new(scene);
+        using SceneSpy spy = new(scene);
         int before = scene.Writes;
 
         PlanDraft plan = Assert.IsType<Planning.Planned>(await scene.Operation.PlanAsync(TestContext.Current.CancellationToken)).Plan;
@@ -56,11 +64,13 @@ public sealed class OperationRegistryTests
     [InlineData("file")]
     [InlineData("redis")]
     [InlineData("fact")]
+    [InlineData("vendor")]
+    [InlineData("http")]
     public async Task Spy_SeesWhatNoTargetOfThePlanOwns(string where)
     {
         OperationScene scene = await OperationScenes.All[SpoolUploadOperation.Key]();
         SimulatedWorld world = scene.World;
-        SceneSpy spy = new(scene);
+        using SceneSpy spy = new(scene);
         switch (where)
         {
             case "row":
@@ -75,6 +85,13 @@ public sealed class OperationRegistryTests
             case "redis":
                 await world.Redis.CallAsync(new CircuitCall.Isolate("ada", "of a test", null, ""), TestContext.Current.CancellationToken);
                 break;
+            case "vendor":
+                await SendAsync(new LocalCloudHandler(world.Cloud), HttpMethod.Delete, $"{LocalCloudHandler.Base}/runpod/v2/pods/{world.Cloud.World.Pods[0].Id}");
+                break;
+            case "http":
+                // Nobody listens there.
+                await Assert.ThrowsAsync<HttpRequestException>(() => SendAsync(new SocketsHttpHandler(), HttpMethod.Post, "http://127.0.0.1:1/hook"));
+                break;
             default:
                 await world.Database.RunAsync(
                     (unit, token) => unit.Events.AppendAsync(new OperationalEvent { Kind = "tests.stray", Message = "of a test", Actor = OperationHouse.Ada }, token),
@@ -84,6 +101,23 @@ public sealed class OperationRegistryTests
 
         Effect seen = Assert.Single(spy.Effects(null));
         Assert.DoesNotContain(scene.OwnerOf(seen), scene.State().Keys);
+    }
+
+    /// <summary>A scene can't leave the vendor out.</summary>
+    [Theory]
+    [MemberData(nameof(Keys))]
+    public async Task Spy_OfEveryScene_SeesACallToTheVendor(string key)
+    {
+        OperationScene scene = await OperationScenes.All[key]();
+        using SceneSpy spy = new(scene);
+        int before = scene.Writes;
+
+        await SendAsync(new LocalCloudHandler(scene.World.Cloud), HttpMethod.Get, $"{LocalCloudHandler.Base}/runpod/v2/pods");
+        Assert.Empty(spy.Effects(null));
+        await SendAsync(new LocalCloudHandler(scene.World.Cloud), HttpMethod.Post, $"{LocalCloudHandler.Base}/agents/stray/train");
+
+        Assert.Equal("POST /localcloud/agents/stray/train", Assert.Single(spy.Effects(null)).Key);
+        Assert.Equal(before + 1, scene.Writes);
     }
 
     [Theory]
@@ -96,7 +130,7 @@ public sealed class OperationRegistryTests
         Guid plan = Assert.IsType<OperationCommand.Planned>(await house.Desk.PreviewAsync(key, OperationHouse.Ada, TestContext.Current.CancellationToken)).Plan;
         await scene.Change();
         Dictionary<string, string> before = scene.State();
-        SceneSpy spy = new(scene);
+        using SceneSpy spy = new(scene);
 
         Assert.IsType<OperationCommand.Started>(await house.Desk.ApplyAsync(key, plan, "of a test", OperationHouse.Ada, TestContext.Current.CancellationToken));
         OperationRun run = await house.EndBegunAsync();
@@ -131,5 +165,16 @@ public sealed class OperationRegistryTests
         Assert.DoesNotContain(left.Item.Target, changed);
         Assert.False(string.IsNullOrEmpty(left.Outcome!.Why));
         Assert.All(items.Where(item => !touched.Contains(item.Item.Target)), item => Assert.Equal(ItemEnd.Ineligible, item.Outcome!.End));
+    }
+
+    /// <param name="handler">Is disposed of.</param>
+    private static async Task SendAsync(HttpMessageHandler handler, HttpMethod method, string address)
+    {
+#pragma warning disable RS0030 // One request: there is no connection to pool.
+        using HttpClient http = new(handler) { Timeout = Timeout.InfiniteTimeSpan };
+#pragma warning restore RS0030
+        using HttpRequestMessage request = new(method, address);
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", SimulatedWorld.ApiKey);
+        using HttpResponseMessage answer = await http.SendAsync(request, TestContext.Current.CancellationToken);
     }
 }

@@ -8,15 +8,12 @@ using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Platform.LocalCloud;
-using LoraAdmin.Pods;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Tests.Pods;
 using LoraAdmin.Tests.Simulation;
 using LoraAdmin.Tests.Simulation.Memory;
 using LoraAdmin.Tests.Training;
 using LoraAdmin.Training;
-using Microsoft.Extensions.Logging.Abstractions;
-using Microsoft.Extensions.Options;
 using Xunit;
 
 namespace LoraAdmin.Tests.Operations;
@@ -29,11 +26,32 @@ internal sealed record OperationScene(IOperation Operation, SimulatedWorld World
     /// <summary>Which of the plan's targets a change belongs to; null: none, and it must not be.</summary>
     public required Func<Effect, string?> OwnerOf { get; init; }
 
-    /// <summary>Calls that a vendor got and that were more than a question: method and path.</summary>
-    public Func<IReadOnlyList<string>> Commands { get; init; } = static () => [];
+    private readonly VendorSpy vendor = new(World.Cloud);
+
+    /// <summary>Calls that the world's vendor got since the scene was made and that were more than a question: method and path.</summary>
+    public IReadOnlyList<string> Commands => vendor.Commands;
 
     /// <summary>Every write that a spy saw: rows, facts, objects, files, commands to a vendor.</summary>
-    public int Writes => World.Database.Writes + World.Objects.Changes + World.Spool.Changes + Commands().Count;
+    public int Writes => World.Database.Writes + World.Objects.Changes + World.Disks.Sum(static disk => disk.Changes) + Commands.Count;
+
+    /// <summary>Stands where all calls to the vendor pass, whichever client makes them.</summary>
+    private sealed class VendorSpy
+    {
+        private readonly List<string> commands = [];
+
+        public VendorSpy(LocalCloudFace cloud)
+        {
+            cloud.Asked += call =>
+            {
+                if (!HttpWatch.IsQuestion(call.Method))
+                {
+                    commands.Add($"{call.Method} {call.Path}");
+                }
+            };
+        }
+
+        public IReadOnlyList<string> Commands => commands;
+    }
 }
 
 /// <summary>One scene for every operation of the portal; the tests fail for one that has none.</summary>
@@ -60,19 +78,8 @@ internal static class OperationScenes
         await house.KnowAsync(house.AddPod(house.NextName()));
         house.Pass(PodSweep.UnknownAfter + TimeSpan.FromSeconds(1));
         SimulatedWorld world = house.World;
-        CommandSpy spy = new(new LocalCloudHandler(world.Cloud));
-#pragma warning disable RS0030 // In memory: there is no connection to pool.
-        HttpClient http = new(spy) { Timeout = Timeout.InfiniteTimeSpan };
-#pragma warning restore RS0030
-        string cloud = LocalCloudHandler.Base.ToString();
-        RunPodOptions runPod = new() { BaseUrl = $"{cloud}/runpod/v2", ApiKey = SimulatedWorld.ApiKey, Image = "trainer:1" };
-        RunPodClient provider = new(new RunPodWire(http, Options.Create(runPod), world.Clock, NullLogger<RunPodWire>.Instance), new OpenGate());
-        HttpPodAgent agent = new(
-            http, Options.Create(new PodAgentOptions { UrlTemplate = $"{cloud}/agents/{{pod}}" }), () => world.Installation, world.Clock, NullLogger<HttpPodAgent>.Instance);
-        FileProofs proofs = new(world.Database, agent, world.Spool, world.Clock);
-        PodSweep sweep = new(world.Database, provider, proofs, world.Clock, () => world.Caps, () => world.Pods, () => world.Installation, house.Portal.Clocks);
         return new OperationScene(
-            new PodSweepOperation(sweep, world.Clock, Permissions.SweepPods),
+            new PodSweepOperation(house.Portal.Sweep, world.Clock, Permissions.SweepPods),
             world,
             () => world.Database.Pods.Rows.Where(pod => pod.PodId is not null).ToDictionary(pod => pod.PodId!, pod => $"{pod.Want} {pod.WantReason}"),
             async () =>
@@ -82,7 +89,6 @@ internal static class OperationScenes
                 house.Pass(PodSweep.UnknownAfter + TimeSpan.FromSeconds(1));
             })
         {
-            Commands = () => spy.Commands,
             OwnerOf = effect => effect switch
             {
                 { Where: "command", Key: string call } => orphans.Select(pod => pod.Id).FirstOrDefault(id => call.Contains(id, StringComparison.Ordinal)),
@@ -410,23 +416,5 @@ internal static class OperationScenes
         };
 
         void Spoil(int number) => database.Days.Set(days[number].Total, days[number].Day with { Spent = days[number].Day.Spent + Usd.FromDollars(1) });
-    }
-
-    /// <summary>Notes what is more than a question.</summary>
-    private sealed class CommandSpy(HttpMessageHandler inner) : DelegatingHandler(inner)
-    {
-        private readonly List<string> commands = [];
-
-        public IReadOnlyList<string> Commands => commands;
-
-        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
-        {
-            if (request.Method != HttpMethod.Get && request.Method != HttpMethod.Head)
-            {
-                commands.Add($"{request.Method} {request.RequestUri!.AbsolutePath}");
-            }
-
-            return base.SendAsync(request, cancellationToken);
-        }
     }
 }

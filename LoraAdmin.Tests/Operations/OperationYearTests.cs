@@ -10,7 +10,7 @@ namespace LoraAdmin.Tests.Operations;
 
 /// <summary>
 /// A leap year of the engine with a process that dies at any moment, stays away for minutes or days, and whose clock jumps by hours or days and is set
-/// back, or begins hours behind or in 1970, alone or beside another clock; a scheduler that fires or forgets; and users who go on training. Each true fire
+/// back, or begins hours behind or in 1970, alone or beside another clock; a scheduler that fires or forgets; pauses and a kill switch; and users who go on training. Each true fire
 /// runs, is skipped for a reason of its time, or finds that its instant had a run already; by a clock that is behind nothing runs.
 /// </summary>
 public sealed class OperationYearTests
@@ -42,6 +42,11 @@ public sealed class OperationYearTests
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(3)]
+    [InlineData(4)]
+    [InlineData(5)]
+    [InlineData(6)]
+    [InlineData(7)]
+    [InlineData(8)]
     [Trait("Requirement", "J3")]
     public async Task Weeks_WithClocksAheadAndBehind_AccountForEachInstantOnce(int seed)
     {
@@ -66,6 +71,12 @@ public sealed class OperationYearTests
         Assert.Contains(year.House.Database.Operations.Occurrences.Rows, one => one.State == OccurrenceState.Missed);
         Assert.Contains(year.House.Database.Operations.Occurrences.Rows, one => one.State == OccurrenceState.Late);
         Assert.Contains(year.House.Database.Operations.Occurrences.Rows, one => one.State == OccurrenceState.Skipped);
+        Assert.Superset(
+            new HashSet<OccurrenceState> { OccurrenceState.Ran, OccurrenceState.Late, OccurrenceState.Missed, OccurrenceState.Skipped },
+            year.House.Occurrences(Year.DestructiveOnce).Select(static one => one.State).ToHashSet());
+        Assert.Superset(
+            new HashSet<OccurrenceState> { OccurrenceState.Ran, OccurrenceState.Missed, OccurrenceState.Skipped },
+            year.House.Occurrences(Year.DestructiveNever).Select(static one => one.State).ToHashSet());
     }
 
     /// <param name="Rarity">One moment of so many is of each kind.</param>
@@ -78,12 +89,20 @@ public sealed class OperationYearTests
     private sealed class Year
     {
         public const int Users = 4;
+        public const string DestructiveOnce = "tests.once";
+        public const string DestructiveNever = "tests.never";
         private const string Hourly = "tests.hourly";
+        private const int DaysAway = 12;
+        private const int Pause = 14;
+        private const int DayAhead = 15;
+        private const int Hold = 29;
 
         private readonly Random random;
         private readonly Span span;
         private readonly SettableClock clock = new(OperationHouse.Start);
         private readonly UserId[] users;
+        private readonly Queue<int> sure = new([Pause, DaysAway, Hold, DayAhead]);
+        private DateTimeOffset sureAt;
         private DateTimeOffset aheadUntil;
         private int life;
 
@@ -91,6 +110,7 @@ public sealed class OperationYearTests
         {
             random = new Random(seed);
             this.span = span;
+            sureAt = span.Start.AddDays(2);
             users = [.. Enumerable.Range(1, Users).Select(number => new UserId(new Guid(number, 0, 0, new byte[8])))];
 
             // The reset needs the house's stores, which are made with it.
@@ -103,11 +123,19 @@ public sealed class OperationYearTests
                     new TestItems("tests.berlin", () => ["b"], "0 30 2 * * ?"),
                     new TestItems("tests.leap", () => ["c"], "0 0 12 29 2 ?"),
                     new TestItems("tests.often", () => [], "0 0/20 * * * ?"),
+                    Destructive(DestructiveOnce, CatchUp.Once),
+                    Destructive(DestructiveNever, CatchUp.Never),
                     new Late(() => reset!),
                 ]);
             reset = new MonthReset(House.Database, House.Clock, "tests:run");
             House.Rules = House.Rules with { KeeperEvery = TimeSpan.FromMinutes(5) };
         }
+
+        /// <summary>Waits for RunPod's word on the clock.</summary>
+        private static TestItems Destructive(string key, CatchUp catchUp) => new(key, static () => ["d"])
+        {
+            Info = new(key, "Work", "Deletes.", "0 0/30 * * * ?", "tests:run") { IsDestructive = true, CatchUp = catchUp },
+        };
 
         public OperationHouse House { get; private set; }
 
@@ -172,21 +200,24 @@ public sealed class OperationYearTests
 
         private async Task PassAsync()
         {
-            switch (random.Next(span.Rarity))
+            // What every seed must have seen comes once for sure, a few days apart; all else as it happens.
+            bool isSure = Now >= sureAt && sure.Count > 0;
+            sureAt = isSure ? Now + TimeSpan.FromDays(4) : sureAt;
+            switch (isSure ? sure.Dequeue() : random.Next(span.Rarity))
             {
                 case < 12:
                     await OutageAsync(TimeSpan.FromMinutes(random.Next(1, 600)));
                     break;
-                case 12:
+                case DaysAway:
                     await OutageAsync(TimeSpan.FromDays(random.Next(1, 4)));
                     break;
                 case 13:
                     await JumpAsync(TimeSpan.FromHours(2));
                     break;
-                case 14:
+                case Pause:
                     await House.Desk.PauseAsync(Hourly, "mending", Now.AddHours(random.Next(1, 20)), OperationHouse.Ada, CancellationToken.None);
                     break;
-                case 15:
+                case DayAhead:
                     DaysAhead++;
                     await JumpAsync(TimeSpan.FromDays(random.Next(1, 3)));
                     break;
@@ -203,6 +234,9 @@ public sealed class OperationYearTests
                     // Nobody has noticed that it was ahead when it is found behind.
                     await JumpAsync(TimeSpan.FromHours(random.Next(1, 60)));
                     await BehindAsync(random.Next(2) == 0 ? TimeSpan.FromHours(random.Next(1, 30)) : null, restarts: true);
+                    break;
+                case Hold:
+                    await House.Desk.HoldAutomationAsync("mending", Now.AddHours(random.Next(1, 20)), OperationHouse.Ada, CancellationToken.None);
                     break;
                 default:
                     break;

@@ -21,8 +21,8 @@ using Xunit;
 namespace LoraAdmin.Tests.Operations;
 
 /// <summary>
-/// The portal as it is composed, with none of its loops running, between spies on its database, its vendor, its disk and its Redis: whatever way a look
-/// takes to write something, it is seen, and a new operation is looked at with all others.
+/// The portal as it is composed, with none of its loops running, between spies on its database, its vendor and all other HTTP that it sends, its disk and
+/// its Redis: whatever way a look takes to write something, it is seen, and a new operation is looked at with all others.
 /// </summary>
 public sealed class PortalDryRunTests : IAsyncLifetime
 {
@@ -70,13 +70,15 @@ public sealed class PortalDryRunTests : IAsyncLifetime
     [Fact]
     public async Task DryRun_OfEveryOperationOfThePortal_WritesToNothing()
     {
-        Seen empty = await LookAsync();
+        using HttpWatch http = new();
+        Seen empty = await LookAsync(http);
         await FillAsync();
-        Seen filled = await LookAsync();
+        Seen filled = await LookAsync(http);
 
         // Each spy sees what the world was filled with.
         Assert.NotEqual(empty.Database, filled.Database);
         Assert.NotEqual(empty.Commands, filled.Commands);
+        Assert.NotEqual(empty.Sent, filled.Sent);
         Assert.NotEqual(empty.Files, filled.Files);
         Assert.NotEqual(empty.Redis, filled.Redis);
         foreach (IOperation operation in app.Services.GetRequiredService<OperationRegistry>().All)
@@ -84,7 +86,7 @@ public sealed class PortalDryRunTests : IAsyncLifetime
             Planning.Planned planned = Assert.IsType<Planning.Planned>(await operation.PlanAsync(Token));
 
             Assert.True(planned.Plan.Count > 0, $"{operation.Info.Key} finds nothing to do: give it something in {nameof(FillAsync)}");
-            Seen after = await LookAsync();
+            Seen after = await LookAsync(http);
             Assert.True(filled == after, $"The look of {operation.Info.Key} wrote: before it {filled}, after it {after}");
         }
     }
@@ -155,7 +157,7 @@ public sealed class PortalDryRunTests : IAsyncLifetime
         Failure = failure,
     };
 
-    private async Task<Seen> LookAsync()
+    private async Task<Seen> LookAsync(HttpWatch http)
     {
         await using SqliteCommand command = databaseSpy.CreateCommand();
 
@@ -168,14 +170,15 @@ public sealed class PortalDryRunTests : IAsyncLifetime
             .Order(StringComparer.Ordinal);
         string figures = await redisSpy.GetServer(redis.Configuration).InfoRawAsync("persistence") ?? "";
         string changes = figures.Split("\r\n").Single(static line => line.StartsWith("rdb_changes_since_last_save:", StringComparison.Ordinal));
-        return new Seen(version, cloud.Commands, string.Join('\n', files), changes);
+        return new Seen(version, cloud.Commands, string.Join('\n', http.Commands), string.Join('\n', files), changes);
     }
 
     /// <param name="Database">Changes with every commit.</param>
     /// <param name="Commands">Calls to the vendor that were more than a question.</param>
+    /// <param name="Sent">Requests to anybody at all that were more than a question.</param>
     /// <param name="Files">Every file of the portal's folder but the database's own.</param>
     /// <param name="Redis">Changes with every write.</param>
-    private sealed record Seen(long Database, int Commands, string Files, string Redis);
+    private sealed record Seen(long Database, int Commands, string Sent, string Files, string Redis);
 
     /// <summary>A pod that its job has long forgotten.</summary>
     private sealed record ForgottenPod(Installation Installation, JobId Job)

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using LoraAdmin.Domain.Breaker;
 using LoraAdmin.Domain.Operations;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Tests.Simulation;
 
 namespace LoraAdmin.Tests.Operations;
@@ -17,10 +18,10 @@ internal sealed record Effect(string Where, object Key, object? Before, object? 
 }
 
 /// <summary>
-/// Sees whatever a run changes in its world, through whichever port: rows of every table, objects, files, calls to the vendor, Redis and facts. A scene names
-/// what it expects to be changed; this looks at all the rest too.
+/// Sees whatever a run changes in its world, through whichever port: rows of every table, objects, files, calls to the vendor, Redis and facts; and what
+/// it sends over HTTP to anybody else. A scene names what it expects to be changed; this looks at all the rest too.
 /// </summary>
-internal sealed class SceneSpy
+internal sealed class SceneSpy : IDisposable
 {
     private static readonly HashSet<string> EngineRows =
         [nameof(OperationRun), nameof(OperationPlan), nameof(PlannedItem), nameof(OperationSchedule), nameof(Occurrence), "Listed`1", "Counter", "Beat"];
@@ -32,6 +33,7 @@ internal sealed class SceneSpy
     private readonly (Circuit, Circuit) redis;
     private readonly int facts;
     private readonly int commands;
+    private readonly HttpWatch outside = new();
 
     public SceneSpy(OperationScene scene)
     {
@@ -41,7 +43,7 @@ internal sealed class SceneSpy
         files = Files();
         redis = Redis();
         facts = scene.World.Database.Events.Count;
-        commands = scene.Commands().Count;
+        commands = scene.Commands.Count;
     }
 
     /// <summary>All that is different by now and that is not how the engine keeps the books of this very run.</summary>
@@ -53,7 +55,7 @@ internal sealed class SceneSpy
             .. rows.Select(row => new Effect(row.Key.Row, row.Key.Key, row.Value.Before, row.Value.Now())).Where(effect => !Equals(effect.Before, effect.After)),
             .. Differences("object", objects, Objects()),
             .. Differences("file", files, Files()),
-            .. scene.Commands().Skip(commands).Select(command => new Effect("command", command, null, command)),
+            .. scene.Commands.Skip(commands).Concat(outside.Commands).Select(command => new Effect("command", command, null, command)),
             .. scene.World.Database.Events.Skip(facts).Select(fact => new Effect("fact", fact, null, fact)),
         ];
         if (redis != Redis())
@@ -63,6 +65,8 @@ internal sealed class SceneSpy
 
         return [.. found.Where(effect => run is null || !IsOfTheEngine(effect, run))];
     }
+
+    public void Dispose() => outside.Dispose();
 
     /// <summary>The run's own row, lines, plan, items, instant and facts; not those of any other operation.</summary>
     private static bool IsOfTheEngine(Effect effect, OperationRun run) => effect switch

@@ -63,5 +63,5 @@ public sealed class PodsOfSeveralInstancesTests
     }
 
     private static PodQueriesStore Board(SimulatedWorld world) =>
-        new(world.Work, () => world.Installation, world.Clock, new ClockStandings(world.Clock, () => world.Clocks));
+        new(world.Work, () => world.Installation, world.Clock, new ClockStandings(world.Clock, () => world.Clocks), world.Training.WorstHourlyPrice);
 }

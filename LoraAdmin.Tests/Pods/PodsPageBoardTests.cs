@@ -51,6 +51,21 @@ public sealed class PodsPageBoardTests
         Assert.Equal(Usd.FromDollars(0.30m), board.Burned);
     }
 
+    /// <summary>The page of money counts it so, too.</summary>
+    [Fact]
+    public void Totals_PodWithoutAKnownPrice_CostsTheWorst()
+    {
+        LedgerPod[] open =
+        [
+            PodSamples.Row(2, HourAgo), PodSamples.Row(3, HourAgo, PodWant.Released) with { HourlyRate = null }, PodSamples.Row(4, HourAgo) with { PodId = null, HourlyRate = null },
+        ];
+        PodsBoard board = Of(AccountLook.None, open) with { WorstHourlyRate = Usd.FromDollars(1.25m) };
+
+        Assert.Equal((PodSamples.Rate + Usd.FromDollars(1.25m), true), (board.HourlyRate, board.IsHourlyRateAtWorst));
+        Assert.Equal((1, Usd.FromDollars(1.25m)), (board.Wasting, board.WasteHourlyRate));
+        Assert.False(Of(AccountLook.None, [open[0], open[2]]).IsHourlyRateAtWorst);
+    }
+
     [Fact]
     public void Burned_PodThatStoppedMeanwhile_StillCountsWhatItBurnedBefore()
     {

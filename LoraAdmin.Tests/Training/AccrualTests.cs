@@ -162,7 +162,7 @@ public sealed class AccrualTests
         };
         Reservation open = new(Guid.Empty, job, 2, Month.Of(now), Usd.FromDollars(10), now.AddHours(-3), null, null) { Accrued = Usd.FromDollars(8), AccruedAt = now.AddHours(-1) };
 
-        RunningCost running = Assert.Single(RunningCosts.Of([], [training], [open], new Dictionary<string, (Usd, DateTimeOffset)>(), now));
+        RunningCost running = Assert.Single(RunningCosts.Of([], [training], [open], new Dictionary<string, (Usd, DateTimeOffset)>(), Usd.FromDollars(1), now));
 
         Assert.Equal((training.IsByClockAlone(now), Usd.FromDollars(dollars)), (isByClockAlone, running.Unbooked));
         Assert.Equal(now.AddHours(-1), running.BookedUntil);

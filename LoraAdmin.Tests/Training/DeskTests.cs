@@ -53,6 +53,45 @@ public sealed class DeskTests
         Assert.Equal(estimate, bench.Month.Reserved);
     }
 
+    /// <summary>As after midnight of the first: all those of the month before are older than the one that makes room.</summary>
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Submit_WithManyOpenReservationsOfTheMonthBefore_IsToldWhenThisMonthsJobEnds()
+    {
+        TrainingBench bench = new();
+        DateTimeOffset before = Month.Of(bench.Now).Start.AddMinutes(-10);
+        for (int number = 0; number < 60; number++)
+        {
+            JobId old = new(new Guid(number, 6, 0, new byte[8]));
+            await bench.World.Database.RunAsync(
+                (unit, token) => unit.Store<IBudgetStore>().TryReserveAsync(old.Value, old, 1, new Usd(1), before, bench.World.Budget, token), TrainingBench.Token);
+        }
+
+        JobId running = await bench.SubmitAsync();
+        bench.World.Budget = new BudgetRules(bench.Month.Reserved, Usd.Zero);
+
+        SubmitOutcome outcome = await bench.Portal.Desk.SubmitAsync(bench.Request(), null, TrainingBench.Gateway, TrainingBench.Token);
+
+        Assert.Equal(bench.Reservation(running).CreatedAt + bench.World.Training.PodLifetime, Assert.IsType<SubmitOutcome.BudgetExhausted>(outcome).MayFitAt);
+    }
+
+    /// <summary>Its job waits, or a pod of it is not verified gone: a client that asks again at the instant it is told must not ask for ever.</summary>
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Submit_WhenWhatIsReservedShouldBeOver_IsToldThatNobodyKnowsWhen()
+    {
+        TrainingBench bench = new();
+        await bench.SubmitAsync();
+        bench.World.Budget = new BudgetRules(bench.Month.Reserved, Usd.Zero);
+        bench.World.Clock.Advance(bench.World.Training.PodLifetime);
+
+        SubmitOutcome outcome = await bench.Portal.Desk.SubmitAsync(bench.Request(), null, TrainingBench.Gateway, TrainingBench.Token);
+
+        SubmitOutcome.BudgetExhausted full = Assert.IsType<SubmitOutcome.BudgetExhausted>(outcome);
+        Assert.Null(full.MayFitAt);
+        Assert.Contains("nobody knows when", NewJobTexts.BudgetExhausted(full.Month, full.Estimate, full.MayFitAt), StringComparison.Ordinal);
+    }
+
     [Fact]
     [Trait("Requirement", "M6")]
     public async Task Submit_WhenTheBudgetIsUsedUp_IsRefusedWhileWhatRunsFinishes()

@@ -31,6 +31,48 @@ public sealed class HostedReturnTests
         bench.AssertNothingIsLeft();
     }
 
+    /// <summary>What may have been made is looked for first: two trainings of one job would both be paid.</summary>
+    [Fact]
+    public async Task RunPodIsBack_WhatIsInDoubtAtReplicateSaysUntilWhenTheJobWaitsForThat()
+    {
+        bench.Faults.Add(FaultKind.ReplicateCreate500, seconds: 100_000);
+        JobId id = await DivertedAsync();
+        await bench.RunForAsync(TimeSpan.FromMinutes(3));
+        DateTimeOffset doubt = bench.Hosted(id).Where(static one => one.IsInDoubt).Max(static one => one.WantSince) + HostedWatch.DoubtLasts;
+
+        await ResetRunPodAsync();
+        await bench.RunForAsync(TimeSpan.FromMinutes(1));
+        Assert.Equal("replicate", bench.Job(id).Provider);
+        Assert.EndsWith(
+            $"RunPod takes jobs again: this one goes back there when it is clear what became of its call to Replicate, at {doubt:HH:mm} UTC at the latest", bench.Job(id).WaitReason, StringComparison.Ordinal);
+        await bench.RunUntilAsync(() => bench.Job(id).Provider == "runpod", "the way back");
+        Assert.InRange(bench.Now, doubt, doubt + TimeSpan.FromMinutes(1));
+    }
+
+    /// <summary>Replicate is down as a whole: nobody can look for what it may have made, for as long as that lasts.</summary>
+    [Theory]
+    [InlineData(FaultKind.ReplicateCreate500, 3)]
+    [InlineData(FaultKind.ReplicateCreate500, 30)]
+    [InlineData(FaultKind.ReplicateCreate500ButCreated, 3)]
+    public async Task ReplicateNeitherCreatesNorLists_RunPodTrainsTheJobAndTheDoubtStaysWatched(string fault, int minutes)
+    {
+        bench.Faults.Add(fault, seconds: 100_000);
+        bench.Faults.Add(FaultKind.ReplicateList500, seconds: 7_200);
+        JobId id = await DivertedAsync();
+        await bench.RunForAsync(TimeSpan.FromMinutes(minutes));
+        Assert.Equal("replicate", bench.Job(id).Provider);
+
+        await ResetRunPodAsync();
+        await bench.RunUntilAsync(() => bench.Job(id).Provider == "runpod", "the way back");
+        await bench.RunToStateAsync(id, TrainingState.Completed);
+        Assert.True(bench.Now - bench.Job(id).CreatedAt < TimeSpan.FromMinutes(minutes) + TimeSpan.FromMinutes(60));
+        Assert.Contains(bench.Hosted(id), static one => one.IsInDoubt);
+
+        await bench.RunForAsync(TimeSpan.FromHours(3));
+        Assert.DoesNotContain(bench.Hosted(id), static one => !one.IsFinal);
+        bench.AssertNothingIsLeft();
+    }
+
     [Fact]
     public async Task ReplicateFailsAndRunPodStaysClosed_JobFailsAfterTheQueueWaitAndNotBefore()
     {

@@ -111,6 +111,39 @@ public sealed class MoneyReconcileOnDatabases
     [InlineData(DatabaseKind.Sqlite)]
     [InlineData(DatabaseKind.Postgres)]
     [Trait("Requirement", "M6")]
+    public async Task Correction_OfAPodThatStoodStillForNothing_NeedsBillsOfTheDaysThatCostAlone(DatabaseKind kind)
+    {
+        await using TestDatabase database = await TestDatabase.CreateAsync(kind, clock);
+        IUnitOfWork work = database.Work;
+        MoneyReconcile operation = new(work, billing, clock, static () => Rules, Permissions.ReconcileMoney);
+        LedgerPod pod = Pod("pod1", new JobId(new Guid(1, 0, 0, new byte[8]))) with { Saw = PodSaw.Exited, Want = PodWant.Held, GoneAt = null };
+        await work.RunAsync((unit, token) => unit.Store<IPodLedger>().AddAsync(pod, token), Token);
+
+        // Two hours of work, still on a network volume, half an hour for its file on the third day, gone 25 s into the fifth after another half hour.
+        foreach ((decimal rate, double day, double hour) in new[] { (0m, 0d, 14d), (0.5m, 2, 9), (0m, 2, 9.5), (0.5m, 3, 23.5) })
+        {
+            await SaveAsync(work, row => row.Repriced(Usd.FromDollars(rate), Day.AddDays(day).AddHours(hour)));
+        }
+
+        await SaveAsync(work, row => row with { Saw = PodSaw.Gone, GoneAt = Day.AddDays(4).AddSeconds(75) });
+        await work.RunAsync((unit, token) => unit.Store<IBudgetStore>().BookAsync(Leak("leak:pod1:1", 1.50m), token), Token);
+        clock.SetUtcNow(Day.AddDays(5).AddHours(7));
+
+        billing.Records = [Bill("pod1", 1m), Bill("pod1", 0.30m) with { BucketStart = Day.AddDays(3) }];
+        Assert.Equal(["keep pod1", "list gap pod1 on 2026-11-26"], (await PlanAsync(operation)).Items.Select(item => $"{item.Action} {item.Target}"));
+
+        billing.Records = [.. billing.Records, Bill("pod1", 0.30m) with { BucketStart = Day.AddDays(2) }];
+        PlanItem item = Assert.Single((await PlanAsync(operation)).Items);
+        await operation.ApplyAsync(item, new FreeTurn(work), Token);
+
+        Assert.Equal(("correct", Usd.FromDollars(0.10m)), (item.Action, item.Money!.Value));
+        Assert.Equal(Usd.FromDollars(1.60m), await SpentAsync(work));
+    }
+
+    [Theory]
+    [InlineData(DatabaseKind.Sqlite)]
+    [InlineData(DatabaseKind.Postgres)]
+    [Trait("Requirement", "M6")]
     public async Task Correction_OfASettledAttempt_ChangesItsJobAndItsMonth(DatabaseKind kind)
     {
         await using TestDatabase database = await TestDatabase.CreateAsync(kind, clock);
@@ -179,6 +212,14 @@ public sealed class MoneyReconcileOnDatabases
         BudgetMonth month = await work.ReadAsync((unit, token) => unit.Store<IBudgetStore>().ReadMonthAsync(Month.Of(Day), Rules, token), Token);
         Assert.Equal(await SpentAsync(work), month.Spent);
     }
+
+    private static Task SaveAsync(IUnitOfWork work, Func<LedgerPod, LedgerPod> change) => work.RunAsync(
+        async (unit, token) =>
+        {
+            IPodLedger ledger = unit.Store<IPodLedger>();
+            Assert.True(await ledger.SaveAsync(change((await ledger.FindByPodIdAsync("pod1", token))!), token));
+        },
+        Token);
 
     private static async Task<PlanDraft> PlanAsync(MoneyReconcile operation) => Assert.IsType<Planning.Planned>(await operation.PlanAsync(Token)).Plan;
 

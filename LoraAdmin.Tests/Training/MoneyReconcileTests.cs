@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LoraAdmin.Budget;
 using LoraAdmin.Domain.Access;
 using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Operations;
@@ -239,10 +240,64 @@ public sealed class MoneyReconcileTests
 
         PlanDraft plan = await RunAsync();
 
-        Assert.All(plan.Items, item => Assert.Equal(("list", "negative"), (item.Action, item.Label)));
-        Assert.NotEmpty(plan.Items);
+        Assert.All(plan.Items.Skip(1), item => Assert.Equal(("list", "negative"), (item.Action, item.Label)));
+        Assert.Equal("hold", plan.Items[0].Action);
+        Assert.True(plan.Count > 1);
         Assert.Equal(spent, bench.Month.Spent);
         Assert.Empty(bench.World.Database.Bills.Rows);
+    }
+
+    [Fact]
+    public async Task Pod_WhoseBillsAreHeldBack_IsShownAsThatUntilTheyCanBeCounted()
+    {
+        await TrainAsync();
+        await RunAsync();
+        await CloseAsync();
+        Usd spent = bench.Month.Spent;
+        Assert.Equal(DriftState.Differs, Assert.Single((await ReportAsync()).Pods).State);
+        bench.Faults.Add(FaultKind.BillingNegative, count: EachWindow * 2);
+
+        PlanDraft plan = await RunAsync();
+
+        Assert.Equal(1, plan.Items.Count(item => item.Action == "hold"));
+        DriftReport held = await ReportAsync();
+        PodDrift drift = Assert.Single(held.Pods);
+        Assert.Equal((DriftState.HeldBack, 1, 0), (drift.State, held.HeldBack, held.Closed.Pods));
+        Assert.Contains("is below zero: -$", drift.Why, StringComparison.Ordinal);
+        Assert.Equal(spent, bench.Month.Spent);
+        string words = BudgetPageTexts.Drift(held);
+        Assert.DoesNotContain("The next reconciliation corrects", words, StringComparison.Ordinal);
+        Assert.Contains("1 pod is held back and not corrected: RunPod's bills of it can't be counted.", words, StringComparison.Ordinal);
+        Assert.All((await PlanAsync()).Items, item => Assert.Equal("list", item.Action));
+
+        // The bills are right again: they end it, whether there is something to correct or not.
+        Assert.Equal("correct", Assert.Single((await RunAsync()).Items).Action);
+        Assert.Equal((DriftState.Agrees, BilledFor(Assert.Single(bench.VendorPods))), (Assert.Single((await ReportAsync()).Pods).State, bench.Month.Spent));
+        bench.Faults.Add(FaultKind.BillingNegative, count: EachWindow);
+        await RunAsync();
+        Assert.Equal(DriftState.HeldBack, Assert.Single((await ReportAsync()).Pods).State);
+        Assert.Equal("free", Assert.Single((await RunAsync()).Items).Action);
+        Assert.Equal(DriftState.Agrees, Assert.Single((await ReportAsync()).Pods).State);
+        Assert.Equal(0, (await PlanAsync()).Count);
+    }
+
+    [Fact]
+    public async Task Correction_OfAPreviewThatIsAppliedAfterALaterLookHeldThePodBack_IsNotBooked()
+    {
+        await TrainAsync();
+        await RunAsync();
+        await CloseAsync();
+        PlanItem older = Assert.Single((await PlanAsync()).Items, item => item.Action == "correct");
+        Usd spent = bench.Month.Spent;
+        await bench.RunForAsync(TimeSpan.FromMinutes(5));
+        bench.Faults.Add(FaultKind.BillingNegative, count: EachWindow);
+        await RunAsync();
+        FreeTurn late = new(bench.World.Database);
+
+        await operation.ApplyAsync(older, late, Token);
+
+        Assert.Equal(ItemEnd.Ineligible, late.Outcome!.End);
+        Assert.Equal((spent, DriftState.HeldBack), (bench.Month.Spent, Assert.Single((await ReportAsync()).Pods).State));
     }
 
     [Fact]

@@ -143,6 +143,24 @@ public sealed class OverviewPageTests : LoraBunitContext
         page.WaitForAssertion(() => Assert.Contains("new jobs are refused", page.Markup, StringComparison.Ordinal));
     }
 
+    /// <summary>$0.80 is free of $200.</summary>
+    [Theory]
+    [InlineData(1.16, true, "Less is free than the $1.16 that a job reserves: new jobs are refused.")]
+    [InlineData(0.80, false, null)]
+    [InlineData(null, false, null)]
+    [Trait("Requirement", "M6")]
+    public void Overview_LessIsFreeThanAJobReserves_SaysThatJobsAreRefused(double? reserves, bool refuses, string? words)
+    {
+        queries.Month = queries.Month with { Reserved = Usd.FromDollars(137.8m) };
+        queries.JobReserves = reserves is { } dollars ? Usd.FromDollars((decimal)dollars) : null;
+        IRenderedComponent<OverviewPage> page = RenderPage<OverviewPage>();
+        page.WaitForAssertion(() => page.Find(".legend"));
+
+        Assert.Equal(refuses, page.Find(".budget .foot").TextContent.Contains("refused", StringComparison.Ordinal));
+        Assert.Contains(words ?? "Spent and reserved together have reached the warning mark", string.Join(' ', page.Find(".budget .foot").TextContent.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+        Assert.Equal(refuses, page.FindAll(".legend dd.bad-text").Count == 1);
+    }
+
     [Theory]
     [Trait("Requirement", "M5")]
     [InlineData(88.59, false)]

@@ -76,18 +76,98 @@ public sealed class PodBillsTests
         Assert.Equal(DriftState.Differs, PodBills.Judge(money with { Records = [Bill(0, 6m), Bill(1, 12m), Bill(2, 2m)] }, later).State);
     }
 
-    [Fact]
-    public void Pod_ThatEndedSomeSecondsIntoADayByOurClock_NeedsNoBillOfThatDay()
+    [Theory]
+    [InlineData(0.5, true)]
+    [InlineData(11, true)]
+    [InlineData(11.1, false)]
+    public void Pod_ThatEndedMinutesIntoADayByOurClock_NeedsNoBillOfThatDay(double minutes, bool isWhole)
     {
-        LedgerPod late = Pod() with { CreatedAt = Day.AddHours(22), GoneAt = Day.AddDays(1).AddSeconds(30) };
-        PodMoney money = Money([late], 1.01m);
+        LedgerPod late = Pod() with { HourlyRate = Usd.FromDollars(2.50m), CreatedAt = Day.AddHours(22), GoneAt = Day.AddDays(1).AddMinutes(minutes) };
 
-        Assert.Equal(DriftState.Differs, PodBills.Judge(money, Closed.AddDays(1)).State);
-        Assert.Empty(PodBills.Oddities(money, Closed.AddDays(1)));
+        AssertWhole(isWhole, Money([late], 5.01m), Day.AddDays(1));
+    }
 
-        // Minutes of it would have cost more than a cent.
-        LedgerPod later = late with { GoneAt = Day.AddDays(1).AddMinutes(2) };
-        Assert.Equal(DriftState.Incomplete, PodBills.Judge(Money([later], 1.01m), Closed.AddDays(1)).State);
+    [Theory]
+    [InlineData(3, true)]
+    [InlineData(11.1, false)]
+    public void Pod_ThatWasMadeMinutesBeforeMidnight_NeedsNoBillOfThatDay(double minutes, bool isWhole)
+    {
+        LedgerPod early = Pod() with { HourlyRate = Usd.FromDollars(2.50m), CreatedAt = Day.AddDays(1).AddMinutes(-minutes), GoneAt = Day.AddDays(1).AddHours(2) };
+
+        AssertWhole(isWhole, Money([early]) with { Records = [Bill(1, 5.1m)] }, Day);
+    }
+
+    [Fact]
+    public void Pod_OfAFewMinutesAboutMidnight_NeedsABillOfOneOfBothDays()
+    {
+        LedgerPod brief = Pod() with { HourlyRate = Usd.FromDollars(2.50m), CreatedAt = Day.AddHours(23.9), GoneAt = Day.AddHours(24.1) };
+
+        AssertWhole(false, Money([brief]), Day);
+        AssertWhole(true, Money([brief], 0.4m), Day);
+        AssertWhole(true, Money([brief]) with { Records = [Bill(1, 0.4m)] }, Day);
+        AssertWhole(false, Money([Pod() with { HourlyRate = Usd.FromDollars(2.50m), GoneAt = Day.AddHours(12).AddMinutes(5) }]), Day);
+    }
+
+    [Fact]
+    public void Pod_ThatStoodStillForNothing_NeedsNoBillOfThoseDays()
+    {
+        // It ran for two hours, stood still on a network volume, was started for its file on the third day and stopped again.
+        LedgerPod held = (Pod() with { HourlyRate = Usd.FromDollars(2.50m), GoneAt = null })
+            .Repriced(Usd.Zero, Day.AddHours(14))
+            .Repriced(Usd.FromDollars(2.50m), Day.AddDays(2).AddHours(9))
+            .Repriced(Usd.Zero, Day.AddDays(2).AddHours(9.5)) with
+        { GoneAt = Day.AddDays(4).AddHours(1) };
+
+        AssertWhole(true, Money([held], 5m) with { Records = [Bill(0, 5m), Bill(2, 1.3m)] }, Day);
+        AssertWhole(false, Money([held], 5m), Day.AddDays(2));
+        AssertWhole(false, Money([held]) with { Records = [Bill(2, 1.3m)] }, Day);
+    }
+
+    [Fact]
+    public void Pod_WithAMountThatCosts_NeedsABillOfEachDayThatItStoodStill()
+    {
+        LedgerPod held = (Pod() with { HourlyRate = Usd.FromDollars(2.50m), GoneAt = null }).Repriced(Usd.FromDollars(0.02m), Day.AddHours(14)) with { GoneAt = Day.AddDays(3) };
+
+        AssertWhole(false, Money([held]) with { Records = [Bill(0, 5m), Bill(2, 0.48m)] }, Day.AddDays(1));
+        AssertWhole(true, Money([held]) with { Records = [Bill(0, 5m), Bill(1, 0.48m), Bill(2, 0.48m)] }, Day);
+    }
+
+    [Fact]
+    public void Pod_WhoseEarlierPricesNobodyKept_IsAskedByTheirAverage()
+    {
+        // Two days at a price that is not known, then nothing.
+        LedgerPod old = Pod() with { Billed = Usd.FromDollars(10m), BilledUntil = Day.AddDays(2), HourlyRate = Usd.Zero, GoneAt = Day.AddDays(4) };
+
+        AssertWhole(false, Money([old], 4m), Day.AddDays(1));
+        AssertWhole(true, Money([old]) with { Records = [Bill(0, 4m), Bill(1, 6m)] }, Day);
+    }
+
+    [Fact]
+    public void Price_ThatGoesToAndFro_IsKeptInABoundedRowThatLosesNoMoney()
+    {
+        LedgerPod pod = Pod() with { GoneAt = null };
+        for (int number = 1; number <= 500; number++)
+        {
+            pod = pod.Repriced(new Usd(500_000 + number), pod.CreatedAt!.Value.AddMinutes(number));
+        }
+
+        IReadOnlyList<PricedTime> times = pod.PricesUntil(Day.AddHours(22));
+        Assert.Equal(PriceHistory.MostTimes + 1, times.Count);
+        Assert.Equal((pod.CreatedAt!.Value, Day.AddHours(22)), (times[0].From, times[^1].Until));
+        Assert.InRange((times.Aggregate(Usd.Zero, static (sum, time) => sum + time.Cost) - pod.CostUntil(Day.AddHours(22))).Micros, -500, 500);
+    }
+
+    [Fact]
+    public void Pod_WhoseBillsAreHeldBack_SaysWhyAndWhatHelps()
+    {
+        PodMoney money = Money([Pod()], 1.2m) with { Hold = "The bill of pod pod1 for 2026-11-24 is below zero: -$1.00" };
+
+        PodDrift drift = PodBills.Judge(money, Closed);
+
+        Assert.Equal((DriftState.HeldBack, false), (drift.State, drift.IsBilled));
+        Assert.StartsWith("The bill of pod pod1 for 2026-11-24 is below zero: -$1.00: nothing is corrected", drift.Why, StringComparison.Ordinal);
+        Assert.Contains("show it to RunPod's support", drift.Why, StringComparison.Ordinal);
+        Assert.Equal(DriftState.Waiting, PodBills.Judge(money, Closed.AddTicks(-1)).State);
     }
 
     [Fact]
@@ -145,6 +225,15 @@ public sealed class PodBillsTests
 
         Assert.Equal((DriftState.NotOurs, Usd.Zero, Usd.FromDollars(1.25m), null), (drift.State, drift.Booked, drift.Billed!.Value, drift.Pod));
         Assert.Equal((BillOddityKind.UnknownPod, null), OddityOf(money, Closed));
+    }
+
+    private static void AssertWhole(bool isWhole, PodMoney money, DateTimeOffset gap)
+    {
+        DateTimeOffset later = Closed.AddDays(5);
+        Assert.Equal(isWhole ? DriftState.Differs : DriftState.Incomplete, PodBills.Judge(money, later).State);
+        Assert.Equal(
+            isWhole ? [] : [(BillOddityKind.Gap, gap)],
+            PodBills.Oddities(money, later).Where(oddity => oddity.Kind == BillOddityKind.Gap).Select(oddity => (oddity.Kind, oddity.Bucket!.Value)));
     }
 
     private static (BillOddityKind, DateTimeOffset?) OddityOf(PodMoney money, DateTimeOffset now)

@@ -21,6 +21,8 @@ public sealed class PageQueries(TimeProvider clock) : ITrainingQueries
 
     public IReadOnlyList<HeldMoney> Held { get; set; } = [];
 
+    public Usd? JobReserves { get; set; }
+
     public int FilesWaiting { get; set; }
 
     public DateTimeOffset? OldestFile { get; set; }
@@ -93,6 +95,7 @@ public sealed class PageQueries(TimeProvider clock) : ITrainingQueries
                 clock.GetUtcNow())
             {
                 WaitingForProvider = Jobs.Count(job => JobListAddress.Running.Contains(job.Job.State) && job.Job.WaitingSince is not null),
+                JobReserves = JobReserves,
             };
         }
     }

@@ -27,7 +27,7 @@ internal static class Refusals
         };
     }
 
-    /// <param name="mayFitAt">Null: it is more than a month may cost.</param>
+    /// <param name="mayFitAt">Null: it is more than a month may cost, or not known.</param>
     public static Problem BudgetExhausted(BudgetMonth month, Usd estimate, DateTimeOffset? mayFitAt) =>
         new(
             StatusCodes.Status402PaymentRequired,
@@ -36,7 +36,9 @@ internal static class Refusals
             $"The job may cost {estimate}; of {month.Limit} for {month.Month}, {month.Spent} are spent and {month.Reserved} reserved.",
             mayFitAt is { } at
                 ? $"It may fit from {at.UtcDateTime:yyyy-MM-dd HH:mm} UTC on, when running jobs have settled or the next month has begun; or ask the operators to raise the month's limit."
-                : "It is more than a month may cost: ask the operators to raise the month's limit.")
+            : BudgetOutlook.MayEverFit(month, estimate)
+                ? "It may fit as soon as jobs that are over their time give back what they hold, and nobody knows when that is: try again later, or ask the operators to look after them or to raise the month's limit."
+            : "It is more than a month may cost: ask the operators to raise the month's limit.")
         {
             More = new JsonObject
             {
@@ -45,6 +47,7 @@ internal static class Refusals
                 ["spent_usd"] = month.Spent.Dollars,
                 ["reserved_usd"] = month.Reserved.Dollars,
                 ["estimate_usd"] = estimate.Dollars,
+                ["may_fit"] = mayFitAt is not null ? "at" : BudgetOutlook.MayEverFit(month, estimate) ? "unknown" : "never",
                 ["may_fit_at"] = mayFitAt?.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture),
             },
         };

@@ -10,11 +10,16 @@ public sealed class BudgetOptions
 {
     public const string Section = "Budget";
 
+    /// <summary>M5: the share of the limit at which people are told.</summary>
+    private const decimal UsualMark = 0.75m;
+
     /// <summary>What a month may cost: nothing is admitted that might pass it.</summary>
     public decimal MonthlyLimitUsd { get; set; } = 200m;
 
-    /// <summary>What a month may have spent before people are told; the overview warns as soon as spent and reserved come to it.</summary>
-    public decimal WarnAtUsd { get; set; } = 150m;
+    /// <summary>
+    /// What a month may have spent before people are told; the overview warns as soon as spent and reserved come to it. Null: three quarters of the limit.
+    /// </summary>
+    public decimal? WarnAtUsd { get; set; }
 
     /// <summary>
     /// How long the provider's balance must last at the present pace before people are told that it does not; zero: told only by what live pods may still
@@ -34,7 +39,7 @@ public sealed class BudgetOptions
     /// <summary><c>Hard</c>: nothing is admitted that might pass the limit. <c>Soft</c>: nothing is admitted once the limit is spent.</summary>
     public BudgetMode Mode { get; set; } = BudgetMode.Hard;
 
-    public BudgetRules ToRules() => new(Usd.FromDollars(MonthlyLimitUsd), Usd.FromDollars(WarnAtUsd)) { Mode = Mode };
+    public BudgetRules ToRules() => new(Usd.FromDollars(MonthlyLimitUsd), Usd.FromDollars(WarnAtUsd ?? (UsualMark * MonthlyLimitUsd))) { Mode = Mode };
 
     public LoraCostRules ToCostRules() => new(Usd.FromDollars(AverageAlertUsd), Usd.FromDollars(AverageTargetUsd), AverageAlertFrom);
 }
@@ -57,6 +62,11 @@ internal sealed class BudgetOptionsValidator : IValidateOptions<BudgetOptions>
         if (options.WarnAtUsd < 0 || options.WarnAtUsd > Highest)
         {
             problems.Add($"Budget:WarnAtUsd is {options.WarnAtUsd}: set it between 0 and {Highest} dollars.");
+        }
+        else if (options.WarnAtUsd > options.MonthlyLimitUsd && options.MonthlyLimitUsd >= 0)
+        {
+            problems.Add(
+                $"Budget:WarnAtUsd is {options.WarnAtUsd}, above Budget:MonthlyLimitUsd of {options.MonthlyLimitUsd}: nobody would be warned. Set it to the limit or below, or leave it out: it is three quarters of the limit then.");
         }
 
         if (options.AverageAlertUsd < 0.01m || options.AverageAlertUsd > Highest)

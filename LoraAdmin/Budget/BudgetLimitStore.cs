@@ -20,6 +20,13 @@ internal sealed class BudgetLimitStore(LoraDb db) : IBudgetLimitStore
         return row.ToLimit(options);
     }
 
+    public async Task<BudgetLimit> LockAsync(BudgetRules options, CancellationToken cancellationToken)
+    {
+        // PostgreSQL gives the row anew, as it is when its wait is over; each statement reads what is committed by then.
+        await db.RunAsync([new Statement($"SELECT id FROM budget_limit WHERE id = 1 {db.UpdateLocked}", []) { Returns = true }], cancellationToken);
+        return await ReadAsync(options, cancellationToken);
+    }
+
     public Task SetAsync(BudgetLimitChange change, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(change);

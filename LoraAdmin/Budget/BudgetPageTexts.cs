@@ -168,6 +168,11 @@ public static class BudgetPageTexts
             sentences.Add($"The next reconciliation corrects {closed.Uncorrected}.");
         }
 
+        if (report.HeldBack > 0)
+        {
+            sentences.Add($"{Counted(report.HeldBack, "pod")} {(report.HeldBack == 1 ? "is" : "are")} held back and not corrected: RunPod's bills of {(report.HeldBack == 1 ? "it" : "them")} can't be counted.");
+        }
+
         if (report.NotOurs > Usd.Zero)
         {
             sentences.Add($"The account was also billed {report.NotOurs} for pods that are not ours; nothing of it is booked.");

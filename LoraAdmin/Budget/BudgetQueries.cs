@@ -61,7 +61,7 @@ public interface IBudgetQueries
     Task<LedgerPage> ListAsync(LedgerFilter filter, LedgerCursor? after, int size, CancellationToken cancellationToken);
 
     /// <summary>Entries alone, oldest first, from the beginning or after one: what an export is made of.</summary>
-    /// <param name="until">Entries of later instants are left out, so that what is booked meanwhile makes no difference.</param>
+    /// <param name="until">The last entry in this order; what comes behind it is left out, so that what is booked meanwhile makes no difference.</param>
     /// <exception cref="StoreUnavailableException">The database is away.</exception>
-    Task<IReadOnlyList<BudgetEntry>> ListForwardAsync(LedgerFilter filter, LedgerCursor? after, DateTimeOffset until, int size, CancellationToken cancellationToken);
+    Task<IReadOnlyList<BudgetEntry>> ListForwardAsync(LedgerFilter filter, LedgerCursor? after, LedgerCursor until, int size, CancellationToken cancellationToken);
 }

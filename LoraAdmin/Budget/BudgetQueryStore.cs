@@ -81,7 +81,7 @@ internal sealed class BudgetQueryStore(
     }
 
     public Task<IReadOnlyList<BudgetEntry>> ListForwardAsync(
-        LedgerFilter filter, LedgerCursor? after, DateTimeOffset until, int size, CancellationToken cancellationToken)
+        LedgerFilter filter, LedgerCursor? after, LedgerCursor until, int size, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(filter);
         CheckSize(size);

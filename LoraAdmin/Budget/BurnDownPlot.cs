@@ -36,10 +36,10 @@ public sealed record BurnDownPlot(
             .. Enumerable.Range(0, Steps + 1).Select(step => now + ((month.Month.End - now) * step / Steps)).Select(at => (at, forecast.At(at))),
         ];
         long most = Math.Max(1, Math.Max(month.Limit.Micros, known.Max(day => day.Left.Micros)));
-        long least = Math.Min(0, Math.Min(known.Min(day => day.Left.Micros), ahead.Count == 0 ? 0 : month.Limit.Micros - ahead[^1].Point.High.Micros));
 
         // A wild forecast must not press what happened to a line.
-        least = Math.Max(least, -most);
+        long feared = ahead.Count == 0 ? 0 : Math.Max(month.Limit.Micros - ahead[^1].Point.High.Micros, -most);
+        long least = Math.Min(0, Math.Min(known.Min(day => day.Left.Micros), feared));
         double Y(Usd left) => Math.Clamp(Height * (most - (double)left.Micros) / (most - (double)least), 0, Height);
         double X(DateTimeOffset at) => Math.Clamp(Width * ((at - month.Month.Start) / (month.Month.End - month.Month.Start)), 0, Width);
         string Corners(IEnumerable<(DateTimeOffset At, Usd Cost)> points) =>

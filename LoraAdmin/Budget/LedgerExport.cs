@@ -34,10 +34,16 @@ public static class LedgerExport
 
         DateTimeOffset now = clock.GetUtcNow();
         LedgerFilter filter = address.ToFilter(now);
-        IReadOnlyList<BudgetEntry> entries;
+        IReadOnlyList<BudgetEntry> newest;
+        IReadOnlyList<BudgetEntry> entries = [];
         try
         {
-            entries = await queries.ListForwardAsync(filter, null, now, AtOnce, cancellationToken);
+            // By the ledger's own order, not by a clock: another instance's may be ahead of ours, and what it has booked counts on the page.
+            newest = (await queries.ListAsync(filter, null, 1, cancellationToken)).Entries;
+            if (newest.Count > 0)
+            {
+                entries = await queries.ListForwardAsync(filter, null, PlaceOf(newest[0]), AtOnce, cancellationToken);
+            }
         }
         catch (StoreUnavailableException failure)
         {
@@ -47,7 +53,7 @@ public static class LedgerExport
 
         string name = filter.Month is { } one ? $"ledger-{one}" : $"ledger-{filter.Job?.ToString() ?? filter.JobTail}";
         await using StreamWriter writer = Csv.Open(context, name, now);
-        await WriteRowsAsync(writer, queries, filter, entries, now, cancellationToken);
+        await WriteRowsAsync(writer, queries, filter, entries, newest.Count > 0 ? PlaceOf(newest[0]) : null, cancellationToken);
     }
 
     /// <summary>A page shows beside its list what it filters by; a file must not hold more than was asked for.</summary>
@@ -58,8 +64,10 @@ public static class LedgerExport
             ? ("kind", $"A kind is one of {string.Join(", ", Enum.GetValues<EntryKind>().Select(BudgetPageTexts.WordOf))}.")
         : null;
 
+    private static LedgerCursor PlaceOf(BudgetEntry entry) => new(entry.At, entry.Key);
+
     private static async Task WriteRowsAsync(
-        TextWriter writer, IBudgetQueries queries, LedgerFilter filter, IReadOnlyList<BudgetEntry> entries, DateTimeOffset until, CancellationToken cancellationToken)
+        TextWriter writer, IBudgetQueries queries, LedgerFilter filter, IReadOnlyList<BudgetEntry> entries, LedgerCursor? until, CancellationToken cancellationToken)
     {
         await writer.WriteAsync("at,month,kind,purpose,job_id,attempt,pod,provider,spent_usd,reserved_usd,spent_so_far_usd,reserved_so_far_usd,note,key\r\n");
         LedgerTotals sum = LedgerTotals.Nothing;
@@ -71,7 +79,7 @@ public static class LedgerExport
                 await writer.WriteAsync(Row(entry, sum));
             }
 
-            if (entries.Count < AtOnce)
+            if (entries.Count < AtOnce || until is null)
             {
                 return;
             }
@@ -79,7 +87,7 @@ public static class LedgerExport
             await writer.FlushAsync(cancellationToken);
             try
             {
-                entries = await queries.ListForwardAsync(filter, new LedgerCursor(entries[^1].At, entries[^1].Key), until, AtOnce, cancellationToken);
+                entries = await queries.ListForwardAsync(filter, PlaceOf(entries[^1]), until, AtOnce, cancellationToken);
             }
             catch (StoreUnavailableException failure)
             {

@@ -20,6 +20,13 @@ internal static class LedgerStatements
         Returns = true,
     };
 
+    /// <summary>How often attempts reserved when they were admitted, and how much.</summary>
+    public static Statement Admitted(DateOnly from) => new(
+        "SELECT COALESCE(SUM(entries), 0), COALESCE(SUM(reserved_micros), 0) FROM budget_days WHERE day >= $1 AND kind = 'reserve'", [TextOf(from)])
+    {
+        Returns = true,
+    };
+
     public static Statement FirstDay() => new("SELECT day FROM budget_days WHERE kind <> 'opening' ORDER BY day LIMIT 1", []) { Returns = true };
 
     /// <summary>All that matches: from the days' totals, or of one job from its own few entries.</summary>
@@ -36,7 +43,7 @@ internal static class LedgerStatements
     public static Statement Backward(LedgerFilter filter, LedgerCursor? after, int size) => Page(filter, after, null, size, "<", "DESC");
 
     /// <summary>Oldest first.</summary>
-    public static Statement Forward(LedgerFilter filter, LedgerCursor? after, DateTimeOffset until, int size) => Page(filter, after, until, size, ">", "ASC");
+    public static Statement Forward(LedgerFilter filter, LedgerCursor? after, LedgerCursor until, int size) => Page(filter, after, until, size, ">", "ASC");
 
     public static LedgerDay ToDay(IReadOnlyList<object> row) => new(
         DayOf((string)row[0]),
@@ -67,23 +74,17 @@ internal static class LedgerStatements
 
     public static Usd Money(object micros) => new(Cell.Number(micros));
 
-    private static Statement Page(LedgerFilter filter, LedgerCursor? after, DateTimeOffset? until, int size, string beyond, string order)
+    private static Statement Page(LedgerFilter filter, LedgerCursor? after, LedgerCursor? until, int size, string beyond, string order)
     {
         (string where, List<object> values) = Where(filter);
         if (after is not null)
         {
-            values.Add(after.At.ToMillis());
-            values.Add(after.Key);
-
-            // The first condition alone bounds the index; the second only orders within one millisecond.
-            (int at, int key) = (values.Count - 1, values.Count);
-            where += $" AND at {beyond}= ${at} AND (at {beyond} ${at} OR key {beyond} ${key})";
+            where += Bound(after, beyond, beyond);
         }
 
-        if (until is { } end)
+        if (until is not null)
         {
-            values.Add(end.ToMillis());
-            where += $" AND at <= ${values.Count}";
+            where += Bound(until, "<", "<=");
         }
 
         values.Add(size);
@@ -96,6 +97,15 @@ internal static class LedgerStatements
         {
             Returns = true,
         };
+
+        // The first condition alone bounds the index; the second only orders within one millisecond.
+        string Bound(LedgerCursor cursor, string side, string ofKeys)
+        {
+            values.Add(cursor.At.ToMillis());
+            values.Add(cursor.Key);
+            (int at, int key) = (values.Count - 1, values.Count);
+            return $" AND at {side}= ${at} AND (at {side} ${at} OR key {ofKeys} ${key})";
+        }
     }
 
     /// <summary>Kinds stand in the text: they are words of ours, and the rare ones' index is found by them.</summary>

@@ -40,7 +40,7 @@ internal sealed class PodLedger(LoraDb db) : IPodLedger
                 .Where(row => row.WantSince >= from && row.Want == PodWant.Released && PodReasons.OfTheSweep.Contains(row.WantReason))
                 .Select(row => row.HourlyMicros)));
 
-    // HeardAt has a statement of its own, which goes past the version.
+    // HeardAt and BillHold have statements of their own, which go past the version.
     private static readonly RowUpdates<PodLedgerRow> Saved = new(
     [
         nameof(PodLedgerRow.Want), nameof(PodLedgerRow.WantReason), nameof(PodLedgerRow.WantSince), nameof(PodLedgerRow.Proof),
@@ -49,7 +49,7 @@ internal sealed class PodLedger(LoraDb db) : IPodLedger
         nameof(PodLedgerRow.AbsentSince), nameof(PodLedgerRow.MissingReads), nameof(PodLedgerRow.LiveUntil), nameof(PodLedgerRow.GoneAt),
         nameof(PodLedgerRow.TerminateAttempts), nameof(PodLedgerRow.NextActionAt), nameof(PodLedgerRow.LastError), nameof(PodLedgerRow.Permit),
         nameof(PodLedgerRow.BilledMicros), nameof(PodLedgerRow.BilledUntil), nameof(PodLedgerRow.FetchUntil), nameof(PodLedgerRow.NextFetchAt),
-        nameof(PodLedgerRow.StopAttempts), nameof(PodLedgerRow.ToldAt),
+        nameof(PodLedgerRow.StopAttempts), nameof(PodLedgerRow.ToldAt), nameof(PodLedgerRow.EarlierPrices),
     ]);
 
     private DbSet<PodLedgerRow> Pods => db.Set<PodLedgerRow>();
@@ -84,6 +84,13 @@ internal sealed class PodLedger(LoraDb db) : IPodLedger
         long? heard = at.ToMillis();
         return Pods.Where(row => row.PodId == podId && row.Saw != PodSaw.Gone)
             .ExecuteUpdateAsync(set => set.SetProperty(row => row.HeardAt, heard), cancellationToken);
+    }
+
+    public Task NoteBillHoldAsync(string podId, string? why, DateTimeOffset readAt, CancellationToken cancellationToken)
+    {
+        long read = readAt.ToMillis();
+        return Pods.Where(row => row.PodId == podId && row.BillHold != why && (row.BillHoldAt == null || row.BillHoldAt <= read))
+            .ExecuteUpdateAsync(set => set.SetProperty(row => row.BillHold, why).SetProperty(row => row.BillHoldAt, read), cancellationToken);
     }
 
     public async Task<LedgerPod?> FindAsync(string name, CancellationToken cancellationToken)

@@ -35,6 +35,9 @@ internal sealed class PodLedgerRow : IEntityTypeConfiguration<PodLedgerRow>
     public string? Permit { get; set; }
     public long BilledMicros { get; set; }
     public long? BilledUntil { get; set; }
+    public string? EarlierPrices { get; set; }
+    public string? BillHold { get; set; }
+    public long? BillHoldAt { get; set; }
     public long? FetchUntil { get; set; }
     public long? NextFetchAt { get; set; }
     public int StopAttempts { get; set; }
@@ -95,6 +98,9 @@ internal sealed class PodLedgerRow : IEntityTypeConfiguration<PodLedgerRow>
         Permit = pod.Permit?.ToString(),
         BilledMicros = pod.Billed.Micros,
         BilledUntil = pod.BilledUntil.ToMillis(),
+        EarlierPrices = pod.EarlierPrices?.Text,
+        BillHold = pod.BillHold,
+        BillHoldAt = pod.BillHoldAt.ToMillis(),
         FetchUntil = pod.FetchUntil.ToMillis(),
         NextFetchAt = pod.NextFetchAt.ToMillis(),
         StopAttempts = pod.StopAttempts,
@@ -131,6 +137,9 @@ internal sealed class PodLedgerRow : IEntityTypeConfiguration<PodLedgerRow>
         Permit = Permit is { } permit ? CreationPermit.Parse(permit) : null,
         Billed = new Usd(BilledMicros),
         BilledUntil = Instants.FromMillis(BilledUntil),
+        EarlierPrices = EarlierPrices is { } prices ? PriceHistory.Parse(prices) : null,
+        BillHold = BillHold,
+        BillHoldAt = Instants.FromMillis(BillHoldAt),
         FetchUntil = Instants.FromMillis(FetchUntil),
         NextFetchAt = Instants.FromMillis(NextFetchAt),
         StopAttempts = StopAttempts,

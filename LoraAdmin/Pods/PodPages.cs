@@ -2,6 +2,7 @@ using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Platform.Live;
 using LoraAdmin.Shell;
+using Microsoft.Extensions.Options;
 
 namespace LoraAdmin.Pods;
 
@@ -21,7 +22,8 @@ public static class PodPages
             provider.GetRequiredService<IUnitOfWork>(),
             provider.GetRequiredService<Func<Installation>>(),
             provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<ClockStandings>()));
+            provider.GetRequiredService<ClockStandings>(),
+            Usd.FromDollars(provider.GetRequiredService<IOptions<RunPodOptions>>().Value.WorstHourlyPriceUsd)));
         services.AddSingleton<IGaveUpSource, GaveUpPods>();
         services.AddSingleton(new Slot(SlotPlaces.OverviewTiles, typeof(PodsTile)));
         return services;

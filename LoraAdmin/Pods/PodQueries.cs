@@ -79,13 +79,16 @@ public sealed record PodsBoard(IReadOnlyList<BoardPod> Pods, AccountLook Look, L
     /// <summary>No instance looks after the account: none ever has, or the one that had its lease is silent.</summary>
     public bool IsAlone => Lister is null || Lister.Until < AsOf;
 
+    /// <summary>What a pod counts with per hour whose price is not known yet, as on the page of money.</summary>
+    public Usd WorstHourlyRate { get; init; }
+
     /// <summary>What keeps the sweep from acting by itself now; null: nothing does.</summary>
     public AutomationBar? SweepBar { get; init; }
 
     /// <summary>Pods that only the sweep or a person ends.</summary>
     public int LeftToTheSweep => Pods.Count(pod => pod.IsLeftToTheSweep);
 
-    public Usd LeftHourlyRate => Sum(Pods.Where(pod => pod.IsLeftToTheSweep), pod => pod.HourlyRate ?? Usd.Zero);
+    public Usd LeftHourlyRate => Sum(Pods.Where(pod => pod.IsLeftToTheSweep), RateOf);
 
     public int Leaking => Pods.Count(pod => pod.IsLeaking);
 
@@ -95,13 +98,18 @@ public sealed record PodsBoard(IReadOnlyList<BoardPod> Pods, AccountLook Look, L
     /// <summary>Create calls that were never clearly answered.</summary>
     public int InDoubt => Pods.Count(pod => pod.IsInDoubt);
 
-    public Usd HourlyRate => Sum(Pods.Where(pod => pod.IsOurs), pod => pod.HourlyRate ?? Usd.Zero);
+    public Usd HourlyRate => Sum(Pods.Where(pod => pod.IsOurs), RateOf);
+
+    /// <summary>A pod's price is not known yet: <see cref="HourlyRate"/> is the most that it can be.</summary>
+    public bool IsHourlyRateAtWorst => Pods.Any(static pod => pod is { IsOurs: true, PodId: not null, HourlyRate: null });
 
     public int Wasting => Pods.Count(pod => pod.IsWaste);
 
-    public Usd WasteHourlyRate => Sum(Pods.Where(pod => pod.IsWaste), pod => pod.HourlyRate ?? Usd.Zero);
+    public Usd WasteHourlyRate => Sum(Pods.Where(pod => pod.IsWaste), RateOf);
 
     public Usd Burned => Sum(Pods.Where(pod => pod.IsWaste), pod => pod.Burned);
+
+    private Usd RateOf(BoardPod pod) => pod.HourlyRate ?? (pod.PodId is null ? Usd.Zero : WorstHourlyRate);
 
     private static Usd Sum(IEnumerable<BoardPod> pods, Func<BoardPod, Usd> of) => pods.Aggregate(Usd.Zero, (sum, pod) => sum + of(pod));
 }

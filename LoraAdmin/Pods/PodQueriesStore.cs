@@ -7,8 +7,9 @@ using Microsoft.EntityFrameworkCore;
 namespace LoraAdmin.Pods;
 
 /// <summary>The ledger's open rows, what people said, who lists the account, and what holds the sweep; the account itself as the loop last saw it.</summary>
+/// <param name="worstHourly">What a pod counts with whose price is not known yet.</param>
 internal sealed class PodQueriesStore(
-    IUnitOfWork work, Func<Installation> installation, TimeProvider clock, ClockStandings clocks) : IPodQueries
+    IUnitOfWork work, Func<Installation> installation, TimeProvider clock, ClockStandings clocks, Usd worstHourly) : IPodQueries
 {
     private volatile AccountLook last = AccountLook.None;
 
@@ -23,7 +24,7 @@ internal sealed class PodQueriesStore(
                 await ListerAsync(((EfUnit)unit).Db, token),
                 await AutomationGate.FindAsync(unit, PodSweep.OperationKey, clocks, now, token)),
             cancellationToken);
-        return PodQueriesBoard.Of(look, open, claims, lister, installation().Id, now) with { SweepBar = bar };
+        return PodQueriesBoard.Of(look, open, claims, lister, installation().Id, now) with { SweepBar = bar, WorstHourlyRate = worstHourly };
     }
 
     /// <summary>An account can have thousands of pods, and the page asks every two seconds: they are read when there is a newer look.</summary>

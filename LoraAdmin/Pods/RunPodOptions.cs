@@ -41,7 +41,7 @@ public sealed class RunPodOptions
     /// <summary>Calls of each rate window that are kept back for deletes and stops.</summary>
     public int ReservedForDeletes { get; set; } = 20;
 
-    /// <summary>Dollars per hour that are reserved when the catalog does not say what a GPU costs.</summary>
+    /// <summary>Dollars per hour that are reserved when the catalog does not say what a GPU costs, and that a pod counts with whose price is not known yet.</summary>
     public decimal WorstHourlyPriceUsd { get; set; } = 1.00m;
 
     /// <summary><see cref="GraphQlUrl"/>, or the one derived from <see cref="BaseUrl"/>.</summary>

@@ -21,6 +21,8 @@ public static class NewJobTexts
         ArgumentNullException.ThrowIfNull(month);
         return $"The job may cost up to {estimate}, but only {(month.Free < Usd.Zero ? Usd.Zero : month.FreeInCents)} of the {month.Limit} for {month.Month} is free "
             + $"({month.Spent} spent, {month.Reserved} reserved). "
-            + (mayFitAt is { } at ? FormattableString.Invariant($"It may fit from {at.UtcDateTime:yyyy-MM-dd HH:mm} UTC on; or raise the month's limit.") : "Raise the month's limit.");
+            + (mayFitAt is { } at ? FormattableString.Invariant($"It may fit from {at.UtcDateTime:yyyy-MM-dd HH:mm} UTC on; or raise the month's limit.")
+                : BudgetOutlook.MayEverFit(month, estimate) ? "It may fit when jobs that are over their time give back what they hold; nobody knows when. Or raise the month's limit."
+                : "Raise the month's limit.");
     }
 }

@@ -8,7 +8,8 @@ using LoraAdmin.Platform.Data;
 namespace LoraAdmin.Training;
 
 /// <summary>What the jobs, pods and trainings that run cost, and which jobs wait, for the figures about money.</summary>
-internal sealed class PaidWork : IBatchedQuery<PaidWorkQuestion, PaidWorkNow>
+/// <param name="worstHourly">What a pod counts with whose price is not known yet.</param>
+internal sealed class PaidWork(Usd worstHourly) : IBatchedQuery<PaidWorkQuestion, PaidWorkNow>
 {
     private const string Waiting =
         """
@@ -39,7 +40,7 @@ internal sealed class PaidWork : IBatchedQuery<PaidWorkQuestion, PaidWorkNow>
 
     private const string Reserved =
         $"""
-        SELECT b.job_id, b.attempt, b.amount_micros, b.accrued_micros, b.beyond_micros, b.settled_at, b.accrued_at
+        SELECT b.job_id, b.attempt, b.amount_micros, b.accrued_micros, b.beyond_micros, b.settled_at, b.accrued_at, b.month
         FROM {Runs} JOIN budget_reservations b ON b.job_id = runs.job_id AND b.attempt = runs.attempt
         """;
 
@@ -81,6 +82,7 @@ internal sealed class PaidWork : IBatchedQuery<PaidWorkQuestion, PaidWorkNow>
                 [.. answers[5].Rows.Select(ToReservation)],
                 answers[6].Rows.ToDictionary(
                     static row => (string)row[0], static row => (new Usd(Cell.Number(row[1])), Instants.FromMillis(Cell.Number(row[2]))), StringComparer.Ordinal),
+                worstHourly,
                 question.Now),
             (int)answers[2].Number(0))
         {
@@ -130,7 +132,7 @@ internal sealed class PaidWork : IBatchedQuery<PaidWorkQuestion, PaidWorkNow>
         Guid.Empty,
         new JobId(Cell.Id(row[0])),
         (int)Cell.Number(row[1]),
-        Month: default,
+        Month.Parse((string)row[7]),
         Amount: new Usd(Cell.Number(row[2])),
         CreatedAt: default,
         Actual: null,

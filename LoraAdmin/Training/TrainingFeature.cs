@@ -52,7 +52,7 @@ public static class TrainingFeature
         services.AddSingleton(new ExpiredRows("idempotency_keys", IdempotencyStore.DeleteExpiredAsync));
         services.AddSingleton<ITrainingQueries, TrainingQueryStore>();
         services.AddSingleton<IJobReader, JobReader>();
-        services.AddSingleton<IBatchedQuery<PaidWorkQuestion, PaidWorkNow>, PaidWork>();
+        services.AddSingleton<IBatchedQuery<PaidWorkQuestion, PaidWorkNow>>(provider => new PaidWork(provider.GetRequiredService<TrainingRules>().WorstHourlyPrice));
         services.AddSingleton<IImageInspector, SkiaImageInspector>();
         services.AddSingleton<IImageStaging, UploadStaging>();
         services.AddSingleton<UploadSweep>();

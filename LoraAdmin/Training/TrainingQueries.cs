@@ -100,6 +100,9 @@ public sealed record OverviewFigures(
 {
     /// <summary>Of <see cref="Running"/> those that have nothing yet at the provider that is asked, and wait for either.</summary>
     public int WaitingForProvider { get; init; }
+
+    /// <summary>What a job reserves, of those of the last 30 days on average; null: not known.</summary>
+    public Usd? JobReserves { get; init; }
 }
 
 /// <summary>Reads for pages and API: one context per call, keyset paging, filtered in the database.</summary>

@@ -87,6 +87,7 @@ internal sealed partial class TrainingQueryStore(IUnitOfWork work, BudgetRules b
                 AsOf: now)
             {
                 WaitingForProvider = open.Where(group => !Waits(group.State)).Sum(group => group.Waiting),
+                JobReserves = await unit.Store<IBudgetStore>().FindUsualReservationAsync(BudgetFigures.AverageFrom(now), token),
             };
         },
         cancellationToken);

@@ -19,7 +19,7 @@ internal sealed class HandPage(string connectionString) : IAsyncDisposable
     private const string Runs = "(SELECT job_id, attempt FROM pod_ledger WHERE saw <> 'gone' UNION SELECT job_id, attempt FROM hosted_trainings WHERE NOT is_settled)";
     private const string Pods = $"SELECT name, job_id, attempt, saw, want_reason, pod_id, hourly_micros, billed_micros, billed_until, created_at, requested_at, gone_at FROM pod_ledger WHERE (job_id, attempt) IN {Runs}";
     private const string Hosted = $"SELECT job_id, attempt, saw, hourly_micros, started_at, ended_at, worked_for FROM hosted_trainings WHERE (job_id, attempt) IN {Runs}";
-    private const string Reserved = $"SELECT job_id, attempt, amount_micros, accrued_micros, beyond_micros, settled_at, accrued_at FROM budget_reservations WHERE (job_id, attempt) IN {Runs}";
+    private const string Reserved = $"SELECT job_id, attempt, amount_micros, accrued_micros, beyond_micros, settled_at, accrued_at, month FROM budget_reservations WHERE (job_id, attempt) IN {Runs}";
     private const string Booked = "SELECT pod, SUM(spent_micros), MAX(at) FROM budget_entries WHERE pod IN (SELECT name FROM pod_ledger WHERE saw <> 'gone') AND kind <> 'correction' GROUP BY pod";
 
     private const string Ended = "SELECT DISTINCT job_id FROM budget_reservations WHERE settled_at IS NULL AND job_id IN (SELECT job_id FROM training_progress WHERE NOT is_open)";

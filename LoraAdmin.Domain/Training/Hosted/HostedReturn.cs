@@ -1,3 +1,4 @@
+using System.Globalization;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training.Steps;
@@ -17,10 +18,18 @@ public sealed class HostedReturn(IUnitOfWork work, BreakerGate runPod, TimeProvi
     public async Task<StepResult> WaitAsync(TrainingJob job, NoPlace why, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(why);
-        StepResult waits = Stay(job, why);
-        return await IsOpenAsync(job, cancellationToken)
-            ? new StepResult.HandOver(job, new JobFailure(FailureCode.NoProvider, why.Reason), ErrorOf(why.Reason), waits)
-            : waits;
+        DateTimeOffset? from = await OpenFromAsync(job, cancellationToken);
+        return from > clock.GetUtcNow() ? Stay(job, why with { Reason = Later(why.Reason, from.Value) })
+            : from is not null ? Back(job, why.Reason, Stay(job, why))
+            : Stay(job, why);
+    }
+
+    /// <summary>The fallback does not say what became of a creation: the job waits for that, unless nobody can say it and RunPod may be asked.</summary>
+    /// <param name="later">What becomes of it while it waits.</param>
+    public async Task<StepResult> InsteadOfAsync(StepResult.Again later, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(later);
+        return await OpenFromAsync(later.Job, cancellationToken) is { } from && from <= clock.GetUtcNow() ? Back(later.Job, later.Reason ?? "", later) : later;
     }
 
     /// <summary>The fallback had its turn, or is gone: the job fails if RunPod had its turn too.</summary>
@@ -44,15 +53,34 @@ public sealed class HostedReturn(IUnitOfWork work, BreakerGate runPod, TimeProvi
     internal static StepResult.Fail NoProvider(TrainingJob job, string why) =>
         new(job, new JobFailure(FailureCode.NoProvider, why), FileProof.TrainingNeverStarted, ErrorOf(why));
 
-    /// <summary>Whether the job may go back now: nothing of this attempt is, or may be, at the fallback.</summary>
-    private async Task<bool> IsOpenAsync(TrainingJob job, CancellationToken cancellationToken) =>
-        await runPod.WhyHeldAsync(cancellationToken) is null && await work.ReadAsync(
+    /// <summary>
+    /// When the job may go back: RunPod may be asked, and nothing of this attempt is at the fallback, nor may be there as far as looking for it could say. What nobody
+    /// can look for does not hold it for ever: it is cancelled whenever it turns up.
+    /// </summary>
+    /// <returns>Null: not by anything that is known now.</returns>
+    private async Task<DateTimeOffset?> OpenFromAsync(TrainingJob job, CancellationToken cancellationToken) =>
+        await runPod.WhyHeldAsync(cancellationToken) is not null ? null : await work.ReadAsync(
             async (unit, token) =>
-                (await unit.Store<IHostedTrainingStore>().ListForAttemptAsync(job.Id, job.Attempt, token)).All(static one => one.IsFinal || one.Saw == HostedSaw.Packing)
-                && await BeforeAsync(unit, job, token) is var before
-                && before.Count(static one => one.Provider == HostedLedger.Provider) < AtMost
-                && !await HadItsTurnAsync(unit, job, before, token),
+            {
+                HostedTraining[] there =
+                [
+                    .. (await unit.Store<IHostedTrainingStore>().ListForAttemptAsync(job.Id, job.Attempt, token)).Where(static one => !one.IsFinal && one.Saw != HostedSaw.Packing),
+                ];
+                IReadOnlyList<TrainingAttempt> before = await BeforeAsync(unit, job, token);
+                return there.Any(static one => one.TrainingId is not null)
+                    || before.Count(static one => one.Provider == HostedLedger.Provider) >= AtMost
+                    || await HadItsTurnAsync(unit, job, before, token)
+                        ? (DateTimeOffset?)null
+                        : there.Select(static one => one.WantSince + HostedWatch.DoubtLasts).Append(DateTimeOffset.MinValue).Max();
+            },
             cancellationToken);
+
+    private static StepResult.HandOver Back(TrainingJob job, string why, StepResult withoutRoom) =>
+        new(job, new JobFailure(FailureCode.NoProvider, why), ErrorOf(why), withoutRoom);
+
+    private static string Later(string why, DateTimeOffset from) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{why.TrimEnd('.')}. RunPod takes jobs again: this one goes back there when it is clear what became of its call to Replicate, at {from:HH:mm} UTC at the latest");
 
     private static async Task<IReadOnlyList<TrainingAttempt>> BeforeAsync(IUnit unit, TrainingJob job, CancellationToken cancellationToken) =>
         [.. TrainingAttempt.FollowedBy(await unit.Store<ITrainingStore>().ListAttemptsAsync(job.Id, cancellationToken), job.Attempt)];

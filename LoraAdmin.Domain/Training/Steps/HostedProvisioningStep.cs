@@ -38,7 +38,8 @@ public sealed class HostedProvisioningStep(
 
             case HostedLaunch.WaitUntil wait:
                 TimeSpan until = wait.At - clock.GetUtcNow();
-                return new StepResult.Again(until > TimeSpan.Zero ? until : TimeSpan.Zero, job, wait.Reason);
+                StepResult.Again later = new(until > TimeSpan.Zero ? until : TimeSpan.Zero, job, wait.Reason);
+                return pause is null ? await way.InsteadOfAsync(later, cancellationToken) : later;
 
             case HostedLaunch.BadInput { Reason: var bad }:
                 ErrorDetail error = new("invalid_training_images", "training.images", bad, null);

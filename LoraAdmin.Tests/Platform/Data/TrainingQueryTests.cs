@@ -6,7 +6,9 @@ using LoraAdmin.Domain.Storage;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Domain.Training.Hosted;
 using LoraAdmin.Platform.Data;
+using LoraAdmin.Shell;
 using LoraAdmin.Tests.Doubles;
+using LoraAdmin.Tests.Training;
 using LoraAdmin.Training;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
@@ -110,6 +112,33 @@ public sealed class TrainingQueryTests
                 (await queries.FindAsync(job.Id, CancellationToken.None))!.Cost,
                 (await db.Set<TrainingJobRow>().SingleAsync(row => row.Id == job.Id.Value)).CostUsd);
         }
+    }
+
+    /// <summary>The second attempt's pod is not verified gone; what the first one came to is known.</summary>
+    [Theory]
+    [InlineData(DatabaseKind.Sqlite)]
+    [InlineData(DatabaseKind.Postgres)]
+    public async Task GaveUpJob_TellsWhatItHasCostSoFar(DatabaseKind kind)
+    {
+        await using TestDatabase database = await TestDatabase.CreateAsync(kind);
+        TrainingJob job = NewJob(new SeededIds(10)) with
+        {
+            State = TrainingState.Failed, CompletedAt = Now, Attempt = 2, Failure = new JobFailure(FailureCode.PodLost, "it was gone"),
+        };
+        await AddAsync(database, job);
+        await database.Work.RunAsync(
+            async (unit, token) =>
+            {
+                ITrainingStore store = unit.Store<ITrainingStore>();
+                await store.AddAttemptAsync(new TrainingAttempt(job.Id, 1, "runpod", AttemptState.Failed, Now, Now, FailureCode.PodLost, Usd.FromDollars(0.42m)), token);
+                await store.AddAttemptAsync(new TrainingAttempt(job.Id, 2, "runpod", AttemptState.Failed, Now, Now, FailureCode.PodLost, null), token);
+                await store.AddCostAsync(job.Id, Usd.FromDollars(0.42m), token);
+            },
+            CancellationToken.None);
+
+        GaveUpLine line = Assert.Single(await new GaveUpJobs(Queries(database), new PageDesk(), new FakeTimeProvider(Now)).ReadAsync(CancellationToken.None));
+
+        Assert.Equal((job.Id, Usd.FromDollars(0.42m)), (line.Job, line.Cost));
     }
 
     [Theory]

@@ -67,6 +67,9 @@ internal sealed class MemoryBudgetStore(MemoryDatabase database) : IBudgetStore
     public Task<Usd?> FindAdmittedAsync(JobId job, int attempt, CancellationToken cancellationToken) =>
         Task.FromResult(database.Entries.Find(ReservationBooks.KeyOfReserve(job, attempt))?.Reserved);
 
+    public Task<Usd?> FindUsualReservationAsync(DateOnly from, CancellationToken cancellationToken) =>
+        Task.FromResult(LedgerDays.AverageReservation(database.Days.Rows, from));
+
     public Task<IReadOnlyList<Reservation>> ListForJobsAsync(IReadOnlyCollection<JobId> jobs, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<Reservation>>([.. jobs.Distinct().SelectMany(job => database.ReservationsOf[job])]);
 
@@ -129,6 +132,8 @@ internal sealed class MemoryBudgetLimitStore(MemoryDatabase database) : IBudgetL
         : BudgetLimit.Of(options);
 
     public Task<BudgetLimit> ReadAsync(BudgetRules options, CancellationToken cancellationToken) => Task.FromResult(Read(database, options));
+
+    public Task<BudgetLimit> LockAsync(BudgetRules options, CancellationToken cancellationToken) => ReadAsync(options, cancellationToken);
 
     public Task SetAsync(BudgetLimitChange change, CancellationToken cancellationToken)
     {

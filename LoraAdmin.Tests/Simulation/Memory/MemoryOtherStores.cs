@@ -31,7 +31,8 @@ internal sealed class MemoryPodLedger(MemoryDatabase database) : IPodLedger
 
         // The databases keep whole milliseconds.
         DateTimeOffset? seen = pod.LastSeenAt is { } at ? DateTimeOffset.FromUnixTimeMilliseconds(at.ToUnixTimeMilliseconds()) : null;
-        database.Pods.Set(pod.Name, pod with { LastSeenAt = seen, HeardAt = present.HeardAt, Version = pod.Version + 1 });
+        LedgerPod next = pod with { LastSeenAt = seen, HeardAt = present.HeardAt, BillHold = present.BillHold, BillHoldAt = present.BillHoldAt };
+        database.Pods.Set(pod.Name, next with { Version = pod.Version + 1 });
         return Task.FromResult(true);
     }
 
@@ -50,6 +51,16 @@ internal sealed class MemoryPodLedger(MemoryDatabase database) : IPodLedger
         foreach (LedgerPod pod in database.PodsById[podId].Where(pod => pod.Saw != PodSaw.Gone).ToList())
         {
             database.Pods.Set(pod.Name, pod with { HeardAt = at });
+        }
+
+        return Task.CompletedTask;
+    }
+
+    public Task NoteBillHoldAsync(string podId, string? why, DateTimeOffset readAt, CancellationToken cancellationToken)
+    {
+        foreach (LedgerPod pod in database.PodsById[podId].Where(pod => pod.BillHold != why && !(pod.BillHoldAt > readAt)).ToList())
+        {
+            database.Pods.Set(pod.Name, pod with { BillHold = why, BillHoldAt = readAt });
         }
 
         return Task.CompletedTask;

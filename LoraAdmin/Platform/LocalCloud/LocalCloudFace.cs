@@ -49,10 +49,14 @@ public sealed class LocalCloudFace
     /// <summary>The state behind the faces. For tests and the simulation, which own the only thread.</summary>
     public LocalCloudWorld World { get; }
 
+    /// <summary>Raised for every vendor call, whoever makes it, before it is answered. For tests, which look who asks for more than an answer.</summary>
+    public event Action<VendorRequest>? Asked;
+
     /// <summary>Answers a vendor call: everything below <c>/localcloud/runpod</c>, <c>/localcloud/agents</c> and <c>/localcloud/replicate</c>.</summary>
     public async Task<VendorResponse> HandleAsync(VendorRequest request, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
+        Asked?.Invoke(request);
         bool image = request.Method == "PUT" && request.Path.StartsWith(AgentPrefix, StringComparison.Ordinal);
         VendorBody body = image
             ? await VendorBody.HashAsync(request.Body, AgentFace.MaxImageBytes, cancellationToken)

@@ -32,6 +32,7 @@ public abstract class PodLedgerContract : StoreContract
             ProofAt = Start.AddMinutes(3),
             Billed = new Usd(1_234_567),
             BilledUntil = Start.AddMinutes(1),
+            EarlierPrices = PriceHistory.With(PriceHistory.With(null, new PricedTime(Start, Start.AddSeconds(20), new Usd(700_000))), new PricedTime(Start.AddSeconds(20), Start.AddMinutes(1), Usd.Zero)),
             FetchUntil = Start.AddMinutes(20),
             NextFetchAt = Start.AddHours(1),
             StopAttempts = 3,
@@ -66,6 +67,36 @@ public abstract class PodLedgerContract : StoreContract
         // A writer that had read the row before loses nothing of it.
         Assert.True(await In<IPodLedger, bool>(ledger => ledger.SaveAsync(first with { LastError = "503" }, None)));
         Assert.Equal(Start.AddMinutes(8), (await Read<IPodLedger, LedgerPod?>(ledger => ledger.FindAsync(first.Name, None)))!.HeardAt);
+    }
+
+    [Fact]
+    public async Task BillHold_OfBillsThatWereReadLater_StaysWhateverTheVersion()
+    {
+        LedgerPod first = NewPod(NextJob(), 1) with { PodId = "first", Saw = PodSaw.Gone };
+        LedgerPod again = NewPod(NextJob(), 1) with { PodId = "first" };
+        LedgerPod other = NewPod(NextJob(), 1) with { PodId = "second" };
+        foreach (LedgerPod pod in new[] { first, again, other })
+        {
+            await In<IPodLedger>(ledger => ledger.AddAsync(pod, None));
+        }
+
+        await Note(null, 1);
+        Assert.Equal(first, await Find(first));
+        await Note("Its bill is below zero", 5);
+        await Note("Its bill is of another time", 4);
+        await Note(null, 4);
+        Assert.True(await In<IPodLedger, bool>(ledger => ledger.SaveAsync(again with { LastError = "503" }, None)));
+        Assert.Equal(first with { BillHold = "Its bill is below zero", BillHoldAt = Start.AddMinutes(5) }, await Find(first));
+        Assert.Equal("Its bill is below zero", (await Find(again)).BillHold);
+        Assert.Equal(other, await Find(other));
+
+        await Note(null, 6);
+        await Note("Its bill is below zero", 5);
+        Assert.Equal(first with { BillHoldAt = Start.AddMinutes(6) }, await Find(first));
+
+        Task Note(string? why, int minute) => In<IPodLedger>(ledger => ledger.NoteBillHoldAsync("first", why, Start.AddMinutes(minute), None));
+
+        async Task<LedgerPod> Find(LedgerPod pod) => (await Read<IPodLedger, LedgerPod?>(ledger => ledger.FindAsync(pod.Name, None)))!;
     }
 
     [Fact]

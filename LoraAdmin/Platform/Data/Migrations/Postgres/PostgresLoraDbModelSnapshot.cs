@@ -1686,6 +1686,14 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                         .HasColumnType("integer")
                         .HasColumnName("attempt");
 
+                    b.Property<string>("BillHold")
+                        .HasColumnType("text")
+                        .HasColumnName("bill_hold");
+
+                    b.Property<long?>("BillHoldAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("bill_hold_at");
+
                     b.Property<long>("BilledMicros")
                         .HasColumnType("bigint")
                         .HasColumnName("billed_micros");
@@ -1697,6 +1705,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Postgres
                     b.Property<long?>("CreatedAt")
                         .HasColumnType("bigint")
                         .HasColumnName("created_at");
+
+                    b.Property<string>("EarlierPrices")
+                        .HasColumnType("text")
+                        .HasColumnName("earlier_prices");
 
                     b.Property<long?>("FetchUntil")
                         .HasColumnType("bigint")

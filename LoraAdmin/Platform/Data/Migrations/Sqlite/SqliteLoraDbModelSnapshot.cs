@@ -1682,6 +1682,14 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                         .HasColumnType("INTEGER")
                         .HasColumnName("attempt");
 
+                    b.Property<string>("BillHold")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("bill_hold");
+
+                    b.Property<long?>("BillHoldAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("bill_hold_at");
+
                     b.Property<long>("BilledMicros")
                         .HasColumnType("INTEGER")
                         .HasColumnName("billed_micros");
@@ -1693,6 +1701,10 @@ namespace LoraAdmin.Platform.Data.Migrations.Sqlite
                     b.Property<long?>("CreatedAt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("created_at");
+
+                    b.Property<string>("EarlierPrices")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("earlier_prices");
 
                     b.Property<long?>("FetchUntil")
                         .HasColumnType("INTEGER")
