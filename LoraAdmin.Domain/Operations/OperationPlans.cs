@@ -16,7 +16,7 @@ public enum PlanShape
 
 /// <summary>One thing that a plan does, or for a set a sample of it.</summary>
 /// <param name="Target">What it is done to: an id that stays the same from plan to plan.</param>
-/// <param name="Action">One word or two: <c>terminate</c>, <c>upload</c>.</param>
+/// <param name="Action">A few words: <c>end</c>, <c>stop and hold</c>, <c>upload</c>.</param>
 /// <param name="Reason">Why, in one sentence.</param>
 public sealed record PlanItem(string Target, string Action, string Reason)
 {

@@ -121,6 +121,9 @@ public interface IOperationPlanStore
     /// <summary>Without its items.</summary>
     Task<OperationPlan?> FindAsync(Guid id, CancellationToken cancellationToken);
 
+    /// <summary>Those of the plans that are kept, in no order, without their items.</summary>
+    Task<IReadOnlyList<OperationPlan>> ListAsync(IReadOnlyList<Guid> ids, CancellationToken cancellationToken);
+
     /// <summary>Items after the given number, in order.</summary>
     Task<IReadOnlyList<PlannedItem>> ListItemsAsync(Guid plan, int after, int most, CancellationToken cancellationToken);
 
@@ -178,7 +181,7 @@ public interface IOccurrenceStore
     /// <summary>Missed instants up to the given one that nothing has made up for are made up by the run.</summary>
     Task<int> MakeUpAsync(string operation, DateTimeOffset until, Guid run, CancellationToken cancellationToken);
 
-    /// <summary>For the picture of a year: per day in UTC and state.</summary>
+    /// <summary>For the picture of a year: per day in UTC and state, those whose run failed apart. Where the run is gone, the instant's own word counts.</summary>
     Task<IReadOnlyList<OccurrenceDay>> CountByDayAsync(string operation, DateTimeOffset from, DateTimeOffset until, CancellationToken cancellationToken);
 
     /// <summary>Deletes ended instants before the given one.</summary>

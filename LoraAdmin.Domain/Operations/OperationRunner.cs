@@ -412,8 +412,11 @@ public sealed class OperationRunner(
         if (run.Instant is { } instant)
         {
             bool late = run.Trigger != RunTrigger.Schedule || run.StartedAt - instant > rules().Grace;
+
+            // The instant is kept for longer than its run.
+            string? failed = state is RunState.Failed or RunState.PartlyFailed ? words : null;
             await unit.Store<IOccurrenceStore>().TryEndAsync(
-                run.Operation, instant, late ? OccurrenceState.Late : OccurrenceState.Ran, null, now, cancellationToken);
+                run.Operation, instant, late ? OccurrenceState.Late : OccurrenceState.Ran, failed, now, cancellationToken);
         }
 
         if (state is RunState.Failed or RunState.PartlyFailed or RunState.Cancelled)

@@ -21,9 +21,10 @@ public sealed class PodSweepOperation(PodSweep sweep, TimeProvider clock, string
         IsDestructive = true,
         Actions = new Dictionary<string, string>
         {
-            [WordOf(SweepAction.Terminate)] = "the pod is ended, and with it all that lies on it",
-            [WordOf(SweepAction.Hold)] = "the pod is stopped and kept, since a trained file may lie on it alone. The portal starts it every hour, for a quarter of an hour at its full price, to fetch that file, and ends it then; after 7 days a person decides",
-            [WordOf(SweepAction.Prolong)] = "the pod is given time once, since its job still wants its file",
+            [SweepAction.Terminate.ToWords()] = "the pod is ended, and with it all that lies on it",
+            [SweepAction.Hold.ToWords()] = "the pod is stopped and kept, since a trained file may lie on it alone. The portal starts it every hour, for a quarter of an hour at its full price, to fetch that file, and ends it then; after 7 days a person decides",
+            [SweepAction.Prolong.ToWords()] = "the pod is given time once, since its job still wants its file",
+            [SweepAction.Undecided.ToWords()] = "the pod is beyond the caps, and nobody has asked for its file yet; that is done when its turn comes",
         },
         Money = new MoneyMeaning("/h", "what the pod costs per hour now"),
         DoneMeans = new DoneMeaning(
@@ -84,14 +85,12 @@ public sealed class PodSweepOperation(PodSweep sweep, TimeProvider clock, string
 
     public Task<string?> CheckAsync(IUnit unit, CancellationToken cancellationToken) => Task.FromResult<string?>(null);
 
-    private static string WordOf(SweepAction action) => action.ToString().ToLowerInvariant();
-
     private static Figure Cap(string name, int pods, Usd hourly) =>
         new(name, FormattableString.Invariant($"{pods} {(pods == 1 ? "pod" : "pods")}, {hourly}/h"));
 
     private static Figure Count(string name, IEnumerable<LedgerPod> pods) => new(name, pods.Count().ToString(CultureInfo.InvariantCulture));
 
-    private static PlanItem ToItem(SweepItem item) => new(item.PodId, WordOf(item.Action), $"{item.Why}. Proof about its file: {item.Proof.Words()}")
+    private static PlanItem ToItem(SweepItem item) => new(item.PodId, item.Action.ToWords(), $"{item.Why}. Proof about its file: {item.Proof.Words()}")
     {
         Label = item.Name,
         Money = item.HourlyRate,

@@ -77,13 +77,15 @@ public abstract class OperationPageContext : LoraBunitContext
 
         public Task<PlanDetail?> FindPlanAsync(Guid plan, CancellationToken cancellationToken) => Ask(inner.FindPlanAsync(plan, cancellationToken));
 
-        public async Task<RunPage> ListRunsAsync(RunFilter filter, RunCursor? after, CancellationToken cancellationToken)
+        public async Task<RunHistory> ListRunsAsync(RunFilter filter, RunCursor? after, CancellationToken cancellationToken)
         {
             await (Slow?.Invoke(filter) ?? Task.CompletedTask);
-            RunPage found = await Ask(inner.ListRunsAsync(filter, after, cancellationToken));
+            RunHistory found = await Ask(inner.ListRunsAsync(filter, after, cancellationToken));
             Answered++;
             return found;
         }
+
+        public Task<IReadOnlyList<HeldWork>> LookAtHeldAsync(CancellationToken cancellationToken) => Ask(inner.LookAtHeldAsync(cancellationToken));
 
         private Task<T> Ask<T>(Task<T> answer) => IsAway ? Task.FromException<T>(new StoreUnavailableException("The database is away.")) : answer;
     }

@@ -47,7 +47,9 @@ public sealed class OperationPageTests : OperationPageContext
         TellChange();
         IRenderedComponent<HoldBanner> banner = Render<HoldBanner>();
         banner.WaitForAssertion(() => Assert.Contains("it ends the wrong ones", banner.Markup, StringComparison.Ordinal));
-        await Button(banner, "Release").ClickAsync();
+        Button(banner, "Release").Click();
+        Dialogs.WaitForAssertion(() => Button(Dialogs, "Keep it held"));
+        await Button(Dialogs, "Release").ClickAsync();
         banner.WaitForAssertion(() => Assert.Contains(House.Database.Events, fact => fact.Kind == OperationEvents.AutomationReleased));
     }
 
@@ -59,7 +61,7 @@ public sealed class OperationPageTests : OperationPageContext
         await House.TickAsync();
         IRenderedComponent<OperationPage> page = OfKey();
 
-        page.WaitForAssertion(() => Assert.Contains("Of a year's instants 1 ran, 1 late, 0 skipped, 2 missed", page.Markup, StringComparison.Ordinal));
+        page.WaitForAssertion(() => Assert.Contains("Of a year's instants 1 ran, 1 late, 0 failed, 0 skipped, 2 missed", page.Markup, StringComparison.Ordinal));
         string[] axes = [.. page.FindAll("svg text.axis").Select(text => text.TextContent)];
         Assert.Equal(["Mon", "Wed", "Fri"], axes.TakeLast(3));
         Assert.Superset(new HashSet<string> { "Feb", "May", "Aug" }, axes.ToHashSet());
@@ -379,7 +381,7 @@ public sealed class OperationPageTests : OperationPageContext
     [Fact]
     public async Task Plan_SaysWhatItsWordsAndAmountsMean_AndWhatTheyComeTo()
     {
-        Work.Plan = new Planning.Planned(PlanDraft.OfItems(Clock.GetUtcNow(), [Item("pod-1", "hold", "lora-a-1"), Item("pod-2", "hold", "pod-2")]));
+        Work.Plan = new Planning.Planned(PlanDraft.OfItems(Clock.GetUtcNow(), [Item("pod-1", "stop and hold", "lora-a-1"), Item("pod-2", "stop and hold", "pod-2")]));
         Guid plan = Assert.IsType<OperationCommand.Planned>(await House.Desk.PreviewAsync(Key, Ada, CancellationToken.None)).Plan;
         IRenderedComponent<OperationPlanPage> page = RenderPage<OperationPlanPage>(parameters => parameters.Add(one => one.Id, plan));
 

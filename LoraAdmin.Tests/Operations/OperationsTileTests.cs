@@ -115,5 +115,15 @@ public sealed class OperationsTileTests : OperationPageContext
         Assert.Empty(tile.Markup.Trim());
     }
 
+    [Fact]
+    public async Task Tile_WhereAllWentWellAndSomethingWaits_DoesNotSayThatAllIsWell()
+    {
+        Work.WithinCaps = 0;
+        await RunOnceAsync();
+        IRenderedComponent<OperationsTile> tile = RenderPage<OperationsTile>();
+
+        tile.WaitForAssertion(() => Assert.Equal("1 waits", Figure(tile)));
+    }
+
     private static string Figure(IRenderedComponent<OperationsTile> tile) => tile.Find(".tile-figure").TextContent;
 }

@@ -81,11 +81,45 @@ public sealed class SwitchPageTests : LoraBunitContext
         page.WaitForAssertion(() => page.Find(".pause-banner"));
 
         string words = Words(page.Find(".pause-banner"));
-        Assert.Contains("New trainings are paused by grace since 5 min ago because: RunPod is shaky. Ends by itself in 25 min", words, StringComparison.Ordinal);
+        Assert.Contains("New trainings are paused. grace paused them 5 min ago: RunPod is shaky. Ends by itself in 25 min", words, StringComparison.Ordinal);
         Button(page, "Resume").Click();
+        Dialogs.WaitForAssertion(() => Assert.Contains("No job waits now.", Dialogs.Markup, StringComparison.Ordinal));
+        Assert.Empty(switches.Resumed);
+        Button(Dialogs, "Resume").Click();
         Assert.Equal(new Actor(ActorKind.Person, "ada"), Assert.Single(switches.Resumed));
         TellChange();
         page.WaitForAssertion(() => Assert.Empty(page.FindAll(".pause-banner")));
+    }
+
+    [Theory]
+    [InlineData(1, "1 job waits to be trained and goes on within seconds")]
+    [InlineData(7, "7 jobs wait to be trained and go on within seconds")]
+    public void Banner_Resume_SaysFirstWhatStartsAgain_AndCanBeLeft(int waiting, string says)
+    {
+        switches.Figures = switches.Figures with { Pause = new TrainingPause("RunPod is shaky", Grace, Start, null), Waiting = waiting };
+        IRenderedComponent<PauseBanner> page = RenderPage<PauseBanner>();
+        page.WaitForAssertion(() => page.Find(".pause-banner"));
+        Button(page, "Resume").Click();
+        Dialogs.WaitForAssertion(() => Assert.Contains(says, Words(Dialogs.Find(".confirm-preview")), StringComparison.Ordinal));
+
+        Button(Dialogs, "Keep them paused").Click();
+
+        Assert.Empty(switches.Resumed);
+    }
+
+    [Fact]
+    public void Banner_Resume_PermissionTakenMeanwhile_IsRefusedAtTheEvent()
+    {
+        switches.Figures = switches.Figures with { Pause = new TrainingPause("RunPod is shaky", Grace, Start, null) };
+        IRenderedComponent<PauseBanner> page = RenderPage<PauseBanner>();
+        page.WaitForAssertion(() => page.Find(".pause-banner"));
+        Button(page, "Resume").Click();
+        Dialogs.WaitForAssertion(() => Button(Dialogs, "Resume"));
+        Person.SetPolicies(Permissions.ReadTraining);
+        Button(Dialogs, "Resume").Click();
+
+        Assert.Empty(switches.Resumed);
+        Assert.Contains("You may not resume trainings", Dialogs.Markup, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -83,15 +83,26 @@ internal sealed class OccurrenceStore(LoraDb db) : IOccurrenceStore
     {
         long since = from.ToMillis();
         long to = until.ToMillis();
-        var days = await Rows
-            .Where(row => row.Operation == operation && row.Instant >= since && row.Instant < to)
-            .GroupBy(row => new { Day = row.Instant / DayMillis, row.State })
-            .Select(group => new { group.Key.Day, group.Key.State, Count = group.Count() })
+        var ends =
+            from row in Rows
+            where row.Operation == operation && row.Instant >= since && row.Instant < to
+            join run in db.Set<OperationRunRow>() on row.RunId equals (Guid?)run.Id into runs
+            from run in runs.DefaultIfEmpty()
+            select new
+            {
+                Day = row.Instant / DayMillis,
+                row.State,
+                HasFailed = (row.State == OccurrenceState.Ran || row.State == OccurrenceState.Late)
+                    && (run == null ? row.Why != null : run.State == RunState.Failed || run.State == RunState.PartlyFailed),
+            };
+        var days = await ends
+            .GroupBy(end => new { end.Day, end.State, end.HasFailed })
+            .Select(group => new { group.Key.Day, group.Key.State, group.Key.HasFailed, Count = group.Count() })
             .ToListAsync(cancellationToken);
         return
         [
-            .. days.OrderBy(day => day.Day).ThenBy(day => day.State)
-                .Select(day => new OccurrenceDay(DateOnly.FromDateTime(DateTime.UnixEpoch.AddDays(day.Day)), day.State, day.Count)),
+            .. days.OrderBy(day => day.Day).ThenBy(day => day.State).ThenBy(day => day.HasFailed)
+                .Select(day => new OccurrenceDay(DateOnly.FromDateTime(DateTime.UnixEpoch.AddDays(day.Day)), day.State, day.Count, day.HasFailed)),
         ];
     }
 

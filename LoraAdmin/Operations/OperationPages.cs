@@ -1,4 +1,5 @@
 using LoraAdmin.Domain.Operations;
+using LoraAdmin.Domain.Shared;
 using LoraAdmin.Platform.Live;
 using LoraAdmin.Shell;
 using MudBlazor;
@@ -57,6 +58,26 @@ public static class OperationPages
         return $"{plan.Count} {one}{(plan.Count == 1 ? "" : "s")}";
     }
 
+    /// <summary>What an operation would do if it ran now by itself, as a sentence.</summary>
+    public static string WouldDo(PlanDraft plan, OperationInfo info)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        ArgumentNullException.ThrowIfNull(info);
+        List<string> parts = [Size(plan)];
+        if (plan.Shape == PlanShape.Items && plan.Count == plan.Items.Count)
+        {
+            parts.Add(string.Join(", ", plan.Items.GroupBy(item => item.Action).Select(group => $"{group.Count()} {group.Key}")));
+        }
+
+        if (info.Money is { } money && plan.Items.Any(item => item.Money is not null))
+        {
+            parts.Add($"{plan.Items.Aggregate(Usd.Zero, (sum, item) => sum + (item.Money ?? Usd.Zero))}{money.Suffix}");
+        }
+
+        string caps = plan.WithinCaps is { } within && within < plan.Count ? $" Its caps let the first {within} through; the rest waits for approval." : "";
+        return $"{string.Join("; ", parts)}.{caps}";
+    }
+
     public static string Waits(long count) => count == 1 ? "1 waits" : $"{count} wait";
 
     public static string Word(RunState state) => state switch
@@ -76,7 +97,12 @@ public static class OperationPages
     public static string Counts(RunDetail detail)
     {
         ArgumentNullException.ThrowIfNull(detail);
-        OperationRun run = detail.Run;
+        if (detail.Standing.Planned is not { } planned)
+        {
+            return "–";
+        }
+
+        OperationRun run = detail.Run with { Planned = planned };
         if (detail.Plan is { Draft.Shape: PlanShape.Set })
         {
             return $"{run.Planned} rows planned, {run.Done} changed";
@@ -96,6 +122,15 @@ public static class OperationPages
 
         string before = account is { Before: > 0 } ? $". {account.Before} of the plan's {detail.Plan!.Draft.Count} had their turn before it" : "";
         return $"{run.Planned} planned: {string.Join(", ", parts)}{before}";
+    }
+
+    /// <summary>How far a run at work is.</summary>
+    public static string Progress(RunStanding standing)
+    {
+        ArgumentNullException.ThrowIfNull(standing);
+        return standing.Planned is { } planned ? $"{standing.Run.Ended} of {planned}"
+            : standing.Run.Resumes is null ? "looks for what there is to do"
+            : "is about to go on";
     }
 
     /// <summary>How long a run was at work, or is by now. Of one whose clock was set back under it nobody knows.</summary>
@@ -123,6 +158,25 @@ public static class OperationPages
         RunState.Failed => Icons.Material.Outlined.ErrorOutline,
         _ => Icons.Material.Outlined.Cancel,
     };
+
+    /// <summary>A run that went well and held something back for a person has not done what it found: it is not told as if it had.</summary>
+    public static string Word(RunStanding standing)
+    {
+        ArgumentNullException.ThrowIfNull(standing);
+        return IsHeldBack(standing) ? "held back" : Word(standing.Run.State);
+    }
+
+    public static Tone ToneOf(RunStanding standing)
+    {
+        ArgumentNullException.ThrowIfNull(standing);
+        return IsHeldBack(standing) ? Tone.Warn : ToneOf(standing.Run.State);
+    }
+
+    public static string IconOf(RunStanding standing)
+    {
+        ArgumentNullException.ThrowIfNull(standing);
+        return IsHeldBack(standing) ? Icons.Material.Outlined.PanTool : IconOf(standing.Run.State);
+    }
 
     /// <summary>What is wrong with an operation, newest sign first; null: nothing is. A run that is at work now may be about to mend it.</summary>
     public static OperationTrouble? TroubleOf(OperationLine line)
@@ -162,6 +216,44 @@ public static class OperationPages
         OccurrenceState.Missed => Icons.Material.Outlined.EventBusy,
         _ => Icons.Material.Outlined.PlayCircle,
     };
+
+    /// <summary>What became of an instant; where its run failed, that.</summary>
+    public static string Word(PastInstant past)
+    {
+        ArgumentNullException.ThrowIfNull(past);
+        return past.Failure is not { } failure ? Word(past.Occurrence.State)
+            : past.Occurrence.State == OccurrenceState.Late ? $"{Word(failure)}, late"
+            : Word(failure);
+    }
+
+    public static Tone ToneOf(PastInstant past)
+    {
+        ArgumentNullException.ThrowIfNull(past);
+        return past.Failure is { } failure ? ToneOf(failure) : ToneOf(past.Occurrence.State);
+    }
+
+    public static string IconOf(PastInstant past)
+    {
+        ArgumentNullException.ThrowIfNull(past);
+        return past.Failure is { } failure ? IconOf(failure) : IconOf(past.Occurrence.State);
+    }
+
+    /// <summary>Words of an operation that were written to stand within a sentence, as one of their own.</summary>
+    public static string Sentence(string words)
+    {
+        ArgumentNullException.ThrowIfNull(words);
+        string trimmed = words.Trim();
+        return trimmed.Length == 0 ? "" : $"{char.ToUpperInvariant(trimmed[0])}{trimmed[1..]}{(trimmed[^1] is '.' or '!' or '?' ? "" : ".")}";
+    }
+
+    /// <summary>What a person gave as reason, as the end of a sentence, whose stop it may have.</summary>
+    public static string ReasonWithStop(string reason)
+    {
+        ArgumentNullException.ThrowIfNull(reason);
+        return reason.TrimEnd() is [.., '.' or '!' or '?'] closed ? closed : $"{reason.TrimEnd()}.";
+    }
+
+    private static bool IsHeldBack(RunStanding standing) => standing is { Run.State: RunState.Succeeded, HeldBack: > 0 };
 
     private static string RestWord(RunDetail detail) => detail.Run switch
     {

@@ -27,6 +27,12 @@ internal sealed class OperationPlanStore(LoraDb db) : IOperationPlanStore
     public async Task<OperationPlan?> FindAsync(Guid id, CancellationToken cancellationToken) =>
         (await Rows.AsNoTracking().SingleOrDefaultAsync(row => row.Id == id, cancellationToken))?.ToPlan();
 
+    public async Task<IReadOnlyList<OperationPlan>> ListAsync(IReadOnlyList<Guid> ids, CancellationToken cancellationToken)
+    {
+        List<Guid> wanted = [.. ids];
+        return (await Rows.AsNoTracking().Where(row => wanted.Contains(row.Id)).ToListAsync(cancellationToken)).ConvertAll(row => row.ToPlan());
+    }
+
     public async Task<IReadOnlyList<PlannedItem>> ListItemsAsync(Guid plan, int after, int most, CancellationToken cancellationToken) =>
         (await Items.AsNoTracking().Where(row => row.PlanId == plan && row.Number > after).OrderBy(row => row.Number).Take(most).ToListAsync(cancellationToken))
             .ConvertAll(row => row.ToItem());

@@ -16,13 +16,15 @@ public sealed record OperationLine(
     OperationSchedule Schedule,
     string Words,
     IReadOnlyList<DateTimeOffset> Next,
-    IReadOnlyList<OperationRun> Newest,
-    OperationRun? Running,
+    IReadOnlyList<RunStanding> Newest,
+    RunStanding? Running,
     OperationPlan? Awaiting,
     DateTimeOffset? Missed,
     string? Unreadable)
 {
-    public OperationRun? Last => Newest.FirstOrDefault(run => run.State != RunState.Running);
+    public OperationRun? Last => LastEnded?.Run;
+
+    public RunStanding? LastEnded => Newest.FirstOrDefault(one => one.Run.State != RunState.Running);
 
     public bool IsPausedAt(DateTimeOffset now) => Schedule.Pause?.HoldsNow(now) == true;
 }
@@ -33,7 +35,11 @@ public sealed record OperationBoard(IReadOnlyList<OperationLine> Lines, Automati
 
 /// <param name="Days">For the picture of a year: what became of each day's instants.</param>
 /// <param name="Recent">The newest instants, newest first.</param>
-public sealed record OperationDetail(OperationLine Line, AutomationHold? Hold, IReadOnlyList<OccurrenceDay> Days, IReadOnlyList<Occurrence> Recent, DateOnly Today);
+public sealed record OperationDetail(OperationLine Line, AutomationHold? Hold, IReadOnlyList<OccurrenceDay> Days, IReadOnlyList<PastInstant> Recent, DateOnly Today);
+
+/// <summary>A scheduled instant, and how the run that was made for it failed.</summary>
+/// <param name="Failure">Failed or partly failed; null: its run did not fail, or there is none.</param>
+public sealed record PastInstant(Occurrence Occurrence, RunState? Failure);
 
 /// <param name="Items">The first of the plan's items; samples of a set.</param>
 /// <param name="Left">How long it may still take; null: it has ended, or nothing is known.</param>
@@ -49,7 +55,10 @@ public sealed record RunDetail(
     TimeSpan? Left,
     string? Waits,
     OperationRun? Resumed,
-    OperationRun? ResumedBy);
+    OperationRun? ResumedBy)
+{
+    public RunStanding Standing { get; init; } = RunStanding.Of(Run, Plan, []);
+}
 
 /// <param name="Problem">Why it must not be applied any more; null: it may.</param>
 /// <param name="Run">The run that has taken it; null: none has.</param>
@@ -70,7 +79,10 @@ public interface IOperationQueries
 
     Task<PlanDetail?> FindPlanAsync(Guid plan, CancellationToken cancellationToken);
 
-    Task<RunPage> ListRunsAsync(RunFilter filter, RunCursor? after, CancellationToken cancellationToken);
+    Task<RunHistory> ListRunsAsync(RunFilter filter, RunCursor? after, CancellationToken cancellationToken);
+
+    /// <summary>Has each destructive operation look for what it would do now, which changes nothing. May take seconds: some ask the provider.</summary>
+    Task<IReadOnlyList<HeldWork>> LookAtHeldAsync(CancellationToken cancellationToken);
 }
 
 /// <inheritdoc cref="IOperationQueries"/>
@@ -93,6 +105,9 @@ internal sealed class OperationQueries(
     private const int NextFires = 3;
     private const int RecentInstants = 20;
     private static readonly TimeSpan Year = TimeSpan.FromDays(371);
+
+    /// <summary>For how long a person waits for what the kill switch holds.</summary>
+    private static readonly TimeSpan LookFor = TimeSpan.FromSeconds(10);
 
     public Task<AutomationHold?> FindHoldAsync(CancellationToken cancellationToken) => work.ReadAsync(HoldAsync, cancellationToken);
 
@@ -126,11 +141,12 @@ internal sealed class OperationQueries(
             DateTimeOffset now = clock.GetUtcNow();
             IOccurrenceStore occurrences = unit.Store<IOccurrenceStore>();
             AutomationHold? hold = await HoldAsync(unit, token);
+            OperationLine line = await LineAsync(unit, known.Info, schedule, hold, await unit.Store<IOperationPlanStore>().ListAwaitingAsync(token), token);
             return new OperationDetail(
-                await LineAsync(unit, known.Info, schedule, hold, await unit.Store<IOperationPlanStore>().ListAwaitingAsync(token), token),
+                line,
                 hold,
                 await occurrences.CountByDayAsync(operation, now - Year, now, token),
-                await occurrences.ListNewestAsync(operation, RecentInstants, token),
+                await PastAsync(unit, await occurrences.ListNewestAsync(operation, RecentInstants, token), line.Newest, token),
                 DateOnly.FromDateTime(now.UtcDateTime));
         },
         cancellationToken);
@@ -156,7 +172,10 @@ internal sealed class OperationQueries(
                 RunEstimate.Left(found, before.Runs, clock.GetUtcNow()),
                 await starter.WhyItWaitsAsync(unit, found, token),
                 found.Resumes is { } resumes ? await runs.FindAsync(resumes, token) : null,
-                found.ResumedBy is { } by ? await runs.FindAsync(by, token) : null);
+                found.ResumedBy is { } by ? await runs.FindAsync(by, token) : null)
+            {
+                Standing = RunStanding.Of(found, plan, await unit.Store<IOperationPlanStore>().ListAwaitingAsync(token)),
+            };
         },
         cancellationToken);
 
@@ -175,8 +194,76 @@ internal sealed class OperationQueries(
         },
         cancellationToken);
 
-    public Task<RunPage> ListRunsAsync(RunFilter filter, RunCursor? after, CancellationToken cancellationToken) =>
-        work.ReadAsync((unit, token) => unit.Store<IOperationRunStore>().ListAsync(filter, after, PageSize, token), cancellationToken);
+    public Task<RunHistory> ListRunsAsync(RunFilter filter, RunCursor? after, CancellationToken cancellationToken) => work.ReadAsync(
+        async (unit, token) =>
+        {
+            RunPage page = await unit.Store<IOperationRunStore>().ListAsync(filter, after, PageSize, token);
+            return new RunHistory(await StandingsAsync(unit, page.Runs, await unit.Store<IOperationPlanStore>().ListAwaitingAsync(token), token), page.Next);
+        },
+        cancellationToken);
+
+    public async Task<IReadOnlyList<HeldWork>> LookAtHeldAsync(CancellationToken cancellationToken)
+    {
+        using CancellationTokenSource late = new(LookFor, clock);
+        using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
+        List<HeldWork> held = [];
+        foreach (IOperation operation in operations.All.Where(one => one.Info.IsDestructive).OrderBy(one => one.Info.Title, StringComparer.Ordinal))
+        {
+            OperationSchedule? schedule = await work.ReadAsync(
+                (unit, token) => unit.Store<IOperationScheduleStore>().FindAsync(operation.Info.Key, token), cancellationToken);
+            if (schedule?.Pause is { } pause && pause.HoldsNow(clock.GetUtcNow()))
+            {
+                held.Add(new HeldWork(operation.Info, pause, null, null));
+                continue;
+            }
+
+            try
+            {
+                held.Add(await operation.PlanAsync(either.Token) switch
+                {
+                    Planning.Planned planned => new HeldWork(operation.Info, null, planned.Plan, null),
+                    Planning.CouldNotRead unread => new HeldWork(operation.Info, null, null, unread.Why),
+                    _ => throw new NotSupportedException("A look gives a plan or says why not."),
+                });
+            }
+            catch (OperationCanceledException) when (late.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+            {
+                held.Add(new HeldWork(operation.Info, null, null, FormattableString.Invariant($"no answer within {LookFor.TotalSeconds:0} s")));
+            }
+        }
+
+        return held;
+    }
+
+    private static async Task<IReadOnlyList<RunStanding>> StandingsAsync(
+        IUnit unit, IReadOnlyList<OperationRun> runs, IReadOnlyList<OperationPlan> awaiting, CancellationToken cancellationToken)
+    {
+        Guid[] needed = [.. runs.Where(RunStanding.NeedsPlan).Select(run => run.Plan!.Value).Distinct()];
+        IReadOnlyList<OperationPlan> plans = needed.Length == 0 ? [] : await unit.Store<IOperationPlanStore>().ListAsync(needed, cancellationToken);
+        return [.. runs.Select(run => RunStanding.Of(run, plans.FirstOrDefault(plan => plan.Id == run.Plan), awaiting))];
+    }
+
+    /// <param name="known">Runs that were read already.</param>
+    private static async Task<IReadOnlyList<PastInstant>> PastAsync(
+        IUnit unit, IReadOnlyList<Occurrence> recent, IReadOnlyList<RunStanding> known, CancellationToken cancellationToken)
+    {
+        List<PastInstant> past = [];
+        foreach (Occurrence one in recent)
+        {
+            RunState? failure = null;
+            if (one is { State: OccurrenceState.Ran or OccurrenceState.Late, Run: { } id })
+            {
+                OperationRun? run = known.FirstOrDefault(standing => standing.Run.Id == id)?.Run ?? await unit.Store<IOperationRunStore>().FindAsync(id, cancellationToken);
+                failure = run is null ? (one.HasFailed ? RunState.Failed : null)
+                    : run.State is RunState.Failed or RunState.PartlyFailed ? run.State
+                    : null;
+            }
+
+            past.Add(new PastInstant(one, failure));
+        }
+
+        return past;
+    }
 
     private async Task<OperationLine> LineAsync(
         IUnit unit,
@@ -208,13 +295,14 @@ internal sealed class OperationQueries(
         Occurrence? last = (await unit.Store<IOccurrenceStore>().ListNewestAsync(info.Key, RecentInstants, cancellationToken)).FirstOrDefault(one => one.Instant <= now);
         bool isMissed = last is { State: OccurrenceState.Missed }
             && !newest.Any(run => run.State == RunState.Succeeded && run.StartedAt > last.Instant && run.StartedAt <= now);
+        OperationRun? running = await runs.FindRunningAsync(info.Key, cancellationToken);
         return new OperationLine(
             info,
             schedule,
             ScheduleWords.Of(schedule.Cron, schedule.TimeZone),
             next,
-            newest,
-            await runs.FindRunningAsync(info.Key, cancellationToken),
+            await StandingsAsync(unit, newest, awaiting, cancellationToken),
+            running is null ? null : (await StandingsAsync(unit, [running], awaiting, cancellationToken))[0],
             awaiting.LastOrDefault(plan => plan.Operation == info.Key),
             isMissed ? last!.Instant : null,
             unreadable);

@@ -80,13 +80,7 @@ public static class PodPageTexts
         _ => reason.Replace('_', ' '),
     };
 
-    public static string Words(SweepAction action) => action switch
-    {
-        SweepAction.Terminate => "end",
-        SweepAction.Prolong => "give time for its file",
-        SweepAction.Undecided => "look for its file, then end or hold",
-        _ => "stop and hold",
-    };
+    public static string Words(SweepAction action) => action.ToWords();
 
     public const string ExplainLease = "How long the pod's agent goes on without an answer from us. Afterwards it stops its own pod as soon as its training has ended.";
 

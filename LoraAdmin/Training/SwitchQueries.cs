@@ -11,7 +11,11 @@ namespace LoraAdmin.Training;
 /// <param name="PodsHeld">Those of them that are kept for their file: "stop everything" leaves them.</param>
 /// <param name="Asked">Jobs that were asked to end with the pause's own reason; 0: it is a mere pause.</param>
 /// <param name="Ended">Those of them that have ended.</param>
-public sealed record SwitchFigures(TrainingPause? Pause, int Cancellable, int Finishing, int PodsAlive, int PodsHeld, int Asked, int Ended);
+public sealed record SwitchFigures(TrainingPause? Pause, int Cancellable, int Finishing, int PodsAlive, int PodsHeld, int Asked, int Ended)
+{
+    /// <summary>Open jobs whose training has not begun and that nobody asked to end: what goes on when a pause ends.</summary>
+    public int Waiting { get; init; }
+}
 
 public interface ISwitchQueries
 {

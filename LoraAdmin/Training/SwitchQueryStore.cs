@@ -20,8 +20,8 @@ internal sealed class SwitchQueryStore(IUnitOfWork work, TimeProvider clock) : I
             DbSet<TrainingProgressRow> jobs = ((EfUnit)unit).Db.Set<TrainingProgressRow>();
             var open = await jobs
                 .Where(row => row.IsOpen)
-                .GroupBy(row => row.State)
-                .Select(group => new { State = group.Key, Count = group.Count() })
+                .GroupBy(row => new { row.State, IsToEnd = row.CancelAt != null })
+                .Select(group => new { group.Key.State, group.Key.IsToEnd, Count = group.Count() })
                 .ToListAsync(token);
             (int ending, int ended) = pause is null ? (0, 0) : await ProgressAsync(jobs, pause, token);
             IReadOnlyList<LedgerPod> pods = await unit.Store<IPodLedger>().ListAliveAsync(token);
@@ -32,7 +32,11 @@ internal sealed class SwitchQueryStore(IUnitOfWork work, TimeProvider clock) : I
                 PodsAlive: pods.Count(pod => pod.PodId is not null),
                 PodsHeld: pods.Count(pod => pod is { PodId: not null, Want: PodWant.Held }),
                 Asked: ending + ended,
-                Ended: ended);
+                Ended: ended)
+            {
+                Waiting = open.Where(group => group is { IsToEnd: false, State: TrainingState.Queued or TrainingState.Preparing or TrainingState.Provisioning })
+                    .Sum(group => group.Count),
+            };
         },
         cancellationToken);
 

@@ -19,7 +19,7 @@ public sealed class MemoryOperations : IOperationScheduleStore, IAutomationHoldS
         holds = new(database);
         Plans = new MemoryPlanStore(database);
         Runs = new MemoryRunStore(database, Plans);
-        Occurrences = new MemoryOccurrenceStore(database);
+        Occurrences = new MemoryOccurrenceStore(database, Runs);
     }
 
     public MemoryRunStore Runs { get; }
@@ -312,6 +312,9 @@ public sealed class MemoryPlanStore(MemoryDatabase database) : IOperationPlanSto
 
     public Task<OperationPlan?> FindAsync(Guid id, CancellationToken cancellationToken) => Task.FromResult(plans.Find(id));
 
+    public Task<IReadOnlyList<OperationPlan>> ListAsync(IReadOnlyList<Guid> ids, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<OperationPlan>>([.. ids.Select(plans.Find).OfType<OperationPlan>()]);
+
     public Task<IReadOnlyList<PlannedItem>> ListItemsAsync(Guid plan, int after, int most, CancellationToken cancellationToken)
     {
         List<PlannedItem> found = [];
@@ -392,7 +395,7 @@ public sealed class MemoryPlanStore(MemoryDatabase database) : IOperationPlanSto
     }
 }
 
-public sealed class MemoryOccurrenceStore(MemoryDatabase database) : IOccurrenceStore
+public sealed class MemoryOccurrenceStore(MemoryDatabase database, MemoryRunStore runs) : IOccurrenceStore
 {
     private readonly MemoryTable<(string, DateTimeOffset), Occurrence> occurrences = new(database);
     private readonly MemoryTable<(string, DateTimeOffset), Occurrence> open = new(database);
@@ -466,10 +469,13 @@ public sealed class MemoryOccurrenceStore(MemoryDatabase database) : IOccurrence
         Task.FromResult<IReadOnlyList<OccurrenceDay>>(
         [
             .. occurrences.Rows.Where(one => one.Operation == operation && one.Instant >= from && one.Instant < until)
-                .GroupBy(one => (Day: DateOnly.FromDateTime(one.Instant.UtcDateTime), one.State))
+                .GroupBy(one => (Day: DateOnly.FromDateTime(one.Instant.UtcDateTime), one.State, HasFailed: HasFailed(one)))
                 .OrderBy(group => group.Key)
-                .Select(group => new OccurrenceDay(group.Key.Day, group.Key.State, group.Count())),
+                .Select(group => new OccurrenceDay(group.Key.Day, group.Key.State, group.Count(), group.Key.HasFailed)),
         ]);
+
+    private bool HasFailed(Occurrence one) => one.State is OccurrenceState.Ran or OccurrenceState.Late
+        && (one.Run is { } run && runs.Rows.FirstOrDefault(row => row.Id == run) is { } kept ? kept.State is RunState.Failed or RunState.PartlyFailed : one.HasFailed);
 
     public Task<int> DeleteBeforeAsync(DateTimeOffset instant, int most, CancellationToken cancellationToken)
     {

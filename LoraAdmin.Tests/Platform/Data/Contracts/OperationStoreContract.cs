@@ -604,6 +604,54 @@ public abstract class OperationStoreContract : StoreContract
     }
 
     [Fact]
+    public async Task Days_CountApartWhatARunFailedFor_AlsoWhenTheRunIsGone()
+    {
+        OperationRun failed = Run() with { State = RunState.PartlyFailed, EndedAt = Start };
+        OperationRun cancelled = Run() with { State = RunState.Cancelled, EndedAt = Start };
+        await In<IOperationRunStore>(store => store.AddAsync(failed, None));
+        await In<IOperationRunStore>(store => store.AddAsync(cancelled, None));
+        (Guid Run, OccurrenceState State, string? Why)[] ends =
+        [
+            (failed.Id, OccurrenceState.Ran, null),
+            (cancelled.Id, OccurrenceState.Ran, "Cancelled by ada"),
+            (NextId(), OccurrenceState.Ran, "0 of 1 done, 1 failed."),
+            (NextId(), OccurrenceState.Ran, null),
+            (NextId(), OccurrenceState.Late, "it could not look"),
+        ];
+        for (int hour = 0; hour < ends.Length; hour++)
+        {
+            Occurrence one = new(Key, Start.AddHours(hour), ends[hour].State, ends[hour].Why, ends[hour].Run, null, Start);
+            await In<IOccurrenceStore, bool>(store => store.TryAddAsync(one, None));
+        }
+
+        await In<IOccurrenceStore, bool>(store => store.TryAddAsync(new Occurrence(Key, Start.AddHours(9), OccurrenceState.Skipped, "paused", null, null, Start), None));
+        DateOnly day = DateOnly.FromDateTime(Start.UtcDateTime);
+
+        Assert.Equal(
+            [
+                new OccurrenceDay(day, OccurrenceState.Ran, 2), new OccurrenceDay(day, OccurrenceState.Ran, 2, HasFailed: true),
+                new OccurrenceDay(day, OccurrenceState.Late, 1, HasFailed: true), new OccurrenceDay(day, OccurrenceState.Skipped, 1),
+            ],
+            await Read<IOccurrenceStore, IReadOnlyList<OccurrenceDay>>(store => store.CountByDayAsync(Key, Start, Start.AddHours(11), None)));
+    }
+
+    [Fact]
+    public async Task Plans_AreFoundByTheirIds_WithoutTheirItems()
+    {
+        OperationPlan[] plans = [Plan(Key, items: 2), Plan(Key), Plan(Key)];
+        foreach (OperationPlan plan in plans)
+        {
+            await In<IOperationPlanStore>(store => store.AddAsync(plan, None));
+        }
+
+        IReadOnlyList<OperationPlan> found = await Read<IOperationPlanStore, IReadOnlyList<OperationPlan>>(store => store.ListAsync([plans[2].Id, plans[0].Id, NextId()], None));
+
+        Assert.Equal(plans.Where(plan => plan != plans[1]).Select(plan => plan.Id).Order(), found.Select(plan => plan.Id).Order());
+        Assert.All(found, plan => Assert.Empty(plan.Draft.Items));
+        Assert.Empty(await Read<IOperationPlanStore, IReadOnlyList<OperationPlan>>(store => store.ListAsync([], None)));
+    }
+
+    [Fact]
     public async Task OldInstants_AreDeletedUnlessOpen()
     {
         await In<IOccurrenceStore, bool>(store => store.TryAddAsync(new Occurrence(Key, Start, OccurrenceState.Ran, null, null, null, Start), None));
