@@ -14,7 +14,8 @@ public interface IGpuPriceStore
 
     /// <summary>
     /// Ends the price that holds and begins the new one. Asked for the price that holds already, or at an instant that is not after its beginning, it
-    /// changes nothing: of several instances that see the change one notes it.
+    /// changes nothing: of several instances that see the change one notes it. What begins later than <see cref="GpuPriceBook.AtMostEvery"/> after that
+    /// instant was noted by a clock that was far ahead: it is taken out first, and what it ended ends now.
     /// </summary>
     /// <param name="hourly">Null: the type is not offered any more.</param>
     Task ChangeAsync(string gpuType, Usd? hourly, DateTimeOffset at, CancellationToken cancellationToken);
@@ -28,29 +29,30 @@ public interface IGpuPriceStore
 /// <see cref="AtMostEvery"/>, so that a catalog that wavers fills no table. What it remembers of the table it reads anew every
 /// <see cref="RereadEvery"/>, because another instance may have noted something since and stopped.
 /// </summary>
-public sealed class GpuPriceBook(IUnitOfWork work, TimeProvider clock)
+/// <param name="clocks">While this process's clock can't be relied on, it notes nothing: since when a price holds is all that the book adds to it.</param>
+public sealed class GpuPriceBook(IUnitOfWork work, TimeProvider clock, ClockStandings clocks)
 {
     public static readonly TimeSpan AtMostEvery = TimeSpan.FromMinutes(5);
 
     public static readonly TimeSpan RereadEvery = TimeSpan.FromHours(1);
 
     // Replaced whole: callers on several threads note what they read.
-    private Known known = new(new Dictionary<string, Usd>(), null);
+    private Known known = new([], null);
 
     /// <summary>Notes what the catalog has shown. A type that it does not list keeps its price; a database that is away is tried again at the next reading.</summary>
     public async Task NoteAsync(CatalogReading.Read reading, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(reading);
         DateTimeOffset now = clock.GetUtcNow();
-        if (now - known.At < AtMostEvery || (now - known.At < RereadEvery && !Changes(reading, known.Prices).Any()))
+        if (!clocks.MayGoByIt() || IsWithin(known.At, now, AtMostEvery) || (IsWithin(known.At, now, RereadEvery) && !Changes(reading, known.Prices, now).Any()))
         {
             return;
         }
 
         try
         {
-            IReadOnlyDictionary<string, Usd> kept = await work.ReadAsync(ListAsync, cancellationToken);
-            if (Changes(reading, kept).Any())
+            IReadOnlyList<GpuPrice> kept = await work.ReadAsync(ListAsync, cancellationToken);
+            if (Changes(reading, kept, now).Any())
             {
                 kept = await work.RunAsync((unit, token) => ChangeAsync(unit, reading, now, token), cancellationToken);
             }
@@ -68,7 +70,7 @@ public sealed class GpuPriceBook(IUnitOfWork work, TimeProvider clock)
     {
         try
         {
-            return await work.ReadAsync(ListAsync, cancellationToken);
+            return (await work.ReadAsync(ListAsync, cancellationToken)).ToDictionary(static price => price.GpuType, static price => price.Hourly);
         }
         catch (StoreUnavailableException)
         {
@@ -77,11 +79,14 @@ public sealed class GpuPriceBook(IUnitOfWork work, TimeProvider clock)
         }
     }
 
-    private static async Task<IReadOnlyDictionary<string, Usd>> ChangeAsync(
+    /// <summary>Looked at so lately that nothing is due. A clock that was set back must not make that last until it has caught up.</summary>
+    internal static bool IsWithin(DateTimeOffset? at, DateTimeOffset now, TimeSpan length) => (now - at)?.Duration() < length;
+
+    private static async Task<IReadOnlyList<GpuPrice>> ChangeAsync(
         IUnit unit, CatalogReading.Read reading, DateTimeOffset now, CancellationToken cancellationToken)
     {
         IGpuPriceStore store = unit.Store<IGpuPriceStore>();
-        foreach ((string type, Usd? price) in Changes(reading, await ListAsync(unit, cancellationToken)).ToList())
+        foreach ((string type, Usd? price) in Changes(reading, await ListAsync(unit, cancellationToken), now).ToList())
         {
             await store.ChangeAsync(type, price, now, cancellationToken);
         }
@@ -89,13 +94,18 @@ public sealed class GpuPriceBook(IUnitOfWork work, TimeProvider clock)
         return await ListAsync(unit, cancellationToken);
     }
 
-    private static async Task<IReadOnlyDictionary<string, Usd>> ListAsync(IUnit unit, CancellationToken cancellationToken) =>
-        (await unit.Store<IGpuPriceStore>().ListCurrentAsync(cancellationToken)).ToDictionary(price => price.GpuType, price => price.Hourly);
+    private static Task<IReadOnlyList<GpuPrice>> ListAsync(IUnit unit, CancellationToken cancellationToken) =>
+        unit.Store<IGpuPriceStore>().ListCurrentAsync(cancellationToken);
 
-    private static IEnumerable<(string Type, Usd? Price)> Changes(CatalogReading.Read reading, IReadOnlyDictionary<string, Usd> kept) => reading.Offers
-        .DistinctBy(offer => offer.Id)
-        .Where(offer => offer.HourlyPrice != (kept.TryGetValue(offer.Id, out Usd price) ? price : (Usd?)null))
-        .Select(offer => (offer.Id, offer.HourlyPrice));
+    /// <summary>Types whose price is another one than is kept, or is kept from a time that is still to come.</summary>
+    private static IEnumerable<(string Type, Usd? Price)> Changes(CatalogReading.Read reading, IReadOnlyList<GpuPrice> kept, DateTimeOffset now)
+    {
+        Dictionary<string, GpuPrice> present = kept.ToDictionary(static price => price.GpuType);
+        return reading.Offers
+            .DistinctBy(static offer => offer.Id)
+            .Where(offer => present.GetValueOrDefault(offer.Id) is var price && (offer.HourlyPrice != price?.Hourly || price?.ValidFrom > now + AtMostEvery))
+            .Select(static offer => (offer.Id, offer.HourlyPrice));
+    }
 
-    private sealed record Known(IReadOnlyDictionary<string, Usd> Prices, DateTimeOffset? At);
+    private sealed record Known(IReadOnlyList<GpuPrice> Prices, DateTimeOffset? At);
 }

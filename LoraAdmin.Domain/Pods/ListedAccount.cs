@@ -1,3 +1,5 @@
+using LoraAdmin.Domain.Shared;
+
 namespace LoraAdmin.Domain.Pods;
 
 /// <summary>One complete listing, findable by id and by name, and how far its silence about a pod may be believed.</summary>
@@ -9,9 +11,11 @@ internal sealed class ListedAccount
     private readonly Dictionary<string, ProviderPod> byId = new(StringComparer.Ordinal);
     private readonly Dictionary<string, ProviderPod> byName = new(StringComparer.Ordinal);
 
-    public ListedAccount(PodListing.Complete listing)
+    /// <param name="startedAt">When the listing began, as the provider's clock has it.</param>
+    public ListedAccount(PodListing.Complete listing, DateTimeOffset startedAt)
     {
         Listing = listing;
+        StartedAt = startedAt;
         foreach (ProviderPod pod in listing.Pods.Where(pod => pod.Status != ProviderPodStatus.Terminated))
         {
             byId.TryAdd(pod.Id, pod);
@@ -21,7 +25,10 @@ internal sealed class ListedAccount
 
     public PodListing.Complete Listing { get; }
 
-    public DateTimeOffset StartedAt => Listing.StartedAt;
+    /// <summary>
+    /// When it began, by <see cref="ClockStandings.ByProvider"/>: what a pod costs is counted between such instants. The listing itself has the asker's.
+    /// </summary>
+    public DateTimeOffset StartedAt { get; }
 
     public ProviderPod? Find(LedgerPod row) => row.PodId is { } id ? byId.GetValueOrDefault(id) : byName.GetValueOrDefault(row.Name);
 

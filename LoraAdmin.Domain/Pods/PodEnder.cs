@@ -197,7 +197,7 @@ internal sealed class PodEnder(
             // RunPod refuses a stop to what stands still; the row was older than that.
             return await ledger.SaveAsync(
                 row,
-                row.Repriced(rules().StoppedHourly, now) with { Saw = PodSaw.Exited, StopAttempts = 0 },
+                row.Repriced(rules().StoppedHourly, clocks.ByProvider(now)) with { Saw = PodSaw.Exited, StopAttempts = 0 },
                 row.StopAttempts >= rules().CleanupAttempts ? PodFacts.StoppedAfterAll(row, Self) : null,
                 cancellationToken);
         }

@@ -3,7 +3,7 @@ using LoraAdmin.Domain.Shared;
 namespace LoraAdmin.Domain.Pods;
 
 /// <summary>Keeps the ledger's <i>saw</i> column true: notes what a listing shows, and believes an absence only with its witnesses.</summary>
-internal sealed class PodObserver(IUnitOfWork work, IPodProvider provider, TimeProvider clock, Func<PodRules> rules)
+internal sealed class PodObserver(IUnitOfWork work, IPodProvider provider, Func<PodRules> rules)
 {
     /// <summary>How long a pod may still turn up under a create call that was never clearly answered.</summary>
     public static readonly TimeSpan DoubtLasts = TimeSpan.FromMinutes(15);
@@ -39,7 +39,8 @@ internal sealed class PodObserver(IUnitOfWork work, IPodProvider provider, TimeP
                 continue;
             }
 
-            LedgerPod missed = trusted && row.RequestedAt < account.StartedAt ? await MissAsync(row, account, cancellationToken) : row;
+            // The clock of whoever asked for it is the asker's own, as the listing's is.
+            LedgerPod missed = trusted && row.RequestedAt < account.Listing.StartedAt ? await MissAsync(row, account, cancellationToken) : row;
             if (missed.Saw == PodSaw.Gone)
             {
                 gone.Add(missed);
@@ -155,5 +156,6 @@ internal sealed class PodObserver(IUnitOfWork work, IPodProvider provider, TimeP
         },
         cancellationToken);
 
-    private LedgerPod Gone(LedgerPod row) => row with { Saw = PodSaw.Gone, GoneAt = row.AbsentSince ?? clock.GetUtcNow(), NextActionAt = null };
+    /// <summary>What it cost ends where it was first missed: by the provider's clock, as it began.</summary>
+    private static LedgerPod Gone(LedgerPod row) => row with { Saw = PodSaw.Gone, GoneAt = row.AbsentSince, NextActionAt = null };
 }

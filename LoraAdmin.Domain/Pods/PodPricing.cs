@@ -37,7 +37,7 @@ public sealed class GpuPrices(IGpuCatalog catalog, TimeProvider clock, GpuPriceB
     {
         ArgumentNullException.ThrowIfNull(gpuTypes);
         DateTimeOffset now = clock.GetUtcNow();
-        if (!(now - known.ReadAt < KeepFor) && !FailedLately(now))
+        if (!GpuPriceBook.IsWithin(known.ReadAt, now, KeepFor) && !FailedLately(now))
         {
             await RefreshImpatientlyAsync(cancellationToken);
         }
@@ -66,7 +66,7 @@ public sealed class GpuPrices(IGpuCatalog catalog, TimeProvider clock, GpuPriceB
 
     private static Usd? PriceIn(IReadOnlyDictionary<string, Usd>? kept, string type) => kept is not null && kept.TryGetValue(type, out Usd price) ? price : null;
 
-    private bool FailedLately(DateTimeOffset now) => now - known.FailedAt < LeaveAloneFor;
+    private bool FailedLately(DateTimeOffset now) => GpuPriceBook.IsWithin(known.FailedAt, now, LeaveAloneFor);
 
     private async Task RefreshImpatientlyAsync(CancellationToken cancellationToken)
     {

@@ -136,13 +136,14 @@ public sealed class PodSweep(
             cancellationToken);
         IReadOnlyList<CountedPod> census = PodCensus.Count(listing, open, claims, installation().Id, now);
         SweepRoom room = new(caps(), tally);
+        DateTimeOffset listed = clocks.ByProvider(listing.StartedAt);
         List<SweepItem> items = [];
         foreach (CountedPod[] few in census.Where(pod => IsForTheSweep(pod, now)).Chunk(AskedAtOnce))
         {
             DateTimeOffset asked = clock.GetUtcNow();
-            bool pastCaps = !everyProof && CountWithinCaps([.. items, Item(few[0], null, listing.StartedAt, asked)], room) <= items.Count;
+            bool pastCaps = !everyProof && CountWithinCaps([.. items, Item(few[0], null, listed, asked)], room) <= items.Count;
             FileProof?[] found = pastCaps ? new FileProof?[few.Length] : await Task.WhenAll(few.Select(pod => ProofAsync(pod, cancellationToken)));
-            items.AddRange(few.Zip(found, (pod, proof) => Item(pod, proof, listing.StartedAt, asked)));
+            items.AddRange(few.Zip(found, (pod, proof) => Item(pod, proof, listed, asked)));
         }
 
         return new SweepPlanning.Planned(new SweepPlan(listing.StartedAt, items, CountWithinCaps(items, room)) { Room = room, Bar = bar }, census);
@@ -184,7 +185,7 @@ public sealed class PodSweep(
             : await proofs.FindAsync(name.Job, name.Attempt, seen.Name, seen.Id, cancellationToken);
     }
 
-    /// <param name="listed">Start of the listing that shows it.</param>
+    /// <param name="listed">Start of the listing that shows it, as the ledger notes when a pod was gone.</param>
     /// <param name="asked">When its file was asked for.</param>
     private static SweepItem Item(CountedPod pod, FileProof? proof, DateTimeOffset listed, DateTimeOffset asked)
     {

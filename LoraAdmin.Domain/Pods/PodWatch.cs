@@ -39,6 +39,7 @@ public sealed class PodWatch
     private readonly PodWatchNews news;
     private readonly LedgerWriter ledger;
     private readonly TimeProvider clock;
+    private readonly ClockStandings clocks;
 
     public PodWatch(IUnitOfWork work, IPodProvider provider, PodSweep sweep, IFileProofs proofs, TimeProvider clock, Func<PodRules> rules, ClockStandings clocks)
     {
@@ -46,8 +47,9 @@ public sealed class PodWatch
         this.provider = provider;
         this.sweep = sweep;
         this.clock = clock;
+        this.clocks = clocks;
         ledger = new LedgerWriter(work);
-        observer = new PodObserver(work, provider, clock, rules);
+        observer = new PodObserver(work, provider, rules);
         ender = new PodEnder(work, provider, proofs, clock, rules, clocks);
         news = new PodWatchNews(work, clock);
     }
@@ -76,7 +78,8 @@ public sealed class PodWatch
             return new PodWatchReport(blindly.Ending ? EveryWhileEnding : Every, false, blindly.Alive, [], null);
         }
 
-        ListedAccount account = new(complete);
+        // Its answer has told the provider's time too, if it is another than ours.
+        ListedAccount account = new(complete, clocks.ByProvider(complete.StartedAt));
         IReadOnlyList<LedgerPod> gone = await observer.ObserveAsync(await AliveAsync(cancellationToken), account, cancellationToken);
 
         // Before the sweep asks any agent: the listing is fresh, and what is being ended costs money.

@@ -112,9 +112,14 @@ public sealed class ClockStandings(TimeProvider clock, Func<ClockRules> rules)
         DateTimeOffset now = clock.GetUtcNow();
         lock (gate)
         {
-            Known before = known.TryGetValue(subject, out Known? found) ? found : new Known(ClockStanding.Unknown(subject), 0, null, default);
+            Known before = known.TryGetValue(subject, out Known? found) ? found : new Known(ClockStanding.Unknown(subject), 0, null, default, null);
             long stamp = clock.GetTimestamp();
             ClockStanding standing = before.Standing.After(heard, rules(), now);
+            if (heard is ClockReading.Read near && near.Margin < rules().TellAt)
+            {
+                before = before with { Said = (now - near.Ahead, stamp) };
+            }
+
             NoticeIfSet(now);
 
             // An answer that took so long that it leaves hours open says nothing of the clock, and takes back nothing that was said of it.
@@ -124,7 +129,7 @@ public sealed class ClockStandings(TimeProvider clock, Func<ClockRules> rules)
                 return;
             }
 
-            known[subject] = new Known(standing, stamp, stamp, now);
+            known[subject] = new Known(standing, stamp, stamp, now, before.Said);
             if (subject == Provider)
             {
                 stood = (now, stamp);
@@ -176,6 +181,22 @@ public sealed class ClockStandings(TimeProvider clock, Func<ClockRules> rules)
     /// <summary>Whether this process may do by itself what rests on the present instant alone: its clock is neither contradicted nor still to be vouched for.</summary>
     public bool MayGoByIt() => WhyHeld() is null && WhyUnvouched() is null;
 
+    /// <summary>
+    /// What this process's clock has just said, as the provider's clock has it while this one is known to be far off that; otherwise, and as long as the
+    /// provider's is not known, the very same instant. By this goes what is paid by the hour, and in which month: the provider bills by its clock, and portals
+    /// that differ from one another write the same rows.
+    /// </summary>
+    /// <param name="own">Of this process's clock as it runs now: of the present, or of a call that has just been answered.</param>
+    public DateTimeOffset ByProvider(DateTimeOffset own)
+    {
+        lock (gate)
+        {
+            return known.TryGetValue(Provider, out Known? provider) && provider is { Standing.Grade: ClockGrade.FarOff, Said: { } said }
+                ? own - (clock.GetUtcNow() - (said.On + clock.GetElapsedTime(said.At)))
+                : own;
+        }
+    }
+
     private bool IsConfirmedNow()
     {
         DateTimeOffset now = clock.GetUtcNow();
@@ -198,7 +219,8 @@ public sealed class ClockStandings(TimeProvider clock, Func<ClockRules> rules)
     /// <param name="NotedAt">When something was last heard, a failure too, as a timestamp of the process.</param>
     /// <param name="ReadAt">The same of the newest reading that says something; null: none yet.</param>
     /// <param name="ReadOn">What this process's clock said then.</param>
-    private sealed record Known(ClockStanding Standing, long NotedAt, long? ReadAt, DateTimeOffset ReadOn)
+    /// <param name="Said">What the other clock said when it was last read closely, and when that was: it goes on from there as time does, whatever is set here; null: never.</param>
+    private sealed record Known(ClockStanding Standing, long NotedAt, long? ReadAt, DateTimeOffset ReadOn, (DateTimeOffset On, long At)? Said)
     {
         /// <summary>The reading is of the clock as it runs now: since then it has gone on as time does.</summary>
         public bool IsOf(DateTimeOffset now, TimeProvider clock, TimeSpan tolerance) =>

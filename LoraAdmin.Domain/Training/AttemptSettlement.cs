@@ -25,11 +25,14 @@ public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock, Func
     private readonly StrayCosts strays = new(work, clock);
     private readonly DearerPods dearer = new(work, clock, rules);
 
+    /// <summary>By the clock that tells when pods began and ended: which month pays, and what was settled before what.</summary>
+    private DateTimeOffset Now => clocks.ByProvider(clock.GetUtcNow());
+
     /// <returns>How many attempts were settled.</returns>
     /// <exception cref="AggregateException">Some could not be settled; all others were.</exception>
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
-        DateTimeOffset now = clock.GetUtcNow();
+        DateTimeOffset now = Now;
         Alive alive = await work.ReadAsync((unit, token) => ListAliveAsync(unit, now, token), cancellationToken);
         List<Reservation> due = [];
         List<Reservation> running = [];
@@ -55,14 +58,14 @@ public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock, Func
 
         int settled = 0;
         List<Func<CancellationToken, Task>> turns = [.. due.Select<Reservation, Func<CancellationToken, Task>>(one => async token =>
-            settled += await work.RunAsync((unit, stop) => TrySettleAsync(unit, one, training().PodLifetime, clock.GetUtcNow(), stop), token) ? 1 : 0)];
+            settled += await work.RunAsync((unit, stop) => TrySettleAsync(unit, one, training().PodLifetime, Now, stop), token) ? 1 : 0)];
         turns.AddRange(tooDear.Select<(Reservation, LedgerPod), Func<CancellationToken, Task>>(one => token => dearer.TopUpAsync(one.Item1, one.Item2, token)));
 
         // What runs on is booked until now: by a clock that is days ahead that would be days too much, which nothing takes back for as long as it runs.
         bool byClock = clocks.MayGoByIt();
         if (byClock && running.Count > 0)
         {
-            turns.Add(token => work.RunAsync((unit, stop) => AccrueAsync(unit, running, training().PodLifetime, clock.GetUtcNow(), stop), token));
+            turns.Add(token => work.RunAsync((unit, stop) => AccrueAsync(unit, running, training().PodLifetime, Now, stop), token));
         }
 
         if (byClock)
@@ -126,6 +129,7 @@ public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock, Func
 
     /// <summary>Settles in the caller's transaction an attempt that is over and of which nothing is left.</summary>
     /// <param name="podLifetime">What a pod is reserved for.</param>
+    /// <param name="now">By <see cref="ClockStandings.ByProvider"/>.</param>
     /// <returns>False: it goes on, something of it is still there, or it is settled already; nothing was written.</returns>
     public static async Task<bool> TrySettleAsync(
         IUnit unit, Reservation reservation, TimeSpan podLifetime, DateTimeOffset now, CancellationToken cancellationToken)

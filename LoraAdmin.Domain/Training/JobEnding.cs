@@ -12,7 +12,8 @@ namespace LoraAdmin.Domain.Training;
 /// The writes by which a job ends, well or badly: job, LoRA, attempt, pods, the user's count, and the fact. All in the caller's transaction, all by
 /// the failure table.
 /// </summary>
-public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<BudgetRules> budget, Func<HostedRules> hosted)
+/// <param name="clocks">Which month pays for what follows, and what was paid until now, a clock that is far off does not say.</param>
+public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<BudgetRules> budget, Func<HostedRules> hosted, ClockStandings clocks)
 {
     private const int AttemptsAfterALostPod = 2;
 
@@ -193,16 +194,17 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
         CancellationToken cancellationToken)
     {
         // What came to nothing holds no money back from what comes next.
+        DateTimeOffset paid = clocks.ByProvider(now);
         IBudgetStore money = unit.Store<IBudgetStore>();
         if ((await money.ListForJobAsync(job.Id, cancellationToken)).FirstOrDefault(one => one.Attempt == job.Attempt) is { SettledAt: null } before)
         {
-            await AttemptSettlement.TrySettleAsync(unit, before, training().PodLifetime, now, cancellationToken);
+            await AttemptSettlement.TrySettleAsync(unit, before, training().PodLifetime, paid, cancellationToken);
         }
 
         ITrainingStore store = unit.Store<ITrainingStore>();
         IReadOnlyList<TrainingAttempt> attempts = await store.ListAttemptsAsync(job.Id, cancellationToken);
         int next = attempts.Max(attempt => attempt.Number) + 1;
-        if (await money.TryReserveAsync(ids.Next(), job.Id, next, to.Estimate, now, budget(), cancellationToken) is ReserveResult.DoesNotFit full)
+        if (await money.TryReserveAsync(ids.Next(), job.Id, next, to.Estimate, paid, budget(), cancellationToken) is ReserveResult.DoesNotFit full)
         {
             throw new NoRoomException(full);
         }

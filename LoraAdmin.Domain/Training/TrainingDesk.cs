@@ -12,7 +12,8 @@ namespace LoraAdmin.Domain.Training;
 public sealed record AdmissionRules(TrainingRules Training, BudgetRules Budget, LimitRules Limits);
 
 /// <inheritdoc cref="ITrainingDesk"/>
-public sealed class TrainingDesk(IUnitOfWork work, GpuPrices prices, ISpool spool, IIds ids, TimeProvider clock, Func<AdmissionRules> rules) : ITrainingDesk
+public sealed class TrainingDesk(
+    IUnitOfWork work, GpuPrices prices, ISpool spool, IIds ids, TimeProvider clock, Func<AdmissionRules> rules, ClockStandings clocks) : ITrainingDesk
 {
     public static readonly TimeSpan IdempotencyKeptFor = TimeSpan.FromDays(7);
 
@@ -85,7 +86,7 @@ public sealed class TrainingDesk(IUnitOfWork work, GpuPrices prices, ISpool spoo
     private async Task<DateTimeOffset?> MayFitAtAsync(BudgetMonth month, Usd estimate, TrainingRules training, CancellationToken cancellationToken)
     {
         IReadOnlyList<Reservation> open = await work.ReadAsync((unit, token) => unit.Store<IBudgetStore>().ListAllOpenAsync(token), cancellationToken);
-        return BudgetOutlook.MayFitAt(month, estimate, open, training.PodLifetime, clock.GetUtcNow());
+        return BudgetOutlook.MayFitAt(month, estimate, open, training.PodLifetime, clocks.ByProvider(clock.GetUtcNow()));
     }
 
     private async Task<Usd> EstimateAsync(string? gpuType, TrainingRules training, CancellationToken cancellationToken)
@@ -159,8 +160,9 @@ public sealed class TrainingDesk(IUnitOfWork work, GpuPrices prices, ISpool spoo
         await unit.Store<ITrainingStore>().AddAsync(job, images, first, cancellationToken);
 
         // Last: every admission of the month waits for the month's row, so only the commit follows. Always after the user's row, so that two
-        // admissions can't wait for each other.
-        ReserveResult reserved = await unit.Store<IBudgetStore>().TryReserveAsync(ids.Next(), jobId, 1, estimate, now, figures.Budget, cancellationToken);
+        // admissions can't wait for each other. A clock that is far off does not say which month it is.
+        ReserveResult reserved = await unit.Store<IBudgetStore>().TryReserveAsync(
+            ids.Next(), jobId, 1, estimate, clocks.ByProvider(now), figures.Budget, cancellationToken);
         return reserved is ReserveResult.DoesNotFit full
             ? throw new NotAdmittedException(new SubmitOutcome.BudgetExhausted(full.Month, full.Estimate))
             : new SubmitOutcome.Accepted(jobId, loraId, Replayed: false);
@@ -240,8 +242,8 @@ public sealed class TrainingDesk(IUnitOfWork work, GpuPrices prices, ISpool spoo
     {
         ITrainingStore store = unit.Store<ITrainingStore>();
         int attempt = (await store.ListAttemptsAsync(job.Id, cancellationToken)).Max(one => one.Number) + 1;
-        if (await unit.Store<IBudgetStore>().TryReserveAsync(ids.Next(), job.Id, attempt, estimate, now, figures.Budget, cancellationToken)
-            is ReserveResult.DoesNotFit full)
+        if (await unit.Store<IBudgetStore>().TryReserveAsync(
+                ids.Next(), job.Id, attempt, estimate, clocks.ByProvider(now), figures.Budget, cancellationToken) is ReserveResult.DoesNotFit full)
         {
             throw new NotReopenedException(new RetryOutcome.BudgetExhausted(full.Month, full.Estimate));
         }

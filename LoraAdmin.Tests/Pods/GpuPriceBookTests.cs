@@ -1,7 +1,7 @@
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Tests.Simulation.Memory;
-using Microsoft.Extensions.Time.Testing;
 using Xunit;
 
 namespace LoraAdmin.Tests.Pods;
@@ -11,15 +11,17 @@ public sealed class GpuPriceBookTests : IDisposable
 {
     private static readonly DateTimeOffset Start = new(2026, 11, 24, 12, 0, 0, TimeSpan.Zero);
 
-    private readonly FakeTimeProvider clock = new(Start);
+    private readonly SettableClock clock = new(Start);
+    private readonly ClockStandings clocks;
     private readonly MemoryDatabase database;
     private readonly Catalog catalog = new();
     private readonly GpuPrices prices;
 
     public GpuPriceBookTests()
     {
+        clocks = KnownClocks.New(clock).NoteAhead(TimeSpan.Zero);
         database = new MemoryDatabase(clock);
-        prices = new GpuPrices(catalog, clock, new GpuPriceBook(database, clock));
+        prices = new GpuPrices(catalog, clock, new GpuPriceBook(database, clock, clocks));
     }
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -81,7 +83,7 @@ public sealed class GpuPriceBookTests : IDisposable
     [Fact]
     public async Task Change_ThatAnotherInstanceHasKept_IsKeptOnce()
     {
-        GpuPrices other = new(catalog, clock, new GpuPriceBook(database, clock));
+        GpuPrices other = new(catalog, clock, new GpuPriceBook(database, clock, clocks));
         await ReadAsync(0.40m, 0.20m);
         await other.DearestAsync(["A40"], Usd.FromDollars(9), Token);
         catalog.Set(0.50m, 0.20m);
@@ -98,7 +100,7 @@ public sealed class GpuPriceBookTests : IDisposable
     [Fact]
     public async Task Price_ThatAnotherInstanceHasKeptBeforeItStopped_IsMendedWithinTheHour()
     {
-        GpuPrices other = new(catalog, clock, new GpuPriceBook(database, clock));
+        GpuPrices other = new(catalog, clock, new GpuPriceBook(database, clock, clocks));
         await ReadAsync(0.40m, 0.20m);
         catalog.Set(0.50m, 0.20m);
         clock.Advance(TimeSpan.FromMinutes(1));
@@ -118,7 +120,7 @@ public sealed class GpuPriceBookTests : IDisposable
     public async Task Database_ThatIsAway_KeepsNoPriceFromBeingRead()
     {
         Away away = new(database);
-        GpuPrices cut = new(catalog, clock, new GpuPriceBook(away, clock));
+        GpuPrices cut = new(catalog, clock, new GpuPriceBook(away, clock, clocks));
         catalog.Set(0.40m, 0.20m);
 
         Assert.Equal(Usd.FromDollars(0.40m), await cut.DearestAsync(["A40"], Usd.FromDollars(9), Token));
@@ -137,7 +139,7 @@ public sealed class GpuPriceBookTests : IDisposable
         await ReadAsync(0.44m, null);
         clock.Advance(TimeSpan.FromDays(2));
         catalog.IsAway = true;
-        GpuPrices anew = new(catalog, clock, new GpuPriceBook(database, clock));
+        GpuPrices anew = new(catalog, clock, new GpuPriceBook(database, clock, clocks));
 
         Assert.Equal(Usd.FromDollars(0.44m), await anew.DearestAsync(["A40"], Usd.FromDollars(9), Token));
 
@@ -156,12 +158,73 @@ public sealed class GpuPriceBookTests : IDisposable
     {
         await ReadAsync(0.40m, 0.20m);
         catalog.IsAway = true;
-        GpuPrices cut = new(catalog, clock, new GpuPriceBook(new Away(database), clock));
+        GpuPrices cut = new(catalog, clock, new GpuPriceBook(new Away(database), clock, clocks));
 
         Assert.Equal(Usd.FromDollars(9), await cut.DearestAsync(["A40"], Usd.FromDollars(9), Token));
     }
 
+    [Fact]
+    public async Task Prices_ReadByAPortalWhoseClockIsFarOff_AreNotNoted()
+    {
+        ClockStandings wrong = KnownClocks.New(clock).NoteAhead(TimeSpan.FromDays(30));
+        ClockStandings young = KnownClocks.New(clock);
+        catalog.Set(0.40m, 0.20m);
+        foreach (ClockStandings one in new[] { wrong, young })
+        {
+            GpuPrices other = new(catalog, clock, new GpuPriceBook(database, clock, one));
+            Assert.Equal(Usd.FromDollars(0.40m), await other.DearestAsync(["A40"], Usd.FromDollars(9), Token));
+        }
+
+        Assert.Empty(await ListAsync());
+    }
+
+    /// <summary>A portal thirty days ahead noted two prices before anybody told it what time it is.</summary>
+    [Theory]
+    [InlineData(0.80)]
+    [InlineData(0.40)]
+    [InlineData(0.50)]
+    public async Task Price_NotedByAClockThatWasFarAhead_IsReplacedByTheNextReading(double hourly)
+    {
+        await ReadAsync(0.40m, 0.20m);
+        DateTimeOffset ahead = clock.GetUtcNow().AddDays(30);
+        await NoteAsync(0.60m, ahead);
+        await NoteAsync(0.50m, ahead.AddHours(1));
+
+        for (int look = 0; look < 7; look++)
+        {
+            await ReadAsync((decimal)hourly, 0.20m);
+        }
+
+        List<GpuPrice> all = [.. (await ListAsync()).Where(static price => price.GpuType == "A40")];
+        Assert.Equal((Usd.FromDollars((decimal)hourly), (DateTimeOffset?)null), (all[0].Hourly, all[0].ValidUntil));
+        Assert.Equal((Usd.FromDollars(0.40m), (DateTimeOffset?)all[0].ValidFrom), (all[1].Hourly, all[1].ValidUntil));
+        Assert.InRange(all[0].ValidFrom, Start, clock.GetUtcNow());
+        Assert.Equal(2, all.Count);
+    }
+
+    [Fact]
+    public async Task Prices_ThatChangeAfterTheOwnClockWasSetBack_AreNotedAtOnce()
+    {
+        clock.Advance(TimeSpan.FromDays(30));
+        clocks.NoteAhead(TimeSpan.Zero);
+        await ReadAsync(0.40m, 0.20m);
+        clock.Set(Start.AddDays(1));
+        clocks.NoteAhead(TimeSpan.Zero);
+        await ReadAsync(0.80m, 0.20m);
+
+        Assert.Equal(Usd.FromDollars(0.80m), await prices.DearestAsync(["A40"], Usd.FromDollars(9), Token));
+        Assert.Equal(
+            [
+                new GpuPrice("A40", Usd.FromDollars(0.80m), Start.AddDays(1).AddMinutes(10), null),
+                new GpuPrice("L4", Usd.FromDollars(0.20m), Start.AddDays(1).AddMinutes(10), null),
+            ],
+            await ListAsync());
+    }
+
     public void Dispose() => database.Dispose();
+
+    private Task NoteAsync(decimal a40, DateTimeOffset at) =>
+        database.RunAsync((unit, token) => unit.Store<IGpuPriceStore>().ChangeAsync("A40", Usd.FromDollars(a40), at, token), Token);
 
     /// <summary>A reading ten minutes after the last one.</summary>
     private async Task ReadAsync(decimal a40, decimal? l4)

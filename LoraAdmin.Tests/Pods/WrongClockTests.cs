@@ -1,8 +1,11 @@
+using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
+using LoraAdmin.Domain.Training.Hosted;
 using LoraAdmin.Platform.LocalCloud;
 using LoraAdmin.Tests.Simulation;
+using LoraAdmin.Tests.Training;
 using Xunit;
 
 namespace LoraAdmin.Tests.Pods;
@@ -76,6 +79,113 @@ public sealed class WrongClockTests
         Assert.Equal("training_timeout", job.Failure!.Rule.Code);
         Assert.InRange(bench.Now - job.StartedAt!.Value, TimeSpan.FromHours(2), TimeSpan.FromHours(2) + TimeSpan.FromSeconds(30));
         await bench.RunUntilAsync(() => bench.VendorPods.All(pod => pod.Status == PodStatus.Terminated), "its pod is ended");
+    }
+
+    /// <summary>The price rose between two looks of a portal days ahead: until then it cost the old one, and no day of the new one has passed.</summary>
+    [Theory]
+    [InlineData(10)]
+    [InlineData(-10)]
+    [Trait("Requirement", "M6")]
+    public async Task Price_OfAPodThatLives_ChangesByRunPodsClock(int daysAhead)
+    {
+        PodHouse house = new(ahead: TimeSpan.FromDays(daysAhead));
+        PodRecord pod = house.AddPod(house.NextName());
+        await house.KnowAsync(pod, row => row with { HourlyRate = Usd.FromDollars(8) });
+        house.Pass(TimeSpan.FromMinutes(30));
+        await house.Portal.Watch.TickAsync(PodHouse.None);
+
+        LedgerPod row = Assert.Single(house.Rows);
+        Assert.InRange(row.Billed.Micros, 3_900_000, 4_100_000);
+        Assert.InRange((row.BilledUntil!.Value - house.World.Clock.GetUtcNow()).Duration(), TimeSpan.Zero, TimeSpan.FromSeconds(2));
+        Assert.InRange(row.CostUntil(house.World.Clock.GetUtcNow().AddHours(1)).Micros, 4_300_000, 4_600_000);
+    }
+
+    /// <summary>Each notes what the other goes on from: neither takes ten days for having passed, nor waits for them.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    [Trait("Requirement", "M6")]
+    public async Task Absence_ThatTwoPortalsSee_IsCountedByOneClock(bool wrongIsFirst)
+    {
+        PodHouse right = new();
+        PodHouse wrong = new(right.World, TimeSpan.FromDays(10));
+        PodRecord pod = right.AddPod(right.NextName());
+        await right.KnowAsync(pod, row => row with { Want = PodWant.Released, Saw = PodSaw.Terminating, Proof = FileProof.InStorage, TerminateAttempts = 1 });
+        right.Pass(TimeSpan.FromMinutes(22));
+        right.World.Cloud.World.Terminate(pod);
+        DateTimeOffset ended = right.World.Clock.GetUtcNow();
+        (PodHouse first, PodHouse second) = wrongIsFirst ? (wrong, right) : (right, wrong);
+
+        await first.Portal.Watch.TickAsync(PodHouse.None);
+        right.Pass(TimeSpan.FromSeconds(5));
+        await second.Portal.Watch.TickAsync(PodHouse.None);
+        Assert.NotEqual(PodSaw.Gone, Assert.Single(right.Rows).Saw);
+        right.Pass(TimeSpan.FromSeconds(15));
+        await second.Portal.Watch.TickAsync(PodHouse.None);
+
+        LedgerPod gone = Assert.Single(right.Rows);
+        Assert.Equal(PodSaw.Gone, gone.Saw);
+        Assert.InRange((gone.GoneAt!.Value - ended).Duration(), TimeSpan.Zero, TimeSpan.FromSeconds(2));
+    }
+
+    /// <summary>M6: the present month is full, and no portal may take the next one's money for it.</summary>
+    [Theory]
+    [InlineData(3)]
+    [InlineData(-40)]
+    [Trait("Requirement", "M6")]
+    public async Task Month_ThatIsFull_IsFullForAPortalWhoseClockIsInAnother(int daysAhead)
+    {
+        TrainingBench bench = new();
+        TimeProvider away = new MachineClock(bench.World.Clock, TimeSpan.FromDays(daysAhead), drift: 0);
+        SimulatedPortal wrong = new(bench.World, new Mortality(static _ => false), "wrong", clock: away);
+        JobId id = await bench.SubmitAsync();
+        bench.World.Budget = new BudgetRules(bench.Month.Reserved + Usd.FromDollars(1), Usd.FromDollars(1));
+        SubmitOutcome.BudgetExhausted here = Assert.IsType<SubmitOutcome.BudgetExhausted>(await AdmitAsync(bench.Portal));
+
+        SubmitOutcome.BudgetExhausted there = Assert.IsType<SubmitOutcome.BudgetExhausted>(await AdmitAsync(wrong));
+
+        Assert.NotNull(wrong.Clocks.WhyHeld());
+        Assert.Equal((here.Month, bench.Month.Month), (there.Month, there.Month.Month));
+        Assert.InRange((there.MayFitAt!.Value - here.MayFitAt!.Value).Duration(), TimeSpan.Zero, TimeSpan.FromSeconds(2));
+        Assert.Equal(id, Assert.Single(bench.World.Database.Reservations.Rows).Job);
+        await bench.CancelAsync(id, TrainingBench.Person);
+        await bench.RunToRestAsync(id);
+
+        // A retry is paid for as an admission is.
+        bench.World.Budget = new BudgetRules(Usd.FromDollars(1), Usd.FromDollars(1));
+        Assert.Equal(bench.Month.Month, Assert.IsType<RetryOutcome.BudgetExhausted>(await wrong.Desk.RetryAsync(id, TrainingBench.Person, TrainingBench.Token)).Month.Month);
+        bench.World.Budget = new BudgetRules(Usd.FromDollars(200), Usd.FromDollars(150));
+        Assert.IsType<RetryOutcome.Accepted>(await wrong.Desk.RetryAsync(id, TrainingBench.Person, TrainingBench.Token));
+        Assert.Equal(bench.Month.Month, bench.Reservation(id, 2).Month);
+
+        Task<SubmitOutcome> AdmitAsync(SimulatedPortal portal) => portal.Desk.SubmitAsync(bench.Request(), null, TrainingBench.Gateway, TrainingBench.Token);
+    }
+
+    /// <summary>The attempt that follows by itself, elsewhere, and one that is lost there.</summary>
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Attempts_ThatFollowByThemselves_AreReservedAndPaidByRunPodsClock()
+    {
+        TrainingBench bench = new(cloud => cloud.Training = TimeSpan.FromHours(1), ahead: TimeSpan.FromDays(10));
+        bench.World.Hosted = bench.World.Hosted with { WhyNot = null };
+        JobId id = await bench.SubmitWithoutPodsAsync();
+        await bench.RunUntilAsync(() => bench.Hosted(id) is [{ StartedAt: not null }], "a training elsewhere");
+        await bench.RunForAsync(TimeSpan.FromMinutes(10));
+        DateTimeOffset since = bench.Now;
+        bench.Faults.Add(FaultKind.ReplicateRead404, seconds: 88_000);
+        bench.Faults.Add(FaultKind.ReplicateList500, seconds: 88_000);
+        await bench.RunForAsync(TimeSpan.FromHours(23));
+        HostedTraining absent = Assert.Single(bench.Hosted(id));
+        Assert.False(absent.IsFinal);
+        await bench.RunToRestAsync(id);
+
+        HostedTraining lost = bench.Hosted(id)[0];
+        Assert.NotNull(bench.Portal.Clocks.WhyHeld());
+        Assert.Equal((HostedSaw.Lost, absent.AbsentSince), (lost.Saw, lost.EndedAt));
+        Assert.InRange(lost.EndedAt!.Value, since, since.AddMinutes(1));
+        Assert.Equal(lost.HourlyRate.PerHourFor(lost.EndedAt.Value - lost.StartedAt!.Value), bench.Attempts(id)[1].Cost);
+        Assert.All(bench.World.Database.Reservations.Rows, one => Assert.Equal(bench.Month.Month, one.Month));
+        Assert.Equal(2, bench.World.Database.Reservations.Rows.Count);
     }
 
     [Fact]

@@ -199,6 +199,43 @@ public sealed class ClockStandingTests
         void Step() => machine.Set(machine.GetUtcNow().AddMinutes(3));
     }
 
+    [Fact]
+    public void Instant_ByTheProvidersClock_IsTheVerySameUntilThisOneIsKnownToBeFarOff()
+    {
+        Assert.Equal(Start, clocks.ByProvider(Start));
+        Note(299, 0);
+        Assert.Equal(Start, clocks.ByProvider(Start));
+        clocks.Note(ClockStandings.Database, new ClockReading.Read(TimeSpan.FromDays(-7), TimeSpan.Zero));
+        Assert.Equal(Start, clocks.ByProvider(Start));
+
+        Note(301, 0.5);
+        Assert.Equal(Start.AddSeconds(-301), clocks.ByProvider(Start));
+        Note(301, 0.5);
+        Note(100, 0.5);
+        Assert.Equal(Start, clocks.ByProvider(Start));
+    }
+
+    [Fact]
+    public void Instant_ByTheProvidersClock_GoesOnAsTimeDoes_WhateverThisOneIsSetTo()
+    {
+        SettableClock machine = new(Start.AddDays(10));
+        ClockStandings known = KnownClocks.New(machine).NoteAhead(TimeSpan.FromDays(10));
+        machine.Advance(TimeSpan.FromHours(1));
+        Assert.Equal(Start.AddHours(1), known.ByProvider(machine.GetUtcNow()));
+        Assert.Equal(Start.AddMinutes(59), known.ByProvider(machine.GetUtcNow().AddMinutes(-1)));
+
+        // An answer that leaves minutes open says nothing better.
+        known.Note(ClockStandings.Provider, new ClockReading.Read(TimeSpan.FromDays(10) + TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(2)));
+        Assert.Equal(Start.AddHours(1), known.ByProvider(machine.GetUtcNow()));
+
+        machine.Set(Start.AddHours(1));
+        Assert.NotNull(known.WhyHeld());
+        Assert.Equal(Start.AddHours(1), known.ByProvider(machine.GetUtcNow()));
+        machine.Set(Start.AddDays(-3));
+        machine.Advance(TimeSpan.FromMinutes(1));
+        Assert.Equal(Start.AddMinutes(61), known.ByProvider(machine.GetUtcNow()));
+    }
+
     private ClockStanding Standing => Assert.Single(clocks.All);
 
     private void Note(double ahead, double margin) =>

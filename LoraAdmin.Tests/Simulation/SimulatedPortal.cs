@@ -68,7 +68,7 @@ public sealed class SimulatedPortal
         ReplicateClient hosted = new(http, Options.Create(replicate), hostedGate, WebhookOf, clock, NullLogger<ReplicateClient>.Instance);
         ReplicatePredictions predictions = new(hosted, Options.Create(replicate), WebhookOf);
         Hosted = hosted;
-        HostedFallback fallback = new(hostedGate, refusals, new HostedRoom(work, clock, () => world.Hosted, () => world.Training.MaxDuration, () => world.Budget), () => world.Hosted);
+        HostedFallback fallback = new(hostedGate, refusals, new HostedRoom(work, clock, () => world.Hosted, () => world.Training.MaxDuration, () => world.Budget, Clocks), () => world.Hosted);
         Providers = new ProvidersWatch(work, gate, fallback, clock);
         HostedLauncher hostedLauncher = new(
             work,
@@ -82,7 +82,7 @@ public sealed class SimulatedPortal
             predictions,
             new HostedLauncher(
                 work,
-                new PredictionMaking(work, Hosted, predictions, clock, () => world.Training),
+                new PredictionMaking(work, Hosted, predictions, clock, () => world.Training, Clocks),
                 new UngatedCreations(),
                 clock,
                 () => world.Installation,
@@ -91,8 +91,9 @@ public sealed class SimulatedPortal
             world.Pictures,
             clock,
             () => world.Training,
-            () => world.Hosted);
-        hostedWatch = new HostedWatch(work, Hosted, predictions, objects, clock);
+            () => world.Hosted,
+            Clocks);
+        hostedWatch = new HostedWatch(work, Hosted, predictions, objects, clock, Clocks);
         isHosted = () => world.Hosted.WhyNot is null;
         RunPodClient provider = new(wire, gate);
         PodAgentOptions agentOptions = new() { UrlTemplate = $"{cloud}/agents/{{pod}}" };
@@ -107,17 +108,17 @@ public sealed class SimulatedPortal
             new PreparingStep(work, objects, world.Inspector, () => world.Training),
             new StepByProvider(
                 new ProvisioningStep(work, launcher, prices, places, funds, fallback, agent, clock, () => world.Training, () => world.Installation),
-                new HostedProvisioningStep(hostedLauncher, Hosted, new HostedReturn(work, gate, clock, () => world.Training), places, clock, () => world.Training, () => world.Hosted)),
+                new HostedProvisioningStep(hostedLauncher, Hosted, new HostedReturn(work, gate, clock, () => world.Training), places, clock, () => world.Training, () => world.Hosted, Clocks)),
             new StepByProvider(
                 new RunningStep(work, agent, objects, clock, () => world.Training, Clocks), new HostedRunningStep(work, Hosted, clock, () => world.Training, Clocks)),
             new StepByProvider(
                 new RetrievingStep(work, agent, spool, clock, () => world.Training),
-                new HostedRetrievingStep(work, Hosted, validation, spool, clock, () => world.Training)),
+                new HostedRetrievingStep(work, Hosted, validation, spool, clock, () => world.Training, Clocks)),
             new UploadingStep(work, objects, spool, clock, () => world.Training),
             new ValidatingStep(work, () => world.Training),
         ];
         Conductor = new TrainingConductor(
-            work, steps, agent, Hosted, spool, new JobEnding(world.Ids, () => world.Training, () => world.Budget, () => world.Hosted), clock, instance);
+            work, steps, agent, Hosted, spool, new JobEnding(world.Ids, () => world.Training, () => world.Budget, () => world.Hosted, Clocks), clock, instance);
         Hints = new HostedHints(work, clock);
         FileProofs proofs = new(work, agent, spool, clock);
         Breaker = breaker;
@@ -142,7 +143,7 @@ public sealed class SimulatedPortal
         FilesDesk = new SpoolDesk(work, clock);
         Staging = new UploadStaging(work, objects, world.Inspector, world.Training, world.Ids, clock);
         StaleUploads = new UploadSweep(work, objects, Clocks);
-        Desk = new TrainingDesk(work, prices, spool, world.Ids, clock, () => new AdmissionRules(world.Training, world.Budget, world.Limits));
+        Desk = new TrainingDesk(work, prices, spool, world.Ids, clock, () => new AdmissionRules(world.Training, world.Budget, world.Limits), Clocks);
     }
 
     private static string WebhookOf(string name) => $"https://portal.example.org/webhooks/replicate?name={name}";

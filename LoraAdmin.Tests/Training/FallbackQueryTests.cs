@@ -194,7 +194,7 @@ public sealed class FallbackQueryTests
     private FallbackQueryStore Queries(TestDatabase database, Circuit runPod, Circuit hosted, string? whyNot) => new(
         database.Work, Gate(runPod, GateWords.RunPod), Fallback(database.Work, hosted, whyNot), Room(database.Work), () => new HostedRules(whyNot, Usd.FromDollars(5)), clock);
 
-    private HostedRoom Room(IUnitOfWork work) => new(work, clock, static () => new HostedRules(null, Usd.FromDollars(6)), static () => TimeSpan.FromMinutes(120), () => budget);
+    private HostedRoom Room(IUnitOfWork work) => new(work, clock, static () => new HostedRules(null, Usd.FromDollars(6)), static () => TimeSpan.FromMinutes(120), () => budget, KnownClocks.New(clock));
 
     private HostedFallback Fallback(IUnitOfWork work, Circuit hosted, string? whyNot)
     {

@@ -219,7 +219,7 @@ public sealed class HeldFilesTests
             new StubbornAgent(),
             bench.Portal.Hosted,
             bench.World.Spool,
-            new JobEnding(bench.World.Ids, () => bench.World.Training, () => bench.World.Budget, () => bench.World.Hosted),
+            new JobEnding(bench.World.Ids, () => bench.World.Training, () => bench.World.Budget, () => bench.World.Hosted, bench.Portal.Clocks),
             bench.World.Clock,
             "bench");
         await conductor.StepAsync(Assert.Single(await conductor.LeaseDueAsync(1, TrainingBench.Token)), TrainingBench.Token);

@@ -167,11 +167,15 @@ public sealed class StrayCostsTests
         Assert.Equal([false, true], Ended());
     }
 
-    [Fact]
+    /// <summary>Whatever its own clock says, RunPod's has told it what time it is.</summary>
+    [Theory]
+    [InlineData(10)]
+    [InlineData(10 * 24 * 60)]
+    [InlineData(-2 * 24 * 60)]
     [Trait("Requirement", "M6")]
-    public async Task Cost_ByAClockThatIsFarOff_IsBookedBySettlementAlone()
+    public async Task Cost_ByAClockThatIsFarOff_IsBookedBySettlementAloneAndIsWhatTheVendorBills(int minutesAhead)
     {
-        TrainingBench wrong = new(cloud => cloud.Training = TimeSpan.FromMinutes(90), ahead: TimeSpan.FromMinutes(10));
+        TrainingBench wrong = new(cloud => cloud.Training = TimeSpan.FromMinutes(90), ahead: TimeSpan.FromMinutes(minutesAhead));
         JobId id = await wrong.SubmitAsync();
         await wrong.RunToStateAsync(id, TrainingState.Training);
         PodHouse.AddPod(wrong.World, PodNames.For(wrong.World.Installation.Id, new JobId(wrong.World.Ids.Next()), 1, 1), agentKnowsUs: false);
@@ -180,9 +184,27 @@ public sealed class StrayCostsTests
         Assert.NotNull(wrong.Portal.Clocks.WhyHeld());
         Assert.Equal(EntryKind.Reserve, Assert.Single(wrong.World.Database.Entries.Rows).Kind);
 
+        PodRecord pod = wrong.VendorPods.Single(one => one.Id == wrong.Pods(id)[0].PodId);
+        await wrong.RunUntilAsync(() => wrong.VendorPods.Single(one => one.Id == pod.Id).Status == PodStatus.Terminated, "a pod that has ended");
+        DateTimeOffset ended = wrong.Now;
         await wrong.RunToRestAsync(id);
-        Assert.True(wrong.Month.Spent > Usd.Zero);
+
+        Usd rate = wrong.Pods(id)[0].HourlyRate!.Value;
+        TimeSpan lived = ended - pod.CreatedAt;
+        Assert.InRange(
+            wrong.Month.Spent.Micros, rate.PerHourFor(lived - TimeSpan.FromSeconds(2)).Micros, rate.PerHourFor(lived + PodWatch.Every).Micros);
         Assert.Equal(wrong.Reservation(id).Actual, wrong.Month.Spent);
+        Assert.Equal(wrong.Month.Month, Assert.Single(wrong.World.Database.Months.Rows).Month);
+        Assert.All(wrong.World.Database.Entries.Rows, entry => Assert.InRange(entry.At, SimulatedWorld.Start.AddMinutes(-1), wrong.Now.AddMinutes(1)));
+        Assert.DoesNotContain(wrong.World.Database.Entries.Rows, static entry => entry.Kind is EntryKind.Leak or EntryKind.PriceChange);
+
+        // Another portal, whose clock is right, finds nothing to add and nothing to take back.
+        SimulatedPortal right = new(wrong.World, new Mortality(static _ => false), "right");
+        Reservation settled = wrong.Reservation(id);
+        await right.Watch.TickAsync(TrainingBench.Token);
+        await right.Settlement.RunAsync(TrainingBench.Token);
+        Assert.Equal((settled, settled.Actual), (wrong.Reservation(id), wrong.Attempts(id)[0].Cost));
+        Assert.Empty(wrong.World.Database.BeyondOf[(id, 1)]);
     }
 
     /// <summary>Nobody has contradicted its clock yet, and nobody has vouched for it.</summary>

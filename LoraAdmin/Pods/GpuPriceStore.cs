@@ -29,6 +29,11 @@ internal sealed class GpuPriceRow : IEntityTypeConfiguration<GpuPriceRow>
 /// <inheritdoc cref="IGpuPriceStore"/>
 internal sealed class GpuPriceStore(LoraDb db) : IGpuPriceStore
 {
+    /// <summary>Noted by a clock that was far ahead of the one that tells now.</summary>
+    private const string TakeOut = "DELETE FROM gpu_prices WHERE gpu_type = $1 AND valid_from > $2";
+
+    private const string EndNow = "UPDATE gpu_prices SET valid_until = $2 WHERE gpu_type = $1 AND valid_until > $3 AND valid_from < $2";
+
     private const string End =
         "UPDATE gpu_prices SET valid_until = $2 WHERE gpu_type = $1 AND valid_until IS NULL AND valid_from < $2 AND hourly_micros <> $3";
 
@@ -52,8 +57,15 @@ internal sealed class GpuPriceStore(LoraDb db) : IGpuPriceStore
 
     public Task ChangeAsync(string gpuType, Usd? hourly, DateTimeOffset at, CancellationToken cancellationToken)
     {
-        Statement end = new(End, [gpuType, at.ToMillis(), hourly?.Micros ?? None]);
-        return db.RunAsync(hourly is { } price ? [end, new Statement(Begin, [gpuType, at.ToMillis(), price.Micros])] : [end], cancellationToken);
+        long now = at.ToMillis();
+        long ahead = (at + GpuPriceBook.AtMostEvery).ToMillis();
+        List<Statement> all = [new(TakeOut, [gpuType, ahead]), new(EndNow, [gpuType, now, ahead]), new(End, [gpuType, now, hourly?.Micros ?? None])];
+        if (hourly is { } price)
+        {
+            all.Add(new Statement(Begin, [gpuType, now, price.Micros]));
+        }
+
+        return db.RunAsync(all, cancellationToken);
     }
 
     public async Task<IReadOnlyList<GpuPrice>> ListAsync(int max, CancellationToken cancellationToken)

@@ -53,7 +53,8 @@ public static class ReplicateRegistration
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<HostedRules>,
             () => provider.GetRequiredService<TrainingRules>().MaxDuration,
-            provider.GetRequiredService<BudgetRules>));
+            provider.GetRequiredService<BudgetRules>,
+            provider.GetRequiredService<ClockStandings>()));
         services.AddSingleton(provider => new HostedFallback(
             provider.GetRequiredKeyedService<BreakerGate>(Key),
             provider.GetRequiredService<HostedRefusals>(),
@@ -64,7 +65,8 @@ public static class ReplicateRegistration
             provider.GetRequiredService<IHostedTrainings>(),
             provider.GetRequiredService<IHostedPredictions>(),
             TrainingFeature.TimedObjects(provider),
-            provider.GetRequiredService<TimeProvider>()));
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ClockStandings>()));
         services.AddSingleton(provider => new HostedLauncher(
             provider.GetRequiredService<IUnitOfWork>(),
             new TrainingMaking(
@@ -113,7 +115,7 @@ public static class ReplicateRegistration
         TimeProvider clock = provider.GetRequiredService<TimeProvider>();
         Func<TrainingRules> rules = provider.GetRequiredService<TrainingRules>;
         IHostedPredictions predictions = provider.GetRequiredService<IHostedPredictions>();
-        PredictionMaking making = new(work, provider.GetRequiredService<IHostedTrainings>(), predictions, clock, rules);
+        PredictionMaking making = new(work, provider.GetRequiredService<IHostedTrainings>(), predictions, clock, rules, provider.GetRequiredService<ClockStandings>());
         return new HostedValidation(
             work,
             predictions,
@@ -123,7 +125,8 @@ public static class ReplicateRegistration
             provider.GetRequiredService<IImageInspector>(),
             clock,
             rules,
-            provider.GetRequiredService<HostedRules>);
+            provider.GetRequiredService<HostedRules>,
+            provider.GetRequiredService<ClockStandings>());
     }
 
     /// <summary>A LocalCloud that plays Replicate reaches us without a public address.</summary>

@@ -63,7 +63,8 @@ public static class TrainingFeature
             provider.GetRequiredService<ISpool>(),
             provider.GetRequiredService<IIds>(),
             provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<AdmissionRules>));
+            provider.GetRequiredService<AdmissionRules>,
+            provider.GetRequiredService<ClockStandings>()));
         services.AddSingleton<FileProofs>();
         services.AddSingleton<IFileProofs>(provider => provider.GetRequiredService<FileProofs>());
         services.AddSingleton(provider => new ProviderFunds(
@@ -85,7 +86,8 @@ public static class TrainingFeature
             provider.GetRequiredService<IIds>(),
             provider.GetRequiredService<TrainingRules>,
             provider.GetRequiredService<BudgetRules>,
-            provider.GetRequiredService<HostedRules>));
+            provider.GetRequiredService<HostedRules>,
+            provider.GetRequiredService<ClockStandings>()));
         services.AddSingleton<JobsOfACopy>();
         services.AddSingleton(Conductor);
         services.AddSingleton(provider => new AttemptSettlement(
@@ -168,11 +170,11 @@ public static class TrainingFeature
                     provider.GetRequiredService<Func<Installation>>()),
                 new HostedProvisioningStep(
                     provider.GetRequiredService<HostedLauncher>(), hosted, new HostedReturn(work, provider.GetRequiredService<BreakerGate>(), clock, rules), places, clock, rules,
-                    provider.GetRequiredService<HostedRules>)),
+                    provider.GetRequiredService<HostedRules>, clocks)),
             new StepByProvider(new RunningStep(work, agent, objects, clock, rules, clocks), new HostedRunningStep(work, hosted, clock, rules, clocks)),
             new StepByProvider(
                 new RetrievingStep(work, agent, spool, clock, rules),
-                new HostedRetrievingStep(work, hosted, provider.GetRequiredService<HostedValidation>(), spool, clock, rules)),
+                new HostedRetrievingStep(work, hosted, provider.GetRequiredService<HostedValidation>(), spool, clock, rules, clocks)),
             new UploadingStep(work, objects, spool, clock, rules),
             new ValidatingStep(work, rules),
         ];

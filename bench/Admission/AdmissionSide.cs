@@ -77,7 +77,9 @@ internal sealed class AdmissionSide : IAsyncDisposable
     {
         AdmissionRules rules = new(
             AdmissionPrices.Training, new BudgetRules(round.Limit, round.Limit), new LimitRules(AdmissionRound.LorasPerUser, AdmissionRound.AttemptsPerUser));
-        TrainingDesk desk = new(database.Work, new GpuPrices(new AdmissionPrices(), round), new FileSpool(Path.GetTempPath(), new("bench")), ids, round, () => rules);
+        FileSpool spool = new(Path.GetTempPath(), new("bench"));
+        TrainingDesk desk = new(
+            database.Work, new GpuPrices(new AdmissionPrices(), round), spool, ids, round, () => rules, KnownClocks.New(round).NoteAhead(TimeSpan.Zero));
         return async (request, key) =>
             await desk.SubmitAsync(request, key, AdmissionRound.Caller, CancellationToken.None) switch
             {

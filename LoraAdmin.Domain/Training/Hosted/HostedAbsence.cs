@@ -17,14 +17,15 @@ internal static class HostedAbsence
 
     /// <returns>The training as it is; <see cref="HostedReading.NotFound"/> only when that is proven. And what is to be noted of it, if anything.</returns>
     public static async Task<(HostedReading Reading, Alongside? Note)> ReadAsync(
-        IHostedRuns provider, HostedTraining row, TimeProvider clock, CancellationToken cancellationToken)
+        IHostedRuns provider, HostedTraining row, TimeProvider clock, ClockStandings clocks, CancellationToken cancellationToken)
     {
         HostedReading answer = await provider.GetAsync(row.TrainingId!, cancellationToken);
-        (HostedReading reading, DateTimeOffset? since) = await ProveAsync(provider, row, answer, clock.GetUtcNow(), cancellationToken);
+        (HostedReading reading, DateTimeOffset? since) = await ProveAsync(provider, row, answer, clocks.ByProvider(clock.GetUtcNow()), cancellationToken);
         Alongside note = (unit, token) => NoteAsync(unit, row.Name, since, token);
         return (reading, since == row.AbsentSince ? null : note);
     }
 
+    /// <param name="now">By <see cref="ClockStandings.ByProvider"/>: what was paid for one that is lost ends where it was first missed.</param>
     /// <returns>The answer, or what is true in place of a 404 that is not proven yet; and since when the provider has been answering so.</returns>
     public static async Task<(HostedReading Reading, DateTimeOffset? AbsentSince)> ProveAsync(
         IHostedRuns provider, HostedTraining row, HostedReading answer, DateTimeOffset now, CancellationToken cancellationToken)

@@ -48,7 +48,7 @@ public sealed class TrainingMaking(IHostedTrainings provider, HostedImages image
 
 /// <summary>Validation images, from what the attempt's training made. The provider keeps that for an hour.</summary>
 public sealed class PredictionMaking(
-    IUnitOfWork work, IHostedTrainings trainings, IHostedPredictions provider, TimeProvider clock, Func<TrainingRules> rules) : IHostedMaking
+    IUnitOfWork work, IHostedTrainings trainings, IHostedPredictions provider, TimeProvider clock, Func<TrainingRules> rules, ClockStandings clocks) : IHostedMaking
 {
     public HostedKind Kind => HostedKind.Prediction;
 
@@ -63,7 +63,7 @@ public sealed class PredictionMaking(
         }
 
         // What is to be noted of the training is of no use any more: its file is safe.
-        (HostedReading reading, _) = await HostedAbsence.ReadAsync(trainings, training, clock, cancellationToken);
+        (HostedReading reading, _) = await HostedAbsence.ReadAsync(trainings, training, clock, clocks, cancellationToken);
         return reading switch
         {
             HostedReading.Found { Training: { WeightsLink: { } link } } => new HostedInput.Ready(link),

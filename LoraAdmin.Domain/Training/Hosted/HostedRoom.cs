@@ -7,7 +7,8 @@ namespace LoraAdmin.Domain.Training.Hosted;
 /// Whether the present month has room for one job more at the fallback, for pages and incidents: what decides is the reservation itself. A job that waits gives back
 /// what it holds when it goes over.
 /// </summary>
-public sealed class HostedRoom(IUnitOfWork work, TimeProvider clock, Func<HostedRules> hosted, Func<TimeSpan> maxDuration, Func<BudgetRules> budget)
+public sealed class HostedRoom(
+    IUnitOfWork work, TimeProvider clock, Func<HostedRules> hosted, Func<TimeSpan> maxDuration, Func<BudgetRules> budget, ClockStandings clocks)
 {
     /// <summary>What a job reserves there: what it costs at most.</summary>
     public Usd Reserves => hosted().EstimateFor(maxDuration());
@@ -16,7 +17,7 @@ public sealed class HostedRoom(IUnitOfWork work, TimeProvider clock, Func<Hosted
     public Task<string?> WhyNoneAsync(CancellationToken cancellationToken) => work.ReadAsync(
         async (unit, token) =>
         {
-            DateTimeOffset now = clock.GetUtcNow();
+            DateTimeOffset now = clocks.ByProvider(clock.GetUtcNow());
             BudgetMonth month = await unit.Store<IBudgetStore>().ReadMonthAsync(Month.Of(now), budget(), token);
             if (month.HasRoomFor(Reserves))
             {

@@ -19,7 +19,8 @@ public sealed class HostedValidation(
     IImageInspector inspector,
     TimeProvider clock,
     Func<TrainingRules> rules,
-    Func<HostedRules> hosted)
+    Func<HostedRules> hosted,
+    ClockStandings clocks)
 {
     /// <summary>Predictions that ended without what they were to make, until no other is paid for.</summary>
     private const int MostRuns = 2;
@@ -90,7 +91,7 @@ public sealed class HostedValidation(
 
     private async Task<StepResult> FollowAsync(Look look, HostedTraining row, CancellationToken cancellationToken)
     {
-        (HostedReading reading, Alongside? absence) = await HostedAbsence.ReadAsync(provider, row, clock, cancellationToken);
+        (HostedReading reading, Alongside? absence) = await HostedAbsence.ReadAsync(provider, row, clock, clocks, cancellationToken);
         if (look.IsLate && reading is HostedReading.Found { Training.IsOver: false })
         {
             // Between this look and the cancel it may have finished.

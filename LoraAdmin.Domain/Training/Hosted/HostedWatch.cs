@@ -9,7 +9,8 @@ namespace LoraAdmin.Domain.Training.Hosted;
 /// The loop over trainings and predictions that no job needs any more: cancels what runs, looks for those whose create call was never clearly answered, and
 /// removes the zips of images when they have served. Level-triggered: any instance may run it at any time, two at once do no harm.
 /// </summary>
-public sealed class HostedWatch(IUnitOfWork work, IHostedTrainings trainings, IHostedPredictions predictions, IObjectStore objects, TimeProvider clock)
+public sealed class HostedWatch(
+    IUnitOfWork work, IHostedTrainings trainings, IHostedPredictions predictions, IObjectStore objects, TimeProvider clock, ClockStandings clocks)
 {
     public const string Name = "training.hosted_watch";
 
@@ -58,7 +59,7 @@ public sealed class HostedWatch(IUnitOfWork work, IHostedTrainings trainings, IH
     {
         (HostedReading answer, HostedView? shown) = await HostedCancel.AskAsync(ProviderOf(row), id, cancellationToken);
         DateTimeOffset now = clock.GetUtcNow();
-        (HostedReading reading, DateTimeOffset? absent) = await HostedAbsence.ProveAsync(ProviderOf(row), row, answer, now, cancellationToken);
+        (HostedReading reading, DateTimeOffset? absent) = await HostedAbsence.ProveAsync(ProviderOf(row), row, answer, clocks.ByProvider(now), cancellationToken);
         switch (reading)
         {
             case HostedReading.Unavailable when absent is not null && row.AbsentSince is null:

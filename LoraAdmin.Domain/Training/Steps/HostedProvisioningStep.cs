@@ -12,7 +12,8 @@ public sealed class HostedProvisioningStep(
     TrainingPlaces places,
     TimeProvider clock,
     Func<TrainingRules> rules,
-    Func<HostedRules> hosted) : ITrainingStep
+    Func<HostedRules> hosted,
+    ClockStandings clocks) : ITrainingStep
 {
     private static readonly Actor Self = Actor.Portal(TrainingConductor.Name);
 
@@ -72,7 +73,7 @@ public sealed class HostedProvisioningStep(
 
     private async Task<StepResult> WaitForMachineAsync(TrainingJob job, HostedTraining row, TrainingRules figures, CancellationToken cancellationToken)
     {
-        (HostedReading reading, Alongside? note) = await HostedAbsence.ReadAsync(provider, row, clock, cancellationToken);
+        (HostedReading reading, Alongside? note) = await HostedAbsence.ReadAsync(provider, row, clock, clocks, cancellationToken);
         return (await WaitForMachineAsync(job, row, reading, figures, cancellationToken)).With(note);
     }
 

@@ -10,7 +10,7 @@ namespace LoraAdmin.Domain.Training.Steps;
 /// SHA-256 taken. Then come its validation images (<see cref="HostedValidation"/>). From there both go the way of a pod's.
 /// </summary>
 public sealed class HostedRetrievingStep(
-    IUnitOfWork work, IHostedTrainings provider, HostedValidation validation, ISpool spool, TimeProvider clock, Func<TrainingRules> rules) : ITrainingStep
+    IUnitOfWork work, IHostedTrainings provider, HostedValidation validation, ISpool spool, TimeProvider clock, Func<TrainingRules> rules, ClockStandings clocks) : ITrainingStep
 {
     private const int FetchesOfADamagedFile = 3;
 
@@ -59,7 +59,7 @@ public sealed class HostedRetrievingStep(
             return HostedRunningStep.NoRow(job);
         }
 
-        (HostedReading reading, Alongside? note) = await HostedAbsence.ReadAsync(provider, row, clock, cancellationToken);
+        (HostedReading reading, Alongside? note) = await HostedAbsence.ReadAsync(provider, row, clock, clocks, cancellationToken);
         return (await FromAsync(job, row, reading, name, files, figures, cancellationToken)).With(note);
     }
 

@@ -24,7 +24,7 @@ public sealed class HostedRunningStep(
             return NoRow(job);
         }
 
-        (HostedReading reading, Alongside? note) = await HostedAbsence.ReadAsync(provider, row, clock, cancellationToken);
+        (HostedReading reading, Alongside? note) = await HostedAbsence.ReadAsync(provider, row, clock, clocks, cancellationToken);
         return (await FollowAsync(job, row, reading, figures, cancellationToken)).With(note);
     }
 

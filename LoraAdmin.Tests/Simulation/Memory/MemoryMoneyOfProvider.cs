@@ -44,6 +44,12 @@ internal sealed class MemoryGpuPriceStore(MemoryDatabase database) : IGpuPriceSt
 
     public Task ChangeAsync(string gpuType, Usd? hourly, DateTimeOffset at, CancellationToken cancellationToken)
     {
+        DateTimeOffset ahead = at + GpuPriceBook.AtMostEvery;
+        foreach (GpuPrice one in database.Prices.Rows.Where(one => one.GpuType == gpuType && (one.ValidFrom > ahead || (one.ValidUntil > ahead && one.ValidFrom < at))).ToList())
+        {
+            database.Prices.Set((gpuType, one.ValidFrom), one.ValidFrom > ahead ? null : one with { ValidUntil = at });
+        }
+
         List<GpuPrice> own = [.. database.Prices.Rows.Where(price => price.GpuType == gpuType)];
         if (own.Any(price => price.ValidFrom >= at || (price.ValidUntil is null && price.Hourly == hourly)))
         {

@@ -289,7 +289,7 @@ internal static partial class PlantedBugTable
         new(
             "admit beyond the month's limit", "Training/TrainingDesk.cs",
             "4: month … passes its limit", Grounds.Dying,
-            "jobId, 1, estimate, now, figures.Budget, cancellationToken);", "jobId, 1, estimate, now, figures.Budget with { MonthlyLimit = figures.Budget.MonthlyLimit + estimate }, cancellationToken);"),
+            "jobId, 1, estimate, clocks.ByProvider(now), figures.Budget, cancellationToken);", "jobId, 1, estimate, clocks.ByProvider(now), figures.Budget with { MonthlyLimit = figures.Budget.MonthlyLimit + estimate }, cancellationToken);"),
         new(
             FaultyStores.BudgetWithoutGuard, "",
             "4: month … passes its limit", Grounds.Dying),

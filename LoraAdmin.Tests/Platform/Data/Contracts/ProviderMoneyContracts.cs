@@ -108,6 +108,28 @@ public abstract class GpuPriceContract : StoreContract
     }
 
     [Fact]
+    public async Task Change_AfterAClockThatWasFarAhead_TakesOutWhatThatNoted()
+    {
+        await Change("A40", 0.40m, 0);
+        await Change("L4", 0.20m, 0);
+        await Change("L4", 0.30m, 5_000);
+        await Change("A40", 0.60m, 5_000);
+        await Change("A40", 0.70m, 6_000);
+        await Change("A40", 0.80m, 20);
+        Assert.Equal(
+            [Price("L4", 0.30m, 5_000, null), Price("A40", 0.80m, 20, null), Price("A40", 0.40m, 0, 20), Price("L4", 0.20m, 0, 5_000)], await All());
+
+        await Change("L4", null, 30);
+        Assert.Equal([Price("A40", 0.80m, 20, null)], await Current());
+        Assert.Equal(Price("L4", 0.20m, 0, 30), (await All())[^1]);
+
+        // Its end alone was noted by it.
+        await Change("A40", null, 5_000);
+        await Change("A40", 0.80m, 40);
+        Assert.Equal([Price("A40", 0.80m, 40, null), Price("A40", 0.80m, 20, 40)], (await All()).Take(2));
+    }
+
+    [Fact]
     public async Task Change_ByManyAtOnce_IsOne()
     {
         await Change("A40", 0.40m, 0);
