@@ -62,6 +62,7 @@ public sealed class NeedsAttentionTests : LoraBunitContext
     [InlineData(BudgetIncidents.Beyond, "Something costs money that nobody reserved", "/pods")]
     [InlineData(BudgetIncidents.LimitPassed, "The month's limit is passed", "/budget")]
     [InlineData(BudgetIncidents.CameOutAbove, "A month came out above its limit", "/budget/ledger?month=pod00001")]
+    [InlineData(TrainingIncidents.CreateRefused, "RunPod refuses to create pods", "/training?state=queued&state=provisioning")]
     [InlineData(TrainingIncidents.OverTime, "A training passed its limit", "/training/00000000-0000-4000-8000-000000000007")]
     [InlineData(TrainingIncidents.Stuck, "A training does not move", "/training/00000000-0000-4000-8000-000000000007")]
     [InlineData(TrainingIncidents.Crashing, "A job can't go on", "/training/00000000-0000-4000-8000-000000000007")]
