@@ -20,6 +20,9 @@ public sealed record Incident(
     DateTimeOffset? ResolvedAt,
     string? ResolvedHow);
 
+/// <summary>How many incidents of a rule are open, and since when the first of them.</summary>
+public sealed record OpenCount(string Rule, int Count, DateTimeOffset Since);
+
 /// <summary>Incidents. Bound to a unit of work; only the consumer of facts writes it.</summary>
 public interface IIncidentStore
 {
@@ -36,6 +39,9 @@ public interface IIncidentStore
 
     /// <summary>Worst first, then oldest first.</summary>
     Task<IReadOnlyList<Incident>> ListOpenAsync(int max, CancellationToken cancellationToken);
+
+    /// <summary>All that are open, however many, by rule.</summary>
+    Task<IReadOnlyList<OpenCount>> CountOpenAsync(CancellationToken cancellationToken);
 }
 
 /// <summary>Keeps incidents from facts. Taking the same fact in twice changes nothing.</summary>

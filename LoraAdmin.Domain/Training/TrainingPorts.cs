@@ -130,6 +130,9 @@ public interface ITrainingStore
     /// <summary>Open jobs that wait for a reason that begins with these words, longest waiting first.</summary>
     Task<IReadOnlyList<TrainingJob>> ListWaitingAsync(string reason, int max, CancellationToken cancellationToken);
 
+    /// <summary>Whether an open job waits for a provider (<see cref="TrainingJob.WaitingSince"/>), whatever state it is in.</summary>
+    Task<bool> AnyWaitsForProviderAsync(CancellationToken cancellationToken);
+
     /// <summary>Jobs that ended before the instant and whose training images have not been let go, longest ended first.</summary>
     Task<IReadOnlyList<JobId>> ListWithOldImagesAsync(DateTimeOffset endedBefore, int max, CancellationToken cancellationToken);
 
@@ -251,6 +254,9 @@ public static class TrainingEvents
     /// <summary>Neither provider takes trainings; and one does, or does again.</summary>
     public const string ProvidersDown = "training.providers_down";
     public const string ProvidersUp = "training.providers_up";
+
+    /// <summary>RunPod has refused to create pods, and no job waits for one any more.</summary>
+    public const string NoneWaits = "training.none_waits";
 
     /// <summary>M1: training runs past its limit; cancellation is attempted.</summary>
     public const string OverTime = "training.over_time";

@@ -62,6 +62,7 @@ public sealed class NeedsAttentionTests : LoraBunitContext
     [InlineData(BudgetIncidents.Beyond, "Something costs money that nobody reserved", "/pods")]
     [InlineData(BudgetIncidents.LimitPassed, "The month's limit is passed", "/budget")]
     [InlineData(BudgetIncidents.CameOutAbove, "A month came out above its limit", "/budget/ledger?month=pod00001")]
+    [InlineData(TrainingIncidents.CreateRefused, "RunPod refuses to create pods", "/training?state=queued&state=provisioning")]
     [InlineData(TrainingIncidents.OverTime, "A training passed its limit", "/training/00000000-0000-4000-8000-000000000007")]
     [InlineData(TrainingIncidents.Stuck, "A training does not move", "/training/00000000-0000-4000-8000-000000000007")]
     [InlineData(TrainingIncidents.Crashing, "A job can't go on", "/training/00000000-0000-4000-8000-000000000007")]
@@ -164,6 +165,28 @@ public sealed class NeedsAttentionTests : LoraBunitContext
         Assert.Equal("28 things cost money that nobody reserved", line.QuerySelector("h3")!.TextContent);
         Assert.Equal(28, line.QuerySelectorAll("details li").Length);
         Assert.Equal("/pods", line.QuerySelector("a.go")!.GetAttribute("href"));
+    }
+
+    /// <summary>The most that is listed is no number of pods: it would change from reading to reading with what else is open.</summary>
+    [Fact]
+    [Trait("Requirement", "M2")]
+    public void Attention_MoreThanAreListed_AreCountedAll()
+    {
+        incidents.Open.AddRange(Enumerable.Range(1, 270).Select(number => One(PodIncidents.Leaking, $"leak{number:0000}", EventSeverity.Error)));
+        incidents.Open.AddRange(Enumerable.Range(1, 429).Select(number => One(PodIncidents.Orphaned, $"pod{number:00000}", EventSeverity.Warning)));
+        incidents.Open.Add(One(PodIncidents.Orphaned, "first", EventSeverity.Info) with { Since = Start.AddDays(-1) });
+        incidents.Open.AddRange(Enumerable.Range(1, 2).Select(number => One(ClockIncidents.Off, $"process-{number}", EventSeverity.Info)));
+        IRenderedComponent<NeedsAttention> page = Show();
+
+        AngleSharp.Dom.IElement line = page.FindAll(".incident")[1];
+        Assert.Equal("430 pods ran that nothing needs", line.QuerySelector("h3")!.TextContent);
+        Assert.Contains("since 1 d ago", line.QuerySelector(".title")!.TextContent, StringComparison.Ordinal);
+        Assert.EndsWith(", and 429 like it", line.QuerySelector("details > summary")!.TextContent, StringComparison.Ordinal);
+        Assert.Equal("Listed are 230 of the 430.", line.QuerySelector("details > p")!.TextContent);
+        Assert.Equal(230, line.QuerySelectorAll("details li").Length);
+        Assert.Contains("2, worst first", page.Find(".panel-head").TextContent, StringComparison.Ordinal);
+        Assert.StartsWith("2 more are open", page.Find(".beyond").TextContent, StringComparison.Ordinal);
+        Assert.DoesNotContain("or more", page.Markup, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -276,10 +299,12 @@ public sealed class NeedsAttentionTests : LoraBunitContext
 
         public int Reads { get; private set; }
 
-        public Task<IReadOnlyList<Incident>> ListOpenAsync(int max, CancellationToken cancellationToken)
+        public Task<OpenAttention> ReadOpenAsync(int max, CancellationToken cancellationToken)
         {
             Reads++;
-            return Away is { } reason ? throw new StoreUnavailableException(reason) : Task.FromResult<IReadOnlyList<Incident>>([.. Open.Take(max)]);
+            return Away is { } reason ? throw new StoreUnavailableException(reason) : Task.FromResult(new OpenAttention(
+                [.. Open.Take(max)],
+                [.. Open.GroupBy(one => one.Rule).Select(group => new OpenCount(group.Key, group.Count(), group.Min(one => one.Since)))]));
         }
     }
 }

@@ -107,6 +107,19 @@ public sealed class BudgetLedgerPageTests : LoraBunitContext
         Assert.Equal(words, page.FindAll(".unknown").SingleOrDefault()?.TextContent);
     }
 
+    [Theory]
+    [InlineData("month=2026-13", "The address asks for a month that there is not (2026-13): the list shows November 2026. A month is written 2026-11.")]
+    [InlineData("month=last&job=3f2b8c1e-9a4d-4c1b-8f0e-2d6a7b5c4e10", "The address asks for a month that there is not (last): the list shows every month. A month is written 2026-11.")]
+    [InlineData("month=2026-10", null)]
+    [InlineData("month=", null)]
+    public void Month_OfTheAddressThatIsNone_IsSaidToBeNone(string query, string? words)
+    {
+        Address.NavigateTo($"/budget/ledger?{query}");
+        IRenderedComponent<BudgetLedgerPage> page = RenderPage<BudgetLedgerPage>();
+
+        Assert.Equal(words, page.FindAll(".unknown").SingleOrDefault()?.TextContent);
+    }
+
     [Fact]
     public void Job_OfAnyMonth_IsFoundByItsId()
     {

@@ -509,6 +509,8 @@ public sealed class OperationPageTests : OperationPageContext
     [InlineData("state=failed", 0, null)]
     [InlineData("state=foo", 1, "The address asks for a state that no run has (foo): the list is shown without it.")]
     [InlineData("state=foo&state=bar&state=failed", 0, "The address asks for states that no run has (foo, bar): the list is shown without them.")]
+    [InlineData("operation=tests.work", 1, null)]
+    [InlineData("operation=bar", 0, "The address asks for an operation that this portal does not have (bar): the list shows what is kept of its runs, if it ever was.")]
     public async Task History_AskedForAStateThatThereIsNot_SaysSo(string query, int rows, string? words)
     {
         await RunOnceAsync();

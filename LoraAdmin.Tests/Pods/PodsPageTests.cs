@@ -67,6 +67,61 @@ public sealed class PodsPageTests : LoraBunitContext
         page.WaitForAssertion(() => Assert.Contains("No pod in these classes", page.Markup, StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("class=foreign", 1, null)]
+    [InlineData("class=zzz", 3, "The address asks for a class that no pod has (zzz): the list is shown without it.")]
+    [InlineData("class=zzz&class=foreign&class=", 1, "The address asks for a class that no pod has (zzz): the list is shown without it.")]
+    [InlineData("class=dead&class=zzz", 3, "The address asks for classes that no pod has (dead, zzz): the list is shown without them.")]
+    public void Filter_ByAClassThatThereIsNot_SaysSo(string query, int rows, string? words)
+    {
+        ShowThree();
+        Address.NavigateTo($"/pods?{query}");
+        IRenderedComponent<PodsPage> page = Show();
+
+        page.WaitForAssertion(() => Assert.Equal(rows, page.FindAll("table.pods tbody tr").Count));
+        Assert.Equal(words, page.FindAll(".unknown").SingleOrDefault()?.TextContent);
+    }
+
+    /// <summary>They count until they are verified gone, and a person who compares with the account must see which they are.</summary>
+    [Fact]
+    public void Totals_PodsThatAreNotListedAnyMore_AreSaidToBeInThem()
+    {
+        LedgerPod[] rows = [PodSamples.Row(1, Start.AddHours(-1)), PodSamples.Row(2, Start.AddHours(-1)), PodSamples.Row(3, Start.AddHours(-1))];
+        queries.Ledger.AddRange(rows);
+        queries.List(Start, PodSamples.Of(rows[0]));
+        IRenderedComponent<PodsPage> page = Show();
+        IRenderedComponent<PodsTile> tile = Render<PodsTile>();
+
+        Assert.Equal(["3", "2 of them not listed any more, $1.20/h of the cost now"], page.FindAll(".totals > div")[0].QuerySelectorAll("dd").Select(one => one.TextContent));
+        tile.WaitForAssertion(() => Assert.Contains(" · 2 not listed any more", tile.Markup, StringComparison.Ordinal));
+        queries.List(Start, [.. rows.Select(row => PodSamples.Of(row))]);
+        TellChange();
+
+        page.WaitForAssertion(() => Assert.DoesNotContain("not listed any more", page.Markup, StringComparison.Ordinal));
+        tile.WaitForAssertion(() => Assert.DoesNotContain("not listed any more", tile.Markup, StringComparison.Ordinal));
+    }
+
+    /// <summary>It falls back to nothing as soon as none runs; what was lost for good stands in the ledger.</summary>
+    [Fact]
+    public void Burned_IsOfWhatRunsNow_AndLeadsToTheMonthsSum()
+    {
+        queries.List(Start, Unknown(1));
+        IRenderedComponent<PodsPage> page = Show();
+
+        IElement burned = page.FindAll(".totals > div")[2];
+        Assert.Equal("Burned by what runs now", burned.QuerySelector("dt")!.TextContent);
+        Assert.Equal("/budget/ledger?kind=leak", burned.QuerySelector("a")!.GetAttribute("href"));
+    }
+
+    [Fact]
+    public void Burned_WhoMayNotReadMoney_IsNotLedToIt()
+    {
+        Person.SetPolicies(Permissions.ReadPods);
+        queries.List(Start, Unknown(1));
+
+        Assert.Empty(Show().FindAll(".totals a"));
+    }
+
     [Fact]
     public void Pod_OfALink_IsShownAlone_AndWhenGoneSaysSo()
     {
@@ -106,6 +161,7 @@ public sealed class PodsPageTests : LoraBunitContext
         IRenderedComponent<PodsPage> page = RenderPage<PodsPage>();
 
         page.WaitForAssertion(() => Assert.Contains("Could not read the pod ledger", page.Markup, StringComparison.Ordinal));
+        Assert.Contains("Could not read the pod ledger. Since just now. The database did not answer.", page.Find("[role=alert]").TextContent, StringComparison.Ordinal);
         Assert.DoesNotContain("No pod is alive", page.Markup, StringComparison.Ordinal);
     }
 

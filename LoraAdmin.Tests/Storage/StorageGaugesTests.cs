@@ -25,7 +25,7 @@ public sealed class StorageGaugesTests : LoraBunitContext
         IRenderedComponent<StorageTile> tile = Render<StorageTile>();
 
         page.WaitForAssertion(() => Assert.Contains("Not counted yet", page.Markup, StringComparison.Ordinal));
-        Assert.Equal("/operations/storage.census", page.Find(".panel-head a").GetAttribute("href"));
+        Assert.Equal("/operations/storage.census", page.Find(".panel-head a.mud-button-outlined").GetAttribute("href"));
         tile.WaitForAssertion(() => Assert.Equal("–", tile.Find(".tile-figure").TextContent));
         Assert.Contains("Not counted yet", tile.Markup, StringComparison.Ordinal);
     }

@@ -18,7 +18,7 @@ public sealed class FallbackPanelTests : LoraBunitContext
     [InlineData(null, null, false, "ready", "If RunPod makes no pods, jobs are trained at Replicate")]
     [InlineData(null, null, true, "takes the jobs", "While RunPod makes no pods, jobs are trained at Replicate")]
     [InlineData(null, "Its breaker is open", false, "down", "A job that RunPod makes no pod for fails now; while RunPod's breaker is open too, jobs wait in the queue. Its breaker is open.")]
-    [InlineData(null, "Its breaker is open", true, "both down", "Neither provider takes trainings")]
+    [InlineData(null, "Its breaker is open", true, "both down", "Neither provider takes trainings: jobs wait, queued or provisioning, for the first that works again.")]
     [InlineData("set Replicate:ApiToken", null, true, "not configured", "Jobs wait for RunPod alone. set Replicate:ApiToken.")]
     public void Panel_EachState_IsNamedAndExplained(string? whyNot, string? whyDown, bool isRunPodHeld, string word, string words)
     {

@@ -68,6 +68,21 @@ public sealed class HttpPodAgentTests : IDisposable
         Assert.Equal("https://abcd1234-8000.proxy.runpod.net/v1/status", vendor.Last.Uri.AbsoluteUri);
     }
 
+    /// <summary>It is shown as what keeps a job.</summary>
+    [Theory]
+    [InlineData("<html><head><title>404 Not Found</title></head><body>nginx</body></html>", "status was answered by 404")]
+    [InlineData("\uFEFF\r\n  <!DOCTYPE html><html></html>", "status was answered by 404")]
+    [InlineData("""{"error":"no such route"}""", "status was answered by 404: no such route")]
+    [InlineData("no tunnel", "status was answered by 404: no tunnel")]
+    public async Task Status_AnsweredByAProxysPage_SaysTheStatusAlone(string body, string detail)
+    {
+        vendor.Answer(404, body);
+
+        AgentReply<AgentStatus> reply = await Agent().ReadStatusAsync(Address, CancellationToken.None);
+
+        Assert.Equal((AgentFailure.Unreachable, detail), (reply.Failure, reply.Detail));
+    }
+
     [Theory]
     [InlineData("phase", "\"resting\"")]
     [InlineData("phase", "null")]

@@ -73,8 +73,8 @@ public sealed class NewJobDialogPageTests : LoraBunitContext
         Submit();
 
         Assert.Contains("This is no user id.", Dialogs.Markup, StringComparison.Ordinal);
-        Assert.Contains("The name is missing.", Dialogs.Markup, StringComparison.Ordinal);
-        Assert.Contains("This is no e-mail address.", Dialogs.Markup, StringComparison.Ordinal);
+        Assert.Contains("The name is empty.", Dialogs.Markup, StringComparison.Ordinal);
+        Assert.Contains("The e-mail address is empty.", Dialogs.Markup, StringComparison.Ordinal);
         Assert.Contains("0 images are chosen.", Dialogs.Markup, StringComparison.Ordinal);
         Assert.Empty(staging.Files);
     }
@@ -101,6 +101,25 @@ public sealed class NewJobDialogPageTests : LoraBunitContext
         await OpenAsync();
 
         Assert.True(int.Parse(Dialogs.Find("#new-name").GetAttribute("maxlength")!, System.Globalization.CultureInfo.InvariantCulture) > TrainingRequestCheck.MaxNameLength);
+    }
+
+    [Fact]
+    public async Task Submit_WrongInEveryField_SaysAllAtOnceAndSendsNothing()
+    {
+        await OpenAsync();
+        Dialogs.Find("#new-user").Input("ada");
+        Dialogs.Find("#new-name").Input(new string('x', 300));
+        Dialogs.Find("#new-email").Input("nope@");
+        Choose(File("notes.txt", 5, "text/plain"));
+        Submit();
+
+        Assert.Contains("This is no user id.", Dialogs.Markup, StringComparison.Ordinal);
+        Assert.Contains("The name is 300 characters long.", Dialogs.Markup, StringComparison.Ordinal);
+        Assert.Contains("does not look like an e-mail address.", Dialogs.Markup, StringComparison.Ordinal);
+        Assert.Contains("notes.txt: Not a JPEG, PNG or WebP file.", Dialogs.Find(".field-problem").TextContent, StringComparison.Ordinal);
+        Assert.True(int.Parse(Dialogs.Find("#new-name").GetAttribute("maxlength")!, System.Globalization.CultureInfo.InvariantCulture) > TrainingRequestCheck.MaxNameLength);
+        Assert.Empty(staging.Files);
+        Assert.Empty(desk.Submitted);
     }
 
     [Fact]

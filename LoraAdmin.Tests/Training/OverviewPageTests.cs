@@ -106,8 +106,8 @@ public sealed class OverviewPageTests : LoraBunitContext
     [Theory]
     [Trait("Requirement", "E1")]
     [InlineData(0, "In progress now", "Nothing waits")]
-    [InlineData(1, "1 of them waits for a provider", "None is queued")]
-    [InlineData(2, "2 of them wait for a provider", "None is queued")]
+    [InlineData(1, "1 of them waits for a provider", "None is queued; 1 that is provisioning waits")]
+    [InlineData(2, "2 of them wait for a provider", "None is queued; 2 that are provisioning wait")]
     public void Overview_Running_SaysHowManyOfThemWaitForAProvider(int waiting, string running, string queued)
     {
         queries.Jobs.Clear();

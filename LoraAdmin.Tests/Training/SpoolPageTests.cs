@@ -46,6 +46,7 @@ public sealed class SpoolPageTests : LoraBunitContext
         IRenderedComponent<SpoolPage> page = RenderPage<SpoolPage>();
         page.WaitForAssertion(() => Assert.Contains("HTTP 544", page.Markup, StringComparison.Ordinal));
         Assert.Contains("3 uploads in a row failed", page.Markup, StringComparison.Ordinal);
+        Assert.Contains("attempt 1", page.FindAll("td .sub").Select(one => one.TextContent));
         Assert.Contains("host-1", page.Markup, StringComparison.Ordinal);
         Button(page, "Upload now").Click();
 

@@ -79,7 +79,7 @@ public static class AlertsPageTexts
                 "/breaker", "To the fallback"),
             TrainingIncidents.CreateRefused => new(
                 "RunPod refuses to create pods", "Jobs wait. After Training:QueueWait they go to Replicate while it takes them; else they fail.",
-                "Read RunPod's words: the key, its rights, the account's balance or the request (image, GPU types, volume) has to be mended. Jobs then go on by themselves; after a refused key press “Reset” on the page Breaker.", "/training?state=queued", "Show the jobs that wait"),
+                "Read RunPod's words: the key, its rights, the account's balance or the request (image, GPU types, volume) has to be mended. Jobs then go on by themselves; after a refused key press “Reset” on the page Breaker. It resolves when RunPod makes a pod, or when no job waits any more.", JobsThatWait, "Show the jobs that wait"),
             TrainingIncidents.ProvidersDown => new(
                 "No provider takes trainings", "RunPod makes no pods for us and Replicate takes no jobs: they wait, and fail after a while. Nothing is spent meanwhile.",
                 "Read both reasons on the page Breaker. The first provider that works again is used by itself. Where the month has no room for Replicate, press “Change limit” on the page Budget.",
@@ -129,7 +129,7 @@ public static class AlertsPageTexts
                 "Restore the file from a backup of the disk, or retry the job.", job ?? "/spool", job is null ? "To the files" : "Open the job"),
             ProviderMoneyIncidents.BalanceLow => new(
                 "RunPod's balance runs out", "At $0 RunPod ends pods together with their data, and trainings that are under way are lost. Jobs whose pod it does not cover wait, and fail after a while.",
-                "Add credit to RunPod's account, or cancel what need not run. It resolves by itself some minutes after the credit is there.", "/training?state=queued", "Show the jobs that wait"),
+                "Add credit to RunPod's account, or cancel what need not run. It resolves by itself some minutes after the credit is there.", JobsThatWait, "Show the jobs that wait"),
             ProviderMoneyIncidents.BalanceUnreadable => new(
                 "RunPod's balance can't be read", "Nobody is told before it runs out; trainings go on meanwhile.",
                 "Look at the balance in RunPod's console. The command “check” says what is wrong with the key; if RunPod has moved the call, RunPod:GraphQlUrl names where it is now.", null, null),
@@ -232,6 +232,9 @@ public static class AlertsPageTexts
         EventSeverity.Warning => (Tone.Warn, Icons.Material.Outlined.WarningAmber, "look soon"),
         _ => (Tone.Quiet, Icons.Material.Outlined.Info, "to know"),
     };
+
+    /// <summary>A job that waits for a provider asks again from time to time, and is provisioning while it does.</summary>
+    private const string JobsThatWait = "/training?state=queued&state=provisioning";
 
     private const string OrphanCosts = "It costs money until it is gone; the portal ends it, or stops it for its file, unless the sweep is paused or its caps hold it back.";
     private const string OrphansCost = "They cost money until they are gone; the portal ends them, or stops them for their files, unless the sweep is paused or its caps hold them back.";

@@ -5,33 +5,43 @@ using LoraAdmin.Shell;
 
 namespace LoraAdmin.Alerts;
 
-/// <summary>Open incidents, worst first, then oldest first.</summary>
+/// <summary>Open incidents: the worst of them one by one, all of them by number.</summary>
+/// <param name="Worst">Worst first, then oldest first.</param>
+/// <param name="Counts">Of all that are open, by rule.</param>
+public sealed record OpenAttention(IReadOnlyList<Incident> Worst, IReadOnlyList<OpenCount> Counts);
+
 public interface IIncidentQueries
 {
+    /// <param name="max">How many are listed; all are counted.</param>
     /// <exception cref="StoreUnavailableException">The database is away: show that, never "nothing".</exception>
-    Task<IReadOnlyList<Incident>> ListOpenAsync(int max, CancellationToken cancellationToken);
+    Task<OpenAttention> ReadOpenAsync(int max, CancellationToken cancellationToken);
 }
 
 internal sealed class IncidentQueries(IUnitOfWork work) : IIncidentQueries
 {
-    public Task<IReadOnlyList<Incident>> ListOpenAsync(int max, CancellationToken cancellationToken) =>
-        work.ReadAsync((unit, token) => unit.Store<IIncidentStore>().ListOpenAsync(max, token), cancellationToken);
+    public Task<OpenAttention> ReadOpenAsync(int max, CancellationToken cancellationToken) => work.ReadAsync(
+        async (unit, token) =>
+        {
+            IIncidentStore incidents = unit.Store<IIncidentStore>();
+            return new OpenAttention(await incidents.ListOpenAsync(max, token), await incidents.CountOpenAsync(token));
+        },
+        cancellationToken);
 }
 
 /// <summary>What needs attention: heads the overview, and counts in the menu.</summary>
 public static class AlertsPages
 {
-    /// <summary>More than anybody reads: what comes in crowds is one line.</summary>
+    /// <summary>More than anybody reads: what comes in crowds is one line. Those beyond are counted.</summary>
     public const int Most = 500;
 
     /// <summary>From more lines on, the menu counts no further.</summary>
     public const int MostCounted = 99;
 
-    public static readonly LiveSource<IReadOnlyList<Incident>> Open = new(
+    public static readonly LiveSource<OpenAttention> Open = new(
         "alerts.open",
         LiveTopics.Training,
         TimeSpan.FromSeconds(3),
-        (services, token) => services.GetRequiredService<IIncidentQueries>().ListOpenAsync(Most, token));
+        (services, token) => services.GetRequiredService<IIncidentQueries>().ReadOpenAsync(Most, token));
 
     public static IServiceCollection AddAlertPages(this IServiceCollection services)
     {

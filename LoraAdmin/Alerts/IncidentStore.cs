@@ -101,4 +101,14 @@ internal sealed class IncidentStore(LoraDb db, TimeProvider clock) : IIncidentSt
             .ToListAsync(cancellationToken);
         return rows.ConvertAll(row => row.ToIncident());
     }
+
+    public async Task<IReadOnlyList<OpenCount>> CountOpenAsync(CancellationToken cancellationToken)
+    {
+        var rules = await db.Set<IncidentRow>()
+            .Where(row => row.ResolvedAt == null)
+            .GroupBy(row => row.Rule)
+            .Select(group => new { Rule = group.Key, Count = group.Count(), Since = group.Min(row => row.Since) })
+            .ToListAsync(cancellationToken);
+        return rules.ConvertAll(rule => new OpenCount(rule.Rule, rule.Count, Instants.FromMillis(rule.Since)));
+    }
 }

@@ -23,19 +23,23 @@ public sealed record LedgerAddress(Month? Month, IReadOnlyList<EntryKind> Kinds,
     /// <summary>Words of the address that name no kind, as they were typed: the list is shown without them, and says so.</summary>
     public IReadOnlyList<string> UnknownKinds { get; private init; } = [];
 
+    /// <summary>What the address gave as a month and is none, as it was typed: the list is shown without it, and says so.</summary>
+    public string? UnknownMonth { get; private init; }
+
     public bool IsFiltered => Kinds.Count > 0 || Job is not null;
 
     public string? JobProblem => Job is null || Guid.TryParse(Job, out _) || JobId.TailOf(Job) is not null
         ? null
         : "This is no job id. Give the last 8 characters, as pages show them (7b5c4e10), or the whole id (3f2b8c1e-9a4d-4c1b-8f0e-2d6a7b5c4e10).";
 
-    /// <summary>Reads the parts of an address; unknown months and broken cursors count as absent. A kind may be named as in the database or as the page does.</summary>
+    /// <summary>Reads the parts of an address; unknown months don't narrow, and broken cursors count as absent. A kind may be named as in the database or as the page does.</summary>
     public static LedgerAddress Parse(string? month, IReadOnlyList<string>? kinds, string? job, string? after) => new(
         ParseMonth(month),
         [.. (kinds ?? []).Select(ParseKind).OfType<EntryKind>().Distinct().Order()],
         Clean(job),
         ParseCursor(after))
     {
+        UnknownMonth = ParseMonth(month) is null ? Clean(month) : null,
         UnknownKinds = [.. (kinds ?? []).Where(static kind => kind.Length > 0 && ParseKind(kind) is null)],
     };
 

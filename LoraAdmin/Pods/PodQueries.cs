@@ -95,6 +95,12 @@ public sealed record PodsBoard(IReadOnlyList<BoardPod> Pods, AccountLook Look, L
     /// <summary>Ours that have an id and are not verified gone.</summary>
     public int Alive => Pods.Count(pod => pod.IsOurs && pod.PodId is not null);
 
+    /// <summary>Those of <see cref="Alive"/> that the account does not list any more; they count until they are verified gone.</summary>
+    public int Unlisted => Pods.Count(pod => pod is { Class: PodClass.Vanished, PodId: not null });
+
+    /// <summary>What of <see cref="HourlyRate"/> is for those.</summary>
+    public Usd UnlistedHourlyRate => Sum(Pods.Where(pod => pod is { Class: PodClass.Vanished, PodId: not null }), RateOf);
+
     /// <summary>Create calls that were never clearly answered.</summary>
     public int InDoubt => Pods.Count(pod => pod.IsInDoubt);
 

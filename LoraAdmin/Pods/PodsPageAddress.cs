@@ -8,22 +8,30 @@ public sealed record PodsPageAddress(IReadOnlyList<PodKind> Kinds, string? Pod)
 
     public static readonly PodsPageAddress All = new([], null);
 
+    /// <summary>Words of the address that name no class, as they were typed: the list is shown without them, and says so.</summary>
+    public IReadOnlyList<string> UnknownKinds { get; private init; } = [];
+
     public bool IsFiltered => Kinds.Count > 0 || Pod is not null;
 
-    /// <summary>Unknown words count as absent.</summary>
+    /// <summary>Unknown words don't filter.</summary>
     public static PodsPageAddress Parse(IEnumerable<string>? classes, string? pod)
     {
         List<PodKind> known = [];
+        List<string> unknown = [];
         foreach (string word in classes ?? [])
         {
-            if (PodPageTexts.TryParse(word, out PodKind found) && !known.Contains(found))
+            if (!PodPageTexts.TryParse(word, out PodKind found))
+            {
+                unknown.Add(word);
+            }
+            else if (!known.Contains(found))
             {
                 known.Add(found);
             }
         }
 
         known.Sort();
-        return new PodsPageAddress(known, string.IsNullOrWhiteSpace(pod) ? null : pod.Trim());
+        return new PodsPageAddress(known, string.IsNullOrWhiteSpace(pod) ? null : pod.Trim()) { UnknownKinds = [.. unknown.Where(static word => word.Length > 0)] };
     }
 
     public static string OfPod(string podId) => (All with { Pod = podId }).ToUri();

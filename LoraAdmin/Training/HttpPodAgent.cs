@@ -241,8 +241,11 @@ public sealed class HttpPodAgent(
     {
         int status = (int)response.StatusCode;
         VendorBody body = await VendorHttp.ReadBodyAsync(response.Content, MaxErrorBytes, deadline);
-        string words = VendorText.OfError(new VendorAnswer(status, body.Bytes, body.Problem, null, null, null, null), [token]);
-        return AgentReply<T>.Failed(FailureOf(status), VendorText.Clean($"{call.Name} was answered by {status}: {words}", [token]));
+        string answer = $"{call.Name} was answered by {status}";
+        string words = VendorText.IsPage(body.Bytes)
+            ? answer
+            : $"{answer}: {VendorText.OfError(new VendorAnswer(status, body.Bytes, body.Problem, null, null, null, null), [token])}";
+        return AgentReply<T>.Failed(FailureOf(status), VendorText.Clean(words, [token]));
     }
 
     /// <summary>A 206 that says exactly the range that was asked for (the last may be shorter), or a 200 that is the whole file within it.</summary>

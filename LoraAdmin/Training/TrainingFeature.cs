@@ -103,6 +103,7 @@ public static class TrainingFeature
             provider.GetRequiredService<BreakerGate>(),
             provider.GetRequiredService<HostedFallback>(),
             provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<RefusalWatch>();
         services.AddHostedService<ProvidersWatchService>();
         services.AddHostedService<ConductorService>();
         services.AddHostedService<SettlementService>();

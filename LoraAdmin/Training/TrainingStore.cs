@@ -123,6 +123,9 @@ internal sealed partial class TrainingStore(LoraDb db) : ITrainingStore
         return rows.ConvertAll(row => row.ToJob());
     }
 
+    public Task<bool> AnyWaitsForProviderAsync(CancellationToken cancellationToken) =>
+        Progress.AnyAsync(row => row.IsOpen && row.WaitingSince != null, cancellationToken);
+
     public Task<IReadOnlyList<JobId>> ListWithOldImagesAsync(DateTimeOffset endedBefore, int max, CancellationToken cancellationToken) =>
         WithOldImages.For(db)(db, endedBefore.ToMillis(), max).ListAsync(static id => new JobId(id), cancellationToken);
 

@@ -167,6 +167,13 @@ internal sealed class MemoryIncidentStore(MemoryDatabase database) : IIncidentSt
             .Take(max),
     ]);
 
+    public Task<IReadOnlyList<OpenCount>> CountOpenAsync(CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<OpenCount>>(
+    [
+        .. database.OpenIncidents.Rows
+            .GroupBy(incident => incident.Rule)
+            .Select(group => new OpenCount(group.Key, group.Count(), group.Min(incident => incident.Since))),
+    ]);
+
     private Incident? Open(IncidentSignal signal) => database.OpenIncidents.Rows.SingleOrDefault(
         incident => incident.Rule == signal.Rule && incident.Subject == signal.Subject);
 }

@@ -150,6 +150,9 @@ internal sealed class MemoryTrainingStore(MemoryDatabase database) : ITrainingSt
                 .Take(max),
         ]);
 
+    public Task<bool> AnyWaitsForProviderAsync(CancellationToken cancellationToken) =>
+        Task.FromResult(database.OpenJobs.Rows.Any(static job => job.WaitingSince is not null));
+
     public Task<IReadOnlyList<JobId>> ListWithOldImagesAsync(DateTimeOffset endedBefore, int max, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<JobId>>([.. database.EndedJobs.Before(endedBefore).Take(max)]);
 

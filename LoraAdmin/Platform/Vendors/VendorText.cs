@@ -23,6 +23,9 @@ public static class VendorText
         return Clean(WordsOf(body) ?? Encoding.UTF8.GetString(body), secrets);
     }
 
+    /// <summary>A proxy's page for browsers in place of an answer: the status says all that a person needs of it.</summary>
+    public static bool IsPage(byte[]? body) => body is not null && Encoding.UTF8.GetString(body).TrimStart('\uFEFF', ' ', '\t', '\r', '\n').StartsWith('<');
+
     /// <summary>Hides the secrets first, so that no cut leaves a part of one, then drops control characters and shortens.</summary>
     public static string Clean(string text, IEnumerable<string> secrets)
     {

@@ -52,6 +52,19 @@ public abstract class IncidentContract : StoreContract
     }
 
     [Fact]
+    public async Task Count_OfWhatIsOpen_IsByRuleAndWhole()
+    {
+        Assert.Empty(await Counts());
+        await TakeIn(Start.AddMinutes(2), Raised("it leaks", subject: "other567"));
+        await TakeIn(Start, Raised("it leaks", EventSeverity.Info, "third890"));
+        await TakeIn(Start, Fact() with { Signals = [new IncidentSignal("pods.held", Subject, "It is kept")] });
+        await TakeIn(Start.AddMinutes(-1), Raised("it leaks"));
+        await TakeIn(Start.AddMinutes(1), Over());
+
+        Assert.Equal([new OpenCount("pods.held", 1, Start), new OpenCount(Rule, 2, Start)], await Counts());
+    }
+
+    [Fact]
     public async Task Raise_AfterItsEnd_OpensANewOne()
     {
         await TakeIn(Start, Raised("it leaks"));
@@ -181,4 +194,7 @@ public abstract class IncidentContract : StoreContract
 
     private Task<IReadOnlyList<Incident>> Open(int max = 100) =>
         Read<IIncidentStore, IReadOnlyList<Incident>>(store => store.ListOpenAsync(max, None));
+
+    private async Task<IEnumerable<OpenCount>> Counts() =>
+        (await Read<IIncidentStore, IReadOnlyList<OpenCount>>(store => store.CountOpenAsync(None))).OrderBy(rule => rule.Rule, StringComparer.Ordinal);
 }

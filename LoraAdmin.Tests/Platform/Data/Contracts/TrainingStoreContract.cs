@@ -83,6 +83,22 @@ public abstract class TrainingStoreContract : StoreContract
     }
 
     [Fact]
+    public async Task Waiting_ForAProvider_IsAnOpenJobInWhateverState()
+    {
+        TrainingJob[] others = [NewJob() with { WaitReason = "A place is wanting" }, NewJob() with { State = TrainingState.Failed, WaitingSince = Start }];
+        foreach (TrainingJob job in others)
+        {
+            await In<ITrainingStore>(store => store.AddAsync(job, [], null, None));
+        }
+
+        Assert.False(await Any());
+        await In<ITrainingStore>(store => store.AddAsync(NewJob() with { State = TrainingState.Provisioning, WaitingSince = Start }, [], null, None));
+        Assert.True(await Any());
+
+        Task<bool> Any() => Read<ITrainingStore, bool>(store => store.AnyWaitsForProviderAsync(None));
+    }
+
+    [Fact]
     public async Task Job_Unknown_IsNull() =>
         Assert.Null(await Read<ITrainingStore, TrainingJob?>(store => store.FindAsync(NextJob(), None)));
 
