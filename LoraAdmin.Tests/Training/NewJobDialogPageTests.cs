@@ -81,29 +81,6 @@ public sealed class NewJobDialogPageTests : LoraBunitContext
 
     /// <summary>Each of these alone is refused; nobody is to find them out one by one.</summary>
     [Fact]
-    public async Task Submit_EverythingWrong_SaysAllAtOnceAndSendsNothing()
-    {
-        await OpenAsync();
-        Dialogs.Find("#new-user").Input(Guid.Empty.ToString());
-        Dialogs.Find("#new-name").Input(new string('n', 300));
-        Dialogs.Find("#new-email").Input("nope@");
-        Choose(File("notes.txt", 5, "text/plain"));
-        Submit();
-
-        string[] said = ["The id is all zeros", "The name is 300 characters long.", "This is no e-mail address.", "notes.txt: Not a JPEG, PNG or WebP file."];
-        Assert.All(said, words => Assert.Contains(words, Dialogs.Markup, StringComparison.Ordinal));
-        Assert.Empty(staging.Files);
-    }
-
-    [Fact]
-    public async Task Name_ThatIsTooLong_IsNotCutWithoutAWord()
-    {
-        await OpenAsync();
-
-        Assert.True(int.Parse(Dialogs.Find("#new-name").GetAttribute("maxlength")!, System.Globalization.CultureInfo.InvariantCulture) > TrainingRequestCheck.MaxNameLength);
-    }
-
-    [Fact]
     public async Task Submit_WrongInEveryField_SaysAllAtOnceAndSendsNothing()
     {
         await OpenAsync();
