@@ -148,7 +148,7 @@ public sealed class PodSweep(
             cancellationToken);
         SweepRoom room = new(caps(), tally);
         List<SweepItem> items = [];
-        foreach (CountedPod[] few in census.Where(pod => IsForTheSweep(pod, now) && !IsClosedSince(pod, closed)).Chunk(AskedAtOnce))
+        foreach (CountedPod[] few in census.Where(pod => IsForTheSweep(pod, closed, now)).Chunk(AskedAtOnce))
         {
             DateTimeOffset asked = clock.GetUtcNow();
             bool pastCaps = !everyProof && CountWithinCaps([.. items, Item(few[0], null, closed, asked)], room) <= items.Count;
@@ -182,13 +182,13 @@ public sealed class PodSweep(
         return new SweepResult(done, ineligible);
     }
 
-    private static bool IsForTheSweep(CountedPod pod, DateTimeOffset now) =>
-        (pod.Class == PodClass.Unknown && !(now - pod.Pod!.CreatedAt < UnknownAfter))
-        || (pod.Class == PodClass.Orphan && pod.Row!.Want == PodWant.Needed);
-
-    /// <summary>Whoever closed its row may have seen it gone after the listing: the next look knows.</summary>
-    private static bool IsClosedSince(CountedPod pod, IReadOnlyDictionary<string, ClosedRow?> closed) =>
-        pod.Row is null && closed.TryGetValue(pod.Pod!.Id, out ClosedRow? row) && row is null;
+    private static bool IsForTheSweep(CountedPod pod, IReadOnlyDictionary<string, ClosedRow?> closed, DateTimeOffset now) => pod.Class switch
+    {
+        // Whoever closed the row during the listing may have seen the pod gone: the next look knows. No clock is asked how old one is that the ledger has had.
+        PodClass.Unknown => closed.TryGetValue(pod.Pod!.Id, out ClosedRow? row) ? row is not null : !(now - pod.Pod.CreatedAt < UnknownAfter),
+        PodClass.Orphan => pod.Row!.Want == PodWant.Needed,
+        _ => false,
+    };
 
     private async Task<FileProof?> ProofAsync(CountedPod pod, CancellationToken cancellationToken)
     {

@@ -47,6 +47,23 @@ public sealed class PodReturnTests
         bool IsOfIt(OperationalEvent fact) => fact.Kind == PodEvents.Orphaned && fact.Pod == pod.Name;
     }
 
+    /// <summary>By its clock the pod is not made yet: it sweeps nothing by itself, and says what is to be swept.</summary>
+    [Fact]
+    [Trait("Requirement", "J1")]
+    [Trait("Requirement", "E4")]
+    public async Task PodTakenForGone_IsListedAgainByAClockThatIsADayBehind_IsInThePlanThatAPersonApproves()
+    {
+        (PodHouse house, PodRecord pod) = await TakenForGoneAsync();
+        SimulatedPortal behind = new(house.World, new Mortality(_ => false), "two", clock: new MachineClock(house.World.Clock, TimeSpan.FromDays(-1), drift: 0));
+
+        SweepPlan plan = Assert.IsType<SweepPlanning.Planned>(await behind.Pods.PreviewSweepAsync(PodHouse.None)).Plan;
+        Assert.Equal([pod.Id], plan.Items.Select(static item => item.PodId));
+        Assert.Single(Assert.IsType<ApproveSweepOutcome.Applied>(await behind.Pods.ApproveSweepAsync(plan.Hash, Ada, PodHouse.None)).Result.Done);
+        await house.RunAsync(TimeSpan.FromMinutes(2));
+
+        Assert.Equal(PodStatus.Terminated, pod.Status);
+    }
+
     /// <summary>The caps let nothing go: a person reads the plan, and applies it while it is.</summary>
     [Fact]
     [Trait("Requirement", "J1")]
