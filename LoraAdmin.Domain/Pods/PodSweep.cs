@@ -52,8 +52,8 @@ public sealed record SweepItem(
     /// <summary><see cref="ProviderPod.CostsSince"/>.</summary>
     public DateTimeOffset? CostsSince { get; init; }
 
-    /// <summary>Start of the listing that showed it; null: of a plan from before this was kept, whose <see cref="ProofAt"/> is not much later.</summary>
-    public DateTimeOffset? ListedAt { get; init; }
+    /// <summary>The row that its listing proved wrong: the ledger took it for gone. Null: it had none, or an open one.</summary>
+    public ClosedRow? Closed { get; init; }
 }
 
 /// <summary>What the sweep would do, frozen: pressing "Apply" does exactly this, less what became ineligible meanwhile.</summary>
@@ -114,36 +114,46 @@ public sealed class PodSweep(
     private const int AskedAtOnce = 8;
 
     /// <summary>Lists the account once and plans the whole of what there is to do, as a person wants to see it.</summary>
-    public async Task<SweepPlanning> PlanAsync(CancellationToken cancellationToken) => await provider.ListAsync(cancellationToken) switch
+    public async Task<SweepPlanning> PlanAsync(CancellationToken cancellationToken)
     {
-        PodListing.Complete listing => await PlanAsync(listing, everyProof: true, cancellationToken),
-        PodListing.Unavailable unavailable => new SweepPlanning.CouldNotRead(unavailable.Error),
-        _ => throw new NotSupportedException("A listing is complete or unavailable."),
-    };
+        LedgerBefore before = await work.ReadAsync(LedgerBefore.ReadAsync, cancellationToken);
+        return await provider.ListAsync(cancellationToken) switch
+        {
+            PodListing.Complete listing => await PlanAsync(listing, before, everyProof: true, cancellationToken),
+            PodListing.Unavailable unavailable => new SweepPlanning.CouldNotRead(unavailable.Error),
+            _ => throw new NotSupportedException("A listing is complete or unavailable."),
+        };
+    }
 
     /// <summary>Plans on a listing that the caller has just read; the ledger is read after it.</summary>
+    /// <param name="before">The ledger as it was before the listing began.</param>
     /// <param name="everyProof">False: agents of pods past the caps are not asked, since nothing happens to those now.</param>
-    public async Task<SweepPlanning.Planned> PlanAsync(PodListing.Complete listing, bool everyProof, CancellationToken cancellationToken)
+    public async Task<SweepPlanning.Planned> PlanAsync(PodListing.Complete listing, LedgerBefore before, bool everyProof, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(listing);
+        ArgumentNullException.ThrowIfNull(before);
         DateTimeOffset now = clock.GetUtcNow();
-        (IReadOnlyList<LedgerPod> open, IReadOnlyList<PodClaim> claims, SweepTally tally, AutomationBar? bar) = await work.ReadAsync(
-            async (unit, token) => (
-                await unit.Store<IPodLedger>().ListAliveAsync(token),
-                await unit.Store<IPodClaimStore>().ListAsync(token),
-                await unit.Store<IPodLedger>().TallySweepAsync(now - CapWindow, token),
-                await AutomationGate.FindAsync(unit, OperationKey, clocks, now, token)),
+        (IReadOnlyList<CountedPod> census, IReadOnlyDictionary<string, ClosedRow?> closed, SweepTally tally, AutomationBar? bar) = await work.ReadAsync(
+            async (unit, token) =>
+            {
+                IReadOnlyList<LedgerPod> open = await unit.Store<IPodLedger>().ListAliveAsync(token);
+                IReadOnlyList<PodClaim> claims = await unit.Store<IPodClaimStore>().ListAsync(token);
+                IReadOnlyList<CountedPod> counted = PodCensus.Count(listing, open, claims, installation().Id, now);
+                return (
+                    counted,
+                    await before.FindClosedAsync(unit, [.. counted.Where(static pod => pod.Class == PodClass.Unknown).Select(static pod => pod.Pod!.Id)], token),
+                    await unit.Store<IPodLedger>().TallySweepAsync(now - CapWindow, token),
+                    await AutomationGate.FindAsync(unit, OperationKey, clocks, now, token));
+            },
             cancellationToken);
-        IReadOnlyList<CountedPod> census = PodCensus.Count(listing, open, claims, installation().Id, now);
         SweepRoom room = new(caps(), tally);
-        DateTimeOffset listed = clocks.ByProvider(listing.StartedAt);
         List<SweepItem> items = [];
-        foreach (CountedPod[] few in census.Where(pod => IsForTheSweep(pod, now)).Chunk(AskedAtOnce))
+        foreach (CountedPod[] few in census.Where(pod => IsForTheSweep(pod, closed, now)).Chunk(AskedAtOnce))
         {
             DateTimeOffset asked = clock.GetUtcNow();
-            bool pastCaps = !everyProof && CountWithinCaps([.. items, Item(few[0], null, listed, asked)], room) <= items.Count;
+            bool pastCaps = !everyProof && CountWithinCaps([.. items, Item(few[0], null, closed, asked)], room) <= items.Count;
             FileProof?[] found = pastCaps ? new FileProof?[few.Length] : await Task.WhenAll(few.Select(pod => ProofAsync(pod, cancellationToken)));
-            items.AddRange(few.Zip(found, (pod, proof) => Item(pod, proof, listed, asked)));
+            items.AddRange(few.Zip(found, (pod, proof) => Item(pod, proof, closed, asked)));
         }
 
         return new SweepPlanning.Planned(new SweepPlan(listing.StartedAt, items, CountWithinCaps(items, room)) { Room = room, Bar = bar }, census);
@@ -172,9 +182,13 @@ public sealed class PodSweep(
         return new SweepResult(done, ineligible);
     }
 
-    private static bool IsForTheSweep(CountedPod pod, DateTimeOffset now) =>
-        (pod.Class == PodClass.Unknown && !(now - pod.Pod!.CreatedAt < UnknownAfter))
-        || (pod.Class == PodClass.Orphan && pod.Row!.Want == PodWant.Needed);
+    private static bool IsForTheSweep(CountedPod pod, IReadOnlyDictionary<string, ClosedRow?> closed, DateTimeOffset now) => pod.Class switch
+    {
+        // Whoever closed the row during the listing may have seen the pod gone: the next look knows. No clock is asked how old one is that the ledger has had.
+        PodClass.Unknown => closed.TryGetValue(pod.Pod!.Id, out ClosedRow? row) ? row is not null : !(now - pod.Pod.CreatedAt < UnknownAfter),
+        PodClass.Orphan => pod.Row!.Want == PodWant.Needed,
+        _ => false,
+    };
 
     private async Task<FileProof?> ProofAsync(CountedPod pod, CancellationToken cancellationToken)
     {
@@ -185,9 +199,9 @@ public sealed class PodSweep(
             : await proofs.FindAsync(name.Job, name.Attempt, seen.Name, seen.Id, cancellationToken);
     }
 
-    /// <param name="listed">Start of the listing that shows it, as the ledger notes when a pod was gone.</param>
+    /// <param name="closed">Closed rows of pods that have no open one.</param>
     /// <param name="asked">When its file was asked for.</param>
-    private static SweepItem Item(CountedPod pod, FileProof? proof, DateTimeOffset listed, DateTimeOffset asked)
+    private static SweepItem Item(CountedPod pod, FileProof? proof, IReadOnlyDictionary<string, ClosedRow?> closed, DateTimeOffset asked)
     {
         ProviderPod seen = pod.Pod!;
         SweepAction action = proof switch
@@ -202,7 +216,7 @@ public sealed class PodSweep(
         {
             CreatedAt = seen.CreatedAt,
             CostsSince = seen.CostsSince,
-            ListedAt = listed,
+            Closed = pod.Row is null ? closed.GetValueOrDefault(seen.Id) : null,
         };
     }
 
@@ -328,10 +342,10 @@ public sealed class PodSweep(
     }
 
     /// <summary>
-    /// Whether the pod was seen after it had been taken for gone. A plan waits for an hour: one that was ended since its look is gone, and is not to cost money anew.
+    /// Whether the pod was listed after it had been taken for gone. A plan waits for an hour: one that was ended since its look is gone, and is not to cost money anew.
+    /// Clocks say nothing of it: one that was ahead when it closed the row would keep the pod running.
     /// </summary>
-    private static bool IsListedAgain(SweepItem item, LedgerPod gone) =>
-        item.Reason == PodReasons.Unknown && !(gone.GoneAt >= (item.ListedAt ?? item.ProofAt));
+    private static bool IsListedAgain(SweepItem item, LedgerPod gone) => item.Closed == ClosedRow.Of(gone);
 
     /// <summary>An agent that had no file may have one by now: what it said long ago proves nothing, and it is asked again before its pod goes.</summary>
     private static FileProof ProofOf(SweepItem item, DateTimeOffset now) =>

@@ -66,7 +66,7 @@ public sealed class PodWatch
     /// <exception cref="AggregateException">Something unforeseen befell some rows; all others, and the sweep, had their turn.</exception>
     public async Task<PodWatchReport> TickAsync(CancellationToken cancellationToken)
     {
-        await news.BeginAsync(cancellationToken);
+        LedgerBefore before = await news.BeginAsync(cancellationToken);
 
         // The list first, then the ledger: a pod that is created in between is then in the ledger and not taken for a stranger.
         PodListing listing = await provider.ListAsync(cancellationToken);
@@ -84,7 +84,7 @@ public sealed class PodWatch
 
         // Before the sweep asks any agent: the listing is fresh, and what is being ended costs money.
         Acts acts = await ActAsync(account, cancellationToken);
-        SweepPlanning.Planned planned = await sweep.PlanAsync(complete, everyProof: false, cancellationToken);
+        SweepPlanning.Planned planned = await sweep.PlanAsync(complete, before, everyProof: false, cancellationToken);
         if (!await news.TellAsync(planned, cancellationToken))
         {
             acts.ThrowIfAnyFailed();

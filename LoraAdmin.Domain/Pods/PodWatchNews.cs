@@ -30,13 +30,16 @@ internal sealed class PodWatchNews(IUnitOfWork work, TimeProvider clock)
     private DateTimeOffset blindSince;
 
     /// <summary>Before the account is listed: what is looked at from here on is newer than every look that is written.</summary>
-    public async Task BeginAsync(CancellationToken cancellationToken)
+    public async Task<LedgerBefore> BeginAsync(CancellationToken cancellationToken)
     {
-        newest = await work.ReadAsync((unit, token) => unit.Store<IAccountLookStore>().FindNumberAsync(token), cancellationToken);
+        LedgerBefore before = await work.ReadAsync(LedgerBefore.ReadAsync, cancellationToken);
+        newest = before.Look;
         if (newest != written)
         {
             Forget();
         }
+
+        return before;
     }
 
     public async Task TellBlindAsync(ProviderError error, CancellationToken cancellationToken)

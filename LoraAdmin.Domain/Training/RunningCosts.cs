@@ -63,7 +63,8 @@ public static class RunningCosts
         .DefaultIfEmpty(now)
         .Min();
 
-    private static DateTimeOffset BeginOf(LedgerPod pod) => pod.CreatedAt ?? pod.RequestedAt;
+    /// <summary>A pod that was found may have stood still at first: with nothing accrued, its cost begins where the accrual does.</summary>
+    private static DateTimeOffset BeginOf(LedgerPod pod) => (pod.Billed == Usd.Zero ? pod.BilledUntil : null) ?? pod.CreatedAt ?? pod.RequestedAt;
 
     /// <summary>Those that are still there, each by itself.</summary>
     private static IEnumerable<RunningCost> Parts(

@@ -97,7 +97,7 @@ public sealed class TrainingConductor(
         {
             StepResult.Fail ended = new(job, cancelled, FileProof.None, words);
             return await HostedLedger.CurrentAsync(work, job, cancellationToken) is { TrainingId: not null } row
-                ? await HostedRunningStep.EndAsync(hosted, job, row, ended, null, clock, cancellationToken)
+                ? await HostedRunningStep.EndAsync(hosted, job, row, ended, null, mayFinish: false, clock, cancellationToken)
                 : ended;
         }
 

@@ -150,7 +150,7 @@ internal sealed record RawMoney(
 
     private static bool IsAnothers(PodLedgerRow row) => row.Saw == PodSaw.Gone && row.WantReason == "not_ours";
 
-    private static long BeginOf(PodLedgerRow pod) => pod.CreatedAt ?? pod.RequestedAt;
+    private static long BeginOf(PodLedgerRow pod) => (pod.BilledMicros == 0 ? pod.BilledUntil : null) ?? pod.CreatedAt ?? pod.RequestedAt;
 
     private long? LastBookedUnder(string pod) => Entries.Where(row => row.Pod == pod && row.Kind != EntryKind.Correction).Max(row => (long?)row.At);
 

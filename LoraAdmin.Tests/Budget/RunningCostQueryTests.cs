@@ -38,6 +38,33 @@ public sealed class RunningCostQueryTests
         Assert.Equal(Now.AddHours(-1), await ReadSinceAsync(database));
     }
 
+    /// <summary>Made twenty days ago and started anew an hour ago: what is not booked yet is of that hour.</summary>
+    [Theory]
+    [InlineData(DatabaseKind.Sqlite)]
+    [InlineData(DatabaseKind.Postgres)]
+    [Trait("Requirement", "M6")]
+    public async Task Stray_ThatStoodStill_CostsSinceItsPresentStart(DatabaseKind kind)
+    {
+        await using TestDatabase database = await TestDatabase.CreateAsync(kind, new FakeTimeProvider(Now));
+        await AddAsync(database, Pod("stray", 1) with { GpuType = "", CreatedAt = Now.AddDays(-20), BilledUntil = Now.AddHours(-1) });
+
+        Assert.Equal((Dollars(0.50m), Dollars(0.50m)), await ReadAsync(database));
+        Assert.Equal(Now.AddHours(-1), await ReadSinceAsync(database));
+    }
+
+    /// <summary>Its price changed an hour ago, and nothing of it is booked: its cost began with it.</summary>
+    [Theory]
+    [InlineData(DatabaseKind.Sqlite)]
+    [InlineData(DatabaseKind.Postgres)]
+    public async Task Stray_WhosePriceChanged_CostsSinceItsBeginning(DatabaseKind kind)
+    {
+        await using TestDatabase database = await TestDatabase.CreateAsync(kind, new FakeTimeProvider(Now));
+        await AddAsync(database, (Pod("stray", 1) with { GpuType = "" }).Repriced(Dollars(0.20m), Now.AddHours(-1)));
+
+        Assert.Equal((Dollars(0.70m), Dollars(0.20m)), await ReadAsync(database));
+        Assert.Equal(Now.AddHours(-2), await ReadSinceAsync(database));
+    }
+
     /// <summary>Both of a job that nobody knows: one is booked too high, which gives the other nothing.</summary>
     [Theory]
     [InlineData(DatabaseKind.Sqlite)]

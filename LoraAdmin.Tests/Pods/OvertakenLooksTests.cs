@@ -93,6 +93,40 @@ public sealed class OvertakenLooksTests
         Assert.DoesNotContain(pods.Facts, static fact => fact.Kind == PodEvents.Orphaned);
     }
 
+    /// <summary>What a person applies from the page rests on a listing of the same kind.</summary>
+    [Fact]
+    [Trait("Requirement", "J1")]
+    public async Task OldListingOfAPlan_OpensNoRowThatWasMadeAndClosedSince()
+    {
+        PodRecord pod = Orphan();
+        Task<SweepPlanning> planning = PlanAndStandStill();
+        await pods.RunAsync(TimeSpan.FromMinutes(3));
+
+        await AssertIsLeftGoneAsync(pod, planning);
+    }
+
+    /// <summary>The look that closes the row is not written when the plan is.</summary>
+    [Fact]
+    [Trait("Requirement", "J1")]
+    public async Task OldListingOfAPlan_OpensNoRowThatALookClosesMeanwhile()
+    {
+        PodRecord pod = pods.AddPod(pods.NextName());
+        await pods.KnowAsync(pod, static row => row with { Want = PodWant.Released, WantReason = PodReasons.JobEnded, Proof = FileProof.InStorage });
+        pods.Pass(PodSweep.UnknownAfter + TimeSpan.FromSeconds(1));
+        pods.World.Cloud.World.Faults.Add(FaultKind.DeleteIgnored);
+        await pods.Portal.Watch.TickAsync(Token);
+        pods.Pass(PodWatch.EveryWhileEnding);
+        pods.World.Cloud.World.Faults.Add(FaultKind.ListPartial, match: pod.Name, count: 1);
+        await pods.Portal.Watch.TickAsync(Token);
+        pods.Pass(PodWatch.EveryWhileEnding);
+        Task<SweepPlanning> planning = PlanAndStandStill();
+        pods.World.Cloud.World.Terminate(pod);
+        SimulatedPortal dies = new(pods.World, new Mortality(point => point == "before transaction" && pods.Rows.Any(static row => row.Saw == PodSaw.Gone)), "dies");
+        await Assert.ThrowsAsync<ProcessDiedException>(() => dies.Watch.TickAsync(Token));
+
+        await AssertIsLeftGoneAsync(pod, planning);
+    }
+
     [Fact]
     public async Task OldFailure_DoesNotSayThatTheAccountCanNotBeListed()
     {
@@ -162,13 +196,30 @@ public sealed class OvertakenLooksTests
         return pod;
     }
 
-    private Task ListAndStandStill()
+    private Task ListAndStandStill() => StandStillIn(() => late.Watch.TickAsync(Token));
+
+    private Task<SweepPlanning> PlanAndStandStill() => StandStillIn(() => late.Sweep.PlanAsync(Token));
+
+    private T StandStillIn<T>(Func<T> begin)
     {
         standsStill = true;
-        Task look = late.Watch.TickAsync(Token);
+        T begun = begin();
         standsStill = false;
         Assert.True(mortality.IsFrozen);
-        return look;
+        return begun;
+    }
+
+    private async Task AssertIsLeftGoneAsync(PodRecord pod, Task<SweepPlanning> planning)
+    {
+        LedgerPod gone = Assert.Single(pods.Rows);
+        Assert.Equal((PodStatus.Terminated, PodSaw.Gone), (pod.Status, gone.Saw));
+        mortality.Thaw();
+        SweepPlan plan = Assert.IsType<SweepPlanning.Planned>(await planning).Plan;
+
+        await pods.Portal.Sweep.ApplyAsync(plan, plan.Items.Count, OperationHouse.Ada, Token);
+
+        Assert.Equal([gone], pods.Rows);
+        Assert.Empty(plan.Items);
     }
 
     /// <summary>What it crosses to next when the account's answer is in its memory.</summary>

@@ -28,6 +28,63 @@ public sealed class PodReturnTests
         Assert.True(house.Rows.Single(row => row.PodId == pod.Id).CostUntil(house.World.Clock.GetUtcNow()) > Usd.Zero);
     }
 
+    /// <summary>The instant at which its row was closed lies ahead of every look of the portal that finds it.</summary>
+    [Fact]
+    [Trait("Requirement", "J1")]
+    [Trait("Requirement", "E4")]
+    public async Task PodTakenForGone_ByAClockThatWasADayAhead_IsListedAgain_IsEndedAfterAll()
+    {
+        (PodHouse house, PodRecord pod) = await TakenForGoneAsync(TimeSpan.FromDays(1));
+        Assert.True(Row().GoneAt > house.World.Clock.GetUtcNow().AddHours(23));
+        SimulatedPortal right = new(house.World, new Mortality(_ => false), "two");
+
+        await house.RunAsync(TimeSpan.FromMinutes(5), right.Watch);
+
+        Assert.Equal((PodStatus.Terminated, PodSaw.Gone), (pod.Status, Row().Saw));
+        Assert.Contains("taken for gone and is listed again", Assert.Single(house.Facts, IsOfIt).Message, StringComparison.Ordinal);
+
+        LedgerPod Row() => house.Rows.Single(row => row.PodId == pod.Id);
+        bool IsOfIt(OperationalEvent fact) => fact.Kind == PodEvents.Orphaned && fact.Pod == pod.Name;
+    }
+
+    /// <summary>By its clock the pod is not made yet: it sweeps nothing by itself, and says what is to be swept.</summary>
+    [Fact]
+    [Trait("Requirement", "J1")]
+    [Trait("Requirement", "E4")]
+    public async Task PodTakenForGone_IsListedAgainByAClockThatIsADayBehind_IsInThePlanThatAPersonApproves()
+    {
+        (PodHouse house, PodRecord pod) = await TakenForGoneAsync();
+        SimulatedPortal behind = new(house.World, new Mortality(_ => false), "two", clock: new MachineClock(house.World.Clock, TimeSpan.FromDays(-1), drift: 0));
+
+        SweepPlan plan = Assert.IsType<SweepPlanning.Planned>(await behind.Pods.PreviewSweepAsync(PodHouse.None)).Plan;
+        Assert.Equal([pod.Id], plan.Items.Select(static item => item.PodId));
+        Assert.Single(Assert.IsType<ApproveSweepOutcome.Applied>(await behind.Pods.ApproveSweepAsync(plan.Hash, Ada, PodHouse.None)).Result.Done);
+        await house.RunAsync(TimeSpan.FromMinutes(2));
+
+        Assert.Equal(PodStatus.Terminated, pod.Status);
+    }
+
+    /// <summary>The caps let nothing go: a person reads the plan, and applies it while it is.</summary>
+    [Fact]
+    [Trait("Requirement", "J1")]
+    [Trait("Requirement", "E4")]
+    public async Task PodTakenForGone_IsListedAgain_IsEndedByTheApprovedPlan_AndNotAnewByAnOlderOne()
+    {
+        (PodHouse house, PodRecord pod) = await TakenForGoneAsync();
+        house.World.Caps = new SweepCaps(0, Usd.Zero);
+        SweepPlan plan = await house.PlanAsync();
+        await house.RunAsync(TimeSpan.FromMinutes(2));
+        Assert.Equal(PodStatus.Running, pod.Status);
+
+        Assert.Single((await house.Portal.Sweep.ApplyAsync(plan, 1, Ada, PodHouse.None)).Done);
+        await house.RunAsync(TimeSpan.FromMinutes(3));
+        LedgerPod gone = house.Rows.Single(row => row.PodId == pod.Id);
+        Assert.Equal((PodStatus.Terminated, PodSaw.Gone), (pod.Status, gone.Saw));
+
+        Assert.Equal("It is gone already", Assert.Single((await house.Portal.Sweep.ApplyAsync(plan, 1, Ada, PodHouse.None)).Ineligible).Why);
+        Assert.Contains(gone, house.Rows);
+    }
+
     [Fact]
     [Trait("Requirement", "E4")]
     public async Task PodTakenForGone_IsListedAgain_CanBeEndedByAPerson()
@@ -362,11 +419,12 @@ public sealed class PodReturnTests
         Assert.Empty(over.Except!);
     }
 
-    private static async Task<(PodHouse House, PodRecord Pod)> TakenForGoneAsync()
+    /// <param name="ahead">How far the clock of the portal that takes it for gone is ahead.</param>
+    private static async Task<(PodHouse House, PodRecord Pod)> TakenForGoneAsync(TimeSpan ahead = default)
     {
-        PodHouse house = new();
+        PodHouse house = new(null, ahead);
         PodRecord other = house.AddPod(house.NextName());
-        await house.KnowAsync(other);
+        await house.KnowAsync(other, row => row with { LiveUntil = row.LiveUntil + ahead });
         PodRecord pod = house.AddPod(house.NextName());
         await house.KnowAsync(pod, row => row with { Want = PodWant.Released, WantReason = PodReasons.JobEnded, Proof = FileProof.InStorage });
         house.World.Cloud.World.Faults.Add(FaultKind.DeleteIgnored);

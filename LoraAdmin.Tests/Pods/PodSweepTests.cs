@@ -1,6 +1,7 @@
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Platform.LocalCloud;
+using LoraAdmin.Pods;
 using LoraAdmin.Tests.Simulation;
 using Xunit;
 
@@ -42,14 +43,21 @@ public sealed class PodSweepTests
         pod.StartedAt = house.World.Clock.GetUtcNow();
         house.Pass(TimeSpan.FromHours(1));
 
-        Usd planned = Assert.Single((await house.PlanAsync()).Items).CostSoFar;
+        SweepPlanning.Planned plan = Assert.IsType<SweepPlanning.Planned>(await house.Portal.Pods.PreviewSweepAsync(PodHouse.None));
+        Usd planned = Assert.Single(plan.Plan.Items).CostSoFar;
+        BoardPod shown = BoardOf(house, new AccountLook(1, plan.Plan.AsOf, [new ListedPod(Assert.Single(plan.Census).Pod!, false)], 0, null, null));
+        Assert.Equal((pod.CreatedAt, planned, planned), (shown.Since, shown.CostSoFar, shown.Burned));
         await house.Portal.Watch.TickAsync(PodHouse.None);
 
         LedgerPod row = Assert.Single(house.Rows);
         Assert.Equal(pod.CreatedAt, row.CreatedAt);
+        Assert.Equal(planned, BoardOf(house, house.World.Database.Looks.Find("runpod")!).CostSoFar);
         Assert.Equal(planned, row.CostUntil(house.World.Clock.GetUtcNow()));
         Assert.InRange(planned.Dollars, 0.40m, 0.42m);
     }
+
+    private static BoardPod BoardOf(PodHouse house, AccountLook look) => Assert.Single(
+        PodQueriesBoard.Of(look, house.Rows, [], null, house.World.Installation.Id, house.World.Clock.GetUtcNow()).Pods);
 
     [Theory]
     [InlineData(true)]

@@ -79,6 +79,7 @@ public sealed class Trouble(SimulatedWorld world, Random random, IReadOnlyList<s
         (FaultKind.ReplicatePredictionFails, 2),
         (FaultKind.ReplicatePredictionLost, 1),
         (FaultKind.ReplicateImageCorrupt, 2),
+        (FaultKind.ReplicateCancelIgnored, 4),
     ];
 
     private static readonly TimeSpan LongestHold = TimeSpan.FromHours(3);

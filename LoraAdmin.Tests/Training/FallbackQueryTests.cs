@@ -130,6 +130,31 @@ public sealed class FallbackQueryTests
             "Replicate would reserve up to $13.00 for a job, and the budget of 2026-11 has $11.00 free", (await queries.ReadAsync(CancellationToken.None)).WhyDown);
     }
 
+    /// <summary>It stops nobody before it is spent, however much is reserved; and then nothing that a job gives back makes room.</summary>
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Board_UnderASoftLimit_HasRoomUntilItIsSpent()
+    {
+        await using TestDatabase database = await TestDatabase.CreateAsync(DatabaseKind.Sqlite);
+        Circuit held = CircuitMachine.Apply(Circuit.Fresh, new CircuitCall.Isolate("ada", "RunPod moves", null, ""), Now, Figures).Circuit;
+        budget = new BudgetRules(Usd.FromDollars(10), Usd.FromDollars(8)) { Mode = BudgetMode.Soft };
+        JobId id = await AddAsync(database, One(1, "runpod", AttemptState.Active, Now, null));
+        await database.Work.RunAsync(
+            async (unit, token) => Assert.IsType<ReserveResult.Reserved>(
+                await unit.Store<IBudgetStore>().TryReserveAsync(new Guid(9, 0, 0, new byte[8]), id, 1, Usd.FromDollars(12), Now, budget, token)),
+            CancellationToken.None);
+        FallbackQueryStore queries = Queries(database, held, Circuit.Fresh, null);
+        Assert.Null((await queries.ReadAsync(CancellationToken.None)).WhyDown);
+
+        await database.Work.RunAsync(
+            async (unit, token) => Assert.True(await unit.Store<IBudgetStore>().BookAsync(
+                new BudgetEntry { Key = "leak:stray", Month = Month.Of(Now), At = Now, Kind = EntryKind.Leak, Spent = Usd.FromDollars(10) }, token)),
+            CancellationToken.None);
+        const string words = "Replicate would reserve up to $13.00 for a job, and the budget of 2026-11 is spent";
+        Assert.Equal(words, (await queries.ReadAsync(CancellationToken.None)).WhyDown);
+        Assert.Equal(words, await Room(new WithoutJobs(database.Work)).WhyNoneAsync(CancellationToken.None));
+    }
+
     /// <summary>RunPod's breaker lives in Redis: its page goes on without the database.</summary>
     [Fact]
     [Trait("Requirement", "C1")]
@@ -204,6 +229,25 @@ public sealed class FallbackQueryTests
 
     private BreakerGate Gate(Circuit state, GateWords words, HostedRefusals? refusals = null) =>
         new(new SharedBreaker(new MemoryCircuitStore(clock, static () => Figures) { State = state }, "test", static () => Figures, clock), "test", "", words, refusals);
+
+    /// <summary>Nobody asks for the jobs that wait where nothing that they hold would help.</summary>
+    private sealed class WithoutJobs(IUnitOfWork inner) : IUnitOfWork
+    {
+        public Task<T> RunAsync<T>(Func<IUnit, CancellationToken, Task<T>> work, CancellationToken cancellationToken) =>
+            inner.RunAsync((unit, token) => work(new Unit(unit), token), cancellationToken);
+
+        public Task<T> ReadAsync<T>(Func<IUnit, CancellationToken, Task<T>> read, CancellationToken cancellationToken) =>
+            inner.ReadAsync((unit, token) => read(new Unit(unit), token), cancellationToken);
+
+        private sealed class Unit(IUnit inner) : IUnit
+        {
+            public IEventSink Events => inner.Events;
+
+            public TStore Store<TStore>()
+                where TStore : class =>
+                typeof(TStore) == typeof(ITrainingStore) ? throw new InvalidOperationException("A job was asked for.") : inner.Store<TStore>();
+        }
+    }
 
     private sealed class AwayWork : IUnitOfWork
     {

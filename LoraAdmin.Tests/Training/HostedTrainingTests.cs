@@ -387,22 +387,85 @@ public sealed class HostedTrainingTests
         slow.AssertNothingIsLeft();
     }
 
-    /// <summary>Its cancel is not taken, so that it may still make its file; for ever it is not waited for.</summary>
+    /// <summary>Its cancel is not taken, or changes nothing, so that it may still make its file; for ever it is not waited for.</summary>
     [Theory]
-    [InlineData(130, TrainingState.Completed, null)]
-    [InlineData(300, TrainingState.Failed, FailureCode.TrainingTimeout)]
+    [InlineData(FaultKind.ReplicateCancel500, 130, TrainingState.Completed, null)]
+    [InlineData(FaultKind.ReplicateCancel500, 300, TrainingState.Failed, FailureCode.TrainingTimeout)]
+    [InlineData(FaultKind.ReplicateCancelIgnored, 130, TrainingState.Completed, null)]
+    [InlineData(FaultKind.ReplicateCancelIgnored, 300, TrainingState.Failed, FailureCode.TrainingTimeout)]
     [Trait("Requirement", "E6")]
-    public async Task Training_PastItsDeadlineThatDoesNotEnd_IsTakenWhenItEndsSoonAfter(int minutes, TrainingState end, FailureCode? failure)
+    public async Task Training_PastItsDeadlineThatDoesNotEnd_IsTakenWhenItEndsSoonAfter(string fault, int minutes, TrainingState end, FailureCode? failure)
     {
         TrainingBench slow = HostedBench.New(options => options.Training = TimeSpan.FromMinutes(minutes));
         await slow.IsolateAsync();
         JobId id = await slow.SubmitAsync();
         await slow.RunToStateAsync(id, TrainingState.Training);
-        slow.Faults.Add(FaultKind.ReplicateCancel500, seconds: 1_000_000);
+        slow.Faults.Add(fault, seconds: 1_000_000);
         await slow.RunToRestAsync(id);
 
         Assert.Equal((end, failure), (slow.Job(id).State, slow.Job(id).Failure?.Code));
         Assert.Equal(ReplicateStatus.Succeeded, slow.VendorTrainings[0].Status);
+        slow.AssertNothingIsLeft();
+    }
+
+    /// <summary>Nobody looked while it ran: when it ended counts, not when that is seen.</summary>
+    [Theory]
+    [InlineData(5, FailureCode.TrainingFailed, 0)]
+    [InlineData(118, FailureCode.TrainingTimeout, 1)]
+    [Trait("Requirement", "E6")]
+    public async Task Training_CancelledAtReplicate_IsReadByWhenItEnded(int minutes, FailureCode failure, int overTime)
+    {
+        TrainingBench slow = HostedBench.New(options => options.Training = TimeSpan.FromHours(5));
+        await slow.IsolateAsync();
+        JobId id = await slow.SubmitAsync();
+        await slow.RunToStateAsync(id, TrainingState.Training);
+        slow.World.Clock.Advance(TimeSpan.FromMinutes(minutes));
+        slow.World.Cloud.World.AdvanceTo(slow.Now);
+        slow.World.Cloud.World.Replicate.Cancel(slow.VendorTrainings[0], isTaken: true, slow.Now);
+        slow.World.Clock.Advance(TimeSpan.FromHours(3));
+        await slow.RunToRestAsync(id);
+
+        Assert.Equal((failure, overTime), (slow.Job(id).Failure!.Code, slow.Facts(id, TrainingEvents.OverTime).Count));
+        slow.AssertNothingIsLeft();
+    }
+
+    /// <summary>It can't be read, and each cancel is taken and changes nothing: the job does not wait for what nobody can show it.</summary>
+    [Fact]
+    [Trait("Requirement", "E6")]
+    public async Task Training_ThatNobodyCanReadAndThatGoesOn_TimesOutAfterTheTimeForItsFile()
+    {
+        TrainingBench slow = HostedBench.New(options => options.Training = TimeSpan.FromHours(5));
+        await slow.IsolateAsync();
+        JobId id = await slow.SubmitAsync();
+        await slow.RunToStateAsync(id, TrainingState.Training);
+        DateTimeOffset began = slow.Now;
+        slow.Faults.Add(FaultKind.ReplicateRead500, seconds: 1_000_000);
+        slow.Faults.Add(FaultKind.ReplicateCancelIgnored, seconds: 1_000_000);
+        await slow.RunToStateAsync(id, TrainingState.Failed);
+
+        TimeSpan longest = slow.World.Training.MaxDuration + slow.World.Training.RetrieveWithin;
+        Assert.Equal(FailureCode.TrainingTimeout, slow.Job(id).Failure!.Code);
+        Assert.InRange(slow.Now - began, longest - TimeSpan.FromMinutes(2), longest + TimeSpan.FromMinutes(2));
+        await slow.RunToRestAsync(id);
+        slow.AssertNothingIsLeft();
+    }
+
+    /// <summary>Its machine comes while nobody can read it, after the longest wait for one: the end that it is asked for is that of the wait.</summary>
+    [Fact]
+    [Trait("Requirement", "E6")]
+    public async Task Machine_ThatIsGivenAfterTheLongestWait_AndWhoseCancelIsTaken_IsCalledNone()
+    {
+        TrainingBench slow = HostedBench.New(options => options.Boot = TimeSpan.FromMinutes(62));
+        await slow.IsolateAsync();
+        JobId id = await slow.SubmitAsync();
+        await slow.RunUntilAsync(() => slow.VendorTrainings.Count == 1, "a training");
+        slow.Faults.Add(FaultKind.ReplicateRead500, seconds: 4_500);
+        slow.Faults.Add(FaultKind.ReplicateCancel500, seconds: 200);
+        slow.Faults.Add(FaultKind.ReplicateCancelIgnored);
+        await slow.RunToRestAsync(id);
+
+        Assert.Equal((FailureCode.NoProvider, ReplicateStatus.Canceled), (slow.Job(id).Failure!.Code, slow.VendorTrainings[0].Status));
+        Assert.Single(slow.VendorTrainings);
         slow.AssertNothingIsLeft();
     }
 

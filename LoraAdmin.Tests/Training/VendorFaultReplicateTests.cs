@@ -109,6 +109,20 @@ public sealed class VendorFaultReplicateTests : IDisposable
     }
 
     [Fact]
+    [Trait("Fault", FaultKind.ReplicateCancelIgnored)]
+    public async Task Cancel_TakenAndIgnored_ShowsTheTrainingAsItIsAndItGoesOn()
+    {
+        string id = await CreatedAsync();
+        cloud.World.Faults.Add(FaultKind.ReplicateCancelIgnored, count: 2);
+        Assert.Equal(HostedStatus.Starting, Assert.IsType<HostedReading.Found>(await client.CancelAsync(id, CancellationToken.None)).Training.Status);
+        cloud.Pass(Whole / 2);
+        Assert.Equal(HostedStatus.Processing, Assert.IsType<HostedReading.Found>(await client.CancelAsync(id, CancellationToken.None)).Training.Status);
+        Assert.Equal(2, Assert.Single(cloud.World.Replicate.Records).CancelRequests);
+        cloud.Pass(Whole);
+        Assert.Equal(HostedStatus.Succeeded, (await ReadAsync(id)).Status);
+    }
+
+    [Fact]
     [Trait("Fault", FaultKind.ReplicateRead404)]
     public async Task ReadOrCancel_AnsweredByA404_IsNotFoundAndTheTrainingGoesOn()
     {

@@ -71,7 +71,7 @@ public static class PodQueriesBoard
 
         // The account's list says nothing of a stopped pod's mount; the row goes on by what it costs, as the budget does.
         Usd? rate = row?.HourlyRate ?? pod?.HourlyRate;
-        Usd cost = row?.CostUntil(now) ?? (pod is { CreatedAt: { } made } ? pod.HourlyRate.PerHourFor(now - made) : Usd.Zero);
+        Usd cost = row?.CostUntil(now) ?? (pod is { CostsSince: { } from } ? pod.HourlyRate.PerHourFor(now - from) : Usd.Zero);
         BoardPod board = new(
             found,
             pod?.Id ?? row?.PodId,
@@ -87,17 +87,18 @@ public static class PodQueriesBoard
             why,
             pod is not null ? listedAt : row?.LastSeenAt,
             row);
-        return board.IsWaste ? board with { Burned = BurnedBy(board, now) } : board;
+        return board.IsWaste ? board with { Burned = BurnedBy(board, pod?.CostsSince ?? since, now) } : board;
     }
 
     /// <summary>Counts from the moment since which nothing needs the pod.</summary>
-    private static Usd BurnedBy(BoardPod pod, DateTimeOffset now)
+    /// <param name="costsSince">Of one that nothing ever needed: since when it costs its price.</param>
+    private static Usd BurnedBy(BoardPod pod, DateTimeOffset? costsSince, DateTimeOffset now)
     {
         DateTimeOffset? from = pod.Row switch
         {
             { Want: not PodWant.Needed, WantSince: { } since } => since,
             { LiveUntil: { } until } => until,
-            _ => pod.Since,
+            _ => costsSince,
         };
         Usd burned = (from, pod) switch
         {

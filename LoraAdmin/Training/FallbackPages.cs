@@ -26,7 +26,7 @@ public sealed record FallbackBoard(string? WhyNotConfigured, string? WhyDown, bo
     /// <summary>Why it takes none is that the month has no room for what one reserves there.</summary>
     public bool IsOfMoney { get; init; }
 
-    /// <summary>What a job reserves there at most.</summary>
+    /// <summary>What a job reserves there (<see cref="HostedRules.EstimateFor"/>).</summary>
     public Usd Reserves { get; init; }
 
     /// <summary>Completed elsewhere, of all that completed; null when nothing did.</summary>

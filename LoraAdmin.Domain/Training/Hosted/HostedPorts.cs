@@ -19,7 +19,10 @@ public sealed record HostedRules(string? WhyNot, Usd HourlyPrice)
     /// </summary>
     public string Mark { get; init; } = "";
 
-    /// <summary>What one attempt costs at most: its training, and the predictions that make its validation images.</summary>
+    /// <summary>
+    /// What is reserved for one attempt: its training, and the predictions that make its validation images, when they end in their time or are cancelled at its end. One
+    /// whose cancel is not taken then is waited for: what it costs in that time is booked beyond the reservation, told, and shown.
+    /// </summary>
     public Usd EstimateFor(TimeSpan maxDuration) => HourlyPrice.PerHourFor(maxDuration + CancelTakes)
         + (Validation is { } model ? model.HourlyPrice.PerHourFor(model.Within + CancelTakes) : Usd.Zero);
 }

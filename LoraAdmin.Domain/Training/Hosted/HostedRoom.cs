@@ -10,7 +10,7 @@ namespace LoraAdmin.Domain.Training.Hosted;
 public sealed class HostedRoom(
     IUnitOfWork work, TimeProvider clock, Func<HostedRules> hosted, Func<TimeSpan> maxDuration, Func<BudgetRules> budget, ClockStandings clocks)
 {
-    /// <summary>What a job reserves there: what it costs at most.</summary>
+    /// <summary>What a job reserves there (<see cref="HostedRules.EstimateFor"/>).</summary>
     public Usd Reserves => hosted().EstimateFor(maxDuration());
 
     /// <summary>Why the month has none, whichever of the jobs that wait would go over; null: it has.</summary>

@@ -105,7 +105,7 @@ public sealed class HostedProvisioningStep(
         }
 
         StepResult.Fail late = HostedReturn.NoProvider(asked, $"Replicate gave training {row.TrainingId} no machine within {LongestWait(figures).TotalMinutes:0} minutes");
-        return await HostedRunningStep.EndAsync(provider, asked, row, late, later, clock, cancellationToken);
+        return await HostedRunningStep.EndAsync(provider, asked, row, late, later, mayFinish: false, clock, cancellationToken);
     }
 
     /// <summary>A provider that only lets us wait is none.</summary>

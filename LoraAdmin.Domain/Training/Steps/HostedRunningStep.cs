@@ -13,6 +13,9 @@ public sealed class HostedRunningStep(
 
     public TrainingState State => TrainingState.Training;
 
+    /// <summary>Clocks that differ by less than about this are nowhere called wrong: a cancel that this portal sends at the deadline may seem to end the training so long before it.</summary>
+    private static readonly TimeSpan ClocksMayDiffer = TimeSpan.FromMinutes(5);
+
     internal static TimeSpan PollEvery(TrainingRules figures) => figures.PollEvery > LeastPollEvery ? figures.PollEvery : LeastPollEvery;
 
     public async Task<StepResult> RunAsync(TrainingJob job, JobLease lease, CancellationToken cancellationToken)
@@ -40,8 +43,8 @@ public sealed class HostedRunningStep(
             case HostedReading.Unavailable { Error: var error }:
                 return await UnreadAsync(job, row, error, figures, now, cancellationToken);
 
-            case HostedReading.Found { Training: { Status: HostedStatus.Canceled } view } when IsOverdue(Followed(job, view, now), figures, now):
-                // As it was asked to, some looks ago.
+            case HostedReading.Found { Training: { Status: HostedStatus.Canceled } view } when WasOverdue(Followed(job, view, now), figures, view.CompletedAt ?? now):
+                // As it was asked to, some looks ago. What somebody cancelled there long before has not timed out, however late the look is.
                 return TimedOut(Followed(job, view, now), figures, view.StatusText).With((unit, token) => HostedLedger.NoteAsync(unit, row.Name, view, now, token));
 
             case HostedReading.Found { Training: { IsOver: true } view }:
@@ -63,6 +66,7 @@ public sealed class HostedRunningStep(
                         row,
                         TimedOut(followed, figures, view.StatusText),
                         IsOverdue(followed, figures, now - figures.RetrieveWithin) ? null : later,
+                        mayFinish: true,
                         clock,
                         cancellationToken);
 
@@ -77,19 +81,23 @@ public sealed class HostedRunningStep(
     /// <summary>The provider's clock says when it began: while ours is far off, the limit is passed only when it is by the most that ours may be wrong.</summary>
     private bool IsOverdue(TrainingJob followed, TrainingRules figures, DateTimeOffset now) => now - followed.StartedAt > figures.MaxDuration + clocks.Doubt;
 
+    /// <summary>Whether it had its whole time when it ended, by the provider's clock alone.</summary>
+    private static bool WasOverdue(TrainingJob followed, TrainingRules figures, DateTimeOffset ended) => ended - followed.StartedAt > figures.MaxDuration - ClocksMayDiffer;
+
     /// <summary>
     /// Cancels the training right before its job ends, and takes what it came to: between any two looks it may have finished.
     /// </summary>
     /// <param name="goesOn">
-    /// What happens when nobody can say what it came to, or it has begun and does not end; null: the job ends all the same, because it had its time for that, or a
-    /// person wishes it.
+    /// What happens when nobody can say what it came to; null: the job ends all the same, because it had its time for that, or a person wishes it.
     /// </param>
+    /// <param name="mayFinish">The same when it is known to go on: it is looked at, and may still make its file.</param>
     internal static async Task<StepResult> EndAsync(
         IHostedTrainings provider,
         TrainingJob job,
         HostedTraining row,
         StepResult.Fail fail,
         StepResult? goesOn,
+        bool mayFinish,
         TimeProvider clock,
         CancellationToken cancellationToken)
     {
@@ -97,7 +105,7 @@ public sealed class HostedRunningStep(
         DateTimeOffset now = clock.GetUtcNow();
         return reading is not HostedReading.Found { Training: { } view } ? (reading is HostedReading.Unavailable ? goesOn : null) ?? fail
             : view.Status == HostedStatus.Succeeded ? Over(job, row, view, now)
-            : view.Status == HostedStatus.Processing && goesOn is not null ? goesOn
+            : view.Status == HostedStatus.Processing && mayFinish && goesOn is not null ? goesOn
             : fail.With((unit, token) => HostedLedger.NoteAsync(unit, row.Name, view, now, token));
     }
 
@@ -175,7 +183,7 @@ public sealed class HostedRunningStep(
         TimeSpan pause = error.RetryAfter is { } asked && asked > PollEvery(figures) ? asked : PollEvery(figures);
         StepResult.Again later = new(pause, failing, $"Replicate can't be asked for training {row.TrainingId}: {error.Detail}");
         return silence >= figures.RetrieveWithin && now - started >= figures.MaxDuration + figures.RetrieveWithin + clocks.Doubt
-            ? await EndAsync(provider, failing, row, TimedOut(failing, figures, error.Detail), later, clock, cancellationToken)
+            ? await EndAsync(provider, failing, row, TimedOut(failing, figures, error.Detail), later, mayFinish: false, clock, cancellationToken)
             : later;
     }
 }

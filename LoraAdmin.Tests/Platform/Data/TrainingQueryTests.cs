@@ -71,6 +71,51 @@ public sealed class TrainingQueryTests
         Assert.Equal(2, page.Jobs.Count);
     }
 
+    /// <summary>The job's page says when the fallback is asked again: only one that waits is helped by that, and only while the newest answer is a refusal.</summary>
+    [Theory]
+    [InlineData(DatabaseKind.Sqlite)]
+    [InlineData(DatabaseKind.Postgres)]
+    public async Task Find_AJobThatWaits_TellsWhenTheFallbackRefusedLast(DatabaseKind kind)
+    {
+        await using TestDatabase database = await TestDatabase.CreateAsync(kind);
+        SeededIds ids = new(10);
+        TrainingJob waits = NewJob(ids) with { State = TrainingState.Queued, WaitingSince = Now.AddMinutes(-20), WaitReason = "no credit" };
+        TrainingJob runs = NewJob(ids) with { State = TrainingState.Training };
+        await AddAsync(database, waits);
+        await AddAsync(database, runs);
+        TrainingQueryStore queries = Queries(database);
+        Assert.Null(await RefusedAsync(waits));
+
+        await AskAsync(1, Now.AddMinutes(-9), HostedReasons.Refused);
+        Assert.Equal(Now.AddMinutes(-9), await RefusedAsync(waits));
+        Assert.Null(await RefusedAsync(runs));
+
+        await AskAsync(2, Now.AddMinutes(-1), null);
+        Assert.Null(await RefusedAsync(waits));
+
+        async Task<DateTimeOffset?> RefusedAsync(TrainingJob job) => (await queries.FindAsync(job.Id, CancellationToken.None))!.RefusedAt;
+
+        Task AskAsync(int number, DateTimeOffset answered, string? refused) => database.Work.RunAsync(
+            (unit, token) => unit.Store<IHostedTrainingStore>().AddAsync(
+                new HostedTraining
+                {
+                    Name = PodNames.For("5eed0001", runs.Id, 1, number),
+                    Job = runs.Id,
+                    Attempt = 1,
+                    Try = number,
+                    IsNeeded = refused is null,
+                    Reason = refused,
+                    Saw = refused is null ? HostedSaw.Starting : HostedSaw.NeverMade,
+                    TrainingId = refused is null ? "made" : null,
+                    RequestedAt = answered.AddSeconds(-5),
+                    WantSince = answered,
+                    EndedAt = refused is null ? null : answered,
+                    HourlyRate = Usd.FromDollars(5),
+                },
+                token),
+            CancellationToken.None);
+    }
+
     /// <summary>RunPod was never asked, which settles its attempt before the next begins; what Replicate takes is not known yet.</summary>
     [Theory]
     [InlineData(DatabaseKind.Sqlite)]

@@ -64,6 +64,7 @@ public sealed record FaultKind(string Kind, string Where, string Effect, string?
     public const string ReplicateRead404 = "replicate_read_404";
     public const string ReplicateList500 = "replicate_list_500";
     public const string ReplicateCancel500 = "replicate_cancel_500";
+    public const string ReplicateCancelIgnored = "replicate_cancel_accepted_but_ignored";
     public const string ReplicateTrainingLost = "replicate_training_lost";
     public const string ReplicateTrainingFails = "replicate_training_fails";
     public const string ReplicateFailsAfterSuccess = "replicate_fails_after_success";
@@ -180,6 +181,7 @@ public sealed record FaultKind(string Kind, string Where, string Effect, string?
         new(ReplicateRead404, Replicate, "404 for a read or a cancel of one training, which goes on and is in the list"),
         new(ReplicateList500, Replicate, "500 for the list of trainings"),
         new(ReplicateCancel500, Replicate, "500 for a cancel; the training goes on"),
+        new(ReplicateCancelIgnored, Replicate, "200 for a cancel, with the status that the training had, and it goes on"),
         new(ReplicateTrainingLost, ReplicateLife, "the training waits for a machine and is then gone: 404, and in no list", "for how long it waits (1800)"),
         new(ReplicateTrainingFails, ReplicateLife, "the training fails at two fifths of its time, and costs that"),
         new(ReplicateFailsAfterSuccess, ReplicateLife, "the training fails after its whole time, when its weights should be put away; it costs all of it"),

@@ -299,7 +299,7 @@ internal sealed class ReplicateFace(LocalCloudWorld world, LocalCloudOptions opt
             return SomethingWrong();
         }
 
-        world.Replicate.Cancel(record, world.Now);
+        world.Replicate.Cancel(record, isTaken: !Strikes(FaultKind.ReplicateCancelIgnored, subject), world.Now);
         return Answers.Json(200, writer => ReplicateJson.Write(writer, record, options, world.Now));
     }
 

@@ -136,10 +136,11 @@ public sealed class ReplicateWorld
     }
 
     /// <summary>Ends what has not ended; whatever has is left as it is.</summary>
-    internal void Cancel(ReplicateRecord record, DateTimeOffset now)
+    /// <param name="isTaken">False: it is counted, and nothing is ended.</param>
+    internal void Cancel(ReplicateRecord record, bool isTaken, DateTimeOffset now)
     {
         record.CancelRequests++;
-        if (!record.IsFinal)
+        if (isTaken && !record.IsFinal)
         {
             End(record, ReplicateStatus.Canceled, null, now);
         }
