@@ -459,9 +459,9 @@ public sealed class HostedTrainingTests
         await slow.IsolateAsync();
         JobId id = await slow.SubmitAsync();
         await slow.RunUntilAsync(() => slow.VendorTrainings.Count == 1, "a training");
-        slow.Faults.Add(FaultKind.ReplicateRead500, seconds: 4_500);
+        slow.Faults.Add(FaultKind.ReplicateRead500, seconds: 4_000);
         slow.Faults.Add(FaultKind.ReplicateCancel500, seconds: 200);
-        slow.Faults.Add(FaultKind.ReplicateCancelIgnored);
+        slow.Faults.Add(FaultKind.ReplicateCancelIgnored, seconds: 300);
         await slow.RunToRestAsync(id);
 
         Assert.Equal((FailureCode.NoProvider, ReplicateStatus.Canceled), (slow.Job(id).Failure!.Code, slow.VendorTrainings[0].Status));
