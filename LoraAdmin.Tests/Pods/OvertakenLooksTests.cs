@@ -196,7 +196,7 @@ public sealed class OvertakenLooksTests
         return pod;
     }
 
-    private Task ListAndStandStill() => StandStillIn(() => late.Watch.TickAsync(Token));
+    private Task<PodWatchReport> ListAndStandStill() => StandStillIn(() => late.Watch.TickAsync(Token));
 
     private Task<SweepPlanning> PlanAndStandStill() => StandStillIn(() => late.Sweep.PlanAsync(Token));
 
