@@ -419,7 +419,6 @@ public sealed class PodReturnTests
         Assert.Empty(over.Except!);
     }
 
-    /// <param name="ahead">How far the clock of the portal that takes it for gone is ahead.</param>
     private static async Task<(PodHouse House, PodRecord Pod)> TakenForGoneAsync()
     {
         PodHouse house = new();
