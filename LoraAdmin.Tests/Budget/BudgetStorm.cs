@@ -91,6 +91,13 @@ internal sealed class BudgetStorm(TestDatabase database, StormFaults faults, Sto
                 _ => TryAsync(random, unit => EndAsync(unit, job, now)),
             });
         }
+
+        // How callers meet decides which attempts fail before a step above would let them go over: here each that failed does, if there is room.
+        foreach (JobId job in jobs)
+        {
+            (Guid id, DateTimeOffset now) = (ids.Next(), Months[random.Next(Months.Length)].Start.AddHours(random.Next(24 * 27)));
+            await TryAsync(random, unit => GoOverAsync(unit, id, job, new Usd(10_000), now));
+        }
     }
 
     /// <summary>Some die with all their work done. Who did not hear whether it was committed does the same again, under the same ids.</summary>
