@@ -29,6 +29,12 @@ internal sealed class GpuPriceRow : IEntityTypeConfiguration<GpuPriceRow>
 /// <inheritdoc cref="IGpuPriceStore"/>
 internal sealed class GpuPriceStore(LoraDb db) : IGpuPriceStore
 {
+    /// <summary>
+    /// One change after the other, as SQLite has them anyway: between two statements of one, another must not end what the first goes by. Whoever reads waits for
+    /// nobody, and prices change seldom.
+    /// </summary>
+    private const string OneByOne = "LOCK TABLE gpu_prices IN SHARE ROW EXCLUSIVE MODE";
+
     /// <summary>Noted by a clock that was far ahead of the one that tells now.</summary>
     private const string TakeOut = "DELETE FROM gpu_prices WHERE gpu_type = $1 AND valid_from > $2";
 
@@ -59,7 +65,8 @@ internal sealed class GpuPriceStore(LoraDb db) : IGpuPriceStore
     {
         long now = at.ToMillis();
         long ahead = (at + GpuPriceBook.AtMostEvery).ToMillis();
-        List<Statement> all = [new(TakeOut, [gpuType, ahead]), new(EndNow, [gpuType, now, ahead]), new(End, [gpuType, now, hourly?.Micros ?? None])];
+        List<Statement> all = db.IsPostgres ? [new(OneByOne, [])] : [];
+        all.AddRange([new(TakeOut, [gpuType, ahead]), new(EndNow, [gpuType, now, ahead]), new(End, [gpuType, now, hourly?.Micros ?? None])]);
         if (hourly is { } price)
         {
             all.Add(new Statement(Begin, [gpuType, now, price.Micros]));
