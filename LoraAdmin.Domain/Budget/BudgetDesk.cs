@@ -48,7 +48,7 @@ public interface IBudgetDesk
 }
 
 /// <inheritdoc cref="IBudgetDesk"/>
-public sealed class BudgetDesk(IUnitOfWork work, IIds ids, TimeProvider clock, Func<BudgetRules> options) : IBudgetDesk
+public sealed class BudgetDesk(IUnitOfWork work, IIds ids, TimeProvider clock, Func<BudgetRules> options, ClockStandings clocks) : IBudgetDesk
 {
     public const int LongestReason = 500;
 
@@ -186,8 +186,9 @@ public sealed class BudgetDesk(IUnitOfWork work, IIds ids, TimeProvider clock, F
 
     private static string Say(BudgetRules rules) => $"{rules.MonthlyLimit} a month (warning at {rules.WarnAt}, {rules.Mode.ToString().ToLowerInvariant()})";
 
+    /// <summary>The month that admission judges by.</summary>
     private Task<BudgetMonth> MonthAsync(IUnit unit, CancellationToken cancellationToken) =>
-        unit.Store<IBudgetStore>().ReadMonthAsync(Month.Of(clock.GetUtcNow()), options(), cancellationToken);
+        unit.Store<IBudgetStore>().ReadMonthAsync(Month.Of(clocks.ByProvider(clock.GetUtcNow())), options(), cancellationToken);
 
     /// <summary>Leaves the transaction so that it rolls back whole.</summary>
     private sealed class BelowException(LimitOutcome.Below outcome) : Exception

@@ -7,7 +7,7 @@ namespace LoraAdmin.Domain.Budget;
 /// warning mark, and whether a LoRA costs too much. Tells each of them when it changes; when a process or a month begins, also that an incident from before
 /// is over.
 /// </summary>
-public sealed class BudgetWatch(IUnitOfWork work, ILoraCosts costs, TimeProvider clock, Func<BudgetRules> options)
+public sealed class BudgetWatch(IUnitOfWork work, ILoraCosts costs, TimeProvider clock, Func<BudgetRules> options, ClockStandings clocks)
 {
     /// <summary>Months that are over and whose bills may still be corrected.</summary>
     private const int MonthsBilled = 2;
@@ -18,8 +18,17 @@ public sealed class BudgetWatch(IUnitOfWork work, ILoraCosts costs, TimeProvider
     private (Month Month, bool Over)? toldMark;
     private bool? toldCostOver;
 
-    public async Task RunAsync(CancellationToken cancellationToken)
+    /// <returns>
+    /// False: nobody knows yet which month it is (<see cref="ClockStandings.IsPresentKnown"/>), and nothing was looked at. By a clock that is in another month,
+    /// the incidents of the present one would be over, and the portals that have told them would not do it again.
+    /// </returns>
+    public async Task<bool> RunAsync(CancellationToken cancellationToken)
     {
+        if (!clocks.IsPresentKnown())
+        {
+            return false;
+        }
+
         (BudgetMonth month, BudgetRules rules) = await work.ReadAsync(ReadAsync, cancellationToken);
         if ((month.Month, BudgetFacts.LimitSignal(month).Over) != toldLimit)
         {
@@ -36,6 +45,8 @@ public sealed class BudgetWatch(IUnitOfWork work, ILoraCosts costs, TimeProvider
             await work.RunAsync((unit, token) => AppendAsync(unit, cost, FactOfCost(cost), toldCostOver is false, token), cancellationToken);
             toldCostOver = cost.Over;
         }
+
+        return true;
     }
 
     /// <summary>By what the month is when it is told.</summary>
@@ -85,7 +96,7 @@ public sealed class BudgetWatch(IUnitOfWork work, ILoraCosts costs, TimeProvider
     {
         BudgetRules configured = options();
         return (
-            await unit.Store<IBudgetStore>().ReadMonthAsync(Month.Of(clock.GetUtcNow()), configured, cancellationToken),
+            await unit.Store<IBudgetStore>().ReadMonthAsync(Month.Of(clocks.ByProvider(clock.GetUtcNow())), configured, cancellationToken),
             (await unit.Store<IBudgetLimitStore>().ReadAsync(configured, cancellationToken)).Rules);
     }
 }

@@ -197,6 +197,26 @@ public sealed class ClockStandings(TimeProvider clock, Func<ClockRules> rules)
         }
     }
 
+    /// <summary>
+    /// Whether <see cref="ByProvider"/> may be relied on to say what day it is: the provider's clock vouches for this process's, or is known in its place. Where
+    /// the provider has said nothing for <see cref="WordWithin"/> and nobody contradicts it, this process's own has to do.
+    /// </summary>
+    public bool IsPresentKnown()
+    {
+        lock (gate)
+        {
+            DateTimeOffset now = clock.GetUtcNow();
+            NoticeIfSet(now);
+            if (known.TryGetValue(Provider, out Known? provider) && provider.Standing.Grade == ClockGrade.FarOff)
+            {
+                return provider.Said is not null;
+            }
+
+            return provider?.IsOf(now, clock, rules().HoldAt) == true
+                || (clock.GetElapsedTime(waitsSince) >= WordWithin && known.Values.All(static one => one.Standing.Grade != ClockGrade.FarOff));
+        }
+    }
+
     private bool IsConfirmedNow()
     {
         DateTimeOffset now = clock.GetUtcNow();

@@ -18,7 +18,7 @@ public sealed class BudgetDeskTests : IDisposable
     private readonly MemoryDatabase database = new(new FakeTimeProvider(Now));
     private BudgetRules options = new(Usd.FromDollars(200), Usd.FromDollars(150));
 
-    private BudgetDesk Desk => new(database, ids, database.Clock, () => options);
+    private BudgetDesk Desk => new(database, ids, database.Clock, () => options, KnownClocks.New(database.Clock));
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 

@@ -28,6 +28,21 @@ public sealed class BudgetLedgerPageTests : LoraBunitContext
         Assert.Equal("/budget/ledger.csv", page.Find("a[href$='.csv']").GetAttribute("href"));
     }
 
+    /// <summary>Its own clock is in December, and jobs are admitted in November.</summary>
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public void Month_OfAPortalWhoseClockIsInAnother_IsTheOneThatIsAdmittedIn()
+    {
+        Clock.Advance(TimeSpan.FromDays(10));
+        Clocks.NoteAhead(TimeSpan.FromDays(10));
+        Fill(3);
+        IRenderedComponent<BudgetLedgerPage> page = RenderPage<BudgetLedgerPage>();
+
+        page.WaitForAssertion(() => Assert.Equal(3, page.FindAll("tbody tr").Count));
+        Assert.Equal("November 2026", page.Find(".months strong").TextContent);
+        Assert.Equal(["October 2026"], page.FindAll(".months a").Select(link => link.GetAttribute("aria-label")));
+    }
+
     [Fact]
     public void Entries_ThatDoNotComeToTheMonthsRow_SaySo()
     {

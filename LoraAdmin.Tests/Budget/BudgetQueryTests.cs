@@ -122,6 +122,28 @@ public sealed class BudgetQueryTests
         Assert.Empty(board.Changes);
     }
 
+    /// <summary>The page, the tile and the overview show the month that admission judges by.</summary>
+    [Theory]
+    [InlineData(10)]
+    [InlineData(-40)]
+    [Trait("Requirement", "M6")]
+    public async Task Month_OfAPortalWhoseClockIsInAnother_IsTheOneThatIsAdmittedIn(int daysAhead)
+    {
+        FakeTimeProvider away = new(Now.AddDays(daysAhead));
+        await using TestDatabase database = await TestDatabase.CreateAsync(DatabaseKind.Sqlite, away);
+        ClockStandings clocks = KnownClocks.New(away).NoteAhead(TimeSpan.FromDays(daysAhead));
+        BudgetEntry spent = new() { Key = "leak:1", Month = November, At = Now.AddDays(-1), Kind = EntryKind.Leak, Spent = Usd.FromDollars(150) };
+        Assert.True(await database.Work.RunAsync((unit, token) => unit.Store<IBudgetStore>().BookAsync(spent, token), CancellationToken.None));
+
+        BudgetBoard board = await Queries(database, away, clocks).ReadAsync(CancellationToken.None);
+        OverviewFigures overview = await new TrainingQueryStore(database.Work, RandomLedger.Rules, away, clocks).OverviewAsync(CancellationToken.None);
+
+        Assert.Equal((November, spent.Spent), (board.Month.Month, board.Month.Spent));
+        Assert.Equal(board.Month, overview.Month);
+        Assert.Equal(spent.Spent, board.Figures.Cost.Total);
+        Assert.Equal([spent.Key], board.Newest.Select(entry => entry.Key));
+    }
+
     [Theory]
     [InlineData(DatabaseKind.Sqlite)]
     [InlineData(DatabaseKind.Postgres)]
@@ -251,7 +273,7 @@ public sealed class BudgetQueryTests
     /// <summary>The budget's page and the overview say the same of what ended jobs still hold.</summary>
     private static async Task AssertHeldAsync(RawMoney rows, BudgetBoard board, TestDatabase database)
     {
-        OverviewFigures overview = await new TrainingQueryStore(database.Work, RandomLedger.Rules, new FakeTimeProvider(Now)).OverviewAsync(CancellationToken.None);
+        OverviewFigures overview = await new TrainingQueryStore(database.Work, RandomLedger.Rules, new FakeTimeProvider(Now), KnownClocks.New(new FakeTimeProvider(Now))).OverviewAsync(CancellationToken.None);
         Assert.Equal(board.Figures.AverageReservation, overview.JobReserves);
         HashSet<Guid> ended = [.. rows.Jobs.Where(row => !row.IsOpen).Select(row => row.JobId)];
         BudgetReservationRow[] held = [.. rows.Open.Where(row => row.Month == "2026-11" && row.AmountMicros > row.AccruedMicros && ended.Contains(row.JobId))];
@@ -263,11 +285,14 @@ public sealed class BudgetQueryTests
 
     private static DateOnly DayOf(BudgetEntryRow row) => DateOnly.FromDateTime(Instants.FromMillis(row.At).UtcDateTime);
 
-    private static BudgetQueryStore Queries(TestDatabase database) => new(
+    private static BudgetQueryStore Queries(TestDatabase database) => Queries(database, new FakeTimeProvider(Now), KnownClocks.New(new FakeTimeProvider(Now)));
+
+    private static BudgetQueryStore Queries(TestDatabase database, TimeProvider clock, ClockStandings clocks) => new(
         database.Work,
         database.Services.GetRequiredService<IFixedReads>(),
         new PaidWork(Worst),
         static () => RandomLedger.Rules,
         static () => BudgetSamples.CostRules,
-        new FakeTimeProvider(Now));
+        clock,
+        clocks);
 }

@@ -2,6 +2,7 @@ using LoraAdmin.Domain.Alerts;
 using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Tests.Doubles;
+using LoraAdmin.Tests.Simulation;
 using LoraAdmin.Tests.Simulation.Memory;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
@@ -152,6 +153,63 @@ public sealed class BudgetWatchTests : IDisposable
         Assert.Empty(await OpenAsync());
     }
 
+    /// <summary>By its own clock nothing is spent yet; the month in which jobs are admitted is dear.</summary>
+    [Theory]
+    [InlineData(10)]
+    [InlineData(-40)]
+    [Trait("Requirement", "M5")]
+    public async Task Month_OfAPortalWhoseClockIsInAnother_StaysTold(int daysAhead)
+    {
+        MachineClock away = new(clock, TimeSpan.FromDays(daysAhead), drift: 0);
+        BudgetWatch wrong = new(database, cost, away, () => options, KnownClocks.New(away).NoteAhead(TimeSpan.FromDays(daysAhead)));
+        await SpendAsync(210);
+        await watch.RunAsync(Token);
+        IReadOnlyList<(string Rule, string Subject, string Text)> told = await OpenAsync();
+        Assert.Equal(2, told.Count);
+
+        Assert.True(await wrong.RunAsync(Token));
+        await watch.RunAsync(Token);
+
+        Assert.Equal(told, await OpenAsync());
+        await SpendAsync(-100);
+        Assert.True(await wrong.RunAsync(Token));
+        Assert.Empty(await OpenAsync());
+    }
+
+    /// <summary>Its first look would end what the others have told of a month that is not over.</summary>
+    [Fact]
+    [Trait("Requirement", "M5")]
+    public async Task Month_ThatNobodyVouchesFor_IsNotLookedAt()
+    {
+        await SpendAsync(210);
+        await watch.RunAsync(Token);
+        MachineClock away = new(clock, TimeSpan.FromDays(10), drift: 0);
+        ClockStandings clocks = KnownClocks.New(away);
+        BudgetWatch begun = new(database, cost, away, () => options, clocks);
+
+        Assert.False(await begun.RunAsync(Token));
+        clocks.NoteAhead(TimeSpan.FromDays(10));
+        Assert.True(await begun.RunAsync(Token));
+
+        // RunPod is silent, and the database's clock contradicts the portal's.
+        ClockStandings contradicted = KnownClocks.New(away);
+        contradicted.Note(ClockStandings.Database, new ClockReading.Read(TimeSpan.FromDays(10), TimeSpan.FromSeconds(0.5)));
+        clock.Advance(ClockStandings.WordWithin);
+        Assert.False(await new BudgetWatch(database, cost, away, () => options, contradicted).RunAsync(Token));
+
+        Assert.Equal([BudgetIncidents.LimitPassed, BudgetIncidents.MarkPassed], (await OpenAsync()).Select(incident => incident.Rule));
+
+        // RunPod vouches for the portal's clock, whatever the database's says.
+        ClockStandings vouched = KnownClocks.New(clock).NoteAhead(TimeSpan.Zero);
+        vouched.Note(ClockStandings.Database, new ClockReading.Read(TimeSpan.FromDays(10), TimeSpan.FromSeconds(0.5)));
+        Assert.True(await new BudgetWatch(database, cost, clock, () => options, vouched).RunAsync(Token));
+
+        // It is silent, and nobody contradicts it: an installation without RunPod has its months too.
+        ClockStandings alone = KnownClocks.New(clock);
+        clock.Advance(ClockStandings.WordWithin);
+        Assert.True(await new BudgetWatch(database, cost, clock, () => options, alone).RunAsync(Token));
+    }
+
     [Fact]
     [Trait("Requirement", "M5")]
     public async Task Mark_ThatAPersonSet_IsTheOneThatIsTold()
@@ -230,7 +288,8 @@ public sealed class BudgetWatchTests : IDisposable
         Assert.Equal([BudgetIncidents.LimitPassed, BudgetIncidents.MarkPassed], (await OpenAsync()).Select(incident => incident.Rule));
     }
 
-    private BudgetWatch NewWatch() => new(database, cost, clock, () => options);
+    /// <summary>RunPod's clock has vouched for it.</summary>
+    private BudgetWatch NewWatch() => new(database, cost, clock, () => options, KnownClocks.New(clock).NoteAhead(TimeSpan.Zero));
 
     private List<string> Told(params string[] kinds) => [.. database.Events.Select(fact => fact.Kind).Where(kinds.Contains)];
 

@@ -5,6 +5,7 @@ using LoraAdmin.Budget;
 using LoraAdmin.Domain.Access;
 using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Shared;
+using LoraAdmin.Tests.Doubles;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
@@ -19,7 +20,11 @@ public sealed class LedgerExportTests : IAsyncLifetime
 {
     private readonly PageMoney money = new() { Board = BudgetSamples.Board() };
     private readonly HttpClient client = new(new SocketsHttpHandler());
+    private readonly FakeTimeProvider clock = new(BudgetSamples.Now);
+    private readonly ClockStandings clocks;
     private WebApplication app = null!;
+
+    public LedgerExportTests() => clocks = KnownClocks.New(clock);
 
     public async ValueTask InitializeAsync()
     {
@@ -27,7 +32,8 @@ public sealed class LedgerExportTests : IAsyncLifetime
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.Logging.ClearProviders();
         builder.Services.AddSingleton<IBudgetQueries>(money);
-        builder.Services.AddSingleton<TimeProvider>(new FakeTimeProvider(BudgetSamples.Now));
+        builder.Services.AddSingleton<TimeProvider>(clock);
+        builder.Services.AddSingleton(clocks);
         builder.Services.AddAuthorization(options => options.AddPolicy(Permissions.ReadBudget, policy => policy.RequireAssertion(static _ => true)));
         app = builder.Build();
         app.UseAuthorization();
@@ -40,6 +46,21 @@ public sealed class LedgerExportTests : IAsyncLifetime
     {
         client.Dispose();
         await app.DisposeAsync();
+    }
+
+    /// <summary>Its own clock is in December.</summary>
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Export_OfAPortalWhoseClockIsInAnotherMonth_IsOfTheMonthThatIsAdmittedIn()
+    {
+        clock.Advance(TimeSpan.FromDays(10));
+        clocks.NoteAhead(TimeSpan.FromDays(10));
+        money.Entries.Add(BudgetSamples.Entry(1, spent: 1));
+
+        using HttpResponseMessage answer = await client.GetAsync(new Uri("/budget/ledger.csv", UriKind.Relative));
+
+        Assert.StartsWith("ledger-2026-11", answer.Content.Headers.ContentDisposition?.FileName?.Trim('"'), StringComparison.Ordinal);
+        Assert.Equal(2, (await answer.Content.ReadAsStringAsync()).Split("\r\n", StringSplitOptions.RemoveEmptyEntries).Length);
     }
 
     [Fact]

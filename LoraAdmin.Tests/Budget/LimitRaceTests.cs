@@ -26,7 +26,7 @@ public sealed class LimitRaceTests
     public async Task Limit_ThatGoesDownFromWhatAnotherHasJustSet_IsAskedFor()
     {
         await using TestDatabase database = await TestDatabase.CreateAsync(DatabaseKind.Postgres);
-        BudgetDesk desk = new(database.Work, ids, new FakeTimeProvider(Now), static () => Options);
+        BudgetDesk desk = new(database.Work, ids, new FakeTimeProvider(Now), static () => Options, KnownClocks.New(new FakeTimeProvider(Now)));
 
         LimitOutcome outcome = await SetMeanwhileAsync(database, desk, new LimitWish(Limit(150), "A dear month"));
 
@@ -40,7 +40,7 @@ public sealed class LimitRaceTests
     public async Task Change_SaysWhatItTookThePlaceOf()
     {
         await using TestDatabase database = await TestDatabase.CreateAsync(DatabaseKind.Postgres);
-        BudgetDesk desk = new(database.Work, ids, new FakeTimeProvider(Now), static () => Options);
+        BudgetDesk desk = new(database.Work, ids, new FakeTimeProvider(Now), static () => Options, KnownClocks.New(new FakeTimeProvider(Now)));
 
         Assert.IsType<LimitOutcome.Set>(await SetMeanwhileAsync(database, desk, new LimitWish(Limit(150), "A dear month", AllowBelow: true)));
 
@@ -54,7 +54,7 @@ public sealed class LimitRaceTests
     public async Task Limit_ThatIsAnotherThanThePersonSaw_IsNotSet(DatabaseKind kind)
     {
         await using TestDatabase database = await TestDatabase.CreateAsync(kind);
-        BudgetDesk desk = new(database.Work, ids, new FakeTimeProvider(Now), static () => Options);
+        BudgetDesk desk = new(database.Work, ids, new FakeTimeProvider(Now), static () => Options, KnownClocks.New(new FakeTimeProvider(Now)));
         LimitWish wish = new(Limit(150), "A dear month", Seen: Options);
         Assert.IsType<LimitOutcome.Set>(await desk.SetLimitAsync(new LimitWish(Limit(200), "Another", Seen: Options), Bea, Token));
 

@@ -20,6 +20,8 @@ public abstract class LoraBunitContext : BunitContext
 {
     protected static readonly DateTimeOffset Start = new(2026, 11, 24, 9, 0, 0, TimeSpan.Zero);
 
+    private ClockStandings? clocks;
+
     /// <summary>A wait ends when its condition holds; this only bounds one that never does, on two busy cores.</summary>
     static LoraBunitContext() => DefaultWaitTimeout = Eventually.DefaultDeadline;
 
@@ -28,6 +30,7 @@ public abstract class LoraBunitContext : BunitContext
         JSInterop.Mode = JSRuntimeMode.Loose;
         JSInterop.SetupModule(_ => true).Mode = JSRuntimeMode.Loose;
         Services.AddSingleton<TimeProvider>(Clock);
+        Services.AddSingleton(Clocks);
         Services.AddSingleton<IIds>(new SeededIds(7));
         Services.AddSingleton(new PortalStatus());
         Services.AddScoped<CurrentPerson>();
@@ -45,6 +48,9 @@ public abstract class LoraBunitContext : BunitContext
     }
 
     protected FakeTimeProvider Clock { get; } = new(Start);
+
+    /// <summary>Nothing is known of another clock, until a test says something else.</summary>
+    protected ClockStandings Clocks => clocks ??= KnownClocks.New(Clock);
 
     protected BunitAuthorizationContext Person { get; }
 

@@ -148,6 +148,17 @@ public sealed class WrongClockTests
         Assert.Equal((here.Month, bench.Month.Month), (there.Month, there.Month.Month));
         Assert.InRange((there.MayFitAt!.Value - here.MayFitAt!.Value).Duration(), TimeSpan.Zero, TimeSpan.FromSeconds(2));
         Assert.Equal(id, Assert.Single(bench.World.Database.Reservations.Rows).Job);
+
+        // Who sets a limit there is asked by the same month.
+        BudgetDesk desk = new(bench.World.Database, bench.World.Ids, away, () => bench.World.Budget, wrong.Clocks);
+        Assert.Equal(bench.Month with { Limit = bench.World.Budget.MonthlyLimit }, await desk.ReadMonthAsync(TrainingBench.Token));
+        LimitWish lower = new(new BudgetRules(bench.Month.Reserved - new Usd(1), Usd.Zero), "A dear month");
+        Assert.Equal(bench.Month.Month, Assert.IsType<LimitOutcome.Below>(await desk.SetLimitAsync(lower, TrainingBench.Person, TrainingBench.Token)).Month.Month);
+        Assert.IsType<LimitOutcome.Set>(await desk.SetLimitAsync(lower with { AllowBelow = true }, TrainingBench.Person, TrainingBench.Token));
+        Assert.Contains(
+            bench.World.Database.Events.Single(static fact => fact.Kind == BudgetEvents.LimitSet).Signals,
+            signal => signal is { Rule: BudgetIncidents.LimitPassed, Over: false } && signal.Subject == bench.Month.Month.ToString());
+        Assert.IsType<LimitOutcome.Set>(await desk.SetLimitAsync(new LimitWish(null, "It is over"), TrainingBench.Person, TrainingBench.Token));
         await bench.CancelAsync(id, TrainingBench.Person);
         await bench.RunToRestAsync(id);
 

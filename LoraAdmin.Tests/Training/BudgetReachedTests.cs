@@ -73,7 +73,7 @@ public sealed class BudgetReachedTests
 
     private async Task LowerToAsync(Usd limit)
     {
-        BudgetDesk desk = new(bench.World.Database, bench.World.Ids, bench.World.Clock, () => bench.World.Budget);
+        BudgetDesk desk = new(bench.World.Database, bench.World.Ids, bench.World.Clock, () => bench.World.Budget, bench.Portal.Clocks);
         LimitWish wish = new(new BudgetRules(limit, Usd.Zero), "The month is dear", AllowBelow: true);
         Assert.IsType<LimitOutcome.Set>(await desk.SetLimitAsync(wish, TrainingBench.Person, TrainingBench.Token));
     }

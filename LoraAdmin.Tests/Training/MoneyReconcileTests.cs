@@ -412,7 +412,7 @@ public sealed class MoneyReconcileTests
     [Trait("Requirement", "M6")]
     public async Task Correction_OfAMonthThatIsOver_IsHeldAgainstTheLimitThatItEndedWith(string ended, string later, bool holds)
     {
-        BudgetDesk limits = new(bench.World.Database, bench.World.Ids, bench.World.Clock, () => bench.World.Budget);
+        BudgetDesk limits = new(bench.World.Database, bench.World.Ids, bench.World.Clock, () => bench.World.Budget, bench.Portal.Clocks);
         JobId id = await TrainAsync();
         await SetAsync(ended);
         await bench.RunForAsync(TimeSpan.FromDays(4));

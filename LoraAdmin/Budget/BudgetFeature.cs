@@ -113,13 +113,15 @@ public static class BudgetFeature
             provider.GetRequiredService<IUnitOfWork>(),
             provider.GetRequiredService<IIds>(),
             provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<BudgetRules>));
+            provider.GetRequiredService<BudgetRules>,
+            provider.GetRequiredService<ClockStandings>()));
         services.AddSingleton<IBudgetDesk>(provider => provider.GetRequiredService<BudgetDesk>());
         services.AddSingleton(provider => new BudgetWatch(
             provider.GetRequiredService<IUnitOfWork>(),
             provider.GetRequiredService<ILoraCosts>(),
             provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<BudgetRules>));
+            provider.GetRequiredService<BudgetRules>,
+            provider.GetRequiredService<ClockStandings>()));
         services.AddHostedService<BudgetService>();
         return services
             .AddStore<IBudgetStore, BudgetStore>()

@@ -35,7 +35,7 @@ public static class BudgetPages
         TimeSpan.FromMinutes(1),
         (services, token) =>
         {
-            DateTimeOffset now = services.GetRequiredService<TimeProvider>().GetUtcNow();
+            DateTimeOffset now = Present(services);
             return services.GetRequiredService<IProviderMoney>().ReadDriftAsync(BudgetFigures.AverageSince(now), now, token);
         });
 
@@ -50,7 +50,7 @@ public static class BudgetPages
         LiveTopics.Training,
         TimeSpan.FromSeconds(5),
         (services, token) => services.GetRequiredService<IBudgetQueries>().ListAsync(
-            address.ToFilter(services.GetRequiredService<TimeProvider>().GetUtcNow()), null, PageSize, token));
+            address.ToFilter(Present(services)), null, PageSize, token));
 
     public static IServiceCollection AddBudgetPages(this IServiceCollection services)
     {
@@ -60,10 +60,15 @@ public static class BudgetPages
             provider.GetRequiredService<IBatchedQuery<PaidWorkQuestion, PaidWorkNow>>(),
             provider.GetRequiredService<BudgetRules>,
             provider.GetRequiredService<LoraCostRules>,
-            provider.GetRequiredService<TimeProvider>()));
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ClockStandings>()));
         services.AddSingleton<IBudgetQueries>(static provider => provider.GetRequiredService<BudgetQueryStore>());
         services.AddSingleton<ILoraCosts>(static provider => provider.GetRequiredService<BudgetQueryStore>());
         services.AddSingleton(new Slot(SlotPlaces.OverviewTiles, typeof(BudgetTile)));
         return services;
     }
+
+    /// <summary>As admission has it: the month that is shown is the one that it judges by.</summary>
+    private static DateTimeOffset Present(IServiceProvider services) =>
+        services.GetRequiredService<ClockStandings>().ByProvider(services.GetRequiredService<TimeProvider>().GetUtcNow());
 }

@@ -5,13 +5,15 @@ using LoraAdmin.Platform.Data;
 namespace LoraAdmin.Budget;
 
 /// <inheritdoc cref="IBudgetQueries"/>
+/// <param name="clocks">The present is the one that admission and settlement go by (<see cref="ClockStandings.ByProvider"/>): else the page would show another month.</param>
 internal sealed class BudgetQueryStore(
     IUnitOfWork work,
     IFixedReads fixedReads,
     IBatchedQuery<PaidWorkQuestion, PaidWorkNow> paid,
     Func<BudgetRules> rules,
     Func<LoraCostRules> costRules,
-    TimeProvider clock) : IBudgetQueries, ILoraCosts
+    TimeProvider clock,
+    ClockStandings clocks) : IBudgetQueries, ILoraCosts
 {
     /// <summary>More waiting jobs than anybody reads on a page; the count says how many there are.</summary>
     public const int MostWaiting = 50;
@@ -23,7 +25,7 @@ internal sealed class BudgetQueryStore(
 
     public async Task<BudgetBoard> ReadAsync(CancellationToken cancellationToken)
     {
-        DateTimeOffset now = clock.GetUtcNow();
+        DateTimeOffset now = clocks.ByProvider(clock.GetUtcNow());
         Month month = Month.Of(now);
         PaidWorkQuestion question = new(MostWaiting, BudgetFigures.AverageSince(now), now);
         List<Statement> own =

@@ -9,6 +9,9 @@ internal sealed class BudgetService(BudgetDesk desk, BudgetWatch watch, PortalSt
 {
     private static readonly TimeSpan Every = TimeSpan.FromMinutes(1);
 
+    /// <summary>RunPod's clock vouches for a portal seconds after its start.</summary>
+    private static readonly TimeSpan UntilMonthIsKnown = TimeSpan.FromSeconds(5);
+
     private bool noted;
 
     protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
@@ -19,7 +22,6 @@ internal sealed class BudgetService(BudgetDesk desk, BudgetWatch watch, PortalSt
             noted = true;
         }
 
-        await watch.RunAsync(stoppingToken);
-        return Every;
+        return await watch.RunAsync(stoppingToken) ? Every : UntilMonthIsKnown;
     }
 }

@@ -20,6 +20,7 @@ public static class LedgerExport
         HttpContext context,
         [FromServices] IBudgetQueries queries,
         [FromServices] TimeProvider clock,
+        [FromServices] ClockStandings clocks,
         [FromQuery(Name = "month")] string? month,
         [FromQuery(Name = "kind")] string[]? kind,
         [FromQuery(Name = "job")] string? job,
@@ -32,7 +33,7 @@ public static class LedgerExport
             return;
         }
 
-        DateTimeOffset now = clock.GetUtcNow();
+        DateTimeOffset now = clocks.ByProvider(clock.GetUtcNow());
         LedgerFilter filter = address.ToFilter(now);
         IReadOnlyList<BudgetEntry> newest;
         IReadOnlyList<BudgetEntry> entries = [];

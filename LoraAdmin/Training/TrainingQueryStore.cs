@@ -13,7 +13,7 @@ using Microsoft.EntityFrameworkCore;
 namespace LoraAdmin.Training;
 
 /// <summary>Reads one job and the overview. What other features keep comes through their ports; lists are in the other part.</summary>
-internal sealed partial class TrainingQueryStore(IUnitOfWork work, BudgetRules budget, TimeProvider clock) : ITrainingQueries
+internal sealed partial class TrainingQueryStore(IUnitOfWork work, BudgetRules budget, TimeProvider clock, ClockStandings clocks) : ITrainingQueries
 {
     private const int TimelineLength = 500;
 
@@ -69,7 +69,7 @@ internal sealed partial class TrainingQueryStore(IUnitOfWork work, BudgetRules b
                 .GroupBy(row => row.State)
                 .Select(group => new { State = group.Key, Count = group.Count() })
                 .ToDictionaryAsync(group => group.State, group => group.Count, token);
-            BudgetMonth month = await unit.Store<IBudgetStore>().ReadMonthAsync(Month.Of(now), budget, token);
+            BudgetMonth month = await unit.Store<IBudgetStore>().ReadMonthAsync(Month.Of(clocks.ByProvider(now)), budget, token);
             BudgetLimit limit = await unit.Store<IBudgetLimitStore>().ReadAsync(budget, token);
             List<SpoolEntry> files = await FilesWaitingAsync(unit, jobs, token);
             return new OverviewFigures(

@@ -35,7 +35,9 @@ internal sealed class BudgetPageBenchmark : Benchmark
         await BudgetYear.FillAsync(BudgetYear.ConnectionStringOf(database));
         await output.WriteLineAsync(FormattableString.Invariant($"  filled in {Stopwatch.GetElapsedTime(started).TotalSeconds:0} s"));
         BudgetRules rules = new(Usd.FromDollars(200_000), Usd.FromDollars(150_000));
-        BudgetQueryStore queries = new(database.Work, database.Services.GetRequiredService<IFixedReads>(), new PaidWork(Usd.FromDollars(1)), () => rules, static () => new LoraCostRules(Usd.FromDollars(2.50m), Usd.FromDollars(2.02m), 5), clock);
+        BudgetQueryStore queries = new(
+            database.Work, database.Services.GetRequiredService<IFixedReads>(), new PaidWork(Usd.FromDollars(1)), () => rules,
+            static () => new LoraCostRules(Usd.FromDollars(2.50m), Usd.FromDollars(2.02m), 5), clock, KnownClocks.New(clock));
         await using HandPage hand = new(BudgetYear.ConnectionStringOf(database));
 
         double board = await CompareAsync(output, "the page", BoardAsync, hand.ReadBoardAsync);

@@ -411,7 +411,7 @@ public sealed class TrainingQueryTests
     }
 
     private static TrainingQueryStore Queries(TestDatabase database) =>
-        new(database.Work, database.Services.GetRequiredService<BudgetRules>(), new FakeTimeProvider(Now));
+        new(database.Work, database.Services.GetRequiredService<BudgetRules>(), new FakeTimeProvider(Now), KnownClocks.New(new FakeTimeProvider(Now)));
 
     private static Task AddAsync(TestDatabase database, TrainingJob job) => database.Work.RunAsync(
         async (unit, token) =>
