@@ -14,7 +14,11 @@ public sealed record MoneyNow(
     IReadOnlyList<Reservation> Open,
     PaidWorkNow Work,
     LoraCostRules CostRules,
-    DateTimeOffset AsOf);
+    DateTimeOffset AsOf)
+{
+    /// <summary>What the next job would reserve (<see cref="IJobEstimate"/>); null: not known.</summary>
+    public Usd? JobReserves { get; init; }
+}
 
 /// <summary>Everything that the budget's page says, worked out from what was read: a pure function, so that every figure can be proven.</summary>
 /// <param name="Accrued">The part of what is spent that belongs to attempts which still run.</param>
@@ -39,7 +43,6 @@ public sealed record BudgetFigures(
     ForecastCurve? Forecast,
     IReadOnlyList<DaySpending> Burned,
     LoraCost Cost,
-    Usd? AverageReservation,
     decimal? UsualShare)
 {
     /// <summary>What has run up likewise for months that are over, in which attempts that still run have reserved.</summary>
@@ -82,7 +85,6 @@ public sealed record BudgetFigures(
             ForecastCurve.Of(basis, read.AsOf),
             LedgerDays.SpendingOf(read.Month.Month, read.Days),
             LoraCost.Of(read.Days, from, read.Work.CompletedLoras, read.CostRules),
-            LedgerDays.AverageReservation(read.Days, from),
             share)
         {
             LiveBefore = read.Work.Running.Aggregate(Usd.Zero, (sum, one) => sum + one.Unbooked - one.UnbookedIn(month)),
@@ -95,6 +97,6 @@ public sealed record BudgetFigures(
     {
         ArgumentNullException.ThrowIfNull(read);
         Dictionary<(JobId, int), Usd> reservations = read.Open.ToDictionary(one => (one.Job, one.Attempt), one => one.Rest);
-        return WhatIf.Of(limit, new WhatIfBasis(read.Month, read.Work.Waiting, reservations, AverageReservation, UsualShare, Forecast));
+        return WhatIf.Of(limit, new WhatIfBasis(read.Month, read.Work.Waiting, reservations, read.JobReserves, UsualShare, Forecast));
     }
 }

@@ -19,7 +19,7 @@ public sealed record BudgetMonth(Month Month, Usd Limit, Usd Spent, Usd Reserved
     public bool HasRoomFor(Usd amount) => Mode == BudgetMode.Soft ? Spent < Limit : amount <= Free;
 
     /// <summary>Jobs are refused until money comes free, the limit is raised or the month is over.</summary>
-    /// <param name="reserves">What a job reserves, of those of late on average; null: not known, and as long as anything is free it may suffice.</param>
+    /// <param name="reserves">What the next job would reserve; null: not known, and as long as anything is free it may suffice.</param>
     public bool RefusesJobs(Usd? reserves) => !HasRoomFor(reserves is { Micros: > 0 } amount ? amount : new Usd(1));
 
     /// <summary>Something is free, and less than a job reserves. A soft limit never says so: it refuses once it is spent.</summary>
@@ -134,9 +134,6 @@ public interface IBudgetStore
 
     /// <summary>What the attempt reserved at first, without top-ups; null: the ledger has no entry of that, as of what was reserved before there was one.</summary>
     Task<Usd?> FindAdmittedAsync(JobId job, int attempt, CancellationToken cancellationToken);
-
-    /// <summary>What attempts reserved on average when they were admitted on the day or later; null: none was.</summary>
-    Task<Usd?> FindUsualReservationAsync(DateOnly from, CancellationToken cancellationToken);
 
     /// <summary>Every reservation of the jobs.</summary>
     Task<IReadOnlyList<Reservation>> ListForJobsAsync(IReadOnlyCollection<JobId> jobs, CancellationToken cancellationToken);

@@ -23,14 +23,6 @@ public static class LedgerDays
     public static IReadOnlyList<DaySpending> SpendingOf(Month month, IEnumerable<LedgerDay> days) =>
         [.. days.Where(day => day.Month == month).GroupBy(day => day.Day).Select(SpendingOf).OrderBy(day => day.Day)];
 
-    /// <summary>What an attempt reserved on average when it was admitted; null: none was.</summary>
-    public static Usd? AverageReservation(IEnumerable<LedgerDay> days, DateOnly from)
-    {
-        LedgerDay[] admitted = [.. days.Where(day => day.Kind == EntryKind.Reserve && day.Day >= from)];
-        long count = admitted.Sum(day => day.Count);
-        return count == 0 ? null : new Usd(admitted.Sum(day => day.Reserved.Micros) / count);
-    }
-
     /// <summary>
     /// The part of what attempts reserved that they came to: of all money that has left reservations, what was spent rather than given back. Null: none has.
     /// </summary>

@@ -14,7 +14,7 @@ public enum WaitingVerdict
     /// <summary>It has to reserve again, and would fail as <c>budget_exhausted</c>.</summary>
     WouldNotFit,
 
-    /// <summary>It has to reserve again, and what jobs reserve is not known yet.</summary>
+    /// <summary>It has to reserve again, and what jobs reserve is not known.</summary>
     NotKnown,
 }
 
@@ -22,7 +22,7 @@ public enum WaitingVerdict
 public sealed record WaitingOutlook(WaitingJob Job, Usd? Reserved, WaitingVerdict Verdict);
 
 /// <param name="Reservations">What waiting jobs hold, by job and attempt; nothing else.</param>
-/// <param name="Reservation">What a new job reserves on average; null: not known yet.</param>
+/// <param name="Reservation">What the next job would reserve; null: not known.</param>
 /// <param name="UsualShare">The part of it that attempts really come to; null: not known yet.</param>
 /// <param name="Forecast">Null: too little history.</param>
 public sealed record WhatIfBasis(
@@ -35,15 +35,15 @@ public sealed record WhatIfBasis(
 
 /// <summary>The present month under another limit.</summary>
 /// <param name="Room">What could still be reserved, or with a soft limit spent; negative: so much too much is spent and reserved already.</param>
-/// <param name="AtOnce">How many average jobs could be accepted at this moment; null: not known, or without bound (<paramref name="IsUnbounded"/>).</param>
+/// <param name="AtOnce">How many such jobs could be accepted at this moment; null: not known, or without bound (<paramref name="IsUnbounded"/>).</param>
 /// <param name="InTurn">How many, when each is over before the next one comes; null as above.</param>
 /// <param name="IsUnbounded">A soft limit that is not reached refuses nobody.</param>
-/// <param name="AdmitsNow">An average job would be accepted at this moment.</param>
+/// <param name="AdmitsNow">The next job would be accepted at this moment.</param>
 /// <param name="NothingAdmittedFrom">From when it would be refused, as is expected; null: now already, not within the month, or no forecast.</param>
 public sealed record WhatIf(
     Usd Limit, Usd Room, IReadOnlyList<WaitingOutlook> Waiting, int? AtOnce, int? InTurn, bool IsUnbounded, bool AdmitsNow, DateTimeOffset? NothingAdmittedFrom)
 {
-    /// <summary>What an average job reserves: by it <see cref="AtOnce"/> is worked out. Null: not known.</summary>
+    /// <summary>What the next job would reserve: by it <see cref="AtOnce"/> is worked out. Null: not known.</summary>
     public Usd? Reserves { get; init; }
 
     /// <summary>What is left of that on average when the attempt is over: by it <see cref="InTurn"/> is worked out. Null: not known.</summary>

@@ -42,6 +42,14 @@ public sealed class GpuPrices(IGpuCatalog catalog, TimeProvider clock, GpuPriceB
             await RefreshImpatientlyAsync(cancellationToken);
         }
 
+        return await DearestKnownAsync(gpuTypes, worst, cancellationToken);
+    }
+
+    /// <summary>The same by what was read last, without asking the catalog: for pages.</summary>
+    /// <remarks>It may read the database: not to be called inside a unit of work.</remarks>
+    public async Task<Usd> DearestKnownAsync(IReadOnlyList<string> gpuTypes, Usd worst, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(gpuTypes);
         CatalogReading.Read? last = known.Last;
         IReadOnlyDictionary<string, Usd>? kept = last is null && book is not null ? await book.ReadAsync(cancellationToken) : null;
         Usd dearest = Usd.Zero;

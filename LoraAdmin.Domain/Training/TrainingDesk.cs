@@ -92,8 +92,7 @@ public sealed class TrainingDesk(
     private async Task<Usd> EstimateAsync(string? gpuType, TrainingRules training, CancellationToken cancellationToken)
     {
         IReadOnlyList<string> types = gpuType is null ? training.GpuTypes : [gpuType];
-        Usd hourly = await prices.DearestAsync(types, training.WorstHourlyPrice, cancellationToken) + PodPricing.DiskPerHour(training.DiskGb + training.MountGb);
-        return hourly.PerHourFor(training.PodLifetime);
+        return training.EstimateAt(await prices.DearestAsync(types, training.WorstHourlyPrice, cancellationToken));
     }
 
     private async Task<SubmitOutcome> AdmitAsync(

@@ -44,6 +44,9 @@ public sealed record TrainingRules
 
     /// <summary>The second clock, beside the training's: how long a pod may live at most.</summary>
     public TimeSpan PodLifetime => ReadyWithin + MaxDuration + RetrieveWithin;
+
+    /// <summary>What an attempt on a pod reserves: the whole lifetime of one whose GPU costs so much an hour, with its disks.</summary>
+    public Usd EstimateAt(Usd gpuHourly) => (gpuHourly + PodPricing.DiskPerHour(DiskGb + MountGb)).PerHourFor(PodLifetime);
 }
 
 /// <summary>A job leased to this instance. Only its holder writes it, and only while the fence is the newest.</summary>

@@ -121,6 +121,14 @@ internal sealed class PageLimits : IBudgetDesk
     public Task<IReadOnlyList<BudgetLimitChange>> ListChangesAsync(int max, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<BudgetLimitChange>>([]);
 }
 
+/// <summary>What the next job would reserve, by prices that stay as they are.</summary>
+internal sealed class NextJob : IJobEstimate
+{
+    public static readonly Usd Reserves = new(4_016_949);
+
+    public Task<Usd> ReadAsync(CancellationToken cancellationToken) => Task.FromResult(Reserves);
+}
+
 internal static class BudgetSamples
 {
     public static readonly DateTimeOffset Now = new(2026, 11, 24, 9, 0, 0, TimeSpan.Zero);
@@ -157,7 +165,10 @@ internal static class BudgetSamples
             [new Reservation(Guid.Empty, job, 1, November, Dollars(5), Now.AddHours(-2), null, null) { Accrued = Dollars(1), AccruedAt = Now.AddMinutes(-6) }],
             new PaidWorkNow([], 0, [new RunningCost(job, 1, Dollars(1.1m), Dollars(1), Now.AddMinutes(-6), Dollars(1))], 40),
             CostRules,
-            Now);
+            Now)
+        {
+            JobReserves = NextJob.Reserves,
+        };
         money = with?.Invoke(money) ?? money;
         return new BudgetBoard(money, BudgetFigures.Of(money), [], []);
     }

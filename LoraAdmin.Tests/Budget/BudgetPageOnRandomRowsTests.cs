@@ -40,7 +40,7 @@ public sealed partial class BudgetPageOnRandomRowsTests : LoraBunitContext
         await new RandomLedger(database, Start, seed).FillAsync();
         RawMoney rows = await RawMoney.ReadAsync(database, Start);
         Services.AddSingleton<IBudgetQueries>(new BudgetQueryStore(
-            database.Work, database.Services.GetRequiredService<IFixedReads>(), new PaidWork(figures.WorstHourlyPrice), static () => RandomLedger.Rules, static () => BudgetSamples.CostRules, Clock, Clocks));
+            database.Work, database.Services.GetRequiredService<IFixedReads>(), new PaidWork(figures.WorstHourlyPrice), static () => RandomLedger.Rules, static () => BudgetSamples.CostRules, new NextJob(), Clock, Clocks));
         Services.AddSingleton<IProviderMoney>(new ProviderMoney(database.Work, Clock, () => figures));
         Services.AddSingleton<IBudgetDesk>(new BudgetDesk(database.Work, new SeededIds(seed), Clock, static () => RandomLedger.Rules, Clocks));
 

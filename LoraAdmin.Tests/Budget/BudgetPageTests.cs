@@ -150,9 +150,9 @@ public sealed partial class BudgetPageTests : LoraBunitContext
         Assert.Contains("The limit of $90.00 is spent or reserved already.", page.Markup, StringComparison.Ordinal);
     }
 
-    /// <summary>A job reserves $4.02 on average, as the answer to "What if" says on the same page.</summary>
+    /// <summary>The next job would reserve $4.02, as the answer to "What if" says on the same page.</summary>
     [Theory]
-    [InlineData(4.01, false, "$4.01", "less than the $4.02 that a job reserves: jobs are refused", "$4.01 free: jobs are refused")]
+    [InlineData(4.01, false, "$4.01", "less than the $4.02 that the next job would reserve: it may be refused", "$4.01 free: jobs may be refused")]
     [InlineData(4.02, false, "$4.02", "can still be reserved", "by its end")]
     [InlineData(4.01, true, "$4.01", "can still be reserved", "by its end")]
     [InlineData(0, true, "$0.00", "the limit is soft", "by its end")]
@@ -173,6 +173,27 @@ public sealed partial class BudgetPageTests : LoraBunitContext
             (shown, note, note != "can still be reserved"), (Tile(page, "Free"), Words(total.QuerySelector(".note")!.TextContent), total.ClassList.Contains("tone-bad")));
         bool admits = note is not "nothing is admitted" && !note.EndsWith("refused", StringComparison.Ordinal);
         Assert.Equal(admits, !page.Find(".answer").TextContent.Contains("Nothing would be admitted from now on.", StringComparison.Ordinal));
+    }
+
+    /// <summary>Attempts that went to the fallback reserved $13 each: five more jobs on a pod would be admitted.</summary>
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public void Free_AfterDearAttemptsElsewhere_IsHeldAgainstWhatTheNextJobReserves()
+    {
+        money.Board = BudgetSamples.Board(read => read with
+        {
+            Month = read.Month with { Limit = BudgetSamples.Dollars(103) },
+            Days = [.. read.Days, new LedgerDay(new DateOnly(2026, 11, 24), BudgetSamples.November, EntryKind.Reserve, null, 90, Usd.Zero, BudgetSamples.Dollars(1_170))],
+            JobReserves = BudgetSamples.Dollars(1.16m),
+        });
+        Address.NavigateTo("/budget?limit=103");
+        IRenderedComponent<BudgetPage> page = Loaded();
+        IRenderedComponent<BudgetTile> tile = Render<BudgetTile>();
+        tile.WaitForAssertion(() => tile.Find("a.tile"));
+
+        Assert.DoesNotContain("refused", tile.Markup, StringComparison.Ordinal);
+        Assert.Equal("can still be reserved", Words(page.FindAll(".totals > div")[2].QuerySelector(".note")!.TextContent));
+        Assert.Contains("room for 5 jobs at once, as each reserves $1.16", Words(page.Find(".answer").TextContent), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -268,7 +289,7 @@ public sealed partial class BudgetPageTests : LoraBunitContext
             [
                 "None of the 4 queued jobs would be blocked: each keeps the money that it reserved when it was accepted. An attempt after a lost pod has to reserve anew.",
                 "$93.00 spent and $4.00 reserved would leave $53.00 of $150.00.",
-                "That is room for 13 average jobs at once, as each reserves $4.02; or for about 25 one after the other, as each attempt comes to $2.02 in the end. "
+                "That is room for 13 jobs at once, as each reserves $4.02; or for about 25 one after the other, as each attempt comes to $2.02 in the end. "
                     + "What a completed LoRA cost, above, has attempts that came to nothing and waste in it.",
                 "It is expected to last to the end of November 2026.",
             ],

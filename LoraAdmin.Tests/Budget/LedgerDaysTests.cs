@@ -27,19 +27,6 @@ public sealed class LedgerDaysTests
     }
 
     [Fact]
-    public void AverageReservation_IsOfAdmissionsWithinTheDays()
-    {
-        LedgerDay[] days =
-        [
-            Day(40, EntryKind.Reserve, reserved: 900, count: 3), Day(5, EntryKind.Reserve, reserved: 9, count: 3), Day(4, EntryKind.Reserve, reserved: 5, count: 1),
-            Day(4, EntryKind.TopUp, reserved: 50, count: 1),
-        ];
-
-        Assert.Equal(Dollars(3.5m), LedgerDays.AverageReservation(days, Today.AddDays(-29)));
-        Assert.Null(LedgerDays.AverageReservation(days, Today));
-    }
-
-    [Fact]
     public void UsualShare_IsWhatWasSpentOfWhatLeftReservations()
     {
         // Of 10 reserved, 3 were accrued; the settlement spends 1 more and gives 6 back.

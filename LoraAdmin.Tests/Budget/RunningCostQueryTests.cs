@@ -276,7 +276,7 @@ public sealed class RunningCostQueryTests
     {
         CountedReads reads = new(database.Services.GetRequiredService<IFixedReads>());
         BudgetBoard board = await new BudgetQueryStore(
-                new NoUnits(), reads, new PaidWork(Dollars(1.25m)), static () => RandomLedger.Rules, static () => BudgetSamples.CostRules, new FakeTimeProvider(Now),
+                new NoUnits(), reads, new PaidWork(Dollars(1.25m)), static () => RandomLedger.Rules, static () => BudgetSamples.CostRules, new NextJob(), new FakeTimeProvider(Now),
                 KnownClocks.New(new FakeTimeProvider(Now)))
             .ReadAsync(Token);
         Assert.Equal(1, reads.Count);

@@ -73,6 +73,19 @@ public sealed class GpuPricesTests
         Assert.Equal(Usd.FromDollars(0.5m), await DearestAsync());
     }
 
+    /// <summary>However old it is, a page does not make anybody wait for the catalog.</summary>
+    [Fact]
+    public async Task DearestKnown_IsWhatWasReadLast_AndAsksNobody()
+    {
+        Assert.Equal(Worst, await prices.DearestKnownAsync(Types, Worst, Token));
+        Assert.Equal(0, catalog.Calls);
+        await DearestAsync();
+        clock.Advance(2 * GpuPrices.KeepFor);
+
+        Assert.Equal(Usd.FromDollars(0.5m), await prices.DearestKnownAsync(Types, Worst, Token));
+        Assert.Equal(1, catalog.Calls);
+    }
+
     [Fact]
     public async Task Dearest_GivenUpByTheCaller_IsTheCallersEndAndNoFailure()
     {

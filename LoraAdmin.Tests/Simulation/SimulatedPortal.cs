@@ -143,6 +143,7 @@ public sealed class SimulatedPortal
         FilesDesk = new SpoolDesk(work, clock);
         Staging = new UploadStaging(work, objects, world.Inspector, world.Training, world.Ids, clock);
         StaleUploads = new UploadSweep(work, objects, Clocks);
+        Estimate = new JobEstimate(prices, () => world.Training);
         Desk = new TrainingDesk(work, prices, spool, world.Ids, clock, () => new AdmissionRules(world.Training, world.Budget, world.Limits), Clocks);
     }
 
@@ -155,6 +156,8 @@ public sealed class SimulatedPortal
     public Mortality Mortality { get; }
 
     /// <summary>What this process has heard of the clocks around it.</summary>
+    public JobEstimate Estimate { get; }
+
     public ClockStandings Clocks { get; }
 
     public TrainingConductor Conductor { get; }

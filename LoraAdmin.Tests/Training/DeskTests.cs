@@ -53,6 +53,26 @@ public sealed class DeskTests
         Assert.Equal(estimate, bench.Month.Reserved);
     }
 
+    /// <summary>What pages hold the free money against, whatever attempts elsewhere have reserved.</summary>
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Estimate_IsWhatTheNextJobIsAdmittedBy()
+    {
+        TrainingBench bench = new();
+        await bench.SubmitAsync();
+        JobId elsewhere = new(new Guid(1, 6, 0, new byte[8]));
+        await bench.World.Database.RunAsync(
+            (unit, token) => unit.Store<IBudgetStore>().TryReserveAsync(elsewhere.Value, elsewhere, 2, Usd.FromDollars(13), bench.Now, bench.World.Budget, token), TrainingBench.Token);
+        Usd estimate = await bench.Portal.Estimate.ReadAsync(TrainingBench.Token);
+
+        bench.World.Budget = new BudgetRules(bench.Month.Reserved + estimate, Usd.Zero);
+        Assert.IsType<SubmitOutcome.Accepted>(await bench.Portal.Desk.SubmitAsync(bench.Request(), null, TrainingBench.Gateway, TrainingBench.Token));
+        bench.World.Budget = new BudgetRules(bench.Month.Reserved + estimate - new Usd(1), Usd.Zero);
+        Assert.Equal(
+            estimate,
+            Assert.IsType<SubmitOutcome.BudgetExhausted>(await bench.Portal.Desk.SubmitAsync(bench.Request(), null, TrainingBench.Gateway, TrainingBench.Token)).Estimate);
+    }
+
     /// <summary>As after midnight of the first: all those of the month before are older than the one that makes room.</summary>
     [Fact]
     [Trait("Requirement", "M6")]

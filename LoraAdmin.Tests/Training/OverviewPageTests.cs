@@ -145,11 +145,11 @@ public sealed class OverviewPageTests : LoraBunitContext
 
     /// <summary>$0.80 is free of $200.</summary>
     [Theory]
-    [InlineData(1.16, true, "Less is free than the $1.16 that a job reserves: new jobs are refused.")]
+    [InlineData(1.16, true, "Less is free than the $1.16 that the next job would reserve: new jobs may be refused.")]
     [InlineData(0.80, false, null)]
     [InlineData(null, false, null)]
     [Trait("Requirement", "M6")]
-    public void Overview_LessIsFreeThanAJobReserves_SaysThatJobsAreRefused(double? reserves, bool refuses, string? words)
+    public void Overview_LessIsFreeThanTheNextJobWouldReserve_SaysSo(double? reserves, bool refuses, string? words)
     {
         queries.Month = queries.Month with { Reserved = Usd.FromDollars(137.8m) };
         queries.JobReserves = reserves is { } dollars ? Usd.FromDollars((decimal)dollars) : null;

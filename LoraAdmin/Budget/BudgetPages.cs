@@ -60,6 +60,7 @@ public static class BudgetPages
             provider.GetRequiredService<IBatchedQuery<PaidWorkQuestion, PaidWorkNow>>(),
             provider.GetRequiredService<BudgetRules>,
             provider.GetRequiredService<LoraCostRules>,
+            provider.GetRequiredService<IJobEstimate>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ClockStandings>()));
         services.AddSingleton<IBudgetQueries>(static provider => provider.GetRequiredService<BudgetQueryStore>());

@@ -12,6 +12,7 @@ internal sealed class BudgetQueryStore(
     IBatchedQuery<PaidWorkQuestion, PaidWorkNow> paid,
     Func<BudgetRules> rules,
     Func<LoraCostRules> costRules,
+    IJobEstimate estimate,
     TimeProvider clock,
     ClockStandings clocks) : IBudgetQueries, ILoraCosts
 {
@@ -47,7 +48,10 @@ internal sealed class BudgetQueryStore(
             [.. answers[4].Rows.Select(BoardStatements.ToOpen)],
             paid.Read(question, [.. answers.Skip(own.Count)]),
             costRules(),
-            now);
+            now)
+        {
+            JobReserves = await estimate.ReadAsync(cancellationToken),
+        };
         return new BudgetBoard(
             money,
             BudgetFigures.Of(money),

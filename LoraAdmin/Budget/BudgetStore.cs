@@ -163,13 +163,6 @@ internal sealed class BudgetStore(LoraDb db) : IBudgetStore
         return micros is { } amount ? new Usd(amount) : null;
     }
 
-    public async Task<Usd?> FindUsualReservationAsync(DateOnly from, CancellationToken cancellationToken)
-    {
-        // Of the days' totals, as the page of money has it.
-        Answer sum = (await db.RunAsync([LedgerStatements.Admitted(from)], cancellationToken))[0];
-        return sum.Number(0) == 0 ? null : new Usd(sum.Number(1) / sum.Number(0));
-    }
-
     public async Task<IReadOnlyList<Reservation>> ListForJobsAsync(IReadOnlyCollection<JobId> jobs, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(jobs);

@@ -20,13 +20,6 @@ internal static class LedgerStatements
         Returns = true,
     };
 
-    /// <summary>How often attempts reserved when they were admitted, and how much.</summary>
-    public static Statement Admitted(DateOnly from) => new(
-        "SELECT COALESCE(SUM(entries), 0), COALESCE(SUM(reserved_micros), 0) FROM budget_days WHERE day >= $1 AND kind = 'reserve'", [TextOf(from)])
-    {
-        Returns = true,
-    };
-
     public static Statement FirstDay() => new("SELECT day FROM budget_days WHERE kind <> 'opening' ORDER BY day LIMIT 1", []) { Returns = true };
 
     /// <summary>All that matches: from the days' totals, or of one job from its own few entries.</summary>

@@ -65,6 +65,7 @@ public static class TrainingFeature
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<AdmissionRules>,
             provider.GetRequiredService<ClockStandings>()));
+        services.AddSingleton<IJobEstimate>(provider => new JobEstimate(provider.GetRequiredService<GpuPrices>(), provider.GetRequiredService<TrainingRules>));
         services.AddSingleton<FileProofs>();
         services.AddSingleton<IFileProofs>(provider => provider.GetRequiredService<FileProofs>());
         services.AddSingleton(provider => new ProviderFunds(

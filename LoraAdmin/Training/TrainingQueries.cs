@@ -101,7 +101,7 @@ public sealed record OverviewFigures(
     /// <summary>Of <see cref="Running"/> those that have nothing yet at the provider that is asked, and wait for either.</summary>
     public int WaitingForProvider { get; init; }
 
-    /// <summary>What a job reserves, of those of the last 30 days on average; null: not known.</summary>
+    /// <summary>What the next job would reserve (<see cref="IJobEstimate"/>); null: not known.</summary>
     public Usd? JobReserves { get; init; }
 }
 

@@ -13,7 +13,7 @@ using Microsoft.EntityFrameworkCore;
 namespace LoraAdmin.Training;
 
 /// <summary>Reads one job and the overview. What other features keep comes through their ports; lists are in the other part.</summary>
-internal sealed partial class TrainingQueryStore(IUnitOfWork work, BudgetRules budget, TimeProvider clock, ClockStandings clocks) : ITrainingQueries
+internal sealed partial class TrainingQueryStore(IUnitOfWork work, BudgetRules budget, IJobEstimate estimate, TimeProvider clock, ClockStandings clocks) : ITrainingQueries
 {
     private const int TimelineLength = 500;
 
@@ -53,7 +53,10 @@ internal sealed partial class TrainingQueryStore(IUnitOfWork work, BudgetRules b
         },
         cancellationToken);
 
-    public Task<OverviewFigures> OverviewAsync(CancellationToken cancellationToken) => work.ReadAsync(
+    public async Task<OverviewFigures> OverviewAsync(CancellationToken cancellationToken) =>
+        await FiguresAsync(cancellationToken) with { JobReserves = await estimate.ReadAsync(cancellationToken) };
+
+    private Task<OverviewFigures> FiguresAsync(CancellationToken cancellationToken) => work.ReadAsync(
         async (unit, token) =>
         {
             DateTimeOffset now = clock.GetUtcNow();
@@ -87,7 +90,6 @@ internal sealed partial class TrainingQueryStore(IUnitOfWork work, BudgetRules b
                 AsOf: now)
             {
                 WaitingForProvider = open.Where(group => !Waits(group.State)).Sum(group => group.Waiting),
-                JobReserves = await unit.Store<IBudgetStore>().FindUsualReservationAsync(BudgetFigures.AverageFrom(now), token),
             };
         },
         cancellationToken);

@@ -7,6 +7,7 @@ using LoraAdmin.Domain.Training;
 using LoraAdmin.Domain.Training.Hosted;
 using LoraAdmin.Platform.Data;
 using LoraAdmin.Shell;
+using LoraAdmin.Tests.Budget;
 using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Tests.Training;
 using LoraAdmin.Training;
@@ -411,7 +412,7 @@ public sealed class TrainingQueryTests
     }
 
     private static TrainingQueryStore Queries(TestDatabase database) =>
-        new(database.Work, database.Services.GetRequiredService<BudgetRules>(), new FakeTimeProvider(Now), KnownClocks.New(new FakeTimeProvider(Now)));
+        new(database.Work, database.Services.GetRequiredService<BudgetRules>(), new NextJob(), new FakeTimeProvider(Now), KnownClocks.New(new FakeTimeProvider(Now)));
 
     private static Task AddAsync(TestDatabase database, TrainingJob job) => database.Work.RunAsync(
         async (unit, token) =>

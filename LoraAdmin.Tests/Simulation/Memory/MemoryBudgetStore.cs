@@ -67,9 +67,6 @@ internal sealed class MemoryBudgetStore(MemoryDatabase database) : IBudgetStore
     public Task<Usd?> FindAdmittedAsync(JobId job, int attempt, CancellationToken cancellationToken) =>
         Task.FromResult(database.Entries.Find(ReservationBooks.KeyOfReserve(job, attempt))?.Reserved);
 
-    public Task<Usd?> FindUsualReservationAsync(DateOnly from, CancellationToken cancellationToken) =>
-        Task.FromResult(LedgerDays.AverageReservation(database.Days.Rows, from));
-
     public Task<IReadOnlyList<Reservation>> ListForJobsAsync(IReadOnlyCollection<JobId> jobs, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<Reservation>>([.. jobs.Distinct().SelectMany(job => database.ReservationsOf[job])]);
 

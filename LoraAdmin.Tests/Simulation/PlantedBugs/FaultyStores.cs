@@ -80,8 +80,6 @@ public static class FaultyStores
 
         public Task<Usd?> FindAdmittedAsync(JobId job, int attempt, CancellationToken cancellationToken) => inner.FindAdmittedAsync(job, attempt, cancellationToken);
 
-        public Task<Usd?> FindUsualReservationAsync(DateOnly from, CancellationToken cancellationToken) => inner.FindUsualReservationAsync(from, cancellationToken);
-
         public Task<IReadOnlyList<Reservation>> ListForJobsAsync(IReadOnlyCollection<JobId> jobs, CancellationToken cancellationToken) =>
             inner.ListForJobsAsync(jobs, cancellationToken);
 

@@ -315,23 +315,6 @@ public abstract class BudgetStoreContract : StoreContract
         Assert.Null(await Read<IBudgetStore, Usd?>(store => store.FindAdmittedAsync(job, 2, None)));
     }
 
-    /// <summary>What it was raised by later, and what was admitted before, do not count.</summary>
-    [Fact]
-    [Trait("Requirement", "M6")]
-    public async Task UsualReservation_IsWhatWasReservedAtFirstOnAverage()
-    {
-        DateOnly from = DateOnly.FromDateTime(Start.UtcDateTime);
-        Assert.Null(await Read<IBudgetStore, Usd?>(store => store.FindUsualReservationAsync(from, None)));
-        await Reserve(NextJob(), Usd.FromDollars(5), at: Start.AddDays(-1));
-        Assert.Null(await Read<IBudgetStore, Usd?>(store => store.FindUsualReservationAsync(from, None)));
-        JobId raised = NextJob();
-        await Reserve(raised, Usd.FromDollars(1));
-        Assert.IsType<ReserveResult.Reserved>(await TopUp(raised, Usd.FromDollars(1)));
-        await Reserve(NextJob(), Usd.FromDollars(2), at: Start.AddDays(1));
-
-        Assert.Equal(Usd.FromDollars(1.5m), await Read<IBudgetStore, Usd?>(store => store.FindUsualReservationAsync(from, None)));
-    }
-
     [Fact]
     public async Task TopUp_ThatDoesNotFit_LeavesEverythingAsItWas()
     {
