@@ -103,7 +103,7 @@ public sealed class PodsPageTests : LoraBunitContext
 
     /// <summary>It falls back to nothing as soon as none runs; what was lost for good stands in the ledger.</summary>
     [Fact]
-    public void Burned_IsOfWhatRunsNow_AndLeadsToTheMonthsSum()
+    public void Burned_IsOfWhatRunsNow_AndLeadsToTheMonthsLeaks()
     {
         queries.List(Start, Unknown(1));
         IRenderedComponent<PodsPage> page = Show();
@@ -111,6 +111,7 @@ public sealed class PodsPageTests : LoraBunitContext
         IElement burned = page.FindAll(".totals > div")[2];
         Assert.Equal("Burned by what runs now", burned.QuerySelector("dt")!.TextContent);
         Assert.Equal("/budget/ledger?kind=leak", burned.QuerySelector("a")!.GetAttribute("href"));
+        Assert.EndsWith("Paid beyond reservations this month: leaks", burned.TextContent.Trim(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -319,6 +320,40 @@ public sealed class PodsPageTests : LoraBunitContext
         string row = Show().Find("table.pods tbody tr").TextContent;
         Assert.Contains("age 0 s", row, StringComparison.Ordinal);
         Assert.DoesNotContain("in 4 min", row, StringComparison.Ordinal);
+    }
+
+    /// <summary>Each sum says for itself whether a price in it is not known yet; a listing would have that of a pod that it shows.</summary>
+    [Theory]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    public void Figures_WithAPriceThatIsNotKnown_SayUpTo(bool ofWaste, bool ofUnlisted)
+    {
+        LedgerPod waste = PodSamples.Row(1, Start.AddHours(-1), PodWant.Released);
+        LedgerPod unlisted = PodSamples.Row(2, Start.AddHours(-1));
+        queries.Ledger.AddRange([waste with { HourlyRate = ofWaste ? null : PodSamples.Rate }, unlisted with { HourlyRate = ofUnlisted ? null : PodSamples.Rate }]);
+        if (ofUnlisted)
+        {
+            queries.List(Start, PodSamples.Of(waste));
+        }
+
+        IRenderedComponent<PodsPage> page = Show();
+        IRenderedComponent<PodsTile> tile = Render<PodsTile>();
+        tile.WaitForAssertion(() => tile.Find("a.tile"));
+
+        IElement[] totals = [.. page.FindAll(".totals > div")];
+        Assert.Equal(ofUnlisted, totals[0].TextContent.Contains("1 of them not listed any more, up to $", StringComparison.Ordinal));
+        Assert.StartsWith("up to ", totals[1].QuerySelector("dd")!.TextContent, StringComparison.Ordinal);
+        Assert.Equal(ofWaste, totals[2].TextContent.Contains("1 pod, up to $", StringComparison.Ordinal));
+        Assert.Equal(ofWaste, tile.Markup.Contains("nothing needs 1, up to $", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Totals_TheOnlyPodNotListedAnyMore_IsSaidSo()
+    {
+        queries.Ledger.Add(PodSamples.Row(1, Start.AddHours(-1)));
+        queries.List(Start);
+
+        Assert.Equal(["1", "Not listed any more, $0.60/h of the cost now"], Show().FindAll(".totals > div")[0].QuerySelectorAll("dd").Select(one => one.TextContent));
     }
 
     [Fact]

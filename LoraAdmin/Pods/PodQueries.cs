@@ -101,21 +101,29 @@ public sealed record PodsBoard(IReadOnlyList<BoardPod> Pods, AccountLook Look, L
     /// <summary>What of <see cref="HourlyRate"/> is for those.</summary>
     public Usd UnlistedHourlyRate => Sum(Pods.Where(pod => pod is { Class: PodClass.Vanished, PodId: not null }), RateOf);
 
+    /// <inheritdoc cref="IsHourlyRateAtWorst"/>
+    public bool IsUnlistedRateAtWorst => Pods.Any(static pod => pod.Class == PodClass.Vanished && IsAtWorst(pod));
+
     /// <summary>Create calls that were never clearly answered.</summary>
     public int InDoubt => Pods.Count(pod => pod.IsInDoubt);
 
     public Usd HourlyRate => Sum(Pods.Where(pod => pod.IsOurs), RateOf);
 
-    /// <summary>A pod's price is not known yet: <see cref="HourlyRate"/> is the most that it can be.</summary>
-    public bool IsHourlyRateAtWorst => Pods.Any(static pod => pod is { IsOurs: true, PodId: not null, HourlyRate: null });
+    /// <summary>A pod's price is not known yet: the sum is the most that it can be.</summary>
+    public bool IsHourlyRateAtWorst => Pods.Any(static pod => pod.IsOurs && IsAtWorst(pod));
 
     public int Wasting => Pods.Count(pod => pod.IsWaste);
 
     public Usd WasteHourlyRate => Sum(Pods.Where(pod => pod.IsWaste), RateOf);
 
+    /// <inheritdoc cref="IsHourlyRateAtWorst"/>
+    public bool IsWasteRateAtWorst => Pods.Any(static pod => pod.IsWaste && IsAtWorst(pod));
+
     public Usd Burned => Sum(Pods.Where(pod => pod.IsWaste), pod => pod.Burned);
 
     private Usd RateOf(BoardPod pod) => pod.HourlyRate ?? (pod.PodId is null ? Usd.Zero : WorstHourlyRate);
+
+    private static bool IsAtWorst(BoardPod pod) => pod is { PodId: not null, HourlyRate: null };
 
     private static Usd Sum(IEnumerable<BoardPod> pods, Func<BoardPod, Usd> of) => pods.Aggregate(Usd.Zero, (sum, pod) => sum + of(pod));
 }
