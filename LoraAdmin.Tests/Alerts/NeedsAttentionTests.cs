@@ -222,6 +222,27 @@ public sealed class NeedsAttentionTests : LoraBunitContext
         Assert.Contains("Overview", layout.Find("a.nav-link:has(.count)").TextContent, StringComparison.Ordinal);
     }
 
+    /// <summary>The listing ends with the last of the leaking pods; what comes behind them is not known one by one.</summary>
+    [Fact]
+    public void Menu_MoreOpenThanIsListed_CountsOnFromThere()
+    {
+        incidents.Open.AddRange(Enumerable.Range(1, AlertsPages.Most).Select(number => One(PodIncidents.Orphaned, $"pod{number:00000}", EventSeverity.Error)));
+        incidents.Open.Add(One(ClockIncidents.Off, "process-1", EventSeverity.Warning));
+        IRenderedComponent<MainLayout> layout = RenderLayout();
+
+        layout.WaitForAssertion(() => Assert.Equal("1+ things need attention", layout.Find("a.nav-link .count").GetAttribute("title")));
+    }
+
+    /// <summary>What is spent of a soft limit does not come free.</summary>
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public void Limit_Passed_SaysUntilWhenJobsAreRefusedByEitherMode()
+    {
+        incidents.Open.Add(One(BudgetIncidents.LimitPassed, "2026-11", EventSeverity.Error));
+
+        Assert.Contains("until the limit is raised or the month is over, under a hard limit also until money comes free", Show().Find(".incident .bad").TextContent, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Menu_NothingOpenOrNotAllowed_HasNoCount()
     {

@@ -146,7 +146,7 @@ public static class AlertsPageTexts
                 "Find out who wrote into the database past the portal; if nobody did, it is a bug. It resolves with the next check that finds every total right.",
                 "/operations/budget.totals", "Open the check"),
             BudgetIncidents.LimitPassed => new(
-                "The month's limit is passed", "New jobs are refused until money comes free or the month is over; what runs finishes.",
+                "The month's limit is passed", "New jobs are refused until the limit is raised or the month is over, under a hard limit also until money comes free; what runs finishes.",
                 "See on the page Budget what it went into. If more may be spent, press “Change limit”.", "/budget", "To the budget"),
             BudgetIncidents.MarkPassed => new(
                 "The month is dear", "What runs goes on. At the limit new jobs are refused.",
