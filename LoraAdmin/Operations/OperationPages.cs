@@ -243,14 +243,7 @@ public static class OperationPages
     {
         ArgumentNullException.ThrowIfNull(words);
         string trimmed = words.Trim();
-        return trimmed.Length == 0 ? "" : $"{char.ToUpperInvariant(trimmed[0])}{trimmed[1..]}{(trimmed[^1] is '.' or '!' or '?' ? "" : ".")}";
-    }
-
-    /// <summary>What a person gave as reason, as the end of a sentence, whose stop it may have.</summary>
-    public static string ReasonWithStop(string reason)
-    {
-        ArgumentNullException.ThrowIfNull(reason);
-        return reason.TrimEnd() is [.., '.' or '!' or '?'] closed ? closed : $"{reason.TrimEnd()}.";
+        return trimmed.Length == 0 ? "" : Sentences.WithStop($"{char.ToUpperInvariant(trimmed[0])}{trimmed[1..]}");
     }
 
     private static bool IsHeldBack(RunStanding standing) => standing is { Run.State: RunState.Succeeded, HeldBack: > 0 };
