@@ -133,6 +133,13 @@ public static class OperationPages
             : "is about to go on";
     }
 
+    /// <summary>How far a run had come when it was interrupted, as the end of a sentence.</summary>
+    public static string When(OperationRun interrupted)
+    {
+        ArgumentNullException.ThrowIfNull(interrupted);
+        return interrupted.Planned == 0 ? "before it had counted what there is to do" : $"after {interrupted.Ended} of {interrupted.Planned}";
+    }
+
     /// <summary>How long a run was at work, or is by now. Of one whose clock was set back under it nobody knows.</summary>
     public static string Took(OperationRun run, DateTimeOffset now)
     {
