@@ -51,15 +51,17 @@ public sealed class GaveUpOperationsTests
         Assert.Empty(await source.ReadAsync(Token));
     }
 
-    [Fact]
-    public async Task Operation_ThatIsPaused_SaysByWhomAndWhy_BeforeItIsRunAgain()
+    [Theory]
+    [InlineData("it ends the wrong ones")]
+    [InlineData("it ends the wrong ones.")]
+    public async Task Operation_ThatIsPaused_SaysByWhomAndWhy_BeforeItIsRunAgain(string reason)
     {
         await house.FillAsync();
         work.Before = static (_, _) => throw new InvalidOperationException("the disk is full");
         await house.FireAsync(Key, OperationHouse.Start.AddHours(1));
         Assert.Null(Assert.Single(await source.ReadAsync(Token)).Heed);
 
-        await house.Desk.PauseAsync(Key, "it ends the wrong ones", OperationHouse.Start.AddHours(2), OperationHouse.Ada, Token);
+        await house.Desk.PauseAsync(Key, reason, OperationHouse.Start.AddHours(2), OperationHouse.Ada, Token);
         Assert.Equal(
             "ada has paused it since 2026-11-24 12:00:00Z: it ends the wrong ones. It would run all the same.", Assert.Single(await source.ReadAsync(Token)).Heed);
 

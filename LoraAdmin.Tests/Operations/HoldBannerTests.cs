@@ -3,6 +3,7 @@ using LoraAdmin.Domain.Access;
 using LoraAdmin.Domain.Operations;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Operations;
+using LoraAdmin.Tests.Doubles;
 using Xunit;
 
 namespace LoraAdmin.Tests.Operations;
@@ -69,6 +70,62 @@ public sealed class HoldBannerTests : OperationPageContext
 
         Dialogs.WaitForAssertion(() => Assert.Contains("Destructive automation runs again.", Dialogs.Markup, StringComparison.Ordinal));
         Assert.Contains(House.Database.Events, fact => fact.Kind == OperationEvents.AutomationReleased && fact.Actor.Name == "ada");
+    }
+
+    /// <summary>A status that is taken away, and a list put in its place, is read out by no screen reader.</summary>
+    [Fact]
+    public async Task Release_WhoseLookIsAnswered_SaysSoWhereItWasLookedFor()
+    {
+        TaskCompletionSource answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Work.Looking = token => answer.Task.WaitAsync(token);
+        await OpenAsync();
+        Dialogs.WaitForAssertion(() => Assert.Contains("Looking for what they would do now", Dialogs.Find("[role=status]").TextContent, StringComparison.Ordinal));
+
+        answer.SetResult();
+
+        Dialogs.WaitForAssertion(() => Assert.Contains("Sweep of a test", Dialogs.Find("[role=status] li").TextContent, StringComparison.Ordinal));
+    }
+
+    /// <summary>The first one lists a long backlog, on a database that answers on the thread that asks.</summary>
+    [Fact]
+    public async Task Look_OfWhichOneIsSlow_AsksAllTheOthers()
+    {
+        using ManualResetEventSlim never = new();
+        TaskCompletionSource asked = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TestItems slow = new("tests.slow", static () => []) { Looking = token => Blocked(never, token) };
+        TestItems sweep = new("tests.sweep", static () => ["pod-1"])
+        {
+            Info = slow.Info with { Key = "tests.sweep", Title = "Zweep" },
+            Looking = token =>
+            {
+                token.ThrowIfCancellationRequested();
+                asked.SetResult();
+                return Task.CompletedTask;
+            },
+        };
+        OperationHouse house = new(slow, sweep);
+        await house.FillAsync();
+        OperationQueries queries = new(house.Database, house.Registry, house.Crons, house.Clock, () => house.Rules, () => house.Installation, house.Starter);
+        CancellationToken cancelled = Xunit.TestContext.Current.CancellationToken;
+
+        Task<IReadOnlyList<HeldWork>> look = Task.Run(() => queries.LookAtHeldAsync(cancelled), cancelled);
+        await asked.Task.WaitAsync(Eventually.DefaultDeadline, TimeProvider.System, cancelled);
+        await Eventually.TrueAsync(
+            () =>
+            {
+                house.Clock.Advance(TimeSpan.FromSeconds(10));
+                return look.IsCompleted;
+            },
+            "the slow one's time is over");
+
+        (string, string?, long?)[] expected = [("tests.slow", "no answer within 10 s", null), ("tests.sweep", null, 1)];
+        Assert.Equal(expected, (await look).Select(one => (one.Info.Key, one.Unread, one.Plan?.Count)));
+
+        static Task Blocked(ManualResetEventSlim never, CancellationToken token)
+        {
+            never.Wait(token);
+            return Task.CompletedTask;
+        }
     }
 
     [Fact]

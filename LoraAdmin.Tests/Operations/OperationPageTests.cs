@@ -281,12 +281,14 @@ public sealed class OperationPageTests : OperationPageContext
         Button(Dialogs, "Approve");
     }
 
-    [Fact]
-    public async Task Now_OfWhatIsPausedAndWaits_IsToldInSentencesThatStandApart()
+    [Theory]
+    [InlineData("testing the sweep")]
+    [InlineData("testing the sweep.")]
+    public async Task Now_OfWhatIsPausedAndWaits_IsToldInSentencesThatStandApart(string reason)
     {
         Work.WithinCaps = 1;
         await RunOnceAsync();
-        await House.Desk.PauseAsync(Key, "testing the sweep", Clock.GetUtcNow().AddHours(2), Ada, CancellationToken.None);
+        await House.Desk.PauseAsync(Key, reason, Clock.GetUtcNow().AddHours(2), Ada, CancellationToken.None);
 
         IRenderedComponent<OperationPage> page = OfKey();
 
@@ -371,7 +373,7 @@ public sealed class OperationPageTests : OperationPageContext
 
         Button(page, "Cancel run").Click();
         Dialogs.WaitForAssertion(() => Dialogs.Find("#confirm-reason"));
-        Dialogs.Find("#confirm-reason").Input("enough");
+        Dialogs.Find("#confirm-reason").Input("enough.");
         await Button(Dialogs, "Cancel the run").ClickAsync();
         TellChange();
         page.WaitForAssertion(() => Assert.Contains("enough. Nobody goes on from it.", page.Markup, StringComparison.Ordinal));
@@ -444,11 +446,13 @@ public sealed class OperationPageTests : OperationPageContext
         Assert.Contains("ada: by hand", page.Markup, StringComparison.Ordinal);
         Button(page, "Cancel run").Click();
         Dialogs.WaitForAssertion(() => Dialogs.Find("#confirm-reason"));
-        Dialogs.Find("#confirm-reason").Input("enough");
+        Dialogs.Find("#confirm-reason").Input("enough!");
         await Button(Dialogs, "Cancel the run").ClickAsync();
 
         Dialogs.WaitForAssertion(() => Assert.Contains("Its look for what there is to do is broken off", Dialogs.Markup, StringComparison.Ordinal));
-        Assert.Equal("enough", (await House.RunAsync(run)).Cancel!.Reason);
+        Assert.Equal("enough!", (await House.RunAsync(run)).Cancel!.Reason);
+        TellChange();
+        page.WaitForAssertion(() => Assert.Contains("enough! Its look for what there is to do is broken off", page.Markup, StringComparison.Ordinal));
     }
 
     [Theory]

@@ -1,5 +1,6 @@
 using Bunit;
 using LoraAdmin.Domain.Operations;
+using LoraAdmin.Domain.Shared;
 using LoraAdmin.Operations;
 using Microsoft.AspNetCore.Components;
 using Xunit;
@@ -22,6 +23,8 @@ public sealed class OperationStandingPageTests : OperationPageContext
         page.WaitForAssertion(() => Assert.Equal("held back", page.Find(".page-head .chip.tone-warn").TextContent.Trim()));
         Assert.Contains("2 wait for a person's approval. A test lets few through. See the plan and approve it", Words(page), StringComparison.Ordinal);
         Assert.Equal(address, page.Find(".notice a").GetAttribute("href"));
+        IRenderedComponent<OperationPlanPage> taken = Render<OperationPlanPage>(parameters => parameters.Add(one => one.Id, run.Plan!.Value));
+        taken.WaitForAssertion(() => Assert.Contains("Run 1 has taken it (held back): ", Words(taken), StringComparison.Ordinal));
 
         IRenderedComponent<OperationsPage> list = Render<OperationsPage>();
         list.WaitForAssertion(() => Assert.Contains("Last run: 1 held back", list.Markup, StringComparison.Ordinal));
@@ -83,6 +86,42 @@ public sealed class OperationStandingPageTests : OperationPageContext
     }
 
     [Fact]
+    public void Day_OnWhichOneFailedInTimeAndOneLate_HasTwoThatFailed()
+    {
+        DateOnly day = new(2026, 11, 24);
+        OccurrenceDay[] ends =
+        [
+            new(day, OccurrenceState.Ran, 3), new(day, OccurrenceState.Ran, 1, HasFailed: true), new(day, OccurrenceState.Late, 1, HasFailed: true),
+        ];
+        IRenderedComponent<YearHeatMap> year = RenderPage<YearHeatMap>(parameters => parameters.Add(one => one.Days, ends).Add(one => one.Today, day));
+
+        Assert.Equal("2026-11-24: 3 ran, 2 failed", year.Find("rect.end-failed title").TextContent);
+    }
+
+    [Fact]
+    public async Task Run_ThatGoesOnFromOneThatHadNotCountedYet_InventsNoNumber()
+    {
+        using CancellationTokenSource stop = new();
+        Work.Looking = async token =>
+        {
+            await stop.CancelAsync();
+            token.ThrowIfCancellationRequested();
+        };
+        RunRequest request = new(Key, RunTrigger.Schedule, Actor.Portal(Key), Clock.GetUtcNow());
+        StartedRun dead = Assert.IsType<StartOutcome.Started>(await House.Starter.StartAsync(request, CancellationToken.None)).Run;
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => House.Runner.ExecuteAsync(dead, stop.Token));
+        Work.Looking = null;
+        Clock.Advance(TimeSpan.FromMinutes(1));
+        await House.TickAsync();
+        Guid after = (await House.RunAsync(dead.Run.Id)).ResumedBy!.Value;
+
+        IRenderedComponent<OperationRunPage> page = RenderPage<OperationRunPage>(parameters => parameters.Add(one => one.Id, after));
+
+        page.WaitForAssertion(() => Assert.Contains(
+            "It goes on from run 1, which was interrupted before it had counted what there is to do.", Words(page), StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task Instant_WhoseRunWasCancelled_IsNotToldAsFailed()
     {
         Work.Before = async (_, _) =>
@@ -113,6 +152,7 @@ public sealed class OperationStandingPageTests : OperationPageContext
         list.WaitForAssertion(() => Assert.Contains("0 of 2", list.Markup, StringComparison.Ordinal));
         page.WaitForAssertion(() => Assert.Contains("2 planned: 0 done", page.Markup, StringComparison.Ordinal));
         Assert.Equal("0 of 2", page.Find("section[aria-label=Progress] .figure").TextContent);
+        Assert.Equal("0", page.Find("[role=progressbar]").GetAttribute("aria-valuenow"));
     }
 
     [Fact]
@@ -123,6 +163,7 @@ public sealed class OperationStandingPageTests : OperationPageContext
         IRenderedComponent<OperationRunPage> page = RenderPage<OperationRunPage>(parameters => parameters.Add(one => one.Id, run));
 
         page.WaitForAssertion(() => Assert.Equal("looks for what there is to do", page.Find("section[aria-label=Progress] .figure").TextContent));
+        Assert.False(page.Find("[role=progressbar]").HasAttribute("aria-valuenow"));
         Assert.DoesNotContain("0 planned", page.Markup, StringComparison.Ordinal);
     }
 

@@ -14,11 +14,16 @@ public sealed class FallbackPanelTests : LoraBunitContext
     private static readonly FallbackBoard Calm = new(
         null, null, false, Usd.FromDollars(5.04m), new ProviderShare("runpod", 30, 30, Usd.FromDollars(30)), new ProviderShare("replicate", 10, 10, Usd.FromDollars(15)));
 
+    private readonly OneBoard queries = new();
+
+    public FallbackPanelTests() => Services.AddSingleton<IFallbackQueries>(queries);
+
     [Theory]
     [InlineData(null, null, false, "ready", "If RunPod makes no pods, jobs are trained at Replicate")]
     [InlineData(null, null, true, "takes the jobs", "While RunPod makes no pods, jobs are trained at Replicate")]
-    [InlineData(null, "Its breaker is open", false, "down", "A job that RunPod makes no pod for fails now; while RunPod's breaker is open too, jobs wait in the queue. Its breaker is open.")]
-    [InlineData(null, "Its breaker is open", true, "both down", "Neither provider takes trainings: jobs wait, queued or provisioning, for the first that works again.")]
+    [InlineData(null, "Its breaker is open", false, "down", "A job that RunPod makes no pod for fails now; while RunPod's breaker is open too, jobs wait, queued or provisioning. Its breaker is open.")]
+    [InlineData(null, "Its breaker is open", true, "both down", "Neither provider takes trainings: jobs wait, queued or provisioning, for the first that works again. Its breaker is open.")]
+    [InlineData(null, "Held open by ada: no credit!", true, "both down", "Neither provider takes trainings: jobs wait, queued or provisioning, for the first that works again. Held open by ada: no credit!")]
     [InlineData("set Replicate:ApiToken", null, true, "not configured", "Jobs wait for RunPod alone. set Replicate:ApiToken.")]
     public void Panel_EachState_IsNamedAndExplained(string? whyNot, string? whyDown, bool isRunPodHeld, string word, string words)
     {
@@ -26,6 +31,7 @@ public sealed class FallbackPanelTests : LoraBunitContext
 
         Assert.Equal(word, panel.Find(".chip").TextContent.Trim());
         Assert.StartsWith(words, panel.Find("p").TextContent, StringComparison.Ordinal);
+        Assert.DoesNotContain("!.", panel.Find("p").TextContent, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -94,16 +100,51 @@ public sealed class FallbackPanelTests : LoraBunitContext
         Assert.Equal(whyNot is null ? [] : new[] { "/breaker" }, line.FindAll("a").Select(static link => link.GetAttribute("href")));
     }
 
+    /// <summary>The page's other figures come from Redis, and go on.</summary>
+    [Fact]
+    public void Panel_WhileTheDatabaseIsAway_SaysThatItIsNotKnown_AndAsksAgain()
+    {
+        queries.IsAway = true;
+        IRenderedComponent<FallbackPanel> panel = RenderPage<FallbackPanel>();
+
+        panel.WaitForAssertion(() => Assert.Contains("Could not read the fallback.", panel.Find("[role=alert]").TextContent, StringComparison.Ordinal));
+        Assert.Contains("The database is away.", panel.Markup, StringComparison.Ordinal);
+        Assert.Empty(panel.FindAll(".chip"));
+
+        queries.IsAway = false;
+        Clock.Advance(TimeSpan.FromSeconds(1));
+        Button(panel, "Try again").Click();
+        panel.WaitForAssertion(() => Assert.Equal("ready", panel.Find(".chip").TextContent.Trim()));
+        Assert.Empty(panel.FindAll("[role=alert]"));
+    }
+
+    [Fact]
+    public void Panel_WhenTheDatabaseGoesAwayLater_SaysOfWhenItsFiguresAre()
+    {
+        IRenderedComponent<FallbackPanel> panel = Show(Calm);
+        Clock.Advance(TimeSpan.FromSeconds(5));
+        queries.IsAway = true;
+        TellChange();
+
+        panel.WaitForAssertion(() => Assert.Contains("What you see is as of", panel.Find("[role=alert]").TextContent, StringComparison.Ordinal));
+        Assert.Equal("ready", panel.Find(".chip").TextContent.Trim());
+    }
+
     private IRenderedComponent<FallbackPanel> Show(FallbackBoard board)
     {
-        Services.AddSingleton<IFallbackQueries>(new OneBoard(board));
+        queries.Board = board;
         IRenderedComponent<FallbackPanel> panel = RenderPage<FallbackPanel>();
         panel.WaitForAssertion(() => Assert.NotEmpty(panel.FindAll(".chip")));
         return panel;
     }
 
-    private sealed class OneBoard(FallbackBoard board) : IFallbackQueries
+    private sealed class OneBoard : IFallbackQueries
     {
-        public Task<FallbackBoard> ReadAsync(CancellationToken cancellationToken) => Task.FromResult(board);
+        public FallbackBoard Board { get; set; } = Calm;
+
+        public bool IsAway { get; set; }
+
+        public Task<FallbackBoard> ReadAsync(CancellationToken cancellationToken) =>
+            IsAway ? Task.FromException<FallbackBoard>(new StoreUnavailableException("The database is away.")) : Task.FromResult(Board);
     }
 }

@@ -49,8 +49,8 @@ internal sealed class GaveUpOperations(IOperationQueries queries, IOperationDesk
     }
 
     private static string? HeedOf(OperationLine line, OperationBoard board) =>
-        line.IsPausedAt(board.At) && line.Schedule.Pause is { } pause ? $"{pause.By.Name} has paused it since {pause.Since:u}: {pause.Reason}. It would run all the same."
-        : line.Info.IsDestructive && board.Hold is { } hold ? $"{hold.By.Name} holds destructive automation since {hold.Since:u}: {hold.Reason}. It would run all the same."
+        line.IsPausedAt(board.At) && line.Schedule.Pause is { } pause ? $"{pause.By.Name} has paused it since {pause.Since:u}: {Sentences.WithStop(pause.Reason)} It would run all the same."
+        : line.Info.IsDestructive && board.Hold is { } hold ? $"{hold.By.Name} holds destructive automation since {hold.Since:u}: {Sentences.WithStop(hold.Reason)} It would run all the same."
         : null;
 
     public async Task<ActionResult> RetryAsync(string id, string reason, Actor actor, CancellationToken cancellationToken) =>

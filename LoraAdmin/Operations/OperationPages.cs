@@ -133,6 +133,13 @@ public static class OperationPages
             : "is about to go on";
     }
 
+    /// <summary>How far a run had come when it was interrupted, as the end of a sentence.</summary>
+    public static string When(OperationRun interrupted)
+    {
+        ArgumentNullException.ThrowIfNull(interrupted);
+        return interrupted.Planned == 0 ? "before it had counted what there is to do" : $"after {interrupted.Ended} of {interrupted.Planned}";
+    }
+
     /// <summary>How long a run was at work, or is by now. Of one whose clock was set back under it nobody knows.</summary>
     public static string Took(OperationRun run, DateTimeOffset now)
     {
@@ -243,14 +250,7 @@ public static class OperationPages
     {
         ArgumentNullException.ThrowIfNull(words);
         string trimmed = words.Trim();
-        return trimmed.Length == 0 ? "" : $"{char.ToUpperInvariant(trimmed[0])}{trimmed[1..]}{(trimmed[^1] is '.' or '!' or '?' ? "" : ".")}";
-    }
-
-    /// <summary>What a person gave as reason, as the end of a sentence, whose stop it may have.</summary>
-    public static string ReasonWithStop(string reason)
-    {
-        ArgumentNullException.ThrowIfNull(reason);
-        return reason.TrimEnd() is [.., '.' or '!' or '?'] closed ? closed : $"{reason.TrimEnd()}.";
+        return trimmed.Length == 0 ? "" : Sentences.WithStop($"{char.ToUpperInvariant(trimmed[0])}{trimmed[1..]}");
     }
 
     private static bool IsHeldBack(RunStanding standing) => standing is { Run.State: RunState.Succeeded, HeldBack: > 0 };

@@ -106,7 +106,7 @@ internal sealed class OperationQueries(
     private const int RecentInstants = 20;
     private static readonly TimeSpan Year = TimeSpan.FromDays(371);
 
-    /// <summary>For how long a person waits for what the kill switch holds.</summary>
+    /// <summary>How long each operation may look for what it would do while a person waits.</summary>
     private static readonly TimeSpan LookFor = TimeSpan.FromSeconds(10);
 
     public Task<AutomationHold?> FindHoldAsync(CancellationToken cancellationToken) => work.ReadAsync(HoldAsync, cancellationToken);
@@ -204,35 +204,37 @@ internal sealed class OperationQueries(
 
     public async Task<IReadOnlyList<HeldWork>> LookAtHeldAsync(CancellationToken cancellationToken)
     {
-        using CancellationTokenSource late = new(LookFor, clock);
-        using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
-        List<HeldWork> held = [];
-        foreach (IOperation operation in operations.All.Where(one => one.Info.IsDestructive).OrderBy(one => one.Info.Title, StringComparer.Ordinal))
-        {
-            OperationSchedule? schedule = await work.ReadAsync(
-                (unit, token) => unit.Store<IOperationScheduleStore>().FindAsync(operation.Info.Key, token), cancellationToken);
-            if (schedule?.Pause is { } pause && pause.HoldsNow(clock.GetUtcNow()))
-            {
-                held.Add(new HeldWork(operation.Info, pause, null, null));
-                continue;
-            }
+        IReadOnlyList<OperationSchedule> schedules = await work.ReadAsync((unit, token) => unit.Store<IOperationScheduleStore>().ListAsync(token), cancellationToken);
 
-            try
-            {
-                held.Add(await operation.PlanAsync(either.Token) switch
-                {
-                    Planning.Planned planned => new HeldWork(operation.Info, null, planned.Plan, null),
-                    Planning.CouldNotRead unread => new HeldWork(operation.Info, null, null, unread.Why),
-                    _ => throw new NotSupportedException("A look gives a plan or says why not."),
-                });
-            }
-            catch (OperationCanceledException) when (late.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
-            {
-                held.Add(new HeldWork(operation.Info, null, null, FormattableString.Invariant($"no answer within {LookFor.TotalSeconds:0} s")));
-            }
+        // All at once, each on a thread of the pool: SQLite answers on the one that asks, and a large backlog of one must not leave the others unasked.
+        return await Task.WhenAll(operations.All
+            .Where(one => one.Info.IsDestructive)
+            .OrderBy(one => one.Info.Title, StringComparer.Ordinal)
+            .Select(one => Task.Run(() => LookAtAsync(one, schedules.FirstOrDefault(schedule => schedule.Operation == one.Info.Key)?.Pause, cancellationToken), cancellationToken)));
+    }
+
+    private async Task<HeldWork> LookAtAsync(IOperation operation, OperationPause? pause, CancellationToken cancellationToken)
+    {
+        if (pause?.HoldsNow(clock.GetUtcNow()) == true)
+        {
+            return new HeldWork(operation.Info, pause, null, null);
         }
 
-        return held;
+        using CancellationTokenSource late = new(LookFor, clock);
+        using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
+        try
+        {
+            return await operation.PlanAsync(either.Token) switch
+            {
+                Planning.Planned planned => new HeldWork(operation.Info, null, planned.Plan, null),
+                Planning.CouldNotRead unread => new HeldWork(operation.Info, null, null, unread.Why),
+                _ => throw new NotSupportedException("A look gives a plan or says why not."),
+            };
+        }
+        catch (OperationCanceledException) when (late.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            return new HeldWork(operation.Info, null, null, FormattableString.Invariant($"no answer within {LookFor.TotalSeconds:0} s"));
+        }
     }
 
     private static async Task<IReadOnlyList<RunStanding>> StandingsAsync(

@@ -20,8 +20,8 @@ public sealed record JobListAddress(IReadOnlyList<TrainingState> States, string?
     public static readonly TrainingState[] Running =
         [TrainingState.Provisioning, TrainingState.Training, TrainingState.Retrieving, TrainingState.Uploading, TrainingState.Validating];
 
-    /// <summary>What the address gave as a state and no job can have, as it stood there; it is no part of the filter, and no link carries it on.</summary>
-    public string? UnknownState { get; init; }
+    /// <summary>Words of the address that name no state, as they were typed: the list is shown without them, and says so. No link carries them on.</summary>
+    public IReadOnlyList<string> UnknownStates { get; private init; } = [];
 
     public bool IsFiltered => States.Count > 0 || User is not null || Text is not null;
 
@@ -34,12 +34,12 @@ public sealed record JobListAddress(IReadOnlyList<TrainingState> States, string?
     public static JobListAddress Parse(IEnumerable<string>? states, string? user, string? text, string? after)
     {
         List<TrainingState> known = [];
-        string? unknown = null;
+        List<string> unknown = [];
         foreach (string word in states ?? [])
         {
             if (!TrainingStates.TryParse(word, out TrainingState state))
             {
-                unknown ??= Clean(word);
+                unknown.Add(word);
             }
             else if (!known.Contains(state))
             {
@@ -48,7 +48,7 @@ public sealed record JobListAddress(IReadOnlyList<TrainingState> States, string?
         }
 
         known.Sort();
-        return new JobListAddress(known, Clean(user), Clean(text), ParseCursor(after)) { UnknownState = unknown };
+        return new JobListAddress(known, Clean(user), Clean(text), ParseCursor(after)) { UnknownStates = [.. unknown.Where(static word => word.Length > 0)] };
     }
 
     public JobListAddress WithoutCursor() => this with { After = null };

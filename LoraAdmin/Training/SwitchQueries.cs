@@ -13,7 +13,7 @@ namespace LoraAdmin.Training;
 /// <param name="Ended">Those of them that have ended.</param>
 public sealed record SwitchFigures(TrainingPause? Pause, int Cancellable, int Finishing, int PodsAlive, int PodsHeld, int Asked, int Ended)
 {
-    /// <summary>Open jobs whose training has not begun and that nobody asked to end: what goes on when a pause ends.</summary>
+    /// <summary>Open jobs that have asked no provider yet and that nobody asked to end: what goes on when a pause ends.</summary>
     public int Waiting { get; init; }
 }
 

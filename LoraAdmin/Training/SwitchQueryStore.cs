@@ -1,6 +1,7 @@
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
+using LoraAdmin.Domain.Training.Hosted;
 using LoraAdmin.Platform.Data;
 using Microsoft.EntityFrameworkCore;
 
@@ -34,11 +35,37 @@ internal sealed class SwitchQueryStore(IUnitOfWork work, TimeProvider clock) : I
                 Asked: ending + ended,
                 Ended: ended)
             {
-                Waiting = open.Where(group => group is { IsToEnd: false, State: TrainingState.Queued or TrainingState.Preparing or TrainingState.Provisioning })
-                    .Sum(group => group.Count),
+                Waiting = open.Where(group => group is { IsToEnd: false, State: TrainingState.Queued or TrainingState.Preparing }).Sum(group => group.Count)
+                    + await CountStillToAskAsync(unit, jobs, pods, token),
             };
         },
         cancellationToken);
+
+    /// <summary>
+    /// Jobs that look for a provider and have asked none yet. One whose pod boots, or whose training was asked for, goes on during a pause
+    /// (<see cref="Domain.Training.Steps.ProvisioningStep"/>, <see cref="HostedLauncher"/>).
+    /// </summary>
+    private static async Task<int> CountStillToAskAsync(
+        IUnit unit, DbSet<TrainingProgressRow> jobs, IReadOnlyList<LedgerPod> alive, CancellationToken cancellationToken)
+    {
+        var provisioning = await jobs
+            .Where(row => row.IsOpen && row.State == TrainingState.Provisioning && row.CancelAt == null)
+            .Select(row => new { row.JobId, row.Attempt })
+            .ToListAsync(cancellationToken);
+        if (provisioning.Count == 0)
+        {
+            return 0;
+        }
+
+        HashSet<(Guid Job, int Attempt)> asked =
+        [
+            .. alive.Where(pod => pod.Want == PodWant.Needed).Select(pod => (pod.Job.Value, pod.Attempt)),
+            .. (await unit.Store<IHostedTrainingStore>().ListOpenAsync(cancellationToken))
+                .Where(one => one is { IsNeeded: true, IsFinal: false, Saw: not HostedSaw.Packing })
+                .Select(one => (one.Job.Value, one.Attempt)),
+        ];
+        return provisioning.Count(job => !asked.Contains((job.JobId, job.Attempt)));
+    }
 
     /// <summary>"Stop everything" pauses and cancels in one transaction with one reason: by it its jobs are known. Both counts rest on partial indexes.</summary>
     private static async Task<(int Ending, int Ended)> ProgressAsync(DbSet<TrainingProgressRow> jobs, TrainingPause pause, CancellationToken cancellationToken)
