@@ -546,7 +546,9 @@ public sealed class RunStarter(
 
         if (stranded.Instant is { } instant)
         {
-            await unit.Store<IOccurrenceStore>().TryEndAsync(stranded.Operation, instant, OccurrenceState.Late, words, now, cancellationToken);
+            // Words say that it failed, also when the run is not kept any more: what a person cancelled has not.
+            string? failed = state == RunState.Cancelled ? null : words;
+            await unit.Store<IOccurrenceStore>().TryEndAsync(stranded.Operation, instant, OccurrenceState.Late, failed, now, cancellationToken);
         }
 
         return true;

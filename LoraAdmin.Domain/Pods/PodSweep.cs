@@ -21,7 +21,7 @@ public sealed record SweepRoom(SweepCaps Caps, SweepTally Ended)
 
     /// <summary>A sentence without its full stop, that may follow a colon.</summary>
     public string Words => FormattableString.Invariant(
-        $"in a rolling hour the caps let {Caps.Kills} pods go that together cost {Caps.HourlyPrice}/h; {Ended.Kills} at {Ended.HourlyPrice}/h went in the last one, so {KillsLeft} at {HourlyPriceLeft}/h are left");
+        $"in a rolling hour the caps let up to {Caps.Kills} pods go that together cost up to {Caps.HourlyPrice}/h; {Ended.Kills} at {Ended.HourlyPrice}/h went in the last one, so {KillsLeft} at {HourlyPriceLeft}/h are left");
 }
 
 public enum SweepAction

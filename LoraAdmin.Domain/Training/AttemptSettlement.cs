@@ -80,15 +80,21 @@ public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock, Func
     private async Task<Alive> ListAliveAsync(IUnit unit, DateTimeOffset now, CancellationToken cancellationToken)
     {
         HashSet<(JobId, int)> attempts = [];
-        Dictionary<(JobId, int), NeededPod> needed = [];
+        Dictionary<(JobId, int), LedgerPod> newest = [];
         IReadOnlyList<LedgerPod> pods = await unit.Store<IPodLedger>().ListAliveAsync(cancellationToken);
         foreach (LedgerPod pod in pods)
         {
             attempts.Add((pod.Job, pod.Attempt));
             if (pod.Want == PodWant.Needed)
             {
-                needed[(pod.Job, pod.Attempt)] = new NeededPod(pod, await DearerPods.BeforeAsync(unit, pod, now, cancellationToken));
+                newest[(pod.Job, pod.Attempt)] = pod;
             }
+        }
+
+        Dictionary<(JobId, int), NeededPod> needed = [];
+        foreach (((JobId, int) attempt, LedgerPod pod) in newest)
+        {
+            needed.Add(attempt, new NeededPod(pod, await DearerPods.BeforeAsync(unit, pod, now, cancellationToken)));
         }
 
         foreach (HostedTraining one in await unit.Store<IHostedTrainingStore>().ListOpenAsync(cancellationToken))

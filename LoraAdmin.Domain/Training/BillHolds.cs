@@ -5,7 +5,7 @@ using LoraAdmin.Domain.Shared;
 
 namespace LoraAdmin.Domain.Training;
 
-/// <summary>Keeps why a pod's bills can't be counted: what is not corrected today is shown as that until a reading has bills that can.</summary>
+/// <summary>Keeps why a pod's bills can't be counted: what is not corrected today is shown as that until a reading has bills that can, or none at all.</summary>
 internal static class BillHolds
 {
     public const string Hold = "hold";

@@ -123,6 +123,8 @@ public sealed class BudgetLedgerPageTests : LoraBunitContext
     }
 
     [Theory]
+    [InlineData("month=9999-12", "The address asks for a month that there is not (9999-12): the list shows November 2026. A month is written 2026-11.")]
+    [InlineData("month=0001-01", "The address asks for a month that there is not (0001-01): the list shows November 2026. A month is written 2026-11.")]
     [InlineData("month=2026-13", "The address asks for a month that there is not (2026-13): the list shows November 2026. A month is written 2026-11.")]
     [InlineData("month=last&job=3f2b8c1e-9a4d-4c1b-8f0e-2d6a7b5c4e10", "The address asks for a month that there is not (last): the list shows every month. A month is written 2026-11.")]
     [InlineData("month=2026-10", null)]

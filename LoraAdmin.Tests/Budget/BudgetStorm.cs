@@ -44,8 +44,9 @@ internal sealed class BudgetStorm(TestDatabase database, StormFaults faults, Sto
     {
         await ledger.StartAsync(faults);
         await faults.StartAsync(database);
-        await Task.WhenAll(Enumerable.Range(1, Callers).Select(caller => Task.Run(() => CallAsync(caller, steps), Token)));
+        IReadOnlyList<JobId>[] jobs = await Task.WhenAll(Enumerable.Range(1, Callers).Select(caller => Task.Run(() => CallAsync(caller, steps), Token)));
         await faults.EndAsync(database);
+        await GoOverAsync([.. jobs.SelectMany(static some => some)]);
 
         // A database that fails may have let no turn of the settlement come as far as to what runs.
         await SettleAsync();
@@ -54,7 +55,8 @@ internal sealed class BudgetStorm(TestDatabase database, StormFaults faults, Sto
         return happened;
     }
 
-    private async Task CallAsync(int caller, int steps)
+    /// <returns>The jobs that it had admitted.</returns>
+    private async Task<IReadOnlyList<JobId>> CallAsync(int caller, int steps)
     {
         Random random = new((seed * 1_000) + caller);
         SeededIds ids = new((seed * 1_000) + caller);
@@ -92,7 +94,16 @@ internal sealed class BudgetStorm(TestDatabase database, StormFaults faults, Sto
             });
         }
 
-        // How callers meet decides which attempts fail before a step above would let them go over: here each that failed does, if there is room.
+        return jobs;
+    }
+
+    /// <summary>How callers meet decides which attempts fail, and how much room they leave, before a step lets one go over: now each that failed does, whatever the months have spent.</summary>
+    private async Task GoOverAsync(IReadOnlyList<JobId> jobs)
+    {
+        Random random = new(seed * 1_000);
+        SeededIds ids = new(seed * 1_000);
+        Guid raise = ids.Next();
+        await work.RunAsync((unit, _) => SetLimitAsync(unit, raise, new BudgetRules(Usd.FromDollars(1_000), Usd.Zero), Booking), Token);
         foreach (JobId job in jobs)
         {
             (Guid id, DateTimeOffset now) = (ids.Next(), Months[random.Next(Months.Length)].Start.AddHours(random.Next(24 * 27)));

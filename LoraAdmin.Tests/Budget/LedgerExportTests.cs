@@ -140,6 +140,7 @@ public sealed class LedgerExportTests : IAsyncLifetime
     [InlineData("job=mara", "The filter 'job' can't be used")]
     [InlineData("kind=leak&kind=theft", "The filter 'kind' can't be used")]
     [InlineData("month=2026-13", "The filter 'month' can't be used")]
+    [InlineData("month=9999-12", "The filter 'month' can't be used")]
     public async Task Export_BadFilter_IsRefusedByName(string query, string title)
     {
         using HttpResponseMessage answer = await client.GetAsync(new Uri($"/budget/ledger.csv?{query}", UriKind.Relative), TestContext.Current.CancellationToken);

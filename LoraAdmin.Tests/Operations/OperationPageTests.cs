@@ -104,7 +104,10 @@ public sealed class OperationPageTests : OperationPageContext
 
         page.WaitForAssertion(() => Button(page, "Resume"));
         Assert.Contains("by ada: mending", page.Markup, StringComparison.Ordinal);
-        await Button(page, "Resume").ClickAsync();
+        Button(page, "Resume").Click();
+        Dialogs.WaitForAssertion(() => Assert.Contains("What was paused with it goes on at once.", Dialogs.Markup, StringComparison.Ordinal));
+        Assert.DoesNotContain(House.Database.Events, fact => fact.Kind == OperationEvents.Resumed);
+        await Button(Dialogs, "Resume").ClickAsync();
         page.WaitForAssertion(() => Assert.Contains(House.Database.Events, fact => fact.Kind == OperationEvents.Resumed));
     }
 

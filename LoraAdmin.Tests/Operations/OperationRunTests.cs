@@ -584,7 +584,8 @@ public sealed class OperationRunTests
         OperationRun ended = await house.RunAsync(dead.Run.Id);
         Assert.Equal((RunState.Cancelled, "Cancelled by ada: enough", 1L), (ended.State, ended.Outcome, ended.Done));
         Assert.Equal(["a"], operation.Done);
-        Assert.Equal(OccurrenceState.Late, Assert.Single(house.Occurrences(Key)).State);
+        Occurrence instant = Assert.Single(house.Occurrences(Key));
+        Assert.Equal((OccurrenceState.Late, false), (instant.State, instant.HasFailed));
         Assert.Empty(await house.TickAsync());
     }
 

@@ -265,7 +265,7 @@ public sealed class PodsPageTests : LoraBunitContext
 
         IElement notice = page.Find("[role=alert]");
         string words = System.Text.RegularExpressions.Regex.Replace(notice.TextContent, @"\s+", " ");
-        Assert.Contains("The sweep is paused by ada since 14 min ago because: it ends the wrong ones. Ends when somebody resumes it.", words, StringComparison.Ordinal);
+        Assert.Contains("ada paused the sweep 14 min ago because: it ends the wrong ones. Ends when somebody resumes it.", words, StringComparison.Ordinal);
         Assert.Contains("2 pods that nothing needs go on running and cost $1.20/h.", words, StringComparison.Ordinal);
         Assert.Equal("/operations/pods.sweep", notice.QuerySelector("a")!.GetAttribute("href"));
         Assert.DoesNotContain("caps", page.Markup, StringComparison.Ordinal);

@@ -31,6 +31,20 @@ public sealed class HostedReturnTests
         bench.AssertNothingIsLeft();
     }
 
+    [Fact]
+    public async Task RunPodIsBackWhileReplicateAsksForPatience_TheNextTryThereIsMadeAllTheSame()
+    {
+        bench.Faults.Add(FaultKind.ReplicateThrottled);
+        JobId id = await DivertedAsync();
+        await bench.RunUntilAsync(() => bench.Hosted(id).Any(static one => one.Reason == HostedReasons.RateLimited), "a try that Replicate put off");
+
+        await ResetRunPodAsync();
+        await bench.RunToRestAsync(id);
+        Assert.Equal((TrainingState.Completed, "replicate"), (bench.Job(id).State, bench.Job(id).Provider));
+        Assert.Equal(["runpod", "replicate"], bench.Attempts(id).Select(static one => one.Provider));
+        bench.AssertNothingIsLeft();
+    }
+
     /// <summary>What may have been made is looked for first: two trainings of one job would both be paid.</summary>
     [Fact]
     public async Task RunPodIsBack_WhatIsInDoubtAtReplicateSaysUntilWhenTheJobWaitsForThat()
@@ -44,7 +58,7 @@ public sealed class HostedReturnTests
         await bench.RunForAsync(TimeSpan.FromMinutes(1));
         Assert.Equal("replicate", bench.Job(id).Provider);
         Assert.EndsWith(
-            $"RunPod takes jobs again: this one goes back there when it is clear what became of its call to Replicate, at {doubt:HH:mm} UTC at the latest", bench.Job(id).WaitReason, StringComparison.Ordinal);
+            $"RunPod takes jobs again: this one goes back there, if it still does, when it is clear what became of its call to Replicate, or at {doubt:HH:mm} UTC", bench.Job(id).WaitReason, StringComparison.Ordinal);
         await bench.RunUntilAsync(() => bench.Job(id).Provider == "runpod", "the way back");
         Assert.InRange(bench.Now, doubt, doubt + TimeSpan.FromMinutes(1));
     }

@@ -55,6 +55,16 @@ public sealed class JobDetailsPageTests : LoraBunitContext
         Assert.Equal(words, page.Find("p.what").TextContent);
     }
 
+    /// <summary>Each wait there begins its creation anew.</summary>
+    [Fact]
+    public void Job_ThatWaitsAtReplicate_IsInItsStateSinceItWaits()
+    {
+        JobDetail detail = PageSamples.Job(4, TrainingState.Provisioning, Start);
+        TrainingJob waiting = detail.Job with { Provider = "replicate", WaitingSince = Start.AddMinutes(-7), StateSince = Start.AddSeconds(-8) };
+
+        Assert.Equal("since 7 min ago", Show(detail with { Job = waiting }).Find(".page-head > .muted").TextContent);
+    }
+
     [Theory]
     [InlineData(FailureCode.InvalidTrainingImages)]
     [InlineData(FailureCode.NoProvider)]

@@ -204,6 +204,8 @@ public static class BudgetPageTexts
         string unseen = count > answer.Waiting.Count ? $" (of the {answer.Waiting.Count} that wait longest)" : "";
         string blocked = answer.Blocked switch
         {
+            0 when count == 1 => "The queued job would not be blocked",
+            _ when count == 1 => "The queued job would be blocked",
             0 => $"None of the {Jobs(count, "queued")} would be blocked{unseen}",
             1 => $"1 of the {Jobs(count, "queued")} would be blocked{unseen}",
             _ => $"{answer.Blocked} of the {Jobs(count, "queued")} would be blocked{unseen}",

@@ -76,8 +76,12 @@ public sealed record LedgerAddress(Month? Month, IReadOnlyList<EntryKind> Kinds,
         return parts.Count == 0 ? "" : "?" + string.Join('&', parts);
     }
 
+    /// <summary>The calendar's first and last month have none before or after them.</summary>
     private static Month? ParseMonth(string? text) =>
-        DateOnly.TryParseExact(text, "yyyy-MM", CultureInfo.InvariantCulture, DateTimeStyles.None, out DateOnly first) ? new Month(first.Year, first.Month) : null;
+        DateOnly.TryParseExact(text, "yyyy-MM", CultureInfo.InvariantCulture, DateTimeStyles.None, out DateOnly first)
+            && first > DateOnly.MinValue && first < DateOnly.MaxValue.AddMonths(-1)
+            ? new Month(first.Year, first.Month)
+            : null;
 
     private static EntryKind? ParseKind(string word)
     {

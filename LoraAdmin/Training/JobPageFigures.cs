@@ -111,6 +111,13 @@ public static class JobPageFigures
         return (settled.Values.Aggregate(pods + hosted, static (sum, cost) => sum + cost), false);
     }
 
+    /// <summary>Since when it is in its state. Each wait at the fallback begins its creation anew, and the state's own time with it: then it is in there since it waits.</summary>
+    public static DateTimeOffset InStateSince(TrainingJob job)
+    {
+        ArgumentNullException.ThrowIfNull(job);
+        return job is { State: TrainingState.Provisioning, Provider: HostedLedger.Provider } && job.WaitingSince < job.StateSince ? job.WaitingSince.Value : job.StateSince;
+    }
+
     /// <summary>About when the fallback is asked again after it refused; null: it did not, or is asked at the next look.</summary>
     public static DateTimeOffset? AskedAgain(JobDetail detail, DateTimeOffset now)
     {

@@ -18,18 +18,21 @@ public sealed class HostedReturn(IUnitOfWork work, BreakerGate runPod, TimeProvi
     public async Task<StepResult> WaitAsync(TrainingJob job, NoPlace why, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(why);
-        DateTimeOffset? from = await OpenFromAsync(job, cancellationToken);
+        DateTimeOffset? from = await OpenFromAsync(job, mustDoubt: false, cancellationToken);
         return from > clock.GetUtcNow() ? Stay(job, why with { Reason = Later(why.Reason, from.Value) })
             : from is not null ? Back(job, why.Reason, Stay(job, why))
             : Stay(job, why);
     }
 
-    /// <summary>The fallback does not say what became of a creation: the job waits for that, unless nobody can say it and RunPod may be asked.</summary>
+    /// <summary>
+    /// The fallback is to be asked again later. Where it does not say what became of a creation the job waits for that, unless nobody can say it and RunPod may be asked;
+    /// what it surely has not made it makes at its next try.
+    /// </summary>
     /// <param name="later">What becomes of it while it waits.</param>
     public async Task<StepResult> InsteadOfAsync(StepResult.Again later, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(later);
-        return await OpenFromAsync(later.Job, cancellationToken) is { } from && from <= clock.GetUtcNow() ? Back(later.Job, later.Reason ?? "", later) : later;
+        return await OpenFromAsync(later.Job, mustDoubt: true, cancellationToken) is { } from && from <= clock.GetUtcNow() ? Back(later.Job, later.Reason ?? "", later) : later;
     }
 
     /// <summary>The fallback had its turn, or is gone: the job fails if RunPod had its turn too.</summary>
@@ -57,8 +60,9 @@ public sealed class HostedReturn(IUnitOfWork work, BreakerGate runPod, TimeProvi
     /// When the job may go back: RunPod may be asked, and nothing of this attempt is at the fallback, nor may be there as far as looking for it could say. What nobody
     /// can look for does not hold it for ever: it is cancelled whenever it turns up.
     /// </summary>
+    /// <param name="mustDoubt">Only because of a creation that nobody can look for.</param>
     /// <returns>Null: not by anything that is known now.</returns>
-    private async Task<DateTimeOffset?> OpenFromAsync(TrainingJob job, CancellationToken cancellationToken) =>
+    private async Task<DateTimeOffset?> OpenFromAsync(TrainingJob job, bool mustDoubt, CancellationToken cancellationToken) =>
         await runPod.WhyHeldAsync(cancellationToken) is not null ? null : await work.ReadAsync(
             async (unit, token) =>
             {
@@ -67,7 +71,8 @@ public sealed class HostedReturn(IUnitOfWork work, BreakerGate runPod, TimeProvi
                     .. (await unit.Store<IHostedTrainingStore>().ListForAttemptAsync(job.Id, job.Attempt, token)).Where(static one => !one.IsFinal && one.Saw != HostedSaw.Packing),
                 ];
                 IReadOnlyList<TrainingAttempt> before = await BeforeAsync(unit, job, token);
-                return there.Any(static one => one.TrainingId is not null)
+                return (mustDoubt && there.Length == 0)
+                    || there.Any(static one => one.TrainingId is not null)
                     || before.Count(static one => one.Provider == HostedLedger.Provider) >= AtMost
                     || await HadItsTurnAsync(unit, job, before, token)
                         ? (DateTimeOffset?)null
@@ -80,7 +85,7 @@ public sealed class HostedReturn(IUnitOfWork work, BreakerGate runPod, TimeProvi
 
     private static string Later(string why, DateTimeOffset from) => string.Create(
         CultureInfo.InvariantCulture,
-        $"{why.TrimEnd('.')}. RunPod takes jobs again: this one goes back there when it is clear what became of its call to Replicate, at {from:HH:mm} UTC at the latest");
+        $"{why.TrimEnd('.')}. RunPod takes jobs again: this one goes back there, if it still does, when it is clear what became of its call to Replicate, or at {from:HH:mm} UTC");
 
     private static async Task<IReadOnlyList<TrainingAttempt>> BeforeAsync(IUnit unit, TrainingJob job, CancellationToken cancellationToken) =>
         [.. TrainingAttempt.FollowedBy(await unit.Store<ITrainingStore>().ListAttemptsAsync(job.Id, cancellationToken), job.Attempt)];

@@ -64,7 +64,7 @@ public sealed class HostedProvisioningStep(
                 return await way.WaitAsync(job, new NoPlace(HostedRefusals.WordsOf(refusal), Counts: true), cancellationToken);
 
             case HostedLaunch.Exhausted { Detail: var detail }:
-                return await way.GiveUpAsync(job, detail, cancellationToken);
+                return await way.GiveUpAsync(job, $"Replicate: {detail}", cancellationToken);
 
             default:
                 throw new NotSupportedException("A launch is ready, waiting, held, refused or over.");
