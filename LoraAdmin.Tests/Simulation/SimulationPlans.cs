@@ -66,8 +66,8 @@ public static class SimulationPlans
     {
         Name = nameof(Blind),
         Portals = 2,
-        FreezesPerThousandCrossings = 15,
-        TroublesPerDay = 80,
+        FreezesPerThousandCrossings = 45,
+        TroublesPerDay = 60,
         Troubles = [FaultKind.List500, FaultKind.Delete500],
         CommandsPerDay = 20,
         MaxConcurrentPods = 4,

@@ -21,7 +21,7 @@ public sealed class SimulationRun
     /// <summary>How often in a run everything there ever was is looked at; else it is only what is open or was just written.</summary>
     private const int WholeLooks = 40;
 
-    private static readonly TimeSpan RestWithin = TimeSpan.FromHours(12);
+    private static readonly TimeSpan RestWithin = TimeSpan.FromHours(36);
 
     private readonly int seed;
     private readonly SimulationPlan plan;

@@ -115,7 +115,8 @@ public static class JobPageFigures
     public static DateTimeOffset InStateSince(TrainingJob job)
     {
         ArgumentNullException.ThrowIfNull(job);
-        return job is { State: TrainingState.Provisioning, Provider: HostedLedger.Provider } && job.WaitingSince < job.StateSince ? job.WaitingSince.Value : job.StateSince;
+        bool waitsThere = job.State == TrainingState.Provisioning && job.Provider == BreakerSubject.Replicate.Provider;
+        return waitsThere && job.WaitingSince < job.StateSince ? job.WaitingSince.Value : job.StateSince;
     }
 
     /// <summary>About when the fallback is asked again after it refused; null: it did not, or is asked at the next look.</summary>
