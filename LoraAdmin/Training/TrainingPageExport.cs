@@ -34,6 +34,14 @@ public static class TrainingPageExport
             return;
         }
 
+        // A page shows beside its list what it filters by; a file must not hold more than was asked for.
+        if (address.UnknownStates is [var unknown, ..])
+        {
+            string states = string.Join(", ", Enum.GetValues<TrainingState>().Select(static one => one.ToWord()));
+            await Results.Problem($"No job has the state {unknown}. A state is one of {states}.", statusCode: StatusCodes.Status400BadRequest, title: "The filter 'state' can't be used").ExecuteAsync(context);
+            return;
+        }
+
         JobPage page;
         try
         {
