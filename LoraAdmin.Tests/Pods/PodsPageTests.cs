@@ -284,7 +284,7 @@ public sealed class PodsPageTests : LoraBunitContext
         queries.Bar = new AutomationBar(BarKind.Hold, new Actor(ActorKind.Person, "ada"), "an account was mixed up", Start.AddMinutes(-2), Start.AddHours(2));
         IRenderedComponent<PodsPage> page = Show();
 
-        Assert.Contains("Destructive automation is held, and the sweep with it, by ada", page.Find(".notice[role=status]").TextContent, StringComparison.Ordinal);
+        Assert.Contains("ada held destructive automation, and the sweep with it, 2 min ago because: an account was mixed up.", System.Text.RegularExpressions.Regex.Replace(page.Find(".notice[role=status]").TextContent, @"\s+", " "), StringComparison.Ordinal);
         Assert.Empty(page.FindAll("[role=alert]"));
     }
 
