@@ -25,7 +25,7 @@ public sealed record LedgerBefore(long Look, IReadOnlySet<string> Open)
         ArgumentNullException.ThrowIfNull(unit);
         return new LedgerBefore(
             await unit.Store<IAccountLookStore>().FindNumberAsync(cancellationToken),
-            (await unit.Store<IPodLedger>().ListAliveAsync(cancellationToken)).Select(static row => row.PodId).OfType<string>().ToHashSet(StringComparer.Ordinal));
+            await unit.Store<IPodLedger>().ListAlivePodIdsAsync(cancellationToken));
     }
 
     /// <summary>The closed rows of listed pods that have no open one, by the pod's id.</summary>

@@ -279,6 +279,9 @@ public interface IPodLedger
     /// <summary>All tries of one attempt, in order of try.</summary>
     Task<IReadOnlyList<LedgerPod>> ListForAttemptAsync(JobId job, int attempt, CancellationToken cancellationToken);
 
+    /// <summary>Those tries of one attempt that are <see cref="PodSaw.Gone"/>, in order of try.</summary>
+    Task<IReadOnlyList<LedgerPod>> ListGoneOfAttemptAsync(JobId job, int attempt, CancellationToken cancellationToken);
+
     /// <summary>Every row of the provider's ids, the oldest first.</summary>
     Task<IReadOnlyList<LedgerPod>> ListByPodIdsAsync(IReadOnlyCollection<string> podIds, CancellationToken cancellationToken);
 
@@ -287,6 +290,9 @@ public interface IPodLedger
 
     /// <summary>Every row that is not <see cref="PodSaw.Gone"/>, oldest first.</summary>
     Task<IReadOnlyList<LedgerPod>> ListAliveAsync(CancellationToken cancellationToken);
+
+    /// <summary>The provider's ids of the rows that are not <see cref="PodSaw.Gone"/> and have one, without the rows: there can be ten thousand of them.</summary>
+    Task<IReadOnlySet<string>> ListAlivePodIdsAsync(CancellationToken cancellationToken);
 
     /// <summary>Rows of pods that no try of an attempt asked for (<see cref="LedgerPod.IsApart"/>): those that are there, and those that went since the instant.</summary>
     Task<IReadOnlyList<LedgerPod>> ListApartAsync(DateTimeOffset goneSince, CancellationToken cancellationToken);

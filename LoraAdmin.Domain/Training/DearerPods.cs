@@ -29,8 +29,8 @@ internal sealed class DearerPods(IUnitOfWork work, TimeProvider clock, Func<Budg
     /// </summary>
     public static async Task<Usd> BeforeAsync(IUnit unit, LedgerPod pod, DateTimeOffset now, CancellationToken cancellationToken) => pod.Try <= 1
         ? Usd.Zero
-        : (await unit.Store<IPodLedger>().ListForAttemptAsync(pod.Job, pod.Attempt, cancellationToken))
-            .Where(one => one is { Saw: PodSaw.Gone, LiveUntil: not null } && one.Name != pod.Name)
+        : (await unit.Store<IPodLedger>().ListGoneOfAttemptAsync(pod.Job, pod.Attempt, cancellationToken))
+            .Where(one => one.LiveUntil is not null && one.Name != pod.Name)
             .Aggregate(Usd.Zero, (sum, one) => sum + (one.GoneAt > one.LiveUntil ? AttemptCosts.WholeCost(one, one.LiveUntil.Value) : one.CostUntil(now)));
 
     public async Task TopUpAsync(Reservation seen, LedgerPod pod, CancellationToken cancellationToken)

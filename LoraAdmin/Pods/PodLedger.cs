@@ -15,6 +15,16 @@ internal sealed class PodLedger(LoraDb db) : IPodLedger
                 .Where(row => row.JobId == job && row.Attempt == attempt)
                 .OrderBy(row => row.Try)));
 
+    private static readonly CompiledQuery<Func<LoraDb, Guid, int, IAsyncEnumerable<PodLedgerRow>>> GoneOfAttempt = new(
+        static () => EF.CompileAsyncQuery<LoraDb, Guid, int, PodLedgerRow>(
+            (db, job, attempt) => db.Set<PodLedgerRow>().AsNoTracking()
+                .Where(row => row.JobId == job && row.Attempt == attempt && row.Saw == PodSaw.Gone)
+                .OrderBy(row => row.Try)));
+
+    private static readonly CompiledQuery<Func<LoraDb, IAsyncEnumerable<string>>> AlivePodIds = new(
+        static () => EF.CompileAsyncQuery<LoraDb, string>(
+            db => db.Set<PodLedgerRow>().Where(row => row.Saw != PodSaw.Gone && row.PodId != null).Select(row => row.PodId!)));
+
     private static readonly CompiledQuery<Func<LoraDb, IAsyncEnumerable<PodLedgerRow>>> Alive = new(
         static () => EF.CompileAsyncQuery<LoraDb, PodLedgerRow>(
             db => db.Set<PodLedgerRow>().AsNoTracking()
@@ -111,6 +121,9 @@ internal sealed class PodLedger(LoraDb db) : IPodLedger
     public Task<IReadOnlyList<LedgerPod>> ListForAttemptAsync(JobId job, int attempt, CancellationToken cancellationToken) =>
         OfAttempt.For(db)(db, job.Value, attempt).ListAsync(static row => row.ToPod(), cancellationToken);
 
+    public Task<IReadOnlyList<LedgerPod>> ListGoneOfAttemptAsync(JobId job, int attempt, CancellationToken cancellationToken) =>
+        GoneOfAttempt.For(db)(db, job.Value, attempt).ListAsync(static row => row.ToPod(), cancellationToken);
+
     public async Task<IReadOnlyList<LedgerPod>> ListByPodIdsAsync(IReadOnlyCollection<string> podIds, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(podIds);
@@ -140,6 +153,17 @@ internal sealed class PodLedger(LoraDb db) : IPodLedger
 
     public Task<IReadOnlyList<LedgerPod>> ListAliveAsync(CancellationToken cancellationToken) =>
         Alive.For(db)(db).ListAsync(static row => row.ToPod(), cancellationToken);
+
+    public async Task<IReadOnlySet<string>> ListAlivePodIdsAsync(CancellationToken cancellationToken)
+    {
+        HashSet<string> ids = new(StringComparer.Ordinal);
+        await foreach (string id in AlivePodIds.For(db)(db).WithCancellation(cancellationToken))
+        {
+            ids.Add(id);
+        }
+
+        return ids;
+    }
 
     public Task<IReadOnlyList<LedgerPod>> ListApartAsync(DateTimeOffset goneSince, CancellationToken cancellationToken) =>
         Apart.For(db)(db, goneSince.ToMillis()).ListAsync(static row => row.ToPod(), cancellationToken);

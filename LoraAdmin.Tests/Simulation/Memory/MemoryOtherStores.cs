@@ -80,6 +80,12 @@ internal sealed class MemoryPodLedger(MemoryDatabase database) : IPodLedger
     public Task<IReadOnlyList<LedgerPod>> ListForAttemptAsync(JobId job, int attempt, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<LedgerPod>>([.. database.PodsOf[job].Where(pod => pod.Attempt == attempt).OrderBy(pod => pod.Try)]);
 
+    public async Task<IReadOnlyList<LedgerPod>> ListGoneOfAttemptAsync(JobId job, int attempt, CancellationToken cancellationToken) =>
+        [.. (await ListForAttemptAsync(job, attempt, cancellationToken)).Where(pod => pod.Saw == PodSaw.Gone)];
+
+    public Task<IReadOnlySet<string>> ListAlivePodIdsAsync(CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlySet<string>>(database.OpenPods.Rows.Select(pod => pod.PodId).OfType<string>().ToHashSet(StringComparer.Ordinal));
+
     public Task<IReadOnlyList<LedgerPod>> ListByPodIdsAsync(IReadOnlyCollection<string> podIds, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<LedgerPod>>(
             [.. podIds.Distinct().SelectMany(id => database.PodsById[id]).OrderBy(pod => pod.RequestedAt).ThenBy(pod => pod.Name, StringComparer.Ordinal)]);

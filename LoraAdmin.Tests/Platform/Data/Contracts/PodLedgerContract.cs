@@ -162,9 +162,9 @@ public abstract class PodLedgerContract : StoreContract
     public async Task Alive_ListsAllButGone_OldestFirst()
     {
         JobId job = NextJob();
-        LedgerPod second = NewPod(job, 2) with { RequestedAt = Start.AddMinutes(1), Saw = PodSaw.Leaking };
-        LedgerPod first = NewPod(job, 1);
-        LedgerPod gone = NewPod(job, 3) with { Saw = PodSaw.Gone, GoneAt = Start };
+        LedgerPod second = NewPod(job, 2) with { RequestedAt = Start.AddMinutes(1), Saw = PodSaw.Leaking, PodId = "second" };
+        LedgerPod first = NewPod(job, 1) with { PodId = null };
+        LedgerPod gone = NewPod(job, 3) with { Saw = PodSaw.Gone, GoneAt = Start, PodId = "gone" };
         foreach (LedgerPod pod in new[] { second, first, gone })
         {
             await In<IPodLedger>(ledger => ledger.AddAsync(pod, None));
@@ -173,6 +173,9 @@ public abstract class PodLedgerContract : StoreContract
         Assert.Equal([first, second], await Read<IPodLedger, IReadOnlyList<LedgerPod>>(ledger => ledger.ListAliveAsync(None)));
         Assert.Equal([first, second, gone], await Read<IPodLedger, IReadOnlyList<LedgerPod>>(ledger => ledger.ListForAttemptAsync(job, 1, None)));
         Assert.Empty(await Read<IPodLedger, IReadOnlyList<LedgerPod>>(ledger => ledger.ListForAttemptAsync(job, 2, None)));
+        Assert.Equal(["second"], await Read<IPodLedger, IReadOnlySet<string>>(ledger => ledger.ListAlivePodIdsAsync(None)));
+        Assert.Equal([gone], await Read<IPodLedger, IReadOnlyList<LedgerPod>>(ledger => ledger.ListGoneOfAttemptAsync(job, 1, None)));
+        Assert.Empty(await Read<IPodLedger, IReadOnlyList<LedgerPod>>(ledger => ledger.ListGoneOfAttemptAsync(job, 2, None)));
     }
 
     [Fact]
