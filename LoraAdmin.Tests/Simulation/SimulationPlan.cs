@@ -15,6 +15,9 @@ public sealed record SimulationPlan(TimeSpan Length, int JobsPerDay, double Deat
     /// <summary>How often a process stands still for a while where it touches the outside, and then goes on as if nothing had been.</summary>
     public int FreezesPerThousandCrossings { get; init; }
 
+    /// <summary>After the last job arrived: what is not at rest by then violates the invariants of rest. Portals that often stand still need longer.</summary>
+    public TimeSpan RestWithin { get; init; } = TimeSpan.FromHours(12);
+
     /// <summary>Bad moments of the vendor, its agents and the object store.</summary>
     public double TroublesPerDay { get; init; }
 

@@ -67,6 +67,7 @@ public static class SimulationPlans
         Name = nameof(Blind),
         Portals = 2,
         FreezesPerThousandCrossings = 45,
+        RestWithin = TimeSpan.FromHours(36),
         TroublesPerDay = 60,
         Troubles = [FaultKind.List500, FaultKind.Delete500],
         CommandsPerDay = 20,

@@ -21,8 +21,6 @@ public sealed class SimulationRun
     /// <summary>How often in a run everything there ever was is looked at; else it is only what is open or was just written.</summary>
     private const int WholeLooks = 40;
 
-    private static readonly TimeSpan RestWithin = TimeSpan.FromHours(36);
-
     private readonly int seed;
     private readonly SimulationPlan plan;
     private readonly Random random;
@@ -69,7 +67,7 @@ public sealed class SimulationRun
         DateTimeOffset wholeAt = plan.Start;
         try
         {
-            while (await NextAsync(cancellationToken) is { } next && next <= end + RestWithin)
+            while (await NextAsync(cancellationToken) is { } next && next <= end + plan.RestWithin)
             {
                 if (next > world.Clock.GetUtcNow())
                 {
