@@ -1,3 +1,5 @@
+using LoraAdmin.Domain.Shared;
+
 namespace LoraAdmin.Domain.Budget;
 
 public static class OpenReservationsExtensions
@@ -18,5 +20,13 @@ public static class OpenReservationsExtensions
         while (page.Count == AtOnce);
 
         return open;
+    }
+
+    /// <summary>Open reservations that were made after an instant, oldest first, a page of them at most.</summary>
+    public static Task<IReadOnlyList<Reservation>> ListOpenSinceAsync(this IBudgetStore store, DateTimeOffset instant, int max, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(store);
+        Reservation before = new(Guid.AllBitsSet, default, Attempt: 0, default, Usd.Zero, instant, Actual: null, SettledAt: null);
+        return store.ListOpenAsync(before, max, cancellationToken);
     }
 }

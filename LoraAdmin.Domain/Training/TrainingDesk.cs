@@ -17,6 +17,9 @@ public sealed class TrainingDesk(
 {
     public static readonly TimeSpan IdempotencyKeptFor = TimeSpan.FromDays(7);
 
+    /// <summary>So many of the reservations that end first are looked at before all are.</summary>
+    private const int EndFirst = 50;
+
     public async Task<SubmitOutcome> SubmitAsync(TrainingRequest request, IdempotencyKey? key, Actor actor, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
@@ -82,11 +85,23 @@ public sealed class TrainingDesk(
         }
     }
 
-    /// <summary>Outside the transaction that did not admit: it holds the month's row.</summary>
+    /// <summary>
+    /// Outside the transaction that did not admit: it holds the month's row. The reservations that end first mostly make room enough; all of them are read only where they
+    /// don't, since every caller is refused when the month is full.
+    /// </summary>
     private async Task<DateTimeOffset?> MayFitAtAsync(BudgetMonth month, Usd estimate, TrainingRules training, CancellationToken cancellationToken)
     {
-        IReadOnlyList<Reservation> open = await work.ReadAsync((unit, token) => unit.Store<IBudgetStore>().ListAllOpenAsync(token), cancellationToken);
-        return BudgetOutlook.MayFitAt(month, estimate, open, training.PodLifetime, clocks.ByProvider(clock.GetUtcNow()));
+        DateTimeOffset now = clocks.ByProvider(clock.GetUtcNow());
+        return month.Mode == BudgetMode.Soft || !BudgetOutlook.MayEverFit(month, estimate) ? At([]) : await work.ReadAsync(
+            async (unit, token) =>
+            {
+                IBudgetStore store = unit.Store<IBudgetStore>();
+                DateTimeOffset? first = At(await store.ListOpenSinceAsync(now - training.PodLifetime, EndFirst, token));
+                return first < month.Month.End ? first : At(await store.ListAllOpenAsync(token));
+            },
+            cancellationToken);
+
+        DateTimeOffset? At(IReadOnlyList<Reservation> open) => BudgetOutlook.MayFitAt(month, estimate, open, training.PodLifetime, now);
     }
 
     private async Task<Usd> EstimateAsync(string? gpuType, TrainingRules training, CancellationToken cancellationToken)
