@@ -156,9 +156,9 @@ public sealed class SimulatedPortal
     public Mortality Mortality { get; }
 
     /// <summary>What this process has heard of the clocks around it.</summary>
-    public JobEstimate Estimate { get; }
-
     public ClockStandings Clocks { get; }
+
+    public JobEstimate Estimate { get; }
 
     public TrainingConductor Conductor { get; }
     public IHostedTrainings Hosted { get; }
