@@ -51,6 +51,9 @@ public sealed record BudgetFigures(
     /// <summary>A pod's price is not known yet: <see cref="PerHour"/> is the most that it can be.</summary>
     public bool IsPerHourAtWorst { get; init; }
 
+    /// <summary>What attempts that were settled of late came to on average, wherever they trained: the ledger does not say which were on a pod. Null: none was.</summary>
+    public Usd? UsualCost { get; init; }
+
     /// <summary>The first day that the figures need.</summary>
     public static DateOnly ReadFrom(DateTimeOffset now)
     {
@@ -88,6 +91,7 @@ public sealed record BudgetFigures(
             share)
         {
             LiveBefore = read.Work.Running.Aggregate(Usd.Zero, (sum, one) => sum + one.Unbooked - one.UnbookedIn(month)),
+            UsualCost = LedgerDays.UsualCost(read.Days, from),
             IsPerHourAtWorst = read.Work.Running.Any(static one => one.IsAtWorst),
         };
     }
@@ -97,6 +101,6 @@ public sealed record BudgetFigures(
     {
         ArgumentNullException.ThrowIfNull(read);
         Dictionary<(JobId, int), Usd> reservations = read.Open.ToDictionary(one => (one.Job, one.Attempt), one => one.Rest);
-        return WhatIf.Of(limit, new WhatIfBasis(read.Month, read.Work.Waiting, reservations, read.JobReserves, UsualShare, Forecast));
+        return WhatIf.Of(limit, new WhatIfBasis(read.Month, read.Work.Waiting, reservations, read.JobReserves, UsualCost, Forecast));
     }
 }

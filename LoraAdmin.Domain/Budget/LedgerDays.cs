@@ -33,5 +33,16 @@ public static class LedgerDays
         return released <= 0 ? null : decimal.Clamp(left.Sum(day => day.Spent.Micros) / (decimal)released, 0m, 1m);
     }
 
+    /// <summary>
+    /// What an attempt that was settled came to on average, out of its reservation; what was paid beyond reservations is not in it. Null: none was settled. An attempt has one
+    /// entry of its settlement without a purpose, and one for each purpose that it paid for.
+    /// </summary>
+    public static Usd? UsualCost(IEnumerable<LedgerDay> days, DateOnly from)
+    {
+        LedgerDay[] settled = [.. days.Where(day => day.Kind == EntryKind.Settle && day.Day >= from)];
+        long attempts = settled.Where(day => day.Purpose is null).Sum(day => day.Count);
+        return attempts <= 0 ? null : new Usd(Math.Max(0, settled.Where(day => day.Purpose is not null).Sum(day => day.Spent.Micros)) / attempts);
+    }
+
     private static DaySpending SpendingOf(IGrouping<DateOnly, LedgerDay> day) => new(day.Key, new Usd(day.Sum(part => part.Spent.Micros)));
 }

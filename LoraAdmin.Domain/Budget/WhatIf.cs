@@ -23,14 +23,14 @@ public sealed record WaitingOutlook(WaitingJob Job, Usd? Reserved, WaitingVerdic
 
 /// <param name="Reservations">What waiting jobs hold, by job and attempt; nothing else.</param>
 /// <param name="Reservation">What the next job would reserve; null: not known.</param>
-/// <param name="UsualShare">The part of it that attempts really come to; null: not known yet.</param>
+/// <param name="UsualCost">What attempts really came to, which may have reserved more or less than it; null: not known yet.</param>
 /// <param name="Forecast">Null: too little history.</param>
 public sealed record WhatIfBasis(
     BudgetMonth Month,
     IReadOnlyList<WaitingJob> Waiting,
     IReadOnlyDictionary<(JobId Job, int Attempt), Usd> Reservations,
     Usd? Reservation,
-    decimal? UsualShare,
+    Usd? UsualCost,
     ForecastCurve? Forecast);
 
 /// <summary>The present month under another limit.</summary>
@@ -46,7 +46,7 @@ public sealed record WhatIf(
     /// <summary>What the next job would reserve: by it <see cref="AtOnce"/> is worked out. Null: not known.</summary>
     public Usd? Reserves { get; init; }
 
-    /// <summary>What is left of that on average when the attempt is over: by it <see cref="InTurn"/> is worked out. Null: not known.</summary>
+    /// <summary>What attempts came to on average when they were over, and no more than what the next one reserves: by it <see cref="InTurn"/> is worked out. Null: not known.</summary>
     public Usd? ComesTo { get; init; }
 
     /// <summary>Waiting jobs that would fail for want of money.</summary>
@@ -137,5 +137,5 @@ public sealed record WhatIf(
     }
 
     private static Usd? ComingTo(WhatIfBasis basis) =>
-        basis is { Reservation: { } reservation, UsualShare: { } share } ? new Usd((long)(reservation.Micros * decimal.Clamp(share, 0m, 1m))) : null;
+        basis is { Reservation: { } reservation, UsualCost: { } cost } ? cost < reservation ? cost : reservation : null;
 }

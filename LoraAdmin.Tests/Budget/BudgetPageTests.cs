@@ -183,7 +183,13 @@ public sealed partial class BudgetPageTests : LoraBunitContext
         money.Board = BudgetSamples.Board(read => read with
         {
             Month = read.Month with { Limit = BudgetSamples.Dollars(103) },
-            Days = [.. read.Days, new LedgerDay(new DateOnly(2026, 11, 24), BudgetSamples.November, EntryKind.Reserve, null, 90, Usd.Zero, BudgetSamples.Dollars(1_170))],
+            Days =
+            [
+                Elsewhere(EntryKind.Reserve, null, 0, 3_770), Elsewhere(EntryKind.Settle, null, 0, -3_770), Elsewhere(EntryKind.Settle, CostPurpose.Training, 580, 0),
+                .. read.Days.Where(static day => day.Kind != EntryKind.Settle),
+                new LedgerDay(new DateOnly(2026, 11, 23), BudgetSamples.November, EntryKind.Settle, null, 710, Usd.Zero, BudgetSamples.Dollars(-823.6m)),
+                new LedgerDay(new DateOnly(2026, 11, 23), BudgetSamples.November, EntryKind.Settle, CostPurpose.Training, 710, BudgetSamples.Dollars(170), Usd.Zero),
+            ],
             JobReserves = BudgetSamples.Dollars(1.16m),
         });
         Address.NavigateTo("/budget?limit=103");
@@ -193,7 +199,13 @@ public sealed partial class BudgetPageTests : LoraBunitContext
 
         Assert.DoesNotContain("refused", tile.Markup, StringComparison.Ordinal);
         Assert.Equal("can still be reserved", Words(page.FindAll(".totals > div")[2].QuerySelector(".note")!.TextContent));
-        Assert.Contains("room for 5 jobs at once, as each reserves $1.16", Words(page.Find(".answer").TextContent), StringComparison.Ordinal);
+
+        // The 290 attempts elsewhere reserved 13 and cost 2 dollars each, the 710 on pods 170 dollars: 75 cents each.
+        Assert.Contains(
+            "room for 5 jobs at once, as each reserves $1.16; or for about 7 one after the other, as each attempt comes to $0.75 in the end.", Words(page.Find(".answer").TextContent), StringComparison.Ordinal);
+
+        static LedgerDay Elsewhere(EntryKind kind, CostPurpose? purpose, decimal spent, decimal reserved) =>
+            new(new DateOnly(2026, 11, 23), BudgetSamples.November, kind, purpose, 290, BudgetSamples.Dollars(spent), BudgetSamples.Dollars(reserved));
     }
 
     [Fact]
@@ -289,11 +301,30 @@ public sealed partial class BudgetPageTests : LoraBunitContext
             [
                 "None of the 4 queued jobs would be blocked: each keeps the money that it reserved when it was accepted. An attempt after a lost pod has to reserve anew.",
                 "$93.00 spent and $4.00 reserved would leave $53.00 of $150.00.",
-                "That is room for 13 jobs at once, as each reserves $4.02; or for about 25 one after the other, as each attempt comes to $2.02 in the end. "
+                "That is room for 13 jobs at once, as each reserves $4.02; or for about 25 one after the other, as each attempt comes to $2.00 in the end. "
                     + "What a completed LoRA cost, above, has attempts that came to nothing and waste in it.",
                 "It is expected to last to the end of November 2026.",
             ],
             page.FindAll(".answer li").Select(line => line.TextContent));
+    }
+
+    [Theory]
+    [InlineData(1, 0, 150, "The queued job would not be blocked: it holds no reservation and has to reserve anew.")]
+    [InlineData(1, 0, 97, "The queued job would be blocked: it holds no reservation and has to reserve anew.")]
+    [InlineData(2, 0, 150, "None of the 2 queued jobs would be blocked: none of them holds a reservation, each has to reserve anew.")]
+    [InlineData(2, 1, 97, "1 of the 2 queued jobs would be blocked: 1 keeps its reservation, the other one has to reserve anew.")]
+    [InlineData(4, 2, 150, "None of the 4 queued jobs would be blocked: 2 keep their reservations, the others have to reserve anew.")]
+    public void WhatIf_OfQueuedJobsThatHoldNothing_SaysThatTheyReserveAnew(int count, int keep, int limit, string line)
+    {
+        WaitingJob[] waiting = [.. Enumerable.Range(2, count).Select(number => new WaitingJob(BudgetSamples.IdOf((byte)number), 1, $"LoRA {number}", Start.AddMinutes(-number)))];
+        money.Board = BudgetSamples.Board(read => read with
+        {
+            Work = read.Work with { Waiting = waiting, WaitingCount = count },
+            Open = [.. read.Open, .. waiting.Take(keep).Select(job => new Reservation(Guid.Empty, job.Job, 1, BudgetSamples.November, BudgetSamples.Dollars(2), Start, null, null))],
+        });
+        Address.NavigateTo($"/budget?limit={limit}");
+
+        Assert.Equal(line, Loaded().FindAll(".answer li")[0].TextContent);
     }
 
     /// <summary>There is no such figure above that it could point to.</summary>
@@ -305,7 +336,7 @@ public sealed partial class BudgetPageTests : LoraBunitContext
         IRenderedComponent<BudgetPage> page = Loaded();
 
         string room = page.FindAll(".answer li").Select(line => line.TextContent).Single(static line => line.StartsWith("That is room for", StringComparison.Ordinal));
-        Assert.EndsWith("as each attempt comes to $2.02 in the end.", room, StringComparison.Ordinal);
+        Assert.EndsWith("as each attempt comes to $2.00 in the end.", room, StringComparison.Ordinal);
     }
 
     [Theory]

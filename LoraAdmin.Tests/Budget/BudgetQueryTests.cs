@@ -117,7 +117,7 @@ public sealed class BudgetQueryTests
         BudgetBoard board = await Queries(database).ReadAsync(CancellationToken.None);
 
         Assert.Equal((Usd.Zero, Usd.Zero, true), (board.Month.Spent, board.Month.Reserved, board.Ties));
-        Assert.Equal((0, null, null, null), (board.Figures.KnownDays, board.Figures.Forecast, board.Figures.UsualShare, board.Figures.Cost.PerLora));
+        Assert.Equal((0, null, null, null, null), (board.Figures.KnownDays, board.Figures.Forecast, board.Figures.UsualShare, board.Figures.UsualCost, board.Figures.Cost.PerLora));
         Assert.Empty(board.Newest);
         Assert.Empty(board.Changes);
     }
@@ -232,6 +232,10 @@ public sealed class BudgetQueryTests
             answer.Waiting.Select(one => one.Reserved?.Micros));
         Assert.Equal(answer.Waiting.Count(one => one.Reserved is null), answer.Blocked);
         Assert.Equal(waiting.Length, board.Money.Work.WaitingCount);
+
+        BudgetEntryRow[] settled = [.. rows.Window.Where(row => row.Kind == EntryKind.Settle)];
+        long each = Math.Max(0, settled.Where(row => row.Purpose is not null).Sum(row => row.SpentMicros)) / settled.Count(row => row.Purpose is null);
+        Assert.Equal(Math.Min(each, NextJob.Reserves.Micros), answer.ComesTo?.Micros);
     }
 
     private static async Task<(List<BudgetEntry> Seen, LedgerPage First)> WalkAsync(BudgetQueryStore queries, LedgerFilter filter)

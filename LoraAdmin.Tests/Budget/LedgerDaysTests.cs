@@ -37,6 +37,24 @@ public sealed class LedgerDaysTests
         Assert.Equal(0m, LedgerDays.UsualShare([Day(1, EntryKind.Settle, spent: 0, reserved: -7)], Today.AddDays(-29)));
     }
 
+    /// <summary>Three attempts are over: a pod's, one elsewhere that reserved 13, and one that cost nothing. What a fourth has accrued says nothing yet.</summary>
+    [Fact]
+    public void UsualCost_IsWhatSettledAttemptsCameTo_HoweverMuchTheyReserved()
+    {
+        LedgerDay[] days =
+        [
+            Day(2, EntryKind.Reserve, reserved: 17, count: 4), Day(2, EntryKind.Accrue, spent: 4, reserved: -4, count: 9),
+            Day(1, EntryKind.Settle, spent: -2.5m, reserved: -12, count: 3),
+            Day(1, EntryKind.Settle, CostPurpose.Training, spent: 2, count: 2), Day(1, EntryKind.Settle, CostPurpose.Idle, spent: 0.75m, count: 2),
+            Day(0, EntryKind.Settle, CostPurpose.Failed, spent: -0.5m), Day(1, EntryKind.Leak, CostPurpose.Orphan, spent: 7),
+            Day(40, EntryKind.Settle, count: 5), Day(40, EntryKind.Settle, CostPurpose.Training, spent: 500, count: 5),
+        ];
+
+        Assert.Equal(Dollars(0.75m), LedgerDays.UsualCost(days, Today.AddDays(-29)));
+        Assert.Null(LedgerDays.UsualCost(days[..2], Today.AddDays(-29)));
+        Assert.Equal(Usd.Zero, LedgerDays.UsualCost([Day(1, EntryKind.Settle, reserved: -7), Day(0, EntryKind.Settle, CostPurpose.Failed, spent: -2)], Today.AddDays(-29)));
+    }
+
     [Fact]
     public void Cost_IsEverythingThatWasBooked_ByPurpose()
     {

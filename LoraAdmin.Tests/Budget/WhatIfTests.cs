@@ -65,10 +65,24 @@ public sealed class WhatIfTests
         Assert.Equal((Dollars(room), admits, atOnce, inTurn, false), (answer.Room, answer.AdmitsNow, answer.AtOnce, answer.InTurn, answer.IsUnbounded));
     }
 
+    /// <summary>What an attempt came to is no part of what the next one reserves: attempts elsewhere reserve several times as much.</summary>
+    [Theory]
+    [InlineData(1.16, 0.58, 0.58, 51, 102)]
+    [InlineData(1.16, 2, 1.16, 51, 51)]
+    [InlineData(4, 0, 0, 15, null)]
+    public void InTurn_GoesByWhatAttemptsCameTo_CappedAtTheReservation(decimal reserves, decimal cost, decimal comesTo, int atOnce, int? inTurn)
+    {
+        WhatIfBasis basis = Basis(spent: 140, reserved: 0) with { Reservation = Dollars(reserves), UsualCost = Dollars(cost) };
+
+        WhatIf answer = WhatIf.Of(Dollars(200), basis);
+
+        Assert.Equal((Dollars(reserves), Dollars(comesTo), atOnce, inTurn), (answer.Reserves, answer.ComesTo, answer.AtOnce, answer.InTurn));
+    }
+
     [Fact]
     public void Reservations_OfUnknownSize_AreNotGuessed()
     {
-        WhatIfBasis basis = Basis(spent: 140, reserved: 0, Job(1)) with { Reservation = null, UsualShare = null };
+        WhatIfBasis basis = Basis(spent: 140, reserved: 0, Job(1)) with { Reservation = null, UsualCost = null };
 
         WhatIf roomy = WhatIf.Of(Dollars(150), basis);
         Assert.Equal((null, null, true), (roomy.AtOnce, roomy.InTurn, roomy.AdmitsNow));
@@ -126,7 +140,7 @@ public sealed class WhatIfTests
         waiting,
         new Dictionary<(JobId, int), Usd>(),
         Dollars(4),
-        0.5m,
+        Dollars(2),
         null);
 
     private static WaitingJob Job(byte number) => new(new JobId(new Guid(number, 1, 0, new byte[8])), 1, $"LoRA {number}", Now.AddMinutes(-number));

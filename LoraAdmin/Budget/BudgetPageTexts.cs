@@ -210,9 +210,11 @@ public static class BudgetPageTexts
             1 => $"1 of the {Jobs(count, "queued")} would be blocked{unseen}",
             _ => $"{answer.Blocked} of the {Jobs(count, "queued")} would be blocked{unseen}",
         };
-        return kept == answer.Waiting.Count
+        int anew = answer.Waiting.Count - kept;
+        return anew == 0
             ? $"{blocked}: {(kept == 1 ? "it keeps" : "each keeps")} the money that it reserved when it was accepted. An attempt after a lost pod has to reserve anew."
-            : $"{blocked}: {kept} {(kept == 1 ? "keeps its reservation" : "keep their reservations")}, the others have to reserve anew.";
+            : kept == 0 ? $"{blocked}: {(anew == 1 ? "it holds no reservation and has" : "none of them holds a reservation, each has")} to reserve anew."
+            : $"{blocked}: {kept} {(kept == 1 ? "keeps its reservation" : "keep their reservations")}, {(anew == 1 ? "the other one has" : "the others have")} to reserve anew.";
     }
 
     private static string Room(WhatIf answer, BudgetBoard board)
