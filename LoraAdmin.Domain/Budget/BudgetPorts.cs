@@ -86,6 +86,17 @@ public sealed record ReservationChange(Reservation Before, Reservation After, IR
 /// <param name="Entries">How many entries there are, corrections included: whoever books the next one numbers it by that.</param>
 public sealed record PodBooked(string Pod, Usd Other, Usd Corrected, int Corrections, int Entries);
 
+/// <summary>A place in the order of reservations: after those that were made before the instant, or at it under an id up to this one.</summary>
+/// <param name="Id">Null: after all that were made at the instant.</param>
+public sealed record ReservationCursor(DateTimeOffset CreatedAt, Guid? Id)
+{
+    public static ReservationCursor After(Reservation last)
+    {
+        ArgumentNullException.ThrowIfNull(last);
+        return new(last.CreatedAt, last.Id);
+    }
+}
+
 /// <summary>The ledger of the months' money. Bound to a unit of work.</summary>
 public interface IBudgetStore
 {
@@ -126,8 +137,8 @@ public interface IBudgetStore
     Task<IReadOnlyList<BudgetEntry>> ListBeyondAsync(string pod, CancellationToken cancellationToken);
 
     /// <summary>Open reservations, oldest first, a page at a time.</summary>
-    /// <param name="after">The last one of the page before; null: from the oldest.</param>
-    Task<IReadOnlyList<Reservation>> ListOpenAsync(Reservation? after, int max, CancellationToken cancellationToken);
+    /// <param name="after">Where the page before ended; null: from the oldest.</param>
+    Task<IReadOnlyList<Reservation>> ListOpenAsync(ReservationCursor? after, int max, CancellationToken cancellationToken);
 
     /// <summary>Every reservation of one job, in order of attempt.</summary>
     Task<IReadOnlyList<Reservation>> ListForJobAsync(JobId job, CancellationToken cancellationToken);

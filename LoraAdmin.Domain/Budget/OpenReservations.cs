@@ -14,7 +14,7 @@ public static class OpenReservationsExtensions
         IReadOnlyList<Reservation> page;
         do
         {
-            page = await store.ListOpenAsync(open.LastOrDefault(), AtOnce, cancellationToken);
+            page = await store.ListOpenAsync(open.Count == 0 ? null : ReservationCursor.After(open[^1]), AtOnce, cancellationToken);
             open.AddRange(page);
         }
         while (page.Count == AtOnce);
@@ -26,7 +26,6 @@ public static class OpenReservationsExtensions
     public static Task<IReadOnlyList<Reservation>> ListOpenSinceAsync(this IBudgetStore store, DateTimeOffset instant, int max, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(store);
-        Reservation before = new(Guid.AllBitsSet, default, Attempt: 0, default, Usd.Zero, instant, Actual: null, SettledAt: null);
-        return store.ListOpenAsync(before, max, cancellationToken);
+        return store.ListOpenAsync(new ReservationCursor(instant, Id: null), max, cancellationToken);
     }
 }

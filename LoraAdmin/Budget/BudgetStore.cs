@@ -176,13 +176,15 @@ internal sealed class BudgetStore(LoraDb db) : IBudgetStore
         return found;
     }
 
-    public async Task<IReadOnlyList<Reservation>> ListOpenAsync(Reservation? after, int max, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<Reservation>> ListOpenAsync(ReservationCursor? after, int max, CancellationToken cancellationToken)
     {
         IQueryable<BudgetReservationRow> open = Reservations.AsNoTracking().Where(row => row.SettledAt == null);
         if (after is not null)
         {
-            (Guid id, long at) = (after.Id, after.CreatedAt.ToMillis());
-            open = open.Where(row => row.CreatedAt > at || (row.CreatedAt == at && row.Id.CompareTo(id) > 0));
+            long at = after.CreatedAt.ToMillis();
+            open = after.Id is { } id
+                ? open.Where(row => row.CreatedAt > at || (row.CreatedAt == at && row.Id.CompareTo(id) > 0))
+                : open.Where(row => row.CreatedAt > at);
         }
 
         List<BudgetReservationRow> rows = await open

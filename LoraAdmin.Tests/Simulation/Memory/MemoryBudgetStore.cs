@@ -70,11 +70,11 @@ internal sealed class MemoryBudgetStore(MemoryDatabase database) : IBudgetStore
     public Task<IReadOnlyList<Reservation>> ListForJobsAsync(IReadOnlyCollection<JobId> jobs, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<Reservation>>([.. jobs.Distinct().SelectMany(job => database.ReservationsOf[job])]);
 
-    public Task<IReadOnlyList<Reservation>> ListOpenAsync(Reservation? after, int max, CancellationToken cancellationToken) =>
+    public Task<IReadOnlyList<Reservation>> ListOpenAsync(ReservationCursor? after, int max, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<Reservation>>(
         [
             .. database.OpenReservations.Rows
-                .Where(one => after is null || (one.CreatedAt, one.Id).CompareTo((after.CreatedAt, after.Id)) > 0)
+                .Where(one => after is null || one.CreatedAt > after.CreatedAt || (one.CreatedAt == after.CreatedAt && after.Id is { } id && one.Id.CompareTo(id) > 0))
                 .OrderBy(one => one.CreatedAt).ThenBy(one => one.Id)
                 .Take(max),
         ]);

@@ -83,7 +83,7 @@ public static class FaultyStores
         public Task<IReadOnlyList<Reservation>> ListForJobsAsync(IReadOnlyCollection<JobId> jobs, CancellationToken cancellationToken) =>
             inner.ListForJobsAsync(jobs, cancellationToken);
 
-        public Task<IReadOnlyList<Reservation>> ListOpenAsync(Reservation? after, int max, CancellationToken cancellationToken) =>
+        public Task<IReadOnlyList<Reservation>> ListOpenAsync(ReservationCursor? after, int max, CancellationToken cancellationToken) =>
             inner.ListOpenAsync(after, max, cancellationToken);
 
         public Task<IReadOnlyList<Reservation>> ListForJobAsync(JobId job, CancellationToken cancellationToken) => inner.ListForJobAsync(job, cancellationToken);

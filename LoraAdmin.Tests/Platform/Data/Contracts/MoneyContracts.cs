@@ -206,12 +206,18 @@ public abstract class BudgetStoreContract : StoreContract
         while (page.Count > 0)
         {
             seen.AddRange(page);
-            page = await Open(page[^1], max: 2);
+            page = await Open(ReservationCursor.After(page[^1]), max: 2);
         }
 
         Assert.Equal(6, seen.Count);
         Assert.Equal(jobs.Except([jobs[1]]).ToHashSet(), seen.Select(one => one.Job).ToHashSet());
         Assert.Equal(seen.Select(one => one.CreatedAt).Order(), seen.Select(one => one.CreatedAt));
+
+        // After an instant: none that shares it.
+        foreach (Reservation first in seen)
+        {
+            Assert.Equal(seen.Where(one => one.CreatedAt > first.CreatedAt), await Open(new ReservationCursor(first.CreatedAt, Id: null)));
+        }
     }
 
     [Fact]
@@ -559,6 +565,6 @@ public abstract class BudgetStoreContract : StoreContract
     private Task<BudgetMonth> Month(DateTimeOffset? at = null) =>
         Read<IBudgetStore, BudgetMonth>(store => store.ReadMonthAsync(Domain.Shared.Month.Of(at ?? Start), Rules, None));
 
-    private Task<IReadOnlyList<Reservation>> Open(Reservation? after = null, int max = 10) =>
+    private Task<IReadOnlyList<Reservation>> Open(ReservationCursor? after = null, int max = 10) =>
         Read<IBudgetStore, IReadOnlyList<Reservation>>(store => store.ListOpenAsync(after, max, None));
 }
