@@ -7,7 +7,8 @@ namespace LoraAdmin.Domain.Budget;
 /// <param name="Reason">1 to 500 characters.</param>
 /// <param name="AllowBelow">The person knows that the month has spent and reserved more than the limit already.</param>
 /// <param name="Seen">What held when the person looked: where something else holds by now, nothing is set. Null: the person has not looked.</param>
-public sealed record LimitWish(BudgetRules? Rules, string Reason, bool AllowBelow = false, BudgetRules? Seen = null);
+/// <param name="AllowRaise">The person knows that the limit is many times the present one (<see cref="BudgetDesk.IsGreatRaise"/>).</param>
+public sealed record LimitWish(BudgetRules? Rules, string Reason, bool AllowBelow = false, BudgetRules? Seen = null, bool AllowRaise = false);
 
 /// <summary>What became of it.</summary>
 public abstract record LimitOutcome
@@ -22,6 +23,10 @@ public abstract record LimitOutcome
 
     /// <summary>The month has spent and reserved more already: nothing was written. Asked again with <see cref="LimitWish.AllowBelow"/> it is done.</summary>
     public sealed record Below(BudgetMonth Month, Usd Wanted) : LimitOutcome;
+
+    /// <summary>It is many times the present limit: nothing was written. Asked again with <see cref="LimitWish.AllowRaise"/> it is done.</summary>
+    /// <param name="Limit">What holds now.</param>
+    public sealed record Raise(BudgetLimit Limit, Usd Wanted) : LimitOutcome;
 
     /// <summary>Somebody set another limit since the person looked: nothing was written.</summary>
     /// <param name="Limit">What holds now.</param>
@@ -51,6 +56,8 @@ public interface IBudgetDesk
 public sealed class BudgetDesk(IUnitOfWork work, IIds ids, TimeProvider clock, Func<BudgetRules> options, ClockStandings clocks) : IBudgetDesk
 {
     public const int LongestReason = 500;
+
+    private const int GreatRaise = 2;
 
     /// <summary>Notes what the configuration says, and keeps it as a change when it said something else at the start before.</summary>
     public Task NoteOptionsAsync(CancellationToken cancellationToken) => work.RunAsync(
@@ -114,6 +121,11 @@ public sealed class BudgetDesk(IUnitOfWork work, IIds ids, TimeProvider clock, F
         }
 
         BudgetRules after = wish.Rules ?? configured;
+        if (IsGreatRaise(held, after) && !wish.AllowRaise)
+        {
+            return new LimitOutcome.Raise(held, after.MonthlyLimit);
+        }
+
         DateTimeOffset now = clock.GetUtcNow();
 
         // Set first, then looked at: from here on no admission of the month can come between.
@@ -136,6 +148,18 @@ public sealed class BudgetDesk(IUnitOfWork work, IIds ids, TimeProvider clock, F
         ArgumentNullException.ThrowIfNull(before);
         ArgumentNullException.ThrowIfNull(after);
         return after.IsPassed && (after.Limit < before.MonthlyLimit || (before.Mode, after.Mode) == (BudgetMode.Soft, BudgetMode.Hard));
+    }
+
+    /// <summary>
+    /// A limit above so many times the present one may be a slip of the hand: nothing else stops what jobs cost before it is gone. What the configuration says
+    /// somebody has thought about, and a limit of nothing is raised to let jobs in again.
+    /// </summary>
+    public static bool IsGreatRaise(BudgetLimit held, BudgetRules after)
+    {
+        ArgumentNullException.ThrowIfNull(held);
+        ArgumentNullException.ThrowIfNull(after);
+        Usd now = held.Rules.MonthlyLimit;
+        return after != held.Options && now > Usd.Zero && after.MonthlyLimit.Micros / GreatRaise > now.Micros;
     }
 
     /// <summary>A limit below what the month has taken refuses every job: that is as urgent as when <see cref="BudgetWatch"/> finds it.</summary>

@@ -125,7 +125,7 @@ public static class BudgetFacts
     /// What a correction means to its month: one that is over nobody looks at any more, so that the correction tells itself that the limit is passed; of the
     /// calendar's month <see cref="BudgetWatch"/> tells.
     /// </summary>
-    /// <param name="month">With the correction, and the limit that held when it ended.</param>
+    /// <param name="month">With the correction, and the limit and mode that held when it ended.</param>
     /// <returns>Null: the month is not over.</returns>
     public static IncidentSignal? SignalOfOver(BudgetMonth month, DateTimeOffset now)
     {

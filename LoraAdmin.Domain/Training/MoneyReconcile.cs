@@ -205,7 +205,8 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
         await CorrectJobAsync(unit, row, amount, cancellationToken);
         BudgetMonth month = await unit.Store<IBudgetStore>().ReadMonthAsync(entry.Month, rules(), cancellationToken);
         IReadOnlyList<BudgetLimitChange> changes = await unit.Store<IBudgetLimitStore>().ListChangesAsync(int.MaxValue, cancellationToken);
-        IncidentSignal? signal = BudgetFacts.SignalOfOver(month with { Limit = BudgetLimitChange.HeldBefore(month.Month.End, changes, rules()).MonthlyLimit }, now);
+        BudgetRules ended = BudgetLimitChange.HeldBefore(month.Month.End, changes, rules());
+        IncidentSignal? signal = BudgetFacts.SignalOfOver(month with { Limit = ended.MonthlyLimit, Mode = ended.Mode }, now);
         await unit.Events.AppendAsync(
             new OperationalEvent
             {

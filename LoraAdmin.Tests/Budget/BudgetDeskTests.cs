@@ -90,6 +90,33 @@ public sealed class BudgetDeskTests : IDisposable
         Assert.IsType<ReserveResult.DoesNotFit>(await ReserveAsync(new Usd(1)));
     }
 
+    /// <summary>A nought too many would let jobs cost ten times what was meant. What the configuration says was thought about; of nothing everything is a multiple.</summary>
+    [Theory]
+    [InlineData(100, 200, true)]
+    [InlineData(100, 201, false)]
+    [InlineData(100, 500, true)]
+    [InlineData(0, 1_000, true)]
+    [Trait("Requirement", "M6")]
+    public async Task Set_ToManyTimesThePresentLimit_WritesNothingUntilThePersonSaysSo(int present, int wanted, bool isSet)
+    {
+        options = new BudgetRules(Usd.FromDollars(500), Usd.Zero);
+        Assert.IsType<LimitOutcome.Set>(await Desk.SetLimitAsync(new LimitWish(options with { MonthlyLimit = Usd.FromDollars(present) }, "A dear month"), Ada, Token));
+        BudgetLimit held = await Desk.ReadLimitAsync(Token);
+        LimitWish wish = new(options with { MonthlyLimit = Usd.FromDollars(wanted) }, "More to do", AllowBelow: true);
+
+        LimitOutcome outcome = await Desk.SetLimitAsync(wish, Ada, Token);
+
+        if (!isSet)
+        {
+            Assert.Equal(new LimitOutcome.Raise(held, Usd.FromDollars(wanted)), outcome);
+            Assert.Equal(held, await Desk.ReadLimitAsync(Token));
+            Assert.Single(await Desk.ListChangesAsync(10, Token));
+            outcome = await Desk.SetLimitAsync(wish with { AllowRaise = true }, Ada, Token);
+        }
+
+        Assert.Equal(Usd.FromDollars(wanted), Assert.IsType<LimitOutcome.Set>(outcome).Limit.Rules.MonthlyLimit);
+    }
+
     [Theory]
     [InlineData(-1, 0, BudgetMode.Hard, "why", "limit")]
     [InlineData(2_000_000_000, 0, BudgetMode.Hard, "why", "limit")]

@@ -106,6 +106,7 @@ internal sealed class PageLimits : IBudgetDesk
         return Task.FromResult<LimitOutcome>(
             Refusal is { } problem ? new LimitOutcome.Invalid([problem])
             : wish.Seen is { } seen && seen != Limit.Rules ? new LimitOutcome.Changed(Limit, new BudgetMonth(BudgetSamples.November, Limit.Rules.MonthlyLimit, Taken, Usd.Zero))
+            : BudgetDesk.IsGreatRaise(Limit, rules) && !wish.AllowRaise ? new LimitOutcome.Raise(Limit, rules.MonthlyLimit)
             : BudgetDesk.IsToBeConfirmed(Limit.Rules, month) && !wish.AllowBelow ? new LimitOutcome.Below(month, rules.MonthlyLimit)
             : new LimitOutcome.Set(Limit, month));
     }

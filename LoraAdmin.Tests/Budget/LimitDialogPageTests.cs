@@ -75,7 +75,8 @@ public sealed class LimitDialogPageTests : LoraBunitContext
         Dialogs.Find("#limit-word").Input("RAISE");
         Send.Click();
 
-        Dialogs.WaitForAssertion(() => Assert.Equal((BudgetSamples.Dollars(100_000), false), (Assert.Single(desk.Wishes).Wish.Rules!.MonthlyLimit, desk.Wishes[0].Wish.AllowBelow)));
+        Dialogs.WaitForAssertion(() => Assert.Equal(
+            (BudgetSamples.Dollars(100_000), false, true), (Assert.Single(desk.Wishes).Wish.Rules!.MonthlyLimit, desk.Wishes[0].Wish.AllowBelow, desk.Wishes[0].Wish.AllowRaise)));
     }
 
     [Fact]

@@ -426,7 +426,32 @@ public sealed class MoneyReconcileTests
         Assert.EndsWith($"its limit was {Limit(ended)}", told.Text, StringComparison.Ordinal);
 
         async Task SetAsync(string dollars) => Assert.IsType<LimitOutcome.Set>(await limits.SetLimitAsync(
-            new LimitWish(new BudgetRules(Limit(dollars), Usd.Zero), "of a test", AllowBelow: true), OperationHouse.Ada, Token));
+            new LimitWish(new BudgetRules(Limit(dollars), Usd.Zero), "of a test", AllowBelow: true, AllowRaise: true), OperationHouse.Ada, Token));
+    }
+
+    /// <summary>Of a soft limit what is still reserved does not count, whatever the limit is by now.</summary>
+    [Theory]
+    [InlineData(BudgetMode.Soft, BudgetMode.Hard, true)]
+    [InlineData(BudgetMode.Hard, BudgetMode.Soft, false)]
+    [Trait("Requirement", "M6")]
+    public async Task Correction_OfAMonthThatIsOver_IsHeldAgainstTheModeThatItEndedWith(BudgetMode ended, BudgetMode later, bool holds)
+    {
+        BudgetDesk limits = new(bench.World.Database, bench.World.Ids, bench.World.Clock, () => bench.World.Budget, bench.Portal.Clocks);
+        JobId id = await TrainAsync();
+        await SetAsync(ended);
+        await bench.RunForAsync(TimeSpan.FromDays(4));
+        await SetAsync(later);
+        BudgetEntry open = new() { Key = "reserve:of a test", Month = new Month(2026, 3), At = bench.World.Clock.GetUtcNow(), Kind = EntryKind.Reserve, Reserved = Limit("10") };
+        Assert.True(await bench.World.Database.RunAsync((unit, token) => unit.Store<IBudgetStore>().BookAsync(open, token), Token));
+        bench.Faults.Add(FaultKind.BillingDearer, count: EachWindow);
+
+        await RunAsync();
+
+        IncidentSignal told = Assert.Single(Assert.Single(bench.Facts(id, ProviderMoneyEvents.Corrected)).Signals);
+        Assert.Equal((BudgetIncidents.CameOutAbove, "2026-03", holds), (told.Rule, told.Subject, told.Over));
+
+        async Task SetAsync(BudgetMode mode) => Assert.IsType<LimitOutcome.Set>(await limits.SetLimitAsync(
+            new LimitWish(new BudgetRules(Limit("10"), Usd.Zero) { Mode = mode }, "of a test", AllowBelow: true), OperationHouse.Ada, Token));
     }
 
     [Fact]
