@@ -66,16 +66,16 @@ public sealed class GpuPriceBook(IUnitOfWork work, TimeProvider clock, ClockStan
     }
 
     /// <summary>The prices that hold, by type, of whichever process read them last; none when the database is away.</summary>
-    public async Task<IReadOnlyDictionary<string, Usd>> ReadAsync(CancellationToken cancellationToken)
+    public async Task<IReadOnlyDictionary<string, GpuPrice>> ReadAsync(CancellationToken cancellationToken)
     {
         try
         {
-            return (await work.ReadAsync(ListAsync, cancellationToken)).ToDictionary(static price => price.GpuType, static price => price.Hourly);
+            return (await work.ReadAsync(ListAsync, cancellationToken)).ToDictionary(static price => price.GpuType);
         }
         catch (StoreUnavailableException)
         {
             // Whoever asked has another answer, and needs the database itself.
-            return new Dictionary<string, Usd>();
+            return new Dictionary<string, GpuPrice>();
         }
     }
 

@@ -15,8 +15,8 @@ public static class PodPricing
 }
 
 /// <summary>
-/// The catalog's prices, read at most every <see cref="KeepFor"/>; when it can't be read, the last ones count: those that this process has read, or else
-/// those in the book, and the worst case where no price was ever known. A catalog that failed is left alone for <see cref="LeaveAloneFor"/>.
+/// The catalog's prices, read at most every <see cref="KeepFor"/>; when it can't be read, the last ones count, of each type those that were read later: by this
+/// process, or those in the book; and the worst case where no price was ever known. A catalog that failed is left alone for <see cref="LeaveAloneFor"/>.
 /// </summary>
 /// <param name="book">Keeps what was read, for people to see and for a process that could not read yet; null: nobody does.</param>
 public sealed class GpuPrices(IGpuCatalog catalog, TimeProvider clock, GpuPriceBook? book = null)
@@ -45,17 +45,18 @@ public sealed class GpuPrices(IGpuCatalog catalog, TimeProvider clock, GpuPriceB
         return await DearestKnownAsync(gpuTypes, worst, cancellationToken);
     }
 
-    /// <summary>The same by what was read last, without asking the catalog: for pages.</summary>
+    /// <summary>The same by what was read last, by whichever process, without asking the catalog: for pages.</summary>
     /// <remarks>It may read the database: not to be called inside a unit of work.</remarks>
     public async Task<Usd> DearestKnownAsync(IReadOnlyList<string> gpuTypes, Usd worst, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(gpuTypes);
-        CatalogReading.Read? last = known.Last;
-        IReadOnlyDictionary<string, Usd>? kept = last is null && book is not null ? await book.ReadAsync(cancellationToken) : null;
+        Known own = known;
+        bool isOfNow = own.Last is not null && GpuPriceBook.IsWithin(own.ReadAt, clock.GetUtcNow(), KeepFor);
+        IReadOnlyDictionary<string, GpuPrice>? kept = isOfNow || book is null ? null : await book.ReadAsync(cancellationToken);
         Usd dearest = Usd.Zero;
         foreach (string type in gpuTypes)
         {
-            if ((last is null ? PriceIn(kept, type) : last.Offers.FirstOrDefault(offer => offer.Id == type)?.HourlyPrice) is not { } price)
+            if (NewerOf(own, kept?.GetValueOrDefault(type), type) is not { } price)
             {
                 return worst;
             }
@@ -72,7 +73,9 @@ public sealed class GpuPrices(IGpuCatalog catalog, TimeProvider clock, GpuPriceB
             ? read.Offers.Any(offer => offer.InStock && gpuTypes.Contains(offer.Id))
             : null;
 
-    private static Usd? PriceIn(IReadOnlyDictionary<string, Usd>? kept, string type) => kept is not null && kept.TryGetValue(type, out Usd price) ? price : null;
+    /// <summary>A price in the book that began after this process read last was read by another one.</summary>
+    private static Usd? NewerOf(Known own, GpuPrice? kept, string type) =>
+        kept is not null && (own.Last is null || kept.ValidFrom > own.ReadAt) ? kept.Hourly : own.Last?.Offers.FirstOrDefault(offer => offer.Id == type)?.HourlyPrice;
 
     private bool FailedLately(DateTimeOffset now) => GpuPriceBook.IsWithin(known.FailedAt, now, LeaveAloneFor);
 

@@ -153,6 +153,31 @@ public sealed class GpuPriceBookTests : IDisposable
         Assert.Equal(Usd.FromDollars(0.50m), await anew.DearestAsync(["A40", "L4"], Usd.FromDollars(9), Token));
     }
 
+    /// <summary>A page asks no catalog: the prices that another portal read an hour later are newer than this one's.</summary>
+    [Fact]
+    public async Task DearestKnown_IsTheNewerOfTheOwnReadingAndTheKeptOne()
+    {
+        GpuPrices other = new(catalog, clock, new GpuPriceBook(database, clock, clocks));
+        await ReadAsync(0.40m, 0.20m);
+        catalog.Set(0.50m, 0.60m);
+        clock.Advance(TimeSpan.FromHours(1));
+        await other.DearestAsync(["A40"], Usd.FromDollars(9), Token);
+
+        Assert.Equal(Usd.FromDollars(0.60m), await prices.DearestKnownAsync(["A40", "L4"], Usd.FromDollars(9), Token));
+
+        // Its catalog is away: what the other has read goes before its own for a job too.
+        catalog.IsAway = true;
+        Assert.Equal(Usd.FromDollars(0.60m), await prices.DearestAsync(["A40", "L4"], Usd.FromDollars(9), Token));
+
+        // Its own reading is the newer one again. The book is at most so often written, and says what it said.
+        catalog.IsAway = false;
+        catalog.Set(0.50m, 0.45m);
+        clock.Advance(TimeSpan.FromMinutes(1));
+        Assert.Equal(Usd.FromDollars(0.50m), await prices.DearestAsync(["A40", "L4"], Usd.FromDollars(9), Token));
+        clock.Advance(GpuPrices.KeepFor);
+        Assert.Equal(Usd.FromDollars(0.50m), await prices.DearestKnownAsync(["A40", "L4"], Usd.FromDollars(9), Token));
+    }
+
     [Fact]
     public async Task CatalogAndDatabase_ThatAreBothAway_LeaveTheWorstCase()
     {
