@@ -20,6 +20,8 @@ public sealed class PagePodQueries(TimeProvider clock) : IPodQueries
 
     public AutomationBar? Bar { get; set; }
 
+    public Usd WorstHourlyRate { get; set; }
+
     /// <summary>Null: the database answers.</summary>
     public string? Away { get; set; }
 
@@ -34,7 +36,7 @@ public sealed class PagePodQueries(TimeProvider clock) : IPodQueries
 
         return Away is { } reason
             ? throw new StoreUnavailableException(reason)
-            : PodQueriesBoard.Of(Look, Ledger, Claims, Lister, PodSamples.Installation, clock.GetUtcNow()) with { SweepBar = Bar };
+            : PodQueriesBoard.Of(Look, Ledger, Claims, Lister, PodSamples.Installation, clock.GetUtcNow()) with { SweepBar = Bar, WorstHourlyRate = WorstHourlyRate };
     }
 
     /// <summary>The loop of some instance has listed these pods just now.</summary>

@@ -278,6 +278,18 @@ public sealed class PodsPageTests : LoraBunitContext
     }
 
     [Fact]
+    public void Sweep_PausedWhereAPriceIsNotKnown_SaysUpTo()
+    {
+        queries.WorstHourlyRate = Usd.FromDollars(1.25m);
+        queries.Ledger.Add(PodSamples.Row(1, Start.AddHours(-9)) with { LiveUntil = Start.AddHours(-1), HourlyRate = null });
+        queries.Bar = new AutomationBar(BarKind.Pause, new Actor(ActorKind.Person, "ada"), "it ends the wrong ones", Start.AddMinutes(-14), null);
+
+        string notice = Show().FindAll("[role=alert]").Select(static one => one.TextContent).Single(static one => one.Contains("paused the sweep", StringComparison.Ordinal));
+        Assert.Contains(
+            "1 pod that nothing needs goes on running and costs up to $1.25/h.", System.Text.RegularExpressions.Regex.Replace(notice, @"\s+", " "), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Sweep_HeldWithNothingToSweep_IsSaidAndIsNoAlarm()
     {
         ShowThree();

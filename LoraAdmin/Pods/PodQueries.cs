@@ -90,6 +90,9 @@ public sealed record PodsBoard(IReadOnlyList<BoardPod> Pods, AccountLook Look, L
 
     public Usd LeftHourlyRate => Sum(Pods.Where(pod => pod.IsLeftToTheSweep), RateOf);
 
+    /// <inheritdoc cref="IsHourlyRateAtWorst"/>
+    public bool IsLeftRateAtWorst => Pods.Any(static pod => pod.IsLeftToTheSweep && IsAtWorst(pod));
+
     public int Leaking => Pods.Count(pod => pod.IsLeaking);
 
     /// <summary>Ours that have an id and are not verified gone.</summary>
