@@ -79,6 +79,27 @@ public sealed class LimitDialogPageTests : LoraBunitContext
             (BudgetSamples.Dollars(100_000), false, true), (Assert.Single(desk.Wishes).Wish.Rules!.MonthlyLimit, desk.Wishes[0].Wish.AllowBelow, desk.Wishes[0].Wish.AllowRaise)));
     }
 
+    /// <summary>What the configuration says needs no word; by the time that it is sent, the configuration says something else.</summary>
+    [Fact]
+    public void Limit_OfAConfigurationThatHasChangedMeanwhile_WantsTheWordWhenItIsSent()
+    {
+        BudgetLimit held = desk.Limit;
+        desk.Limit = held with { Options = held.Rules with { MonthlyLimit = BudgetSamples.Dollars(1_000) } };
+        Open();
+        Dialogs.Find("#limit-money").Input("1000");
+        Dialogs.Find("#limit-reason").Input("more to do");
+        Assert.Empty(Dialogs.FindAll("#limit-word"));
+        desk.Limit = held;
+        Send.Click();
+        Dialogs.WaitForAssertion(() => Assert.Contains("Nothing was changed: the configuration says something else by now.", Dialogs.Markup, StringComparison.Ordinal));
+        Assert.True(Send.HasAttribute("disabled"));
+
+        Dialogs.Find("#limit-word").Input("RAISE");
+        Send.Click();
+
+        Dialogs.WaitForAssertion(() => Assert.Equal([false, true], desk.Wishes.Select(asked => asked.Wish.AllowRaise)));
+    }
+
     [Fact]
     public void Limit_BelowWhatTheMonthHasTakenMeanwhile_WantsTheWordWhenItIsSent()
     {
