@@ -54,16 +54,17 @@ internal sealed record Leftovers(IReadOnlySet<string> Seen, IReadOnlySet<string>
     {
         // The words first: whoever tells of a pod that it wishes to end writes its row with them.
         IReadOnlyCollection<string> open = await unit.Store<IOpenIncidents>().ListSubjectsAsync(PodIncidents.Orphaned, cancellationToken);
-        if (open.All(seen.Contains))
+        string[] unseen = [.. open.Where(id => !seen.Contains(id)).Order(StringComparer.Ordinal)];
+        if (unseen.Length == 0)
         {
             return [];
         }
 
-        IReadOnlyList<LedgerPod> rows = await unit.Store<IPodLedger>().ListAliveAsync(cancellationToken);
-        HashSet<string> ending = [.. rows.Where(row => row.Want != PodWant.Needed).Select(row => row.PodId).OfType<string>()];
+        IReadOnlyList<LedgerPod> rows = await unit.Store<IPodLedger>().ListByPodIdsAsync(unseen, cancellationToken);
+        HashSet<string> ending = [.. rows.Where(row => row.Want != PodWant.Needed && row.Saw != PodSaw.Gone).Select(row => row.PodId).OfType<string>()];
         return
         [
-            .. open.Where(id => !seen.Contains(id) && !ending.Contains(id)).Order(StringComparer.Ordinal)
+            .. unseen.Where(id => !ending.Contains(id))
                 .Select(id => new IncidentSignal(PodIncidents.Orphaned, id, "It is gone from the account, or needed again", Over: true)),
         ];
     }

@@ -291,6 +291,9 @@ public interface IPodLedger
     /// <summary>Every row that is not <see cref="PodSaw.Gone"/>, oldest first.</summary>
     Task<IReadOnlyList<LedgerPod>> ListAliveAsync(CancellationToken cancellationToken);
 
+    /// <summary>Those of them that are held for their file and have a provider's id, oldest first.</summary>
+    Task<IReadOnlyList<LedgerPod>> ListHeldAsync(CancellationToken cancellationToken);
+
     /// <summary>The provider's ids of the rows that are not <see cref="PodSaw.Gone"/> and have one, without the rows: there can be ten thousand of them.</summary>
     Task<IReadOnlySet<string>> ListAlivePodIdsAsync(CancellationToken cancellationToken);
 

@@ -66,6 +66,26 @@ public sealed class PodWatch
     /// <exception cref="AggregateException">Something unforeseen befell some rows; all others, and the sweep, had their turn.</exception>
     public async Task<PodWatchReport> TickAsync(CancellationToken cancellationToken)
     {
+        Look look = await LookAsync(cancellationToken);
+        TimeSpan nextIn = look.Acts.Ending ? EveryWhileEnding : Every;
+        if (look is { Plan: { } plan, MayActOnIt: true })
+        {
+            SweepResult swept = await sweep.ApplyAsync(plan, plan.Bar is null ? plan.WithinCaps : 0, Self, cancellationToken);
+            bool more = look.Acts.CutOff || swept.Done.Any(item => item.Action is SweepAction.Terminate or SweepAction.Hold);
+            nextIn = more ? AtOnce : nextIn;
+        }
+        else if (look.Plan is not null)
+        {
+            nextIn = AtOnce;
+        }
+
+        look.Acts.ThrowIfAnyFailed();
+        return new PodWatchReport(nextIn, look.Plan is not null, look.Acts.Alive, look.Gone, look.Plan);
+    }
+
+    /// <summary>Apart from what is done about it: an account can have ten thousand pods, and only the plan is needed while a sweep of minutes goes on.</summary>
+    private async Task<Look> LookAsync(CancellationToken cancellationToken)
+    {
         LedgerBefore before = await news.BeginAsync(cancellationToken);
 
         // The list first, then the ledger: a pod that is created in between is then in the ledger and not taken for a stranger.
@@ -73,9 +93,7 @@ public sealed class PodWatch
         if (listing is not PodListing.Complete complete)
         {
             await news.TellBlindAsync(((PodListing.Unavailable)listing).Error, cancellationToken);
-            Acts blindly = await ActAsync(null, cancellationToken);
-            blindly.ThrowIfAnyFailed();
-            return new PodWatchReport(blindly.Ending ? EveryWhileEnding : Every, false, blindly.Alive, [], null);
+            return new Look(await ActAsync(null, cancellationToken), [], null, MayActOnIt: false);
         }
 
         // Its answer has told the provider's time too, if it is another than ours.
@@ -85,16 +103,7 @@ public sealed class PodWatch
         // Before the sweep asks any agent: the listing is fresh, and what is being ended costs money.
         Acts acts = await ActAsync(account, cancellationToken);
         SweepPlanning.Planned planned = await sweep.PlanAsync(complete, before, everyProof: false, cancellationToken);
-        if (!await news.TellAsync(planned, cancellationToken))
-        {
-            acts.ThrowIfAnyFailed();
-            return new PodWatchReport(AtOnce, true, acts.Alive, gone, planned.Plan);
-        }
-
-        SweepResult swept = await sweep.ApplyAsync(planned.Plan, planned.Plan.Bar is null ? planned.Plan.WithinCaps : 0, Self, cancellationToken);
-        acts.ThrowIfAnyFailed();
-        bool more = acts.CutOff || swept.Done.Any(item => item.Action is SweepAction.Terminate or SweepAction.Hold);
-        return new PodWatchReport(more ? AtOnce : acts.Ending ? EveryWhileEnding : Every, true, acts.Alive, gone, planned.Plan);
+        return new Look(acts, gone, planned.Plan, MayActOnIt: await news.TellAsync(planned, cancellationToken));
     }
 
     private async Task<Acts> ActAsync(ListedAccount? account, CancellationToken cancellationToken)
@@ -142,6 +151,10 @@ public sealed class PodWatch
 
     private Task<IReadOnlyList<LedgerPod>> AliveAsync(CancellationToken cancellationToken) =>
         work.ReadAsync((unit, token) => unit.Store<IPodLedger>().ListAliveAsync(token), cancellationToken);
+
+    /// <param name="Plan">Null: the account could not be listed.</param>
+    /// <param name="MayActOnIt">False: another portal has looked meanwhile, and what the plan rests on may be over.</param>
+    private sealed record Look(Acts Acts, IReadOnlyList<LedgerPod> Gone, SweepPlan? Plan, bool MayActOnIt);
 
     /// <param name="CutOff">More was to be ended than one listing may vouch for.</param>
     private sealed record Acts(int Alive, bool Ending, bool CutOff, AggregateException? Failed)

@@ -46,9 +46,8 @@ public sealed class HeldFiles(IUnitOfWork work, IPodAgent agent, ISpool spool, F
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         DateTimeOffset now = clock.GetUtcNow();
-        IReadOnlyList<LedgerPod> alive = await work.ReadAsync((unit, token) => unit.Store<IPodLedger>().ListAliveAsync(token), cancellationToken);
-        IEnumerable<LedgerPod> held = alive
-            .Where(pod => pod is { Want: PodWant.Held, PodId: not null })
+        IReadOnlyList<LedgerPod> all = await work.ReadAsync((unit, token) => unit.Store<IPodLedger>().ListHeldAsync(token), cancellationToken);
+        IEnumerable<LedgerPod> held = all
             .OrderByDescending(pod => pod.FetchUntil > now)
             .ThenBy(pod => pod.NextFetchAt ?? pod.WantSince ?? pod.RequestedAt);
         int running = 0;

@@ -31,6 +31,12 @@ internal sealed class PodLedger(LoraDb db) : IPodLedger
                 .Where(row => row.Saw != PodSaw.Gone)
                 .OrderBy(row => row.RequestedAt).ThenBy(row => row.Name)));
 
+    private static readonly CompiledQuery<Func<LoraDb, IAsyncEnumerable<PodLedgerRow>>> Held = new(
+        static () => EF.CompileAsyncQuery<LoraDb, PodLedgerRow>(
+            db => db.Set<PodLedgerRow>().AsNoTracking()
+                .Where(row => row.Saw != PodSaw.Gone && row.Want == PodWant.Held && row.PodId != null)
+                .OrderBy(row => row.RequestedAt).ThenBy(row => row.Name)));
+
     private static readonly CompiledQuery<Func<LoraDb, long, IAsyncEnumerable<PodLedgerRow>>> Apart = new(
         static () => EF.CompileAsyncQuery<LoraDb, long, PodLedgerRow>(
             (db, since) => db.Set<PodLedgerRow>().AsNoTracking()
@@ -153,6 +159,9 @@ internal sealed class PodLedger(LoraDb db) : IPodLedger
 
     public Task<IReadOnlyList<LedgerPod>> ListAliveAsync(CancellationToken cancellationToken) =>
         Alive.For(db)(db).ListAsync(static row => row.ToPod(), cancellationToken);
+
+    public Task<IReadOnlyList<LedgerPod>> ListHeldAsync(CancellationToken cancellationToken) =>
+        Held.For(db)(db).ListAsync(static row => row.ToPod(), cancellationToken);
 
     public async Task<IReadOnlySet<string>> ListAlivePodIdsAsync(CancellationToken cancellationToken)
     {

@@ -108,6 +108,9 @@ internal sealed class MemoryPodLedger(MemoryDatabase database) : IPodLedger
     public Task<IReadOnlyList<LedgerPod>> ListAliveAsync(CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<LedgerPod>>(
             [.. database.OpenPods.Rows.OrderBy(pod => pod.RequestedAt).ThenBy(pod => pod.Name, StringComparer.Ordinal)]);
+
+    public async Task<IReadOnlyList<LedgerPod>> ListHeldAsync(CancellationToken cancellationToken) =>
+        [.. (await ListAliveAsync(cancellationToken)).Where(static pod => pod is { Want: PodWant.Held, PodId: not null })];
 }
 
 internal sealed class MemoryLimitsStore(MemoryDatabase database) : ILimitsStore

@@ -179,6 +179,23 @@ public abstract class PodLedgerContract : StoreContract
     }
 
     [Fact]
+    public async Task Held_ListsThoseWithAPodThatIsThere_OldestFirst()
+    {
+        JobId job = NextJob();
+        LedgerPod second = NewPod(job, 2) with { Want = PodWant.Held, RequestedAt = Start.AddMinutes(1), PodId = "second" };
+        LedgerPod first = NewPod(job, 1) with { Want = PodWant.Held, PodId = "first" };
+        LedgerPod needed = NewPod(job, 3) with { PodId = "needed" };
+        LedgerPod nameless = NewPod(job, 4) with { Want = PodWant.Held, PodId = null };
+        LedgerPod gone = NewPod(job, 5) with { Want = PodWant.Held, Saw = PodSaw.Gone, GoneAt = Start, PodId = "gone" };
+        foreach (LedgerPod pod in new[] { second, first, needed, nameless, gone })
+        {
+            await In<IPodLedger>(ledger => ledger.AddAsync(pod, None));
+        }
+
+        Assert.Equal([first, second], await Read<IPodLedger, IReadOnlyList<LedgerPod>>(ledger => ledger.ListHeldAsync(None)));
+    }
+
+    [Fact]
     public async Task AnyToEnd_IsTrueForExactlyWhatMustNotWait()
     {
         LedgerPod needed = NewPod(NextJob(), 1) with { PodId = "abcd1234", Saw = PodSaw.Running };
