@@ -47,6 +47,7 @@ public interface IOperationDesk
     /// <param name="until">When it runs by itself again; null: when a person resumes it.</param>
     Task<OperationCommand> PauseAsync(string operation, string reason, DateTimeOffset? until, Actor actor, CancellationToken cancellationToken);
 
+    /// <summary>What passed in the pause stays skipped, also where nobody was awake to note it. The kill switch holds on.</summary>
     Task<OperationCommand> ResumeAsync(string operation, Actor actor, CancellationToken cancellationToken);
 
     /// <summary>Null wish: the schedule follows the default again.</summary>
@@ -161,9 +162,13 @@ public sealed class OperationDesk(
                 return Refuse("operation", $"{info.Title} is not paused", "Nothing is left to resume.");
             }
 
+            DateTimeOffset now = clock.GetUtcNow();
+            await SkipWithinAsync(unit, info, schedule, pause, now, token);
             await unit.Store<IOperationScheduleStore>().SavePauseAsync(operation, null, token);
+            bool isHeld = info.IsDestructive && (await unit.Store<IAutomationHoldStore>().FindAsync(token))?.HoldsNow(now) == true;
+            string goesOn = isHeld ? "is not paused any more, and runs by itself when destructive automation is not held any more" : "runs by itself again";
             await unit.Events.AppendAsync(
-                OperationFacts.Of(OperationEvents.Resumed, $"{info.Title} runs by itself again; {pause.By.Name} had paused it: {pause.Reason}", actor), token);
+                OperationFacts.Of(OperationEvents.Resumed, $"{info.Title} {goesOn}; {pause.By.Name} had paused it: {pause.Reason}", actor), token);
             return new OperationCommand.Done();
         },
         cancellationToken);
@@ -285,6 +290,49 @@ public sealed class OperationDesk(
         }
         while (instants.Count == most);
         await unit.Store<IOperationScheduleStore>().SetAccountedAsync(schedule.Operation, now + rules().HeardOfWithin, cancellationToken);
+    }
+
+    /// <summary>
+    /// Notes instants that passed in the pause and that no keeper has looked at: when it is forgotten they would be judged as if there had been none. Those
+    /// before it are left to the keeper, and the mark then stays before them.
+    /// </summary>
+    private async Task SkipWithinAsync(
+        IUnit unit, OperationInfo info, OperationSchedule schedule, OperationPause pause, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        const int most = 2_000;
+        if (crons.WhyUnreadable(schedule, now) is not null)
+        {
+            return;
+        }
+
+        DateTimeOffset until = pause.Until <= now ? pause.Until.Value.AddMilliseconds(-1) : now;
+        DateTimeOffset[] from = [schedule.AccountedUntil, pause.Since.AddMilliseconds(-1), now - OperationRules.KeepOccurrencesFor];
+        DateTimeOffset mark = from.Max();
+        bool isWhole = crons.Between(schedule, schedule.AccountedUntil, mark, 1).Count == 0;
+        IOccurrenceStore occurrences = unit.Store<IOccurrenceStore>();
+        string why = new AutomationBar(BarKind.Pause, pause.By, pause.Reason, pause.Since, pause.Until).Words;
+        DateTimeOffset? first = null;
+        IReadOnlyList<DateTimeOffset> instants;
+        do
+        {
+            instants = crons.Between(schedule, mark, until, most);
+            foreach (DateTimeOffset instant in instants)
+            {
+                bool added = await occurrences.TryAddAsync(new Occurrence(info.Key, instant, OccurrenceState.Skipped, why, null, null, now), cancellationToken);
+                first ??= added ? instant : null;
+                mark = instant;
+            }
+        }
+        while (instants.Count == most);
+        if (first is { } reminded)
+        {
+            await unit.Events.AppendAsync(RunStarter.SkippedFact(info.Key, reminded, why, held: true), cancellationToken);
+        }
+
+        if (isWhole)
+        {
+            await unit.Store<IOperationScheduleStore>().SetAccountedAsync(info.Key, until, cancellationToken);
+        }
     }
 
     private Task<OperationCommand> ChangeAsync(

@@ -133,7 +133,10 @@ public interface ITrainingStore
     /// <summary>Open jobs that wait for a reason that begins with these words, longest waiting first.</summary>
     Task<IReadOnlyList<TrainingJob>> ListWaitingAsync(string reason, int max, CancellationToken cancellationToken);
 
-    /// <summary>Whether an open job waits for a provider (<see cref="TrainingJob.WaitingSince"/>), whatever state it is in.</summary>
+    /// <summary>
+    /// Whether an open job waits for a provider (<see cref="TrainingJob.WaitingSince"/>), whatever state it is in, or is kept in the queue by a person, which
+    /// counts as no wait of its own.
+    /// </summary>
     Task<bool> AnyWaitsForProviderAsync(CancellationToken cancellationToken);
 
     /// <summary>Jobs that ended before the instant and whose training images have not been let go, longest ended first.</summary>

@@ -388,6 +388,71 @@ public sealed class OccurrenceKeeperTests
     }
 
     [Fact]
+    public async Task Resume_BeforeTheFirstLookAfterEverythingWasDown_LeavesSkippedWhatPassedInThePause()
+    {
+        await AwakeAsync();
+        await house.Desk.PauseAsync(Key, "mending", null, OperationHouse.Ada, CancellationToken.None);
+        house.Clock.Advance(TimeSpan.FromHours(3.5));
+
+        await house.Desk.ResumeAsync(Key, OperationHouse.Ada, CancellationToken.None);
+
+        Assert.Equal(Start.AddHours(3.5), (await ScheduleAsync()).AccountedUntil);
+        Assert.Empty((await house.Keeper.PreviewAsync(CancellationToken.None)).Owed);
+        Assert.Empty(await house.TickAsync());
+        Assert.Equal([1, 2, 3], house.Occurrences(Key).Select(one => (one.Instant - Start).TotalHours));
+        Assert.All(house.Occurrences(Key), one => Assert.Equal((OccurrenceState.Skipped, "Paused by ada: mending"), (one.State, one.Why)));
+        Assert.Single(house.Database.Events, fact => fact.Kind == OperationEvents.Skipped);
+        house.Clock.SetUtcNow(Start.AddHours(4));
+        Assert.IsType<StartOutcome.Started>(await house.FireAsync(Key, Start.AddHours(4)));
+    }
+
+    [Fact]
+    public async Task Resume_OfAPauseThatIsOver_SkipsWhatPassedInIt_AndWhatPassedAroundItIsMadeUpFor()
+    {
+        await AwakeAsync();
+        house.Clock.Advance(TimeSpan.FromHours(1.5));
+        await house.Desk.PauseAsync(Key, "mending", Start.AddHours(3), OperationHouse.Ada, CancellationToken.None);
+        house.Clock.Advance(TimeSpan.FromHours(3));
+
+        await house.Desk.ResumeAsync(Key, OperationHouse.Ada, CancellationToken.None);
+        OperationRun run = Assert.Single(await house.TickAsync());
+
+        Assert.Equal((RunTrigger.CatchUp, Start.AddHours(4)), (run.Trigger, run.Instant));
+        Assert.Equal(
+            [OccurrenceState.Missed, OccurrenceState.Skipped, OccurrenceState.Missed, OccurrenceState.Late], house.Occurrences(Key).Select(one => one.State));
+    }
+
+    [Fact]
+    public async Task Resume_OfMinutesThatPassedByThousands_SkipsEachOfThem()
+    {
+        OperationHouse away = new(new TestItems(Key, () => ["a"], "0 * * * * ?"));
+        await away.FillAsync();
+        await away.TickAsync();
+        await away.Desk.PauseAsync(Key, "mending", null, OperationHouse.Ada, CancellationToken.None);
+        away.Clock.Advance(TimeSpan.FromMinutes(4001));
+
+        await away.Desk.ResumeAsync(Key, OperationHouse.Ada, CancellationToken.None);
+
+        Assert.Empty(await away.TickAsync());
+        Assert.Equal(4001, away.Occurrences(Key).Count(one => one.State == OccurrenceState.Skipped));
+    }
+
+    [Fact]
+    public async Task Resume_WhileDestructiveAutomationIsHeld_SaysThatItDoesNotRunYet()
+    {
+        await AwakeAsync();
+        await house.Desk.PauseAsync(Key, "mending", null, OperationHouse.Ada, CancellationToken.None);
+        await house.Desk.HoldAutomationAsync("it ends the wrong ones", null, OperationHouse.Ada, CancellationToken.None);
+
+        await house.Desk.ResumeAsync(Key, OperationHouse.Ada, CancellationToken.None);
+
+        Assert.Contains(
+            "is not paused any more, and runs by itself when destructive automation is not held any more",
+            Assert.Single(house.Database.Events, fact => fact.Kind == OperationEvents.Resumed).Message,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task KillSwitch_HoldsWhatIsDestructive_AndAPersonMayStillRunIt()
     {
         TestItems harmless = new("tests.harmless", () => ["x"]) { Info = new("tests.harmless", "Harmless", "Looks.", "0 0 * * * ?", "tests:run") };

@@ -112,6 +112,21 @@ public sealed class OperationPageTests : OperationPageContext
     }
 
     [Fact]
+    public async Task Resume_WhileDestructiveAutomationIsHeld_SaysThatItDoesNotRunYet()
+    {
+        await House.Desk.PauseAsync(Key, "mending", null, Ada, CancellationToken.None);
+        await House.Desk.HoldAutomationAsync("all wrong", Clock.GetUtcNow().AddHours(5), Ada, CancellationToken.None);
+        IRenderedComponent<OperationPage> page = OfKey();
+        page.WaitForAssertion(() => Button(page, "Resume"));
+
+        Button(page, "Resume").Click();
+
+        Dialogs.WaitForAssertion(() => Assert.Contains("ada holds destructive automation: all wrong. So it does not run by itself yet", Dialogs.Markup, StringComparison.Ordinal));
+        Assert.DoesNotContain("runs by itself again", Dialogs.Markup, StringComparison.Ordinal);
+        Assert.DoesNotContain("goes on at once", Dialogs.Markup, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Pause_SaysBeforehandWhatElseStopsAndWhatThatCosts()
     {
         IRenderedComponent<OperationPage> page = OfKey();

@@ -62,7 +62,23 @@ public sealed class JobDetailsPageTests : LoraBunitContext
         JobDetail detail = PageSamples.Job(4, TrainingState.Provisioning, Start);
         TrainingJob waiting = detail.Job with { Provider = "replicate", WaitingSince = Start.AddMinutes(-7), StateSince = Start.AddSeconds(-8) };
 
-        Assert.Equal("since 7 min ago", Show(detail with { Job = waiting }).Find(".page-head > .muted").TextContent);
+        Assert.Equal("since 7 min ago", Show(detail with { Job = waiting, Attempts = [] }).Find(".page-head > .muted").TextContent);
+    }
+
+    /// <summary>It came back from RunPod with the wait that had begun at its first time there.</summary>
+    [Fact]
+    public void Job_ThatCameToReplicateTwice_IsInItsStateSinceTheSecondTime()
+    {
+        JobDetail detail = PageSamples.Job(4, TrainingState.Provisioning, Start);
+        TrainingJob waiting = detail.Job with { Attempt = 4, Provider = "replicate", WaitingSince = Start.AddMinutes(-40), StateSince = Start.AddSeconds(-8) };
+        TrainingAttempt[] attempts =
+        [
+            new(waiting.Id, 2, "replicate", AttemptState.Failed, Start.AddMinutes(-41), Start.AddMinutes(-20), FailureCode.NoProvider, null),
+            new(waiting.Id, 3, "runpod", AttemptState.Failed, Start.AddMinutes(-20), Start.AddMinutes(-5), FailureCode.NoProvider, null),
+            new(waiting.Id, 4, "replicate", AttemptState.Active, Start.AddMinutes(-5), null, null, null),
+        ];
+
+        Assert.Equal("since 5 min ago", Show(detail with { Job = waiting, Attempts = attempts }).Find(".page-head > .muted").TextContent);
     }
 
     [Theory]

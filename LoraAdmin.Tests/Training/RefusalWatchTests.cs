@@ -46,6 +46,22 @@ public sealed class RefusalWatchTests
     }
 
     [Fact]
+    [Trait("Requirement", "O1")]
+    public async Task Refused_WhileTrainingsArePaused_StaysUntilNoJobWaits()
+    {
+        JobId id = await SubmitRefusedAsync();
+        await bench.Portal.Switches.PauseAsync("Price check", until: null, TrainingBench.Person, TrainingBench.Token);
+        await bench.RunUntilAsync(() => bench.Job(id) is { WaitReason: "Paused by ada: Price check", WaitingSince: null }, "a paused job");
+        await LookAsync();
+        Assert.Contains("runpod", await OpenAsync());
+
+        await CancelAsync(id);
+        await LookAsync();
+
+        Assert.DoesNotContain("runpod", await OpenAsync());
+    }
+
+    [Fact]
     public async Task Refused_AfterItWasOver_IsToldAnew()
     {
         await CancelAsync(await SubmitRefusedAsync());

@@ -85,7 +85,12 @@ public abstract class TrainingStoreContract : StoreContract
     [Fact]
     public async Task Waiting_ForAProvider_IsAnOpenJobInWhateverState()
     {
-        TrainingJob[] others = [NewJob() with { WaitReason = "A place is wanting" }, NewJob() with { State = TrainingState.Failed, WaitingSince = Start }];
+        TrainingJob[] others =
+        [
+            NewJob() with { State = TrainingState.Queued },
+            NewJob() with { State = TrainingState.Preparing, WaitReason = "The storage does not answer" },
+            NewJob() with { State = TrainingState.Failed, WaitingSince = Start, WaitReason = "Paused by ada: mending" },
+        ];
         foreach (TrainingJob job in others)
         {
             await In<ITrainingStore>(store => store.AddAsync(job, [], null, None));
@@ -93,6 +98,16 @@ public abstract class TrainingStoreContract : StoreContract
 
         Assert.False(await Any());
         await In<ITrainingStore>(store => store.AddAsync(NewJob() with { State = TrainingState.Provisioning, WaitingSince = Start }, [], null, None));
+        Assert.True(await Any());
+
+        Task<bool> Any() => Read<ITrainingStore, bool>(store => store.AnyWaitsForProviderAsync(None));
+    }
+
+    [Fact]
+    public async Task Waiting_InTheQueueBecauseAPersonPaused_IsAWaitForAProviderToo()
+    {
+        Assert.False(await Any());
+        await In<ITrainingStore>(store => store.AddAsync(NewJob() with { State = TrainingState.Queued, WaitReason = "Paused by ada: mending" }, [], null, None));
         Assert.True(await Any());
 
         Task<bool> Any() => Read<ITrainingStore, bool>(store => store.AnyWaitsForProviderAsync(None));
