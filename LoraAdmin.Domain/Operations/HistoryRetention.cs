@@ -35,8 +35,9 @@ public sealed class HistoryRetention(IUnitOfWork work, TimeProvider clock, Func<
         DateTimeOffset now = clock.GetUtcNow();
         DateTimeOffset before = now - rules().KeepRunsFor;
         int keep = rules().KeepRuns;
-        IReadOnlyList<OldRuns> old = await work.ReadAsync((unit, token) => unit.Store<IOperationRunStore>().CountOldAsync(before, keep, token), cancellationToken);
-        IReadOnlyList<PlanItem> items =
+        (IReadOnlyList<OldRuns> old, bool anyLeftovers) = await work.ReadAsync(
+            async (unit, token) => (await unit.Store<IOperationRunStore>().CountOldAsync(before, keep, token), await AnyLeftoversAsync(unit, now, token)), cancellationToken);
+        List<PlanItem> items =
         [
             .. old.Select(one => new PlanItem(
                 one.Operation, "delete", $"{one.Count} runs since {one.Oldest:yyyy-MM-dd} are older than {before:yyyy-MM-dd} and beyond the newest {keep}")
@@ -44,11 +45,13 @@ public sealed class HistoryRetention(IUnitOfWork work, TimeProvider clock, Func<
                 // The rank is taken once: what becomes old while the plan waits is not in it.
                 Detail = Millis(one.Newest.AddMilliseconds(1)),
             }),
-            new PlanItem(Leftovers, "delete", $"Instants before {now - OperationRules.KeepOccurrencesFor:yyyy-MM-dd} and plans that nobody applied within {KeepPlansFor.Days} days")
-            {
-                Detail = Millis(now),
-            },
         ];
+        if (anyLeftovers)
+        {
+            string reason = $"Instants before {now - OperationRules.KeepOccurrencesFor:yyyy-MM-dd} and plans that nobody applied within {KeepPlansFor.Days} days";
+            items.Add(new PlanItem(Leftovers, "delete", reason) { Detail = Millis(now) });
+        }
+
         return new Planning.Planned(PlanDraft.OfItems(now, items));
     }
 
@@ -90,6 +93,10 @@ public sealed class HistoryRetention(IUnitOfWork work, TimeProvider clock, Func<
     private static string Millis(DateTimeOffset instant) => instant.ToUnixTimeMilliseconds().ToString(CultureInfo.InvariantCulture);
 
     private static DateTimeOffset ReadMillis(PlanItem item) => DateTimeOffset.FromUnixTimeMilliseconds(long.Parse(item.Detail!, CultureInfo.InvariantCulture));
+
+    private static async Task<bool> AnyLeftoversAsync(IUnit unit, DateTimeOffset asOf, CancellationToken cancellationToken) =>
+        await unit.Store<IOccurrenceStore>().AnyBeforeAsync(asOf - OperationRules.KeepOccurrencesFor, cancellationToken)
+        || await unit.Store<IOperationPlanStore>().AnyUntakenAsync(asOf - KeepPlansFor, cancellationToken);
 
     /// <param name="asOf">The instant of the look.</param>
     private static async Task LeftoversAsync(DateTimeOffset asOf, IItemTurn turn, CancellationToken cancellationToken)

@@ -144,6 +144,9 @@ public interface IOperationPlanStore
     /// <summary>Plans that wait for a person, oldest first.</summary>
     Task<IReadOnlyList<OperationPlan>> ListAwaitingAsync(CancellationToken cancellationToken);
 
+    /// <summary>Whether <see cref="DeleteUntakenAsync"/> would delete any.</summary>
+    Task<bool> AnyUntakenAsync(DateTimeOffset madeBefore, CancellationToken cancellationToken);
+
     /// <summary>Deletes plans made before the instant that no run has taken. Those that wait for approval stay until a newer look takes their place.</summary>
     Task<int> DeleteUntakenAsync(DateTimeOffset madeBefore, int most, CancellationToken cancellationToken);
 }
@@ -183,6 +186,9 @@ public interface IOccurrenceStore
 
     /// <summary>For the picture of a year: per day in UTC and state, those whose run failed apart. Where the run is gone, the instant's own word counts.</summary>
     Task<IReadOnlyList<OccurrenceDay>> CountByDayAsync(string operation, DateTimeOffset from, DateTimeOffset until, CancellationToken cancellationToken);
+
+    /// <summary>Whether an ended instant lies before the given one.</summary>
+    Task<bool> AnyBeforeAsync(DateTimeOffset instant, CancellationToken cancellationToken);
 
     /// <summary>Deletes ended instants before the given one.</summary>
     Task<int> DeleteBeforeAsync(DateTimeOffset instant, int most, CancellationToken cancellationToken);

@@ -83,6 +83,14 @@ public static class TrainingRequestCheck
                     string.Create(CultureInfo.InvariantCulture, $"Character {length} is the control character U+{rune.Value:X4}."),
                     "Leave out line breaks, tabs and other control characters.");
             }
+
+            if (rune.Value is >= 0x202A and <= 0x202E or >= 0x2066 and <= 0x2069)
+            {
+                return new FieldProblem(
+                    NameField,
+                    string.Create(CultureInfo.InvariantCulture, $"Character {length} is U+{rune.Value:X4}, which changes the direction of the text around it."),
+                    "Leave it out: text in any script has its direction without it.");
+            }
         }
 
         return length <= MaxNameLength

@@ -68,6 +68,18 @@ public sealed class HistoryRetentionTests : IDisposable
         Assert.Equal(stays, Assert.Single(database.Operations.Plans.Rows).Id);
     }
 
+    [Fact]
+    public async Task NothingThatIsOld_IsAnEmptyPlan()
+    {
+        Assert.Empty((await PlanAsync()).Items);
+
+        await AddPlanAsync(Start.AddDays(-7).AddMinutes(1));
+        Assert.Empty((await PlanAsync()).Items);
+
+        clock.Advance(TimeSpan.FromMinutes(2));
+        Assert.Single((await PlanAsync()).Items);
+    }
+
     private async Task<PlanDraft> PlanAsync() => Assert.IsType<Planning.Planned>(await retention.PlanAsync(Token)).Plan;
 
     private async Task<Guid> RunAsync(int daysAgo)

@@ -129,6 +129,25 @@ public sealed class HoldBannerTests : OperationPageContext
     }
 
     [Fact]
+    public async Task Look_WhoseDatabaseIsAway_SaysSoBeforeTheSlowOneHasAnswered()
+    {
+        TestItems slow = new("tests.slow", static () => []) { Looking = static token => Task.Delay(Timeout.Infinite, token) };
+        TestItems sweep = new("tests.sweep", static () => [])
+        {
+            Info = slow.Info with { Key = "tests.sweep", Title = "Zweep" },
+            Looking = static _ => throw new StoreUnavailableException("The database is away."),
+        };
+        OperationHouse house = new(slow, sweep);
+        await house.FillAsync();
+        OperationQueries queries = new(house.Database, house.Registry, house.Crons, house.Clock, () => house.Rules, () => house.Installation, house.Starter);
+        using CancellationTokenSource closed = CancellationTokenSource.CreateLinkedTokenSource(Xunit.TestContext.Current.CancellationToken);
+
+        // The clock stands still: the slow one's time is never over.
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => queries.LookAtHeldAsync(closed.Token).WaitAsync(Eventually.DefaultDeadline, TimeProvider.System, closed.Token));
+        await closed.CancelAsync();
+    }
+
+    [Fact]
     public async Task Release_WhoseLookFails_SaysWhy()
     {
         Work.Plan = new Planning.CouldNotRead("RunPod's account can't be listed: HTTP 500", "Wait");

@@ -113,6 +113,8 @@ public sealed class PortalDryRunTests : IAsyncLifetime
             {
                 await unit.Store<IPodLedger>().AddAsync(forgotten.Row(pod, longAgo), token);
                 await unit.Store<IPodLedger>().AddAsync(NotBilled(now.AddDays(-10)), token);
+                await unit.Store<IOccurrenceStore>().TryAddAsync(
+                    new Occurrence(HistoryRetention.Key, longAgo, OccurrenceState.Ran, null, null, null, longAgo), token);
                 await ((EfUnit)unit).Db.RunAsync([new Statement(WrongTotal, [])], token);
                 await unit.Store<ITrainingStore>().AddAsync(ended, [image], null, token);
                 await unit.Store<ITrainingStore>().AddAsync(failed, [], null, token);

@@ -106,6 +106,12 @@ internal sealed class OccurrenceStore(LoraDb db) : IOccurrenceStore
         ];
     }
 
+    public Task<bool> AnyBeforeAsync(DateTimeOffset instant, CancellationToken cancellationToken)
+    {
+        long before = instant.ToMillis();
+        return Rows.AnyAsync(row => row.Instant < before && row.EndedAt != null, cancellationToken);
+    }
+
     public async Task<int> DeleteBeforeAsync(DateTimeOffset instant, int most, CancellationToken cancellationToken)
     {
         long before = instant.ToMillis();

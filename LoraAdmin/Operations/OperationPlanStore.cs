@@ -69,13 +69,18 @@ internal sealed class OperationPlanStore(LoraDb db) : IOperationPlanStore
             .OrderBy(row => row.MadeAt).ThenBy(row => row.Id)
             .ToListAsync(cancellationToken)).ConvertAll(row => row.ToPlan());
 
+    public Task<bool> AnyUntakenAsync(DateTimeOffset madeBefore, CancellationToken cancellationToken) => Untaken(madeBefore).AnyAsync(cancellationToken);
+
     public async Task<int> DeleteUntakenAsync(DateTimeOffset madeBefore, int most, CancellationToken cancellationToken)
     {
-        long before = madeBefore.ToMillis();
-        List<Guid> old = await Rows
-            .Where(row => row.RunId == null && row.MadeAt < before && row.State != PlanState.AwaitsApproval)
-            .OrderBy(row => row.MadeAt).Take(most).Select(row => row.Id).ToListAsync(cancellationToken);
+        List<Guid> old = await Untaken(madeBefore).OrderBy(row => row.MadeAt).Take(most).Select(row => row.Id).ToListAsync(cancellationToken);
         await DeleteAsync(db, old, cancellationToken);
         return old.Count;
+    }
+
+    private IQueryable<OperationPlanRow> Untaken(DateTimeOffset madeBefore)
+    {
+        long before = madeBefore.ToMillis();
+        return Rows.Where(row => row.RunId == null && row.MadeAt < before && row.State != PlanState.AwaitsApproval);
     }
 }

@@ -207,10 +207,21 @@ internal sealed class OperationQueries(
         IReadOnlyList<OperationSchedule> schedules = await work.ReadAsync((unit, token) => unit.Store<IOperationScheduleStore>().ListAsync(token), cancellationToken);
 
         // All at once, each on a thread of the pool: SQLite answers on the one that asks, and a large backlog of one must not leave the others unasked.
-        return await Task.WhenAll(operations.All
-            .Where(one => one.Info.IsDestructive)
-            .OrderBy(one => one.Info.Title, StringComparer.Ordinal)
-            .Select(one => Task.Run(() => LookAtAsync(one, schedules.FirstOrDefault(schedule => schedule.Operation == one.Info.Key)?.Pause, cancellationToken), cancellationToken)));
+        Task<HeldWork>[] looks =
+        [
+            .. operations.All
+                .Where(one => one.Info.IsDestructive)
+                .OrderBy(one => one.Info.Title, StringComparer.Ordinal)
+                .Select(one => Task.Run(() => LookAtAsync(one, schedules.FirstOrDefault(schedule => schedule.Operation == one.Info.Key)?.Pause, cancellationToken), cancellationToken)),
+        ];
+
+        // The first that fails is told at once; the others end by themselves, and nobody reads them.
+        await foreach (Task<HeldWork> look in Task.WhenEach(looks))
+        {
+            await look;
+        }
+
+        return await Task.WhenAll(looks);
     }
 
     private async Task<HeldWork> LookAtAsync(IOperation operation, OperationPause? pause, CancellationToken cancellationToken)

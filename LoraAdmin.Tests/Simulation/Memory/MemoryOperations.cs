@@ -368,13 +368,17 @@ public sealed class MemoryPlanStore(MemoryDatabase database) : IOperationPlanSto
     public Task<IReadOnlyList<OperationPlan>> ListAwaitingAsync(CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<OperationPlan>>(
         [.. plans.Rows.Where(plan => plan.State == PlanState.AwaitsApproval).OrderBy(plan => plan.MadeAt).ThenBy(plan => plan.Id)]);
 
+    public Task<bool> AnyUntakenAsync(DateTimeOffset madeBefore, CancellationToken cancellationToken) => Task.FromResult(Untaken(madeBefore).Any());
+
     public Task<int> DeleteUntakenAsync(DateTimeOffset madeBefore, int most, CancellationToken cancellationToken)
     {
-        List<OperationPlan> old =
-            [.. plans.Rows.Where(plan => plan.Run is null && plan.MadeAt < madeBefore && plan.State != PlanState.AwaitsApproval).OrderBy(plan => plan.MadeAt).Take(most)];
+        List<OperationPlan> old = [.. Untaken(madeBefore).OrderBy(plan => plan.MadeAt).Take(most)];
         old.ForEach(plan => Delete(plan.Id));
         return Task.FromResult(old.Count);
     }
+
+    private IEnumerable<OperationPlan> Untaken(DateTimeOffset madeBefore) =>
+        plans.Rows.Where(plan => plan.Run is null && plan.MadeAt < madeBefore && plan.State != PlanState.AwaitsApproval);
 
     public void DeleteOf(Guid run)
     {
@@ -476,6 +480,9 @@ public sealed class MemoryOccurrenceStore(MemoryDatabase database, MemoryRunStor
 
     private bool HasFailed(Occurrence one) => one.State is OccurrenceState.Ran or OccurrenceState.Late
         && (one.Run is { } run && runs.Rows.FirstOrDefault(row => row.Id == run) is { } kept ? kept.State is RunState.Failed or RunState.PartlyFailed : one.HasFailed);
+
+    public Task<bool> AnyBeforeAsync(DateTimeOffset instant, CancellationToken cancellationToken) =>
+        Task.FromResult(occurrences.Rows.Any(one => one.Instant < instant && !one.IsOpen));
 
     public Task<int> DeleteBeforeAsync(DateTimeOffset instant, int most, CancellationToken cancellationToken)
     {

@@ -488,13 +488,17 @@ public abstract class OperationStoreContract : StoreContract
             await In<IOperationPlanStore>(store => store.AddAsync(plan, None));
         }
 
+        Assert.True(await AnyAsync());
         Assert.Equal(1, await In<IOperationPlanStore, int>(store => store.DeleteUntakenAsync(Start.AddDays(-7), 10, None)));
+        Assert.False(await AnyAsync());
 
         Assert.Null(await Read<IOperationPlanStore, OperationPlan?>(store => store.FindAsync(old.Id, None)));
         Assert.Empty(await Items(old.Id));
         Assert.NotNull(await Read<IOperationPlanStore, OperationPlan?>(store => store.FindAsync(taken.Id, None)));
         Assert.NotNull(await Read<IOperationPlanStore, OperationPlan?>(store => store.FindAsync(waiting.Id, None)));
         Assert.NotNull(await Read<IOperationPlanStore, OperationPlan?>(store => store.FindAsync(young.Id, None)));
+
+        Task<bool> AnyAsync() => Read<IOperationPlanStore, bool>(store => store.AnyUntakenAsync(Start.AddDays(-7), None));
     }
 
     [Fact]
@@ -658,9 +662,13 @@ public abstract class OperationStoreContract : StoreContract
         await In<IOccurrenceStore, bool>(store => store.TryAddAsync(Claimed(Start.AddHours(1)), None));
         await In<IOccurrenceStore, bool>(store => store.TryAddAsync(new Occurrence(Key, Start.AddHours(2), OccurrenceState.Ran, null, null, null, Start), None));
 
+        Assert.True(await AnyAsync());
         Assert.Equal(1, await In<IOccurrenceStore, int>(store => store.DeleteBeforeAsync(Start.AddHours(2), 10, None)));
+        Assert.False(await AnyAsync());
 
         Assert.Equal(2, (await Read<IOccurrenceStore, IReadOnlyList<Occurrence>>(store => store.ListAsync(Key, Start.AddHours(-1), Start.AddHours(9), None))).Count);
+
+        Task<bool> AnyAsync() => Read<IOccurrenceStore, bool>(store => store.AnyBeforeAsync(Start.AddHours(2), None));
     }
 
     private static OperationSchedule Schedule() => new(Key, "0 0 * * * ?", OperationSchedule.Utc, CatchUp.Once, false, null, Start);
