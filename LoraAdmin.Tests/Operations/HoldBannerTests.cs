@@ -131,7 +131,7 @@ public sealed class HoldBannerTests : OperationPageContext
     [Fact]
     public async Task Look_WhoseDatabaseIsAway_SaysSoBeforeTheSlowOneHasAnswered()
     {
-        TestItems slow = new("tests.slow", static () => []) { Looking = static token => Task.Delay(Timeout.Infinite, token) };
+        TestItems slow = new("tests.slow", static () => []) { Looking = static token => new TaskCompletionSource().Task.WaitAsync(token) };
         TestItems sweep = new("tests.sweep", static () => [])
         {
             Info = slow.Info with { Key = "tests.sweep", Title = "Zweep" },
