@@ -159,7 +159,7 @@ public sealed class BudgetDesk(IUnitOfWork work, IIds ids, TimeProvider clock, F
         ArgumentNullException.ThrowIfNull(held);
         ArgumentNullException.ThrowIfNull(after);
         Usd now = held.Rules.MonthlyLimit;
-        return after != held.Options && now > Usd.Zero && after.MonthlyLimit.Micros / GreatRaise > now.Micros;
+        return after.MonthlyLimit != held.Options.MonthlyLimit && now > Usd.Zero && after.MonthlyLimit.Micros / GreatRaise > now.Micros;
     }
 
     /// <summary>A limit below what the month has taken refuses every job: that is as urgent as when <see cref="BudgetWatch"/> finds it.</summary>

@@ -11,14 +11,16 @@ public static class BudgetOutlook
     /// </summary>
     /// <param name="open">Open reservations, of whatever month.</param>
     /// <param name="longest">How long an attempt takes at most from its reservation on, if it waits for nothing.</param>
+    /// <param name="known">Attempts of which more than that is known: about when each gives back what it holds.</param>
     /// <returns>
     /// Null: it is more than a month may cost (<see cref="MayEverFit"/>); or it takes reservations whose attempts should be over by now, and nobody knows when
     /// those give back what they hold.
     /// </returns>
-    public static DateTimeOffset? MayFitAt(BudgetMonth month, Usd estimate, IEnumerable<Reservation> open, TimeSpan longest, DateTimeOffset now)
+    public static DateTimeOffset? MayFitAt(BudgetMonth month, Usd estimate, IEnumerable<Reservation> open, TimeSpan longest, IReadOnlyDictionary<(JobId Job, int Attempt), DateTimeOffset> known, DateTimeOffset now)
     {
         ArgumentNullException.ThrowIfNull(month);
         ArgumentNullException.ThrowIfNull(open);
+        ArgumentNullException.ThrowIfNull(known);
         if (!MayEverFit(month, estimate))
         {
             return null;
@@ -29,12 +31,12 @@ public static class BudgetOutlook
             return month.Month.End;
         }
 
-        ILookup<bool, Reservation> isOverdue = open.Where(one => one.Month == month.Month).ToLookup(one => one.CreatedAt + longest <= now);
+        ILookup<bool, Reservation> isOverdue = open.Where(one => one.Month == month.Month).ToLookup(one => OverAt(one) <= now);
         Usd free = month.Free;
-        foreach (Reservation one in isOverdue[false].OrderBy(static one => one.CreatedAt))
+        foreach (Reservation one in isOverdue[false].OrderBy(OverAt))
         {
             free += one.Rest;
-            DateTimeOffset over = one.CreatedAt + longest;
+            DateTimeOffset over = OverAt(one);
             if (free >= estimate && over < month.Month.End)
             {
                 return over;
@@ -42,6 +44,8 @@ public static class BudgetOutlook
         }
 
         return free < estimate && isOverdue[true].Aggregate(free, static (sum, one) => sum + one.Rest) >= estimate ? null : month.Month.End;
+
+        DateTimeOffset OverAt(Reservation one) => known.TryGetValue((one.Job, one.Attempt), out DateTimeOffset at) ? at : one.CreatedAt + longest;
     }
 
     /// <summary>Whether it fits into a month of which nothing is spent or reserved, under the limit that holds now.</summary>

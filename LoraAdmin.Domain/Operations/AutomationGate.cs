@@ -56,11 +56,13 @@ public static class AutomationGate
     internal static string? WhyHeldAt(OperationPause? pause, AutomationHold? hold, DateTimeOffset instant) =>
         Of(pause?.HoldsAt(instant) == true ? pause : null, hold?.HoldsAt(instant) == true ? hold : null)?.Words;
 
+    internal static AutomationBar Of(OperationPause pause) => new(BarKind.Pause, pause.By, pause.Reason, pause.Since, pause.Until);
+
+    internal static AutomationBar Of(AutomationHold hold) => new(BarKind.Hold, hold.By, hold.Reason, hold.Since, hold.Until);
+
     private static AutomationBar? FindNow(OperationPause? pause, AutomationHold? hold, DateTimeOffset now) =>
         Of(pause?.HoldsNow(now) == true ? pause : null, hold?.HoldsNow(now) == true ? hold : null);
 
     private static AutomationBar? Of(OperationPause? pause, AutomationHold? hold) =>
-        pause is not null ? new AutomationBar(BarKind.Pause, pause.By, pause.Reason, pause.Since, pause.Until)
-        : hold is not null ? new AutomationBar(BarKind.Hold, hold.By, hold.Reason, hold.Since, hold.Until)
-        : null;
+        pause is not null ? Of(pause) : hold is not null ? Of(hold) : null;
 }

@@ -58,6 +58,7 @@ public interface IOperationDesk
     /// <param name="until">When it ends by itself; null: when a person releases it.</param>
     Task<OperationCommand> HoldAutomationAsync(string reason, DateTimeOffset? until, Actor actor, CancellationToken cancellationToken);
 
+    /// <summary>What passed meanwhile stays skipped, as by <see cref="ResumeAsync"/>.</summary>
     Task<OperationCommand> ReleaseAutomationAsync(Actor actor, CancellationToken cancellationToken);
 }
 
@@ -71,9 +72,12 @@ public sealed class OperationDesk(
     IIds ids,
     TimeProvider clock,
     Func<OperationRules> rules,
-    Func<Installation> installation) : IOperationDesk
+    Func<Installation> installation,
+    ClockStandings clocks) : IOperationDesk
 {
     public const int MostReason = 500;
+
+    private readonly HeldInstants held = new(crons, clocks);
 
     public async Task<OperationCommand> PreviewAsync(string operation, Actor actor, CancellationToken cancellationToken)
     {
@@ -143,8 +147,13 @@ public sealed class OperationDesk(
             : until <= now ? Refused(UntilProblem(until.Value, now))
             : ChangeAsync(
                 operation,
-                async (unit, _, info, token) =>
+                async (unit, schedule, info, token) =>
                 {
+                    if (schedule.Pause is { } before)
+                    {
+                        await held.SkipAsync(unit, schedule, before, now, token);
+                    }
+
                     await unit.Store<IOperationScheduleStore>().SavePauseAsync(operation, new OperationPause(reason.Trim(), actor, now, until), token);
                     string end = until is { } at ? $", until {at:u}" : "";
                     await unit.Events.AppendAsync(OperationFacts.Of(OperationEvents.Paused, $"{info.Title} is paused{end}: {reason.Trim()}", actor), token);
@@ -163,7 +172,7 @@ public sealed class OperationDesk(
             }
 
             DateTimeOffset now = clock.GetUtcNow();
-            await SkipWithinAsync(unit, info, schedule, pause, now, token);
+            await held.SkipAsync(unit, schedule, pause, now, token);
             await unit.Store<IOperationScheduleStore>().SavePauseAsync(operation, null, token);
             bool isHeld = info.IsDestructive && (await unit.Store<IAutomationHoldStore>().FindAsync(token))?.HoldsNow(now) == true;
             string goesOn = isHeld ? "is not paused any more, and runs by itself when destructive automation is not held any more" : "runs by itself again";
@@ -205,7 +214,13 @@ public sealed class OperationDesk(
             : work.RunAsync<OperationCommand>(
                 async (unit, token) =>
                 {
-                    await unit.Store<IAutomationHoldStore>().SaveAsync(new AutomationHold(reason.Trim(), actor, now, until), token);
+                    IAutomationHoldStore holds = unit.Store<IAutomationHoldStore>();
+                    if (await holds.FindAsync(token) is { } before)
+                    {
+                        await held.SkipAsync(unit, operations, before, now, token);
+                    }
+
+                    await holds.SaveAsync(new AutomationHold(reason.Trim(), actor, now, until), token);
                     string text = $"Destructive automation is held{(until is { } at ? $" until {at:u}" : "")}: {reason.Trim()}";
                     await unit.Events.AppendAsync(
                         OperationFacts.Of(
@@ -229,6 +244,7 @@ public sealed class OperationDesk(
                 return Refuse("automation", "Destructive automation is not held", "Nothing is left to release.");
             }
 
+            await held.SkipAsync(unit, operations, hold, clock.GetUtcNow(), token);
             await holds.SaveAsync(null, token);
             await unit.Events.AppendAsync(ReleasedFact($"{hold.By.Name} had held it: {hold.Reason}", actor), token);
             return new OperationCommand.Done();
@@ -290,49 +306,6 @@ public sealed class OperationDesk(
         }
         while (instants.Count == most);
         await unit.Store<IOperationScheduleStore>().SetAccountedAsync(schedule.Operation, now + rules().HeardOfWithin, cancellationToken);
-    }
-
-    /// <summary>
-    /// Notes instants that passed in the pause and that no keeper has looked at: when it is forgotten they would be judged as if there had been none. Those
-    /// before it are left to the keeper, and the mark then stays before them.
-    /// </summary>
-    private async Task SkipWithinAsync(
-        IUnit unit, OperationInfo info, OperationSchedule schedule, OperationPause pause, DateTimeOffset now, CancellationToken cancellationToken)
-    {
-        const int most = 2_000;
-        if (crons.WhyUnreadable(schedule, now) is not null)
-        {
-            return;
-        }
-
-        DateTimeOffset until = pause.Until <= now ? pause.Until.Value.AddMilliseconds(-1) : now;
-        DateTimeOffset[] from = [schedule.AccountedUntil, pause.Since.AddMilliseconds(-1), now - OperationRules.KeepOccurrencesFor];
-        DateTimeOffset mark = from.Max();
-        bool isWhole = crons.Between(schedule, schedule.AccountedUntil, mark, 1).Count == 0;
-        IOccurrenceStore occurrences = unit.Store<IOccurrenceStore>();
-        string why = new AutomationBar(BarKind.Pause, pause.By, pause.Reason, pause.Since, pause.Until).Words;
-        DateTimeOffset? first = null;
-        IReadOnlyList<DateTimeOffset> instants;
-        do
-        {
-            instants = crons.Between(schedule, mark, until, most);
-            foreach (DateTimeOffset instant in instants)
-            {
-                bool added = await occurrences.TryAddAsync(new Occurrence(info.Key, instant, OccurrenceState.Skipped, why, null, null, now), cancellationToken);
-                first ??= added ? instant : null;
-                mark = instant;
-            }
-        }
-        while (instants.Count == most);
-        if (first is { } reminded)
-        {
-            await unit.Events.AppendAsync(RunStarter.SkippedFact(info.Key, reminded, why, held: true), cancellationToken);
-        }
-
-        if (isWhole)
-        {
-            await unit.Store<IOperationScheduleStore>().SetAccountedAsync(info.Key, until, cancellationToken);
-        }
     }
 
     private Task<OperationCommand> ChangeAsync(

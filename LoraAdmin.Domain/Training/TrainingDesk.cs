@@ -4,6 +4,7 @@ using LoraAdmin.Domain.Limits;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
+using LoraAdmin.Domain.Training.Hosted;
 using LoraAdmin.Domain.Training.Steps;
 
 namespace LoraAdmin.Domain.Training;
@@ -92,16 +93,20 @@ public sealed class TrainingDesk(
     private async Task<DateTimeOffset?> MayFitAtAsync(BudgetMonth month, Usd estimate, TrainingRules training, CancellationToken cancellationToken)
     {
         DateTimeOffset now = clocks.ByProvider(clock.GetUtcNow());
-        return month.Mode == BudgetMode.Soft || !BudgetOutlook.MayEverFit(month, estimate) ? At([]) : await work.ReadAsync(
+        return month.Mode == BudgetMode.Soft || !BudgetOutlook.MayEverFit(month, estimate) ? At([], new Dictionary<(JobId, int), DateTimeOffset>()) : await work.ReadAsync(
             async (unit, token) =>
             {
                 IBudgetStore store = unit.Store<IBudgetStore>();
-                DateTimeOffset? first = At(await store.ListOpenSinceAsync(now - training.PodLifetime, EndFirst, token));
-                return first < month.Month.End ? first : At(await store.ListAllOpenAsync(token));
+                IReadOnlyDictionary<(JobId Job, int Attempt), DateTimeOffset> doubts = await HostedDoubts.OfEndedAsync(unit, now, token);
+
+                // What is in doubt ends sooner than its age says.
+                DateTimeOffset? first = doubts.Count > 0 ? null : At(await store.ListOpenSinceAsync(now - training.PodLifetime, EndFirst, token), doubts);
+                return first < month.Month.End ? first : At(await store.ListAllOpenAsync(token), doubts);
             },
             cancellationToken);
 
-        DateTimeOffset? At(IReadOnlyList<Reservation> open) => BudgetOutlook.MayFitAt(month, estimate, open, training.PodLifetime, now);
+        DateTimeOffset? At(IReadOnlyList<Reservation> open, IReadOnlyDictionary<(JobId, int), DateTimeOffset> known) =>
+            BudgetOutlook.MayFitAt(month, estimate, open, training.PodLifetime, known, now);
     }
 
     private async Task<Usd> EstimateAsync(string? gpuType, TrainingRules training, CancellationToken cancellationToken)

@@ -134,7 +134,7 @@ public interface ITrainingStore
     Task<IReadOnlyList<TrainingJob>> ListWaitingAsync(string reason, int max, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Whether an open job waits for a provider (<see cref="TrainingJob.WaitingSince"/>), whatever state it is in, or is kept in the queue by a person, which
+    /// Whether an open job waits for a provider (<see cref="TrainingJob.WaitingSince"/>), whatever state it is in, or is kept from one by a person, which
     /// counts as no wait of its own.
     /// </summary>
     Task<bool> AnyWaitsForProviderAsync(CancellationToken cancellationToken);

@@ -53,7 +53,7 @@ public sealed class BudgetOutlookTests
     {
         DateTimeOffset late = November.End.AddMinutes(-10);
 
-        Assert.Equal(November.End, BudgetOutlook.MayFitAt(Full(reserved: 9), Usd.FromDollars(4), [Open(0, 9) with { CreatedAt = late }], Longest, late));
+        Assert.Equal(November.End, BudgetOutlook.MayFitAt(Full(reserved: 9), Usd.FromDollars(4), [Open(0, 9) with { CreatedAt = late }], Longest, NothingKnown, late));
     }
 
     [Fact]
@@ -70,8 +70,21 @@ public sealed class BudgetOutlookTests
         everFits ? November.End : null,
         At(new BudgetMonth(November, Usd.FromDollars(limit), Usd.FromDollars(limit), Usd.Zero) { Mode = BudgetMode.Soft }, 4, []));
 
+    /// <summary>The job has ended; what is left is looked for.</summary>
+    [Theory]
+    [InlineData(-60, 11)]
+    [InlineData(-500, 600)]
+    public void MayFitAt_MoreIsKnownOfTheReservation_IsByThat(int minutes, int known)
+    {
+        Dictionary<(JobId, int), DateTimeOffset> ends = new() { [(new JobId(Guid.Empty), 1)] = Now.AddMinutes(known) };
+
+        Assert.Equal(Now.AddMinutes(known), BudgetOutlook.MayFitAt(Full(reserved: 6), Usd.FromDollars(4), [Open(minutes, 6)], Longest, ends, Now));
+    }
+
+    private static readonly Dictionary<(JobId, int), DateTimeOffset> NothingKnown = [];
+
     private static DateTimeOffset? At(BudgetMonth month, decimal estimate, Reservation[] open) =>
-        BudgetOutlook.MayFitAt(month, Usd.FromDollars(estimate), open, Longest, Now);
+        BudgetOutlook.MayFitAt(month, Usd.FromDollars(estimate), open, Longest, NothingKnown, Now);
 
     private static BudgetMonth Full(decimal reserved) => new(November, Usd.FromDollars(10), Usd.FromDollars(10 - reserved), Usd.FromDollars(reserved));
 

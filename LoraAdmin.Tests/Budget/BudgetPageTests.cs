@@ -202,7 +202,7 @@ public sealed partial class BudgetPageTests : LoraBunitContext
 
         // The 290 attempts elsewhere reserved 13 and cost 2 dollars each, the 710 on pods 170 dollars: 75 cents each.
         Assert.Contains(
-            "room for 5 jobs at once, as each reserves $1.16; or for about 7 one after the other, as each attempt comes to $0.75 in the end.", Words(page.Find(".answer").TextContent), StringComparison.Ordinal);
+            "room for 5 jobs at once, as each reserves $1.16; or for about 7 attempts one after the other, as an attempt takes $0.75 of its reservation on average.", Words(page.Find(".answer").TextContent), StringComparison.Ordinal);
 
         static LedgerDay Elsewhere(EntryKind kind, CostPurpose? purpose, decimal spent, decimal reserved) =>
             new(new DateOnly(2026, 11, 23), BudgetSamples.November, kind, purpose, 290, BudgetSamples.Dollars(spent), BudgetSamples.Dollars(reserved));
@@ -301,7 +301,7 @@ public sealed partial class BudgetPageTests : LoraBunitContext
             [
                 "None of the 4 queued jobs would be blocked: each keeps the money that it reserved when it was accepted. An attempt after a lost pod has to reserve anew.",
                 "$93.00 spent and $4.00 reserved would leave $53.00 of $150.00.",
-                "That is room for 13 jobs at once, as each reserves $4.02; or for about 25 one after the other, as each attempt comes to $2.00 in the end. "
+                "That is room for 13 jobs at once, as each reserves $4.02; or for about 25 attempts one after the other, as an attempt takes $2.00 of its reservation on average. "
                     + "What a completed LoRA cost, above, has attempts that came to nothing and waste in it.",
                 "It is expected to last to the end of November 2026.",
             ],
@@ -336,7 +336,7 @@ public sealed partial class BudgetPageTests : LoraBunitContext
         IRenderedComponent<BudgetPage> page = Loaded();
 
         string room = page.FindAll(".answer li").Select(line => line.TextContent).Single(static line => line.StartsWith("That is room for", StringComparison.Ordinal));
-        Assert.EndsWith("as each attempt comes to $2.00 in the end.", room, StringComparison.Ordinal);
+        Assert.EndsWith("as an attempt takes $2.00 of its reservation on average.", room, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -437,6 +437,60 @@ public sealed class OccurrenceKeeperTests
         Assert.Equal(4001, away.Occurrences(Key).Count(one => one.State == OccurrenceState.Skipped));
     }
 
+    /// <summary>The instant is still to come by the right time, and must run then.</summary>
+    [Fact]
+    public async Task Resume_ByAClockThatIsFarOff_NotesNothing()
+    {
+        await AwakeAsync();
+        await house.Desk.PauseAsync(Key, "mending", null, OperationHouse.Ada, CancellationToken.None);
+        house.Clock.Advance(TimeSpan.FromHours(3.5));
+        house.Clocks.NoteAhead(TimeSpan.FromHours(3));
+
+        await house.Desk.ResumeAsync(Key, OperationHouse.Ada, CancellationToken.None);
+
+        Assert.Empty(house.Occurrences(Key));
+        Assert.Null((await ScheduleAsync()).Pause);
+    }
+
+    [Fact]
+    public async Task Release_BeforeTheFirstLookAfterEverythingWasDown_LeavesSkippedWhatPassedWhileItWasHeld()
+    {
+        TestItems harmless = new("tests.harmless", () => ["x"]) { Info = new("tests.harmless", "Harmless", "Looks.", "0 0 * * * ?", "tests:run") };
+        OperationHouse both = new(operation, harmless);
+        await both.FillAsync();
+        await both.TickAsync();
+        await both.Desk.HoldAutomationAsync("it ends the wrong ones", null, OperationHouse.Ada, CancellationToken.None);
+        both.Clock.Advance(TimeSpan.FromHours(2.5));
+
+        await both.Desk.ReleaseAutomationAsync(OperationHouse.Ada, CancellationToken.None);
+        OperationRun run = Assert.Single(await both.TickAsync());
+
+        Assert.Equal("tests.harmless", run.Operation);
+        Assert.All(both.Occurrences(Key), one => Assert.Equal(OccurrenceState.Skipped, one.State));
+        Assert.Equal(2, both.Occurrences(Key).Count);
+        Assert.DoesNotContain(both.Occurrences("tests.harmless"), one => one.State == OccurrenceState.Skipped);
+    }
+
+    /// <summary>Nobody has looked since the earlier one was over.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Held_Anew_LeavesSkippedWhatPassedInTheEarlierTime(bool byPause)
+    {
+        await AwakeAsync();
+        await HoldAsync(Start.AddHours(2.5));
+        house.Clock.Advance(TimeSpan.FromHours(2.7));
+
+        await HoldAsync(null);
+        await house.TickAsync();
+
+        Assert.Equal([OccurrenceState.Skipped, OccurrenceState.Skipped], house.Occurrences(Key).Select(one => one.State));
+
+        Task<OperationCommand> HoldAsync(DateTimeOffset? until) => byPause
+            ? house.Desk.PauseAsync(Key, "mending", until, OperationHouse.Ada, CancellationToken.None)
+            : house.Desk.HoldAutomationAsync("mending", until, OperationHouse.Ada, CancellationToken.None);
+    }
+
     [Fact]
     public async Task Resume_WhileDestructiveAutomationIsHeld_SaysThatItDoesNotRunYet()
     {

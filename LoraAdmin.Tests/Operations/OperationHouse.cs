@@ -33,7 +33,7 @@ internal sealed class OperationHouse : IRunHost
         Starter = NewStarter("portal-1");
         Runner = new OperationRunner(Database, Registry, ids, Clock, () => Rules, () => Installation, Clocks, isAlone: false);
         Keeper = new OccurrenceKeeper(Database, Registry, Crons, Starter, this, Clock, () => Rules, Clocks, firesInMemory: false);
-        Desk = new OperationDesk(Database, Registry, Crons, Starter, this, ids, Clock, () => Rules, () => Installation);
+        Desk = new OperationDesk(Database, Registry, Crons, Starter, this, ids, Clock, () => Rules, () => Installation, Clocks);
     }
 
     public FakeTimeProvider Clock { get; }

@@ -1,3 +1,4 @@
+using LoraAdmin.Domain.Budget;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Domain.Training.Hosted;
@@ -188,6 +189,27 @@ public sealed class HostedLateTests
 
             return false;
         }
+    }
+
+    /// <summary>Its job is over, and only what may have been made still holds the money: hours before an attempt would end.</summary>
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Doubt_OfAnEndedJob_HoldsTheMoneyUntilARefusedOneIsTold()
+    {
+        bench.Faults.Add(FaultKind.ReplicateCreate500);
+        JobId id = await DivertedAsync();
+        await bench.RunUntilAsync(() => bench.Hosted(id) is [{ Reason: HostedReasons.InDoubt }], "a training in doubt");
+        await bench.Portal.Desk.CancelAsync(id, "wrong images", TrainingBench.Person, TrainingBench.Token);
+        await bench.RunUntilAsync(() => bench.Job(id).State == TrainingState.Cancelled, "a cancelled job");
+        bench.World.Budget = new BudgetRules(bench.Month.Reserved + bench.Month.Spent, Usd.Zero);
+
+        SubmitOutcome.BudgetExhausted full = Assert.IsType<SubmitOutcome.BudgetExhausted>(await SubmitAsync());
+        Assert.Equal(bench.Hosted(id)[0].WantSince + HostedWatch.DoubtLasts, full.MayFitAt);
+
+        await bench.RunForAsync(full.MayFitAt!.Value + TimeSpan.FromMinutes(2) - bench.Now);
+        Assert.IsType<SubmitOutcome.Accepted>(await SubmitAsync());
+
+        Task<SubmitOutcome> SubmitAsync() => bench.Portal.Desk.SubmitAsync(bench.Request(), null, TrainingBench.Gateway, TrainingBench.Token);
     }
 
     private async Task<JobId> DivertedAsync()

@@ -55,14 +55,17 @@ public sealed class JobDetailsPageTests : LoraBunitContext
         Assert.Equal(words, page.Find("p.what").TextContent);
     }
 
-    /// <summary>Each wait there begins its creation anew.</summary>
-    [Fact]
-    public void Job_ThatWaitsAtReplicate_IsInItsStateSinceItWaits()
+    /// <summary>Each wait there begins its creation anew, and one that a person made does not count as its own.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Job_ThatWaitsAtReplicate_IsInItsStateSinceItsAttemptBegan(bool counts)
     {
         JobDetail detail = PageSamples.Job(4, TrainingState.Provisioning, Start);
-        TrainingJob waiting = detail.Job with { Provider = "replicate", WaitingSince = Start.AddMinutes(-7), StateSince = Start.AddSeconds(-8) };
+        TrainingJob waiting = detail.Job with { Attempt = 2, Provider = "replicate", WaitingSince = counts ? Start.AddMinutes(-6) : null, StateSince = Start.AddSeconds(-8) };
+        TrainingAttempt there = new(waiting.Id, 2, "replicate", AttemptState.Active, Start.AddMinutes(-7), null, null, null);
 
-        Assert.Equal("since 7 min ago", Show(detail with { Job = waiting, Attempts = [] }).Find(".page-head > .muted").TextContent);
+        Assert.Equal("since 7 min ago", Show(detail with { Job = waiting, Attempts = [there] }).Find(".page-head > .muted").TextContent);
     }
 
     /// <summary>It came back from RunPod with the wait that had begun at its first time there.</summary>

@@ -232,8 +232,8 @@ public static class BudgetPageTexts
     {
         { IsUnbounded: true } => "A soft limit that is not spent refuses nobody.",
         { AtOnce: { } atOnce, InTurn: { } inTurn } when inTurn > atOnce =>
-            $"That is room for {Counted(atOnce, "job")} at once, as each reserves {answer.Reserves}; or for about {inTurn.ToString("N0", CultureInfo.InvariantCulture)} one after the other, "
-            + $"as each attempt comes to {answer.ComesTo} in the end.{(board.Figures.Cost.PerLora is null ? "" : " What a completed LoRA cost, above, has attempts that came to nothing and waste in it.")}",
+            $"That is room for {Counted(atOnce, "job")} at once, as each reserves {answer.Reserves}; or for about {inTurn.ToString("N0", CultureInfo.InvariantCulture)} attempts one after the other, "
+            + $"as an attempt takes {answer.ComesTo} of its reservation on average.{(board.Figures.Cost.PerLora is null ? "" : " What a completed LoRA cost, above, has attempts that came to nothing and waste in it.")}",
         { AtOnce: > 0 and var atOnce } => $"That is room for {Counted(atOnce, "job")} at once, as each reserves {answer.Reserves}.",
         { AtOnce: { } atOnce } => $"That is room for {Counted(atOnce, "job")} at once.",
         _ => "What a job reserves is not known.",

@@ -112,20 +112,14 @@ public static class JobPageFigures
     }
 
     /// <summary>
-    /// Since when it is in its state. Each wait at the fallback begins its creation anew, and the state's own time with it: then it is in there since it waits, or
-    /// since the present attempt began, where the same wait began in an earlier one.
+    /// Since when it is in its state. Each wait at the fallback begins its creation anew, and the state's own time with it; an attempt there begins in that state.
     /// </summary>
     public static DateTimeOffset InStateSince(JobDetail detail)
     {
         ArgumentNullException.ThrowIfNull(detail);
         TrainingJob job = detail.Job;
-        if (job is not { State: TrainingState.Provisioning, WaitingSince: { } waits } || job.Provider != BreakerSubject.Replicate.Provider)
-        {
-            return job.StateSince;
-        }
-
-        DateTimeOffset came = detail.Attempts.FirstOrDefault(attempt => attempt.Number == job.Attempt)?.StartedAt is { } began && began > waits ? began : waits;
-        return came < job.StateSince ? came : job.StateSince;
+        bool isThere = job.State == TrainingState.Provisioning && job.Provider == BreakerSubject.Replicate.Provider;
+        return isThere ? detail.Attempts.FirstOrDefault(attempt => attempt.Number == job.Attempt)?.StartedAt ?? job.StateSince : job.StateSince;
     }
 
     /// <summary>About when the fallback is asked again after it refused; null: it did not, or is asked at the next look.</summary>

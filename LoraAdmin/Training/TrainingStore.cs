@@ -125,7 +125,9 @@ internal sealed partial class TrainingStore(LoraDb db) : ITrainingStore
 
     public Task<bool> AnyWaitsForProviderAsync(CancellationToken cancellationToken) =>
         Progress.AnyAsync(
-            row => row.IsOpen && (row.WaitingSince != null || (row.State == TrainingState.Queued && row.WaitReason != null)), cancellationToken);
+            row => row.IsOpen && (row.WaitingSince != null
+                || (row.WaitReason != null && (row.State == TrainingState.Queued || (row.State == TrainingState.Provisioning && row.PodId == null && row.TrainingId == null)))),
+            cancellationToken);
 
     public Task<IReadOnlyList<JobId>> ListWithOldImagesAsync(DateTimeOffset endedBefore, int max, CancellationToken cancellationToken) =>
         WithOldImages.For(db)(db, endedBefore.ToMillis(), max).ListAsync(static id => new JobId(id), cancellationToken);

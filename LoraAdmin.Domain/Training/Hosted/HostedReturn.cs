@@ -18,7 +18,7 @@ public sealed class HostedReturn(IUnitOfWork work, BreakerGate runPod, TimeProvi
     public async Task<StepResult> WaitAsync(TrainingJob job, NoPlace why, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(why);
-        DateTimeOffset? from = await OpenFromAsync(job, cancellationToken);
+        DateTimeOffset? from = await OpenFromAsync(job, onlyFromDoubt: false, cancellationToken);
         return from > clock.GetUtcNow() ? Stay(job, why with { Reason = Later(why.Reason, from.Value) })
             : from is not null ? Back(job, why.Reason, Stay(job, why))
             : Stay(job, why);
@@ -32,9 +32,7 @@ public sealed class HostedReturn(IUnitOfWork work, BreakerGate runPod, TimeProvi
     public async Task<StepResult> InsteadOfAsync(StepResult.Again later, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(later);
-        return await IsInDoubtAsync(later.Job, cancellationToken) && await OpenFromAsync(later.Job, cancellationToken) is { } from && from <= clock.GetUtcNow()
-            ? Back(later.Job, later.Reason ?? "", later)
-            : later;
+        return await OpenFromAsync(later.Job, onlyFromDoubt: true, cancellationToken) is { } from && from <= clock.GetUtcNow() ? Back(later.Job, later.Reason ?? "", later) : later;
     }
 
     /// <summary>The fallback had its turn, or is gone: the job fails if RunPod had its turn too.</summary>
@@ -58,32 +56,29 @@ public sealed class HostedReturn(IUnitOfWork work, BreakerGate runPod, TimeProvi
     internal static StepResult.Fail NoProvider(TrainingJob job, string why) =>
         new(job, new JobFailure(FailureCode.NoProvider, why), FileProof.TrainingNeverStarted, ErrorOf(why));
 
-    /// <summary>Whether something of this attempt is at the fallback, or may be there: what the job waits for.</summary>
-    private Task<bool> IsInDoubtAsync(TrainingJob job, CancellationToken cancellationToken) =>
-        work.ReadAsync(async (unit, token) => (await ThereAsync(unit, job, token)).Count > 0, cancellationToken);
-
     /// <summary>
     /// When the job may go back: RunPod may be asked, and nothing of this attempt is at the fallback, nor may be there as far as looking for it could say. What nobody
     /// can look for does not hold it for ever: it is cancelled whenever it turns up.
     /// </summary>
+    /// <param name="onlyFromDoubt">Only because of a creation that nobody can look for.</param>
     /// <returns>Null: not by anything that is known now.</returns>
-    private async Task<DateTimeOffset?> OpenFromAsync(TrainingJob job, CancellationToken cancellationToken) =>
+    private async Task<DateTimeOffset?> OpenFromAsync(TrainingJob job, bool onlyFromDoubt, CancellationToken cancellationToken) =>
         await runPod.WhyHeldAsync(cancellationToken) is not null ? null : await work.ReadAsync(
             async (unit, token) =>
             {
-                IReadOnlyList<HostedTraining> there = await ThereAsync(unit, job, token);
+                HostedTraining[] there =
+                [
+                    .. (await unit.Store<IHostedTrainingStore>().ListForAttemptAsync(job.Id, job.Attempt, token)).Where(static one => !one.IsFinal && one.Saw != HostedSaw.Packing),
+                ];
                 IReadOnlyList<TrainingAttempt> before = await BeforeAsync(unit, job, token);
-                return there.Any(static one => one.TrainingId is not null)
+                return (onlyFromDoubt && there.Length == 0)
+                    || there.Any(static one => one.TrainingId is not null)
                     || before.Count(static one => one.Provider == HostedLedger.Provider) >= AtMost
                     || await HadItsTurnAsync(unit, job, before, token)
                         ? (DateTimeOffset?)null
                         : there.Select(static one => one.WantSince + HostedWatch.DoubtLasts).Append(DateTimeOffset.MinValue).Max();
             },
             cancellationToken);
-
-    /// <summary>What of this attempt is at the fallback, or may be there.</summary>
-    private static async Task<IReadOnlyList<HostedTraining>> ThereAsync(IUnit unit, TrainingJob job, CancellationToken cancellationToken) =>
-        [.. (await unit.Store<IHostedTrainingStore>().ListForAttemptAsync(job.Id, job.Attempt, cancellationToken)).Where(static one => !one.IsFinal && one.Saw != HostedSaw.Packing)];
 
     private static StepResult.HandOver Back(TrainingJob job, string why, StepResult withoutRoom) =>
         new(job, new JobFailure(FailureCode.NoProvider, why), ErrorOf(why), withoutRoom);

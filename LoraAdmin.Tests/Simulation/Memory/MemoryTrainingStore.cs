@@ -152,7 +152,9 @@ internal sealed class MemoryTrainingStore(MemoryDatabase database) : ITrainingSt
 
     public Task<bool> AnyWaitsForProviderAsync(CancellationToken cancellationToken) =>
         Task.FromResult(database.OpenJobs.Rows.Any(
-            static job => job.WaitingSince is not null || job is { State: TrainingState.Queued, WaitReason: not null }));
+            static job => job.WaitingSince is not null
+                || job is { State: TrainingState.Queued, WaitReason: not null }
+                || job is { State: TrainingState.Provisioning, WaitReason: not null, PodId: null, TrainingId: null }));
 
     public Task<IReadOnlyList<JobId>> ListWithOldImagesAsync(DateTimeOffset endedBefore, int max, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<JobId>>([.. database.EndedJobs.Before(endedBefore).Take(max)]);

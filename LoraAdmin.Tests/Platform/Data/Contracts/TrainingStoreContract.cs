@@ -89,6 +89,7 @@ public abstract class TrainingStoreContract : StoreContract
         [
             NewJob() with { State = TrainingState.Queued },
             NewJob() with { State = TrainingState.Preparing, WaitReason = "The storage does not answer" },
+            NewJob() with { State = TrainingState.Provisioning, WaitReason = "The pod is slow", PodId = "abcd1234" },
             NewJob() with { State = TrainingState.Failed, WaitingSince = Start, WaitReason = "Paused by ada: mending" },
         ];
         foreach (TrainingJob job in others)
@@ -103,11 +104,13 @@ public abstract class TrainingStoreContract : StoreContract
         Task<bool> Any() => Read<ITrainingStore, bool>(store => store.AnyWaitsForProviderAsync(None));
     }
 
-    [Fact]
-    public async Task Waiting_InTheQueueBecauseAPersonPaused_IsAWaitForAProviderToo()
+    [Theory]
+    [InlineData(TrainingState.Queued)]
+    [InlineData(TrainingState.Provisioning)]
+    public async Task Waiting_BecauseAPersonPaused_IsAWaitForAProviderToo(TrainingState state)
     {
         Assert.False(await Any());
-        await In<ITrainingStore>(store => store.AddAsync(NewJob() with { State = TrainingState.Queued, WaitReason = "Paused by ada: mending" }, [], null, None));
+        await In<ITrainingStore>(store => store.AddAsync(NewJob() with { State = state, WaitReason = "Paused by ada: mending" }, [], null, None));
         Assert.True(await Any());
 
         Task<bool> Any() => Read<ITrainingStore, bool>(store => store.AnyWaitsForProviderAsync(None));
