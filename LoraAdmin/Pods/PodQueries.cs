@@ -51,6 +51,9 @@ public sealed record BoardPod(
     /// <summary>It costs money that nobody wants to spend.</summary>
     public bool IsWaste => Class is PodClass.Orphan or PodClass.Unknown || IsLeaking;
 
+    /// <summary>Kept for its file, and not stopped: it costs what it cost while it trained.</summary>
+    public bool IsHeldAndRuns => Class == PodClass.Held && Row?.Saw != PodSaw.Exited;
+
     /// <summary>Nobody knows whether it exists: its create call was never clearly answered, and the account has not shown it.</summary>
     public bool IsInDoubt => PodId is null && Class == PodClass.Vanished;
 
@@ -121,6 +124,10 @@ public sealed record PodsBoard(IReadOnlyList<BoardPod> Pods, AccountLook Look, L
 
     /// <inheritdoc cref="IsHourlyRateAtWorst"/>
     public bool IsWasteRateAtWorst => Pods.Any(static pod => pod.IsWaste && IsAtWorst(pod));
+
+    public int HeldAndRunning => Pods.Count(static pod => pod.IsHeldAndRuns);
+
+    public Usd HeldAndRunningHourlyRate => Sum(Pods.Where(static pod => pod.IsHeldAndRuns), RateOf);
 
     public Usd Burned => Sum(Pods.Where(pod => pod.IsWaste), pod => pod.Burned);
 
