@@ -158,7 +158,7 @@ public sealed class MoneyReconcile(IUnitOfWork work, IPodBilling billing, TimePr
     {
         string word = WordOf(oddity.Kind);
         string when = oddity.Bucket is { } day ? string.Create(CultureInfo.InvariantCulture, $"on {day:yyyy-MM-dd}") : "in all";
-        return new PlanItem(oddity.PodId is { } pod ? $"{word} {pod} {when}" : $"{word} {oddity.Text}", List, oddity.Text) { Label = word };
+        return new PlanItem(oddity.PodId is { } pod ? $"{word} {pod} {when}" : $"{word} {oddity.Text}", List, oddity.Text) { Label = oddity.PodId is null ? word : null };
     }
 
     private async Task<ItemOutcome> CorrectAsync(IUnit unit, PlanItem item, Actor actor, CancellationToken cancellationToken)

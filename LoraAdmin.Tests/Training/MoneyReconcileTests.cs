@@ -208,7 +208,7 @@ public sealed class MoneyReconcileTests
         PlanDraft plan = await RunAsync();
 
         PlanItem listed = Assert.Single(plan.Items);
-        Assert.Equal(("list", "gap"), (listed.Action, listed.Label));
+        Assert.Equal(("list", $"gap {Assert.Single(bench.VendorPods).Id}"), (listed.Action, listed.Target.Split(" on ")[0]));
         Assert.Equal(spent, bench.Month.Spent);
         Assert.Equal(DriftState.Incomplete, Assert.Single((await ReportAsync()).Pods).State);
 
@@ -226,7 +226,7 @@ public sealed class MoneyReconcileTests
         PlanDraft plan = await RunAsync();
 
         Assert.Equal(["correct", "list"], plan.Items.Select(item => item.Action));
-        Assert.Equal("repeated", plan.Items[1].Label);
+        Assert.StartsWith($"repeated {Assert.Single(bench.VendorPods).Id} ", plan.Items[1].Target, StringComparison.Ordinal);
         Assert.Equal(BilledFor(Assert.Single(bench.VendorPods)), bench.Month.Spent);
     }
 
@@ -240,7 +240,7 @@ public sealed class MoneyReconcileTests
 
         PlanDraft plan = await RunAsync();
 
-        Assert.All(plan.Items.Skip(1), item => Assert.Equal(("list", "negative"), (item.Action, item.Label)));
+        Assert.All(plan.Items.Skip(1), item => Assert.Equal(("list", $"negative {Assert.Single(bench.VendorPods).Id}"), (item.Action, item.Target.Split(" on ")[0])));
         Assert.Equal("hold", plan.Items[0].Action);
         Assert.True(plan.Count > 1);
         Assert.Equal(spent, bench.Month.Spent);
@@ -310,7 +310,7 @@ public sealed class MoneyReconcileTests
         PlanDraft plan = await RunAsync();
 
         PlanItem listed = Assert.Single(plan.Items, item => item.Action == "list");
-        Assert.Equal("unknown", listed.Label);
+        Assert.StartsWith($"unknown {BillingFace.UnknownPod} ", listed.Target, StringComparison.Ordinal);
         Assert.Contains(BillingFace.UnknownPod, listed.Reason, StringComparison.Ordinal);
         Assert.Equal(BilledFor(Assert.Single(bench.VendorPods)), bench.Month.Spent);
         DriftReport report = await ReportAsync();
