@@ -22,6 +22,11 @@ internal sealed class HeldInstants(ICronSchedules crons, ClockStandings clocks)
         }
 
         DateTimeOffset until = bar.Until <= now ? bar.Until.Value.AddMilliseconds(-1) : now;
+        if (schedule.AccountedUntil >= until)
+        {
+            return;
+        }
+
         DateTimeOffset[] from = [schedule.AccountedUntil, since.AddMilliseconds(-1), now - OperationRules.KeepOccurrencesFor];
         DateTimeOffset mark = from.Max();
         bool isWhole = crons.Between(schedule, schedule.AccountedUntil, mark, 1).Count == 0;

@@ -173,6 +173,11 @@ public sealed class OperationDesk(
 
             DateTimeOffset now = clock.GetUtcNow();
             await held.SkipAsync(unit, schedule, pause, now, token);
+            if ((await unit.Store<IOperationScheduleStore>().FindAsync(operation, token))?.Pause is { } other && other != pause)
+            {
+                return Refuse("operation", $"{other.By.Name} has just paused {info.Title} anew", "Read why, and resume it then.");
+            }
+
             await unit.Store<IOperationScheduleStore>().SavePauseAsync(operation, null, token);
             bool isHeld = info.IsDestructive && (await unit.Store<IAutomationHoldStore>().FindAsync(token))?.HoldsNow(now) == true;
             string goesOn = isHeld ? "is not paused any more, and runs by itself when destructive automation is not held any more" : "runs by itself again";
@@ -245,6 +250,11 @@ public sealed class OperationDesk(
             }
 
             await held.SkipAsync(unit, operations, hold, clock.GetUtcNow(), token);
+            if (await holds.FindAsync(token) is { } other && other != hold)
+            {
+                return Refuse("automation", $"{other.By.Name} has just held it anew", "Read why, and release it then.");
+            }
+
             await holds.SaveAsync(null, token);
             await unit.Events.AppendAsync(ReleasedFact($"{hold.By.Name} had held it: {hold.Reason}", actor), token);
             return new OperationCommand.Done();

@@ -97,7 +97,8 @@ public sealed class TrainingDesk(
             async (unit, token) =>
             {
                 IBudgetStore store = unit.Store<IBudgetStore>();
-                IReadOnlyDictionary<(JobId Job, int Attempt), DateTimeOffset> doubts = await HostedDoubts.OfEndedAsync(unit, now, token);
+                Dictionary<(JobId Job, int Attempt), DateTimeOffset> doubts = (await HostedDoubts.OfEndedAsync(unit, clock.GetUtcNow(), token))
+                    .ToDictionary(static one => one.Key, one => clocks.ByProvider(one.Value));
 
                 // What is in doubt ends sooner than its age says.
                 DateTimeOffset? first = doubts.Count > 0 ? null : At(await store.ListOpenSinceAsync(now - training.PodLifetime, EndFirst, token), doubts);

@@ -204,12 +204,29 @@ public sealed class HostedLateTests
         bench.World.Budget = new BudgetRules(bench.Month.Reserved + bench.Month.Spent, Usd.Zero);
 
         SubmitOutcome.BudgetExhausted full = Assert.IsType<SubmitOutcome.BudgetExhausted>(await SubmitAsync());
-        Assert.Equal(bench.Hosted(id)[0].WantSince + HostedWatch.DoubtLasts, full.MayFitAt);
+        Assert.Equal(bench.Hosted(id)[0].WantSince + HostedWatch.DoubtLasts + TimeSpan.FromMinutes(2), full.MayFitAt);
 
-        await bench.RunForAsync(full.MayFitAt!.Value + TimeSpan.FromMinutes(2) - bench.Now);
+        await bench.RunForAsync(full.MayFitAt!.Value - bench.Now);
         Assert.IsType<SubmitOutcome.Accepted>(await SubmitAsync());
 
         Task<SubmitOutcome> SubmitAsync() => bench.Portal.Desk.SubmitAsync(bench.Request(), null, TrainingBench.Gateway, TrainingBench.Token);
+    }
+
+    /// <summary>Replicate's lists can't be read: what was to be known by then is not.</summary>
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Doubt_ThatIsNotClearedUpInTime_IsNoInstantThatARefusedOneIsTold()
+    {
+        bench.Faults.Add(FaultKind.ReplicateCreate500);
+        JobId id = await DivertedAsync();
+        await bench.RunUntilAsync(() => bench.Hosted(id) is [{ Reason: HostedReasons.InDoubt }], "a training in doubt");
+        await bench.Portal.Desk.CancelAsync(id, "wrong images", TrainingBench.Person, TrainingBench.Token);
+        await bench.RunUntilAsync(() => bench.Job(id).State == TrainingState.Cancelled, "a cancelled job");
+        bench.World.Budget = new BudgetRules(bench.Month.Reserved + bench.Month.Spent, Usd.Zero);
+        bench.World.Clock.Advance(TimeSpan.FromMinutes(20));
+
+        SubmitOutcome refused = await bench.Portal.Desk.SubmitAsync(bench.Request(), null, TrainingBench.Gateway, TrainingBench.Token);
+        Assert.Null(Assert.IsType<SubmitOutcome.BudgetExhausted>(refused).MayFitAt);
     }
 
     private async Task<JobId> DivertedAsync()

@@ -209,6 +209,7 @@ public sealed class MoneyReconcileTests
 
         PlanItem listed = Assert.Single(plan.Items);
         Assert.Equal(("list", $"gap {Assert.Single(bench.VendorPods).Id}"), (listed.Action, listed.Target.Split(" on ")[0]));
+        Assert.Null(listed.Label);
         Assert.Equal(spent, bench.Month.Spent);
         Assert.Equal(DriftState.Incomplete, Assert.Single((await ReportAsync()).Pods).State);
 

@@ -129,6 +129,9 @@ public sealed record PodsBoard(IReadOnlyList<BoardPod> Pods, AccountLook Look, L
 
     public Usd HeldAndRunningHourlyRate => Sum(Pods.Where(static pod => pod.IsHeldAndRuns), RateOf);
 
+    /// <inheritdoc cref="IsHourlyRateAtWorst"/>
+    public bool IsHeldAndRunningRateAtWorst => Pods.Any(static pod => pod.IsHeldAndRuns && IsAtWorst(pod));
+
     public Usd Burned => Sum(Pods.Where(pod => pod.IsWaste), pod => pod.Burned);
 
     private Usd RateOf(BoardPod pod) => pod.HourlyRate ?? (pod.PodId is null ? Usd.Zero : WorstHourlyRate);

@@ -5,7 +5,14 @@ namespace LoraAdmin.Domain.Training.Hosted;
 /// <summary>What jobs that have ended wait for at the fallback before their money comes free: creations that were never clearly answered and are looked for.</summary>
 public static class HostedDoubts
 {
-    /// <returns>Attempts of ended jobs of which nothing else is left there, and about when that is over.</returns>
+    /// <summary>From the end of a doubt until a look has said so and the attempt is settled.</summary>
+    private static readonly TimeSpan SettledWithin = TimeSpan.FromMinutes(2);
+
+    /// <param name="now">By this process's clock, as all instants here.</param>
+    /// <returns>
+    /// Attempts of ended jobs of which nothing else is left there, and about when each gives back what it holds. One that the account's lists did not clear up in time has
+    /// <paramref name="now"/>: it is due, and nobody knows when that is.
+    /// </returns>
     public static async Task<IReadOnlyDictionary<(JobId Job, int Attempt), DateTimeOffset>> OfEndedAsync(IUnit unit, DateTimeOffset now, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(unit);
@@ -22,6 +29,9 @@ public static class HostedDoubts
         }
 
         HashSet<JobId> open = [.. await unit.Store<ITrainingStore>().ListOpenAsync(cancellationToken)];
-        return left.Where(tries => !open.Contains(tries.Key.Job)).ToDictionary(static tries => tries.Key, tries => tries.Max(one => one.DoubtUntil(now)!.Value));
+        return left.Where(tries => !open.Contains(tries.Key.Job)).ToDictionary(static tries => tries.Key, tries => tries.Max(one => EndOf(one, now)));
     }
+
+    private static DateTimeOffset EndOf(HostedTraining doubt, DateTimeOffset now) =>
+        doubt.WantSince + HostedWatch.DoubtLasts + SettledWithin is { } end && end > now ? end : now;
 }
