@@ -196,20 +196,13 @@ public sealed class HostedLateTests
     [Trait("Requirement", "M6")]
     public async Task Doubt_OfAnEndedJob_HoldsTheMoneyUntilARefusedOneIsTold()
     {
-        bench.Faults.Add(FaultKind.ReplicateCreate500);
-        JobId id = await DivertedAsync();
-        await bench.RunUntilAsync(() => bench.Hosted(id) is [{ Reason: HostedReasons.InDoubt }], "a training in doubt");
-        await bench.Portal.Desk.CancelAsync(id, "wrong images", TrainingBench.Person, TrainingBench.Token);
-        await bench.RunUntilAsync(() => bench.Job(id).State == TrainingState.Cancelled, "a cancelled job");
-        bench.World.Budget = new BudgetRules(bench.Month.Reserved + bench.Month.Spent, Usd.Zero);
+        JobId id = await FullByADoubtAsync();
 
         SubmitOutcome.BudgetExhausted full = Assert.IsType<SubmitOutcome.BudgetExhausted>(await SubmitAsync());
         Assert.Equal(bench.Hosted(id)[0].WantSince + HostedWatch.DoubtLasts + TimeSpan.FromMinutes(2), full.MayFitAt);
 
         await bench.RunForAsync(full.MayFitAt!.Value - bench.Now);
         Assert.IsType<SubmitOutcome.Accepted>(await SubmitAsync());
-
-        Task<SubmitOutcome> SubmitAsync() => bench.Portal.Desk.SubmitAsync(bench.Request(), null, TrainingBench.Gateway, TrainingBench.Token);
     }
 
     /// <summary>Replicate's lists can't be read: what was to be known by then is not.</summary>
@@ -217,17 +210,25 @@ public sealed class HostedLateTests
     [Trait("Requirement", "M6")]
     public async Task Doubt_ThatIsNotClearedUpInTime_IsNoInstantThatARefusedOneIsTold()
     {
+        await FullByADoubtAsync();
+        bench.World.Clock.Advance(TimeSpan.FromMinutes(20));
+
+        Assert.Null(Assert.IsType<SubmitOutcome.BudgetExhausted>(await SubmitAsync()).MayFitAt);
+    }
+
+    /// <summary>What a cancelled job may have at Replicate is all that the month has left.</summary>
+    private async Task<JobId> FullByADoubtAsync()
+    {
         bench.Faults.Add(FaultKind.ReplicateCreate500);
         JobId id = await DivertedAsync();
         await bench.RunUntilAsync(() => bench.Hosted(id) is [{ Reason: HostedReasons.InDoubt }], "a training in doubt");
         await bench.Portal.Desk.CancelAsync(id, "wrong images", TrainingBench.Person, TrainingBench.Token);
         await bench.RunUntilAsync(() => bench.Job(id).State == TrainingState.Cancelled, "a cancelled job");
         bench.World.Budget = new BudgetRules(bench.Month.Reserved + bench.Month.Spent, Usd.Zero);
-        bench.World.Clock.Advance(TimeSpan.FromMinutes(20));
-
-        SubmitOutcome refused = await bench.Portal.Desk.SubmitAsync(bench.Request(), null, TrainingBench.Gateway, TrainingBench.Token);
-        Assert.Null(Assert.IsType<SubmitOutcome.BudgetExhausted>(refused).MayFitAt);
+        return id;
     }
+
+    private Task<SubmitOutcome> SubmitAsync() => bench.Portal.Desk.SubmitAsync(bench.Request(), null, TrainingBench.Gateway, TrainingBench.Token);
 
     private async Task<JobId> DivertedAsync()
     {
