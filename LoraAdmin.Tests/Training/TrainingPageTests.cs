@@ -57,8 +57,8 @@ public sealed class TrainingPageTests : LoraBunitContext
         Address.NavigateTo($"/training?{query}");
         IRenderedComponent<TrainingPage> page = RenderPage<TrainingPage>();
 
-        page.WaitForAssertion(() => Assert.Equal(words, page.Find(".unknown").TextContent));
-        Assert.Single(page.FindAll("td[data-label=Cost]"));
+        page.WaitForAssertion(() => Assert.Single(page.FindAll("td[data-label=Cost]")));
+        Assert.Equal(words, page.Find(".unknown").TextContent);
     }
 
     /// <summary>What is settled then is that of earlier attempts alone.</summary>
