@@ -9,8 +9,8 @@ public sealed record GpuPrice(string GpuType, Usd Hourly, DateTimeOffset ValidFr
 /// <summary>Prices of the past and the present. Bound to a unit of work.</summary>
 public interface IGpuPriceStore
 {
-    /// <summary>Those that hold now, in order of type.</summary>
-    Task<IReadOnlyList<GpuPrice>> ListCurrentAsync(CancellationToken cancellationToken);
+    /// <summary>The newest of each type, in order of type: it holds, or the type was not offered any more when it was read last.</summary>
+    Task<IReadOnlyList<GpuPrice>> ListNewestAsync(CancellationToken cancellationToken);
 
     /// <summary>
     /// Ends the price that holds and begins the new one. Asked for the price that holds already, or at an instant that is not after its beginning, it
@@ -65,7 +65,7 @@ public sealed class GpuPriceBook(IUnitOfWork work, TimeProvider clock, ClockStan
         }
     }
 
-    /// <summary>The prices that hold, by type, of whichever process read them last; none when the database is away.</summary>
+    /// <summary>The newest price of each type, of whichever process read it last; none when the database is away.</summary>
     public async Task<IReadOnlyDictionary<string, GpuPrice>> ReadAsync(CancellationToken cancellationToken)
     {
         try
@@ -95,12 +95,12 @@ public sealed class GpuPriceBook(IUnitOfWork work, TimeProvider clock, ClockStan
     }
 
     private static Task<IReadOnlyList<GpuPrice>> ListAsync(IUnit unit, CancellationToken cancellationToken) =>
-        unit.Store<IGpuPriceStore>().ListCurrentAsync(cancellationToken);
+        unit.Store<IGpuPriceStore>().ListNewestAsync(cancellationToken);
 
     /// <summary>Types whose price is another one than is kept, or is kept from a time that is still to come.</summary>
     private static IEnumerable<(string Type, Usd? Price)> Changes(CatalogReading.Read reading, IReadOnlyList<GpuPrice> kept, DateTimeOffset now)
     {
-        Dictionary<string, GpuPrice> present = kept.ToDictionary(static price => price.GpuType);
+        Dictionary<string, GpuPrice> present = kept.Where(static price => price.ValidUntil is null).ToDictionary(static price => price.GpuType);
         return reading.Offers
             .DistinctBy(static offer => offer.Id)
             .Where(offer => present.GetValueOrDefault(offer.Id) is var price && (offer.HourlyPrice != price?.Hourly || price?.ValidFrom > now + AtMostEvery))

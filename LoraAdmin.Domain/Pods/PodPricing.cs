@@ -73,9 +73,17 @@ public sealed class GpuPrices(IGpuCatalog catalog, TimeProvider clock, GpuPriceB
             ? read.Offers.Any(offer => offer.InStock && gpuTypes.Contains(offer.Id))
             : null;
 
-    /// <summary>A price in the book that began after this process read last was read by another one.</summary>
-    private static Usd? NewerOf(Known own, GpuPrice? kept, string type) =>
-        kept is not null && (own.Last is null || kept.ValidFrom > own.ReadAt) ? kept.Hourly : own.Last?.Offers.FirstOrDefault(offer => offer.Id == type)?.HourlyPrice;
+    /// <summary>What the book says has happened to the price since this process read last was read by another one.</summary>
+    /// <returns>Null: whoever read last has not seen the type offered, or nobody ever has.</returns>
+    private static Usd? NewerOf(Known own, GpuPrice? kept, string type)
+    {
+        if (kept is not null && (own.Last is null || (kept.ValidUntil ?? kept.ValidFrom) > own.ReadAt))
+        {
+            return kept.ValidUntil is null ? kept.Hourly : null;
+        }
+
+        return own.Last?.Offers.FirstOrDefault(offer => offer.Id == type)?.HourlyPrice;
+    }
 
     private bool FailedLately(DateTimeOffset now) => GpuPriceBook.IsWithin(known.FailedAt, now, LeaveAloneFor);
 

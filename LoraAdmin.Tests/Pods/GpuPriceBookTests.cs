@@ -178,6 +178,31 @@ public sealed class GpuPriceBookTests : IDisposable
         Assert.Equal(Usd.FromDollars(0.50m), await prices.DearestKnownAsync(["A40", "L4"], Usd.FromDollars(9), Token));
     }
 
+    /// <summary>What nobody offers any more costs nobody knows what, once it is offered again.</summary>
+    [Fact]
+    public async Task DearestKnown_AnotherPortalHasSeenTheTypeWithdrawn_IsTheWorstCase()
+    {
+        GpuPrices other = new(catalog, clock, new GpuPriceBook(database, clock, clocks));
+        await ReadAsync(0.40m, 0.20m);
+        catalog.Set(0.40m, null);
+        clock.Advance(TimeSpan.FromHours(1));
+        await other.DearestAsync(["A40"], Usd.FromDollars(9), Token);
+        catalog.IsAway = true;
+
+        Assert.Equal(Usd.FromDollars(9), await prices.DearestKnownAsync(["A40", "L4"], Usd.FromDollars(9), Token));
+        Assert.Equal(Usd.FromDollars(9), await prices.DearestAsync(["L4"], Usd.FromDollars(9), Token));
+        Assert.Equal(Usd.FromDollars(0.40m), await prices.DearestKnownAsync(["A40"], Usd.FromDollars(9), Token));
+
+        // Its own reading is the newer one, and lists it again.
+        catalog.IsAway = false;
+        catalog.Set(0.40m, 0.25m);
+        clock.Advance(GpuPrices.LeaveAloneFor);
+        Assert.Equal(Usd.FromDollars(0.25m), await prices.DearestAsync(["L4"], Usd.FromDollars(9), Token));
+        catalog.IsAway = true;
+        clock.Advance(GpuPrices.KeepFor);
+        Assert.Equal(Usd.FromDollars(0.25m), await prices.DearestAsync(["L4"], Usd.FromDollars(9), Token));
+    }
+
     [Fact]
     public async Task CatalogAndDatabase_ThatAreBothAway_LeaveTheWorstCase()
     {

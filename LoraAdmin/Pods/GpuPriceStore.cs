@@ -55,9 +55,11 @@ internal sealed class GpuPriceStore(LoraDb db) : IGpuPriceStore
 
     private IQueryable<GpuPriceRow> Prices => db.Set<GpuPriceRow>().AsNoTracking();
 
-    public async Task<IReadOnlyList<GpuPrice>> ListCurrentAsync(CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<GpuPrice>> ListNewestAsync(CancellationToken cancellationToken)
     {
-        List<GpuPriceRow> rows = await Prices.Where(row => row.ValidUntil == null).ToListAsync(cancellationToken);
+        List<GpuPriceRow> rows = await Prices
+            .Where(row => !Prices.Any(later => later.GpuType == row.GpuType && later.ValidFrom > row.ValidFrom))
+            .ToListAsync(cancellationToken);
         return [.. rows.OrderBy(row => row.GpuType, StringComparer.Ordinal).Select(row => row.ToPrice())];
     }
 

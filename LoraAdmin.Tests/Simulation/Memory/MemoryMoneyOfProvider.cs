@@ -39,8 +39,8 @@ internal sealed class MemoryBillStore(MemoryDatabase database) : IBillStore
 
 internal sealed class MemoryGpuPriceStore(MemoryDatabase database) : IGpuPriceStore
 {
-    public Task<IReadOnlyList<GpuPrice>> ListCurrentAsync(CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<GpuPrice>>(
-        [.. database.Prices.Rows.Where(price => price.ValidUntil is null).OrderBy(price => price.GpuType, StringComparer.Ordinal)]);
+    public Task<IReadOnlyList<GpuPrice>> ListNewestAsync(CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<GpuPrice>>(
+        [.. database.Prices.Rows.GroupBy(price => price.GpuType).Select(type => type.MaxBy(price => price.ValidFrom)!).OrderBy(price => price.GpuType, StringComparer.Ordinal)]);
 
     public Task ChangeAsync(string gpuType, Usd? hourly, DateTimeOffset at, CancellationToken cancellationToken)
     {

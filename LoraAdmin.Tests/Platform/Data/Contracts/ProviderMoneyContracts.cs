@@ -120,7 +120,7 @@ public abstract class GpuPriceContract : StoreContract
             [Price("L4", 0.30m, 5_000, null), Price("A40", 0.80m, 20, null), Price("A40", 0.40m, 0, 20), Price("L4", 0.20m, 0, 5_000)], await All());
 
         await Change("L4", null, 30);
-        Assert.Equal([Price("A40", 0.80m, 20, null)], await Current());
+        Assert.Equal([Price("A40", 0.80m, 20, null), Price("L4", 0.20m, 0, 30)], await Newest());
         Assert.Equal(Price("L4", 0.20m, 0, 30), (await All())[^1]);
 
         // Its end alone was noted by it.
@@ -147,7 +147,9 @@ public abstract class GpuPriceContract : StoreContract
     private Task Change(string type, decimal? dollars, int minute) => In<IGpuPriceStore>(
         store => store.ChangeAsync(type, dollars is { } price ? Usd.FromDollars(price) : null, Start.AddMinutes(minute), None));
 
-    private Task<IReadOnlyList<GpuPrice>> Current() => Read<IGpuPriceStore, IReadOnlyList<GpuPrice>>(store => store.ListCurrentAsync(None));
+    private async Task<IEnumerable<GpuPrice>> Current() => (await Newest()).Where(static price => price.ValidUntil is null);
+
+    private Task<IReadOnlyList<GpuPrice>> Newest() => Read<IGpuPriceStore, IReadOnlyList<GpuPrice>>(store => store.ListNewestAsync(None));
 
     private Task<IReadOnlyList<GpuPrice>> All(int max = 100) => Read<IGpuPriceStore, IReadOnlyList<GpuPrice>>(store => store.ListAsync(max, None));
 }
