@@ -158,6 +158,9 @@ public interface ITrainingStore
 
     Task SaveAttemptAsync(TrainingAttempt attempt, CancellationToken cancellationToken);
 
+    /// <summary>Attempts at work: at most one of each job.</summary>
+    Task<IReadOnlySet<(JobId Job, int Number)>> ListActiveAttemptsAsync(CancellationToken cancellationToken);
+
     /// <summary>In order of number.</summary>
     Task<IReadOnlyList<TrainingAttempt>> ListAttemptsAsync(JobId id, CancellationToken cancellationToken);
 

@@ -205,6 +205,20 @@ public sealed class HostedLateTests
         Assert.IsType<SubmitOutcome.Accepted>(await SubmitAsync());
     }
 
+    /// <summary>Somebody has asked for the job again: its new attempt takes hours, and what the old one may have made is known sooner.</summary>
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Doubt_OfAnEarlierAttempt_IsTheInstantThatARefusedOneIsTold()
+    {
+        JobId id = await FullByADoubtAsync();
+        bench.World.Budget = new BudgetRules(Usd.FromDollars(1_000), Usd.Zero);
+        Assert.IsType<RetryOutcome.Accepted>(await bench.Portal.Desk.RetryAsync(id, TrainingBench.Person, TrainingBench.Token));
+        bench.World.Budget = new BudgetRules(bench.Month.Reserved + bench.Month.Spent, Usd.Zero);
+
+        SubmitOutcome.BudgetExhausted full = Assert.IsType<SubmitOutcome.BudgetExhausted>(await SubmitAsync());
+        Assert.Equal(bench.Hosted(id)[0].WantSince + HostedWatch.DoubtLasts + TimeSpan.FromMinutes(2), full.MayFitAt);
+    }
+
     /// <summary>Replicate's lists can't be read: what was to be known by then is not.</summary>
     [Fact]
     [Trait("Requirement", "M6")]

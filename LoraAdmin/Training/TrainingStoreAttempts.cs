@@ -44,6 +44,12 @@ internal sealed partial class TrainingStore
             .Where(row => row.JobId == id.Value && row.Number == number && row.CostMicros != null)
             .ExecuteUpdateAsync(set => set.SetProperty(row => row.CostMicros, row => row.CostMicros + cost.Micros), cancellationToken) == 1;
 
+    public async Task<IReadOnlySet<(JobId Job, int Number)>> ListActiveAttemptsAsync(CancellationToken cancellationToken)
+    {
+        var rows = await db.Set<TrainingAttemptRow>().Where(row => row.State == AttemptState.Active).Select(row => new { row.JobId, row.Number }).ToListAsync(cancellationToken);
+        return rows.Select(row => (new JobId(row.JobId), row.Number)).ToHashSet();
+    }
+
     public async Task<IReadOnlyList<TrainingAttempt>> ListAttemptsAsync(JobId id, CancellationToken cancellationToken)
     {
         List<TrainingAttemptRow> rows = await db.Set<TrainingAttemptRow>().AsNoTracking()

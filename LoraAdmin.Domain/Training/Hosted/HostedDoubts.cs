@@ -2,7 +2,7 @@ using LoraAdmin.Domain.Shared;
 
 namespace LoraAdmin.Domain.Training.Hosted;
 
-/// <summary>What jobs that have ended wait for at the fallback before their money comes free: creations that were never clearly answered and are looked for.</summary>
+/// <summary>What attempts that have ended wait for at the fallback before their money comes free: creations that were never clearly answered and are looked for.</summary>
 public static class HostedDoubts
 {
     /// <summary>From the end of a doubt until a look has said so and the attempt is settled.</summary>
@@ -10,7 +10,7 @@ public static class HostedDoubts
 
     /// <param name="now">By this process's clock, as all instants here.</param>
     /// <returns>
-    /// Attempts of ended jobs of which nothing else is left there, and about when each gives back what it holds. One that the account's lists did not clear up in time has
+    /// Ended attempts of which nothing else is left there, and about when each gives back what it holds. One that the account's lists did not clear up in time has
     /// <paramref name="now"/>: it is due, and nobody knows when that is.
     /// </returns>
     public static async Task<IReadOnlyDictionary<(JobId Job, int Attempt), DateTimeOffset>> OfEndedAsync(IUnit unit, DateTimeOffset now, CancellationToken cancellationToken)
@@ -28,8 +28,8 @@ public static class HostedDoubts
             return new Dictionary<(JobId, int), DateTimeOffset>();
         }
 
-        HashSet<JobId> open = [.. await unit.Store<ITrainingStore>().ListOpenAsync(cancellationToken)];
-        return left.Where(tries => !open.Contains(tries.Key.Job)).ToDictionary(static tries => tries.Key, tries => tries.Max(one => EndOf(one, now)));
+        IReadOnlySet<(JobId, int)> active = await unit.Store<ITrainingStore>().ListActiveAttemptsAsync(cancellationToken);
+        return left.Where(tries => !active.Contains(tries.Key)).ToDictionary(static tries => tries.Key, tries => tries.Max(one => EndOf(one, now)));
     }
 
     private static DateTimeOffset EndOf(HostedTraining doubt, DateTimeOffset now) =>

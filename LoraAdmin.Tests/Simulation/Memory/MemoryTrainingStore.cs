@@ -217,6 +217,9 @@ internal sealed class MemoryTrainingStore(MemoryDatabase database) : ITrainingSt
         return Task.FromResult(true);
     }
 
+    public Task<IReadOnlySet<(JobId Job, int Number)>> ListActiveAttemptsAsync(CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlySet<(JobId, int)>>(database.OpenAttempts.Rows.Select(attempt => (attempt.Job, attempt.Number)).ToHashSet());
+
     public Task<IReadOnlyList<TrainingAttempt>> ListAttemptsAsync(JobId id, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<TrainingAttempt>>([.. Numbers(id)]);
 

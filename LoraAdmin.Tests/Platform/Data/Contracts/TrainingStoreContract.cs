@@ -463,6 +463,21 @@ public abstract class TrainingStoreContract : StoreContract
     }
 
     [Fact]
+    public async Task ActiveAttempts_AreThoseThatHaveNotEnded_OfAllJobs()
+    {
+        TrainingJob one = await AddedJob();
+        TrainingJob other = await AddedJob();
+        TrainingAttempt first = new(one.Id, 1, "replicate", AttemptState.Failed, Start, Start.AddMinutes(5), FailureCode.PodLost, null);
+        TrainingAttempt[] all = [first, first with { Number = 2, State = AttemptState.Active, EndedAt = null }, first with { Job = other.Id, State = AttemptState.Cancelled }];
+        foreach (TrainingAttempt attempt in all)
+        {
+            await In<ITrainingStore>(store => store.AddAttemptAsync(attempt, None));
+        }
+
+        Assert.Equal([(one.Id, 2)], await Read<ITrainingStore, IReadOnlySet<(JobId, int)>>(store => store.ListActiveAttemptsAsync(None)));
+    }
+
+    [Fact]
     public async Task Cost_AddedByManyAtOnce_IsTheExactSum()
     {
         TrainingJob job = await AddedJob();
