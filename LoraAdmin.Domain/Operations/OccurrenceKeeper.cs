@@ -328,7 +328,7 @@ public sealed class OccurrenceKeeper(
     private async Task<bool> AccountAsync(IUnit unit, OperationInfo info, DateTimeOffset now, Silence? silence, CancellationToken cancellationToken)
     {
         IOperationScheduleStore schedules = unit.Store<IOperationScheduleStore>();
-        if (await schedules.FindAsync(info.Key, cancellationToken) is not { } schedule)
+        if (await schedules.LockAsync(info.Key, cancellationToken) is not { } schedule)
         {
             return true;
         }
@@ -421,22 +421,23 @@ public sealed class OccurrenceKeeper(
     private static async Task WriteAsync(IUnit unit, OperationInfo info, Accounting accounting, DateTimeOffset now, CancellationToken cancellationToken)
     {
         IOccurrenceStore occurrences = unit.Store<IOccurrenceStore>();
-        List<Verdict> written = [];
-        foreach (Verdict verdict in accounting.Verdicts)
-        {
-            DateTimeOffset? ended = verdict.State == OccurrenceState.Owed ? null : now;
-            if (await occurrences.TryAddAsync(new Occurrence(info.Key, verdict.Instant, verdict.State, verdict.Why, null, null, ended), cancellationToken))
-            {
-                written.Add(verdict);
-            }
-        }
+        HashSet<DateTimeOffset> added =
+        [
+            .. (await occurrences.AddAsync(
+                [
+                    .. accounting.Verdicts.Select(verdict => new Occurrence(
+                        info.Key, verdict.Instant, verdict.State, verdict.Why, null, null, verdict.State == OccurrenceState.Owed ? null : now)),
+                ],
+                cancellationToken)).Select(static one => one.Instant),
+        ];
+        Verdict[] written = [.. accounting.Verdicts.Where(verdict => added.Contains(verdict.Instant))];
 
         foreach (DateTimeOffset instant in accounting.Outdated)
         {
             await occurrences.TryEndAsync(info.Key, instant, OccurrenceState.Missed, "A newer instant took its place", now, cancellationToken);
         }
 
-        if (written.FirstOrDefault(one => one.State == OccurrenceState.Skipped) is { } skipped)
+        if (Array.Find(written, static one => one.State == OccurrenceState.Skipped) is { } skipped)
         {
             await unit.Events.AppendAsync(RunStarter.SkippedFact(info.Key, skipped.Instant, skipped.Why!, held: true), cancellationToken);
         }

@@ -48,7 +48,8 @@ public interface IOperationDesk
     Task<OperationCommand> PauseAsync(string operation, string reason, DateTimeOffset? until, Actor actor, CancellationToken cancellationToken);
 
     /// <summary>What passed in the pause stays skipped, also where nobody was awake to note it. The kill switch holds on.</summary>
-    Task<OperationCommand> ResumeAsync(string operation, Actor actor, CancellationToken cancellationToken);
+    /// <param name="seen">The pause that the person was shown: another one than that is not ended. Null: whichever there is.</param>
+    Task<OperationCommand> ResumeAsync(string operation, OperationPause? seen, Actor actor, CancellationToken cancellationToken);
 
     /// <summary>Null wish: the schedule follows the default again.</summary>
     Task<OperationCommand> EditScheduleAsync(string operation, ScheduleWish? wish, Actor actor, CancellationToken cancellationToken);
@@ -59,7 +60,8 @@ public interface IOperationDesk
     Task<OperationCommand> HoldAutomationAsync(string reason, DateTimeOffset? until, Actor actor, CancellationToken cancellationToken);
 
     /// <summary>What passed meanwhile stays skipped, as by <see cref="ResumeAsync"/>.</summary>
-    Task<OperationCommand> ReleaseAutomationAsync(Actor actor, CancellationToken cancellationToken);
+    /// <param name="seen">The hold that the person was shown: another one than that is not ended. Null: whichever there is.</param>
+    Task<OperationCommand> ReleaseAutomationAsync(AutomationHold? seen, Actor actor, CancellationToken cancellationToken);
 }
 
 /// <inheritdoc cref="IOperationDesk"/>
@@ -162,7 +164,7 @@ public sealed class OperationDesk(
                 cancellationToken);
     }
 
-    public Task<OperationCommand> ResumeAsync(string operation, Actor actor, CancellationToken cancellationToken) => ChangeAsync(
+    public Task<OperationCommand> ResumeAsync(string operation, OperationPause? seen, Actor actor, CancellationToken cancellationToken) => ChangeAsync(
         operation,
         async (unit, schedule, info, token) =>
         {
@@ -171,13 +173,13 @@ public sealed class OperationDesk(
                 return Refuse("operation", $"{info.Title} is not paused", "Nothing is left to resume.");
             }
 
-            DateTimeOffset now = clock.GetUtcNow();
-            await held.SkipAsync(unit, schedule, pause, now, token);
-            if ((await unit.Store<IOperationScheduleStore>().FindAsync(operation, token))?.Pause is { } other && other != pause)
+            if (seen is not null && seen != pause)
             {
-                return Refuse("operation", $"{other.By.Name} has just paused {info.Title} anew", "Read why, and resume it then.");
+                return Refuse("operation", $"{pause.By.Name} has paused {info.Title} anew meanwhile: {pause.Reason}", "Resume it if that is over too.");
             }
 
+            DateTimeOffset now = clock.GetUtcNow();
+            await held.SkipAsync(unit, schedule, pause, now, token);
             await unit.Store<IOperationScheduleStore>().SavePauseAsync(operation, null, token);
             bool isHeld = info.IsDestructive && (await unit.Store<IAutomationHoldStore>().FindAsync(token))?.HoldsNow(now) == true;
             string goesOn = isHeld ? "is not paused any more, and runs by itself when destructive automation is not held any more" : "runs by itself again";
@@ -220,7 +222,7 @@ public sealed class OperationDesk(
                 async (unit, token) =>
                 {
                     IAutomationHoldStore holds = unit.Store<IAutomationHoldStore>();
-                    if (await holds.FindAsync(token) is { } before)
+                    if (await holds.LockAsync(token) is { } before)
                     {
                         await held.SkipAsync(unit, operations, before, now, token);
                     }
@@ -240,21 +242,21 @@ public sealed class OperationDesk(
                 cancellationToken);
     }
 
-    public Task<OperationCommand> ReleaseAutomationAsync(Actor actor, CancellationToken cancellationToken) => work.RunAsync<OperationCommand>(
+    public Task<OperationCommand> ReleaseAutomationAsync(AutomationHold? seen, Actor actor, CancellationToken cancellationToken) => work.RunAsync<OperationCommand>(
         async (unit, token) =>
         {
             IAutomationHoldStore holds = unit.Store<IAutomationHoldStore>();
-            if (await holds.FindAsync(token) is not { } hold)
+            if (await holds.LockAsync(token) is not { } hold)
             {
                 return Refuse("automation", "Destructive automation is not held", "Nothing is left to release.");
             }
 
-            await held.SkipAsync(unit, operations, hold, clock.GetUtcNow(), token);
-            if (await holds.FindAsync(token) is { } other && other != hold)
+            if (seen is not null && seen != hold)
             {
-                return Refuse("automation", $"{other.By.Name} has just held it anew", "Read why, and release it then.");
+                return Refuse("automation", $"{hold.By.Name} has held it anew meanwhile: {hold.Reason}", "Release it if that is over too.");
             }
 
+            await held.SkipAsync(unit, operations, hold, clock.GetUtcNow(), token);
             await holds.SaveAsync(null, token);
             await unit.Events.AppendAsync(ReleasedFact($"{hold.By.Name} had held it: {hold.Reason}", actor), token);
             return new OperationCommand.Done();
@@ -300,21 +302,11 @@ public sealed class OperationDesk(
     /// <summary>Instants that the old text still owes are closed before the new one holds; of one that can't be read nobody knows an instant.</summary>
     private async Task CloseOldAsync(IUnit unit, OperationSchedule schedule, DateTimeOffset now, Actor actor, CancellationToken cancellationToken)
     {
-        const int most = 10_000;
-        bool isReadable = crons.WhyUnreadable(schedule, now) is null;
-        IReadOnlyList<DateTimeOffset> instants;
-        DateTimeOffset mark = schedule.AccountedUntil;
-        do
+        if (crons.WhyUnreadable(schedule, now) is null)
         {
-            instants = isReadable ? crons.Between(schedule, mark, now, most) : [];
-            foreach (DateTimeOffset instant in instants)
-            {
-                await unit.Store<IOccurrenceStore>().TryAddAsync(
-                    new Occurrence(schedule.Operation, instant, OccurrenceState.Skipped, $"{actor.Name} changed the schedule", null, null, now), cancellationToken);
-                mark = instant;
-            }
+            await HeldInstants.SkipBetweenAsync(unit, crons, schedule, schedule.AccountedUntil, now, $"{actor.Name} changed the schedule", now, cancellationToken);
         }
-        while (instants.Count == most);
+
         await unit.Store<IOperationScheduleStore>().SetAccountedAsync(schedule.Operation, now + rules().HeardOfWithin, cancellationToken);
     }
 
@@ -323,7 +315,7 @@ public sealed class OperationDesk(
         operations.Find(operation) is not { } known
             ? Task.FromResult<OperationCommand>(Unknown(operation))
             : work.RunAsync(
-                async (unit, token) => await unit.Store<IOperationScheduleStore>().FindAsync(operation, token) is { } schedule
+                async (unit, token) => await unit.Store<IOperationScheduleStore>().LockAsync(operation, token) is { } schedule
                     ? await change(unit, schedule, known.Info, token)
                     : Refuse("operation", $"{operation} has no schedule yet", "Wait some seconds: the portal is starting."),
                 cancellationToken);

@@ -29,7 +29,8 @@ public interface IOperationScheduleStore
     Task TakeAccountedBackAsync(string operation, DateTimeOffset until, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Reads the operation's row and locks it until the transaction ends: starts of one operation come one after the other. Null: it has no schedule.
+    /// Reads the operation's row and locks it until the transaction ends. Whatever starts a run of the operation or notes ends of its instants begins with it, so that they
+    /// come one after the other; who locks several does so in order of their keys. Null: it has no schedule.
     /// </summary>
     Task<OperationSchedule?> LockAsync(string operation, CancellationToken cancellationToken);
 
@@ -48,6 +49,9 @@ public interface IAutomationHoldStore
 {
     /// <summary>Null: it is off. One whose time is over is still returned: ask <see cref="AutomationHold.HoldsNow"/>.</summary>
     Task<AutomationHold?> FindAsync(CancellationToken cancellationToken);
+
+    /// <summary>The same, locked until the transaction ends: what ends it comes after what was done by it. Before any <see cref="IOperationScheduleStore.LockAsync"/>.</summary>
+    Task<AutomationHold?> LockAsync(CancellationToken cancellationToken);
 
     /// <summary>Null: off.</summary>
     Task SaveAsync(AutomationHold? hold, CancellationToken cancellationToken);
@@ -156,6 +160,11 @@ public interface IOccurrenceStore
 {
     /// <summary>Adds the instant's row. False: it has one, and nothing was written.</summary>
     Task<bool> TryAddAsync(Occurrence occurrence, CancellationToken cancellationToken);
+
+    /// <summary>The same of many at once.</summary>
+    /// <param name="occurrences">Up to 2000.</param>
+    /// <returns>Those that were added.</returns>
+    Task<IReadOnlyList<Occurrence>> AddAsync(IReadOnlyList<Occurrence> occurrences, CancellationToken cancellationToken);
 
     Task<Occurrence?> FindAsync(string operation, DateTimeOffset instant, CancellationToken cancellationToken);
 

@@ -394,7 +394,7 @@ public sealed class OccurrenceKeeperTests
         await house.Desk.PauseAsync(Key, "mending", null, OperationHouse.Ada, CancellationToken.None);
         house.Clock.Advance(TimeSpan.FromHours(3.5));
 
-        await house.Desk.ResumeAsync(Key, OperationHouse.Ada, CancellationToken.None);
+        await house.Desk.ResumeAsync(Key, null, OperationHouse.Ada, CancellationToken.None);
 
         Assert.Equal(Start.AddHours(3.5), (await ScheduleAsync()).AccountedUntil);
         Assert.Empty((await house.Keeper.PreviewAsync(CancellationToken.None)).Owed);
@@ -414,7 +414,7 @@ public sealed class OccurrenceKeeperTests
         await house.Desk.PauseAsync(Key, "mending", Start.AddHours(3), OperationHouse.Ada, CancellationToken.None);
         house.Clock.Advance(TimeSpan.FromHours(3));
 
-        await house.Desk.ResumeAsync(Key, OperationHouse.Ada, CancellationToken.None);
+        await house.Desk.ResumeAsync(Key, null, OperationHouse.Ada, CancellationToken.None);
         OperationRun run = Assert.Single(await house.TickAsync());
 
         Assert.Equal((RunTrigger.CatchUp, Start.AddHours(4)), (run.Trigger, run.Instant));
@@ -431,7 +431,7 @@ public sealed class OccurrenceKeeperTests
         await away.Desk.PauseAsync(Key, "mending", null, OperationHouse.Ada, CancellationToken.None);
         away.Clock.Advance(TimeSpan.FromMinutes(4001));
 
-        await away.Desk.ResumeAsync(Key, OperationHouse.Ada, CancellationToken.None);
+        await away.Desk.ResumeAsync(Key, null, OperationHouse.Ada, CancellationToken.None);
 
         Assert.Empty(await away.TickAsync());
         Assert.Equal(4001, away.Occurrences(Key).Count(one => one.State == OccurrenceState.Skipped));
@@ -446,7 +446,7 @@ public sealed class OccurrenceKeeperTests
         house.Clock.Advance(TimeSpan.FromHours(3.5));
         house.Clocks.NoteAhead(TimeSpan.FromHours(3));
 
-        await house.Desk.ResumeAsync(Key, OperationHouse.Ada, CancellationToken.None);
+        await house.Desk.ResumeAsync(Key, null, OperationHouse.Ada, CancellationToken.None);
 
         Assert.Empty(house.Occurrences(Key));
         Assert.Null((await ScheduleAsync()).Pause);
@@ -462,7 +462,7 @@ public sealed class OccurrenceKeeperTests
         await both.Desk.HoldAutomationAsync("it ends the wrong ones", null, OperationHouse.Ada, CancellationToken.None);
         both.Clock.Advance(TimeSpan.FromHours(2.5));
 
-        await both.Desk.ReleaseAutomationAsync(OperationHouse.Ada, CancellationToken.None);
+        await both.Desk.ReleaseAutomationAsync(null, OperationHouse.Ada, CancellationToken.None);
         OperationRun run = Assert.Single(await both.TickAsync());
 
         Assert.Equal("tests.harmless", run.Operation);
@@ -498,7 +498,7 @@ public sealed class OccurrenceKeeperTests
         await house.Desk.PauseAsync(Key, "mending", null, OperationHouse.Ada, CancellationToken.None);
         await house.Desk.HoldAutomationAsync("it ends the wrong ones", null, OperationHouse.Ada, CancellationToken.None);
 
-        await house.Desk.ResumeAsync(Key, OperationHouse.Ada, CancellationToken.None);
+        await house.Desk.ResumeAsync(Key, null, OperationHouse.Ada, CancellationToken.None);
 
         Assert.Contains(
             "is not paused any more, and runs by itself when destructive automation is not held any more",
@@ -522,7 +522,7 @@ public sealed class OccurrenceKeeperTests
         Assert.IsType<OperationCommand.Started>(await both.Desk.RunNowAsync(Key, "by hand", OperationHouse.Ada, CancellationToken.None));
         Assert.Equal(RunState.Succeeded, (await both.EndBegunAsync()).State);
 
-        await both.Desk.ReleaseAutomationAsync(OperationHouse.Ada, CancellationToken.None);
+        await both.Desk.ReleaseAutomationAsync(null, OperationHouse.Ada, CancellationToken.None);
         Assert.Equal([true, false], both.Told(OperationIncidents.AutomationHeld));
     }
 
@@ -669,6 +669,8 @@ public sealed class OccurrenceKeeperTests
     {
         public Task<AutomationHold?> FindAsync(CancellationToken cancellationToken) =>
             isAway() ? throw new StoreUnavailableException("The database is away.") : inner.FindAsync(cancellationToken);
+
+        public Task<AutomationHold?> LockAsync(CancellationToken cancellationToken) => inner.LockAsync(cancellationToken);
 
         public Task SaveAsync(AutomationHold? hold, CancellationToken cancellationToken) => inner.SaveAsync(hold, cancellationToken);
 

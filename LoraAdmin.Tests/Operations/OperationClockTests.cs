@@ -193,7 +193,7 @@ public sealed class OperationClockTests
         await house.TickAsync();
         Assert.All(house.Occurrences(Key), one => Assert.Equal(OccurrenceState.Skipped, one.State));
         house.Clock.AdjustTime(Start.AddMinutes(1));
-        await house.Desk.ResumeAsync(Key, OperationHouse.Ada, CancellationToken.None);
+        await house.Desk.ResumeAsync(Key, null, OperationHouse.Ada, CancellationToken.None);
         house.Clock.SetUtcNow(Start.AddHours(1));
 
         Assert.IsType<StartOutcome.Started>(await house.FireAsync(Key, Start.AddHours(1)));
@@ -354,7 +354,7 @@ public sealed class OperationClockTests
             Assert.Equal("Destructive automation is held by ada: stop", why);
         }
 
-        await next.Desk.ReleaseAutomationAsync(OperationHouse.Ada, CancellationToken.None);
+        await next.Desk.ReleaseAutomationAsync(null, OperationHouse.Ada, CancellationToken.None);
         house.Clock.AdjustTime(Start.AddHours(4));
         await next.Desk.PauseAsync(Key, "mending", null, OperationHouse.Ada, CancellationToken.None);
         house.Clock.AdjustTime(Start.AddHours(2));

@@ -165,7 +165,7 @@ public sealed class OperationDeskTests
             await house.Desk.PreviewAsync(unknown, Ada, CancellationToken.None),
             await house.Desk.RunNowAsync(unknown, "why not", Ada, CancellationToken.None),
             await house.Desk.PauseAsync(unknown, "why not", null, Ada, CancellationToken.None),
-            await house.Desk.ResumeAsync(unknown, Ada, CancellationToken.None),
+            await house.Desk.ResumeAsync(unknown, null, Ada, CancellationToken.None),
             await house.Desk.EditScheduleAsync(unknown, null, Ada, CancellationToken.None),
         })
         {
@@ -190,11 +190,35 @@ public sealed class OperationDeskTests
     public async Task WhatIsNotSo_CanNotBeEnded()
     {
         await house.FillAsync();
-        Assert.Contains("not paused", Refused(await house.Desk.ResumeAsync(Key, Ada, CancellationToken.None)).Problem, StringComparison.Ordinal);
-        Assert.Contains("not held", Refused(await house.Desk.ReleaseAutomationAsync(Ada, CancellationToken.None)).Problem, StringComparison.Ordinal);
+        Assert.Contains("not paused", Refused(await house.Desk.ResumeAsync(Key, null, Ada, CancellationToken.None)).Problem, StringComparison.Ordinal);
+        Assert.Contains("not held", Refused(await house.Desk.ReleaseAutomationAsync(null, Ada, CancellationToken.None)).Problem, StringComparison.Ordinal);
         await house.Desk.RunNowAsync(Key, "first", Ada, CancellationToken.None);
         OperationRun run = await house.EndBegunAsync();
         Assert.Contains("has ended", Refused(await house.Desk.CancelAsync(run.Id, "enough", Ada, CancellationToken.None)).Problem, StringComparison.Ordinal);
+    }
+
+    /// <summary>Somebody has done it anew since the page was read, and for another reason.</summary>
+    [Fact]
+    public async Task PauseAndHold_ThatThePersonHasNotSeen_AreNotEnded()
+    {
+        Actor ben = new(ActorKind.Person, "ben");
+        await house.FillAsync();
+        await house.Desk.PauseAsync(Key, "mending", null, Ada, CancellationToken.None);
+        await house.Desk.HoldAutomationAsync("mending", null, Ada, CancellationToken.None);
+        OperationPause pause = new("mending", Ada, house.Clock.GetUtcNow(), null);
+        AutomationHold hold = new("mending", Ada, house.Clock.GetUtcNow(), null);
+        house.Clock.Advance(TimeSpan.FromSeconds(5));
+        await house.Desk.PauseAsync(Key, "it ends the wrong ones", null, ben, CancellationToken.None);
+        await house.Desk.HoldAutomationAsync("it ends the wrong ones", null, ben, CancellationToken.None);
+
+        FieldProblem ofPause = Refused(await house.Desk.ResumeAsync(Key, pause, Ada, CancellationToken.None));
+        FieldProblem ofHold = Refused(await house.Desk.ReleaseAutomationAsync(hold, Ada, CancellationToken.None));
+
+        Assert.Contains("ben has paused Work of a test anew meanwhile: it ends the wrong ones", ofPause.Problem, StringComparison.Ordinal);
+        Assert.Contains("ben has held it anew meanwhile: it ends the wrong ones", ofHold.Problem, StringComparison.Ordinal);
+        Assert.IsType<OperationCommand.Done>(await house.Desk.ResumeAsync(Key, new("it ends the wrong ones", ben, house.Clock.GetUtcNow(), null), Ada, CancellationToken.None));
+        Assert.IsType<OperationCommand.Done>(
+            await house.Desk.ReleaseAutomationAsync(new("it ends the wrong ones", ben, house.Clock.GetUtcNow(), null), Ada, CancellationToken.None));
     }
 
     [Fact]
@@ -202,12 +226,12 @@ public sealed class OperationDeskTests
     {
         await house.FillAsync();
         await house.Desk.PauseAsync(Key, "mending", null, Ada, CancellationToken.None);
-        await house.Desk.ResumeAsync(Key, Ada, CancellationToken.None);
+        await house.Desk.ResumeAsync(Key, null, Ada, CancellationToken.None);
         await house.Desk.EditScheduleAsync(Key, new ScheduleWish("0 30 3 * * ?", "Europe/Berlin", CatchUp.Never), Ada, CancellationToken.None);
         await house.Desk.RunNowAsync(Key, "by hand", Ada, CancellationToken.None);
         await house.Desk.CancelAsync(house.Begun[0].Run.Id, "enough", Ada, CancellationToken.None);
         await house.Desk.HoldAutomationAsync("all wrong", null, Ada, CancellationToken.None);
-        await house.Desk.ReleaseAutomationAsync(Ada, CancellationToken.None);
+        await house.Desk.ReleaseAutomationAsync(null, Ada, CancellationToken.None);
 
         Assert.Equal(
             [

@@ -48,7 +48,7 @@ public sealed class OperationDoubtTests
         Assert.Empty(operation.Done);
         Assert.Empty(harmless.Done);
         Assert.Equal([true], house.Told(OperationIncidents.AutomationHeld));
-        await house.Desk.ReleaseAutomationAsync(OperationHouse.Ada, Token);
+        await house.Desk.ReleaseAutomationAsync(null, OperationHouse.Ada, Token);
         Assert.IsType<StartOutcome.Started>(await house.FireAsync(Key, Start.AddHours(4)));
     }
 

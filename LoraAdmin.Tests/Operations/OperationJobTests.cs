@@ -163,12 +163,12 @@ public sealed class OperationJobTests
         await house.Desk.PauseAsync(PodSweepOperation.Key, "it ends the wrong ones", null, OperationHouse.Ada, Token);
         await pods.RunAsync(TimeSpan.FromMinutes(5));
         Assert.Equal(PodStatus.Running, orphan.Status);
-        await house.Desk.ResumeAsync(PodSweepOperation.Key, OperationHouse.Ada, Token);
+        await house.Desk.ResumeAsync(PodSweepOperation.Key, null, OperationHouse.Ada, Token);
         await house.Desk.HoldAutomationAsync("so does everything", null, OperationHouse.Ada, Token);
         await pods.RunAsync(TimeSpan.FromMinutes(5));
         Assert.Equal(PodStatus.Running, orphan.Status);
 
-        await house.Desk.ReleaseAutomationAsync(OperationHouse.Ada, Token);
+        await house.Desk.ReleaseAutomationAsync(null, OperationHouse.Ada, Token);
         await pods.RunAsync(TimeSpan.FromMinutes(5));
 
         Assert.Equal(PodStatus.Terminated, orphan.Status);

@@ -87,7 +87,7 @@ public sealed class OperationRunTests
         await house.Desk.HoldAutomationAsync("stop", null, OperationHouse.Ada, CancellationToken.None);
         await house.FireAsync(Key, Instant.AddHours(1));
         await house.Desk.ApplyAsync(Key, new Guid(99, 0, 0, new byte[8]), "checked", OperationHouse.Ada, CancellationToken.None);
-        await house.Desk.ReleaseAutomationAsync(OperationHouse.Ada, CancellationToken.None);
+        await house.Desk.ReleaseAutomationAsync(null, OperationHouse.Ada, CancellationToken.None);
         StartedRun dead = await DieAtAsync("b", Instant.AddHours(2));
         await house.Desk.HoldAutomationAsync("stop", null, OperationHouse.Ada, CancellationToken.None);
         for (int look = 0; look < 3; look++)
@@ -96,7 +96,7 @@ public sealed class OperationRunTests
             Assert.Empty(await house.TickAsync());
         }
 
-        await house.Desk.ReleaseAutomationAsync(OperationHouse.Ada, CancellationToken.None);
+        await house.Desk.ReleaseAutomationAsync(null, OperationHouse.Ada, CancellationToken.None);
         OperationRun recovered = Assert.Single(await house.TickAsync());
 
         Assert.Equal((2L, 3L), (dead.Run.Number, recovered.Number));
@@ -602,7 +602,7 @@ public sealed class OperationRunTests
         Assert.Empty(await house.TickAsync());
 
         Assert.Equal(RunState.Cancelled, (await house.RunAsync(dead.Run.Id)).State);
-        await house.Desk.ReleaseAutomationAsync(OperationHouse.Ada, CancellationToken.None);
+        await house.Desk.ReleaseAutomationAsync(null, OperationHouse.Ada, CancellationToken.None);
         Assert.Empty(await house.TickAsync());
         Assert.Equal(["a"], operation.Done);
     }
@@ -632,7 +632,7 @@ public sealed class OperationRunTests
         Assert.Empty(await house.TickAsync());
         Assert.Equal(["a"], operation.Done);
 
-        await house.Desk.ResumeAsync(Key, OperationHouse.Ada, CancellationToken.None);
+        await house.Desk.ResumeAsync(Key, null, OperationHouse.Ada, CancellationToken.None);
         Assert.Equal(dead.Run.Id, Assert.Single(await house.TickAsync()).Resumes);
         Assert.Equal(["a", "b", "c"], operation.Done);
     }

@@ -48,7 +48,7 @@ public sealed class PodSweepHeldTests
         Assert.StartsWith("4 pods", Signals(PodIncidents.SweepHeld)[^1].Text, StringComparison.Ordinal);
         Assert.Equal(2, Signals(PodIncidents.SweepHeld).Length);
 
-        await house.Desk.ResumeAsync(PodSweepOperation.Key, OperationHouse.Ada, Token);
+        await house.Desk.ResumeAsync(PodSweepOperation.Key, null, OperationHouse.Ada, Token);
         await pods.RunAsync(TimeSpan.FromMinutes(5));
 
         Assert.All(orphans, pod => Assert.Equal(PodStatus.Terminated, pod.Status));
@@ -70,7 +70,7 @@ public sealed class PodSweepHeldTests
         Assert.DoesNotContain(pods.Facts, fact => fact.Kind == PodEvents.CapReached);
         Assert.Contains("Destructive automation is held by ada: the account looks wrong", Assert.Single(Signals(PodIncidents.SweepHeld)).Text, StringComparison.Ordinal);
 
-        await house.Desk.ReleaseAutomationAsync(OperationHouse.Ada, Token);
+        await house.Desk.ReleaseAutomationAsync(null, OperationHouse.Ada, Token);
         await pods.RunAsync(TimeSpan.FromMinutes(5));
         Assert.Single(Open(PodIncidents.CapReached));
         Assert.Empty(Open(PodIncidents.SweepHeld));

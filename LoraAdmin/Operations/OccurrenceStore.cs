@@ -9,22 +9,35 @@ internal sealed class OccurrenceStore(LoraDb db) : IOccurrenceStore
 {
     private const long DayMillis = 86_400_000;
 
+    /// <summary>The empty id stands for "no run", an empty reason and 0 for none: a null has no type on PostgreSQL.</summary>
+    private const string Add =
+        """
+        INSERT INTO operation_occurrences (operation, scheduled_at, state, why, run_id, ended_at)
+        VALUES ($1, $2, $3, NULLIF($4, ''), NULLIF($5, '00000000-0000-0000-0000-000000000000'), NULLIF($6, 0))
+        ON CONFLICT (operation, scheduled_at) DO NOTHING
+        """;
+
     private DbSet<OperationOccurrenceRow> Rows => db.Set<OperationOccurrenceRow>();
 
-    public async Task<bool> TryAddAsync(Occurrence occurrence, CancellationToken cancellationToken)
-    {
-        ArgumentNullException.ThrowIfNull(occurrence);
-        string state = Words<OccurrenceState>.Of(occurrence.State);
+    public async Task<bool> TryAddAsync(Occurrence occurrence, CancellationToken cancellationToken) =>
+        (await AddAsync([occurrence], cancellationToken)).Count > 0;
 
-        // The empty id stands for "no run", and an empty reason for none: a bare null would have no type on PostgreSQL.
-        return await db.Database.ExecuteSqlAsync(
-            $"""
-            INSERT INTO operation_occurrences (operation, scheduled_at, state, why, run_id, ended_at)
-            VALUES ({occurrence.Operation}, {occurrence.Instant.ToMillis()}, {state}, NULLIF({occurrence.Why ?? ""}, ''),
-                NULLIF({db.SqlId(occurrence.Run ?? Guid.Empty)}, '00000000-0000-0000-0000-000000000000'), NULLIF({occurrence.EndedAt.ToMillis() ?? 0}, 0))
-            ON CONFLICT (operation, scheduled_at) DO NOTHING
-            """,
-            cancellationToken) > 0;
+    public async Task<IReadOnlyList<Occurrence>> AddAsync(IReadOnlyList<Occurrence> occurrences, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(occurrences);
+        if (occurrences.Count == 0)
+        {
+            return [];
+        }
+
+        IReadOnlyList<Answer> answers = await db.RunAsync(
+            [
+                .. occurrences.Select(static one => new Statement(
+                    Add,
+                    [one.Operation, one.Instant.ToMillis(), Words<OccurrenceState>.Of(one.State), one.Why ?? "", one.Run ?? Guid.Empty, one.EndedAt.ToMillis() ?? 0])),
+            ],
+            cancellationToken);
+        return [.. occurrences.Where((_, number) => answers[number].Written > 0)];
     }
 
     public async Task<Occurrence?> FindAsync(string operation, DateTimeOffset instant, CancellationToken cancellationToken)

@@ -120,12 +120,25 @@ internal sealed class OperationScheduleStore(LoraDb db) : IOperationScheduleStor
 /// <inheritdoc cref="IAutomationHoldStore"/>
 internal sealed class AutomationHoldStore(LoraDb db) : IAutomationHoldStore
 {
+    private const string Lock = "SELECT id FROM operation_standing FOR UPDATE";
+
     public async Task<AutomationHold?> FindAsync(CancellationToken cancellationToken)
     {
         OperationStandingRow? row = await db.Set<OperationStandingRow>().AsNoTracking().SingleOrDefaultAsync(cancellationToken);
         return row?.HoldReason is { } reason
             ? new AutomationHold(reason, new Actor(row.HeldByKind!.Value, row.HeldByName!), Instants.FromMillis(row.HeldAt!.Value), Instants.FromMillis(row.HeldUntil))
             : null;
+    }
+
+    public async Task<AutomationHold?> LockAsync(CancellationToken cancellationToken)
+    {
+        // On SQLite a transaction that writes is alone.
+        if (db.IsPostgres)
+        {
+            await db.RunAsync([new Statement(Lock, []) { Returns = true }], cancellationToken);
+        }
+
+        return await FindAsync(cancellationToken);
     }
 
     public async Task SaveAsync(AutomationHold? hold, CancellationToken cancellationToken)

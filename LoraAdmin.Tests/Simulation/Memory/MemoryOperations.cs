@@ -70,6 +70,8 @@ public sealed class MemoryOperations : IOperationScheduleStore, IAutomationHoldS
     public Task TakeAccountedBackAsync(string operation, DateTimeOffset until, CancellationToken cancellationToken) =>
         Change(operation, row => row with { AccountedUntil = until < row.AccountedUntil ? until : row.AccountedUntil });
 
+    Task<AutomationHold?> IAutomationHoldStore.LockAsync(CancellationToken cancellationToken) => ((IAutomationHoldStore)this).FindAsync(cancellationToken);
+
     public Task<OperationSchedule?> LockAsync(string operation, CancellationToken cancellationToken) => FindAsync(operation, cancellationToken);
 
     public Task<long?> TakeNumberAsync(string operation, CancellationToken cancellationToken)
@@ -418,6 +420,20 @@ public sealed class MemoryOccurrenceStore(MemoryDatabase database, MemoryRunStor
 
         Set(occurrence);
         return Task.FromResult(true);
+    }
+
+    public async Task<IReadOnlyList<Occurrence>> AddAsync(IReadOnlyList<Occurrence> occurrences, CancellationToken cancellationToken)
+    {
+        List<Occurrence> added = [];
+        foreach (Occurrence one in occurrences)
+        {
+            if (await TryAddAsync(one, cancellationToken))
+            {
+                added.Add(one);
+            }
+        }
+
+        return added;
     }
 
     public Task<Occurrence?> FindAsync(string operation, DateTimeOffset instant, CancellationToken cancellationToken) =>

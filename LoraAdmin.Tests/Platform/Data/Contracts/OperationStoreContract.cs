@@ -1,3 +1,4 @@
+using System.Globalization;
 using LoraAdmin.Domain.Operations;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Tests.Doubles;
@@ -106,6 +107,22 @@ public abstract class OperationStoreContract : StoreContract
 
         Assert.Equal(1, most);
         Assert.Null(await In<IOperationScheduleStore, OperationSchedule?>(store => store.LockAsync("tests.other", None)));
+    }
+
+    [Fact]
+    public async Task Hold_Locked_IsChangedByNobodyElseMeanwhile()
+    {
+        AutomationHold hold = new("mending", Ada, Start, null);
+        await In<IAutomationHoldStore>(store => store.SaveAsync(hold with { Reason = "0" }, None));
+
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => In<IAutomationHoldStore>(
+            async store =>
+            {
+                AutomationHold held = (await store.LockAsync(None))!;
+                await store.SaveAsync(hold with { Reason = $"{int.Parse(held.Reason, CultureInfo.InvariantCulture) + 1}" }, None);
+            }))));
+
+        Assert.Equal(hold with { Reason = "8" }, await In<IAutomationHoldStore, AutomationHold?>(store => store.LockAsync(None)));
     }
 
     [Fact]
@@ -511,6 +528,26 @@ public abstract class OperationStoreContract : StoreContract
         Assert.Single(added, one => one);
         Occurrence kept = (await Read<IOccurrenceStore, Occurrence?>(store => store.FindAsync(Key, Start, None)))!;
         Assert.Contains(kept, claims);
+    }
+
+    [Fact]
+    public async Task Instants_AddedTogether_LeaveThoseThatAreThereAsTheyAre()
+    {
+        Occurrence there = Claimed(Start.AddMinutes(7));
+        await In<IOccurrenceStore, bool>(store => store.TryAddAsync(there, None));
+        Occurrence[] all =
+        [
+            .. Enumerable.Range(0, 1_999).Select(minute => new Occurrence(Key, Start.AddMinutes(minute), OccurrenceState.Skipped, "paused", null, null, Start.AddDays(2))),
+            new(Key, Start.AddMinutes(1_999), OccurrenceState.Owed, null, null, null, null),
+        ];
+
+        Assert.Equal(all.Where(one => one.Instant != there.Instant), await In<IOccurrenceStore, IReadOnlyList<Occurrence>>(store => store.AddAsync(all, None)));
+
+        Assert.Equal(
+            all.Select(one => one.Instant == there.Instant ? there : one),
+            await Read<IOccurrenceStore, IReadOnlyList<Occurrence>>(store => store.ListAsync(Key, Start.AddMinutes(-1), Start.AddDays(2), None)));
+        Assert.Empty(await In<IOccurrenceStore, IReadOnlyList<Occurrence>>(store => store.AddAsync(all, None)));
+        Assert.Empty(await In<IOccurrenceStore, IReadOnlyList<Occurrence>>(store => store.AddAsync([], None)));
     }
 
     [Fact]
