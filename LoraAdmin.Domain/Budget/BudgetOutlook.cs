@@ -11,12 +11,18 @@ public static class BudgetOutlook
     /// </summary>
     /// <param name="open">Open reservations, of whatever month.</param>
     /// <param name="longest">How long an attempt takes at most from its reservation on, if it waits for nothing.</param>
-    /// <param name="known">Attempts of which more than that is known: about when each gives back what it holds.</param>
+    /// <param name="known">Attempts of which more than that is known: about when each gives back what it holds; null: that should have been by now.</param>
     /// <returns>
     /// Null: it is more than a month may cost (<see cref="MayEverFit"/>); or it takes reservations whose attempts should be over by now, and nobody knows when
     /// those give back what they hold.
     /// </returns>
-    public static DateTimeOffset? MayFitAt(BudgetMonth month, Usd estimate, IEnumerable<Reservation> open, TimeSpan longest, IReadOnlyDictionary<(JobId Job, int Attempt), DateTimeOffset> known, DateTimeOffset now)
+    public static DateTimeOffset? MayFitAt(
+        BudgetMonth month,
+        Usd estimate,
+        IEnumerable<Reservation> open,
+        TimeSpan longest,
+        IReadOnlyDictionary<(JobId Job, int Attempt), DateTimeOffset?> known,
+        DateTimeOffset now)
     {
         ArgumentNullException.ThrowIfNull(month);
         ArgumentNullException.ThrowIfNull(open);
@@ -31,21 +37,22 @@ public static class BudgetOutlook
             return month.Month.End;
         }
 
-        ILookup<bool, Reservation> isOverdue = open.Where(one => one.Month == month.Month).ToLookup(one => OverAt(one) <= now);
+        ILookup<bool, (Usd Held, DateTimeOffset? Over)> isToCome = open.Where(one => one.Month == month.Month)
+            .Select(one => (Held: one.Rest, Over: OverAt(one)))
+            .ToLookup(one => one.Over > now);
         Usd free = month.Free;
-        foreach (Reservation one in isOverdue[false].OrderBy(OverAt))
+        foreach ((Usd held, DateTimeOffset? over) in isToCome[true].OrderBy(static one => one.Over))
         {
-            free += one.Rest;
-            DateTimeOffset over = OverAt(one);
+            free += held;
             if (free >= estimate && over < month.Month.End)
             {
                 return over;
             }
         }
 
-        return free < estimate && isOverdue[true].Aggregate(free, static (sum, one) => sum + one.Rest) >= estimate ? null : month.Month.End;
+        return free < estimate && isToCome[false].Aggregate(free, static (sum, one) => sum + one.Held) >= estimate ? null : month.Month.End;
 
-        DateTimeOffset OverAt(Reservation one) => known.TryGetValue((one.Job, one.Attempt), out DateTimeOffset at) ? at : one.CreatedAt + longest;
+        DateTimeOffset? OverAt(Reservation one) => known.TryGetValue((one.Job, one.Attempt), out DateTimeOffset? at) ? at : one.CreatedAt + longest;
     }
 
     /// <summary>Whether it fits into a month of which nothing is spent or reserved, under the limit that holds now.</summary>

@@ -93,12 +93,12 @@ public sealed class TrainingDesk(
     private async Task<DateTimeOffset?> MayFitAtAsync(BudgetMonth month, Usd estimate, TrainingRules training, CancellationToken cancellationToken)
     {
         DateTimeOffset now = clocks.ByProvider(clock.GetUtcNow());
-        return month.Mode == BudgetMode.Soft || !BudgetOutlook.MayEverFit(month, estimate) ? At([], new Dictionary<(JobId, int), DateTimeOffset>()) : await work.ReadAsync(
+        return month.Mode == BudgetMode.Soft || !BudgetOutlook.MayEverFit(month, estimate) ? At([], new Dictionary<(JobId, int), DateTimeOffset?>()) : await work.ReadAsync(
             async (unit, token) =>
             {
                 IBudgetStore store = unit.Store<IBudgetStore>();
-                Dictionary<(JobId Job, int Attempt), DateTimeOffset> doubts = (await HostedDoubts.OfEndedAsync(unit, clock.GetUtcNow(), token))
-                    .ToDictionary(static one => one.Key, one => clocks.ByProvider(one.Value));
+                Dictionary<(JobId Job, int Attempt), DateTimeOffset?> doubts = (await HostedDoubts.OfEndedAsync(unit, clock.GetUtcNow(), token))
+                    .ToDictionary(static one => one.Key, one => one.Value is { } end ? clocks.ByProvider(end) : (DateTimeOffset?)null);
 
                 // What is in doubt ends sooner than its age says.
                 DateTimeOffset? first = doubts.Count > 0 ? null : At(await store.ListOpenSinceAsync(now - training.PodLifetime, EndFirst, token), doubts);
@@ -106,7 +106,7 @@ public sealed class TrainingDesk(
             },
             cancellationToken);
 
-        DateTimeOffset? At(IReadOnlyList<Reservation> open, IReadOnlyDictionary<(JobId, int), DateTimeOffset> known) =>
+        DateTimeOffset? At(IReadOnlyList<Reservation> open, IReadOnlyDictionary<(JobId, int), DateTimeOffset?> known) =>
             BudgetOutlook.MayFitAt(month, estimate, open, training.PodLifetime, known, now);
     }
 

@@ -76,12 +76,21 @@ public sealed class BudgetOutlookTests
     [InlineData(-500, 600)]
     public void MayFitAt_MoreIsKnownOfTheReservation_IsByThat(int minutes, int known)
     {
-        Dictionary<(JobId, int), DateTimeOffset> ends = new() { [(new JobId(Guid.Empty), 1)] = Now.AddMinutes(known) };
+        Dictionary<(JobId, int), DateTimeOffset?> ends = new() { [(new JobId(Guid.Empty), 1)] = Now.AddMinutes(known) };
 
         Assert.Equal(Now.AddMinutes(known), BudgetOutlook.MayFitAt(Full(reserved: 6), Usd.FromDollars(4), [Open(minutes, 6)], Longest, ends, Now));
     }
 
-    private static readonly Dictionary<(JobId, int), DateTimeOffset> NothingKnown = [];
+    /// <summary>It should have been cleared up: by its age alone it would be hours.</summary>
+    [Fact]
+    public void MayFitAt_WhatIsKnownShouldHaveEnded_IsNotKnown()
+    {
+        Dictionary<(JobId, int), DateTimeOffset?> ends = new() { [(new JobId(Guid.Empty), 1)] = null };
+
+        Assert.Null(BudgetOutlook.MayFitAt(Full(reserved: 6), Usd.FromDollars(4), [Open(-1, 6)], Longest, ends, Now));
+    }
+
+    private static readonly Dictionary<(JobId, int), DateTimeOffset?> NothingKnown = [];
 
     private static DateTimeOffset? At(BudgetMonth month, decimal estimate, Reservation[] open) =>
         BudgetOutlook.MayFitAt(month, Usd.FromDollars(estimate), open, Longest, NothingKnown, Now);

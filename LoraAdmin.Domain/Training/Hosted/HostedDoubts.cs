@@ -10,10 +10,10 @@ public static class HostedDoubts
 
     /// <param name="now">By this process's clock, as all instants here.</param>
     /// <returns>
-    /// Ended attempts of which nothing else is left there, and about when each gives back what it holds. One that the account's lists did not clear up in time has
-    /// <paramref name="now"/>: it is due, and nobody knows when that is.
+    /// Ended attempts of which nothing else is left there, and about when each gives back what it holds. Null: the account's lists did not clear it up in time, and
+    /// nobody knows when they will.
     /// </returns>
-    public static async Task<IReadOnlyDictionary<(JobId Job, int Attempt), DateTimeOffset>> OfEndedAsync(IUnit unit, DateTimeOffset now, CancellationToken cancellationToken)
+    public static async Task<IReadOnlyDictionary<(JobId Job, int Attempt), DateTimeOffset?>> OfEndedAsync(IUnit unit, DateTimeOffset now, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(unit);
         IGrouping<(JobId Job, int Attempt), HostedTraining>[] left =
@@ -25,13 +25,13 @@ public static class HostedDoubts
         ];
         if (left.Length == 0)
         {
-            return new Dictionary<(JobId, int), DateTimeOffset>();
+            return new Dictionary<(JobId, int), DateTimeOffset?>();
         }
 
         IReadOnlySet<(JobId, int)> active = await unit.Store<ITrainingStore>().ListActiveAttemptsAsync(cancellationToken);
-        return left.Where(tries => !active.Contains(tries.Key)).ToDictionary(static tries => tries.Key, tries => tries.Max(one => EndOf(one, now)));
+        return left.Where(tries => !active.Contains(tries.Key))
+            .ToDictionary(static tries => tries.Key, tries => tries.Max(EndOf) is var end && end > now ? end : (DateTimeOffset?)null);
     }
 
-    private static DateTimeOffset EndOf(HostedTraining doubt, DateTimeOffset now) =>
-        doubt.WantSince + HostedWatch.DoubtLasts + SettledWithin is { } end && end > now ? end : now;
+    private static DateTimeOffset EndOf(HostedTraining doubt) => doubt.WantSince + HostedWatch.DoubtLasts + SettledWithin;
 }
