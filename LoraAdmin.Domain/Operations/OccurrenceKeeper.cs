@@ -189,7 +189,7 @@ public sealed class OccurrenceKeeper(
         IOperationScheduleStore schedules = unit.Store<IOperationScheduleStore>();
         DateTimeOffset now = clock.GetUtcNow();
         OperationSchedule byDefault = new(info.Key, info.DefaultCron, OperationSchedule.Utc, info.CatchUp, IsEdited: false, null, now);
-        if (await schedules.FindAsync(info.Key, cancellationToken) is not { } kept)
+        if (await schedules.LockAsync(info.Key, cancellationToken) is not { } kept)
         {
             await schedules.TryAddAsync(byDefault, cancellationToken);
         }

@@ -29,8 +29,8 @@ public interface IOperationScheduleStore
     Task TakeAccountedBackAsync(string operation, DateTimeOffset until, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Reads the operation's row and locks it until the transaction ends. Whatever starts a run of the operation or notes ends of its instants begins with it, so that they
-    /// come one after the other; who locks several does so in order of their keys. Null: it has no schedule.
+    /// Reads the operation's row and locks it until the transaction ends. Whatever starts a run of the operation, notes what has passed or changes its schedule begins with
+    /// it, so that they come one after the other; who locks several does so in order of their keys. Null: it has no schedule.
     /// </summary>
     Task<OperationSchedule?> LockAsync(string operation, CancellationToken cancellationToken);
 

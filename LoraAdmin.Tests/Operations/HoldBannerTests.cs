@@ -72,6 +72,19 @@ public sealed class HoldBannerTests : OperationPageContext
         Assert.Contains(House.Database.Events, fact => fact.Kind == OperationEvents.AutomationReleased && fact.Actor.Name == "ada");
     }
 
+    [Fact]
+    public async Task Release_OfWhatSomebodyHasHeldAnewMeanwhile_IsRefusedWithTheirReason()
+    {
+        await OpenAsync();
+        Clock.Advance(TimeSpan.FromSeconds(1));
+        await House.Desk.HoldAutomationAsync("the ledger is wrong", null, new Actor(ActorKind.Person, "ben"), CancellationToken.None);
+
+        await Button(Dialogs, "Release").ClickAsync();
+
+        Dialogs.WaitForAssertion(() => Assert.Contains("ben has held it anew meanwhile: the ledger is wrong", Dialogs.Markup, StringComparison.Ordinal));
+        Assert.DoesNotContain(House.Database.Events, fact => fact.Kind == OperationEvents.AutomationReleased);
+    }
+
     /// <summary>A status that is taken away, and a list put in its place, is read out by no screen reader.</summary>
     [Fact]
     public async Task Release_WhoseLookIsAnswered_SaysSoWhereItWasLookedFor()

@@ -112,6 +112,23 @@ public sealed class OperationPageTests : OperationPageContext
     }
 
     [Fact]
+    public async Task Resume_OfWhatSomebodyHasPausedAnewMeanwhile_IsRefusedWithTheirReason()
+    {
+        await House.Desk.PauseAsync(Key, "mending", null, Ada, CancellationToken.None);
+        IRenderedComponent<OperationPage> page = OfKey();
+        page.WaitForAssertion(() => Button(page, "Resume"));
+        Button(page, "Resume").Click();
+        Dialogs.WaitForAssertion(() => Assert.Contains("goes on at once", Dialogs.Markup, StringComparison.Ordinal));
+        Clock.Advance(TimeSpan.FromSeconds(1));
+        await House.Desk.PauseAsync(Key, "the ledger is wrong", null, new Actor(ActorKind.Person, "ben"), CancellationToken.None);
+
+        await Button(Dialogs, "Resume").ClickAsync();
+
+        Dialogs.WaitForAssertion(() => Assert.Contains("anew meanwhile: the ledger is wrong", Dialogs.Markup, StringComparison.Ordinal));
+        Assert.DoesNotContain(House.Database.Events, fact => fact.Kind == OperationEvents.Resumed);
+    }
+
+    [Fact]
     public async Task Resume_WhileDestructiveAutomationIsHeld_SaysThatItDoesNotRunYet()
     {
         await House.Desk.PauseAsync(Key, "mending", null, Ada, CancellationToken.None);

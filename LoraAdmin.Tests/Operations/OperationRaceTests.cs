@@ -26,18 +26,8 @@ public sealed class OperationRaceTests
     public async Task Change_BesideAFire_WaitsForItAndIsDoneOnce(string change)
     {
         await using TestDatabase database = await TestDatabase.CreateAsync(DatabaseKind.Postgres);
-        OperationRegistry registry = new([new TestItems(Key, () => ["a"])]);
         CountingWork work = new(database.Work);
-        QuartzCrons crons = new();
-        SeededIds ids = new(3);
-        OperationRules rules = new(
-            TimeSpan.FromMinutes(5), TimeSpan.FromHours(1), TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(10), KeepRuns: 500, TimeSpan.FromDays(30));
-        Installation installation = new("inst0001", CloudKind.Local, new byte[32], Start);
-        ClockStandings clocks = KnownClocks.New(clock).NoteAhead(TimeSpan.Zero);
-        NoHost host = new();
-        RunStarter starter = new(work, registry, crons, ids, clock, () => rules, () => installation, clocks, "portal-2");
-        OperationDesk desk = new(work, registry, crons, starter, host, ids, clock, () => rules, () => installation, clocks);
-        OccurrenceKeeper keeper = new(work, registry, crons, starter, host, clock, () => rules, clocks, firesInMemory: false);
+        (OperationDesk desk, OccurrenceKeeper keeper) = Portal(work, new TestItems(Key, () => ["a"]));
         await keeper.FillAsync(Token);
         await keeper.TickAsync(Token);
         if (change is "resume" or "pause")
@@ -85,6 +75,53 @@ public sealed class OperationRaceTests
             "edit" => desk.EditScheduleAsync(Key, new ScheduleWish("0 30 3 * * ?", "Europe/Berlin", CatchUp.Never), OperationHouse.Ada, Token),
             _ => keeper.TickAsync(Token),
         };
+    }
+
+    /// <summary>A portal of a version with another default starts while a person chooses a schedule.</summary>
+    [Fact]
+    public async Task Start_WithANewDefault_BesideAnEdit_KeepsTheEdit()
+    {
+        await using TestDatabase database = await TestDatabase.CreateAsync(DatabaseKind.Postgres);
+        TestItems before = new(Key, () => ["a"]);
+        await Portal(database.Work, before).Keeper.FillAsync(Token);
+        OperationSchedule edited = new(Key, "0 30 3 * * ?", "Europe/Berlin", CatchUp.Never, IsEdited: true, null, Start);
+        OccurrenceKeeper next = Portal(database.Work, new TestItems(Key, () => ["a"]) { Info = before.Info with { DefaultCron = "0 15 * * * ?" } }).Keeper;
+        TaskCompletionSource saved = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource goesOn = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Task edit = Task.Run(
+            () => database.Work.RunAsync(
+                async (unit, token) =>
+                {
+                    await unit.Store<IOperationScheduleStore>().SaveTimesAsync(edited, token);
+                    saved.TrySetResult();
+                    await goesOn.Task.WaitAsync(token);
+                },
+                Token),
+            Token);
+        await saved.Task.WaitAsync(Eventually.DefaultDeadline, TimeProvider.System, Token);
+
+        Task start = Task.Run(() => next.FillAsync(Token), Token);
+        await Eventually.TrueAsync(async () => await WaitingAsync(database) > 0, "the start waits for the edit");
+        goesOn.SetResult();
+        await Task.WhenAll(edit, start);
+
+        Assert.Equal(edited, await database.Work.ReadAsync((unit, token) => unit.Store<IOperationScheduleStore>().FindAsync(Key, token), Token));
+    }
+
+    private (OperationDesk Desk, OccurrenceKeeper Keeper) Portal(IUnitOfWork work, TestItems operation)
+    {
+        OperationRegistry registry = new([operation]);
+        QuartzCrons crons = new();
+        SeededIds ids = new(3);
+        OperationRules rules = new(
+            TimeSpan.FromMinutes(5), TimeSpan.FromHours(1), TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(10), KeepRuns: 500, TimeSpan.FromDays(30));
+        Installation installation = new("inst0001", CloudKind.Local, new byte[32], Start);
+        ClockStandings clocks = KnownClocks.New(clock).NoteAhead(TimeSpan.Zero);
+        NoHost host = new();
+        RunStarter starter = new(work, registry, crons, ids, clock, () => rules, () => installation, clocks, "portal-2");
+        return (
+            new OperationDesk(work, registry, crons, starter, host, ids, clock, () => rules, () => installation, clocks),
+            new OccurrenceKeeper(work, registry, crons, starter, host, clock, () => rules, clocks, firesInMemory: false));
     }
 
     private static async Task<long> WaitingAsync(TestDatabase database)
