@@ -11,7 +11,7 @@ public static class BudgetOutlook
     /// </summary>
     /// <param name="open">Open reservations, of whatever month.</param>
     /// <param name="longest">How long an attempt takes at most from its reservation on, if it waits for nothing.</param>
-    /// <param name="known">Attempts of which more than that is known: about when each gives back what it holds; null: that should have been by now.</param>
+    /// <param name="known">Attempts of which more than that is known: about when each gives back what it holds; null: it should have by now, and nobody knows when it will.</param>
     /// <returns>
     /// Null: it is more than a month may cost (<see cref="MayEverFit"/>); or it takes reservations whose attempts should be over by now, and nobody knows when
     /// those give back what they hold.

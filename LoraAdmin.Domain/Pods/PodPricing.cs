@@ -16,7 +16,7 @@ public static class PodPricing
 
 /// <summary>
 /// The catalog's prices, read at most every <see cref="KeepFor"/>; when it can't be read, the last ones count, of each type those that were read later: by this
-/// process, or those in the book; and the worst case where no price was ever known, or whoever read last has not seen the type offered. A catalog that failed is left alone for <see cref="LeaveAloneFor"/>.
+/// process, or those in the book; and the worst case where none was ever known, or the newer of the two says that the type is not offered. A catalog that failed is left alone for <see cref="LeaveAloneFor"/>.
 /// </summary>
 /// <param name="book">Keeps what was read, for people to see and for a process that could not read yet; null: nobody does.</param>
 public sealed class GpuPrices(IGpuCatalog catalog, TimeProvider clock, GpuPriceBook? book = null)

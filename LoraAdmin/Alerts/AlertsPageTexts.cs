@@ -161,7 +161,7 @@ public static class AlertsPageTexts
                 "Open the operation and read its last run. Mend what it names; the next run goes on, or press “Run now”.", Operation(incident), "Open the operation"),
             OperationIncidents.Missed => new(
                 "A scheduled operation did not run", "What it is there for was not done at its instant.",
-                "Usually nothing: a run makes up for it. If it is paused, resume it; else press “Run now”.", Operation(incident), "Open the operation"),
+                "Where it was missed, usually nothing: a run makes up for it. Where it is paused or held, resume or release it when what that was for is mended: nothing makes up for what was skipped. Only then, or if it can't wait, press “Run now”.", Operation(incident), "Open the operation"),
             OperationIncidents.Schedule => new(
                 "An operation's schedule can't be read", "It does not run by itself; all others do.",
                 "Open the operation, press “Edit schedule”, and give a text that can be read or press “Back to the default”.", Operation(incident), "Open the operation"),
@@ -236,8 +236,8 @@ public static class AlertsPageTexts
     /// <summary>A job that waits for a provider asks again from time to time, and is provisioning while it does.</summary>
     private const string JobsThatWait = "/training?state=queued&state=provisioning";
 
-    private const string OrphanCosts = "It costs money until it is gone; the portal ends it, or stops it for its file, unless the sweep is paused or its caps hold it back.";
-    private const string OrphansCost = "They cost money until they are gone; the portal ends them, or stops them for their files, unless the sweep is paused or its caps hold them back.";
+    private const string OrphanCosts = "It costs money until it is gone; the portal ends it, or stops it for its file, unless the sweep is paused or held, the portal's clock is far off, or the caps hold it back.";
+    private const string OrphansCost = "They cost money until they are gone; the portal ends them, or stops them for their files, unless the sweep is paused or held, the portal's clock is far off, or the caps hold them back.";
 
     /// <summary>What it refuses is told of it as it is configured, by a mark behind its name.</summary>
     private static bool IsOfReplicate(Incident incident) => incident.Subject.Split('/')[0] == BreakerSubject.Replicate.Provider;

@@ -35,7 +35,7 @@ internal static class Refusals
             FailureTable.For(FailureCode.BudgetExhausted).Message,
             $"The job may cost {estimate}; of {month.Limit} for {month.Month}, {month.Spent} are spent and {month.Reserved} reserved.",
             mayFitAt is { } at
-                ? $"It may fit from {at.UtcDateTime:yyyy-MM-dd HH:mm} UTC on, when running jobs have settled or the next month has begun; or ask the operators to raise the month's limit."
+                ? $"It may fit from {at.UtcDateTime:yyyy-MM-dd HH:mm} UTC on, when enough of what jobs hold has come back or the next month has begun; or ask the operators to raise the month's limit."
             : BudgetOutlook.MayEverFit(month, estimate)
                 ? "It may fit as soon as jobs that are over their time give back what they hold, and nobody knows when that is: try again later, or ask the operators to look after them or to raise the month's limit."
             : "It is more than a month may cost: ask the operators to raise the month's limit.")
