@@ -19,7 +19,7 @@ public static class Portal
         {
             await using WebApplication app = Build(args);
             await PrepareAsync(app, CancellationToken.None);
-            await app.StartAsync();
+            await StartAsync(app);
             await AnnounceAsync(app);
             return await UntilEndAsync(app);
         }
@@ -27,6 +27,20 @@ public static class Portal
         {
             await StartupScreen.WriteAsync(failure, Console.Error);
             return 1;
+        }
+    }
+
+    /// <summary>Starts the loops and then the server. When the server can't listen, the loops end before anything they work with is disposed of.</summary>
+    internal static async Task StartAsync(WebApplication app)
+    {
+        try
+        {
+            await app.StartAsync();
+        }
+        catch
+        {
+            await app.StopAsync();
+            throw;
         }
     }
 

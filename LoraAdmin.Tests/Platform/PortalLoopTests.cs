@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Platform;
 using LoraAdmin.Tests.Doubles;
@@ -63,6 +66,28 @@ public sealed class PortalLoopTests
         Assert.Equal(exitCode, await Portal.UntilEndAsync(app).WaitAsync(Eventually.DefaultDeadline, TimeProvider.System));
     }
 
+    /// <summary>Otherwise a loop in the middle of a turn finds Redis or the database disposed of, and its stack trace stands before the one screen.</summary>
+    [Fact]
+    public async Task Portal_ThatCantListen_EndsItsLoopsFirst()
+    {
+        using TcpListener taken = new(IPAddress.Loopback, 0);
+        taken.Start();
+        WebApplicationBuilder builder = WebApplication.CreateBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseUrls(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{((IPEndPoint)taken.LocalEndpoint).Port}"));
+        using ScriptedLoop loop = new(clock, logger, []);
+        builder.Services.AddSingleton<IHostedService>(loop);
+        builder.Services.AddSingleton<IHostedService>(new Until(loop.FirstTurn));
+        await using WebApplication app = builder.Build();
+
+        IOException failure = await Assert.ThrowsAsync<IOException>(() => Portal.StartAsync(app));
+
+        Assert.True(StartupScreen.Explains(failure), failure.Message);
+        Assert.True(loop.Ended);
+        Assert.True(loop.ExecuteTask!.IsCompletedSuccessfully);
+        Assert.Empty(logger.Lines);
+    }
+
     private bool Passed(Func<bool> done)
     {
         if (done())
@@ -77,6 +102,9 @@ public sealed class PortalLoopTests
     private sealed class ScriptedLoop(FakeTimeProvider clock, ILogger logger, IEnumerable<Exception?> script) : PortalLoop(started: null, clock, logger)
     {
         private readonly Queue<Exception?> script = new(script);
+        private readonly TaskCompletionSource firstTurn = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task FirstTurn => firstTurn.Task;
 
         public List<DateTimeOffset> Turns { get; } = [];
 
@@ -87,6 +115,7 @@ public sealed class PortalLoopTests
         protected override Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
         {
             Turns.Add(Clock.GetUtcNow());
+            firstTurn.TrySetResult();
             return script.TryDequeue(out Exception? next) && next is not null ? Task.FromException<TimeSpan>(next) : Task.FromResult(Pause);
         }
 
@@ -95,6 +124,14 @@ public sealed class PortalLoopTests
             Ended = true;
             return Task.CompletedTask;
         }
+    }
+
+    /// <summary>Keeps the start of what follows until something has happened.</summary>
+    private sealed class Until(Task happened) : IHostedService
+    {
+        public Task StartAsync(CancellationToken cancellationToken) => happened.WaitAsync(Eventually.DefaultDeadline, TimeProvider.System, cancellationToken);
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 
     private sealed class Brittle(IHostApplicationLifetime lifetime, bool breaks) : BackgroundService
