@@ -43,7 +43,7 @@ public abstract class BreakerOutageContract : IAsyncLifetime
     {
         Server = await StartAsync();
         connection = new RedisConnection(Server.ConnectionString, new SeededIds(1));
-        await connection.StartAsync(Token);
+        await connection.ConnectAsync();
         breaker = BreakerBy(Rules);
         await Eventually.TrueAsync(async () => await CheckAsync() == CircuitAnswers.Go && !breaker.View.IsAway, "Redis answers");
     }
@@ -71,7 +71,7 @@ public abstract class BreakerOutageContract : IAsyncLifetime
 
         await Server.StartAgainAsync();
         await Eventually.TrueAsync(async () => await CheckAsync() == CircuitAnswers.Open && !breaker.View.IsAway, "Redis is asked again");
-        await using ConnectionMultiplexer other = await ConnectionMultiplexer.ConnectAsync(Server.ConnectionString);
+        await using ConnectionMultiplexer other = await ConnectionMultiplexer.ConnectAsync($"{Server.ConnectionString},connectTimeout=60000");
         Assert.Equal("open", (string?)await other.GetDatabase().HashGetAsync(BreakerScripts.Keys[0], "mode"));
     }
 
@@ -132,7 +132,7 @@ public abstract class BreakerOutageContract : IAsyncLifetime
         await Server.StartAgainAsync();
 
         await Eventually.TrueAsync(async () => await CheckAsync() == CircuitAnswers.Isolated && !breaker.View.IsAway, "Redis is asked again");
-        await using ConnectionMultiplexer other = await ConnectionMultiplexer.ConnectAsync(Server.ConnectionString);
+        await using ConnectionMultiplexer other = await ConnectionMultiplexer.ConnectAsync($"{Server.ConnectionString},connectTimeout=60000");
         Assert.Equal("maintenance", (string?)await other.GetDatabase().HashGetAsync(BreakerScripts.Keys[0], "isolated_reason"));
     }
 
@@ -186,8 +186,8 @@ public sealed class BreakerOutageOnRedis : BreakerOutageContract
     [Fact]
     public async Task Paused_NoCallWaitsLongerThanTheTimeout()
     {
-        await using ConnectionMultiplexer other = await ConnectionMultiplexer.ConnectAsync($"{Server.ConnectionString},allowAdmin=true");
-        await other.GetDatabase().ExecuteAsync("CLIENT", "PAUSE", "3000", "ALL");
+        await using ConnectionMultiplexer other = await ConnectionMultiplexer.ConnectAsync($"{Server.ConnectionString},allowAdmin=true,connectTimeout=60000");
+        await other.GetDatabase().ExecuteAsync("CLIENT", "PAUSE", "20000", "ALL");
         Stopwatch watch = Stopwatch.StartNew();
         for (int call = 0; call < 50; call++)
         {
@@ -245,7 +245,20 @@ internal sealed class EndableRedisServer(RedisServer server) : IEndableRedis
 
     public async Task EndAsync() => await server.DisposeAsync();
 
-    public async Task StartAgainAsync() => server = await RedisServer.StartAsync(port);
+    /// <summary>Another program may have the port for a moment, as one that asks for any does.</summary>
+    public async Task StartAgainAsync() => server = await Eventually.FoundAsync(
+        async () =>
+        {
+            try
+            {
+                return await RedisServer.StartAsync(port);
+            }
+            catch (InvalidOperationException)
+            {
+                return null;
+            }
+        },
+        $"Redis is back on port {port}");
 
     public ValueTask DisposeAsync() => server.DisposeAsync();
 }

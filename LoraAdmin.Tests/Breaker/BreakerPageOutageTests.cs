@@ -15,14 +15,15 @@ namespace LoraAdmin.Tests.Breaker;
 public sealed class BreakerPageOutageTests : LoraBunitContext
 {
     private static readonly BreakerRules Rules = new(3, TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(30), TimeSpan.FromMinutes(5), null);
-    private static readonly TimeSpan Within = TimeSpan.FromSeconds(1);
+    /// <summary>Well below what the page gives a reading, whose clock runs twenty times as fast here.</summary>
+    private static readonly TimeSpan Within = TimeSpan.FromMilliseconds(400);
 
     [Fact]
     public async Task Killed_ThePageSaysSoTheButtonsWorkAndNoExceptionReachesIt()
     {
         await using EndableRedisServer server = new(await RedisServer.StartAsync());
         await using RedisConnection connection = new(server.ConnectionString, new SeededIds(1));
-        await connection.StartAsync(Xunit.TestContext.Current.CancellationToken);
+        await connection.ConnectAsync();
         using MemoryDatabase database = new(TimeProvider.System);
         RedisCircuitStore store = new(connection, Rules, Within, TimeProvider.System);
         SharedBreaker breaker = new(store, "one", () => Rules, TimeProvider.System, within: Within);

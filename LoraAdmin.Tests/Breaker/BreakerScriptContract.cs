@@ -28,7 +28,7 @@ public abstract class BreakerScriptContract : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         (server, ConnectionString) = await StartAsync();
-        connection = await ConnectionMultiplexer.ConnectAsync($"{ConnectionString},asyncTimeout=120000");
+        connection = await ConnectionMultiplexer.ConnectAsync($"{ConnectionString},asyncTimeout=120000,connectTimeout=60000");
     }
 
     public async ValueTask DisposeAsync()
@@ -344,7 +344,7 @@ public abstract class BreakerScriptContract : IAsyncLifetime
     {
         RedisConnection own = new(ConnectionString, new SeededIds(1));
         connections.Add(own);
-        await own.StartAsync(TestContext.Current.CancellationToken);
+        await own.ConnectAsync();
         return new RedisCircuitStore(own, rules, TimeSpan.FromMinutes(2), TimeProvider.System);
     }
 }

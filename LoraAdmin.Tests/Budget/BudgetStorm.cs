@@ -49,6 +49,7 @@ internal sealed class BudgetStorm(TestDatabase database, StormFaults faults, Sto
         JobId[] all = [.. jobs.SelectMany(static some => some)];
         await GoOverAsync(all);
         await EndSomeAsync(all);
+        await RaiseSomeAsync(all);
 
         // A database that fails may have let no turn of the settlement come as far as to what runs.
         await SettleAsync();
@@ -122,6 +123,17 @@ internal sealed class BudgetStorm(TestDatabase database, StormFaults faults, Sto
             while (await TryAsync(random, unit => EndAsync(unit, job, Booking)))
             {
             }
+        }
+    }
+
+    /// <summary>And how many still have room to be raised, and a pod whose price can change: now every fourth of the others is and does.</summary>
+    private async Task RaiseSomeAsync(IReadOnlyList<JobId> jobs)
+    {
+        Random random = new(seed * 1_002);
+        foreach (JobId job in jobs.Where(static (_, number) => number % 4 == 1))
+        {
+            await TryAsync(random, unit => RepriceAsync(unit, job, new Usd(900), Booking));
+            await TryAsync(random, unit => TopUpAsync(unit, job, Usd.FromDollars(2), Booking));
         }
     }
 

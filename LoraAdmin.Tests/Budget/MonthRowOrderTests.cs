@@ -44,7 +44,7 @@ public sealed class MonthRowOrderTests
                 Assert.Single(await store.ApplyAsync([settled], token));
 
                 // With the month's row or a day's taken by now it would wait for the end of this unit, which comes after it.
-                await ReserveAsync(database, others, other, 1).WaitAsync(TimeSpan.FromSeconds(20), token);
+                await ReserveAsync(database, others, other, 1).WaitAsync(Eventually.DefaultDeadline, TimeProvider.System, token);
                 return await store.TryReserveAsync(second, job, 2, Usd.FromDollars(5), Now, Rules, token);
             },
             Token);
@@ -113,7 +113,7 @@ public sealed class MonthRowOrderTests
         Assert.Single(await db.Database.SqlQueryRaw<string>("SELECT month AS \"Value\" FROM budget_months FOR KEY SHARE").ToListAsync(Token));
         BudgetLimitChange change = new(ids.Next(), Now, new Actor(ActorKind.Person, "ada"), "A dear month", Rules, Rules, FollowsOptions: false);
 
-        await database.Work.RunAsync((unit, token) => unit.Store<IBudgetLimitStore>().SetAsync(change, token), Token).WaitAsync(TimeSpan.FromSeconds(20), Token);
+        await database.Work.RunAsync((unit, token) => unit.Store<IBudgetLimitStore>().SetAsync(change, token), Token).WaitAsync(Eventually.DefaultDeadline, TimeProvider.System, Token);
 
         BudgetLimit limit = await database.Work.ReadAsync((unit, token) => unit.Store<IBudgetLimitStore>().ReadAsync(Rules, token), Token);
         Assert.Equal(change.Actor, limit.SetBy);

@@ -113,7 +113,9 @@ public sealed class BadInputTests : IDisposable
     {
         foreach (string table in Tables)
         {
-            Assert.True(await Database.NumberAsync($"SELECT COUNT(*) FROM {table}") == 0, $"{table} has rows.");
+            // What the portal's own schedules do at a full hour is none of a request's.
+            string asked = table == "operational_events" ? "WHERE kind NOT LIKE 'operations.%'" : "";
+            Assert.True(await Database.NumberAsync($"SELECT COUNT(*) FROM {table} {asked}") == 0, $"{table} has rows.");
         }
 
         Assert.Empty(Objects());

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using LoraAdmin.Tests.Doubles;
+using LoraAdmin.Tests.EndToEnd.Pages;
 using Microsoft.Playwright;
 
 namespace LoraAdmin.Tests.EndToEnd;
@@ -39,8 +40,7 @@ public sealed class BreakerInBrowserTests(Browser browser)
         await window.GoToAsync("/breaker");
         await window.Page.GetByRole(AriaRole.Button, new() { Name = "Reset: RunPod" }).ClickAsync();
         ILocator dialog = window.Page.GetByRole(AriaRole.Dialog);
-        await dialog.GetByLabel("Reason").FillAsync("the vendor has mended it");
-        await dialog.GetByLabel("Type RESET").FillAsync("RESET");
+        await DialogFields.FillAsync((dialog.GetByLabel("Reason"), "the vendor has mended it"), (dialog.GetByLabel("Type RESET"), "RESET"));
         await AccessibilityTests.LookAsync(window, "reset", findings);
         await dialog.GetByRole(AriaRole.Button, new() { Name = "Reset" }).ClickAsync();
         await dialog.GetByRole(AriaRole.Button, new() { Name = "Close" }).ClickAsync();

@@ -1,5 +1,6 @@
 using System.Globalization;
 using LoraAdmin.Tests.Doubles;
+using LoraAdmin.Tests.EndToEnd.Pages;
 using Microsoft.Playwright;
 
 namespace LoraAdmin.Tests.EndToEnd;
@@ -48,10 +49,10 @@ public sealed class BudgetInBrowserTests(Browser browser)
         await window.GoToAsync("/budget");
 
         await window.Page.GetByRole(AriaRole.Button, new() { Name = "Change limit" }).ClickAsync();
-        await window.Page.GetByRole(AriaRole.Dialog).GetByLabel("Limit in dollars").FillAsync("0.01");
-        await window.Page.GetByRole(AriaRole.Dialog).GetByLabel("Warning mark in dollars").FillAsync("0");
-        await window.Page.GetByRole(AriaRole.Dialog).GetByLabel("Reason").FillAsync("a test of the door");
-        await window.Page.GetByRole(AriaRole.Dialog).GetByRole(AriaRole.Button, new() { Name = "Change limit" }).ClickAsync();
+        ILocator dialog = window.Page.GetByRole(AriaRole.Dialog);
+        await DialogFields.FillAsync(
+            (dialog.GetByLabel("Limit in dollars"), "0.01"), (dialog.GetByLabel("Warning mark in dollars"), "0"), (dialog.GetByLabel("Reason"), "a test of the door"));
+        await dialog.GetByRole(AriaRole.Button, new() { Name = "Change limit" }).ClickAsync();
         await Assertions.Expect(window.Page.GetByText("a test of the door")).ToBeVisibleAsync();
 
         using MultipartFormDataContent form = new()

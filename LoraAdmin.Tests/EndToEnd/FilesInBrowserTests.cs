@@ -15,6 +15,7 @@ public sealed partial class FilesInBrowserTests(Browser browser)
     [Trait("Requirement", "J2")]
     public async Task KeptFiles_UploadNowAndTheRecordedRun_BringThemToStorage()
     {
+        await FullHour.IsFarAsync();
         await using BrowserPortal portal = await BrowserPortal.StartAsync(BrowserPortal.Fast());
         await portal.FaultAsync(FaultKind.StorePutFails, 1000, match: "lora-models/");
         Guid first = await portal.SubmitAsync("Waits for a button", [SampleImages.Png()]);

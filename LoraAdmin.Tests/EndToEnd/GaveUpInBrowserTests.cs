@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Text.RegularExpressions;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Tests.Doubles;
+using LoraAdmin.Tests.EndToEnd.Pages;
 using Microsoft.Playwright;
 
 namespace LoraAdmin.Tests.EndToEnd;
@@ -28,12 +29,8 @@ public sealed partial class GaveUpInBrowserTests(Browser browser)
         await window.Page.GetByRole(AriaRole.Navigation, new() { Name = "Main" }).GetByRole(AriaRole.Link, new() { Name = "Gave up" }).ClickAsync();
         await Assertions.Expect(window.Page.GetByText("Gave up too").First).ToBeVisibleAsync();
         await window.Page.GetByRole(AriaRole.Button, new() { Name = "Try all 2 again", Exact = true }).First.ClickAsync();
-
-        // The dialog puts the focus into its first field after it is drawn: what is being filled into another one at that instant would land there.
-        ILocator reason = window.Page.GetByLabel("Reason");
-        await Assertions.Expect(reason).ToBeFocusedAsync();
-        await reason.FillAsync("the trainer is mended");
-        await window.Page.GetByLabel("Type RETRY to confirm").FillAsync("RETRY");
+        await DialogFields.FillAsync(
+            (window.Page.GetByLabel("Reason"), "the trainer is mended"), (window.Page.GetByLabel("Type RETRY to confirm"), "RETRY"));
         await AccessibilityTests.LookAsync(window, "try all again", findings);
         await window.Page.GetByRole(AriaRole.Dialog).GetByRole(AriaRole.Button, new() { Name = "Try again" }).ClickAsync();
         await Assertions.Expect(window.Page.GetByText("All 2 were asked for.")).ToBeVisibleAsync();

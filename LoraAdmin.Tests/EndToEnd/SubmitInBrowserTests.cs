@@ -58,8 +58,13 @@ public sealed class SubmitInBrowserTests(Browser browser)
             ("RunPod:Image", "localcloud/trainer:1"),
             ("PodAgent:UrlTemplate", $"{cloud.BaseUrl}/localcloud/agents/{{pod}}")));
 
-        using HttpResponseMessage ready = await portal.Api.GetAsync("/health/ready");
-        Assert.Contains("\"name\":\"redis\",\"status\":\"ok\"", await ready.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                using HttpResponseMessage ready = await portal.Api.GetAsync("/health/ready");
+                return (await ready.Content.ReadAsStringAsync()).Contains("\"name\":\"redis\",\"status\":\"ok\"", StringComparison.Ordinal);
+            },
+            "Redis is heard");
         await using NpgsqlConnection database = new(connection);
         await SubmitAndFetchAsync(portal, cloud, database, async form =>
         {
@@ -81,7 +86,7 @@ public sealed class SubmitInBrowserTests(Browser browser)
             ("ConnectionStrings:Database", connection), ("ConnectionStrings:Redis", redis.Configuration), ("Training:MaxConcurrentPods", "1"));
         await using BrowserPortal first = await BrowserPortal.StartAsync(settings);
         await using BrowserPortal second = await BrowserPortal.StartAsync(settings);
-        await using ConnectionMultiplexer client = await ConnectionMultiplexer.ConnectAsync(redis.Configuration);
+        await using ConnectionMultiplexer client = await ConnectionMultiplexer.ConnectAsync($"{redis.Configuration},connectTimeout=60000");
         TaskCompletionSource signalled = new(TaskCreationOptions.RunContinuationsAsynchronously);
         await client.GetSubscriber().SubscribeAsync(RedisChannel.Literal("lora:live:v1"), (_, _) => signalled.TrySetResult());
 

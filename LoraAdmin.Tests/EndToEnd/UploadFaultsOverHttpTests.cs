@@ -18,6 +18,7 @@ public sealed class UploadFaultsOverHttpTests
     [Trait("Fault", FaultKind.StorePutFails)]
     public async Task Upload_FailsFourTimes_KeepsTheFileWithoutThePodUntilAPersonHasItUploaded()
     {
+        await FullHour.IsFarAsync();
         await using FaultRun run = await FaultRun.StartAsync();
         await run.Portal.Database.ExecuteAsync("CREATE TABLE test_seen (status TEXT)");
         await run.Portal.Database.ExecuteAsync("""

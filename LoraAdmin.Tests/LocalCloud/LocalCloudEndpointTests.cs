@@ -4,6 +4,7 @@ using System.Net.Http.Json;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using LoraAdmin.Platform.LocalCloud;
+using LoraAdmin.Tests.Doubles;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -39,7 +40,7 @@ public sealed class LocalCloudEndpointTests : IAsyncLifetime
     public async Task Job_OverHttp_EndsWithTheAnnouncedFile()
     {
         string id = await CreateAsync("lora-http");
-        await UntilAsync(async () => (await AgentAsync(HttpMethod.Get, id, "/status")).StatusCode == HttpStatusCode.OK);
+        await Eventually.TrueAsync(async () => (await AgentAsync(HttpMethod.Get, id, "/status")).StatusCode == HttpStatusCode.OK, "the agent answers");
         byte[] image = RandomNumberGenerator.GetBytes(300_000);
         using HttpResponseMessage held = await AgentAsync(
             HttpMethod.Put, id, "/images/0", new ByteArrayContent(image), Convert.ToHexStringLower(SHA256.HashData(image)));
@@ -47,12 +48,14 @@ public sealed class LocalCloudEndpointTests : IAsyncLifetime
         using HttpResponseMessage started = await AgentAsync(HttpMethod.Post, id, "/start", TestCloud.Start(1));
         Assert.Equal(HttpStatusCode.OK, started.StatusCode);
         JsonObject status = [];
-        await UntilAsync(async () =>
-        {
-            using HttpResponseMessage answer = await AgentAsync(HttpMethod.Get, id, "/status");
-            status = await TestCloud.JsonAsync(answer);
-            return (string)status["phase"]! == "done";
-        });
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                using HttpResponseMessage answer = await AgentAsync(HttpMethod.Get, id, "/status");
+                status = await TestCloud.JsonAsync(answer);
+                return (string)status["phase"]! == "done";
+            },
+            "the training is done");
         using MemoryStream file = new();
         long size = (long)status["artifact"]!["size_bytes"]!;
         for (long at = 0; at < size; at += 1_000_000)
@@ -255,11 +258,11 @@ public sealed class LocalCloudEndpointTests : IAsyncLifetime
     private async Task<string> TrainedAsync(string name)
     {
         string id = await CreateAsync(name);
-        await UntilAsync(async () => (await AgentAsync(HttpMethod.Get, id, "/status")).StatusCode == HttpStatusCode.OK);
+        await Eventually.TrueAsync(async () => (await AgentAsync(HttpMethod.Get, id, "/status")).StatusCode == HttpStatusCode.OK, "the agent answers");
         byte[] image = [1, 2, 3];
         await AgentAsync(HttpMethod.Put, id, "/images/0", new ByteArrayContent(image), Convert.ToHexStringLower(SHA256.HashData(image)));
         await AgentAsync(HttpMethod.Post, id, "/start", TestCloud.Start(1, validationImages: 0));
-        await UntilAsync(async () => (await AgentAsync(HttpMethod.Get, id, "/artifact", range: "bytes=0-0")).StatusCode == HttpStatusCode.PartialContent);
+        await Eventually.TrueAsync(async () => (await AgentAsync(HttpMethod.Get, id, "/artifact", range: "bytes=0-0")).StatusCode == HttpStatusCode.PartialContent, "the file is there");
         return id;
     }
 
@@ -279,14 +282,5 @@ public sealed class LocalCloudEndpointTests : IAsyncLifetime
         }
 
         return await http.SendAsync(request);
-    }
-
-    private static async Task UntilAsync(Func<Task<bool>> holds)
-    {
-        using CancellationTokenSource limit = new(TimeSpan.FromSeconds(30));
-        while (!await holds())
-        {
-            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, limit.Token);
-        }
     }
 }

@@ -59,9 +59,17 @@ public sealed class HoldBannerTests : OperationPageContext
     [Fact]
     public async Task Release_WhoseLookIsNotAnswered_SaysSoInTime_AndWaitsForNobody()
     {
-        Work.Looking = token => Task.Delay(Timeout.InfiniteTimeSpan, Clock, token);
+        TaskCompletionSource looks = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Work.Looking = token =>
+        {
+            looks.SetResult();
+            return Task.Delay(Timeout.InfiniteTimeSpan, Clock, token);
+        };
         await OpenAsync();
         Dialogs.WaitForAssertion(() => Assert.Contains("Looking for what they would do now", Dialogs.Markup, StringComparison.Ordinal));
+
+        // The page may say so before the look has begun, whose time runs from then.
+        await looks.Task.WaitAsync(Eventually.DefaultDeadline, TimeProvider.System, Xunit.TestContext.Current.CancellationToken);
         Clock.Advance(TimeSpan.FromSeconds(10));
         Dialogs.WaitForAssertion(() => Assert.Equal(
             "Sweep of a test: it can't be told what it would do now: no answer within 10 s.", Words(Dialogs.Find(".dialog-list li"))));

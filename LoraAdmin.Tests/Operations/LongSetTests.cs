@@ -12,7 +12,7 @@ public sealed class LongSetTests : IAsyncLifetime
 {
     private const string Key = "tests.set";
     private static readonly OperationRules Rules = new(
-        TimeSpan.FromMinutes(5), TimeSpan.FromHours(1), TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(10), 500, TimeSpan.FromDays(30));
+        TimeSpan.FromMinutes(5), TimeSpan.FromHours(1), TimeSpan.FromSeconds(15), TimeSpan.FromSeconds(10), 500, TimeSpan.FromDays(30));
 
     private readonly SlowSet set = new();
     private TestDatabase database = null!;
@@ -50,7 +50,7 @@ public sealed class LongSetTests : IAsyncLifetime
     public async Task Lease_IsRenewedBesideTheStatement()
     {
         await Eventually.TrueAsync(
-            async () => (await RunAsync()).LeaseUntil > started.Run.LeaseUntil, "the lease is renewed while the statement is at work", TimeSpan.FromMinutes(1));
+            async () => (await RunAsync()).LeaseUntil > started.Run.LeaseUntil, "the lease is renewed while the statement is at work");
 
         set.Go();
         OperationRun ended = await working;

@@ -48,8 +48,7 @@ public sealed class OperationKeeperServiceTests
         await Eventually.TrueAsync(
             () => house.Database.RunAsync(
                 (unit, token) => unit.Store<ILeaseStore>().TryTakeAsync(OccurrenceKeeper.LeaseName, "elsewhere", clock.GetUtcNow(), house.Rules.LeaseFor, token), Token),
-            "another takes the turn",
-            TimeSpan.FromSeconds(20));
+            "another takes the turn");
         await service.StopAsync(Token);
         await (await schedulers.GetScheduler(Token)).Shutdown(false, Token);
     }

@@ -51,8 +51,8 @@ public sealed class PortalDryRunTests : IAsyncLifetime
             .. cloud.PortalSettings.Select(static setting => $"--{setting.Key}={setting.Value}"),
         ]);
         await Portal.PrepareAsync(app, Token);
-        await app.Services.GetRequiredService<RedisConnection>().StartAsync(Token);
-        redisSpy = await ConnectionMultiplexer.ConnectAsync($"{redis.Configuration},allowAdmin=true");
+        await app.Services.GetRequiredService<RedisConnection>().ConnectAsync();
+        redisSpy = await ConnectionMultiplexer.ConnectAsync($"{redis.Configuration},allowAdmin=true,connectTimeout=60000");
         databaseSpy = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = folder.Under("data/loraadmin.db"), Pooling = false }.ToString());
         await databaseSpy.OpenAsync(Token);
     }

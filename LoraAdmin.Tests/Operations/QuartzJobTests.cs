@@ -88,6 +88,8 @@ public sealed class QuartzJobTests : IAsyncLifetime
         scheduler.ListenerManager.AddJobListener(fires);
         await scheduler.Start(Token);
         await fires.Second.WaitAsync(Eventually.DefaultDeadline, Token);
+        await scheduler.Standby(Token);
+        await Eventually.TrueAsync(async () => (await RunsAsync()).All(static run => run.State != RunState.Running), "what has fired ends");
 
         Assert.NotEmpty(await RunsAsync());
         Assert.All(await RunsAsync(), run => Assert.Equal(RunState.Failed, run.State));

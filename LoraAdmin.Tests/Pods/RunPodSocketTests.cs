@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using LoraAdmin.Domain.Pods;
+using LoraAdmin.Tests.Doubles;
 using Microsoft.Extensions.DependencyInjection;
 using Xunit;
 
@@ -17,11 +18,8 @@ public sealed class RunPodSocketTests
     [Trait("Requirement", "E1")]
     public async Task Create_NobodyListens_IsRefusedAsUnreachable()
     {
-        using TcpListener listener = new(IPAddress.Loopback, 0);
-        listener.Start();
-        int port = ((IPEndPoint)listener.LocalEndpoint).Port;
-        listener.Stop();
-        await using ServiceProvider services = Services(port);
+        using SilentPort nobody = new();
+        await using ServiceProvider services = Services(nobody.Number);
 
         CreateOutcome outcome = await services.GetRequiredService<IPodProvider>().CreateAsync(Spec, CancellationToken.None);
 

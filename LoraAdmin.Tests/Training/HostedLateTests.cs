@@ -3,6 +3,7 @@ using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Training;
 using LoraAdmin.Domain.Training.Hosted;
 using LoraAdmin.Platform.LocalCloud;
+using LoraAdmin.Tests.Doubles;
 using LoraAdmin.Tests.Simulation;
 using Xunit;
 
@@ -170,7 +171,7 @@ public sealed class HostedLateTests
         int written = 0;
         SimulatedPortal racing = new(bench.World, new Mortality(Writes), "racing", bench.World.Spool);
         LeasedJob leased = Assert.Single(await racing.Conductor.LeaseDueAsync(1, TrainingBench.Token));
-        await Task.Run(() => racing.Conductor.StepAsync(leased, TrainingBench.Token)).WaitAsync(TimeSpan.FromSeconds(30), TrainingBench.Token);
+        await Task.Run(() => racing.Conductor.StepAsync(leased, TrainingBench.Token)).WaitAsync(Eventually.DefaultDeadline, TimeProvider.System, TrainingBench.Token);
 
         Assert.Equal(1, written);
         Assert.True(bench.Hosted(id)[0].IsNeeded);

@@ -1,0 +1,14 @@
+using LoraAdmin.Platform.Redis;
+using Xunit;
+
+namespace LoraAdmin.Tests.Doubles;
+
+/// <summary>A portal starts also without Redis, whose connection then comes beside it: who tests what Redis does has to wait for that.</summary>
+internal static class ConnectedRedis
+{
+    public static async Task ConnectAsync(this RedisConnection connection)
+    {
+        await connection.StartAsync(TestContext.Current.CancellationToken);
+        await Eventually.TrueAsync(() => connection.Database!.Multiplexer.IsConnected, "the connection to Redis");
+    }
+}
