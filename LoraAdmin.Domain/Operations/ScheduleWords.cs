@@ -13,10 +13,21 @@ public static class ScheduleWords
     public static string Of(string cron, string timeZone)
     {
         ArgumentNullException.ThrowIfNull(cron);
-        string[] fields = cron.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        string[] fields = (Macro(cron.Trim()) ?? cron).Split(' ', StringSplitOptions.RemoveEmptyEntries);
         string? words = fields.Length == 6 || (fields.Length == 7 && fields[6] == "*") ? Of(fields) : null;
         return $"{words ?? $"At the instants of \"{cron}\""}, {timeZone}";
     }
+
+    /// <summary>What a name of the scheduler's stands for; null: it is none.</summary>
+    private static string? Macro(string cron) => cron.ToUpperInvariant() switch
+    {
+        "@HOURLY" => "0 0 * * * ?",
+        "@DAILY" or "@MIDNIGHT" => "0 0 0 * * ?",
+        "@WEEKLY" => "0 0 0 ? * SUN",
+        "@MONTHLY" => "0 0 0 1 * ?",
+        "@YEARLY" or "@ANNUALLY" => "0 0 0 1 1 ?",
+        _ => null,
+    };
 
     private static string? Of(string[] fields)
     {
@@ -40,6 +51,7 @@ public static class ScheduleWords
 
     private static string? Days(string day, string month, string weekday) => (day, month, weekday) switch
     {
+        ("1", "1", "?") => "On 1 January of every year",
         (_, not "*", _) => null,
         ("*" or "?", _, "?" or "*") => "Daily",
         ("*" or "?", _, _) => OfWeek(weekday),

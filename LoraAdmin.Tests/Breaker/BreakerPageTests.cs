@@ -1,3 +1,4 @@
+using AngleSharp.Dom;
 using Bunit;
 using LoraAdmin.Breaker;
 using LoraAdmin.Domain.Access;
@@ -74,6 +75,17 @@ public sealed class BreakerPageTests : LoraBunitContext
         Assert.Contains("Opened by 3 failures", Text(page), StringComparison.Ordinal);
         Assert.Equal(["words of 1", "words of 2", "words of 3"], page.FindAll("dl.facts q").Select(words => words.TextContent));
         Assert.DoesNotContain("0 of 3", Text(page), StringComparison.Ordinal);
+    }
+
+    /// <summary>On a phone each part of a cell would be a column of its own.</summary>
+    [Fact]
+    public void History_OfALateFailure_SaysItsWordsAndWhatTheyChangedInOnePiece()
+    {
+        Show(Open() with { History = [new CircuitEntry(2, Start.AddSeconds(5), CircuitEntryKinds.Late, 1, "worker-2", "503", [Failure(4)])] });
+
+        IElement why = Assert.Single(Page().Find("td[data-label='Why']").Children);
+        Assert.Equal("words of 4", why.QuerySelector("q")!.TextContent);
+        Assert.Contains("Its answer changed nothing", why.TextContent, StringComparison.Ordinal);
     }
 
     [Theory]

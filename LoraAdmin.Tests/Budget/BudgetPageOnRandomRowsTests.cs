@@ -74,7 +74,7 @@ public sealed partial class BudgetPageOnRandomRowsTests : LoraBunitContext
                     + When(perHour > 0, $" {UpTo(rows)}{Money(perHour)}/h now; {Money(live)} more")
                     + When(perHour > 0 && since is not null, $" since {Relative.Instant(DateTimeOffset.FromUnixTimeMilliseconds(since ?? 0), Start)}")
                     + When(perHour > 0 && before > 0, $" {Money(before)} more for an earlier month")),
-                Plain($"Reserved {Money(reserved)} by {open.Length} open attempt{When(open.Length != 1, "s")}"
+                Plain($"Reserved {Money(reserved)} by {open.Length} attempt{When(open.Length != 1, "s")} not settled yet"
                     + When(endedJobs > 0, $"{Money(ended.Sum(row => row.AmountMicros - row.AccruedMicros))} of it for {(endedJobs == 1 ? "a job that has" : "jobs that have")} ended, until nothing of it can cost money any more:")),
                 Plain($"Free {Money(InCents(limit) - InCents(spent) - InCents(reserved))} {(isShort ? $"less than the {Money(usual)} that a job reserves: jobs are refused" : refuses ? "nothing is admitted" : limit > spent + reserved ? "can still be reserved" : "the limit is soft")}"),
                 Plain($"Limit {Money(limit)} {(rows.IsHard ? "hard: never passed" : "soft: jobs are refused once it is spent")} {(rows.Set.SetByName is { } name ? $"set by {name}" : "as configured")}"),

@@ -56,7 +56,7 @@ public sealed partial class BudgetPageTests : LoraBunitContext
 
         // A dollar an hour for six minutes.
         Assert.Contains("$1.00/h now; $0.10 more since 6 min ago", spent, StringComparison.Ordinal);
-        Assert.EndsWith("by 1 open attempt", Words(page.FindAll(".totals > div")[1].TextContent).Trim(), StringComparison.Ordinal);
+        Assert.EndsWith("by 1 attempt not settled yet", Words(page.FindAll(".totals > div")[1].TextContent).Trim(), StringComparison.Ordinal);
     }
 
     /// <summary>In a month's first hours most of what runs is the month before's.</summary>
@@ -419,6 +419,34 @@ public sealed partial class BudgetPageTests : LoraBunitContext
         Assert.Contains("corrects $0.50", words, StringComparison.Ordinal);
         Assert.Contains("$7.00 for pods that are not ours", words, StringComparison.Ordinal);
         Assert.Contains("+$0.50", words, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Drift_HasTheLargestFirst_AlsoWhenAllAreShown()
+    {
+        PodDrift Pod(string id, DriftState state, decimal? drift) => new(
+            id, $"lora-{id}", BudgetSamples.IdOf(1), 1, BudgetSamples.Dollars(2), Usd.Zero, drift is { } more ? BudgetSamples.Dollars(2 + more) : null, state, "Why", Start.AddDays(-1));
+        PodDrift[] pods =
+        [
+            Pod("lives", DriftState.Alive, null),
+            Pod("agrees", DriftState.Agrees, 0),
+            Pod("corrected", DriftState.Agrees, -1.5m),
+            Pod("unbilled", DriftState.Incomplete, null),
+            Pod("little", DriftState.Differs, 0.02m),
+            Pod("less", DriftState.Differs, -0.9m),
+            Pod("more", DriftState.Differs, 0.5m),
+            Pod("strange", DriftState.NotOurs, 7),
+            .. Enumerable.Range(1, 4).Select(number => Pod($"late{number}", DriftState.Waiting, null)),
+        ];
+        string[] order = ["less", "more", "little", "unbilled", "strange", "corrected", "agrees", "lives", "late1", "late2", "late3", "late4"];
+        money.Drift = new DriftReport(Start.AddDays(-30), Start, pods, IsCut: false);
+        IRenderedComponent<BudgetPage> page = Loaded();
+
+        page.WaitForAssertion(() => Assert.Equal(order.Take(10), Listed()));
+        Button(page, "Show all 12").Click();
+        page.WaitForAssertion(() => Assert.Equal(order, Listed()));
+
+        IEnumerable<string> Listed() => Panel(page, "drift").QuerySelectorAll("td.stack-head code").Select(cell => cell.TextContent);
     }
 
     [Fact]

@@ -49,6 +49,8 @@ public sealed class BreakerInBrowserTests(Browser browser)
         {
             await phone.GoToAsync("/breaker");
             await Assertions.Expect(phone.Page.Locator("section[aria-labelledby='breaker-now']").GetByText("closed").First).ToBeVisibleAsync();
+            Assert.InRange(
+                await phone.Page.Locator("section[aria-labelledby='breaker-history'] .failures").First.EvaluateAsync<double>("one => one.getBoundingClientRect().width"), 300, 390);
             await AccessibilityTests.LookAsync(phone, "closed breaker on a phone", findings);
         }
 

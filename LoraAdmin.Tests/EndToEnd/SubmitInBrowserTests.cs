@@ -145,6 +145,9 @@ public sealed class SubmitInBrowserTests(Browser browser)
         byte[] content = await FetchAsync(url);
         Assert.Equal(content, await System.IO.File.ReadAllBytesAsync(saved));
         await CheckAsync(portal, database, job, content, await page.Sha256.GetAttributeAsync("title"));
+        await window.Page.SetViewportSizeAsync(390, 844);
+        await Assertions.Expect(page.Step).ToHaveTextAsync("completed");
+        await Assertions.Expect(page.Step).ToBeVisibleAsync();
         window.AssertQuiet();
     }
 

@@ -238,17 +238,15 @@ public sealed class OperationPageTests : OperationPageContext
         Dialogs.WaitForAssertion(() => Assert.Contains("it has 5 fields, and needs 6 or 7", Dialogs.Find("[role=status]").TextContent, StringComparison.Ordinal));
         Assert.DoesNotContain("CronExpression", Dialogs.Markup, StringComparison.Ordinal);
         Assert.Empty(Dialogs.FindAll("[role=alert]"));
-        await Button(Dialogs, "Save").ClickAsync();
-
-        Dialogs.WaitForAssertion(() => Assert.Contains("it has 5 fields", Dialogs.Find("[role=alert]").TextContent, StringComparison.Ordinal));
-        Assert.DoesNotContain(House.Database.Events, fact => fact.Kind == OperationEvents.ScheduleEdited);
+        Assert.True(Button(Dialogs, "Save").HasAttribute("disabled"));
         Dialogs.Find("#schedule-cron").Input("0 30 3 * * ?");
         Dialogs.Find("#schedule-zone").Input("Europe/Atlantis");
         Dialogs.WaitForAssertion(
             () => Assert.Contains("There is no time zone \"Europe/Atlantis\"", Dialogs.Find("[role=status]").TextContent, StringComparison.Ordinal));
-        Assert.Empty(Dialogs.FindAll("[role=alert]"));
+        Assert.True(Button(Dialogs, "Save").HasAttribute("disabled"));
         Dialogs.Find("#schedule-zone").Input("UTC");
         Dialogs.WaitForAssertion(() => Assert.Contains("Daily at 03:30, UTC", Dialogs.Markup, StringComparison.Ordinal));
+        Assert.False(Button(Dialogs, "Save").HasAttribute("disabled"));
         await Button(Dialogs, "Save").ClickAsync();
         page.WaitForAssertion(() => Assert.Contains(House.Database.Events, fact => fact.Kind == OperationEvents.ScheduleEdited));
     }
@@ -382,6 +380,7 @@ public sealed class OperationPageTests : OperationPageContext
         Assert.Contains("run 2", page.Markup, StringComparison.Ordinal);
         Assert.Equal(["done", "done after run 1 was interrupted"], Outcomes(page));
         Assert.Contains("2 planned: 1 done, 0 left alone, 0 failed, 1 left to run 2", page.Markup, StringComparison.Ordinal);
+        Assert.Contains("at most 1 min, until it was known to be interrupted", page.Markup, StringComparison.Ordinal);
         Guid after = (await House.RunAsync(dead.Run.Id)).ResumedBy!.Value;
         IRenderedComponent<OperationRunPage> next = Render<OperationRunPage>(parameters => parameters.Add(one => one.Id, after));
         next.WaitForAssertion(() => Assert.Equal(["done before run 2", "done"], Outcomes(next)));
@@ -470,6 +469,9 @@ public sealed class OperationPageTests : OperationPageContext
         Assert.Equal("–", OperationPages.Took(run with { EndedAt = run.StartedAt.AddDays(-1) }, run.StartedAt));
         Assert.Equal("5 min", OperationPages.Took(run with { EndedAt = run.StartedAt.AddMinutes(5) }, run.StartedAt.AddDays(1)));
         Assert.Equal("5 min", OperationPages.Took(run with { EndedAt = null }, run.StartedAt.AddMinutes(5)));
+        OperationRun interrupted = run with { State = RunState.Interrupted };
+        Assert.Equal("at most 5 min", OperationPages.Took(interrupted with { EndedAt = run.StartedAt.AddMinutes(5) }, run.StartedAt.AddDays(1)));
+        Assert.Equal("–", OperationPages.Took(interrupted with { EndedAt = run.StartedAt.AddDays(-1) }, run.StartedAt));
     }
 
     [Fact]

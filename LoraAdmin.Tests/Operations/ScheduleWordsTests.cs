@@ -27,10 +27,37 @@ public sealed class ScheduleWordsTests
     [InlineData("0 0 12 L * MON-FRI", "On the last day of every month, and on workdays, at 12:00, UTC")]
     [InlineData("0 0 12 1 * *", "On the 1st of every month at 12:00, UTC")]
     [InlineData("0 0 12 1-7 * MON", "At the instants of \"0 0 12 1-7 * MON\", UTC")]
-    [InlineData("0 0 6 1 1 ?", "At the instants of \"0 0 6 1 1 ?\", UTC")]
+    [InlineData("0 0 6 1 1 ?", "On 1 January of every year at 06:00, UTC")]
+    [InlineData("0 0 6 2 1 ?", "At the instants of \"0 0 6 2 1 ?\", UTC")]
     [InlineData("0 0 6 ? * 6#3", "At the instants of \"0 0 6 ? * 6#3\", UTC")]
     [InlineData("0 5,35 * * * ?", "At the instants of \"0 5,35 * * * ?\", UTC")]
     public void Words_SayTheUsualShapes_AndNothingWrongOfTheOthers(string cron, string words) => Assert.Equal(words, ScheduleWords.Of(cron, "UTC"));
+
+    [Theory]
+    [InlineData("@hourly", "Every hour, UTC", "0 0 * * * ?")]
+    [InlineData("@Daily", "Daily at 00:00, UTC", "0 0 0 * * ?")]
+    [InlineData("@midnight", "Daily at 00:00, UTC", "0 0 0 * * ?")]
+    [InlineData("@weekly", "Every Sunday at 00:00, UTC", "0 0 0 ? * SUN")]
+    [InlineData("@monthly", "On the 1st of every month at 00:00, UTC", "0 0 0 1 * ?")]
+    [InlineData("@yearly", "On 1 January of every year at 00:00, UTC", "0 0 0 1 1 ?")]
+    [InlineData(" @annually ", "On 1 January of every year at 00:00, UTC", "0 0 0 1 1 ?")]
+    public void Words_SayWhatTheSchedulerMakesOfItsNames(string name, string words, string cron)
+    {
+        DateTimeOffset start = new(2028, 2, 29, 12, 34, 56, TimeSpan.Zero);
+        QuartzCrons crons = new();
+        OperationSchedule named = new("k", name.Trim(), "UTC", CatchUp.Once, false, null, DateTimeOffset.UnixEpoch);
+
+        Assert.Equal(words, ScheduleWords.Of(name, "UTC"));
+        Assert.IsType<CronReading.Valid>(crons.Read(named.Cron, "UTC", start));
+        Assert.Equal(crons.Between(named with { Cron = cron }, start, DateTimeOffset.MaxValue, 5), crons.Between(named, start, DateTimeOffset.MaxValue, 5));
+    }
+
+    [Theory]
+    [InlineData("@reboot")]
+    [InlineData("@every 5m")]
+    [InlineData("@fortnightly")]
+    public void Name_ThatTheSchedulerDoesNotKnow_IsRefused(string name) =>
+        Assert.IsType<CronReading.Unreadable>(new QuartzCrons().Read(name, "UTC", DateTimeOffset.UnixEpoch));
 
     [Fact]
     public void Instants_AroundTheClockChange_AreEachGivenOnce()

@@ -358,6 +358,25 @@ public sealed class JobDetailsPageTests : LoraBunitContext
         Assert.Equal([.. Enumerable.Repeat("in doubt", doubts), "over"], page.FindAll(".pod .chip").Select(chip => chip.TextContent.Trim()));
     }
 
+    /// <summary>One whose call is still out has no id either.</summary>
+    [Theory]
+    [InlineData(PodWant.Released, PodSaw.Requested, "in doubt")]
+    [InlineData(PodWant.Needed, PodSaw.Requested, "requested")]
+    [InlineData(PodWant.Released, PodSaw.Gone, "gone")]
+    public void Pod_WhoseCreateCallWasNeverClearlyAnswered_IsInDoubt(PodWant want, PodSaw saw, string word)
+    {
+        JobDetail detail = PageSamples.Job(4, TrainingState.Provisioning, Start);
+        LedgerPod pod = PageSamples.Job(4, TrainingState.Training, Start).Pods[0] with { PodId = null, Want = want, Saw = saw };
+        IRenderedComponent<JobDetailsPage> page = Show(detail with
+        {
+            Attempts = [new TrainingAttempt(detail.Job.Id, pod.Attempt, "runpod", AttemptState.Active, Start, null, null, null)],
+            Pods = [pod],
+        });
+
+        Assert.Equal(word, Assert.Single(page.FindAll(".pod .chip")).TextContent.Trim());
+        Assert.Equal(word == "in doubt", page.Markup.Contains("Its create call was never clearly answered: watched in case it turns up.", StringComparison.Ordinal));
+    }
+
     [Fact]
     [Trait("Requirement", "E1")]
     public void Job_TrainedByTheFallback_ShowsBothAttemptsWithTheirCostAndThatNobodyJudgedIt()

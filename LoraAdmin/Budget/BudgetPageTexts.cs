@@ -249,5 +249,6 @@ public static class BudgetPageTexts
 
     private static string Jobs(int count, string which) => Counted(count, $"{which} job");
 
-    private static string Counted(int count, string what) => $"{count.ToString("N0", CultureInfo.InvariantCulture)} {what}{(count == 1 ? "" : "s")}";
+    /// <summary>A number and what it counts, as "1 pod" or "2 pods".</summary>
+    public static string Counted(int count, string what) => $"{count.ToString("N0", CultureInfo.InvariantCulture)} {what}{(count == 1 ? "" : "s")}";
 }

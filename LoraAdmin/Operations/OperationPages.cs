@@ -140,11 +140,15 @@ public static class OperationPages
         return interrupted.Planned == 0 ? "before it had counted what there is to do" : $"after {interrupted.Ended} of {interrupted.Planned}";
     }
 
-    /// <summary>How long a run was at work, or is by now. Of one whose clock was set back under it nobody knows.</summary>
+    /// <summary>
+    /// How long a run was at work, or is by now. Of one whose clock was set back under it nobody knows; of one that was interrupted only when somebody found that out.
+    /// </summary>
     public static string Took(OperationRun run, DateTimeOffset now)
     {
         ArgumentNullException.ThrowIfNull(run);
-        return (run.EndedAt is null ? now - run.StartedAt : run.Duration) is { } length ? Relative.Duration(length) : "–";
+        return (run.EndedAt is null ? now - run.StartedAt : run.Duration) is not { } length ? "–"
+            : run.State == RunState.Interrupted ? $"at most {Relative.Duration(length)}"
+            : Relative.Duration(length);
     }
 
     public static Tone ToneOf(RunState state) => state switch

@@ -202,6 +202,21 @@ public static class JobPageFigures
         _ => (Tone.Waiting, Icons.Material.Outlined.HourglassEmpty),
     };
 
+    /// <summary>As on the pods page: its create call was never clearly answered, and it is watched in case it turns up.</summary>
+    public static bool IsInDoubt(LedgerPod pod) => pod is { PodId: null, Want: PodWant.Released, Saw: not PodSaw.Gone };
+
+    public static (string Word, Tone Tone, string Icon) Look(LedgerPod pod)
+    {
+        ArgumentNullException.ThrowIfNull(pod);
+        if (IsInDoubt(pod))
+        {
+            return ("in doubt", Tone.Waiting, Icons.Material.Outlined.QuestionMark);
+        }
+
+        (Tone tone, string icon) = Look(pod.Saw);
+        return (pod.Saw.ToString().ToLowerInvariant(), tone, icon);
+    }
+
     public static (Tone Tone, string Icon) Look(HostedSaw saw) => saw switch
     {
         HostedSaw.Processing => (Tone.Active, Icons.Material.Outlined.PlayCircle),

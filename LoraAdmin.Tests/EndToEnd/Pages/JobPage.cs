@@ -9,6 +9,9 @@ public sealed partial class JobPage(IPage page)
 {
     public ILocator State => page.Locator(".page-head .chip");
 
+    /// <summary>The name of the step that it is at.</summary>
+    public ILocator Step => page.Locator("li[aria-current='step'] span");
+
     public ILocator ValidationImages => page.Locator(".images img");
 
     public ILocator Sha256 => page.GetByRole(AriaRole.Region, new() { Name = "LoRA file" }).Locator("code[title]").First;
