@@ -188,9 +188,10 @@ public sealed class OccurrenceKeeper(
     private async Task FillAsync(IUnit unit, OperationInfo info, CancellationToken cancellationToken)
     {
         IOperationScheduleStore schedules = unit.Store<IOperationScheduleStore>();
+        OperationSchedule? kept = await schedules.LockAsync(info.Key, cancellationToken);
         DateTimeOffset now = clock.GetUtcNow();
         OperationSchedule byDefault = new(info.Key, info.DefaultCron, OperationSchedule.Utc, info.CatchUp, IsEdited: false, null, now);
-        if (await schedules.LockAsync(info.Key, cancellationToken) is not { } kept)
+        if (kept is null)
         {
             await schedules.TryAddAsync(byDefault, cancellationToken);
         }
