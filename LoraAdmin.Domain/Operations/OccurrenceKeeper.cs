@@ -83,9 +83,10 @@ public sealed class OccurrenceKeeper(
         }
 
         sinceDoubt = sinceDoubt?.IfStill(beat);
+        bool isHoldNoted = false;
         if (clocks.WhyHeld() is null)
         {
-            await AccountAsync(now, beat, cancellationToken);
+            isHoldNoted = await AccountAsync(now, beat, cancellationToken);
             sinceAccount = Stretch.From(turn, now);
             sinceDoubt = null;
         }
@@ -94,7 +95,7 @@ public sealed class OccurrenceKeeper(
             sinceDoubt ??= Stretch.From(turn, beat);
         }
 
-        if (clocks.IsConfirmed())
+        if (isHoldNoted && clocks.IsConfirmed())
         {
             await EndHoldAsync(now, cancellationToken);
         }
@@ -187,9 +188,10 @@ public sealed class OccurrenceKeeper(
     private async Task FillAsync(IUnit unit, OperationInfo info, CancellationToken cancellationToken)
     {
         IOperationScheduleStore schedules = unit.Store<IOperationScheduleStore>();
+        OperationSchedule? kept = await schedules.LockAsync(info.Key, cancellationToken);
         DateTimeOffset now = clock.GetUtcNow();
         OperationSchedule byDefault = new(info.Key, info.DefaultCron, OperationSchedule.Utc, info.CatchUp, IsEdited: false, null, now);
-        if (await schedules.LockAsync(info.Key, cancellationToken) is not { } kept)
+        if (kept is null)
         {
             await schedules.TryAddAsync(byDefault, cancellationToken);
         }
@@ -205,13 +207,13 @@ public sealed class OccurrenceKeeper(
     }
 
     /// <summary>Lets one operation have its turn so that its failure keeps no other from theirs, and is told.</summary>
-    /// <returns>False: it failed.</returns>
-    private async Task<bool> AloneAsync(OperationInfo info, Func<CancellationToken, Task> turn, CancellationToken cancellationToken)
+    /// <returns>How it failed; null: it did not.</returns>
+    private async Task<Exception?> AloneAsync(OperationInfo info, Func<CancellationToken, Task> turn, CancellationToken cancellationToken)
     {
         try
         {
             await turn(cancellationToken);
-            return true;
+            return null;
         }
         catch (Exception failure) when (failure is not (StoreUnavailableException or OperationCanceledException))
         {
@@ -225,7 +227,7 @@ public sealed class OccurrenceKeeper(
                     unaccounted, info, $"{failure.GetType().Name}: {failure.Message}", OperationFacts.NotAccounted, isOfSchedule: true, cancellationToken);
             }
 
-            return false;
+            return failure;
         }
     }
 
@@ -276,9 +278,13 @@ public sealed class OccurrenceKeeper(
         return page.Runs.Any(run => run.EndedAt >= since && run.EndedAt <= now && (!isOfSchedule || run.Trigger == RunTrigger.Schedule));
     }
 
-    private async Task AccountAsync(DateTimeOffset now, DateTimeOffset? beat, CancellationToken cancellationToken)
+    /// <returns>
+    /// Whether every instant that the kill switch held is noted. Of a schedule that can't be read nobody knows one: it must not keep the switch of all others from ending.
+    /// </returns>
+    private async Task<bool> AccountAsync(DateTimeOffset now, DateTimeOffset? beat, CancellationToken cancellationToken)
     {
         Silence? silence = SilenceOf(now, beat);
+        bool isHoldNoted = true;
         if (sinceAccount?.IfStill(beat) is null)
         {
             accountedOnce.Clear();
@@ -286,8 +292,9 @@ public sealed class OccurrenceKeeper(
 
         foreach (IOperation operation in operations.All)
         {
-            if (!await AloneAsync(operation.Info, token => AccountAsync(operation.Info, now, silence, token), cancellationToken))
+            if (await AloneAsync(operation.Info, token => AccountAsync(operation.Info, now, silence, token), cancellationToken) is { } failure)
             {
+                isHoldNoted &= failure is UnreadableScheduleException || !operation.Info.IsDestructive;
                 continue;
             }
 
@@ -301,6 +308,7 @@ public sealed class OccurrenceKeeper(
 
         await work.RunAsync((unit, token) => unit.Store<IOperationScheduleStore>().BeatAsync(now, token), cancellationToken);
         hasLooked = true;
+        return isHoldNoted;
     }
 
     private async Task AccountAsync(OperationInfo info, DateTimeOffset now, Silence? silence, CancellationToken cancellationToken)
@@ -449,7 +457,10 @@ public sealed class OccurrenceKeeper(
         }
     }
 
-    /// <summary>Only when another clock agrees that its time is over; until then <see cref="AutomationHold.HoldsNow"/> alone decides what it holds.</summary>
+    /// <summary>
+    /// Only when what it held is noted, as with a pause, and another clock agrees that its time is over; until then <see cref="AutomationHold.HoldsNow"/> alone decides
+    /// what it holds.
+    /// </summary>
     private async Task EndHoldAsync(DateTimeOffset now, CancellationToken cancellationToken) => await work.RunAsync(
         async (unit, token) =>
         {

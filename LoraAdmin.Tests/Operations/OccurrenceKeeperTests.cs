@@ -540,6 +540,48 @@ public sealed class OccurrenceKeeperTests
         Assert.Single(house.Database.Events, fact => fact.Kind == OperationEvents.AutomationReleased);
     }
 
+    /// <summary>The instants of one operation can't be accounted for at the moment at which its pause or the kill switch is over.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task HoldThatIsOver_WhileItsInstantsCanNotBeAccountedFor_LeavesThemSkipped(bool byPause)
+    {
+        await AwakeAsync();
+        FailingCrons failing = new(house.Crons) { IsFailing = true };
+        OccurrenceKeeper keeper = new(house.Database, house.Registry, failing, house.Starter, house, house.Clock, () => house.Rules, house.Clocks, firesInMemory: false);
+        await (byPause
+            ? house.Desk.PauseAsync(Key, "mending", Start.AddHours(1.5), OperationHouse.Ada, CancellationToken.None)
+            : house.Desk.HoldAutomationAsync("mending", Start.AddHours(1.5), OperationHouse.Ada, CancellationToken.None));
+        house.Clock.Advance(TimeSpan.FromHours(1.6));
+        await keeper.TickAsync(CancellationToken.None);
+        Assert.DoesNotContain(house.Database.Events, IsEnd);
+        failing.IsFailing = false;
+        house.Clock.Advance(house.Rules.KeeperEvery);
+
+        await keeper.TickAsync(CancellationToken.None);
+
+        Assert.Empty(house.Begun);
+        Assert.Equal(OccurrenceState.Skipped, Assert.Single(house.Occurrences(Key)).State);
+        Assert.Contains("mending", house.Occurrences(Key)[0].Why, StringComparison.Ordinal);
+        Assert.Single(house.Database.Events, IsEnd);
+
+        bool IsEnd(OperationalEvent fact) => fact.Kind == (byPause ? OperationEvents.Resumed : OperationEvents.AutomationReleased);
+    }
+
+    [Fact]
+    public async Task KillSwitch_WithAnEnd_IsReleasedThen_AlsoWhereAScheduleCanNotBeRead()
+    {
+        await AwakeAsync();
+        await house.Desk.HoldAutomationAsync("stop", Start.AddMinutes(30), OperationHouse.Ada, CancellationToken.None);
+        await house.Database.RunAsync(
+            async (unit, token) => await unit.Store<IOperationScheduleStore>().SaveTimesAsync((await ScheduleAsync()) with { Cron = "at noon" }, token), CancellationToken.None);
+
+        await BeatUntilAsync(Start.AddMinutes(30));
+
+        Assert.Equal([true], house.Told(OperationIncidents.Schedule));
+        Assert.Single(house.Database.Events, fact => fact.Kind == OperationEvents.AutomationReleased);
+    }
+
     [Fact]
     public async Task KillSwitch_ThrownWhileARunIsAtWork_EndsItBeforeItsNextItem()
     {

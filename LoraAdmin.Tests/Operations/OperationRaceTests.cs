@@ -108,6 +108,41 @@ public sealed class OperationRaceTests
         Assert.Equal(edited, await database.Work.ReadAsync((unit, token) => unit.Store<IOperationScheduleStore>().FindAsync(Key, token), Token));
     }
 
+    /// <summary>Minutes pass before it is the start's turn: an instant of the old default in them is the old default's.</summary>
+    [Fact]
+    public async Task Start_WithANewDefault_ThatWaits_GoesByTheTimeOfItsTurn()
+    {
+        await using TestDatabase database = await TestDatabase.CreateAsync(DatabaseKind.Postgres);
+        TestItems before = new(Key, () => ["a"]);
+        await Portal(database.Work, before).Keeper.FillAsync(Token);
+        clock.Advance(TimeSpan.FromMinutes(55));
+        OccurrenceKeeper next = Portal(database.Work, new TestItems(Key, () => ["a"]) { Info = before.Info with { DefaultCron = "0 15 * * * ?" } }).Keeper;
+        TaskCompletionSource locked = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource goesOn = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Task fire = Task.Run(
+            () => database.Work.RunAsync(
+                async (unit, token) =>
+                {
+                    await unit.Store<IOperationScheduleStore>().LockAsync(Key, token);
+                    locked.TrySetResult();
+                    await goesOn.Task.WaitAsync(token);
+                },
+                Token),
+            Token);
+        await locked.Task.WaitAsync(Eventually.DefaultDeadline, TimeProvider.System, Token);
+
+        Task start = Task.Run(() => next.FillAsync(Token), Token);
+        await Eventually.TrueAsync(async () => await WaitingAsync(database) > 0, "the start waits for the fire");
+        clock.Advance(TimeSpan.FromMinutes(10));
+        goesOn.SetResult();
+        await Task.WhenAll(fire, start);
+
+        OperationSchedule? kept = await database.Work.ReadAsync((unit, token) => unit.Store<IOperationScheduleStore>().FindAsync(Key, token), Token);
+        Assert.Equal(("0 15 * * * ?", Start.AddMinutes(65)), (kept!.Cron, kept.InForceFrom));
+        Occurrence only = Assert.Single(await database.Work.ReadAsync((unit, token) => unit.Store<IOccurrenceStore>().ListNewestAsync(Key, 10, token), Token));
+        Assert.Equal(Start.AddHours(1), only.Instant);
+    }
+
     private (OperationDesk Desk, OccurrenceKeeper Keeper) Portal(IUnitOfWork work, TestItems operation)
     {
         OperationRegistry registry = new([operation]);

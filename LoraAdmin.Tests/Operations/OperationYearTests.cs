@@ -10,7 +10,8 @@ namespace LoraAdmin.Tests.Operations;
 
 /// <summary>
 /// A leap year of the engine with a process that dies at any moment, stays away for minutes or days, and whose clock jumps by hours or days and is set
-/// back, or begins hours behind or in 1970, alone or beside another clock; a scheduler that fires or forgets; pauses and a kill switch; and users who go on training. Each true fire
+/// back, or begins hours behind or in 1970, alone or beside another clock; a scheduler that fires or forgets; a person who pauses and resumes, holds and releases, and edits
+/// schedules, also before the first look after an outage, and resumes and releases by a wrong clock; and users who go on training. Each true fire
 /// runs, is skipped for a reason of its time, or finds that its instant had a run already; by a clock that is behind nothing runs.
 /// </summary>
 public sealed class OperationYearTests
@@ -61,13 +62,15 @@ public sealed class OperationYearTests
 
     private static async Task HoldsAsync(Year year, int firsts)
     {
+        Assert.True(
+            year.Resumed > 0 && year.Released > 0 && year.Edited > 0, $"{year.Resumed} times resumed, {year.Released} times released, {year.Edited} times edited by a person");
         foreach (IOperation operation in year.House.Registry.All)
         {
             await year.EveryInstantEndedOnceAsync(operation.Info.Key);
         }
 
-        Assert.Equal(firsts * Year.Users, year.Zeroed.Count);
-        Assert.All(year.Zeroed.Values, times => Assert.Equal(1, times));
+        year.EachMonthZeroedOnce(firsts);
+        year.WhatWasHeldIsSkipped();
         Assert.Contains(year.House.Database.Operations.Occurrences.Rows, one => one.State == OccurrenceState.Missed);
         Assert.Contains(year.House.Database.Operations.Occurrences.Rows, one => one.State == OccurrenceState.Late);
         Assert.Contains(year.House.Database.Operations.Occurrences.Rows, one => one.State == OccurrenceState.Skipped);
@@ -92,18 +95,35 @@ public sealed class OperationYearTests
         public const string DestructiveOnce = "tests.once";
         public const string DestructiveNever = "tests.never";
         private const string Hourly = "tests.hourly";
+        private const string Often = "tests.often";
         private const int DaysAway = 12;
         private const int Pause = 14;
         private const int DayAhead = 15;
         private const int Hold = 29;
+        private const int PauseWithoutEnd = 30;
+        private const int HoldWithoutEnd = 31;
+        private const int Edit = 32;
+
+        /// <summary>Texts that a person may choose instead of the default, for a zone that leaves an hour out and reads another twice, too.</summary>
+        private static readonly string[] Texts = ["0 15 * * * ?", "0 5/25 * * * ?", "0 30 1,2,3,14 * * ?", "0 0 */2 ? * *", "0 45 * * * ?"];
 
         private readonly Random random;
         private readonly Span span;
         private readonly SettableClock clock = new(OperationHouse.Start);
         private readonly UserId[] users;
-        private readonly Queue<int> sure = new([Pause, DaysAway, Hold, DayAhead]);
+        private readonly Queue<int> sure = new([Pause, DaysAway, Hold, DayAhead, PauseWithoutEnd, HoldWithoutEnd, Edit]);
+
+        /// <summary>What the person means to end.</summary>
+        private readonly List<(DateTimeOffset At, Func<Task> Act)> intentions = [];
+
+        /// <summary>Times in which a person held an operation. One that was ended by a wrong clock is not among them: nothing is noted then.</summary>
+        private readonly List<Held> held = [];
+
+        /// <summary>Instants of texts that are not in force any more, by operation.</summary>
+        private readonly Dictionary<string, HashSet<DateTimeOffset>> ofOldTexts = [];
         private DateTimeOffset sureAt;
         private DateTimeOffset aheadUntil;
+        private bool isClockRight = true;
         private int life;
 
         public Year(int seed, Span span)
@@ -122,7 +142,7 @@ public sealed class OperationYearTests
                     new TestItems(Hourly, () => ["a"]),
                     new TestItems("tests.berlin", () => ["b"], "0 30 2 * * ?"),
                     new TestItems("tests.leap", () => ["c"], "0 0 12 29 2 ?"),
-                    new TestItems("tests.often", () => [], "0 0/20 * * * ?"),
+                    new TestItems(Often, () => [], "0 0/20 * * * ?"),
                     Destructive(DestructiveOnce, CatchUp.Once),
                     Destructive(DestructiveNever, CatchUp.Never),
                     new Late(() => reset!),
@@ -153,6 +173,13 @@ public sealed class OperationYearTests
         /// <summary>How often a machine had forgotten the time.</summary>
         public int In1970 { get; private set; }
 
+        /// <summary>How often a person ended a pause, and the kill switch, and edited a schedule.</summary>
+        public int Resumed { get; private set; }
+
+        public int Released { get; private set; }
+
+        public int Edited { get; private set; }
+
         /// <summary>Instants of a clock that was behind, which nothing ran for.</summary>
         public int Left { get; private set; }
 
@@ -178,6 +205,7 @@ public sealed class OperationYearTests
             }
 
             // What is still within its grace, or held by a pause, is left to the end of it.
+            await EndAllAsync(static _ => true);
             House.Clock.Advance(TimeSpan.FromDays(1));
             await TickAsync();
             await TickAsync();
@@ -186,7 +214,8 @@ public sealed class OperationYearTests
         public async Task EveryInstantEndedOnceAsync(string key)
         {
             OperationSchedule schedule = (await House.Database.Operations.FindAsync(key, CancellationToken.None))!;
-            HashSet<DateTimeOffset> due = [.. House.Crons.Between(schedule, span.Start, span.Until, int.MaxValue)];
+            HashSet<DateTimeOffset> due = [.. House.Crons.Between(schedule, schedule.InForceFrom ?? span.Start, span.Until, int.MaxValue)];
+            due.UnionWith(ofOldTexts.GetValueOrDefault(key, []).Where(one => one <= span.Until));
             Occurrence[] ended = [.. House.Occurrences(key).Where(one => one.Instant <= span.Until)];
 
             // The key of a row is its instant: one row is one end.
@@ -198,8 +227,34 @@ public sealed class OperationYearTests
                 one => Assert.Equal(one.Operation, House.Database.Operations.Runs.Rows.Single(run => run.Id == one.Run).Operation));
         }
 
+        /// <summary>The reset of a month's start that the person had paused leaves those alone who don't train in that month.</summary>
+        public void EachMonthZeroedOnce(int firsts)
+        {
+            Dictionary<Month, Occurrence> starts = House.Occurrences(MonthReset.Key).Where(one => one.Instant <= span.Until).ToDictionary(one => Month.Of(one.Instant));
+            Assert.Equal(firsts, starts.Count);
+            Assert.Empty(Zeroed.Keys.Select(static one => one.Month).Except(starts.Keys));
+            foreach ((Month month, Occurrence start) in starts)
+            {
+                bool wasPaused = start.State == OccurrenceState.Skipped && start.Why!.StartsWith("Paused by", StringComparison.Ordinal);
+                Assert.All(users, user => Assert.InRange(Zeroed.GetValueOrDefault((user, month)), wasPaused ? 0 : 1, 1));
+            }
+        }
+
+        public void WhatWasHeldIsSkipped()
+        {
+            Occurrence[] within =
+            [
+                .. held.SelectMany(time => House.Occurrences(time.Operation)
+                    .Where(one => one.Instant > time.Since && (time.Until is null || one.Instant < time.Until) && !time.Known.Contains(one.Instant))),
+            ];
+            Assert.NotEmpty(within);
+            Assert.All(within, one => Assert.True(one.State == OccurrenceState.Skipped, $"{one}"));
+        }
+
         private async Task PassAsync()
         {
+            DateTimeOffset now = Now;
+            await EndAllAsync(at => at <= now);
             // What every seed must have seen comes once for sure, a few days apart; all else as it happens.
             bool isSure = Now >= sureAt && sure.Count > 0;
             sureAt = isSure ? Now + TimeSpan.FromDays(4) : sureAt;
@@ -215,7 +270,7 @@ public sealed class OperationYearTests
                     await JumpAsync(TimeSpan.FromHours(2));
                     break;
                 case Pause:
-                    await House.Desk.PauseAsync(Hourly, "mending", Now.AddHours(random.Next(1, 20)), OperationHouse.Ada, CancellationToken.None);
+                    await PauseAsync(Now.AddHours(random.Next(1, 20)));
                     break;
                 case DayAhead:
                     DaysAhead++;
@@ -236,13 +291,118 @@ public sealed class OperationYearTests
                     await BehindAsync(random.Next(2) == 0 ? TimeSpan.FromHours(random.Next(1, 30)) : null, restarts: true);
                     break;
                 case Hold:
-                    await House.Desk.HoldAutomationAsync("mending", Now.AddHours(random.Next(1, 20)), OperationHouse.Ada, CancellationToken.None);
+                    await HoldAsync(Now.AddHours(random.Next(1, 20)));
+                    break;
+                case PauseWithoutEnd:
+                    await PauseAsync(null);
+                    break;
+                case HoldWithoutEnd:
+                    await HoldAsync(null);
+                    break;
+                case Edit:
+                    await EditAsync();
                     break;
                 default:
                     break;
             }
 
             await StepAsync(TimeSpan.FromMinutes(10));
+        }
+
+        /// <param name="until">Null: until the person resumes it, who does that now and then of one with an end too.</param>
+        private async Task PauseAsync(DateTimeOffset? until)
+        {
+            string key = House.Registry.All.ElementAt(random.Next(House.Registry.All.Count)).Info.Key;
+            Assert.IsType<OperationCommand.Done>(await House.Desk.PauseAsync(key, "mending", until, OperationHouse.Ada, CancellationToken.None));
+            Begin(until, isPause: true, key);
+            Intend(until, async () => Resumed += End(await House.Desk.ResumeAsync(key, null, OperationHouse.Ada, CancellationToken.None), isPause: true, key));
+        }
+
+        private async Task HoldAsync(DateTimeOffset? until)
+        {
+            Assert.IsType<OperationCommand.Done>(await House.Desk.HoldAutomationAsync("mending", until, OperationHouse.Ada, CancellationToken.None));
+            Begin(until, isPause: false, DestructiveOnce, DestructiveNever);
+            Intend(
+                until,
+                async () => Released += End(
+                    await House.Desk.ReleaseAutomationAsync(null, OperationHouse.Ada, CancellationToken.None), isPause: false, DestructiveOnce, DestructiveNever));
+        }
+
+        private void Begin(DateTimeOffset? until, bool isPause, params string[] keys)
+        {
+            EndTimes(isPause, keys);
+            held.AddRange(keys.Select(key => new Held(
+                key, isPause, Now, until, [.. House.Occurrences(key).Where(one => one.Instant > Now).Select(static one => one.Instant)])));
+        }
+
+        /// <returns>1: it was ended; 0: it was over.</returns>
+        private int End(OperationCommand done, bool isPause, params string[] keys)
+        {
+            if (done is not OperationCommand.Done)
+            {
+                return 0;
+            }
+
+            EndTimes(isPause, keys);
+            return 1;
+        }
+
+        private void EndTimes(bool isPause, string[] keys)
+        {
+            foreach (string key in keys)
+            {
+                if (held.FindLast(time => time.Operation == key && time.IsPause == isPause) is not { } last)
+                {
+                    continue;
+                }
+
+                if (!isClockRight)
+                {
+                    held.Remove(last);
+                }
+                else if (!(last.Until < Now))
+                {
+                    held[held.IndexOf(last)] = last with { Until = Now };
+                }
+            }
+        }
+
+        private void Intend(DateTimeOffset? until, Func<Task> end)
+        {
+            if (until is null || random.Next(2) == 0)
+            {
+                intentions.Add((Now.AddMinutes(random.Next(1, 40 * 60)), end));
+            }
+        }
+
+        private async Task EndAllAsync(Func<DateTimeOffset, bool> isTime)
+        {
+            (DateTimeOffset At, Func<Task> Act)[] now = [.. intentions.Where(one => isTime(one.At))];
+            intentions.RemoveAll(one => isTime(one.At));
+            foreach ((_, Func<Task> act) in now)
+            {
+                await act();
+            }
+        }
+
+        /// <summary>The leap day, Berlin's hour and the month's start stay what they are.</summary>
+        private async Task EditAsync()
+        {
+            string key = new[] { Hourly, Often, DestructiveOnce, DestructiveNever }[random.Next(4)];
+            OperationSchedule old = (await House.Database.Operations.FindAsync(key, CancellationToken.None))!;
+            int text = random.Next(Texts.Length + 1);
+            ScheduleWish? wish = text == Texts.Length ? null : new ScheduleWish(Texts[text], random.Next(2) == 0 ? "Europe/Berlin" : OperationSchedule.Utc, old.CatchUp);
+            Assert.IsType<OperationCommand.Done>(await House.Desk.EditScheduleAsync(key, wish, OperationHouse.Ada, CancellationToken.None));
+            Edited++;
+            if (!ofOldTexts.TryGetValue(key, out HashSet<DateTimeOffset>? before))
+            {
+                before = ofOldTexts[key] = [];
+            }
+
+            before.UnionWith(House.Crons.Between(old, old.InForceFrom ?? span.Start, Now, int.MaxValue));
+
+            // A clock that was ahead has run these.
+            before.UnionWith(House.Occurrences(key).Where(one => one.Instant > Now && one.Run is not null).Select(static one => one.Instant));
         }
 
         /// <summary>An ordinary stretch of time: what is due is fired at its instant, but for a few that the scheduler forgets.</summary>
@@ -287,6 +447,7 @@ public sealed class OperationYearTests
                 House = new OperationHouse(House.Clock, House.Database, [.. House.Registry.All], KnownClocks.New(House.Clock), life) { Rules = House.Rules };
             }
 
+            isClockRight = false;
             clock.Set(by is { } length ? right - length : DateTimeOffset.UnixEpoch.AddMinutes(random.Next(5000)));
             if (random.Next(3) == 0)
             {
@@ -300,6 +461,7 @@ public sealed class OperationYearTests
             }
 
             clock.Set(right + clock.GetElapsedTime(stamp));
+            isClockRight = true;
             if (random.Next(2) == 0)
             {
                 House.Clocks.NoteAhead(TimeSpan.Zero);
@@ -324,6 +486,11 @@ public sealed class OperationYearTests
             }
 
             House.Clock.SetUtcNow(end);
+            if (random.Next(3) == 0)
+            {
+                await EndAllAsync(static _ => true);
+            }
+
             await ChargeAsync(users[random.Next(Users)]);
             await TickAsync();
         }
@@ -346,8 +513,9 @@ public sealed class OperationYearTests
             StartOutcome outcome = await House.Starter.StartAsync(new RunRequest(key, RunTrigger.Schedule, Actor.Portal(key), instant), CancellationToken.None);
             Occurrence? row = await House.Database.Operations.Occurrences.FindAsync(key, instant, CancellationToken.None);
             bool waits = outcome is StartOutcome.Left && !House.Clocks.IsConfirmed();
+            bool isInSilence = outcome is StartOutcome.Accounted && instant <= (await House.Database.Operations.FindAsync(key, CancellationToken.None))!.InForceFrom;
             Assert.True(
-                outcome is StartOutcome.Started or StartOutcome.Skipped || waits || row is { Run: not null } or { State: OccurrenceState.Owed },
+                outcome is StartOutcome.Started or StartOutcome.Skipped || waits || isInSilence || row is { Run: not null } or { State: OccurrenceState.Owed },
                 $"{key} at {instant:u}: {outcome}, {row}");
             AfterSetBack += outcome is StartOutcome.Started && instant <= aheadUntil ? 1 : 0;
             if (outcome is not StartOutcome.Started started)
@@ -383,8 +551,15 @@ public sealed class OperationYearTests
         {
             DateTimeOffset right = Now;
             clock.Set(right + ahead);
+            isClockRight = false;
             await TickAsync();
+            if (random.Next(2) == 0)
+            {
+                await EndAllAsync(at => at <= right + ahead);
+            }
+
             clock.Set(right);
+            isClockRight = true;
             aheadUntil = aheadUntil > right + ahead ? aheadUntil : right + ahead;
         }
 
@@ -393,6 +568,20 @@ public sealed class OperationYearTests
             Outages++;
             House.Clock.Advance(length);
             await House.FillAsync();
+            switch (random.Next(4))
+            {
+                // Before the first look.
+                case 0:
+                    DateTimeOffset now = Now;
+                    await EndAllAsync(at => at <= now);
+                    break;
+                case 1:
+                    await EditAsync();
+                    break;
+                default:
+                    break;
+            }
+
             await TickAsync();
         }
 
@@ -428,6 +617,11 @@ public sealed class OperationYearTests
             }
         }
     }
+
+    /// <param name="IsPause">False: by the kill switch.</param>
+    /// <param name="Until">Null: to the end.</param>
+    /// <param name="Known">Instants in it that a clock which was ahead had come to before.</param>
+    private sealed record Held(string Operation, bool IsPause, DateTimeOffset Since, DateTimeOffset? Until, IReadOnlyCollection<DateTimeOffset> Known);
 
     /// <summary>A machine's clock: whoever sets it changes nothing of how much time has passed for its processes.</summary>
     private sealed class SettableClock(DateTimeOffset start) : FakeTimeProvider(start)
