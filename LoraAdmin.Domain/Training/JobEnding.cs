@@ -287,9 +287,10 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
     }
 }
 
-/// <summary>Words of the shared column <c>lora_training_jobs.cleanup_status</c>.</summary>
+/// <summary>Words of the shared column <c>lora_training_jobs.cleanup_status</c>, of a job that is over.</summary>
 public static class CleanupWords
 {
+    /// <summary>Something that any of its attempts had may still cost money.</summary>
     public const string Pending = "pending";
     public const string Done = "done";
 }
