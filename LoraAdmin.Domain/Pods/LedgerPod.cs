@@ -177,6 +177,9 @@ public sealed record LedgerPod
     /// <summary>A person said of it that it is not ours: its row is closed, and what it costs is another's.</summary>
     public bool IsLetOut => Saw == PodSaw.Gone && WantReason == PodReasons.NotOurs;
 
+    /// <summary>Its create call was never clearly answered, and nobody needs it: whether it exists is not known, and it is looked for.</summary>
+    public bool IsInDoubt => Saw != PodSaw.Gone && Want == PodWant.Released && PodId is null;
+
     /// <summary>Its name at the provider, by which its agent knows us; a ledger name can carry the provider's id behind an <c>@</c>.</summary>
     public string ProviderName => Name.Split('@')[0];
 

@@ -294,6 +294,11 @@ public interface IPodLedger
     /// <summary>Those of them that are held for their file and have a provider's id, oldest first.</summary>
     Task<IReadOnlyList<LedgerPod>> ListHeldAsync(CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Those that are in doubt (<see cref="LedgerPod.IsInDoubt"/>) and belong to attempts of which the ledger has nothing else that is not gone, oldest first.
+    /// </summary>
+    Task<IReadOnlyList<LedgerPod>> ListInDoubtAsync(CancellationToken cancellationToken);
+
     /// <summary>The provider's ids of the rows that are not <see cref="PodSaw.Gone"/> and have one, without the rows: there can be ten thousand of them.</summary>
     Task<IReadOnlySet<string>> ListAlivePodIdsAsync(CancellationToken cancellationToken);
 

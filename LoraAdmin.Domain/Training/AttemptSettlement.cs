@@ -58,7 +58,7 @@ public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock, Func
 
         int settled = 0;
         List<Func<CancellationToken, Task>> turns = [.. due.Select<Reservation, Func<CancellationToken, Task>>(one => async token =>
-            settled += await work.RunAsync((unit, stop) => TrySettleAsync(unit, one, training().PodLifetime, Now, stop), token) ? 1 : 0)];
+            settled += await work.RunAsync((unit, stop) => TrySettleAsync(unit, one, training(), Now, stop), token) ? 1 : 0)];
         turns.AddRange(tooDear.Select<(Reservation, LedgerPod), Func<CancellationToken, Task>>(one => token => dearer.TopUpAsync(one.Item1, one.Item2, token)));
 
         // What runs on is booked until now: by a clock that is days ahead that would be days too much, which nothing takes back for as long as it runs.
@@ -134,16 +134,17 @@ public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock, Func
     }
 
     /// <summary>Settles in the caller's transaction an attempt that is over and of which nothing is left.</summary>
-    /// <param name="podLifetime">What a pod is reserved for.</param>
     /// <param name="now">By <see cref="ClockStandings.ByProvider"/>.</param>
     /// <returns>False: it goes on, something of it is still there, or it is settled already; nothing was written.</returns>
     public static async Task<bool> TrySettleAsync(
-        IUnit unit, Reservation reservation, TimeSpan podLifetime, DateTimeOffset now, CancellationToken cancellationToken)
+        IUnit unit, Reservation reservation, TrainingRules rules, DateTimeOffset now, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(unit);
         ArgumentNullException.ThrowIfNull(reservation);
+        ArgumentNullException.ThrowIfNull(rules);
         ITrainingStore store = unit.Store<ITrainingStore>();
-        TrainingAttempt? attempt = (await store.ListAttemptsAsync(reservation.Job, cancellationToken)).FirstOrDefault(one => one.Number == reservation.Attempt);
+        IReadOnlyList<TrainingAttempt> attempts = await store.ListAttemptsAsync(reservation.Job, cancellationToken);
+        TrainingAttempt? attempt = attempts.FirstOrDefault(one => one.Number == reservation.Attempt);
         if (attempt is null || attempt.State == AttemptState.Active)
         {
             return false;
@@ -161,7 +162,7 @@ public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock, Func
             ? await money.ListBeyondAsync(reservation.Job, reservation.Attempt, cancellationToken)
             : [];
         ReservationChange change = ReservationBooks.Settle(
-            reservation, costs.Split(attempt, job, now), () => costs.ExcessOf(reservation, attempt, podLifetime, now), now, booked);
+            reservation, costs.Split(attempt, job, now), () => costs.ExcessOf(reservation, attempt, rules.PodLifetime, now), now, booked);
         if ((await money.ApplyAsync([change], cancellationToken)).Count == 0)
         {
             return false;
@@ -170,9 +171,8 @@ public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock, Func
         Usd actual = change.After.Actual!.Value;
         await store.SaveAttemptAsync(attempt with { Cost = actual }, cancellationToken);
         await store.AddCostAsync(reservation.Job, actual, cancellationToken);
-        await store.SetCleanupStatusAsync(reservation.Job, CleanupWords.Done, cancellationToken);
         await BudgetFacts.TellBeyondAsync(unit, change, again: false, Self, cancellationToken);
-        List<IncidentSignal> over = [new(TrainingIncidents.OverTime, reservation.Job.ToString(), "The job ended and its pods are gone", Over: true)];
+        List<IncidentSignal> over = await CloseAsync(unit, reservation, attempts, rules.MaxDuration, cancellationToken);
         if (change.Before.Beyond > Usd.Zero || change.After.Beyond > Usd.Zero)
         {
             over.Add(BudgetFacts.BeyondIsOver(reservation.Job.ToString()));
@@ -190,6 +190,32 @@ public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock, Func
             },
             cancellationToken);
         return true;
+    }
+
+    /// <summary>
+    /// Once the attempt's cost is added to its job: says that the job is cleaned up where it is over and nothing else of it is unsettled, and which incident that ends.
+    /// </summary>
+    /// <param name="attempts">All that the job has.</param>
+    private static async Task<List<IncidentSignal>> CloseAsync(
+        IUnit unit, Reservation settled, IReadOnlyList<TrainingAttempt> attempts, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        // Read only now that the job's row is written: of two attempts that are settled at once, or of one and the job's own end, the later sees the other.
+        ITrainingStore store = unit.Store<ITrainingStore>();
+        TrainingJob? job = await store.FindAsync(settled.Job, cancellationToken);
+        HashSet<int> unsettled =
+        [
+            .. (await unit.Store<IBudgetStore>().ListForJobAsync(settled.Job, cancellationToken))
+                .Where(one => one.SettledAt is null && one.Attempt != settled.Attempt).Select(static one => one.Attempt),
+        ];
+        bool isCleanedUp = job?.State.IsFinal() == true && unsettled.Count == 0;
+        if (isCleanedUp)
+        {
+            await store.SetCleanupStatusAsync(settled.Job, CleanupWords.Done, cancellationToken);
+        }
+
+        // The incident may be of another attempt, which ends it when it is settled itself.
+        return attempts.Any(one => unsettled.Contains(one.Number) && (one.EndedAt ?? job?.UpdatedAt) - one.StartedAt >= limit) ? []
+            : [new(TrainingIncidents.OverTime, settled.Job.ToString(), isCleanedUp ? "The job ended and its pods are gone" : $"Attempt {settled.Attempt} ended and its pods are gone", Over: true)];
     }
 
     /// <param name="Attempts">Those of which something is still there.</param>

@@ -198,7 +198,7 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
         IBudgetStore money = unit.Store<IBudgetStore>();
         if ((await money.ListForJobAsync(job.Id, cancellationToken)).FirstOrDefault(one => one.Attempt == job.Attempt) is { SettledAt: null } before)
         {
-            await AttemptSettlement.TrySettleAsync(unit, before, training().PodLifetime, paid, cancellationToken);
+            await AttemptSettlement.TrySettleAsync(unit, before, training(), paid, cancellationToken);
         }
 
         ITrainingStore store = unit.Store<ITrainingStore>();
@@ -263,7 +263,7 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
         }
     }
 
-    /// <param name="open">Pods or trainings of the job are still to be ended.</param>
+    /// <param name="open">Pods or trainings of the present attempt are still to be ended.</param>
     private static async Task SaveAsync(IUnit unit, TrainingJob job, long fence, bool open, DateTimeOffset now, CancellationToken cancellationToken)
     {
         ITrainingStore store = unit.Store<ITrainingStore>();
@@ -279,13 +279,18 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
             StepErrors = 0,
         };
         await store.SaveAsync(ended, fence, release: true, cancellationToken);
-        await store.SetCleanupStatusAsync(job.Id, open ? CleanupWords.Pending : CleanupWords.Done, cancellationToken);
+
+        // Read after the job's row is written, as at a settlement: whichever of the two comes later sees the other.
+        bool pending = open
+            || (await unit.Store<IBudgetStore>().ListForJobAsync(job.Id, cancellationToken)).Any(one => one.SettledAt is null && one.Attempt != job.Attempt);
+        await store.SetCleanupStatusAsync(job.Id, pending ? CleanupWords.Pending : CleanupWords.Done, cancellationToken);
     }
 }
 
-/// <summary>Words of the shared column <c>lora_training_jobs.cleanup_status</c>.</summary>
+/// <summary>Words of the shared column <c>lora_training_jobs.cleanup_status</c>, of a job that is over.</summary>
 public static class CleanupWords
 {
+    /// <summary>Something that any of its attempts had may still cost money.</summary>
     public const string Pending = "pending";
     public const string Done = "done";
 }

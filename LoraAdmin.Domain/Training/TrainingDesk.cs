@@ -4,7 +4,6 @@ using LoraAdmin.Domain.Limits;
 using LoraAdmin.Domain.Pods;
 using LoraAdmin.Domain.Shared;
 using LoraAdmin.Domain.Storage;
-using LoraAdmin.Domain.Training.Hosted;
 using LoraAdmin.Domain.Training.Steps;
 
 namespace LoraAdmin.Domain.Training;
@@ -97,8 +96,7 @@ public sealed class TrainingDesk(
             async (unit, token) =>
             {
                 IBudgetStore store = unit.Store<IBudgetStore>();
-                Dictionary<(JobId Job, int Attempt), DateTimeOffset?> doubts = (await HostedDoubts.OfEndedAsync(unit, clock.GetUtcNow(), token))
-                    .ToDictionary(static one => one.Key, one => one.Value is { } end ? clocks.ByProvider(end) : (DateTimeOffset?)null);
+                IReadOnlyDictionary<(JobId Job, int Attempt), DateTimeOffset?> doubts = await AttemptDoubts.OfEndedAsync(unit, clocks, clock.GetUtcNow(), token);
 
                 // What is in doubt ends sooner than its age says.
                 DateTimeOffset? first = doubts.Count > 0 ? null : At(await store.ListOpenSinceAsync(now - training.PodLifetime, EndFirst, token), doubts);

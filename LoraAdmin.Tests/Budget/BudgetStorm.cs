@@ -219,7 +219,7 @@ internal sealed class BudgetStorm(TestDatabase database, StormFaults faults, Sto
 
         if (before.SettledAt is null)
         {
-            await AttemptSettlement.TrySettleAsync(unit, before, Training.PodLifetime, Booking, Token);
+            await AttemptSettlement.TrySettleAsync(unit, before, Training, Booking, Token);
         }
 
         int next = before.Attempt + 1;

@@ -158,6 +158,7 @@ public sealed partial class Invariants
         {
             Require(job.State.IsFinal(), $"job {job.Id} rests as {job.State}: {job.WaitReason}");
             Require(job.Cost is not null, $"4: job {job.Id} has no settled cost");
+            Require(job.CleanupStatus == CleanupWords.Done, $"1: job {job.Id} rests and its clean-up is {job.CleanupStatus}");
             Lora lora = world.Database.Loras.Find(job.LoraId)!;
             Require(lora.Status == job.State.ToLoraStatus(), $"job {job.Id} rests as {job.State} and its LoRA as {lora.Status}");
             if (job.State == TrainingState.Completed)
@@ -172,7 +173,7 @@ public sealed partial class Invariants
 
         Require(world.Database.Reservations.Rows.All(one => one.SettledAt is not null), $"4: a reservation is open at rest");
         Require(world.Database.Attempts.Rows.All(one => one.State != AttemptState.Active), $"an attempt is active at rest");
-        foreach ((string rule, string subject) in openIncidents.Where(incident => incident.Rule is PodIncidents.Held or PodIncidents.Leaking or PodIncidents.Orphaned))
+        foreach ((string rule, string subject) in openIncidents.Where(incident => incident.Rule is PodIncidents.Held or PodIncidents.Leaking or PodIncidents.Orphaned or TrainingIncidents.OverTime))
         {
             Require(holds: false, $"9: at rest incident {rule} of {subject} is still open");
         }

@@ -163,7 +163,7 @@ public sealed class MoneyReconcileOnDatabases
             Token);
         billing.Records = [Bill("pod1", 0.80m)];
         Assert.Equal(["keep"], (await PlanAsync(operation)).Items.Select(item => item.Action));
-        Assert.True(await work.RunAsync((unit, token) => AttemptSettlement.TrySettleAsync(unit, reservation, TimeSpan.FromHours(3), clock.GetUtcNow(), token), Token));
+        Assert.True(await work.RunAsync((unit, token) => AttemptSettlement.TrySettleAsync(unit, reservation, new SimulatedWorld(1).Training, clock.GetUtcNow(), token), Token));
 
         PlanItem item = Assert.Single((await PlanAsync(operation)).Items);
         await operation.ApplyAsync(item, new FreeTurn(work), Token);

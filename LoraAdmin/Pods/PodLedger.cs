@@ -37,6 +37,14 @@ internal sealed class PodLedger(LoraDb db) : IPodLedger
                 .Where(row => row.Saw != PodSaw.Gone && row.Want == PodWant.Held && row.PodId != null)
                 .OrderBy(row => row.RequestedAt).ThenBy(row => row.Name)));
 
+    private static readonly CompiledQuery<Func<LoraDb, IAsyncEnumerable<PodLedgerRow>>> InDoubt = new(
+        static () => EF.CompileAsyncQuery<LoraDb, PodLedgerRow>(
+            db => db.Set<PodLedgerRow>().AsNoTracking()
+                .Where(row => row.Saw != PodSaw.Gone && row.Want == PodWant.Released && row.PodId == null
+                    && !db.Set<PodLedgerRow>().Any(
+                        other => other.JobId == row.JobId && other.Attempt == row.Attempt && other.Saw != PodSaw.Gone && (other.Want != PodWant.Released || other.PodId != null)))
+                .OrderBy(row => row.RequestedAt).ThenBy(row => row.Name)));
+
     private static readonly CompiledQuery<Func<LoraDb, long, IAsyncEnumerable<PodLedgerRow>>> Apart = new(
         static () => EF.CompileAsyncQuery<LoraDb, long, PodLedgerRow>(
             (db, since) => db.Set<PodLedgerRow>().AsNoTracking()
@@ -162,6 +170,9 @@ internal sealed class PodLedger(LoraDb db) : IPodLedger
 
     public Task<IReadOnlyList<LedgerPod>> ListHeldAsync(CancellationToken cancellationToken) =>
         Held.For(db)(db).ListAsync(static row => row.ToPod(), cancellationToken);
+
+    public Task<IReadOnlyList<LedgerPod>> ListInDoubtAsync(CancellationToken cancellationToken) =>
+        InDoubt.For(db)(db).ListAsync(static row => row.ToPod(), cancellationToken);
 
     public async Task<IReadOnlySet<string>> ListAlivePodIdsAsync(CancellationToken cancellationToken)
     {

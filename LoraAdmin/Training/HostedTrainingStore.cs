@@ -8,6 +8,10 @@ namespace LoraAdmin.Training;
 /// <inheritdoc cref="IHostedTrainingStore"/>
 internal sealed class HostedTrainingStore(LoraDb db) : IHostedTrainingStore
 {
+    private static readonly CompiledQuery<Func<LoraDb, IAsyncEnumerable<HostedTrainingRow>>> Open = new(
+        static () => EF.CompileAsyncQuery<LoraDb, HostedTrainingRow>(
+            db => db.Set<HostedTrainingRow>().AsNoTracking().Where(row => !row.IsSettled).OrderBy(row => row.RequestedAt).ThenBy(row => row.Name)));
+
     private DbSet<HostedTrainingRow> Trainings => db.Set<HostedTrainingRow>();
 
     public Task AddAsync(HostedTraining training, CancellationToken cancellationToken)
@@ -68,7 +72,7 @@ internal sealed class HostedTrainingStore(LoraDb db) : IHostedTrainingStore
         ReadAsync(Trainings.Where(row => row.JobId == job.Value && row.Attempt == attempt).OrderBy(row => row.Try), cancellationToken);
 
     public Task<IReadOnlyList<HostedTraining>> ListOpenAsync(CancellationToken cancellationToken) =>
-        ReadAsync(Trainings.Where(row => !row.IsSettled).OrderBy(row => row.RequestedAt).ThenBy(row => row.Name), cancellationToken);
+        Open.For(db)(db).ListAsync(static row => row.ToTraining(), cancellationToken);
 
     private static async Task<IReadOnlyList<HostedTraining>> ReadAsync(IQueryable<HostedTrainingRow> rows, CancellationToken cancellationToken) =>
         (await rows.AsNoTracking().ToListAsync(cancellationToken)).ConvertAll(row => row.ToTraining());

@@ -8,7 +8,7 @@ namespace LoraAdmin.Training;
 /// <summary>What a poller over the API is told of a job.</summary>
 /// <param name="Cost">All attempts together; null until each is settled.</param>
 /// <param name="File">Of the trained file in storage; null until it is there.</param>
-/// <param name="CleanupStatus">Of <see cref="CleanupWords"/>; null until the job is over.</param>
+/// <param name="CleanupStatus">Of <see cref="CleanupWords"/>, as the job was last over; null until it first is.</param>
 /// <param name="Attempts">By number.</param>
 public sealed record JobReading(
     JobId Id,

@@ -111,6 +111,14 @@ internal sealed class MemoryPodLedger(MemoryDatabase database) : IPodLedger
 
     public async Task<IReadOnlyList<LedgerPod>> ListHeldAsync(CancellationToken cancellationToken) =>
         [.. (await ListAliveAsync(cancellationToken)).Where(static pod => pod is { Want: PodWant.Held, PodId: not null })];
+
+    public async Task<IReadOnlyList<LedgerPod>> ListInDoubtAsync(CancellationToken cancellationToken) =>
+    [
+        .. (await ListAliveAsync(cancellationToken)).GroupBy(static pod => (pod.Job, pod.Attempt))
+            .Where(static tries => tries.All(static pod => pod is { Want: PodWant.Released, PodId: null }))
+            .SelectMany(static tries => tries)
+            .OrderBy(static pod => pod.RequestedAt).ThenBy(static pod => pod.Name, StringComparer.Ordinal),
+    ];
 }
 
 internal sealed class MemoryLimitsStore(MemoryDatabase database) : ILimitsStore

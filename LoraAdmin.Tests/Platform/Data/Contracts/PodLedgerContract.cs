@@ -195,6 +195,32 @@ public abstract class PodLedgerContract : StoreContract
         Assert.Equal([first, second], await Read<IPodLedger, IReadOnlyList<LedgerPod>>(ledger => ledger.ListHeldAsync(None)));
     }
 
+    /// <summary>One attempt has a pod that is there, another a try that is needed, and of a third all but the doubts are gone.</summary>
+    [Fact]
+    public async Task InDoubt_ListsThoseOfAttemptsThatHaveNothingElse_OldestFirst()
+    {
+        JobId job = NextJob();
+        LedgerPod doubt = NewPod(job, 1) with { Want = PodWant.Released, WantReason = PodReasons.InDoubt, Saw = PodSaw.Requested, PodId = null };
+        LedgerPod second = doubt with { RequestedAt = Start.AddMinutes(1) };
+        LedgerPod first = Other(1, 2) with { WantSince = Start, AbsentSince = Start.AddMinutes(2) };
+        LedgerPod[] others =
+        [
+            Other(1, 3) with { Saw = PodSaw.Gone, GoneAt = Start, PodId = "gone" }, Other(1, 4) with { Saw = PodSaw.Gone, GoneAt = Start },
+            Other(2, 1), Other(2, 2) with { PodId = "leaks", Saw = PodSaw.Leaking },
+            Other(3, 1), Other(3, 2) with { Want = PodWant.Needed },
+        ];
+        foreach (LedgerPod pod in others.Concat([second, first]))
+        {
+            await In<IPodLedger>(ledger => ledger.AddAsync(pod, None));
+        }
+
+        IReadOnlyList<LedgerPod> read = await Read<IPodLedger, IReadOnlyList<LedgerPod>>(ledger => ledger.ListInDoubtAsync(None));
+        Assert.Equal([first, second], read);
+        Assert.All(read, static pod => Assert.True(pod.IsInDoubt));
+
+        LedgerPod Other(int attempt, int number) => doubt with { Name = $"{doubt.Name}-{attempt}-{number}", Attempt = attempt, Try = number };
+    }
+
     [Fact]
     public async Task AnyToEnd_IsTrueForExactlyWhatMustNotWait()
     {
