@@ -202,13 +202,10 @@ public static class JobPageFigures
         _ => (Tone.Waiting, Icons.Material.Outlined.HourglassEmpty),
     };
 
-    /// <summary>As on the pods page: its create call was never clearly answered, and it is watched in case it turns up.</summary>
-    public static bool IsInDoubt(LedgerPod pod) => pod is { PodId: null, Want: PodWant.Released, Saw: not PodSaw.Gone };
-
     public static (string Word, Tone Tone, string Icon) Look(LedgerPod pod)
     {
         ArgumentNullException.ThrowIfNull(pod);
-        if (IsInDoubt(pod))
+        if (pod.IsInDoubt)
         {
             return ("in doubt", Tone.Waiting, Icons.Material.Outlined.QuestionMark);
         }
