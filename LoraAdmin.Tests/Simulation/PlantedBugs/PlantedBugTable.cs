@@ -322,6 +322,10 @@ internal static partial class PlantedBugTable
             "4: job … has no settled cost", Grounds.Crash,
             "await store.AddCostAsync(reservation.Job, actual, cancellationToken);", ""),
         new(
+            "leave a job's clean-up pending when the last of it is settled", "Training/AttemptSettlement.cs",
+            "1: job … rests and its clean-up is …", Grounds.Crash,
+            "await store.SetCleanupStatusAsync(settled.Job, CleanupWords.Done, cancellationToken);", ""),
+        new(
             "settle a job's later attempts only twenty hours later", "Training/AttemptSettlement.cs",
             "4: a reservation is open at rest", Grounds.Troubled,
             "if (!costs.AreFinal)", "if (!costs.AreFinal || (reservation.Attempt > 1 && now - attempt.EndedAt < TimeSpan.FromHours(20)))"),
