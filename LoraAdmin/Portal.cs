@@ -12,6 +12,8 @@ namespace LoraAdmin;
 /// <summary>Builds, prepares and runs the portal.</summary>
 public static class Portal
 {
+    private static readonly TimeSpan EndWithin = TimeSpan.FromSeconds(10);
+
     /// <returns>0 after a clean end, 1 when it could not start or a loop broke down; the reason stands on standard error.</returns>
     public static async Task<int> RunAsync(string[] args)
     {
@@ -30,7 +32,10 @@ public static class Portal
         }
     }
 
-    /// <summary>Starts the loops and then the server. When the server can't listen, the loops end before anything they work with is disposed of.</summary>
+    /// <summary>
+    /// Starts the loops and then the server. When the server can't listen, the loops end before anything they work with is disposed of. Only they: the scheduler waits
+    /// for a start that never comes before it lets itself be stopped.
+    /// </summary>
     internal static async Task StartAsync(WebApplication app)
     {
         try
@@ -39,7 +44,8 @@ public static class Portal
         }
         catch
         {
-            await app.StopAsync();
+            using CancellationTokenSource patience = new(EndWithin);
+            await Task.WhenAll(app.Services.GetServices<IHostedService>().OfType<BackgroundService>().Select(loop => loop.StopAsync(patience.Token)));
             throw;
         }
     }
@@ -85,7 +91,7 @@ public static class Portal
         // What keeps the server from starting is told by one screen; the host's own report of it would put a stack trace before that.
         bool started = false;
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", level => started && level >= LogLevel.Information);
-        builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(10));
+        builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = EndWithin);
         if (clock is not null)
         {
             builder.Services.AddSingleton(clock);

@@ -169,7 +169,7 @@ public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock, Func
         }
 
         Usd actual = change.After.Actual!.Value;
-        await store.SaveAttemptAsync(attempt with { Cost = actual }, cancellationToken);
+        await store.SetAttemptCostAsync(attempt.Job, attempt.Number, actual, cancellationToken);
         await store.AddCostAsync(reservation.Job, actual, cancellationToken);
         await BudgetFacts.TellBeyondAsync(unit, change, again: false, Self, cancellationToken);
         List<IncidentSignal> over = await CloseAsync(unit, reservation, attempts, rules.MaxDuration, cancellationToken);
@@ -213,8 +213,8 @@ public sealed class AttemptSettlement(IUnitOfWork work, TimeProvider clock, Func
             await store.SetCleanupStatusAsync(settled.Job, CleanupWords.Done, cancellationToken);
         }
 
-        // The incident may be of another attempt, which ends it when it is settled itself.
-        return attempts.Any(one => unsettled.Contains(one.Number) && (one.EndedAt ?? job?.UpdatedAt) - one.StartedAt >= limit) ? []
+        // The incident may be of another attempt, which ends it when it is settled itself. Of the present one it is known since when it trains.
+        return attempts.Any(one => unsettled.Contains(one.Number) && (one.EndedAt ?? job?.UpdatedAt) - (one.Number == job?.Attempt ? job.StartedAt : one.StartedAt) >= limit) ? []
             : [new(TrainingIncidents.OverTime, settled.Job.ToString(), isCleanedUp ? "The job ended and its pods are gone" : $"Attempt {settled.Attempt} ended and its pods are gone", Over: true)];
     }
 

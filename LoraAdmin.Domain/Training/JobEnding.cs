@@ -280,9 +280,9 @@ public sealed class JobEnding(IIds ids, Func<TrainingRules> training, Func<Budge
         };
         await store.SaveAsync(ended, fence, release: true, cancellationToken);
 
-        // Read after the job's row is written, as at a settlement: whichever of the two comes later sees the other.
-        bool pending = open
-            || (await unit.Store<IBudgetStore>().ListForJobAsync(job.Id, cancellationToken)).Any(one => one.SettledAt is null && one.Attempt != job.Attempt);
+        // Read after the job's row is written, as at a settlement: whichever of the two comes later sees the other. Where nothing is left to settle nobody would end it.
+        bool pending = (await unit.Store<IBudgetStore>().ListForJobAsync(job.Id, cancellationToken))
+            .Any(one => one.SettledAt is null && (open || one.Attempt != job.Attempt));
         await store.SetCleanupStatusAsync(job.Id, pending ? CleanupWords.Pending : CleanupWords.Done, cancellationToken);
     }
 }

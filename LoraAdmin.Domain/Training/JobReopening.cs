@@ -51,8 +51,10 @@ internal static class JobReopening
         TrainingAttempt? existing = (await store.ListAttemptsAsync(job.Id, cancellationToken)).FirstOrDefault(one => one.Number == job.Attempt);
         if (existing is null)
         {
+            // Nothing is reserved for it, since it asks for nothing that costs: no settlement would ever say so, and the job's whole cost would stay unknown.
             await store.AddAttemptAsync(
-                new TrainingAttempt(job.Id, job.Attempt, job.Provider ?? ProvisioningStep.Provider, AttemptState.Active, job.UpdatedAt, null, null, null), cancellationToken);
+                new TrainingAttempt(job.Id, job.Attempt, job.Provider ?? ProvisioningStep.Provider, AttemptState.Active, job.UpdatedAt, null, null, Usd.Zero), cancellationToken);
+            await store.AddCostAsync(job.Id, Usd.Zero, cancellationToken);
         }
         else
         {

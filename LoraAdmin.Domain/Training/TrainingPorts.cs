@@ -156,7 +156,12 @@ public interface ITrainingStore
     /// <exception cref="InvalidOperationException">The job has an active attempt already.</exception>
     Task AddAttemptAsync(TrainingAttempt attempt, CancellationToken cancellationToken);
 
+    /// <summary>All but its cost, which its settlement alone writes: who ends or opens an attempt has read it before.</summary>
+    /// <exception cref="InvalidOperationException">The job has no such attempt.</exception>
     Task SaveAttemptAsync(TrainingAttempt attempt, CancellationToken cancellationToken);
+
+    /// <summary>What the attempt cost, and nothing else of it.</summary>
+    Task SetAttemptCostAsync(JobId id, int number, Usd cost, CancellationToken cancellationToken);
 
     /// <summary>Attempts at work: at most one of each job.</summary>
     Task<IReadOnlySet<(JobId Job, int Number)>> ListActiveAttemptsAsync(CancellationToken cancellationToken);

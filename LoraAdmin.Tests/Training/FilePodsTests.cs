@@ -101,6 +101,9 @@ public sealed class FilePodsTests
         await bench.RunUntilAsync(() => bench.Job(id).State.IsFinal(), "a final job");
         await bench.Portal.Files.RunAsync(TrainingBench.Token);
         Assert.Equal(TrainingState.Completed, bench.Job(id).State);
+
+        // Nothing was reserved for the attempt that goes on from the file: no settlement would ever say what it cost.
+        Assert.Equal(Usd.Zero, bench.World.Database.Attempts.Find((id, bench.Job(id).Attempt))!.Cost);
         Assert.Empty(bench.World.Database.Spool.Rows);
         Assert.Equal((PodWant.Released, FileProof.InStorage), (Row(pod).Want, Row(pod).Proof));
     }

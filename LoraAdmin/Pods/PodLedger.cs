@@ -37,10 +37,11 @@ internal sealed class PodLedger(LoraDb db) : IPodLedger
                 .Where(row => row.Saw != PodSaw.Gone && row.Want == PodWant.Held && row.PodId != null)
                 .OrderBy(row => row.RequestedAt).ThenBy(row => row.Name)));
 
+    // An id that is compared with null would have SQLite go through all that never had one, most of them long gone.
     private static readonly CompiledQuery<Func<LoraDb, IAsyncEnumerable<PodLedgerRow>>> InDoubt = new(
         static () => EF.CompileAsyncQuery<LoraDb, PodLedgerRow>(
             db => db.Set<PodLedgerRow>().AsNoTracking()
-                .Where(row => row.Saw != PodSaw.Gone && row.Want == PodWant.Released && row.PodId == null
+                .Where(row => row.Saw != PodSaw.Gone && row.Want == PodWant.Released && (row.PodId ?? "") == ""
                     && !db.Set<PodLedgerRow>().Any(
                         other => other.JobId == row.JobId && other.Attempt == row.Attempt && other.Saw != PodSaw.Gone && (other.Want != PodWant.Released || other.PodId != null)))
                 .OrderBy(row => row.RequestedAt).ThenBy(row => row.Name)));

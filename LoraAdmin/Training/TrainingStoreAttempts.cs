@@ -30,14 +30,18 @@ internal sealed partial class TrainingStore
                     .SetProperty(row => row.State, next.State)
                     .SetProperty(row => row.StartedAt, next.StartedAt)
                     .SetProperty(row => row.EndedAt, next.EndedAt)
-                    .SetProperty(row => row.FailureCode, next.FailureCode)
-                    .SetProperty(row => row.CostMicros, next.CostMicros),
+                    .SetProperty(row => row.FailureCode, next.FailureCode),
                 cancellationToken);
         if (written == 0)
         {
             throw new InvalidOperationException($"Job {attempt.Job} has no attempt {attempt.Number}.");
         }
     }
+
+    public async Task SetAttemptCostAsync(JobId id, int number, Usd cost, CancellationToken cancellationToken) =>
+        await db.Set<TrainingAttemptRow>()
+            .Where(row => row.JobId == id.Value && row.Number == number)
+            .ExecuteUpdateAsync(set => set.SetProperty(row => row.CostMicros, cost.Micros), cancellationToken);
 
     public async Task<bool> AddAttemptCostAsync(JobId id, int number, Usd cost, CancellationToken cancellationToken) =>
         await db.Set<TrainingAttemptRow>()

@@ -68,7 +68,7 @@ public sealed class JobReaderTests
         await database.Work.RunAsync(
             async (unit, token) =>
             {
-                await unit.Store<ITrainingStore>().SaveAttemptAsync(last with { Cost = Usd.FromDollars(1) }, token);
+                await unit.Store<ITrainingStore>().SetAttemptCostAsync(job.Id, last.Number, Usd.FromDollars(1), token);
                 await unit.Store<ITrainingStore>().AddCostAsync(job.Id, Usd.FromDollars(1), token);
             },
             CancellationToken.None);

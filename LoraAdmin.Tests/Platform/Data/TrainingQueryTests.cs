@@ -142,7 +142,7 @@ public sealed class TrainingQueryTests
             await database.Work.RunAsync(
                 async (unit, token) =>
                 {
-                    await unit.Store<ITrainingStore>().SaveAttemptAsync(attempt with { Cost = cost }, token);
+                    await unit.Store<ITrainingStore>().SetAttemptCostAsync(job.Id, attempt.Number, cost, token);
                     await unit.Store<ITrainingStore>().AddCostAsync(job.Id, cost, token);
                 },
                 CancellationToken.None);

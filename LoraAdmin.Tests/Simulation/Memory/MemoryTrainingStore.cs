@@ -195,14 +195,24 @@ internal sealed class MemoryTrainingStore(MemoryDatabase database) : ITrainingSt
         return Task.CompletedTask;
     }
 
+    public Task SetAttemptCostAsync(JobId id, int number, Usd cost, CancellationToken cancellationToken)
+    {
+        if (database.Attempts.Find((id, number)) is { } kept)
+        {
+            database.Attempts.Set((id, number), kept with { Cost = cost });
+        }
+
+        return Task.CompletedTask;
+    }
+
     public Task SaveAttemptAsync(TrainingAttempt attempt, CancellationToken cancellationToken)
     {
-        if (database.Attempts.Find((attempt.Job, attempt.Number)) is null)
+        if (database.Attempts.Find((attempt.Job, attempt.Number)) is not { } kept)
         {
             throw new InvalidOperationException($"Job {attempt.Job} has no attempt {attempt.Number}.");
         }
 
-        database.Attempts.Set((attempt.Job, attempt.Number), attempt);
+        database.Attempts.Set((attempt.Job, attempt.Number), attempt with { Cost = kept.Cost });
         return Task.CompletedTask;
     }
 

@@ -281,7 +281,8 @@ internal static partial class PlantedBugTable
         new(
             "open an attempt again by writing its cost", "Training/AttemptSettlement.cs",
             "an attempt is active at rest", Grounds.Crash,
-            "await store.SaveAttemptAsync(attempt with { Cost = actual }, cancellationToken);", "await store.SaveAttemptAsync(attempt with { Cost = actual, State = AttemptState.Active }, cancellationToken);"),
+            "await store.SetAttemptCostAsync(attempt.Job, attempt.Number, actual, cancellationToken);",
+            "await store.SetAttemptCostAsync(attempt.Job, attempt.Number, actual, cancellationToken); await store.SaveAttemptAsync(attempt with { State = AttemptState.Active }, cancellationToken);"),
     ];
 
     private static PlantedBug[] OfMoney =>

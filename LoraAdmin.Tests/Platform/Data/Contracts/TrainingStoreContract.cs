@@ -456,10 +456,30 @@ public abstract class TrainingStoreContract : StoreContract
 
         await Assert.ThrowsAsync<InvalidOperationException>(() => In<ITrainingStore>(store => store.AddAttemptAsync(first with { Number = 2 }, None)));
 
-        TrainingAttempt ended = first with { State = AttemptState.Failed, EndedAt = Start.AddMinutes(5), Failure = FailureCode.PodLost, Cost = new Usd(12) };
+        TrainingAttempt ended = first with { State = AttemptState.Failed, EndedAt = Start.AddMinutes(5), Failure = FailureCode.PodLost };
         await In<ITrainingStore>(store => store.SaveAttemptAsync(ended, None));
         await In<ITrainingStore>(store => store.AddAttemptAsync(first with { Number = 2 }, None));
         Assert.Equal([ended, first with { Number = 2 }], await Read<ITrainingStore, IReadOnlyList<TrainingAttempt>>(store => store.ListAttemptsAsync(job.Id, None)));
+    }
+
+    /// <summary>A settlement and whoever opens the attempt again meet: each has read it before the other wrote.</summary>
+    [Fact]
+    [Trait("Requirement", "M6")]
+    public async Task Attempt_SettledAndOpenedAgainAtOnce_KeepsItsCostAndItsState()
+    {
+        TrainingJob job = await AddedJob();
+        TrainingAttempt failed = new(job.Id, 1, "runpod", AttemptState.Failed, Start, Start.AddMinutes(5), FailureCode.UploadFailed, null);
+        TrainingAttempt open = failed with { State = AttemptState.Active, EndedAt = null, Failure = null };
+        await In<ITrainingStore>(store => store.AddAttemptAsync(failed, None));
+
+        await In<ITrainingStore>(store => store.SetAttemptCostAsync(job.Id, 1, new Usd(12), None));
+        await In<ITrainingStore>(store => store.SaveAttemptAsync(open, None));
+        Assert.Equal(open with { Cost = new Usd(12) }, await OnlyAsync());
+
+        await In<ITrainingStore>(store => store.SetAttemptCostAsync(job.Id, 1, new Usd(13), None));
+        Assert.Equal(open with { Cost = new Usd(13) }, await OnlyAsync());
+
+        async Task<TrainingAttempt> OnlyAsync() => Assert.Single(await Read<ITrainingStore, IReadOnlyList<TrainingAttempt>>(store => store.ListAttemptsAsync(job.Id, None)));
     }
 
     [Fact]
@@ -497,7 +517,7 @@ public abstract class TrainingStoreContract : StoreContract
         TrainingAttempt attempt = new(job.Id, 1, "runpod", AttemptState.Active, Start, null, null, null);
         await In<ITrainingStore>(store => store.AddAttemptAsync(attempt, None));
         Assert.False(await AddAsync(1, 5));
-        await In<ITrainingStore>(store => store.SaveAttemptAsync(attempt with { State = AttemptState.Succeeded, EndedAt = Start, Cost = new Usd(1000) }, None));
+        await In<ITrainingStore>(store => store.SetAttemptCostAsync(job.Id, 1, new Usd(1000), None));
 
         await Task.WhenAll(Enumerable.Range(1, 20).Select(part => Task.Run(() => AddAsync(1, -part))));
 
