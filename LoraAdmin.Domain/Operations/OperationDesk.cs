@@ -213,33 +213,31 @@ public sealed class OperationDesk(
         },
         cancellationToken);
 
-    public Task<OperationCommand> HoldAutomationAsync(string reason, DateTimeOffset? until, Actor actor, CancellationToken cancellationToken)
+    public async Task<OperationCommand> HoldAutomationAsync(string reason, DateTimeOffset? until, Actor actor, CancellationToken cancellationToken)
     {
         DateTimeOffset now = clock.GetUtcNow();
-        return ReasonProblem(reason, "hold destructive automation") is { } problem ? Refused(problem)
-            : until <= now ? Refused(UntilProblem(until.Value, now))
-            : work.RunAsync<OperationCommand>(
-                async (unit, token) =>
-                {
-                    IAutomationHoldStore holds = unit.Store<IAutomationHoldStore>();
-                    if (await holds.LockAsync(token) is { } before)
-                    {
-                        await held.SkipAsync(unit, operations, before, now, token);
-                    }
+        if (ReasonProblem(reason, "hold destructive automation") is { } problem)
+        {
+            return new OperationCommand.Refused(problem);
+        }
 
-                    await holds.SaveAsync(new AutomationHold(reason.Trim(), actor, now, until), token);
-                    string text = $"Destructive automation is held{(until is { } at ? $" until {at:u}" : "")}: {reason.Trim()}";
-                    await unit.Events.AppendAsync(
-                        OperationFacts.Of(
-                            OperationEvents.AutomationHeld,
-                            text,
-                            actor,
-                            EventSeverity.Warning,
-                            new IncidentSignal(OperationIncidents.AutomationHeld, OperationIncidents.AutomationSubject, text)),
-                        token);
-                    return new OperationCommand.Done();
-                },
-                cancellationToken);
+        if (until <= now)
+        {
+            return new OperationCommand.Refused(UntilProblem(until.Value, now));
+        }
+
+        AutomationHold hold = new(reason.Trim(), actor, now, until);
+        try
+        {
+            await work.RunAsync((unit, token) => HoldAsync(unit, hold, notes: true, token), cancellationToken);
+        }
+        catch (Exception failure) when (failure is not (StoreUnavailableException or OperationCanceledException))
+        {
+            // What keeps the instants of one operation from being noted must not keep anybody from holding them all; the keeper tells of it.
+            await work.RunAsync((unit, token) => HoldAsync(unit, hold, notes: false, token), cancellationToken);
+        }
+
+        return new OperationCommand.Done();
     }
 
     public Task<OperationCommand> ReleaseAutomationAsync(AutomationHold? seen, Actor actor, CancellationToken cancellationToken) => work.RunAsync<OperationCommand>(
@@ -269,6 +267,27 @@ public sealed class OperationDesk(
         actor,
         EventSeverity.Info,
         OperationFacts.Over(OperationIncidents.AutomationHeld, OperationIncidents.AutomationSubject, $"{actor.Name} released it"));
+
+    /// <param name="notes">Whether what passed under a hold before it is noted as skipped.</param>
+    private async Task HoldAsync(IUnit unit, AutomationHold hold, bool notes, CancellationToken cancellationToken)
+    {
+        IAutomationHoldStore holds = unit.Store<IAutomationHoldStore>();
+        if (await holds.LockAsync(cancellationToken) is { } before && notes)
+        {
+            await held.SkipAsync(unit, operations, before, hold.Since, cancellationToken);
+        }
+
+        await holds.SaveAsync(hold, cancellationToken);
+        string text = $"Destructive automation is held{(hold.Until is { } at ? $" until {at:u}" : "")}: {hold.Reason}";
+        await unit.Events.AppendAsync(
+            OperationFacts.Of(
+                OperationEvents.AutomationHeld,
+                text,
+                hold.By,
+                EventSeverity.Warning,
+                new IncidentSignal(OperationIncidents.AutomationHeld, OperationIncidents.AutomationSubject, text)),
+            cancellationToken);
+    }
 
     private async Task<OperationCommand> StartAsync(RunRequest request, CancellationToken cancellationToken)
     {

@@ -582,6 +582,24 @@ public sealed class OccurrenceKeeperTests
         Assert.Single(house.Database.Events, fact => fact.Kind == OperationEvents.AutomationReleased);
     }
 
+    /// <summary>The one before is over, and stands until what it held is noted, which fails.</summary>
+    [Fact]
+    public async Task KillSwitch_CanBeThrownAnew_WhileWhatTheOneBeforeHeldCanNotBeNoted()
+    {
+        await AwakeAsync();
+        await house.Desk.HoldAutomationAsync("mending", Start.AddHours(1.5), OperationHouse.Ada, CancellationToken.None);
+        house.Clock.Advance(TimeSpan.FromHours(1.6));
+        FailingCrons failing = new(house.Crons) { IsFailing = true };
+        OperationDesk desk = new(
+            house.Database, house.Registry, failing, house.Starter, house, new SeededIds(99), house.Clock, () => house.Rules, () => house.Installation, house.Clocks);
+
+        Assert.IsType<OperationCommand.Done>(await desk.HoldAutomationAsync("it ends the wrong ones", null, OperationHouse.Ada, CancellationToken.None));
+
+        AutomationHold? hold = await house.Database.ReadAsync(static (unit, token) => unit.Store<IAutomationHoldStore>().FindAsync(token), CancellationToken.None);
+        Assert.Equal(("it ends the wrong ones", house.Clock.GetUtcNow(), null), (hold!.Reason, hold.Since, hold.Until));
+        Assert.Equal([true, true], house.Told(OperationIncidents.AutomationHeld));
+    }
+
     [Fact]
     public async Task KillSwitch_ThrownWhileARunIsAtWork_EndsItBeforeItsNextItem()
     {
