@@ -40,23 +40,16 @@ public sealed class OperationRaceTests
         }
 
         clock.Advance(TimeSpan.FromHours(1.1));
-        TaskCompletionSource locked = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        TaskCompletionSource goesOn = new(TaskCreationOptions.RunContinuationsAsynchronously);
         int fires = 0;
-        Task fire = Task.Run(
-            () => database.Work.RunAsync(
-                async (unit, token) =>
-                {
-                    fires++;
-                    await unit.Store<IOperationScheduleStore>().LockAsync(Key, token);
-                    locked.TrySetResult();
-                    await goesOn.Task.WaitAsync(token);
-                    await unit.Store<IOccurrenceStore>().TryAddAsync(
-                        new Occurrence(Key, Start.AddHours(1), OccurrenceState.Skipped, "by the fire", null, null, clock.GetUtcNow()), token);
-                },
-                Token),
-            Token);
-        await locked.Task.WaitAsync(Eventually.DefaultDeadline, TimeProvider.System, Token);
+        (Task fire, TaskCompletionSource goesOn) = await AheadAsync(
+            database,
+            async (unit, token) =>
+            {
+                fires++;
+                await unit.Store<IOperationScheduleStore>().LockAsync(Key, token);
+            },
+            (unit, token) => unit.Store<IOccurrenceStore>().TryAddAsync(
+                new Occurrence(Key, Start.AddHours(1), OccurrenceState.Skipped, "by the fire", null, null, clock.GetUtcNow()), token));
         Task changed = Task.Run(ChangeAsync, Token);
         await Eventually.TrueAsync(async () => await WaitingAsync(database) > 0, "the change waits for the fire");
         goesOn.SetResult();
@@ -86,19 +79,7 @@ public sealed class OperationRaceTests
         await Portal(database.Work, before).Keeper.FillAsync(Token);
         OperationSchedule edited = new(Key, "0 30 3 * * ?", "Europe/Berlin", CatchUp.Never, IsEdited: true, null, Start);
         OccurrenceKeeper next = Portal(database.Work, new TestItems(Key, () => ["a"]) { Info = before.Info with { DefaultCron = "0 15 * * * ?" } }).Keeper;
-        TaskCompletionSource saved = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        TaskCompletionSource goesOn = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        Task edit = Task.Run(
-            () => database.Work.RunAsync(
-                async (unit, token) =>
-                {
-                    await unit.Store<IOperationScheduleStore>().SaveTimesAsync(edited, token);
-                    saved.TrySetResult();
-                    await goesOn.Task.WaitAsync(token);
-                },
-                Token),
-            Token);
-        await saved.Task.WaitAsync(Eventually.DefaultDeadline, TimeProvider.System, Token);
+        (Task edit, TaskCompletionSource goesOn) = await AheadAsync(database, (unit, token) => unit.Store<IOperationScheduleStore>().SaveTimesAsync(edited, token));
 
         Task start = Task.Run(() => next.FillAsync(Token), Token);
         await Eventually.TrueAsync(async () => await WaitingAsync(database) > 0, "the start waits for the edit");
@@ -117,19 +98,7 @@ public sealed class OperationRaceTests
         await Portal(database.Work, before).Keeper.FillAsync(Token);
         clock.Advance(TimeSpan.FromMinutes(55));
         OccurrenceKeeper next = Portal(database.Work, new TestItems(Key, () => ["a"]) { Info = before.Info with { DefaultCron = "0 15 * * * ?" } }).Keeper;
-        TaskCompletionSource locked = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        TaskCompletionSource goesOn = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        Task fire = Task.Run(
-            () => database.Work.RunAsync(
-                async (unit, token) =>
-                {
-                    await unit.Store<IOperationScheduleStore>().LockAsync(Key, token);
-                    locked.TrySetResult();
-                    await goesOn.Task.WaitAsync(token);
-                },
-                Token),
-            Token);
-        await locked.Task.WaitAsync(Eventually.DefaultDeadline, TimeProvider.System, Token);
+        (Task fire, TaskCompletionSource goesOn) = await AheadAsync(database, (unit, token) => unit.Store<IOperationScheduleStore>().LockAsync(Key, token));
 
         Task start = Task.Run(() => next.FillAsync(Token), Token);
         await Eventually.TrueAsync(async () => await WaitingAsync(database) > 0, "the start waits for the fire");
@@ -141,6 +110,27 @@ public sealed class OperationRaceTests
         Assert.Equal(("0 15 * * * ?", Start.AddMinutes(65)), (kept!.Cron, kept.InForceFrom));
         Occurrence only = Assert.Single(await database.Work.ReadAsync((unit, token) => unit.Store<IOccurrenceStore>().ListNewestAsync(Key, 10, token), Token));
         Assert.Equal(Start.AddHours(1), only.Instant);
+    }
+
+    /// <summary>A unit that has written or locked something, and commits only when it is let go on.</summary>
+    private static async Task<(Task Unit, TaskCompletionSource GoesOn)> AheadAsync(
+        TestDatabase database, Func<IUnit, CancellationToken, Task> first, Func<IUnit, CancellationToken, Task>? then = null)
+    {
+        TaskCompletionSource ahead = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource goesOn = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Task work = Task.Run(
+            () => database.Work.RunAsync(
+                async (unit, token) =>
+                {
+                    await first(unit, token);
+                    ahead.TrySetResult();
+                    await goesOn.Task.WaitAsync(token);
+                    await (then?.Invoke(unit, token) ?? Task.CompletedTask);
+                },
+                Token),
+            Token);
+        await ahead.Task.WaitAsync(Eventually.DefaultDeadline, TimeProvider.System, Token);
+        return (work, goesOn);
     }
 
     private (OperationDesk Desk, OccurrenceKeeper Keeper) Portal(IUnitOfWork work, TestItems operation)
