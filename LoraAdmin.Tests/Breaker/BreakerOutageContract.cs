@@ -71,7 +71,7 @@ public abstract class BreakerOutageContract : IAsyncLifetime
 
         await Server.StartAgainAsync();
         await Eventually.TrueAsync(async () => await CheckAsync() == CircuitAnswers.Open && !breaker.View.IsAway, "Redis is asked again");
-        await using ConnectionMultiplexer other = await ConnectionMultiplexer.ConnectAsync($"{Server.ConnectionString},connectTimeout=60000");
+        await using ConnectionMultiplexer other = await ConnectedRedis.ClientAsync(Server.ConnectionString);
         Assert.Equal("open", (string?)await other.GetDatabase().HashGetAsync(BreakerScripts.Keys[0], "mode"));
     }
 
@@ -132,7 +132,7 @@ public abstract class BreakerOutageContract : IAsyncLifetime
         await Server.StartAgainAsync();
 
         await Eventually.TrueAsync(async () => await CheckAsync() == CircuitAnswers.Isolated && !breaker.View.IsAway, "Redis is asked again");
-        await using ConnectionMultiplexer other = await ConnectionMultiplexer.ConnectAsync($"{Server.ConnectionString},connectTimeout=60000");
+        await using ConnectionMultiplexer other = await ConnectedRedis.ClientAsync(Server.ConnectionString);
         Assert.Equal("maintenance", (string?)await other.GetDatabase().HashGetAsync(BreakerScripts.Keys[0], "isolated_reason"));
     }
 
@@ -186,7 +186,7 @@ public sealed class BreakerOutageOnRedis : BreakerOutageContract
     [Fact]
     public async Task Paused_NoCallWaitsLongerThanTheTimeout()
     {
-        await using ConnectionMultiplexer other = await ConnectionMultiplexer.ConnectAsync($"{Server.ConnectionString},allowAdmin=true,connectTimeout=60000");
+        await using ConnectionMultiplexer other = await ConnectedRedis.ClientAsync($"{Server.ConnectionString},allowAdmin=true");
         await other.GetDatabase().ExecuteAsync("CLIENT", "PAUSE", "20000", "ALL");
         Stopwatch watch = Stopwatch.StartNew();
         for (int call = 0; call < 50; call++)

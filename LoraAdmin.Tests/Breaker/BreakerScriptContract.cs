@@ -28,7 +28,7 @@ public abstract class BreakerScriptContract : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         (server, ConnectionString) = await StartAsync();
-        connection = await ConnectionMultiplexer.ConnectAsync($"{ConnectionString},asyncTimeout=120000,connectTimeout=60000");
+        connection = await ConnectedRedis.ClientAsync($"{ConnectionString},asyncTimeout=120000");
     }
 
     public async ValueTask DisposeAsync()

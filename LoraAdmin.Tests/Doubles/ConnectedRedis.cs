@@ -1,4 +1,5 @@
 using LoraAdmin.Platform.Redis;
+using StackExchange.Redis;
 using Xunit;
 
 namespace LoraAdmin.Tests.Doubles;
@@ -11,4 +12,7 @@ internal static class ConnectedRedis
         await connection.StartAsync(TestContext.Current.CancellationToken);
         await Eventually.TrueAsync(() => connection.Database!.Multiplexer.IsConnected, "the connection to Redis");
     }
+
+    /// <summary>A test's own connection, which a busy machine may be long in making.</summary>
+    public static Task<ConnectionMultiplexer> ClientAsync(string configuration) => ConnectionMultiplexer.ConnectAsync($"{configuration},connectTimeout=60000");
 }

@@ -86,7 +86,7 @@ public sealed class SubmitInBrowserTests(Browser browser)
             ("ConnectionStrings:Database", connection), ("ConnectionStrings:Redis", redis.Configuration), ("Training:MaxConcurrentPods", "1"));
         await using BrowserPortal first = await BrowserPortal.StartAsync(settings);
         await using BrowserPortal second = await BrowserPortal.StartAsync(settings);
-        await using ConnectionMultiplexer client = await ConnectionMultiplexer.ConnectAsync($"{redis.Configuration},connectTimeout=60000");
+        await using ConnectionMultiplexer client = await ConnectedRedis.ClientAsync(redis.Configuration);
         TaskCompletionSource signalled = new(TaskCreationOptions.RunContinuationsAsynchronously);
         await client.GetSubscriber().SubscribeAsync(RedisChannel.Literal("lora:live:v1"), (_, _) => signalled.TrySetResult());
 

@@ -52,7 +52,7 @@ public sealed class PortalDryRunTests : IAsyncLifetime
         ]);
         await Portal.PrepareAsync(app, Token);
         await app.Services.GetRequiredService<RedisConnection>().ConnectAsync();
-        redisSpy = await ConnectionMultiplexer.ConnectAsync($"{redis.Configuration},allowAdmin=true,connectTimeout=60000");
+        redisSpy = await ConnectedRedis.ClientAsync($"{redis.Configuration},allowAdmin=true");
         databaseSpy = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = folder.Under("data/loraadmin.db"), Pooling = false }.ToString());
         await databaseSpy.OpenAsync(Token);
     }

@@ -14,18 +14,8 @@ public sealed partial class NewJobForm(IPage page)
 
     private ILocator Dialog => page.GetByRole(AriaRole.Dialog);
 
-    /// <summary>
-    /// Begins when the dialog has put the focus into its first field: it does so with a script after it is drawn, and what is being filled into another field
-    /// at that instant would land there.
-    /// </summary>
-    public async Task FillAsync(Guid user, string name, string email)
-    {
-        ILocator first = Dialog.GetByLabel("User id");
-        await Assertions.Expect(first).ToBeFocusedAsync();
-        await first.FillAsync(user.ToString());
-        await Dialog.GetByLabel("Name of the LoRA").FillAsync(name);
-        await Dialog.GetByLabel("Creator's e-mail").FillAsync(email);
-    }
+    public Task FillAsync(Guid user, string name, string email) => DialogFields.FillAsync(
+        (Dialog.GetByLabel("User id"), user.ToString()), (Dialog.GetByLabel("Name of the LoRA"), name), (Dialog.GetByLabel("Creator's e-mail"), email));
 
     /// <summary>
     /// Drags files of this machine from outside the browser onto the dialog's drop area and lets go. DevTools do it: the events that a script makes are

@@ -10,7 +10,7 @@ public sealed class RedisServerTests
     public async Task Server_Started_Answers()
     {
         await using RedisServer server = await RedisServer.StartAsync();
-        await using ConnectionMultiplexer redis = await ConnectionMultiplexer.ConnectAsync($"{server.Configuration},connectTimeout=60000");
+        await using ConnectionMultiplexer redis = await ConnectedRedis.ClientAsync(server.Configuration);
 
         Assert.True(await redis.GetDatabase().StringSetAsync("key", "value"));
     }
